@@ -1,0 +1,64 @@
+package kube
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
+)
+
+// Message is what the user reads of err: kubectl's words for what the API
+// server or the connection says, "error: …" for the rest. It may have several
+// lines and is safe for a terminal.
+func Message(err error) string { return term.Safe(message(err)) }
+
+func message(err error) string {
+	var status apierrors.APIStatus
+	var link *url.Error
+	switch {
+	case errors.As(err, &status):
+		switch s := status.Status(); {
+		case s.Reason == metav1.StatusReasonUnauthorized:
+			return fmt.Sprintf("error: You must be logged in to the server (%s)", s.Message)
+		case s.Reason == metav1.StatusReasonForbidden:
+			return fmt.Sprintf("Error from server (%s): %s%s", s.Reason, err, permission(s))
+		case len(s.Reason) > 0:
+			return fmt.Sprintf("Error from server (%s): %s", s.Reason, err)
+		default:
+			return fmt.Sprintf("Error from server: %s", err)
+		}
+	case errors.As(err, &link) && exit.Code(err) == exit.Failed:
+		if strings.Contains(link.Err.Error(), "connection refused") {
+			host := link.URL
+			if server, parseErr := url.Parse(link.URL); parseErr == nil {
+				host = server.Host
+			}
+			return fmt.Sprintf("The connection to the server %s was refused - did you specify the right host or port?", host)
+		}
+		return fmt.Sprintf("Unable to connect to the server: %v", link.Err)
+	}
+	return "error: " + err.Error()
+}
+
+// permission names the missing permission as `kubectl auth can-i` takes it.
+func permission(s metav1.Status) string {
+	if s.Details == nil || s.Details.Kind == "" {
+		return ""
+	}
+	_, after, found := strings.Cut(s.Message, " cannot ")
+	verb, _, _ := strings.Cut(after, " ")
+	if !found || verb == "" {
+		return ""
+	}
+	resource := s.Details.Kind
+	if s.Details.Group != "" {
+		resource += "." + s.Details.Group
+	}
+	return fmt.Sprintf("\nAsk for the verb %q on %s; check with: kubectl auth can-i %s %s", verb, resource, verb, resource)
+}

@@ -1,0 +1,53 @@
+package kube
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"testing"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+)
+
+func TestMessageUsesKubectlsWords(t *testing.T) {
+	gr := schema.GroupResource{Group: "flink.apache.org", Resource: "flinkdeployments"}
+	forbidden := apierrors.NewForbidden(gr, "", errors.New(`User "u" cannot list resource "flinkdeployments" in API group "flink.apache.org" in the namespace "default"`))
+	for name, tc := range map[string]struct {
+		err  error
+		want string
+	}{
+		"not found": {
+			apierrors.NewNotFound(gr, "x"),
+			`Error from server (NotFound): flinkdeployments.flink.apache.org "x" not found`,
+		},
+		"wrapped not found keeps its context": {
+			fmt.Errorf("look up the job: %w", apierrors.NewNotFound(gr, "x")),
+			`Error from server (NotFound): look up the job: flinkdeployments.flink.apache.org "x" not found`,
+		},
+		"unauthorized": {
+			apierrors.NewUnauthorized("Unauthorized"),
+			"error: You must be logged in to the server (Unauthorized)",
+		},
+		"forbidden names the verb": {
+			forbidden,
+			"Error from server (Forbidden): " + forbidden.Error() +
+				"\nAsk for the verb \"list\" on flinkdeployments.flink.apache.org; check with: kubectl auth can-i list flinkdeployments.flink.apache.org",
+		},
+		"refused": {
+			&url.Error{Op: "Get", URL: "https://127.0.0.1:1/api", Err: errors.New("dial tcp 127.0.0.1:1: connect: connection refused")},
+			"The connection to the server 127.0.0.1:1 was refused - did you specify the right host or port?",
+		},
+		"other connection errors": {
+			&url.Error{Op: "Get", URL: "https://h/api", Err: errors.New("no such host")},
+			"Unable to connect to the server: no such host",
+		},
+		"anything else, made safe": {errors.New("bad \x1b[31mthing"), "error: bad thing"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := Message(tc.err); got != tc.want {
+				t.Errorf("got  %s\nwant %s", got, tc.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,101 @@
+// Package plugin runs a kubectl plugin: signals, the last words of an error
+// and the exit code are the same for each.
+package plugin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+	"k8s.io/cli-runtime/pkg/genericiooptions"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/completion"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/kube"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
+)
+
+// errInterrupted is the cause of a context that the user cancelled.
+var errInterrupted = exit.With(exit.Interrupted, errors.New("interrupted"))
+
+// Main runs the command that newRoot makes with the process's streams and
+// arguments, and returns the exit code.
+func Main(newRoot func(genericiooptions.IOStreams) *cobra.Command) int {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-signals
+		// A second Ctrl-C ends the process as if nobody listened.
+		signal.Stop(signals)
+		cancel(errInterrupted)
+	}()
+	streams := genericiooptions.IOStreams{In: os.Stdin, Out: os.Stdout, ErrOut: os.Stderr}
+	return Execute(ctx, newRoot(streams), streams, completion.Args(os.Args))
+}
+
+// Execute runs root with args and returns the exit code; errors are printed to
+// the error stream.
+func Execute(ctx context.Context, root *cobra.Command, streams genericiooptions.IOStreams, args []string) int {
+	root.SetIn(streams.In)
+	root.SetOut(streams.Out)
+	root.SetErr(streams.ErrOut)
+	root.SetArgs(args)
+	root.SilenceErrors, root.SilenceUsage = true, true
+	root.CompletionOptions.DisableDefaultCmd = true
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return exit.With(exit.Usage, err) })
+	eachCommand(root, func(cmd *cobra.Command) {
+		if check := cmd.Args; check != nil {
+			cmd.Args = func(cmd *cobra.Command, args []string) error { return exit.With(exit.Usage, check(cmd, args)) }
+		}
+	})
+	command, err := root.ExecuteContextC(ctx)
+	if err == nil {
+		return exit.OK
+	}
+	code := exit.Code(err)
+	var coded *exit.Error
+	if !errors.As(err, &coded) && strings.HasPrefix(err.Error(), "unknown command") {
+		code = exit.Usage
+	}
+	if !exit.IsQuiet(err) {
+		Report(streams.ErrOut, command, code, err)
+	}
+	return code
+}
+
+// Report prints err for the user of command.
+func Report(w io.Writer, command *cobra.Command, code int, err error) {
+	fmt.Fprintln(w, kube.Message(err))
+	if code == exit.Usage && command != nil {
+		fmt.Fprintf(w, "See '%s --help' for help and examples.\n", term.SafeLine(command.CommandPath()))
+	}
+}
+
+func eachCommand(cmd *cobra.Command, do func(*cobra.Command)) {
+	do(cmd)
+	for _, child := range cmd.Commands() {
+		eachCommand(child, do)
+	}
+}
+
+// Examples trims the common indentation of a command's examples, which may
+// then stand indented in the source, and gives them cobra's two spaces.
+func Examples(text string) string {
+	lines := strings.Split(strings.Trim(text, "\n"), "\n")
+	var out []string
+	for _, line := range lines {
+		line = strings.TrimSpace(line)
+		if line != "" {
+			line = "  " + line
+		}
+		out = append(out, line)
+	}
+	return strings.TrimRight(strings.Join(out, "\n"), "\n ")
+}

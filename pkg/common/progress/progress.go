@@ -1,0 +1,141 @@
+// Package progress shows long work on standard error: one live line on a
+// terminal, plain lines elsewhere, nothing when quiet.
+package progress
+
+import (
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
+)
+
+var frames = []string{"⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"}
+
+// Line is one piece of long work. Its zero value and nil are quiet.
+// It is safe for use by several goroutines.
+type Line struct {
+	mu      sync.Mutex
+	out     io.Writer
+	live    bool
+	started time.Time
+	now     func() time.Time
+	text    string
+	shown   bool
+	frame   int
+	stop    chan struct{}
+	stopped sync.WaitGroup
+}
+
+// New starts showing work on w; quiet makes it show nothing. Call Done at the
+// end. Text given to it is made safe.
+func New(w io.Writer, quiet bool) *Line {
+	return start(w, quiet, term.IsTerminal(w), time.Now)
+}
+
+func start(w io.Writer, quiet, live bool, now func() time.Time) *Line {
+	if quiet || w == nil {
+		return nil
+	}
+	l := &Line{out: w, live: live, started: now(), now: now, stop: make(chan struct{})}
+	if live {
+		l.stopped.Add(1)
+		go l.spin()
+	}
+	return l
+}
+
+func (l *Line) spin() {
+	defer l.stopped.Done()
+	tick := time.NewTicker(120 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-l.stop:
+			return
+		case <-tick.C:
+			l.mu.Lock()
+			l.frame++
+			l.draw()
+			l.mu.Unlock()
+		}
+	}
+}
+
+// draw repaints the live line; mu is held.
+func (l *Line) draw() {
+	if l.text == "" {
+		return
+	}
+	clock := fmt.Sprintf(" %s", l.now().Sub(l.started).Round(time.Second))
+	width := max(term.Width(l.out)-term.DisplayWidth(clock)-3, 10)
+	fmt.Fprintf(l.out, "\r\x1b[2K%s %s%s", frames[l.frame%len(frames)], term.Cut(l.text, width), clock)
+	l.shown = true
+}
+
+// Set says what is being waited for now. Elsewhere than on a terminal a line
+// is printed whenever the text changes.
+func (l *Line) Set(format string, args ...any) {
+	if l == nil {
+		return
+	}
+	text := term.SafeLine(fmt.Sprintf(format, args...))
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.out == nil || text == l.text {
+		return
+	}
+	l.text = text
+	if l.live {
+		l.draw()
+		return
+	}
+	fmt.Fprintln(l.out, text)
+}
+
+// Print leaves a line above the live one that stays.
+func (l *Line) Print(format string, args ...any) {
+	if l == nil {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.out == nil {
+		return
+	}
+	l.erase()
+	fmt.Fprintln(l.out, term.Safe(fmt.Sprintf(format, args...)))
+	if l.live {
+		l.draw()
+	}
+}
+
+// erase removes the live line; mu is held.
+func (l *Line) erase() {
+	if l.shown {
+		fmt.Fprint(l.out, "\r\x1b[2K")
+		l.shown = false
+	}
+}
+
+// Done ends the work and removes the live line. Calling it again does nothing.
+func (l *Line) Done() {
+	if l == nil || l.out == nil {
+		return
+	}
+	l.mu.Lock()
+	select {
+	case <-l.stop:
+		l.mu.Unlock()
+		return
+	default:
+	}
+	close(l.stop)
+	l.mu.Unlock()
+	l.stopped.Wait()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.erase()
+	l.text = ""
+}

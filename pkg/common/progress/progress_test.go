@@ -1,0 +1,50 @@
+package progress
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestPlainLinesOnlyOnChange(t *testing.T) {
+	var out bytes.Buffer
+	l := start(&out, false, false, time.Now)
+	l.Set("waiting for %s", "a")
+	l.Set("waiting for %s", "a")
+	l.Print("kept")
+	l.Set("waiting for \x1b[31mb\nc")
+	l.Done()
+	l.Done()
+	want := "waiting for a\nkept\nwaiting for b c\n"
+	if out.String() != want {
+		t.Errorf("got %q, want %q", out.String(), want)
+	}
+}
+
+func TestQuietPrintsNothing(t *testing.T) {
+	var out bytes.Buffer
+	l := New(&out, true)
+	l.Set("x")
+	l.Print("y")
+	l.Done()
+	if out.Len() != 0 {
+		t.Errorf("got %q", out.String())
+	}
+}
+
+func TestLiveLineIsRemoved(t *testing.T) {
+	var out bytes.Buffer
+	clock := time.Unix(100, 0)
+	l := start(&out, false, true, func() time.Time { return clock })
+	l.Set("waiting")
+	l.Print("done with one")
+	l.Done()
+	got := out.String()
+	if !strings.Contains(got, "waiting 0s") || !strings.Contains(got, "done with one\n") {
+		t.Errorf("got %q", got)
+	}
+	if !strings.HasSuffix(got, "\r\x1b[2K") {
+		t.Errorf("the live line stays: %q", got)
+	}
+}

@@ -1,0 +1,54 @@
+package term
+
+import (
+	"fmt"
+	"io"
+	"os"
+)
+
+// Color is an SGR parameter.
+type Color string
+
+// The colours and weights that the plugins use; which word gets which is the
+// view's choice.
+const (
+	Bold   Color = "1"
+	Dim    Color = "2"
+	Red    Color = "31"
+	Green  Color = "32"
+	Yellow Color = "33"
+	Blue   Color = "34"
+	Cyan   Color = "36"
+)
+
+// Palette paints text, or leaves it alone where colour isn't wanted.
+type Palette struct{ On bool }
+
+// NewPalette chooses by mode: "always", "never", or "auto", which paints only
+// a terminal and honours NO_COLOR, CLICOLOR_FORCE and TERM=dumb.
+func NewPalette(mode string, w io.Writer) (Palette, error) {
+	switch mode {
+	case "always":
+		return Palette{On: true}, nil
+	case "never":
+		return Palette{}, nil
+	case "", "auto":
+	default:
+		return Palette{}, fmt.Errorf("--color must be auto, always or never, not %q", mode)
+	}
+	if os.Getenv("NO_COLOR") != "" {
+		return Palette{}, nil
+	}
+	if force := os.Getenv("CLICOLOR_FORCE"); force != "" && force != "0" {
+		return Palette{On: true}, nil
+	}
+	return Palette{On: IsTerminal(w) && os.Getenv("TERM") != "dumb"}, nil
+}
+
+// Paint gives text a colour. The text must be safe already.
+func (p Palette) Paint(color Color, text string) string {
+	if !p.On || text == "" {
+		return text
+	}
+	return "\x1b[" + string(color) + "m" + text + "\x1b[0m"
+}

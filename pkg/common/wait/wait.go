@@ -1,0 +1,189 @@
+// Package wait follows objects of the API server until something is true of
+// them, by watching, never by polling.
+package wait
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/dynamic"
+)
+
+// Named selects the one object called name.
+func Named(name string) metav1.ListOptions {
+	return metav1.ListOptions{FieldSelector: fields.OneTermEqualSelector("metadata.name", name).String()}
+}
+
+// Handler is told of every object and every change. It says done to end the
+// watch; its error ends it too. event is Added, Modified, Deleted, or
+// Bookmark with a nil object once after the first list: all that exists has
+// been told.
+type Handler func(event watch.EventType, object *unstructured.Unstructured) (done bool, err error)
+
+// Follow lists what options select and then watches it until handle is done,
+// an error is final, or ctx ends. Expired and broken watches are taken up
+// again; what was missed in between is told as if it happened then. A
+// permission that is missing is final at once.
+func Follow(ctx context.Context, client dynamic.ResourceInterface, options metav1.ListOptions, handle Handler) error {
+	f := follower{client: client, options: options, handle: handle, known: map[string]*unstructured.Unstructured{}}
+	for {
+		done, err := f.round(ctx)
+		if done || err != nil {
+			return err
+		}
+	}
+}
+
+type follower struct {
+	client  dynamic.ResourceInterface
+	options metav1.ListOptions
+	handle  Handler
+	known   map[string]*unstructured.Unstructured
+	synced  bool
+	// since is where the next watch starts; "" wants a list first.
+	since   string
+	retries int
+}
+
+// handlerError tells errors of the caller from those of the server.
+type handlerError struct{ error }
+
+func (e handlerError) Unwrap() error { return e.error }
+
+func (f *follower) tell(event watch.EventType, object *unstructured.Unstructured) (bool, error) {
+	done, err := f.handle(event, object)
+	if err != nil {
+		return true, handlerError{err}
+	}
+	return done, nil
+}
+
+// round is one list (where needed) and one watch. It returns the final error,
+// or none to go on.
+func (f *follower) round(ctx context.Context) (bool, error) {
+	var done bool
+	var err error
+	if f.since == "" {
+		done, err = f.list(ctx)
+	}
+	if err == nil && !done {
+		done, err = f.watch(ctx)
+	}
+	var own handlerError
+	switch {
+	case errors.As(err, &own):
+		return true, own.error
+	case ctx.Err() != nil:
+		return true, context.Cause(ctx)
+	case err == nil:
+		f.retries = 0
+		return done, nil
+	case apierrors.IsResourceExpired(err) || apierrors.IsGone(err):
+		f.since = ""
+		return false, nil
+	case final(err):
+		return true, err
+	}
+	// The server or the connection is away for the moment. ctx bounds this.
+	f.retries++
+	f.since = ""
+	delay := min(time.Duration(f.retries)*250*time.Millisecond, 3*time.Second)
+	select {
+	case <-ctx.Done():
+		return true, context.Cause(ctx)
+	case <-time.After(delay):
+		return false, nil
+	}
+}
+
+// final reports whether asking again can't help.
+func final(err error) bool {
+	return apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err) || apierrors.IsNotFound(err) ||
+		apierrors.IsMethodNotSupported(err) || apierrors.IsBadRequest(err) || apierrors.IsInvalid(err)
+}
+
+func (f *follower) list(ctx context.Context) (bool, error) {
+	list, err := f.client.List(ctx, f.options)
+	if err != nil {
+		return false, fmt.Errorf("list: %w", err)
+	}
+	f.since = list.GetResourceVersion()
+	seen := make(map[string]bool, len(list.Items))
+	for i := range list.Items {
+		object := &list.Items[i]
+		key := object.GetNamespace() + "/" + object.GetName()
+		seen[key] = true
+		event := watch.Added
+		if old, ok := f.known[key]; ok {
+			event = watch.Modified
+			if old.GetResourceVersion() == object.GetResourceVersion() {
+				continue
+			}
+		}
+		f.known[key] = object
+		if done, err := f.tell(event, object); done || err != nil {
+			return done, err
+		}
+	}
+	for key, object := range f.known {
+		if !seen[key] {
+			delete(f.known, key)
+			if done, err := f.tell(watch.Deleted, object); done || err != nil {
+				return done, err
+			}
+		}
+	}
+	if !f.synced {
+		f.synced = true
+		return f.tell(watch.Bookmark, nil)
+	}
+	return false, nil
+}
+
+func (f *follower) watch(ctx context.Context) (bool, error) {
+	options := f.options
+	options.ResourceVersion = f.since
+	options.AllowWatchBookmarks = true
+	w, err := f.client.Watch(ctx, options)
+	if err != nil {
+		return false, fmt.Errorf("watch: %w", err)
+	}
+	defer w.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return false, context.Cause(ctx)
+		case event, open := <-w.ResultChan():
+			if !open {
+				return false, nil
+			}
+			if event.Type == watch.Error {
+				return false, apierrors.FromObject(event.Object)
+			}
+			object, ok := event.Object.(*unstructured.Unstructured)
+			if !ok {
+				continue
+			}
+			f.since = object.GetResourceVersion()
+			if event.Type == watch.Bookmark {
+				continue
+			}
+			key := object.GetNamespace() + "/" + object.GetName()
+			if event.Type == watch.Deleted {
+				delete(f.known, key)
+			} else {
+				f.known[key] = object
+			}
+			if done, err := f.tell(event.Type, object); done || err != nil {
+				return done, err
+			}
+		}
+	}
+}
