@@ -1,0 +1,57 @@
+// Package cmd wires kubectl-flink's verbs: flags, examples, completion. What
+// a verb does is written in the packages that it calls.
+package cmd
+
+import (
+	"github.com/spf13/cobra"
+	"k8s.io/cli-runtime/pkg/genericiooptions"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/kube"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+)
+
+// The groups that verbs are listed under in the help.
+const (
+	groupState = "state"
+	groupReach = "reach"
+	groupOther = "other"
+)
+
+// common is what every verb works with.
+type common struct {
+	genericiooptions.IOStreams
+	factory *kube.Factory
+}
+
+func (c *common) operator() (*operator.Client, error) { return operator.NewClient(c.factory) }
+
+// NewRoot is `kubectl flink`.
+func NewRoot(streams genericiooptions.IOStreams) *cobra.Command {
+	c := &common{IOStreams: streams, factory: kube.NewFactory("kubectl-flink", streams)}
+	root := &cobra.Command{
+		Use:   "kubectl-flink",
+		Short: "Operate Apache Flink jobs on Kubernetes",
+		Long: `Operate the jobs of the Apache Flink Kubernetes Operator: FlinkDeployment,
+FlinkSessionJob, FlinkStateSnapshot and FlinkBlueGreenDeployment.`,
+		Annotations: map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl flink"},
+		Args:        cobra.NoArgs,
+		RunE:        func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	c.factory.AddFlags(root.PersistentFlags())
+	root.AddGroup(
+		&cobra.Group{ID: groupState, Title: "State:"},
+		&cobra.Group{ID: groupReach, Title: "Reach:"},
+		&cobra.Group{ID: groupOther, Title: "Other commands:"},
+	)
+	root.SetHelpCommandGroupID(groupOther)
+	addTo := func(group string, commands ...*cobra.Command) {
+		for _, command := range commands {
+			command.GroupID = group
+			root.AddCommand(command)
+		}
+	}
+	addTo(groupState, newSavepoint(c))
+	addTo(groupOther, newVersion(c))
+	c.completeConnectionFlags(root)
+	return root
+}

@@ -1,0 +1,129 @@
+package cmd
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/completion"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+)
+
+func keys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+
+// savepointOptions are the flags of `kubectl flink savepoint`.
+type savepointOptions struct {
+	*common
+	output  printer.Flags
+	request operator.SavepointRequest
+	method  string
+	dryRun  string
+	labels  []string
+
+	selector      string
+	all           bool
+	allNamespaces bool
+	wait          bool
+	timeout       time.Duration
+	quiet         bool
+}
+
+func newSavepoint(c *common) *cobra.Command {
+	o := &savepointOptions{common: c}
+	cmd := &cobra.Command{
+		Use:   "savepoint [[TYPE/]NAME ...]",
+		Short: "Take a savepoint of a job and wait for its path",
+		Long: `Take a savepoint of one or more running jobs and print where it is.
+
+TYPE is flinkdeployment (the default), flinksessionjob or
+flinkbluegreendeployment. Without NAME it is the namespace's only job.
+
+The savepoint is asked for with a FlinkStateSnapshot object where the cluster
+has that kind (operator 1.10 and newer), else with savepointTriggerNonce. Its
+data stays when the object is deleted, unless --dispose-on-delete is given.`,
+		Example: plugin.Examples(`
+			# Take a savepoint and print its path
+			kubectl flink savepoint basic-example
+
+			# Only the path, for a script
+			kubectl flink savepoint basic-example -o jsonpath='{.status.path}'
+
+			# Every job of the namespace, at once
+			kubectl flink savepoint --all`),
+		ValidArgsFunction: c.completeJobs(true),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := o.complete(args); err != nil {
+				return err
+			}
+			return o.run(cmd.Context(), args)
+		},
+	}
+	flags := cmd.Flags()
+	o.output.AddFlags(cmd)
+	flags.StringVar(&o.method, "method", string(operator.Auto), "How to ask for it: auto, resource (a FlinkStateSnapshot) or nonce (spec.job.savepointTriggerNonce)")
+	flags.StringVar(&o.request.Name, "name", "", "Name of the FlinkStateSnapshot (default JOB-savepoint-manual-MILLISECONDS)")
+	flags.StringVar(&o.request.Format, "format", "auto", "Savepoint format: auto (native from Flink 2.0 on, canonical before), canonical or native")
+	flags.StringVar(&o.request.Path, "path", "", "Target directory (default the job's configured savepoint directory)")
+	flags.StringArrayVar(&o.labels, "label", nil, "Label for the FlinkStateSnapshot, as key=value; may be repeated")
+	flags.Int64Var(&o.request.Retries, "retries", 0, "How often the operator tries again after a failure")
+	flags.BoolVar(&o.request.DisposeOnDelete, "dispose-on-delete", false, "Delete the savepoint's data when the FlinkStateSnapshot is deleted")
+	flags.BoolVar(&o.request.Follow, "follow", false, "Follow the savepoint that is in progress instead of taking another")
+	flags.BoolVar(&o.request.Force, "force", false, "Take a canonical savepoint also on Flink 2.0 and newer, where it may restart the job")
+	flags.StringVarP(&o.selector, "selector", "l", "", "Label selector: a savepoint of every job that matches")
+	flags.BoolVar(&o.all, "all", false, "A savepoint of every running job in the namespace")
+	flags.BoolVarP(&o.allNamespaces, "all-namespaces", "A", false, "With --all or -l: in every namespace")
+	flags.BoolVar(&o.wait, "wait", true, "Wait until the savepoint is completed")
+	flags.DurationVar(&o.timeout, "timeout", 10*time.Minute, "How long to wait; the savepoint goes on when this ends")
+	flags.StringVar(&o.dryRun, "dry-run", "none", "none, client (print what would be created) or server (have the API server check it)")
+	flags.Lookup("dry-run").NoOptDefVal = "client"
+	flags.BoolVarP(&o.quiet, "quiet", "q", false, "No progress on standard error")
+	for flag, words := range map[string][]string{
+		"method":  {"auto", "resource", "nonce"},
+		"format":  {"auto", "canonical", "native"},
+		"dry-run": {"none", "client", "server"},
+	} {
+		_ = cmd.RegisterFlagCompletionFunc(flag, completion.Fixed(words...))
+	}
+	return cmd
+}
+
+// complete reads the flags and finds what is wrong with them before anything
+// is done.
+func (o *savepointOptions) complete(args []string) error {
+	if err := o.output.Validate(); err != nil {
+		return err
+	}
+	o.request.Method = operator.Method(o.method)
+	o.request.NoWait = !o.wait
+	if o.dryRun != "none" {
+		o.request.DryRun = o.dryRun
+	}
+	for _, label := range o.labels {
+		key, value, ok := strings.Cut(label, "=")
+		if !ok || key == "" {
+			return exit.Usagef("--label: %q is not key=value", label)
+		}
+		if o.request.Labels == nil {
+			o.request.Labels = map[string]string{}
+		}
+		o.request.Labels[key] = value
+	}
+	many := o.all || o.selector != ""
+	switch {
+	case many && len(args) > 0:
+		return exit.Usagef("give names, or --all, or -l, but not both")
+	case o.allNamespaces && !many:
+		return exit.Usagef("--all-namespaces wants --all or a selector (-l)")
+	case o.request.Name != "" && (many || len(args) > 1):
+		return exit.Usagef("--name names one savepoint; leave it out for several jobs")
+	case o.timeout <= 0:
+		return exit.Usagef("--timeout: %s is not a positive duration", o.timeout)
+	}
+	return o.request.Validate()
+}

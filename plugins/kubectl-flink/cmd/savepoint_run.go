@@ -1,0 +1,196 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/kube"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/progress"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/health"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/view"
+)
+
+// parallel is how many savepoints are followed at once. The work is the
+// cluster's; this only bounds connections.
+const parallel = 8
+
+func (o *savepointOptions) run(ctx context.Context, args []string) error {
+	client, err := o.operator()
+	if err != nil {
+		return err
+	}
+	refs, asList, err := o.targets(ctx, client, args)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, o.timeout, exit.Timeoutf("timed out after %s", o.timeout))
+	defer cancel()
+	line := progress.New(o.ErrOut, o.quiet)
+	defer line.Done()
+	if !asList {
+		report, err := o.one(ctx, client, refs[0], operator.Reporter{
+			Waiting: func(s string) { line.Set("%s", s) },
+			Note:    func(s string) { line.Print("%s", s) },
+		})
+		line.Done()
+		if err != nil {
+			return err
+		}
+		return o.print([]operator.SavepointReport{report}, false)
+	}
+	reports, err := o.many(ctx, client, refs, line)
+	line.Done()
+	if printErr := o.print(reports, true); printErr != nil {
+		return printErr
+	}
+	return err
+}
+
+// targets are the jobs meant; asList says that the output is a list even if
+// there is only one.
+func (o *savepointOptions) targets(ctx context.Context, client *operator.Client, args []string) (refs []operator.Ref, asList bool, err error) {
+	if !o.all && o.selector == "" {
+		if len(args) <= 1 {
+			ref, err := o.oneJob(ctx, client, args)
+			return []operator.Ref{ref}, false, err
+		}
+		namespace, _, err := o.factory.Namespace()
+		if err != nil {
+			return nil, false, err
+		}
+		seen := map[operator.Ref]bool{}
+		for _, arg := range args {
+			ref, err := operator.ParseRef(arg, namespace, operator.JobKinds...)
+			if err != nil {
+				return nil, false, err
+			}
+			if !seen[ref] {
+				seen[ref] = true
+				refs = append(refs, ref)
+			}
+		}
+		return refs, true, nil
+	}
+	namespace := metav1.NamespaceAll
+	if !o.allNamespaces {
+		if namespace, _, err = o.factory.Namespace(); err != nil {
+			return nil, false, err
+		}
+	}
+	jobs, err := client.Jobs(ctx, namespace, metav1.ListOptions{LabelSelector: o.selector})
+	if err != nil {
+		return nil, false, err
+	}
+	for _, job := range jobs {
+		refs = append(refs, job.Ref())
+	}
+	if len(refs) == 0 {
+		return nil, false, errors.New("no jobs match")
+	}
+	return refs, true, nil
+}
+
+// one takes one savepoint; the error says what to do next where that is known.
+func (o *savepointOptions) one(ctx context.Context, client *operator.Client, ref operator.Ref, reporter operator.Reporter) (operator.SavepointReport, error) {
+	report, err := client.Savepoint(ctx, ref, o.request, reporter)
+	var failed *operator.SavepointFailedError
+	if errors.As(err, &failed) {
+		if advice := health.Advice(failed.Cause + "\n" + failed.Error()); advice != "" {
+			err = fmt.Errorf("%w\n%s", err, advice)
+		}
+	}
+	return report, err
+}
+
+// many takes savepoints of several jobs at once and tells of each as it ends.
+func (o *savepointOptions) many(ctx context.Context, client *operator.Client, refs []operator.Ref, line *progress.Line) ([]operator.SavepointReport, error) {
+	var (
+		mu      sync.Mutex
+		group   sync.WaitGroup
+		done    int
+		worst   int
+		failed  int
+		results = make([]*operator.SavepointReport, len(refs))
+		slots   = make(chan struct{}, parallel)
+	)
+	line.Set("0 of %d savepoints done", len(refs))
+	for i, ref := range refs {
+		group.Add(1)
+		go func() {
+			defer group.Done()
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			if ctx.Err() != nil {
+				mu.Lock()
+				defer mu.Unlock()
+				failed++
+				worst = worse(worst, exit.Code(context.Cause(ctx)))
+				o.complain(line, named(ref, o.allNamespaces)+": not started")
+				return
+			}
+			report, err := o.one(ctx, client, ref, operator.Reporter{})
+			mu.Lock()
+			defer mu.Unlock()
+			done++
+			line.Set("%d of %d savepoints done", done, len(refs))
+			if err != nil {
+				failed++
+				worst = worse(worst, exit.Code(err))
+				o.complain(line, named(ref, o.allNamespaces)+": "+kube.Message(err))
+				return
+			}
+			results[i] = &report
+		}()
+	}
+	group.Wait()
+	var reports []operator.SavepointReport
+	for _, r := range results {
+		if r != nil {
+			reports = append(reports, *r)
+		}
+	}
+	if failed > 0 {
+		return reports, exit.With(worst, fmt.Errorf("%d of %d savepoints failed", failed, len(refs)))
+	}
+	return reports, nil
+}
+
+// complain prints an error above the live line, and also where --quiet wants
+// no progress.
+func (o *savepointOptions) complain(line *progress.Line, text string) {
+	if line == nil {
+		fmt.Fprintln(o.ErrOut, term.Safe(text))
+		return
+	}
+	line.Print("%s", text)
+}
+
+// worse is the exit code for several: a failure weighs more than a time-out,
+// an interruption more than either.
+func worse(a, b int) int {
+	for _, code := range []int{exit.Interrupted, exit.Failed, exit.TimedOut} {
+		if a == code || b == code {
+			return code
+		}
+	}
+	return max(a, b)
+}
+
+func named(ref operator.Ref, withNamespace bool) string {
+	if withNamespace {
+		return ref.Namespace + "/" + ref.String()
+	}
+	return ref.String()
+}
+
+func (o *savepointOptions) print(reports []operator.SavepointReport, asList bool) error {
+	return o.output.Print(o.Out, view.Savepoints(reports, asList, o.request.DryRun, time.Now()))
+}

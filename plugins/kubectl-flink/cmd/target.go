@@ -1,0 +1,161 @@
+package cmd
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/completion"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+)
+
+// oneJob finds the job that args mean, by the rule of every verb that takes
+// one NAME.
+func (c *common) oneJob(ctx context.Context, client *operator.Client, args []string) (operator.Ref, error) {
+	namespace, _, err := c.factory.Namespace()
+	if err != nil {
+		return operator.Ref{}, err
+	}
+	if len(args) > 0 {
+		return operator.ParseRef(args[0], namespace, operator.JobKinds...)
+	}
+	return client.OnlyJob(ctx, namespace, c.picker())
+}
+
+// picker asks on the terminal; nil where there is none.
+func (c *common) picker() operator.Picker {
+	if !term.IsTerminal(c.In) || !term.IsTerminal(c.ErrOut) {
+		return nil
+	}
+	return c.pick
+}
+
+func (c *common) pick(ctx context.Context, prompt string, choices []string) (int, error) {
+	for i, choice := range choices {
+		fmt.Fprintf(c.ErrOut, "%3d  %s\n", i+1, term.SafeLine(choice))
+	}
+	answers := make(chan string, 1)
+	fmt.Fprintf(c.ErrOut, "%s [1-%d] ", prompt, len(choices))
+	// A read from a terminal can't be cancelled; the process ends right after.
+	go func() {
+		line, err := bufio.NewReader(c.In).ReadString('\n')
+		if err != nil {
+			line = ""
+		}
+		answers <- strings.TrimSpace(line)
+	}()
+	select {
+	case <-ctx.Done():
+		fmt.Fprintln(c.ErrOut)
+		return 0, context.Cause(ctx)
+	case answer := <-answers:
+		n, err := strconv.Atoi(answer)
+		if err != nil || n < 1 || n > len(choices) {
+			return 0, exit.With(exit.Usage, errors.New("nothing chosen"))
+		}
+		return n - 1, nil
+	}
+}
+
+// completeJobs completes [TYPE/]NAME with the job's state beside it.
+func (c *common) completeJobs(many bool) cobra.CompletionFunc {
+	return completion.Values(func(ctx context.Context, args []string, prefix string) ([]completion.Choice, error) {
+		if len(args) > 0 && !many {
+			return nil, nil
+		}
+		client, err := c.operator()
+		if err != nil {
+			return nil, err
+		}
+		namespace, _, err := c.factory.Namespace()
+		if err != nil {
+			return nil, err
+		}
+		jobs, err := client.Jobs(ctx, namespace, metav1.ListOptions{ResourceVersion: "0"})
+		if err != nil {
+			return nil, err
+		}
+		return jobChoices(jobs, args, prefix, time.Now()), nil
+	})
+}
+
+// jobChoices are the jobs as a user may type them: FlinkDeployments by name,
+// the others with their type, everything with its type once one is typed.
+func jobChoices(jobs []operator.Job, used []string, prefix string, now time.Time) []completion.Choice {
+	var out []completion.Choice
+	typed, _, hasType := strings.Cut(prefix, "/")
+	for _, job := range jobs {
+		ref := job.Ref()
+		value := ref.Name
+		if hasType {
+			if kind, ok := operator.ParseKind(typed, operator.JobKinds...); !ok || kind.Name != ref.Kind.Name {
+				continue
+			}
+			value = typed + "/" + ref.Name
+		} else if ref.Kind.Name != operator.Deployment.Name {
+			value = ref.String()
+		}
+		skip := false
+		for _, u := range used {
+			skip = skip || u == value
+		}
+		if !skip {
+			out = append(out, completion.Choice{Value: value, Description: job.Describe(now)})
+		}
+	}
+	return out
+}
+
+// completeConnectionFlags completes kubectl's own flags.
+func (c *common) completeConnectionFlags(root *cobra.Command) {
+	register := func(flag string, find completion.Func) {
+		_ = root.RegisterFlagCompletionFunc(flag, completion.Values(find))
+	}
+	register("namespace", func(ctx context.Context, _ []string, _ string) ([]completion.Choice, error) {
+		client, err := c.operator()
+		if err != nil {
+			return nil, err
+		}
+		list, err := client.Core().CoreV1().Namespaces().List(ctx, metav1.ListOptions{ResourceVersion: "0"})
+		if err != nil {
+			return nil, err
+		}
+		var out []completion.Choice
+		for i := range list.Items {
+			out = append(out, completion.Choice{Value: list.Items[i].Name})
+		}
+		return out, nil
+	})
+	raw := func(names func(clientcmd.ClientConfig) ([]string, error)) completion.Func {
+		return func(context.Context, []string, string) ([]completion.Choice, error) {
+			found, err := names(c.factory.Flags.ToRawKubeConfigLoader())
+			var out []completion.Choice
+			for _, name := range found {
+				out = append(out, completion.Choice{Value: name})
+			}
+			return out, err
+		}
+	}
+	register("context", raw(func(config clientcmd.ClientConfig) ([]string, error) {
+		all, err := config.RawConfig()
+		return keys(all.Contexts), err
+	}))
+	register("cluster", raw(func(config clientcmd.ClientConfig) ([]string, error) {
+		all, err := config.RawConfig()
+		return keys(all.Clusters), err
+	}))
+	register("user", raw(func(config clientcmd.ClientConfig) ([]string, error) {
+		all, err := config.RawConfig()
+		return keys(all.AuthInfos), err
+	}))
+}

@@ -1,0 +1,221 @@
+package operator
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/kube"
+)
+
+// chunk is how many objects are fetched with one request, as in kubectl.
+const chunk = 500
+
+// Client reads and changes the operator's objects.
+type Client struct {
+	dynamic dynamic.Interface
+	core    kubernetes.Interface
+
+	servedOnce sync.Once
+	served     []string
+	servedErr  error
+}
+
+// NewClient connects with the factory's flags; nothing is sent yet.
+func NewClient(factory *kube.Factory) (*Client, error) {
+	dyn, err := factory.Dynamic()
+	if err != nil {
+		return nil, err
+	}
+	core, err := factory.Clientset()
+	if err != nil {
+		return nil, err
+	}
+	return &Client{dynamic: dyn, core: core}, nil
+}
+
+// Resource is the API of one kind in a namespace; "" is all namespaces.
+func (c *Client) Resource(kind Kind, namespace string) dynamic.ResourceInterface {
+	return c.dynamic.Resource(kind.GVR()).Namespace(namespace)
+}
+
+// Core is the client for Kubernetes' own kinds.
+func (c *Client) Core() kubernetes.Interface { return c.core }
+
+// ErrNotInstalled says that the cluster has no Flink operator.
+var ErrNotInstalled = errors.New(`the Flink Kubernetes Operator's CRDs are not installed in this cluster
+Check the context (kubectl config current-context), or install the operator: its Helm chart brings the CRDs of ` + Group)
+
+// Served are the plural names of the operator's kinds that the API server
+// serves; ErrNotInstalled where there are none.
+func (c *Client) Served(ctx context.Context) ([]string, error) {
+	c.servedOnce.Do(func() { c.served, c.servedErr = c.discover(ctx) })
+	return c.served, c.servedErr
+}
+
+// discover asks for our one group-version instead of everything the server
+// has: with hundreds of CRDs that is the difference between ms and seconds.
+func (c *Client) discover(ctx context.Context) ([]string, error) {
+	raw, err := c.core.CoreV1().RESTClient().Get().AbsPath("/apis", Group, Version).SetHeader("Accept", "application/json").DoRaw(ctx)
+	if apierrors.IsNotFound(err) {
+		return nil, ErrNotInstalled
+	}
+	if err != nil {
+		return nil, fmt.Errorf("ask which Flink kinds the API server serves: %w", err)
+	}
+	var list metav1.APIResourceList
+	if err := json.Unmarshal(raw, &list); err != nil {
+		return nil, fmt.Errorf("read which Flink kinds the API server serves: %w", err)
+	}
+	var plurals []string
+	for _, resource := range list.APIResources {
+		if !strings.Contains(resource.Name, "/") {
+			plurals = append(plurals, resource.Name)
+		}
+	}
+	if len(plurals) == 0 {
+		return nil, ErrNotInstalled
+	}
+	slices.Sort(plurals)
+	return plurals, nil
+}
+
+// Serves reports whether the API server serves a kind.
+func (c *Client) Serves(ctx context.Context, kind Kind) (bool, error) {
+	plurals, err := c.Served(ctx)
+	return slices.Contains(plurals, kind.Plural), err
+}
+
+// Get reads one object. Where it doesn't exist the error says what does: names
+// near it, or that the kind isn't installed at all.
+func (c *Client) Get(ctx context.Context, ref Ref) (*unstructured.Unstructured, error) {
+	object, err := c.Resource(ref.Kind, ref.Namespace).Get(ctx, ref.Name, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return nil, c.explainNotFound(ctx, ref, err)
+	}
+	return object, err
+}
+
+// List reads all objects of a kind, page after page.
+func (c *Client) List(ctx context.Context, kind Kind, namespace string, options metav1.ListOptions) ([]unstructured.Unstructured, error) {
+	var items []unstructured.Unstructured
+	options.Limit = chunk
+	for {
+		list, err := c.Resource(kind, namespace).List(ctx, options)
+		if apierrors.IsNotFound(err) {
+			return nil, c.explainMissingKind(ctx, kind, err)
+		}
+		if err != nil {
+			return nil, err
+		}
+		items = append(items, list.Items...)
+		if options.Continue = list.GetContinue(); options.Continue == "" {
+			return items, nil
+		}
+	}
+}
+
+// explainMissingKind says why a kind's URL isn't there.
+func (c *Client) explainMissingKind(ctx context.Context, kind Kind, err error) error {
+	served, serveErr := c.Serves(ctx, kind)
+	switch {
+	case errors.Is(serveErr, ErrNotInstalled):
+		return serveErr
+	case serveErr == nil && !served:
+		return fmt.Errorf("this cluster has no %s: the operator installed here is older than that kind (FlinkStateSnapshot came with 1.10, FlinkBlueGreenDeployment with 1.14), or its CRD is missing", kind.Name)
+	}
+	return err
+}
+
+// notFound keeps kubectl's words and adds what exists.
+type notFound struct {
+	error
+	hint string
+}
+
+func (e notFound) Error() string { return e.error.Error() + e.hint }
+func (e notFound) Unwrap() error { return e.error }
+
+func (c *Client) explainNotFound(ctx context.Context, ref Ref, err error) error {
+	if missing := c.explainMissingKind(ctx, ref.Kind, err); !errors.Is(missing, err) {
+		return missing
+	}
+	var same, other []string
+	for _, kind := range JobKinds {
+		list, listErr := c.Resource(kind, ref.Namespace).List(ctx, metav1.ListOptions{Limit: chunk})
+		if listErr != nil {
+			continue
+		}
+		for i := range list.Items {
+			name := list.Items[i].GetName()
+			switch {
+			case kind.Name != ref.Kind.Name && name == ref.Name:
+				other = append(other, kind.Singular+"/"+name)
+			case kind.Name == ref.Kind.Name && near(name, ref.Name):
+				same = append(same, name)
+			}
+		}
+	}
+	switch {
+	case len(other) > 0:
+		return notFound{err, "\nDid you mean " + strings.Join(other, " or ") + "?"}
+	case len(same) > 0:
+		return notFound{err, "\nNames near it: " + strings.Join(same[:min(len(same), 5)], ", ")}
+	}
+	return notFound{err, fmt.Sprintf("\nSee what is there: kubectl get %s -n %s (or -A for every namespace)", ref.Kind.Plural, ref.Namespace)}
+}
+
+// near reports whether a user who typed b may have meant a.
+func near(a, b string) bool {
+	if strings.Contains(a, b) || strings.Contains(b, a) {
+		return true
+	}
+	limit := max(1, len(b)/3)
+	return distance(a, b) <= limit
+}
+
+// distance is the Levenshtein distance of a and b, in bytes.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		diagonal := row[0]
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			cost := diagonal
+			if a[i-1] != b[j-1] {
+				cost++
+			}
+			diagonal = row[j]
+			row[j] = min(cost, row[j]+1, row[j-1]+1)
+		}
+	}
+	return row[len(b)]
+}
+
+// KubernetesVersion is the API server's version, as in v1.34.4.
+func (c *Client) KubernetesVersion(ctx context.Context) (string, error) {
+	raw, err := c.core.CoreV1().RESTClient().Get().AbsPath("/version").SetHeader("Accept", "application/json").DoRaw(ctx)
+	if err != nil {
+		return "", err
+	}
+	var v struct {
+		GitVersion string `json:"gitVersion"`
+	}
+	if err := json.Unmarshal(raw, &v); err != nil {
+		return "", fmt.Errorf("read the server's version: %w", err)
+	}
+	return v.GitVersion, nil
+}

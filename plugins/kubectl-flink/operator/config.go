@@ -1,0 +1,118 @@
+package operator
+
+import (
+	"context"
+	"fmt"
+	"sort"
+	"strings"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/yaml"
+)
+
+// Config is a Flink configuration, flattened to one value per key.
+type Config map[string]string
+
+// savepointDirKeys are the directory's names, newest first: Flink 1.20
+// renamed it and still reads the old one.
+var savepointDirKeys = []string{"execution.checkpointing.savepoint-dir", "state.savepoints.dir"}
+
+// Get is the value of the first of keys that is set, and the key.
+func (c Config) Get(keys ...string) (value, key string) {
+	for _, key := range keys {
+		if value := c[key]; value != "" {
+			return value, key
+		}
+	}
+	return "", ""
+}
+
+// Flatten makes one key of each path of a flinkConfiguration, which may be
+// nested YAML since operator 1.13. Lists are joined with ";", as the operator
+// does.
+func Flatten(values map[string]any) Config {
+	out := Config{}
+	flattenInto(out, "", values)
+	return out
+}
+
+func flattenInto(out Config, prefix string, value any) {
+	switch v := value.(type) {
+	case map[string]any:
+		for key, child := range v {
+			if prefix != "" {
+				key = prefix + "." + key
+			}
+			flattenInto(out, key, child)
+		}
+	case []any:
+		parts := make([]string, len(v))
+		for i, item := range v {
+			parts[i] = fmt.Sprint(item)
+		}
+		out[prefix] = strings.Join(parts, ";")
+	case nil:
+	case float64:
+		// JSON has one kind of number; configuration has mostly whole ones.
+		out[prefix] = strings.TrimSuffix(fmt.Sprintf("%f", v), ".000000")
+	default:
+		out[prefix] = fmt.Sprint(v)
+	}
+}
+
+// ParseConfig reads Flink's configuration file: nested YAML, or the older
+// "key: value" lines, which are not always valid YAML.
+func ParseConfig(file, content string) Config {
+	if file == "config.yaml" {
+		var values map[string]any
+		if yaml.Unmarshal([]byte(content), &values) == nil {
+			return Flatten(values)
+		}
+	}
+	out := Config{}
+	for line := range strings.SplitSeq(content, "\n") {
+		key, value, ok := strings.Cut(line, ": ")
+		if key = strings.TrimSpace(key); !ok || key == "" || strings.HasPrefix(key, "#") {
+			continue
+		}
+		out[key] = strings.Trim(strings.TrimSpace(value), `"'`)
+	}
+	return out
+}
+
+// EffectiveConfig is the configuration that a Flink cluster (a FlinkDeployment
+// called cluster) runs with: the operator writes its defaults and the spec
+// together into one ConfigMap. known is false where that can't be read; then
+// config is only what spec says.
+func (c *Client) EffectiveConfig(ctx context.Context, cluster Job) (config Config, known bool, err error) {
+	spec := cluster.ReconciledSpec()
+	if spec == nil {
+		spec = cluster.spec()
+	}
+	own, _ := spec["flinkConfiguration"].(map[string]any)
+	config = Flatten(own)
+	name := "flink-config-" + cluster.Object.GetName()
+	configMap, err := c.core.CoreV1().ConfigMaps(cluster.Object.GetNamespace()).Get(ctx, name, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) || apierrors.IsForbidden(err) {
+		return config, false, nil
+	}
+	if err != nil {
+		return nil, false, fmt.Errorf("read the configuration of %s: %w", cluster.Ref(), err)
+	}
+	files := make([]string, 0, len(configMap.Data))
+	for file := range configMap.Data {
+		files = append(files, file)
+	}
+	sort.Strings(files)
+	for _, file := range files {
+		if file != "config.yaml" && file != "flink-conf.yaml" {
+			continue
+		}
+		known = true
+		for key, value := range ParseConfig(file, configMap.Data[file]) {
+			config[key] = value
+		}
+	}
+	return config, known, nil
+}

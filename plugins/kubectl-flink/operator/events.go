@@ -1,0 +1,85 @@
+package operator
+
+import (
+	"context"
+	"slices"
+	"sort"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// fieldManager is who changes objects, as managedFields shows it.
+const fieldManager = "kubectl-flink"
+
+// Event is a Kubernetes event about one of the operator's objects.
+type Event struct {
+	// Object is KIND/NAME of what it is about.
+	Object  string
+	Reason  string
+	Message string
+	Time    time.Time
+}
+
+// Root is the event's message reduced to its innermost cause.
+func (e Event) Root() string { return RootCause(e.Message) }
+
+// warningsSince are the warnings about the named objects since a moment,
+// newest first. Events are a help, not the truth: where they can't be read
+// there are none.
+func (c *Client) warningsSince(ctx context.Context, namespace string, since time.Time, names ...string) []Event {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	var out []Event
+	for _, name := range names {
+		if name == "" {
+			continue
+		}
+		list, err := c.core.CoreV1().Events(namespace).List(ctx, metav1.ListOptions{
+			FieldSelector: "type=" + corev1.EventTypeWarning + ",involvedObject.name=" + name,
+			Limit:         chunk,
+		})
+		if err != nil {
+			continue
+		}
+		for i := range list.Items {
+			e := &list.Items[i]
+			at := eventTime(e)
+			if at.Before(since) || !strings.Contains(e.InvolvedObject.APIVersion, Group) {
+				continue
+			}
+			out = append(out, Event{
+				Object: strings.ToLower(e.InvolvedObject.Kind) + "/" + e.InvolvedObject.Name,
+				Reason: e.Reason, Message: e.Message, Time: at,
+			})
+		}
+	}
+	sort.SliceStable(out, func(i, j int) bool { return out[i].Time.After(out[j].Time) })
+	return out
+}
+
+func eventTime(e *corev1.Event) time.Time {
+	for _, t := range []time.Time{e.LastTimestamp.Time, e.EventTime.Time, e.FirstTimestamp.Time} {
+		if !t.IsZero() {
+			return t
+		}
+	}
+	return e.CreationTimestamp.Time
+}
+
+// distinct drops events that say no more than what is said already.
+func distinct(events []Event, said string) []Event {
+	var out []Event
+	seen := []string{said}
+	for _, e := range events {
+		root := e.Root()
+		if root == "" || slices.ContainsFunc(seen, func(s string) bool { return s != "" && strings.Contains(s, root) }) {
+			continue
+		}
+		seen = append(seen, root)
+		out = append(out, e)
+	}
+	return out
+}

@@ -1,0 +1,133 @@
+package operator
+
+import (
+	"encoding/json"
+	"strings"
+)
+
+// Failure is an error as the operator writes it into a status: JSON text with
+// the exception and its causes, or plain text.
+type Failure struct {
+	Type    string
+	Message string
+	Causes  []Cause
+}
+
+// Cause is one exception below the outermost.
+type Cause struct {
+	Type    string
+	Message string
+}
+
+// DecodeFailure reads status.error; what isn't JSON is the message itself.
+func DecodeFailure(raw string) Failure {
+	raw = strings.TrimSpace(raw)
+	if raw == "" {
+		return Failure{}
+	}
+	var decoded struct {
+		Type          string `json:"type"`
+		Message       string `json:"message"`
+		ThrowableList []struct {
+			Type    string `json:"type"`
+			Message string `json:"message"`
+		} `json:"throwableList"`
+	}
+	if json.Unmarshal([]byte(raw), &decoded) != nil || decoded.Type == "" && decoded.Message == "" && len(decoded.ThrowableList) == 0 {
+		return Failure{Message: raw}
+	}
+	f := Failure{Type: decoded.Type, Message: decoded.Message}
+	for _, t := range decoded.ThrowableList {
+		f.Causes = append(f.Causes, Cause{Type: t.Type, Message: t.Message})
+	}
+	return f
+}
+
+// IsZero reports whether nothing failed.
+func (f Failure) IsZero() bool { return f.Type == "" && f.Message == "" && len(f.Causes) == 0 }
+
+// Mentions reports whether the failure or one of its causes is of the
+// exception's simple or full type name.
+func (f Failure) Mentions(exception string) bool {
+	if simple(f.Type) == exception || strings.Contains(f.Message, exception) {
+		return true
+	}
+	for _, c := range f.Causes {
+		if simple(c.Type) == exception || strings.Contains(c.Message, exception) {
+			return true
+		}
+	}
+	return false
+}
+
+// Root is the innermost cause that says something, in one short text.
+//
+// Flink wraps each layer's message into the next, often with a whole stack
+// trace; the last "Caused by:" of the longest chain is what went wrong.
+func (f Failure) Root() string {
+	candidates := make([]Cause, 0, len(f.Causes)+1)
+	candidates = append(candidates, Cause{f.Type, f.Message})
+	candidates = append(candidates, f.Causes...)
+	for i := len(candidates) - 1; i >= 0; i-- {
+		if root := RootCause(candidates[i].Message); root != "" {
+			if name := simple(candidates[i].Type); name != "" && i > 0 && !strings.Contains(root, name) && root == strings.TrimSpace(candidates[i].Message) {
+				return name + ": " + root
+			}
+			return root
+		}
+	}
+	return simple(f.Type)
+}
+
+// RootCause is the innermost cause in a Java exception's text, without its
+// stack frames. Text that is no exception is given back as it is.
+func RootCause(message string) string {
+	message = strings.TrimSpace(message)
+	if i := strings.LastIndex(message, "Caused by: "); i >= 0 {
+		message = message[i+len("Caused by: "):]
+	}
+	var kept []string
+	for line := range strings.SplitSeq(message, "\n") {
+		trimmed := strings.TrimSpace(line)
+		if strings.HasPrefix(trimmed, "at ") || strings.HasPrefix(trimmed, "... ") {
+			break
+		}
+		if trimmed != "" {
+			kept = append(kept, trimmed)
+		}
+	}
+	return shortenTypes(strings.Join(kept, " "))
+}
+
+// shortenTypes drops the package of each leading exception name:
+// "java.util.concurrent.CompletionException: a.b.C: text" → "C: text".
+func shortenTypes(text string) string {
+	last := ""
+	for {
+		name, rest, ok := strings.Cut(text, ": ")
+		if !ok || strings.ContainsAny(name, " \t/") || !isTypeName(name) {
+			break
+		}
+		last, text = simple(name), rest
+	}
+	if last != "" {
+		return last + ": " + text
+	}
+	if isTypeName(text) && !strings.ContainsAny(text, " \t/") {
+		return simple(text)
+	}
+	return text
+}
+
+func isTypeName(name string) bool {
+	s := simple(name)
+	return strings.Contains(name, ".") && s != "" && s[0] >= 'A' && s[0] <= 'Z'
+}
+
+// simple is a Java class's name without package and outer class.
+func simple(name string) string {
+	if i := strings.LastIndexAny(name, ".$"); i >= 0 {
+		return name[i+1:]
+	}
+	return name
+}

@@ -1,0 +1,304 @@
+package operator
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/watch"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/wait"
+)
+
+// savepointByNonce changes spec.job.savepointTriggerNonce and follows what the
+// operator makes of it: a MANUAL FlinkStateSnapshot (1.10 and newer, unless
+// switched off), else status.jobStatus.savepointInfo.
+func (c *Client) savepointByNonce(ctx context.Context, p *plan, reporter Reporter) (SavepointReport, error) {
+	f := &nonceFollower{client: c, plan: p, reporter: reporter, report: p.report(), asked: p.now()}
+	if p.running != nil {
+		return c.savepointByResource(ctx, p, reporter)
+	}
+	f.before = lastSavepointTime(p.target)
+	if p.request.Follow {
+		f.triggerSeen = true
+		return f.follow(ctx)
+	}
+	f.nonce = p.now().UnixMilli()
+	f.report.Nonce = f.nonce
+	if p.request.DryRun == "client" {
+		return f.report, nil
+	}
+	if p.request.NoWait || p.request.DryRun == "server" {
+		return f.report, f.patch(ctx)
+	}
+	return f.follow(ctx)
+}
+
+func lastSavepointTime(job Job) time.Time {
+	return millis(job.Object.Object, "status", "jobStatus", "savepointInfo", "lastSavepoint", "timeStamp")
+}
+
+// nonceFollower follows a savepointTriggerNonce to its end.
+type nonceFollower struct {
+	client   *Client
+	plan     *plan
+	reporter Reporter
+	report   SavepointReport
+	asked    time.Time
+	nonce    int64
+	// before is when the job's last savepoint was taken before ours.
+	before  time.Time
+	silence silence
+
+	mu          sync.Mutex
+	patched     bool
+	triggerSeen bool
+	last        Job
+	warned      string
+}
+
+// patch sets the nonce, with the resourceVersion that was read, so that two
+// users can't overwrite each other unseen. The operator's status writes move
+// the version too, so a conflict is tried again as long as nobody has changed
+// the spec (the generation).
+func (f *nonceFollower) patch(ctx context.Context) error {
+	job := f.plan.target
+	client := f.client.Resource(job.Kind, job.Object.GetNamespace())
+	options := metav1.PatchOptions{FieldManager: fieldManager}
+	if f.plan.request.DryRun == "server" {
+		options.DryRun = []string{metav1.DryRunAll}
+	}
+	object := job.Object
+	for range 10 {
+		body, err := json.Marshal(map[string]any{
+			"metadata": map[string]any{"resourceVersion": object.GetResourceVersion()},
+			"spec":     map[string]any{"job": map[string]any{"savepointTriggerNonce": f.nonce}},
+		})
+		if err != nil {
+			return err
+		}
+		_, err = client.Patch(ctx, object.GetName(), types.MergePatchType, body, options)
+		if !apierrors.IsConflict(err) {
+			return err
+		}
+		latest, err := client.Get(ctx, object.GetName(), metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		if latest.GetGeneration() != job.Object.GetGeneration() {
+			return fmt.Errorf("%s was changed by somebody else at this moment; look at it and try again", job.Ref())
+		}
+		object = latest
+	}
+	return fmt.Errorf("%s is being written to all the time; try again", job.Ref())
+}
+
+func (f *nonceFollower) follow(parent context.Context) (SavepointReport, error) {
+	ctx, cancel := context.WithCancelCause(parent)
+	defer cancel(nil)
+	job := f.plan.target
+	if f.plan.hasSnapshots && !f.plan.request.Follow {
+		go f.watchSnapshots(ctx, cancel)
+	}
+	err := wait.Follow(ctx, f.client.Resource(job.Kind, job.Object.GetNamespace()), wait.Named(job.Object.GetName()),
+		func(event watch.EventType, object *unstructured.Unstructured) (bool, error) {
+			if event == watch.Bookmark && !f.patched && !f.plan.request.Follow {
+				if err := f.patch(ctx); err != nil {
+					return true, err
+				}
+				f.setPatched()
+				f.reporter.note("%s savepointTriggerNonce set to %d", job.Ref().Printed(), f.nonce)
+				f.reporter.waiting("%s: waiting for the operator", job.Ref())
+				f.watchSilence(ctx, cancel)
+				return false, nil
+			}
+			return f.handle(ctx, event, object)
+		})
+	f.silence.Wait(cancel)
+	var made snapshotMade
+	if errors.As(err, &made) {
+		// From here on it is as if the snapshot had been created by us.
+		return f.followSnapshot(parent, made)
+	}
+	return f.report, f.explain(err)
+}
+
+func (f *nonceFollower) setPatched() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.patched = true
+}
+
+func (f *nonceFollower) isPatched() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.patched
+}
+
+// snapshotMade ends the watch of the job: the operator answered the nonce with
+// a FlinkStateSnapshot.
+type snapshotMade struct{ snapshot Snapshot }
+
+func (snapshotMade) Error() string { return "the operator made a FlinkStateSnapshot" }
+
+// watchSnapshots looks for the FlinkStateSnapshot that the operator makes for
+// the nonce. A missing permission only means that none is found.
+func (f *nonceFollower) watchSnapshots(ctx context.Context, cancel context.CancelCauseFunc) {
+	target := f.plan.target.Ref()
+	prefix := target.Name + "-savepoint-manual-"
+	_ = wait.Follow(ctx, f.client.Resource(StateSnap, target.Namespace), metav1.ListOptions{},
+		func(_ watch.EventType, object *unstructured.Unstructured) (bool, error) {
+			if object == nil {
+				return false, nil
+			}
+			s := Snapshot{object}
+			if !f.isPatched() || f.plan.known[s.Name()] || !strings.HasPrefix(s.Name(), prefix) || !s.Refers(target) {
+				return false, nil
+			}
+			cancel(snapshotMade{s})
+			return true, nil
+		})
+}
+
+func (f *nonceFollower) followSnapshot(ctx context.Context, made snapshotMade) (SavepointReport, error) {
+	p := *f.plan
+	p.running = &made.snapshot
+	report, err := f.client.savepointByResource(ctx, &p, f.reporter)
+	report.Method, report.Nonce = Nonce, f.nonce
+	return report, err
+}
+
+func (f *nonceFollower) handle(ctx context.Context, event watch.EventType, object *unstructured.Unstructured) (bool, error) {
+	if object == nil {
+		return false, nil
+	}
+	job := Job{f.plan.target.Kind, object}
+	f.last = job
+	if event == watch.Deleted {
+		return true, fmt.Errorf("%s was deleted by somebody", job.Ref())
+	}
+	if !f.isPatched() && !f.triggerSeen {
+		return false, nil
+	}
+	info := section(object.Object, "status", "jobStatus", "savepointInfo")
+	trigger := text(info, "triggerId")
+	if trigger != "" {
+		f.triggerSeen = true
+		f.silence.Heard()
+		f.reporter.waiting("%s: savepoint in progress", job.Ref())
+	}
+	if done := f.completed(info); done {
+		return true, nil
+	}
+	if failure := job.Failure(); failure.Mentions("ValidationException") {
+		return true, &SavepointFailedError{What: f.what(), State: "rejected", Cause: failure.Root(),
+			LeftBehind: "The nonce stays in the spec; the operator ignores the spec until it is valid again"}
+	}
+	reconciled, known := job.reconciledNonce()
+	switch {
+	case known && reconciled == f.nonce && f.nonce != 0:
+		f.silence.Heard()
+		if trigger == "" {
+			return true, f.failed(ctx, job)
+		}
+	case f.plan.request.Follow && trigger == "":
+		return true, f.failed(ctx, job)
+	case f.triggerSeen && trigger == "":
+		// The operator tries again for a minute before it gives up.
+		f.noteRetry(ctx, job)
+	}
+	if !job.IsRunning() && trigger == "" {
+		f.reporter.waiting("%s: waiting; the job is %s", job.Ref(), job.Describe(f.plan.now()))
+	}
+	return false, nil
+}
+
+// completed fills in the report when the last savepoint is the one asked for.
+func (f *nonceFollower) completed(info map[string]any) bool {
+	last := section(info, "lastSavepoint")
+	if last == nil || text(last, "location") == "" {
+		return false
+	}
+	nonce, _ := number(last, "triggerNonce")
+	taken := millis(last, "timeStamp")
+	ours := f.nonce != 0 && nonce == f.nonce || f.plan.request.Follow && taken.After(f.before)
+	if !ours {
+		return false
+	}
+	f.report.Done = true
+	f.report.Path = text(last, "location")
+	f.report.Format = text(last, "formatType")
+	f.report.CompletedAt = taken
+	return true
+}
+
+func (f *nonceFollower) what() string {
+	if f.nonce == 0 {
+		return "the savepoint of " + f.plan.target.Ref().String()
+	}
+	return fmt.Sprintf("the savepoint of %s (savepointTriggerNonce %d)", f.plan.target.Ref(), f.nonce)
+}
+
+func (f *nonceFollower) warnings(ctx context.Context) []Event {
+	job := f.plan.target
+	var out []Event
+	for _, e := range f.client.warningsSince(ctx, job.Object.GetNamespace(), f.asked.Add(-2*time.Second), job.Object.GetName()) {
+		if e.Reason == "SavepointError" || e.Reason == "JobException" || e.Reason == "ValidationError" {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+func (f *nonceFollower) noteRetry(ctx context.Context, job Job) {
+	f.reporter.waiting("%s: an attempt failed, the operator tries again", job.Ref())
+	if events := f.warnings(ctx); len(events) > 0 && events[0].Message != f.warned {
+		f.warned = events[0].Message
+		f.reporter.note("%s: an attempt failed: %s", job.Ref(), events[0].Root())
+	}
+}
+
+func (f *nonceFollower) failed(ctx context.Context, job Job) error {
+	events := f.warnings(ctx)
+	cause := job.Failure().Root()
+	if cause == "" && len(events) > 0 {
+		cause = events[0].Root()
+	}
+	return &SavepointFailedError{What: f.what(), State: SnapshotFailed, Cause: cause, Events: distinct(events, cause)}
+}
+
+func (f *nonceFollower) watchSilence(ctx context.Context, cancel context.CancelCauseFunc) {
+	f.silence.Start(ctx, func(ctx context.Context) {
+		health := f.client.OperatorHealth(ctx)
+		f.silence.Found(health.String())
+		if health.Stopped() {
+			cancel(&SavepointFailedError{What: f.what(), State: "not carried out", Cause: health.String(),
+				LeftBehind: "The nonce stays in the spec: the savepoint is taken when the operator runs again"})
+			return
+		}
+		f.reporter.note("the operator has not reacted yet. %s", health)
+	})
+}
+
+func (f *nonceFollower) explain(err error) error {
+	code := exit.Code(err)
+	if err == nil || !f.isPatched() || code != exit.TimedOut && code != exit.Interrupted {
+		return err
+	}
+	message := fmt.Sprintf("%v: %s goes on without this command", err, f.what())
+	if finding := f.silence.Finding(); finding != "" {
+		message += "\n" + finding
+	}
+	job := f.plan.target.Ref()
+	message += fmt.Sprintf("\nSee it with: kubectl get %s %s -n %s -o jsonpath='{.status.jobStatus.savepointInfo}'", job.Kind.Singular, job.Name, job.Namespace)
+	return exit.With(code, errors.New(message))
+}

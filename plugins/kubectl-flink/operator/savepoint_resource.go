@@ -1,0 +1,293 @@
+package operator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/watch"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/wait"
+)
+
+// SavepointFailedError says why a savepoint did not come about.
+type SavepointFailedError struct {
+	// What names the savepoint: flinkstatesnapshot/NAME or the nonce.
+	What string
+	// State is the final state, FAILED or ABANDONED.
+	State string
+	// Cause is the innermost reason the operator or Flink gave.
+	Cause string
+	// Events are the warnings about the savepoint and its job since it was
+	// asked for, newest first.
+	Events []Event
+	// LeftBehind says what still exists; "" if nothing does.
+	LeftBehind string
+}
+
+func (e *SavepointFailedError) Error() string {
+	message := fmt.Sprintf("%s %s", e.What, e.State)
+	if e.Cause != "" {
+		message += ": " + e.Cause
+	}
+	for i, event := range e.Events {
+		if i == 3 {
+			break
+		}
+		message += fmt.Sprintf("\n  event %s (%s): %s", event.Reason, event.Object, event.Root())
+	}
+	if e.LeftBehind != "" {
+		message += "\n" + e.LeftBehind
+	}
+	return message
+}
+
+func (c *Client) savepointByResource(ctx context.Context, p *plan, reporter Reporter) (SavepointReport, error) {
+	report := p.report()
+	snapshots := c.Resource(StateSnap, p.target.Object.GetNamespace())
+	var name string
+	create := func(options metav1.CreateOptions) error {
+		options.FieldManager = fieldManager
+		created, err := snapshots.Create(ctx, report.Snapshot.Object, options)
+		if err == nil {
+			report.Snapshot = Snapshot{created}
+		}
+		return err
+	}
+	switch {
+	case p.running != nil:
+		report.Snapshot = *p.running
+		report.Format, report.FormatWhy = p.running.Format(), ""
+	case p.request.DryRun == "client":
+		report.Snapshot = Snapshot{p.manifest()}
+		return report, nil
+	case p.request.DryRun == "server":
+		report.Snapshot = Snapshot{p.manifest()}
+		return report, create(metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
+	default:
+		report.Snapshot = Snapshot{p.manifest()}
+	}
+	name = report.Snapshot.Name()
+	if p.request.NoWait {
+		return report, create(metav1.CreateOptions{})
+	}
+
+	f := &snapshotFollower{client: c, reporter: reporter, asked: p.now(), created: p.running != nil, report: &report}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	err := wait.Follow(ctx, snapshots, wait.Named(name), func(event watch.EventType, object *unstructured.Unstructured) (bool, error) {
+		if event == watch.Bookmark && !f.created {
+			// Only now, when it is certain that the end can be seen.
+			if err := create(metav1.CreateOptions{}); err != nil {
+				return true, err
+			}
+			f.created = true
+			reporter.note("%s created (format %s%s)", StateSnap.Printed(name), report.Format, because(report.FormatWhy))
+			reporter.waiting("%s: waiting for the operator", name)
+			f.watchSilence(ctx, cancel)
+			return false, nil
+		}
+		return f.handle(ctx, event, object)
+	})
+	f.silence.Wait(cancel)
+	return report, f.explain(ctx, err)
+}
+
+func because(why string) string {
+	if why == "" {
+		return ""
+	}
+	return ": " + why
+}
+
+// snapshotFollower follows one FlinkStateSnapshot to its end.
+type snapshotFollower struct {
+	client   *Client
+	reporter Reporter
+	report   *SavepointReport
+	asked    time.Time
+	created  bool
+	silence  silence
+
+	failures int64
+}
+
+func (f *snapshotFollower) handle(ctx context.Context, event watch.EventType, object *unstructured.Unstructured) (bool, error) {
+	if object == nil {
+		return false, nil
+	}
+	s := Snapshot{object}
+	f.report.Snapshot = s
+	if event == watch.Deleted {
+		return true, fmt.Errorf("%s/%s was deleted by somebody while it was %s", StateSnap.Singular, s.Name(), orUnknown(s.State()))
+	}
+	if s.State() != "" {
+		f.silence.Heard()
+	}
+	if n := s.Failures(); n > f.failures && s.State() == SnapshotPending {
+		f.failures = n
+		f.reporter.note("%s: attempt %d failed: %s", s.Name(), n, s.Failure().Root())
+	}
+	switch s.State() {
+	case "":
+		f.reporter.waiting("%s: waiting for the operator", s.Name())
+	case SnapshotPending:
+		f.reporter.waiting("%s: waiting for the operator to trigger it", s.Name())
+	case SnapshotInProgress:
+		f.reporter.waiting("%s: in progress", s.Name())
+	case SnapshotCompleted:
+		return true, f.complete(s)
+	case SnapshotFailed, SnapshotAbandoned:
+		return true, f.failed(ctx, s)
+	default:
+		f.reporter.waiting("%s: %s", s.Name(), s.State())
+	}
+	return false, nil
+}
+
+func (f *snapshotFollower) complete(s Snapshot) error {
+	f.report.Done = true
+	f.report.Path, f.report.Duration, f.report.Format = s.Path(), s.Duration(), s.Format()
+	f.report.TriggeredAt, f.report.CompletedAt = s.timestamp("triggerTimestamp"), s.timestamp("resultTimestamp")
+	if f.report.Path == "" {
+		return fmt.Errorf("%s/%s is COMPLETED but the operator doesn't know its path: look for the newest directory in the job's savepoint directory", StateSnap.Singular, s.Name())
+	}
+	return nil
+}
+
+func (f *snapshotFollower) failed(ctx context.Context, s Snapshot) error {
+	events := f.client.warningsSince(ctx, s.Object.GetNamespace(), f.asked.Add(-5*time.Second), s.Name(), text(s.Object.Object, "spec", "jobReference", "name"))
+	cause := s.Failure().Root()
+	if cause == "" && len(events) > 0 {
+		cause = events[0].Root()
+	}
+	return &SavepointFailedError{
+		What:   StateSnap.Singular + "/" + s.Name(),
+		State:  s.State(),
+		Cause:  cause,
+		Events: distinct(events, cause),
+	}
+}
+
+// explain turns the end of a wait into words: what was left behind, and how
+// to go on from there.
+func (f *snapshotFollower) explain(ctx context.Context, err error) error {
+	code := exit.Code(err)
+	switch {
+	case err == nil, !f.created:
+		return err
+	case code == exit.TimedOut || code == exit.Interrupted:
+	default:
+		return err
+	}
+	name := f.report.Snapshot.Name()
+	left := f.report.Snapshot.State()
+	if left == "" {
+		left = "not seen by the operator yet"
+	}
+	message := fmt.Sprintf("%v: %s/%s is %s and goes on without this command", err, StateSnap.Singular, name, left)
+	if finding := f.silence.Finding(); finding != "" {
+		message += "\n" + finding
+	} else if events := f.client.warningsSince(context.WithoutCancel(ctx), f.report.Snapshot.Object.GetNamespace(), f.asked.Add(-5*time.Second), name); len(events) > 0 {
+		message += "\nIts last event: " + events[0].Root()
+	}
+	message += fmt.Sprintf("\nFollow it with: kubectl flink savepoint %s --follow -n %s\nSee it with: kubectl get %s %s -n %s", f.report.Job, f.report.Job.Namespace, StateSnap.Singular, name, f.report.Job.Namespace)
+	return exit.With(code, errors.New(message))
+}
+
+// watchSilence looks for the reason when the operator doesn't react at all.
+func (f *snapshotFollower) watchSilence(ctx context.Context, cancel context.CancelCauseFunc) {
+	f.silence.Start(ctx, func(ctx context.Context) {
+		health := f.client.OperatorHealth(ctx)
+		name := f.report.Snapshot.Name()
+		switch {
+		case health.Stopped():
+			f.silence.Found(health.String())
+			cancel(&SavepointFailedError{
+				What: StateSnap.Singular + "/" + name, State: "not carried out", Cause: health.String(),
+				LeftBehind: fmt.Sprintf("The request stays and is carried out when the operator runs again; to withdraw it: kubectl delete %s %s -n %s", StateSnap.Singular, name, f.report.Job.Namespace),
+			})
+		case health.Known() && !health.Ready():
+			f.silence.Found(health.String())
+			f.reporter.note("%s", health.String())
+		default:
+			finding := "The operator has not reacted. " + health.String() + " It ignores FlinkStateSnapshot when it is older than 1.10, when its CRD came after the operator's start, when kubernetes.operator.snapshot.resource.enabled is false, when it doesn't watch this namespace, or when its label selector doesn't match (--label)."
+			f.silence.Found(finding)
+			f.reporter.note("%s", finding)
+		}
+	})
+}
+
+// silence notices that nothing happens.
+type silence struct {
+	mu      sync.Mutex
+	heard   bool
+	finding string
+	done    chan struct{}
+	wake    chan struct{}
+}
+
+// silenceLimit is how long the operator may take to react before somebody
+// looks why. It watches its objects, so a healthy one reacts within a second
+// or two.
+const silenceLimit = 12 * time.Second
+
+// Start calls look, once, unless Heard was called within silenceLimit.
+func (s *silence) Start(ctx context.Context, look func(context.Context)) {
+	s.mu.Lock()
+	s.done, s.wake = make(chan struct{}), make(chan struct{})
+	s.mu.Unlock()
+	go func() {
+		defer close(s.done)
+		timer := time.NewTimer(silenceLimit)
+		defer timer.Stop()
+		select {
+		case <-ctx.Done():
+		case <-s.wake:
+		case <-timer.C:
+			look(ctx)
+		}
+	}()
+}
+
+// Heard says that the operator did react.
+func (s *silence) Heard() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.heard && s.wake != nil {
+		close(s.wake)
+	}
+	s.heard, s.finding = true, ""
+}
+
+// Found remembers why nothing happens.
+func (s *silence) Found(finding string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.heard {
+		s.finding = finding
+	}
+}
+
+// Finding is why nothing happens; "" if something did.
+func (s *silence) Finding() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.finding
+}
+
+// Wait ends the look-out.
+func (s *silence) Wait(cancel context.CancelCauseFunc) {
+	cancel(nil)
+	s.mu.Lock()
+	done := s.done
+	s.mu.Unlock()
+	if done != nil {
+		<-done
+	}
+}

@@ -1,0 +1,97 @@
+package operator
+
+import (
+	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+)
+
+// The states of a FlinkStateSnapshot. COMPLETED, FAILED and ABANDONED are
+// final; FAILED with retries left goes back to TRIGGER_PENDING.
+const (
+	SnapshotPending    = "TRIGGER_PENDING"
+	SnapshotInProgress = "IN_PROGRESS"
+	SnapshotCompleted  = "COMPLETED"
+	SnapshotFailed     = "FAILED"
+	SnapshotAbandoned  = "ABANDONED"
+)
+
+// The labels that the operator sets on a snapshot once it has found the job.
+// Set at creation they make it selectable at once.
+const (
+	labelJobKind = "job-reference.kind"
+	labelJobName = "job-reference.name"
+	labelTrigger = "snapshot.trigger-type"
+)
+
+// Snapshot is a typed view of a FlinkStateSnapshot.
+type Snapshot struct{ Object *unstructured.Unstructured }
+
+// Name of the snapshot.
+func (s Snapshot) Name() string { return s.Object.GetName() }
+
+// State is one of the Snapshot… states; "" while the operator hasn't seen it.
+func (s Snapshot) State() string { return text(s.Object.Object, "status", "state") }
+
+// Path is where the data is; "" until it is completed.
+func (s Snapshot) Path() string { return text(s.Object.Object, "status", "path") }
+
+// TriggerID is Flink's id of the running operation.
+func (s Snapshot) TriggerID() string { return text(s.Object.Object, "status", "triggerId") }
+
+// Failures counts the attempts that failed.
+func (s Snapshot) Failures() int64 {
+	n, _ := number(s.Object.Object, "status", "failures")
+	return n
+}
+
+// Failure is the operator's error about the snapshot.
+func (s Snapshot) Failure() Failure { return DecodeFailure(text(s.Object.Object, "status", "error")) }
+
+// IsSavepoint tells savepoints from checkpoints.
+func (s Snapshot) IsSavepoint() bool { return section(s.Object.Object, "spec", "savepoint") != nil }
+
+// Format is the savepoint's format; the operator's default is CANONICAL.
+func (s Snapshot) Format() string {
+	if f := text(s.Object.Object, "spec", "savepoint", "formatType"); f != "" {
+		return f
+	}
+	return "CANONICAL"
+}
+
+// Trigger is MANUAL, PERIODIC or UPGRADE; "" if unknown.
+func (s Snapshot) Trigger() string { return s.Object.GetLabels()[labelTrigger] }
+
+// Refers reports whether the snapshot is one of the job.
+func (s Snapshot) Refers(job Ref) bool {
+	kind := text(s.Object.Object, "spec", "jobReference", "kind")
+	return text(s.Object.Object, "spec", "jobReference", "name") == job.Name && (kind == "" || kind == job.Kind.Name)
+}
+
+// Duration is the time between trigger and result, as the operator saw them;
+// 0 if unknown. It includes the operator's polling.
+func (s Snapshot) Duration() time.Duration {
+	start := s.timestamp("triggerTimestamp")
+	end := s.timestamp("resultTimestamp")
+	if start.IsZero() || end.Before(start) {
+		return 0
+	}
+	return end.Sub(start)
+}
+
+func (s Snapshot) timestamp(field string) time.Time {
+	t, err := time.Parse(time.RFC3339Nano, text(s.Object.Object, "status", field))
+	if err != nil {
+		return time.Time{}
+	}
+	return t
+}
+
+// retries is the explicit backoff limit; -1 where none is set.
+func (s Snapshot) retries() int64 {
+	n, ok := number(s.Object.Object, "spec", "backoffLimit")
+	if !ok {
+		return -1
+	}
+	return n
+}

@@ -1,0 +1,130 @@
+// Package view turns models into what people and scripts read. It does no I/O
+// but writing.
+package view
+
+import (
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+)
+
+// Savepoints is the result of `kubectl flink savepoint`.
+func Savepoints(reports []operator.SavepointReport, asList bool, dryRun string, now time.Time) printer.Result {
+	var result printer.Result
+	objects := make([]any, len(reports))
+	result.Table = &printer.Table{Columns: []printer.Column{
+		{Name: "NAME"}, {Name: "JOB"}, {Name: "STATE"}, {Name: "FORMAT"}, {Name: "DURATION"}, {Name: "METHOD"}, {Name: "PATH"},
+	}}
+	for i, r := range reports {
+		objects[i] = savepointObject(r)
+		result.Names = append(result.Names, printedName(r))
+		state := savepointState(r)
+		if state == "" {
+			state = "requested"
+		}
+		duration := ""
+		if r.Duration > 0 {
+			duration = r.Duration.Round(100 * time.Millisecond).String()
+		}
+		name := ""
+		if r.Snapshot.Object != nil {
+			name = r.Snapshot.Name()
+		}
+		result.Table.Rows = append(result.Table.Rows, []printer.Cell{
+			printer.C(name), printer.C(r.Job.String()), printer.C(state), printer.C(r.Format),
+			printer.C(duration), printer.C(string(r.Method)), printer.C(r.Path),
+		})
+	}
+	if asList {
+		result.Object = printer.List(objects)
+	} else if len(objects) == 1 {
+		result.Object = objects[0]
+	}
+	result.Text = func(w io.Writer) error {
+		for _, r := range reports {
+			if _, err := fmt.Fprintln(w, term.SafeLine(savepointLine(r, dryRun))); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return result
+}
+
+// savepointLine is one line that can be cut and pasted.
+func savepointLine(r operator.SavepointReport, dryRun string) string {
+	name := printedName(r)
+	switch {
+	case dryRun != "":
+		verb := "created"
+		if r.Snapshot.Object == nil {
+			verb = "patched"
+		}
+		return fmt.Sprintf("%s %s (%s dry run)", name, verb, dryRun)
+	case r.Done && r.Snapshot.Object == nil:
+		return name + " savepoint completed: " + r.Path
+	case r.Done:
+		return name + " completed: " + r.Path
+	case r.Snapshot.Object == nil:
+		return name + " savepoint requested"
+	}
+	return name + " created"
+}
+
+// printedName is the FlinkStateSnapshot; where an old operator makes none, the
+// job.
+func printedName(r operator.SavepointReport) string {
+	if r.Snapshot.Object != nil {
+		return operator.StateSnap.Printed(r.Snapshot.Name())
+	}
+	return r.Job.Printed()
+}
+
+func savepointState(r operator.SavepointReport) string {
+	switch {
+	case r.Done:
+		return operator.SnapshotCompleted
+	case r.Snapshot.Object != nil:
+		return r.Snapshot.State()
+	}
+	return ""
+}
+
+// savepointObject is what -o json prints. Where an old operator makes no
+// FlinkStateSnapshot, it is an object of our own of the same shape, so that
+// .status.path means the same whatever the method.
+func savepointObject(r operator.SavepointReport) any {
+	if r.Snapshot.Object != nil {
+		return r.Snapshot.Object.Object
+	}
+	status := map[string]any{}
+	if state := savepointState(r); state != "" {
+		status["state"] = state
+	}
+	if r.Path != "" {
+		status["path"] = r.Path
+	}
+	if !r.CompletedAt.IsZero() {
+		status["resultTimestamp"] = r.CompletedAt.UTC().Format(time.RFC3339Nano)
+	}
+	spec := map[string]any{
+		"jobReference": map[string]any{"kind": r.Job.Kind.Name, "name": r.Job.Name},
+	}
+	if r.Format != "" {
+		spec["savepoint"] = map[string]any{"formatType": r.Format}
+	}
+	if r.Nonce != 0 {
+		spec["savepointTriggerNonce"] = r.Nonce
+	}
+	return map[string]any{
+		"apiVersion": "kubectl-flink/v1",
+		"kind":       "Savepoint",
+		"metadata":   map[string]any{"name": r.Job.Name, "namespace": r.Job.Namespace},
+		"spec":       spec,
+		"status":     status,
+	}
+}
