@@ -55,8 +55,20 @@ func (f *Factory) AddFlags(flags *pflag.FlagSet) {
 	level := pflag.PFlagFromGoFlag(klogFlags.Lookup("v"))
 	level.Usage = "Number for the log level verbosity, as in kubectl"
 	flags.AddFlag(level)
-	klog.SetOutput(f.Streams.ErrOut)
-	klog.LogToStderr(true)
+	klog.LogToStderr(false)
+	klog.SetOutput(logWriter{f.Streams.ErrOut})
+}
+
+// logWriter shows the client libraries' log only to those who asked for it
+// with -v: what matters comes back as an error, and "context canceled" after
+// a Ctrl-C is no news.
+type logWriter struct{ io.Writer }
+
+func (w logWriter) Write(p []byte) (int, error) {
+	if w.Writer == nil || !klog.V(1).Enabled() {
+		return len(p), nil
+	}
+	return safeWriter(w).Write(p)
 }
 
 // Namespace is the namespace to work in: --namespace, else the context's, else

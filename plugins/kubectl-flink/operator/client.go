@@ -180,7 +180,7 @@ func near(a, b string) bool {
 	if strings.Contains(a, b) || strings.Contains(b, a) {
 		return true
 	}
-	limit := max(1, len(b)/3)
+	limit := max(1, (len(b)+1)/3)
 	return distance(a, b) <= limit
 }
 

@@ -69,8 +69,10 @@ func (f Failure) Root() string {
 	candidates = append(candidates, Cause{f.Type, f.Message})
 	candidates = append(candidates, f.Causes...)
 	for i := len(candidates) - 1; i >= 0; i-- {
-		if root := RootCause(candidates[i].Message); root != "" {
-			if name := simple(candidates[i].Type); name != "" && i > 0 && !strings.Contains(root, name) && root == strings.TrimSpace(candidates[i].Message) {
+		message := candidates[i].Message
+		if root := RootCause(message); root != "" {
+			// The type belongs to the message's first exception only.
+			if name := simple(candidates[i].Type); name != "" && i > 0 && !strings.Contains(message, "Caused by: ") && !strings.Contains(root, name) {
 				return name + ": " + root
 			}
 			return root

@@ -89,7 +89,7 @@ func (c *Client) savepointByResource(ctx context.Context, p *plan, reporter Repo
 			f.created = true
 			reporter.note("%s created (format %s%s)", StateSnap.Printed(name), report.Format, because(report.FormatWhy))
 			reporter.waiting("%s: waiting for the operator", name)
-			f.watchSilence(ctx, cancel)
+			f.watchSilence(ctx, cancel, name)
 			return false, nil
 		}
 		return f.handle(ctx, event, object)
@@ -201,16 +201,16 @@ func (f *snapshotFollower) explain(ctx context.Context, err error) error {
 }
 
 // watchSilence looks for the reason when the operator doesn't react at all.
-func (f *snapshotFollower) watchSilence(ctx context.Context, cancel context.CancelCauseFunc) {
+func (f *snapshotFollower) watchSilence(ctx context.Context, cancel context.CancelCauseFunc, name string) {
+	namespace := f.report.Job.Namespace
 	f.silence.Start(ctx, func(ctx context.Context) {
 		health := f.client.OperatorHealth(ctx)
-		name := f.report.Snapshot.Name()
 		switch {
 		case health.Stopped():
 			f.silence.Found(health.String())
 			cancel(&SavepointFailedError{
 				What: StateSnap.Singular + "/" + name, State: "not carried out", Cause: health.String(),
-				LeftBehind: fmt.Sprintf("The request stays and is carried out when the operator runs again; to withdraw it: kubectl delete %s %s -n %s", StateSnap.Singular, name, f.report.Job.Namespace),
+				LeftBehind: fmt.Sprintf("The request stays and is carried out when the operator runs again; to withdraw it: kubectl delete %s %s -n %s", StateSnap.Singular, name, namespace),
 			})
 		case health.Known() && !health.Ready():
 			f.silence.Found(health.String())

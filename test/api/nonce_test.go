@@ -1,0 +1,148 @@
+//go:build api
+
+package api
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+)
+
+// legacy answers a savepointTriggerNonce as operators without
+// FlinkStateSnapshot do: trigger id first, then finish's answer.
+func (s *server) legacy(t *testing.T, namespace string, finish func(nonce int64) map[string]any) {
+	t.Helper()
+	answered := map[int64]string{}
+	s.asOperator(t, operator.Deployment, namespace, func(object *unstructured.Unstructured) {
+		nonce, found, _ := unstructured.NestedInt64(object.Object, "spec", "job", "savepointTriggerNonce")
+		if !found || answered[nonce] == "done" {
+			return
+		}
+		status := runningStatus()
+		jobStatus := status["jobStatus"].(map[string]any)
+		if answered[nonce] == "" {
+			answered[nonce] = "triggered"
+			jobStatus["savepointInfo"] = map[string]any{"triggerId": "t1", "triggerTimestamp": int64(1764000000000), "triggerType": "MANUAL"}
+		} else {
+			answered[nonce] = "done"
+			jobStatus["savepointInfo"] = finish(nonce)
+			spec := fmt.Sprintf(`{"spec":{"job":{"savepointTriggerNonce":%d}},"resource_metadata":{}}`, nonce)
+			status["reconciliationStatus"] = map[string]any{"state": "DEPLOYED", "lastReconciledSpec": spec}
+		}
+		s.setStatus(t, operator.Deployment, object, status)
+	})
+}
+
+func TestNonceOnAnOldOperator(t *testing.T) {
+	ns := old.namespace(t)
+	spec := deploymentSpec(map[string]any{"state.savepoints.dir": "file:///s"})
+	spec["flinkVersion"] = "v1_18"
+	old.create(t, operator.Deployment, ns, "basic", spec, runningStatus())
+	old.legacy(t, ns, func(nonce int64) map[string]any {
+		return map[string]any{"lastSavepoint": map[string]any{
+			"timeStamp": int64(1764000003000), "location": "file:/s/savepoint-1", "triggerType": "MANUAL", "formatType": "CANONICAL", "triggerNonce": nonce,
+		}}
+	})
+	r := old.flink(t, t.Context(), "savepoint", "basic", "-n", ns)
+	r.wants(t, exit.OK, "savepointTriggerNonce set to", "savepoint in progress")
+	if r.out != "flinkdeployment.flink.apache.org/basic savepoint completed: file:/s/savepoint-1\n" {
+		t.Errorf("stdout %q", r.out)
+	}
+	r = old.flink(t, t.Context(), "savepoint", "basic", "-n", ns, "-o", "jsonpath={.status.path}")
+	r.wants(t, exit.OK)
+	if r.out != "file:/s/savepoint-1" {
+		t.Errorf("stdout %q", r.out)
+	}
+	old.flink(t, t.Context(), "savepoint", "basic", "-n", ns, "--format", "native").wants(t, exit.Usage, "--format needs FlinkStateSnapshot")
+	old.flink(t, t.Context(), "savepoint", "basic", "-n", ns, "--method", "resource").wants(t, exit.Failed, "no FlinkStateSnapshot", "--method nonce")
+}
+
+func TestNonceThatFails(t *testing.T) {
+	ns := old.namespace(t)
+	old.create(t, operator.Deployment, ns, "basic", deploymentSpecFor("v1_18"), runningStatus())
+	old.legacy(t, ns, func(int64) map[string]any { return map[string]any{} })
+	old.flink(t, t.Context(), "savepoint", "basic", "-n", ns).wants(t, exit.Failed, "savepointTriggerNonce", "FAILED")
+}
+
+func TestNonceThatIsRejected(t *testing.T) {
+	ns := old.namespace(t)
+	old.create(t, operator.Deployment, ns, "basic", deploymentSpecFor("v1_18"), runningStatus())
+	old.asOperator(t, operator.Deployment, ns, func(object *unstructured.Unstructured) {
+		job := operator.Job{Kind: operator.Deployment, Object: object}
+		if _, set := job.SavepointNonce(); set && job.Failure().IsZero() {
+			status := runningStatus()
+			status["error"] = `{"type":"org.apache.flink.kubernetes.operator.exception.ValidationException","message":"Savepoint could not be manually triggered for the running job while config key[state.savepoints.dir] is not set"}`
+			old.setStatus(t, operator.Deployment, object, status)
+		}
+	})
+	old.flink(t, t.Context(), "savepoint", "basic", "-n", ns).wants(t, exit.Failed, "rejected", "config key[state.savepoints.dir] is not set")
+}
+
+func deploymentSpecFor(version string) map[string]any {
+	spec := deploymentSpec(map[string]any{"state.savepoints.dir": "file:///s"})
+	spec["flinkVersion"] = version
+	return spec
+}
+
+// From operator 1.10 on a nonce becomes a FlinkStateSnapshot, and
+// savepointInfo stays empty.
+func TestNonceThatBecomesASnapshot(t *testing.T) {
+	ns := current.namespace(t)
+	current.runningJob(t, ns, "basic", savepointDir)
+	made := false
+	current.asOperator(t, operator.Deployment, ns, func(object *unstructured.Unstructured) {
+		nonce, set := operator.Job{Kind: operator.Deployment, Object: object}.SavepointNonce()
+		if !set || made {
+			return
+		}
+		made = true
+		current.create(t, operator.StateSnap, ns, fmt.Sprintf("basic-savepoint-manual-%d", nonce), map[string]any{
+			"backoffLimit": int64(-1), "jobReference": map[string]any{"kind": "FlinkDeployment", "name": "basic"}, "savepoint": map[string]any{"formatType": "CANONICAL"},
+		}, nil)
+	})
+	current.completeSnapshots(t, ns)
+	r := current.flink(t, t.Context(), "savepoint", "basic", "-n", ns, "--method", "nonce")
+	r.wants(t, exit.OK)
+	if !strings.HasPrefix(r.out, "flinkstatesnapshot.flink.apache.org/basic-savepoint-manual-") || !strings.Contains(r.out, " completed: file:/") {
+		t.Errorf("stdout %q", r.out)
+	}
+}
+
+// A status write by the operator moves the resourceVersion; somebody else's
+// change of the spec moves the generation. Only the first is tried again.
+func TestNonceConflicts(t *testing.T) {
+	ns := old.namespace(t)
+	old.create(t, operator.Deployment, ns, "basic", deploymentSpecFor("v1_18"), runningStatus())
+	old.legacy(t, ns, func(nonce int64) map[string]any {
+		return map[string]any{"lastSavepoint": map[string]any{"timeStamp": int64(1764000003000), "location": "file:/s/1", "triggerNonce": nonce}}
+	})
+	client := old.dynamic.Resource(operator.Deployment.GVR()).Namespace(ns)
+	stop := make(chan struct{})
+	finished := make(chan struct{})
+	go func() {
+		// A very busy operator.
+		defer close(finished)
+		for n := 0; ; n++ {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			body, _ := json.Marshal(map[string]any{"status": map[string]any{"clusterInfo": map[string]any{"n": fmt.Sprint(n)}}})
+			_, _ = client.Patch(t.Context(), "basic", "application/merge-patch+json", body, metav1.PatchOptions{}, "status")
+		}
+	}()
+	r := old.flink(t, t.Context(), "savepoint", "basic", "-n", ns, "--wait=false")
+	close(stop)
+	<-finished
+	if r.code != exit.OK && !strings.Contains(r.err, "is being written to all the time") {
+		t.Error(r)
+	}
+}
