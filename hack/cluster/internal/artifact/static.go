@@ -12,6 +12,7 @@ import (
 const (
 	PauseImage   = "localhost/pause:1"
 	CoreDNSImage = "localhost/coredns:1.12.4"
+	MinIOImage   = "localhost/minio:1"
 )
 
 // Pause is the image that holds a pod's namespaces open.
@@ -22,6 +23,11 @@ func (f *Factory) Pause(ctx context.Context) (image.Image, error) {
 // CoreDNS is the image of the cluster's DNS server.
 func (f *Factory) CoreDNS(ctx context.Context) (image.Image, error) {
 	return f.staticImage(ctx, CoreDNSImage, "coredns", "/coredns")
+}
+
+// MinIO is the image of the S3 server.
+func (f *Factory) MinIO(ctx context.Context) (image.Image, error) {
+	return f.staticImage(ctx, MinIOImage, "minio", "/minio")
 }
 
 // staticImage is an image of one program, on nothing.

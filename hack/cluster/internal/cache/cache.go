@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -27,6 +28,9 @@ const manifestName = ".manifest.json"
 type Cache struct {
 	Dir string
 	Log *progress.Log
+
+	// making holds a mutex for each artifact that this process is making.
+	making sync.Map
 }
 
 // DefaultDir is $KUBECTL_FLINK_CACHE, or kubectl-flink in the user's cache
@@ -76,6 +80,9 @@ func (c *Cache) Get(ctx context.Context, a Artifact) (string, error) {
 	if intact(final) == nil {
 		return final, nil
 	}
+	mu, _ := c.making.LoadOrStore(a.Key(), &sync.Mutex{})
+	mu.(*sync.Mutex).Lock()
+	defer mu.(*sync.Mutex).Unlock()
 	for _, dir := range []string{"artifacts", "locks", "tmp"} {
 		if err := os.MkdirAll(filepath.Join(c.Dir, dir), 0o755); err != nil {
 			return "", err
