@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -135,47 +136,55 @@ func keepServicesStopped() (restore func(), err error) {
 	return func() { _ = os.Remove(policy) }, errors.Join(err, f.Close())
 }
 
-// suite is the machine's own Debian (or Ubuntu) release, where apt gets it
-// from, and the Java to run Flink on.
-type suite struct{ codename, mirror, components, java string }
-
-func hostSuite(ctx context.Context) (suite, error) {
+// codename is the machine's own Debian (or Ubuntu) release.
+func codename() (string, error) {
 	release, err := os.ReadFile("/etc/os-release")
 	if err != nil {
-		return suite{}, err
+		return "", err
 	}
-	var s suite
 	for _, line := range strings.Split(string(release), "\n") {
 		if v, ok := strings.CutPrefix(line, "VERSION_CODENAME="); ok {
-			s.codename = strings.Trim(v, `"`)
+			return strings.Trim(v, `"`), nil
 		}
 	}
-	targets, err := run.Output(ctx, "apt-get", "indextargets", "--format", "$(CODENAME) $(SUITE) $(REPO_URI) $(COMPONENT)", "Created-By: Packages")
+	return "", errors.New("/etc/os-release names no VERSION_CODENAME: the images' root file system comes from Debian or Ubuntu packages")
+}
+
+// suite is where apt gets a release from, and the Java to run Flink on.
+type suite struct{ mirror, components, java string }
+
+func findSuite(ctx context.Context, codename string) (suite, error) {
+	var s suite
+	targets, err := run.Output(ctx, "apt-get", "indextargets", "--format", "$(CODENAME) $(REPO_URI) $(COMPONENT)", "Created-By: Packages")
 	if err != nil {
-		return suite{}, err
+		return s, err
 	}
 	var components []string
 	for _, line := range strings.Split(targets, "\n") {
 		fields := strings.Fields(line)
-		if len(fields) != 4 || fields[0] != s.codename {
+		if len(fields) != 3 || fields[0] != codename {
 			continue
 		}
-		s.mirror = fields[2]
-		if !slices.Contains(components, fields[3]) {
-			components = append(components, fields[3])
+		s.mirror = fields[1]
+		if !slices.Contains(components, fields[2]) {
+			components = append(components, fields[2])
 		}
 	}
 	if s.mirror == "" {
-		return suite{}, fmt.Errorf("apt has no source for %q", s.codename)
+		return s, fmt.Errorf("apt has no source for %q", codename)
 	}
 	s.components = strings.Join(components, ",")
 	for _, pkg := range []string{"openjdk-17-jre-headless", "openjdk-21-jre-headless"} {
-		if out, err := run.Output(ctx, "apt-cache", "policy", pkg); err == nil && strings.Contains(out, "Candidate:") && !strings.Contains(out, "Candidate: (none)") {
+		if out, err := run.Output(ctx, "apt-cache", "policy", pkg); err == nil && hasCandidate(out) {
 			s.java = pkg
 			return s, nil
 		}
 	}
-	return suite{}, errors.New("apt knows neither openjdk-17-jre-headless nor openjdk-21-jre-headless; try apt-get update")
+	return s, errors.New("apt knows neither openjdk-17-jre-headless nor openjdk-21-jre-headless")
+}
+
+func hasCandidate(policy string) bool {
+	return strings.Contains(policy, "Candidate:") && !strings.Contains(policy, "Candidate: (none)")
 }
 
 // JavaHome is where every image with a root file system has its Java.
@@ -187,26 +196,27 @@ const baseVersion = "1"
 // BaseLayer is a minimal Debian with Java and the user flink: the layer that
 // the images of Flink and of the operator share.
 func (f *Factory) BaseLayer(ctx context.Context) (image.Layer, error) {
-	if err := f.aptLists(ctx); err != nil {
-		return image.Layer{}, err
-	}
-	s, err := hostSuite(ctx)
+	release, err := codename()
 	if err != nil {
 		return image.Layer{}, err
 	}
 	dir, err := f.Cache.Get(ctx, cache.Artifact{
 		Name:   "base",
-		Inputs: []string{baseVersion, s.codename, s.components, s.java},
+		Inputs: []string{baseVersion, release, runtime.GOARCH},
 		Build: func(ctx context.Context, dir string) error {
 			if err := f.Tools(ctx, "debootstrap"); err != nil {
+				return err
+			}
+			s, err := f.suite(ctx, release)
+			if err != nil {
 				return err
 			}
 			root := filepath.Join(dir, "root")
 			// In namespaces of its own, so that a killed attempt leaves
 			// neither processes nor mounts behind.
 			cmd := run.Cmd{Sys: syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWPID, Unshareflags: syscall.CLONE_NEWNS}}
-			err := cmd.Run(ctx, "debootstrap", "--variant=minbase", "--components="+s.components,
-				"--include="+s.java+",procps,ca-certificates", s.codename, root, s.mirror)
+			err = cmd.Run(ctx, "debootstrap", "--variant=minbase", "--components="+s.components,
+				"--include="+s.java+",procps,ca-certificates", release, root, s.mirror)
 			if err != nil {
 				return err
 			}
@@ -234,14 +244,18 @@ func (f *Factory) BaseLayer(ctx context.Context) (image.Layer, error) {
 	return image.ReadLayer(filepath.Join(dir, "layer.tar"))
 }
 
-// aptLists fetches the package lists on a machine that has none yet.
-func (f *Factory) aptLists(ctx context.Context) error {
+// suite finds the release and fetches the package lists first on a machine
+// that has none yet.
+func (f *Factory) suite(ctx context.Context, release string) (suite, error) {
 	aptMutex.Lock()
 	defer aptMutex.Unlock()
-	if out, err := run.Output(ctx, "apt-cache", "policy", "openjdk-17-jre-headless", "openjdk-21-jre-headless"); err != nil || strings.Contains(out, "Candidate:") && !strings.Contains(out, "Candidate: (none)") {
-		return err
+	if s, err := findSuite(ctx, release); err == nil {
+		return s, nil
 	}
-	return run.Run(ctx, "apt-get", "-o", "DPkg::Lock::Timeout=120", "update", "-q")
+	if err := run.Run(ctx, "apt-get", "-o", "DPkg::Lock::Timeout=120", "update", "-q"); err != nil {
+		return suite{}, err
+	}
+	return findSuite(ctx, release)
 }
 
 // finishRoot adds the user flink and a path to Java that does not depend on
