@@ -1,0 +1,283 @@
+package artifact
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+
+	"github.com/kubectl-flink/kubectl-flink/hack/cluster/internal/cache"
+	"github.com/kubectl-flink/kubectl-flink/hack/cluster/internal/image"
+	"github.com/kubectl-flink/kubectl-flink/hack/cluster/internal/run"
+)
+
+// tool is a program of the machine that the cluster uses and the Debian
+// package that has it.
+type tool struct {
+	name string
+	pkg  string
+	have func(ctx context.Context) bool
+}
+
+// CNIDirs are where distributions put the CNI plugins.
+var CNIDirs = []string{"/usr/lib/cni", "/opt/cni/bin", "/usr/libexec/cni"}
+
+// FindCNI is the directory of the CNI plugins, empty if there is none.
+func FindCNI() string {
+	for _, dir := range CNIDirs {
+		if fileExists(filepath.Join(dir, "ptp")) && fileExists(filepath.Join(dir, "host-local")) {
+			return dir
+		}
+	}
+	return ""
+}
+
+func onPath(name string) func(context.Context) bool {
+	return func(context.Context) bool {
+		_, err := exec.LookPath(name)
+		return err == nil
+	}
+}
+
+var tools = []tool{
+	{"containerd", "containerd", onPath("containerd")},
+	{"ctr", "containerd", onPath("ctr")},
+	{"runc", "runc", onPath("runc")},
+	{"iptables", "iptables", onPath("iptables")},
+	{"ip", "iproute2", onPath("ip")},
+	{"cni", "containernetworking-plugins", func(context.Context) bool { return FindCNI() != "" }},
+	{"debootstrap", "debootstrap", onPath("debootstrap")},
+	{"mvn", "maven", onPath("mvn")},
+	{"javac", "default-jdk-headless", onPath("javac")},
+	{"pip", "python3-pip", func(ctx context.Context) bool {
+		_, err := pythonWithPip(ctx)
+		return err == nil
+	}},
+}
+
+// NodeTools are the tools a running node needs.
+var NodeTools = []string{"containerd", "ctr", "runc", "iptables", "ip", "cni"}
+
+var aptMutex sync.Mutex
+
+// Tools installs what is missing of the named tools. Debian's sbin
+// directories count even if the caller's PATH lacks them.
+func (f *Factory) Tools(ctx context.Context, names ...string) error {
+	aptMutex.Lock()
+	defer aptMutex.Unlock()
+	addSbin()
+	var missing, pkgs []string
+	for _, t := range tools {
+		if slices.Contains(names, t.name) && !t.have(ctx) {
+			missing = append(missing, t.name)
+			if !slices.Contains(pkgs, t.pkg) {
+				pkgs = append(pkgs, t.pkg)
+			}
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	if !onPath("apt-get")(ctx) {
+		return fmt.Errorf("these programs are missing, and there is no apt-get here to install them with: %s", strings.Join(missing, ", "))
+	}
+	if os.Getuid() != 0 {
+		return fmt.Errorf("these programs are missing, and only root can install them: %s (apt-get install %s)",
+			strings.Join(missing, ", "), strings.Join(pkgs, " "))
+	}
+	f.Log.Printf("tools", "installing %s", strings.Join(pkgs, " "))
+	restore, err := keepServicesStopped()
+	if err != nil {
+		return err
+	}
+	defer restore()
+	// The lock timeout waits for a package manager that is already at work.
+	install := append([]string{"-o", "DPkg::Lock::Timeout=120", "install", "-y", "-q", "--no-install-recommends"}, pkgs...)
+	cmd := run.Cmd{Env: []string{"DEBIAN_FRONTEND=noninteractive"}}
+	if cmd.Run(ctx, "apt-get", install...) == nil {
+		return nil
+	}
+	// A fresh machine has no package lists, or stale ones.
+	if err := cmd.Run(ctx, "apt-get", "-o", "DPkg::Lock::Timeout=120", "update", "-q"); err != nil {
+		return err
+	}
+	return cmd.Run(ctx, "apt-get", install...)
+}
+
+func addSbin() {
+	path := os.Getenv("PATH")
+	for _, dir := range []string{"/usr/sbin", "/sbin", "/usr/local/sbin"} {
+		if !slices.Contains(filepath.SplitList(path), dir) {
+			path += ":" + dir
+		}
+	}
+	_ = os.Setenv("PATH", path)
+}
+
+// keepServicesStopped has package installation start no service: the cluster
+// runs its own containerd and must not bring a second one onto the machine.
+func keepServicesStopped() (restore func(), err error) {
+	const policy = "/usr/sbin/policy-rc.d"
+	f, err := os.OpenFile(policy, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o755)
+	if errors.Is(err, os.ErrExist) {
+		return func() {}, nil // the machine has a policy of its own
+	}
+	if err != nil {
+		return nil, err
+	}
+	_, err = f.WriteString("#!/bin/sh\nexit 101\n")
+	return func() { _ = os.Remove(policy) }, errors.Join(err, f.Close())
+}
+
+// codename is the machine's own Debian (or Ubuntu) release.
+func codename() (string, error) {
+	release, err := os.ReadFile("/etc/os-release")
+	if err != nil {
+		return "", err
+	}
+	for _, line := range strings.Split(string(release), "\n") {
+		if v, ok := strings.CutPrefix(line, "VERSION_CODENAME="); ok {
+			return strings.Trim(v, `"`), nil
+		}
+	}
+	return "", errors.New("/etc/os-release names no VERSION_CODENAME: the images' root file system comes from Debian or Ubuntu packages")
+}
+
+// suite is where apt gets a release from, and the Java to run Flink on.
+type suite struct{ mirror, components, java string }
+
+func findSuite(ctx context.Context, codename string) (suite, error) {
+	var s suite
+	targets, err := run.Output(ctx, "apt-get", "indextargets", "--format", "$(CODENAME) $(REPO_URI) $(COMPONENT)", "Created-By: Packages")
+	if err != nil {
+		return s, err
+	}
+	var components []string
+	for _, line := range strings.Split(targets, "\n") {
+		fields := strings.Fields(line)
+		if len(fields) != 3 || fields[0] != codename {
+			continue
+		}
+		s.mirror = fields[1]
+		if !slices.Contains(components, fields[2]) {
+			components = append(components, fields[2])
+		}
+	}
+	if s.mirror == "" {
+		return s, fmt.Errorf("apt has no source for %q", codename)
+	}
+	s.components = strings.Join(components, ",")
+	for _, pkg := range []string{"openjdk-17-jre-headless", "openjdk-21-jre-headless"} {
+		if out, err := run.Output(ctx, "apt-cache", "policy", pkg); err == nil && hasCandidate(out) {
+			s.java = pkg
+			return s, nil
+		}
+	}
+	return s, errors.New("apt knows neither openjdk-17-jre-headless nor openjdk-21-jre-headless")
+}
+
+func hasCandidate(policy string) bool {
+	return strings.Contains(policy, "Candidate:") && !strings.Contains(policy, "Candidate: (none)")
+}
+
+// JavaHome is where every image with a root file system has its Java.
+const JavaHome = "/opt/java"
+
+// baseVersion changes whenever what becomes of the root file system does.
+const baseVersion = "1"
+
+// BaseLayer is a minimal Debian with Java and the user flink: the layer that
+// the images of Flink and of the operator share.
+func (f *Factory) BaseLayer(ctx context.Context) (image.Layer, error) {
+	release, err := codename()
+	if err != nil {
+		return image.Layer{}, err
+	}
+	dir, err := f.Cache.Get(ctx, cache.Artifact{
+		Name:   "base",
+		Inputs: []string{baseVersion, release, runtime.GOARCH},
+		Build: func(ctx context.Context, dir string) error {
+			if err := f.Tools(ctx, "debootstrap"); err != nil {
+				return err
+			}
+			s, err := f.suite(ctx, release)
+			if err != nil {
+				return err
+			}
+			root := filepath.Join(dir, "root")
+			// In namespaces of its own, so that a killed attempt leaves
+			// neither processes nor mounts behind.
+			cmd := run.Cmd{Sys: syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWPID, Unshareflags: syscall.CLONE_NEWNS}}
+			err = cmd.Run(ctx, "debootstrap", "--variant=minbase", "--components="+s.components,
+				"--include="+s.java+",procps,ca-certificates", release, root, s.mirror)
+			if err != nil {
+				return err
+			}
+			if err := finishRoot(root); err != nil {
+				return err
+			}
+			layer := filepath.Join(dir, "layer.tar")
+			err = run.Run(ctx, "tar", "-C", root, "--numeric-owner", "--sort=name", "--mtime=@1600000000",
+				"--exclude=./dev/*", "--exclude=./proc/*", "--exclude=./sys/*",
+				"--exclude=./var/cache/apt/*", "--exclude=./var/lib/apt/lists/*", "--exclude=./var/log/*",
+				"--exclude=./usr/share/doc/*", "--exclude=./usr/share/man/*", "--exclude=./usr/share/locale/*",
+				"-cf", layer, ".")
+			if err != nil {
+				return err
+			}
+			if err := os.RemoveAll(root); err != nil {
+				return err
+			}
+			return image.SumLayer(layer)
+		},
+	})
+	if err != nil {
+		return image.Layer{}, err
+	}
+	return image.ReadLayer(filepath.Join(dir, "layer.tar"))
+}
+
+// suite finds the release and fetches the package lists first on a machine
+// that has none yet.
+func (f *Factory) suite(ctx context.Context, release string) (suite, error) {
+	aptMutex.Lock()
+	defer aptMutex.Unlock()
+	if s, err := findSuite(ctx, release); err == nil {
+		return s, nil
+	}
+	if err := run.Run(ctx, "apt-get", "-o", "DPkg::Lock::Timeout=120", "update", "-q"); err != nil {
+		return suite{}, err
+	}
+	return findSuite(ctx, release)
+}
+
+// finishRoot adds the user flink and a path to Java that does not depend on
+// its version or the machine's architecture.
+func finishRoot(root string) error {
+	for name, line := range map[string]string{
+		"passwd": "flink:x:9999:9999::/opt/flink:/bin/bash\n",
+		"group":  "flink:x:9999:\n",
+	} {
+		f, err := os.OpenFile(filepath.Join(root, "etc", name), os.O_APPEND|os.O_WRONLY, 0)
+		if err != nil {
+			return err
+		}
+		_, err = f.WriteString(line)
+		if err := errors.Join(err, f.Close()); err != nil {
+			return err
+		}
+	}
+	homes, err := filepath.Glob(filepath.Join(root, "usr/lib/jvm/java-*-openjdk-*"))
+	if err != nil || len(homes) == 0 {
+		return fmt.Errorf("no Java in the new root file system (%v)", err)
+	}
+	home := strings.TrimPrefix(homes[0], root)
+	return os.Symlink(home, filepath.Join(root, JavaHome))
+}
