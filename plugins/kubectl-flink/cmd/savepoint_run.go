@@ -103,7 +103,7 @@ func (o *savepointOptions) one(ctx context.Context, client *operator.Client, ref
 	report, err := client.Savepoint(ctx, ref, o.request, reporter)
 	var failed *operator.SavepointFailedError
 	if errors.As(err, &failed) {
-		if advice := health.Advice(failed.Cause + "\n" + failed.Error()); advice != "" {
+		if advice := health.Advice(failed.Reasons()); advice != "" {
 			err = fmt.Errorf("%w\n%s", err, advice)
 		}
 	}

@@ -18,7 +18,7 @@ var rules = []rule{
 		"A canonical savepoint can't be taken of this job's state (jobs with asynchronous state, Flink 2): use --format native, and set kubernetes.operator.savepoint.format.type: NATIVE in spec.flinkConfiguration so that suspends and upgrades work too",
 	},
 	{
-		[]string{"Mkdirs failed", "Permission denied", "AccessDenied", "Access Denied", "Failed to create savepoint directory", "Read-only file system", "ReadOnlyFileSystem", "FileSystemException", "not exist and could not be created", "Could not create target"},
+		[]string{"Mkdirs failed", "Permission denied", "AccessDenied", "Access Denied", "Failed to create savepoint directory", "Failed to create checkpoint directory", "Read-only file system", "ReadOnlyFileSystem", "FileSystemException", "not exist and could not be created", "Could not create target"},
 		"The job's pods can't write to the savepoint directory: check its owner and mode, or the credentials for that storage, and that it is mounted in the JobManager and in every TaskManager",
 	},
 	{
@@ -50,7 +50,7 @@ var rules = []rule{
 		"The job was restarting or stopping at that moment: see why (kubectl describe, JobManager logs), then try again",
 	},
 	{
-		[]string{"NotFoundException", "404", "There is no savepoint operation"},
+		[]string{"NotFoundException", "There is no savepoint operation"},
 		"The JobManager no longer knows this operation: it was restarted in between. The savepoint's directory may exist all the same; look for a _metadata file there before taking another",
 	},
 }

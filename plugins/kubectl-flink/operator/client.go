@@ -29,6 +29,11 @@ type Client struct {
 	servedOnce sync.Once
 	served     []string
 	servedErr  error
+
+	// SavepointCause, where set, asks the JobManager of the FlinkDeployment
+	// cluster why a savepoint failed: Flink's own exception, of which the
+	// operator passes on only the outermost layers. "" if it doesn't know.
+	SavepointCause func(ctx context.Context, cluster Ref, jobID, triggerID string) string
 }
 
 // NewClient connects with the factory's flags; nothing is sent yet.
@@ -150,7 +155,7 @@ func (c *Client) explainNotFound(ctx context.Context, ref Ref, err error) error 
 	if missing := c.explainMissingKind(ctx, ref.Kind, err); !errors.Is(missing, err) {
 		return missing
 	}
-	var same, other []string
+	var same, other, all []string
 	for _, kind := range JobKinds {
 		list, listErr := c.Resource(kind, ref.Namespace).List(ctx, metav1.ListOptions{Limit: chunk})
 		if listErr != nil {
@@ -163,6 +168,8 @@ func (c *Client) explainNotFound(ctx context.Context, ref Ref, err error) error 
 				other = append(other, kind.Singular+"/"+name)
 			case kind.Name == ref.Kind.Name && near(name, ref.Name):
 				same = append(same, name)
+			case kind.Name == ref.Kind.Name:
+				all = append(all, name)
 			}
 		}
 	}
@@ -171,6 +178,8 @@ func (c *Client) explainNotFound(ctx context.Context, ref Ref, err error) error 
 		return notFound{err, "\nDid you mean " + strings.Join(other, " or ") + "?"}
 	case len(same) > 0:
 		return notFound{err, "\nNames near it: " + strings.Join(same[:min(len(same), 5)], ", ")}
+	case len(all) > 0 && len(all) <= 5:
+		return notFound{err, fmt.Sprintf("\nNamespace %s has: %s", ref.Namespace, strings.Join(all, ", "))}
 	}
 	return notFound{err, fmt.Sprintf("\nSee what is there: kubectl get %s -n %s (or -A for every namespace)", ref.Kind.Plural, ref.Namespace)}
 }

@@ -23,8 +23,9 @@ type Event struct {
 	Time    time.Time
 }
 
-// Root is the event's message reduced to its innermost cause.
-func (e Event) Root() string { return RootCause(e.Message) }
+// Root is the event's message reduced to its innermost cause. Some messages
+// are the same JSON text as status.error.
+func (e Event) Root() string { return DecodeFailure(e.Message).Root() }
 
 // warningsSince are the warnings about the named objects since a moment,
 // newest first. Events are a help, not the truth: where they can't be read

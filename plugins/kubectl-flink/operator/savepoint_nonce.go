@@ -59,11 +59,13 @@ type nonceFollower struct {
 	before  time.Time
 	silence silence
 
-	mu          sync.Mutex
-	patched     bool
 	triggerSeen bool
-	last        Job
-	warned      string
+	// trigger is Flink's id of the latest attempt.
+	trigger string
+	warned  string
+
+	mu      sync.Mutex
+	patched bool
 }
 
 // patch sets the nonce, with the resourceVersion that was read, so that two
@@ -182,7 +184,6 @@ func (f *nonceFollower) handle(ctx context.Context, event watch.EventType, objec
 		return false, nil
 	}
 	job := Job{f.plan.target.Kind, object}
-	f.last = job
 	if event == watch.Deleted {
 		return true, fmt.Errorf("%s was deleted by somebody", job.Ref())
 	}
@@ -192,7 +193,7 @@ func (f *nonceFollower) handle(ctx context.Context, event watch.EventType, objec
 	info := section(object.Object, "status", "jobStatus", "savepointInfo")
 	trigger := text(info, "triggerId")
 	if trigger != "" {
-		f.triggerSeen = true
+		f.triggerSeen, f.trigger = true, trigger
 		f.silence.Heard()
 		f.reporter.waiting("%s: savepoint in progress", job.Ref())
 	}
@@ -273,6 +274,7 @@ func (f *nonceFollower) failed(ctx context.Context, job Job) error {
 	if cause == "" && len(events) > 0 {
 		cause = events[0].Root()
 	}
+	cause = f.client.deepen(ctx, job, f.trigger, f.asked, cause)
 	return &SavepointFailedError{What: f.what(), State: SnapshotFailed, Cause: cause, Events: distinct(events, cause)}
 }
 

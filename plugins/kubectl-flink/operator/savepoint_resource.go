@@ -47,6 +47,15 @@ func (e *SavepointFailedError) Error() string {
 	return message
 }
 
+// Reasons is all that is known of why, without names.
+func (e *SavepointFailedError) Reasons() string {
+	reasons := e.Cause
+	for _, event := range e.Events {
+		reasons += "\n" + event.Root()
+	}
+	return reasons
+}
+
 func (c *Client) savepointByResource(ctx context.Context, p *plan, reporter Reporter) (SavepointReport, error) {
 	report := p.report()
 	snapshots := c.Resource(StateSnap, p.target.Object.GetNamespace())
@@ -77,7 +86,7 @@ func (c *Client) savepointByResource(ctx context.Context, p *plan, reporter Repo
 		return report, create(metav1.CreateOptions{})
 	}
 
-	f := &snapshotFollower{client: c, reporter: reporter, asked: p.now(), created: p.running != nil, report: &report}
+	f := &snapshotFollower{client: c, target: p.target, reporter: reporter, asked: p.now(), created: p.running != nil, report: &report}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	err := wait.Follow(ctx, snapshots, wait.Named(name), func(event watch.EventType, object *unstructured.Unstructured) (bool, error) {
@@ -108,6 +117,7 @@ func because(why string) string {
 // snapshotFollower follows one FlinkStateSnapshot to its end.
 type snapshotFollower struct {
 	client   *Client
+	target   Job
 	reporter Reporter
 	report   *SavepointReport
 	asked    time.Time
@@ -165,6 +175,9 @@ func (f *snapshotFollower) failed(ctx context.Context, s Snapshot) error {
 	cause := s.Failure().Root()
 	if cause == "" && len(events) > 0 {
 		cause = events[0].Root()
+	}
+	if s.State() == SnapshotFailed {
+		cause = f.client.deepen(ctx, f.target, s.TriggerID(), f.asked, cause)
 	}
 	return &SavepointFailedError{
 		What:   StateSnap.Singular + "/" + s.Name(),

@@ -1,0 +1,100 @@
+package operator
+
+import (
+	"bufio"
+	"context"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// causeLimit bounds the search for a deeper cause; without one the failure is
+// told all the same.
+const causeLimit = 5 * time.Second
+
+// deepen looks for the reason below the one that the operator passed on: from
+// the JobManager's REST API, else in its log.
+func (c *Client) deepen(ctx context.Context, job Job, triggerID string, since time.Time, cause string) string {
+	ctx, cancel := context.WithTimeout(ctx, causeLimit)
+	defer cancel()
+	cluster := Ref{Deployment, job.Object.GetNamespace(), job.Object.GetName()}
+	if job.Kind.Name == SessionJob.Name {
+		cluster.Name = job.SessionCluster()
+	}
+	deeper := ""
+	if c.SavepointCause != nil && triggerID != "" {
+		deeper = c.SavepointCause(ctx, cluster, job.JobID(), triggerID)
+	}
+	if deeper == "" {
+		deeper = c.causeInLog(ctx, cluster, job.JobID(), since)
+	}
+	if deeper == "" || strings.Contains(cause, deeper) {
+		return cause
+	}
+	if cause == "" || strings.Contains(deeper, cause) {
+		return deeper
+	}
+	return cause + "\n  cause: " + deeper
+}
+
+// logLimit bounds how much of a log is read, in bytes.
+const logLimit = 4 << 20
+
+// causeInLog is the root of the last checkpoint failure that the JobManagers
+// of a cluster logged since a moment; "" if there is none or logs can't be
+// read.
+func (c *Client) causeInLog(ctx context.Context, cluster Ref, jobID string, since time.Time) string {
+	pods, err := c.core.CoreV1().Pods(cluster.Namespace).List(ctx, metav1.ListOptions{LabelSelector: "component=jobmanager,app=" + cluster.Name})
+	if err != nil {
+		return ""
+	}
+	from := metav1.NewTime(since.Add(-2 * time.Second))
+	limit := int64(logLimit)
+	for i := range pods.Items {
+		stream, err := c.core.CoreV1().Pods(cluster.Namespace).GetLogs(pods.Items[i].Name, &corev1.PodLogOptions{
+			Container: "flink-main-container", SinceTime: &from, LimitBytes: &limit,
+		}).Stream(ctx)
+		if err != nil {
+			continue
+		}
+		root := lastCheckpointFailure(bufio.NewScanner(stream), jobID)
+		stream.Close()
+		if root != "" {
+			return root
+		}
+	}
+	return ""
+}
+
+// lastCheckpointFailure finds the exception below the last log line that says
+// that a checkpoint or savepoint failed.
+func lastCheckpointFailure(lines *bufio.Scanner, jobID string) string {
+	var block []string
+	inside := false
+	root := ""
+	flush := func() {
+		if r := RootCause(strings.Join(block, "\n")); len(block) > 0 && r != "" {
+			root = r
+		}
+		block = nil
+	}
+	for lines.Scan() {
+		line := lines.Text()
+		isEntry := len(line) > 4 && line[0] >= '0' && line[0] <= '9' && line[4] == '-'
+		if isEntry {
+			flush()
+			lower := strings.ToLower(line)
+			inside = (strings.Contains(lower, "checkpoint") || strings.Contains(lower, "savepoint")) &&
+				(strings.Contains(line, " WARN ") || strings.Contains(line, " ERROR ") || strings.Contains(lower, "failed")) &&
+				(jobID == "" || !strings.Contains(lower, " for job ") || strings.Contains(line, jobID))
+			continue
+		}
+		if inside {
+			block = append(block, line)
+		}
+	}
+	flush()
+	return root
+}
