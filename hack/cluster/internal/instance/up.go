@@ -182,11 +182,27 @@ func Up(ctx context.Context, f *artifact.Factory, o Options) error {
 		if err := importImages(ctx, f.Log, s, p.images()); err != nil {
 			return err
 		}
+		if err := restore(ctx, f.Log, s, manifests); err != nil {
+			return err
+		}
 	}
 	if o.MinIO {
 		return addMinIO(ctx, f.Log, o.Name, *p.minio)
 	}
 	return nil
+}
+
+// restore starts the operator again if someone has scaled it to nothing.
+func restore(ctx context.Context, log *progress.Log, s node.Spec, manifests []byte) error {
+	out, err := kubectl(ctx, s, "-n", "flink-operator", "get", "deployment", "flink-kubernetes-operator", "-o", "jsonpath={.spec.replicas}")
+	if err != nil || out != "0" {
+		return err
+	}
+	log.Printf(s.Name, "the operator was scaled to 0, starting it again")
+	if err := apply(ctx, s, manifests); err != nil {
+		return err
+	}
+	return waitRollout(ctx, s, "flink-operator", "flink-kubernetes-operator")
 }
 
 // checkRunnable does not ask for room if the cluster is already there.

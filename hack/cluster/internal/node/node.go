@@ -209,14 +209,17 @@ func (s *supervisor) containerd(ctx context.Context, argv []string) error {
 		return err
 	}
 	// It remembers the pods of those containers until it is started again.
-	s.mu.Lock()
-	pid := s.state.Components["containerd"].PID
-	s.mu.Unlock()
+	// This end is wanted, so the State must not show it as a failure.
+	var pid int
+	s.update(func(state *State) {
+		pid = state.Components["containerd"].PID
+		delete(state.Components, "containerd")
+	})
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 		return err
 	}
 	err = poll(ctx, "containerd's end", func() error {
-		if s.alive("containerd") == nil {
+		if err := syscall.Kill(pid, 0); !errors.Is(err, syscall.ESRCH) {
 			return errors.New("still running")
 		}
 		return nil
