@@ -1,0 +1,86 @@
+# Bare `make` lists the targets.
+.DEFAULT_GOAL := help
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+COMMIT  := $(shell git rev-parse HEAD 2>/dev/null)
+DATE    := $(shell git log -1 --format=%cI 2>/dev/null)
+PKG     := github.com/kubectl-flink/kubectl-flink/pkg/common/version
+LDFLAGS := -s -w -X $(PKG).number=$(VERSION) -X $(PKG).commit=$(COMMIT) -X $(PKG).date=$(DATE)
+BIN     := $(CURDIR)/bin
+CLUSTER := go -C hack/cluster run .
+
+# The race detector needs a C compiler.
+RACE := $(shell command -v $${CC:-cc} >/dev/null 2>&1 && echo -race)
+
+# The demo and the tests bring up a cluster of their own. To run the demo on
+# another one: make demo KUBECONFIG=path (the environment's doesn't count).
+ifeq ($(origin KUBECONFIG),command line)
+DEMO_FLAGS := --kubeconfig $(KUBECONFIG)
+endif
+
+PREFIX ?= $(shell if [ "$$(id -u)" = 0 ]; then echo /usr/local/bin; else echo $$HOME/.local/bin; fi)
+
+.PHONY: help
+help: ## List the targets
+	@grep -hE '^[a-z][a-z0-9-]*:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/\1|\2/' | awk -F'|' '{printf "  %-16s %s\n", $$1, $$2}'
+
+.PHONY: build
+build: ## Build both plugins into bin/
+	@mkdir -p $(BIN)
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/ ./plugins/kubectl-flink ./plugins/kubectl-cmf
+	@ln -sf kubectl-flink $(BIN)/kubectl_complete-flink
+	@ln -sf kubectl-cmf $(BIN)/kubectl_complete-cmf
+
+.PHONY: install
+install: build ## Put the plugins and their completion on PATH (PREFIX=DIR)
+	@mkdir -p $(PREFIX)
+	install -m 755 $(BIN)/kubectl-flink $(BIN)/kubectl-cmf $(PREFIX)/
+	@ln -sf kubectl-flink $(PREFIX)/kubectl_complete-flink
+	@ln -sf kubectl-cmf $(PREFIX)/kubectl_complete-cmf
+	@case ":$$PATH:" in *:$(PREFIX):*) ;; *) echo "add $(PREFIX) to PATH, so that kubectl finds the plugins" ;; esac
+
+.PHONY: demo
+demo: build ## A cluster, a Flink job and a savepoint of it, on this machine
+	@go run ./hack/demo --bin $(BIN) $(DEMO_FLAGS)
+
+.PHONY: demo-down
+demo-down: ## Take the demo's cluster down
+	@$(CLUSTER) down --name demo
+
+.PHONY: test
+test: build ## Every test that this machine can run
+	@RACE=$(RACE) ./hack/test
+
+.PHONY: test-unit
+test-unit: ## Tests of functions, without a cluster
+	go test $(RACE) ./...
+	go -C hack/cluster vet ./... && go -C hack/cluster test ./...
+
+.PHONY: test-api
+test-api: ## Tests against a real API server, without an operator
+	go test $(RACE) -tags api -count=1 -timeout 20m ./test/api/...
+
+.PHONY: test-e2e
+test-e2e: build ## Tests on a real cluster with operator and Flink (root, Linux)
+	go test -tags e2e -count=1 -timeout 60m -v ./test/e2e/...
+
+.PHONY: lint
+lint: ## Static checks
+	go vet ./... && go vet -tags api ./test/... && go vet -tags e2e ./test/...
+	go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.5.0 run ./...
+
+.PHONY: bench
+bench: build ## Sizes and times, as ratios against kubectl
+	@go run ./test/bench --bin $(BIN)
+
+.PHONY: cluster-up
+cluster-up: ## Bring the demo's cluster up
+	@$(CLUSTER) up --name demo
+
+.PHONY: cluster-down
+cluster-down: ## Take every cluster of this project down
+	@$(CLUSTER) down --all
+
+.PHONY: cluster-status
+cluster-status: ## Say how the clusters are
+	@$(CLUSTER) status

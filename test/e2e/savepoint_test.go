@@ -1,0 +1,180 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"os"
+	"strings"
+	"testing"
+)
+
+const pathOnly = "jsonpath={.status.path}"
+
+func TestSavepoint(t *testing.T) {
+	main.basic(t)
+	r := main.run(t, "flink", "savepoint", "basic-example").wants(t, 0, "format CANONICAL: Flink 1.20", "in progress")
+	name, path, ok := strings.Cut(strings.TrimSpace(r.out), " completed: ")
+	if !ok || !strings.HasPrefix(name, "flinkstatesnapshot.flink.apache.org/basic-example-savepoint-manual-") {
+		t.Fatal(r)
+	}
+	main.hasMetadata(t, path)
+	if dispose := main.kubectl(t, "get", name, "-o", "jsonpath={.spec.savepoint.disposeOnDelete}"); dispose != "false" {
+		t.Errorf("disposeOnDelete is %q", dispose)
+	}
+	main.kubectl(t, "delete", name)
+	main.hasMetadata(t, path)
+}
+
+func TestSavepointNativeAndItsPathAlone(t *testing.T) {
+	main.basic(t)
+	r := main.run(t, "flink", "savepoint", "basic-example", "--format", "native", "--name", "native", "-o", pathOnly).wants(t, 0)
+	if strings.ContainsAny(r.out, " \n") {
+		t.Errorf("stdout %q", r.out)
+	}
+	main.hasMetadata(t, r.out)
+	if format := main.kubectl(t, "get", "flinkstatesnapshot", "native", "-o", "jsonpath={.spec.savepoint.formatType}"); format != "NATIVE" {
+		t.Error(format)
+	}
+}
+
+func TestSavepointByNonceOnANewOperator(t *testing.T) {
+	main.basic(t)
+	r := main.run(t, "flink", "savepoint", "basic-example", "--method", "nonce", "-o", pathOnly).wants(t, 0, "savepointTriggerNonce set to")
+	main.hasMetadata(t, r.out)
+}
+
+func TestSavepointIntoAnUnwritableDirectory(t *testing.T) {
+	main.basic(t)
+	r := main.run(t, "flink", "savepoint", "basic-example", "--path", "file:///proc/nope").wants(t, 1,
+		"FAILED", "IOException: Failed to create savepoint directory at file:/proc/nope", "can't write to the savepoint directory")
+	if r.out != "" {
+		t.Errorf("stdout %q", r.out)
+	}
+}
+
+func TestSavepointInterrupted(t *testing.T) {
+	main.basic(t)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	// The plugin itself: kubectl replaces itself with it, so that a signal
+	// reaches it just the same.
+	command := main.command(ctx, "flink", "savepoint", "basic-example", "--name", "interrupted")
+	var out, errOut bytes.Buffer
+	command.Stdout = &out
+	stderr, err := command.StderrPipe()
+	must(t, err)
+	must(t, command.Start())
+	lines := bufio.NewScanner(stderr)
+	for lines.Scan() {
+		errOut.WriteString(lines.Text() + "\n")
+		if strings.Contains(lines.Text(), " created (format") {
+			must(t, command.Process.Signal(os.Interrupt))
+		}
+	}
+	_ = command.Wait()
+	r := result{out.String(), errOut.String(), command.ProcessState.ExitCode()}
+	r.wants(t, 130, "flinkstatesnapshot/interrupted", "goes on without this command")
+	// It does go on.
+	eventually(t, "the savepoint", "COMPLETED", func() string {
+		return main.run(t, "get", "flinkstatesnapshot", "interrupted", "-o", "jsonpath={.status.state}").out
+	})
+}
+
+func TestSavepointOfSessionJob(t *testing.T) {
+	main.apply(t, "default", example(t, "session-example.yaml"))
+	main.apply(t, "default", example(t, "session-job-example.yaml"))
+	t.Cleanup(func() {
+		main.kubectl(t, "delete", "flinksessionjob", "--all", "--wait")
+		main.kubectl(t, "delete", "flinkdeployment", "session-example", "--wait")
+	})
+	main.running(t, "flinksessionjob", "session-job-example", "default")
+	r := main.run(t, "flink", "savepoint", "sessionjob/session-job-example", "-o", pathOnly).wants(t, 0)
+	main.hasMetadata(t, r.out)
+	main.run(t, "flink", "savepoint", "session-example").wants(t, 1, "is a session cluster", "flinksessionjob/session-job-example")
+}
+
+// On Flink 2 a canonical savepoint of this job fails and restarts it.
+func TestSavepointOnFlink2(t *testing.T) {
+	main.apply(t, "default", example(t, "flink-2-example.yaml"))
+	t.Cleanup(func() { main.kubectl(t, "delete", "flinkdeployment", "flink-2-example", "--wait") })
+	main.running(t, "flinkdeployment", "flink-2-example", "default")
+	r := main.run(t, "flink", "savepoint", "flink-2-example").wants(t, 0, "format NATIVE: Flink 2.3")
+	_, path, _ := strings.Cut(r.out, " completed: ")
+	main.hasMetadata(t, path)
+	main.run(t, "flink", "savepoint", "flink-2-example", "--format", "canonical").wants(t, 1,
+		"canonical savepoint of a job with asynchronous state fails and restarts the job", "--format native")
+	main.run(t, "flink", "savepoint", "flink-2-example", "--format", "canonical", "--force").wants(t, 1, "FAILED", "--format native")
+}
+
+func TestSavepointWithoutOperator(t *testing.T) {
+	main.basic(t)
+	main.kubectl(t, "scale", "deployment", "flink-kubernetes-operator", "-n", "flink-operator", "--replicas=0")
+	main.kubectl(t, "wait", "pods", "-n", "flink-operator", "-l", "app.kubernetes.io/name=flink-kubernetes-operator", "--for=delete", "--timeout=2m")
+	t.Cleanup(func() {
+		main.kubectl(t, "scale", "deployment", "flink-kubernetes-operator", "-n", "flink-operator", "--replicas=1")
+		main.kubectl(t, "rollout", "status", "deployment", "flink-kubernetes-operator", "-n", "flink-operator", "--timeout=3m")
+	})
+	main.run(t, "flink", "savepoint", "basic-example", "--name", "early", "--timeout", "3s").wants(t, 124,
+		"timed out after 3s", "flinkstatesnapshot/early is not seen by the operator yet", "--follow")
+	main.kubectl(t, "delete", "flinkstatesnapshot", "early")
+	main.run(t, "flink", "savepoint", "basic-example", "--name", "unseen").wants(t, 1,
+		"the operator is not running", "flink-operator/flink-kubernetes-operator has 0 of 0 replicas ready", "kubectl delete flinkstatesnapshot unseen")
+	main.kubectl(t, "delete", "flinkstatesnapshot", "unseen")
+}
+
+func TestSavepointOfManyJobs(t *testing.T) {
+	main.basic(t)
+	main.apply(t, "default", example(t, "basic-example.yaml", "name: basic-example", "name: second-example"))
+	t.Cleanup(func() { main.kubectl(t, "delete", "flinkdeployment", "second-example", "--wait") })
+	main.running(t, "flinkdeployment", "second-example", "default")
+	main.run(t, "flink", "savepoint").wants(t, 2, "flinkdeployment/basic-example, flinkdeployment/second-example")
+	r := main.run(t, "flink", "savepoint", "--all", "-A", "-o", "jsonpath={range .items[*]}{.status.path}{\"\\n\"}{end}").wants(t, 0)
+	paths := strings.Fields(r.out)
+	if len(paths) != 2 {
+		t.Fatal(r)
+	}
+	for _, path := range paths {
+		main.hasMetadata(t, path)
+	}
+}
+
+// Completion as kubectl asks for it.
+func TestCompletionThroughKubectl(t *testing.T) {
+	main.basic(t)
+	out := main.kubectl(t, "__complete", "flink", "savepoint", "bas")
+	if !strings.HasPrefix(out, "basic-example\tRUNNING since ") {
+		t.Error(out)
+	}
+}
+
+// Operator 1.7 has no FlinkStateSnapshot.
+func TestSavepointOnAnOldOperator(t *testing.T) {
+	old, err := up("e2e-old", "--operator", "1.7.0", "--flink", "1.20")
+	must(t, err)
+	t.Cleanup(func() {
+		if os.Getenv("KEEP") == "" {
+			_, err := tool("down", "--name", old.name)
+			must(t, err)
+		}
+	})
+	old.apply(t, "default", example(t, "basic-example.yaml",
+		"v1_20", "v1_18",
+		"execution.checkpointing.dir", "state.checkpoints.dir",
+		"execution.checkpointing.savepoint-dir", "state.savepoints.dir"))
+	old.running(t, "flinkdeployment", "basic-example", "default")
+	r := old.run(t, "flink", "savepoint", "basic-example").wants(t, 0, "savepointTriggerNonce set to")
+	name, path, ok := strings.Cut(strings.TrimSpace(r.out), " savepoint completed: ")
+	if !ok || name != "flinkdeployment.flink.apache.org/basic-example" {
+		t.Fatal(r)
+	}
+	old.hasMetadata(t, path)
+	r = old.run(t, "flink", "savepoint", "basic-example", "-o", pathOnly).wants(t, 0)
+	old.hasMetadata(t, r.out)
+	old.run(t, "flink", "savepoint", "basic-example", "--format", "native").wants(t, 2, "--format needs FlinkStateSnapshot")
+	if got := old.kubectl(t, "flink", "version"); !strings.Contains(got, "1.7.0") {
+		t.Error(got)
+	}
+}
