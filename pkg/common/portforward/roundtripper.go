@@ -156,13 +156,13 @@ func forbidden(err error) bool {
 // viaAPIServer sends request through services/proxy or pods/proxy. before is
 // the error of port-forward, where that was tried first.
 func (rt *roundTripper) viaAPIServer(request *http.Request, before error) (*http.Response, error) {
-	client, err := rt.tunnel.proxyClient()
+	server, err := rt.tunnel.proxyTransport()
 	if err != nil {
 		return nil, err
 	}
 	until := time.Now().Add(rt.tunnel.options.ReconnectTimeout)
 	for delay := 200 * time.Millisecond; ; delay = min(2*delay, 2*time.Second) {
-		response, err := rt.proxyOnce(client, request, before)
+		response, err := rt.proxyOnce(server, request, before)
 		var unready *NotReadyError
 		again := request.Body == nil || request.Body == http.NoBody || request.GetBody != nil
 		if !errors.As(err, &unready) || !again || time.Now().Add(delay).After(until) {
@@ -181,14 +181,14 @@ func (rt *roundTripper) viaAPIServer(request *http.Request, before error) (*http
 	}
 }
 
-func (rt *roundTripper) proxyOnce(client *http.Client, request *http.Request, before error) (*http.Response, error) {
+func (rt *roundTripper) proxyOnce(server http.RoundTripper, request *http.Request, before error) (*http.Response, error) {
 	address, resource, err := rt.proxyURL(request)
 	if err != nil {
 		return nil, err
 	}
 	out := request.Clone(request.Context())
 	out.URL, out.Host = address, ""
-	response, err := client.Transport.RoundTrip(out)
+	response, err := server.RoundTrip(out)
 	if err != nil {
 		return nil, err
 	}
@@ -244,7 +244,7 @@ func proxyVerb(method string) string {
 // proxyURL is the API server's address for request. A Service needs no
 // look-up; the API server chooses a ready pod for each request.
 func (rt *roundTripper) proxyURL(request *http.Request) (address *url.URL, resource string, err error) {
-	base, _, err := rest.DefaultServerUrlFor(rt.tunnel.config)
+	base, err := rt.tunnel.connector.base()
 	if err != nil {
 		return nil, "", err
 	}
@@ -268,11 +268,10 @@ func (rt *roundTripper) proxyURL(request *http.Request) (address *url.URL, resou
 	return address, resource, nil
 }
 
-// proxyClient carries the user's credentials to the API server.
-func (t *Tunnel) proxyClient() (*http.Client, error) {
+// proxyTransport carries the user's credentials to the API server.
+func (t *Tunnel) proxyTransport() (http.RoundTripper, error) {
 	config := rest.CopyConfig(t.config)
 	// Compression would cost more than the loopback or the office network.
 	config.DisableCompression = true
-	config.Timeout = 0
-	return rest.HTTPClientFor(config)
+	return rest.TransportFor(config)
 }

@@ -154,6 +154,9 @@ func (s *session) open(ctx context.Context, port int32, pod Pod) (*stream, error
 		&spdy.DataFrame{StreamId: errorID, Flags: spdy.DataFlagFin},
 		&spdy.SynStreamFrame{StreamId: dataID, Headers: headers(corev1.StreamTypeData)})
 	if err == nil {
+		// Both replies are waited for: a kubelet that has yet to reply when the
+		// connection goes keeps the pair's goroutines for ever (spdystream's
+		// waitWriteReply).
 		select {
 		case <-st.accepted:
 			return st, nil
@@ -245,8 +248,8 @@ func (s *session) readFrame() error {
 	}
 	switch frame := frame.(type) {
 	case *spdy.SynReplyFrame:
-		if h := s.find(frame.StreamId); h != nil && !h.isError {
-			h.owner.accept()
+		if h := s.find(frame.StreamId); h != nil {
+			h.owner.accept(h.isError)
 			if frame.CFHeader.Flags&spdy.ControlFlagFin != 0 {
 				s.finish(h, nil)
 			}

@@ -37,14 +37,15 @@ type stream struct {
 	id      spdy.StreamId
 	errorID spdy.StreamId
 
-	accepted   chan struct{}
-	acceptOnce sync.Once
-	ended      chan struct{} // the pod's side has ended
-	errorEnd   chan struct{} // the error stream has ended
-	closed     chan struct{} // this side called Close
+	accepted chan struct{} // both streams are
+	ended    chan struct{} // the pod's side has ended
+	errorEnd chan struct{} // the error stream has ended
+	closed   chan struct{} // this side called Close
 
 	readable chan struct{} // a hint, of capacity 1
 	writable chan struct{} // a hint, of capacity 1
+
+	replies int // the session's reader's own
 
 	reading sync.Mutex // held by the one that consumes
 
@@ -94,7 +95,19 @@ func signal(c chan struct{}) {
 	}
 }
 
-func (st *stream) accept() { st.acceptOnce.Do(func() { close(st.accepted) }) }
+// accept takes note of the kubelet's reply to one stream of the pair. Only
+// the session's reader calls it.
+func (st *stream) accept(isError bool) {
+	before := st.replies
+	if isError {
+		st.replies |= 1
+	} else {
+		st.replies |= 2
+	}
+	if st.replies == 3 && before != 3 {
+		close(st.accepted)
+	}
+}
 
 // end takes note that the pod's side has ended, with nil by its end of file.
 func (st *stream) end(err error) {

@@ -228,9 +228,18 @@ func otherMayWork(err error) bool {
 	return !(errors.As(err, &op) && op.Op == "dial") && !errors.Is(err, context.Canceled)
 }
 
+// base is the API server's address, with a path that others can be joined to.
+func (c *connector) base() (*url.URL, error) {
+	base, _, err := rest.DefaultServerUrlFor(c.config)
+	if err == nil && base.Path == "" {
+		base.Path = "/"
+	}
+	return base, err
+}
+
 // url is the port-forward address of pod.
 func (c *connector) url(pod Pod) (*url.URL, error) {
-	base, _, err := rest.DefaultServerUrlFor(c.config)
+	base, err := c.base()
 	if err != nil {
 		return nil, err
 	}
