@@ -92,6 +92,7 @@ func (r *rig) pipe(pod string) <-chan net.Conn {
 		for {
 			conn, err := listener.Accept()
 			if err != nil {
+				close(ends)
 				return
 			}
 			ends <- conn
@@ -394,7 +395,6 @@ func TestThousandShortConnections(t *testing.T) {
 			}()
 		}
 	}()
-	defer close(make(chan struct{}))
 	var work sync.WaitGroup
 	slots := make(chan struct{}, 16)
 	for i := range 1000 {
