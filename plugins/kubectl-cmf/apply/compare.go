@@ -47,6 +47,15 @@ func Merge(kind *cmf.Kind, desired, live cmf.Object) cmf.Object {
 			}
 		}
 	}
+	if kind.Flat {
+		// null in a file clears the field; CMF takes no null, but replaces the
+		// whole object, so that absent says the same.
+		for key, value := range out {
+			if value == nil {
+				delete(out, key)
+			}
+		}
+	}
 	if len(kind.Only) > 0 {
 		// The server takes these fields only; all others stay as they are.
 		stated := out

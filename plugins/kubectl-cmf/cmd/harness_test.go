@@ -114,6 +114,7 @@ func (r *rig) start(ctx context.Context, out, errOut *buffer, args ...string) in
 	root, c := newRoot(streams)
 	c.poll = 2 * time.Millisecond
 	c.now = r.now
+	c.backoff = func(int) time.Duration { return time.Millisecond }
 	if r.url != "" {
 		args = append(args, "--cmf-url", r.url)
 	}

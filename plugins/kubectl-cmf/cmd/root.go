@@ -37,6 +37,8 @@ type common struct {
 	now   func() time.Time
 	// poll is how often a wait looks; 0 is the default.
 	poll time.Duration
+	// backoff, where set, is the pause before an attempt; tests shorten it.
+	backoff func(int) time.Duration
 
 	mu         sync.Mutex
 	connection *connect.Connection
@@ -161,6 +163,9 @@ func (c *common) client(ctx context.Context) (*connect.Connection, error) {
 	connection, err := c.finder.Open(ctx)
 	if err != nil {
 		return nil, err
+	}
+	if c.backoff != nil {
+		connection.Backoff = c.backoff
 	}
 	c.connection = connection
 	return connection, nil

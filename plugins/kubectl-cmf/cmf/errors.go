@@ -56,6 +56,10 @@ func (e *StatusError) Error() string {
 	if e.Foreign {
 		line += " — this answer does not come from CMF but from something before it, such as a proxy or an ingress"
 	}
+	// Go's and Tomcat's words for it.
+	if strings.Contains(line, "request to an HTTPS server") || strings.Contains(line, "requires TLS") {
+		line += " Use https:// in the address."
+	}
 	switch e.Status {
 	case http.StatusUnauthorized:
 		if e.Authenticated {

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/url"
 	"strings"
@@ -67,6 +68,8 @@ func why(err error) string {
 			return "it wants a client certificate, or another one: give --cmf-cert FILE and --cmf-key FILE (" + shorten(text) + ")"
 		}
 		return "TLS failed: " + shorten(text)
+	case errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET):
+		return "it closed the connection without an answer"
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "the connection was refused; check the address and that CMF runs"
 	case errors.As(err, &dns):

@@ -228,6 +228,7 @@ func (f *Fault) serve(w http.ResponseWriter, real func() reply) {
 	w.Header().Set("Content-Length", strconv.Itoa(len(full)+1))
 	w.WriteHeader(max(f.Status, http.StatusOK))
 	_, _ = w.Write(full[:len(full)/2])
+	_ = http.NewResponseController(w).Flush()
 	panic(http.ErrAbortHandler)
 }
 

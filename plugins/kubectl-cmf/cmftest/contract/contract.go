@@ -74,6 +74,11 @@ func router(t testing.TB, version string) routers.Router {
 		t.Fatal(err)
 	}
 	document.Servers = nil // the server's address is each test's own
+	// The alternatives of an event's data have no required fields, so that each
+	// fits any object; oneOf can't be met.
+	if data := document.Components.Schemas["EventData"]; data != nil && data.Value != nil {
+		data.Value.AnyOf, data.Value.OneOf = data.Value.OneOf, nil
+	}
 	r, err := gorillamux.NewRouter(document)
 	if err != nil {
 		t.Fatal(err)
