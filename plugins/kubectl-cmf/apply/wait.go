@@ -101,9 +101,12 @@ func ended(ctx context.Context, ref cmf.Ref, last string) error {
 	return cause
 }
 
-// Mark is what tells one deployment of a resource from the next.
-func Mark(o cmf.Object) string {
-	return o.Text("status.currentDeployedInstanceName") + "/" + o.Text("status.jobStatus.jobId") + "/" + o.Text("status.jobStatus.startTime")
+// mark is what tells one deployment of a resource from the next: when Flink's
+// operator last took up a spec, and which job runs since when. The instance
+// that CMF names doesn't count: it can be the next one while the status is
+// still the last one's.
+func mark(o cmf.Object) string {
+	return o.Text("status.reconciliationStatus.reconciliationTimestamp") + "/" + o.Text("status.jobStatus.jobId") + "/" + o.Text("status.jobStatus.startTime")
 }
 
 // Ready is the condition that the resource is in the state that its spec asks
@@ -113,9 +116,8 @@ func Ready(ref cmf.Ref, before cmf.Object) Condition {
 	started := time.Now()
 	return func(o cmf.Object) (bool, error) {
 		state, verdict, why := ref.Kind.State(o)
-		stale := before != nil && sameState(ref.Kind, before, o) && time.Since(started) < settle
-		if stale {
-			return false, nil
+		if before != nil && sameState(ref.Kind, before, o) && time.Since(started) < settle {
+			return false, nil // may well be the status from before the change
 		}
 		switch verdict {
 		case cmf.Failed:
@@ -130,7 +132,7 @@ func Ready(ref cmf.Ref, before cmf.Object) Condition {
 func sameState(kind *cmf.Kind, a, b cmf.Object) bool {
 	x, _, _ := kind.State(a)
 	y, _, _ := kind.State(b)
-	return x == y && Mark(a) == Mark(b)
+	return x == y && mark(a) == mark(b)
 }
 
 func failure(ref cmf.Ref, state, why string) error {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -346,7 +348,7 @@ func (a *applier) waitFor(ctx context.Context, client *connect.Connection, steps
 			continue
 		}
 		var before cmf.Object
-		if s.Action == apply.Configure {
+		if s.Action == apply.Configure && slices.ContainsFunc(s.Changes, func(path string) bool { return !strings.HasPrefix(path, "metadata.") }) {
 			before = s.Live
 		}
 		if _, err := waiter.For(ctx, s.Ref, apply.Ready(s.Ref, before)); err != nil {

@@ -139,6 +139,9 @@ var applicationKind = &Kind{
 	Phases: []Phase{
 		{Path: "status.lifecycleState", Failed: []string{"FAILED"}, Busy: []string{"UPGRADING", "ROLLING_BACK"}},
 		{When: map[string]string{"spec.job.state": "suspended"}, Path: "status.lifecycleState", Ready: []string{"SUSPENDED"}},
+		// The job of a suspended application may be FINISHED; that isn't what
+		// starting it again asks for.
+		{When: map[string]string{"spec.job.state": "!suspended"}, Path: "status.lifecycleState", Busy: []string{"SUSPENDED"}},
 		{When: map[string]string{"spec.job.state": "!suspended"}, Path: "status.jobManagerDeploymentStatus", Failed: []string{"ERROR"}},
 		{When: map[string]string{"spec.job.state": "!suspended"}, Path: "status.jobStatus.state", Ready: []string{"RUNNING", "FINISHED"}, Failed: []string{"FAILED"}},
 	},

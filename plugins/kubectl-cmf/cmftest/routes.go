@@ -171,6 +171,13 @@ func (s *Server) create(c *collection, r *http.Request, body []byte) reply {
 	if problem := s.deployed(c, e, old == nil); problem != nil {
 		return *problem
 	}
+	if s.options.Backend != nil && c.rule.kind == "Savepoint" && strings.Contains(c.path, "/applications/") {
+		spec, _ := o["spec"].(map[string]any)
+		if err := s.options.Backend.Snapshot(r.Context(), s.namespaceOf(c), name, c.scope[1], spec); err != nil {
+			s.forget(c, e)
+			return failure(http.StatusUnprocessableEntity, "%s", err)
+		}
+	}
 	return jsonReply(c.rule.created, s.view(c, e))
 }
 
@@ -299,6 +306,10 @@ func (s *Server) onAction(c *collection, e *entry, words []string, r *http.Reque
 			e.object.fields("spec")["job"] = withState(e.object, "running")
 			job, _ := e.object.fields("spec")["job"].(map[string]any)
 			job["initialSavepointPath"] = path
+			// Flink's operator looks at the path of a job that ran before only
+			// when this changes.
+			s.serial++
+			job["savepointRedeployNonce"] = s.serial
 		} else {
 			e.object.fields("spec")["job"] = withState(e.object, "running")
 		}

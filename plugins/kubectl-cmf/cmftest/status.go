@@ -19,6 +19,10 @@ type Backend interface {
 	// Status is what Flink's operator says; nil where there is nothing yet.
 	Status(ctx context.Context, namespace, name string) (map[string]any, error)
 	Delete(ctx context.Context, namespace, name string) error
+	// Snapshot takes a savepoint of an application's job.
+	Snapshot(ctx context.Context, namespace, name, app string, spec map[string]any) error
+	// SnapshotStatus is how that savepoint is; nil where there is nothing yet.
+	SnapshotStatus(ctx context.Context, namespace, name string) (map[string]any, error)
 }
 
 // deployment is what is known of an application's current deployment.
@@ -27,6 +31,8 @@ type deployment struct {
 	started  time.Time
 	jobID    string
 	spec     any
+	// number tells deployments of the same millisecond apart.
+	number int
 	// restored is the savepoint that it started from.
 	restored string
 }
@@ -53,7 +59,8 @@ func (s *Server) deployed(c *collection, e *entry, fresh bool) *reply {
 	}
 	e.deployment = deployment{
 		instance: instance, started: now, spec: spec, restored: e.object.text("spec.job.initialSavepointPath"),
-		jobID: fmt.Sprintf("%032x", s.serial),
+		number: s.serial,
+		jobID:  fmt.Sprintf("%032x", s.serial),
 	}
 	base := c.path + "/" + e.name
 	instances := s.in(base + "/instances")
@@ -238,7 +245,7 @@ func (s *Server) applicationStatus(c *collection, e *entry) map[string]any {
 			"checkpointInfo": nil, "savepointInfo": map[string]any{"lastSavepoint": nil},
 		}
 	}
-	status["reconciliationStatus"] = map[string]any{"state": "DEPLOYED", "reconciliationTimestamp": json.Number(fmt.Sprint(d.started.UnixMilli())), "lastReconciledSpec": "", "lastStableSpec": ""}
+	status["reconciliationStatus"] = map[string]any{"state": "DEPLOYED", "reconciliationTimestamp": json.Number(fmt.Sprint(d.started.UnixMilli() + int64(d.number))), "lastReconciledSpec": "", "lastStableSpec": ""}
 	return status
 }
 
@@ -286,6 +293,10 @@ func (s *Server) savepointStatus(c *collection, e *entry, o object) {
 	if last(c.path) == "detached-savepoints" {
 		return
 	}
+	if s.options.Backend != nil && strings.Contains(c.path, "/applications/") {
+		o["status"] = s.realSavepoint(c, e)
+		return
+	}
 	status := map[string]any{"state": "TRIGGER_PENDING", "failures": 0}
 	switch phase := s.after(e.created); {
 	case phase == 1:
@@ -303,7 +314,23 @@ func (s *Server) savepointStatus(c *collection, e *entry, o object) {
 	o["status"] = status
 }
 
+// realSavepoint is what Flink's operator says of a savepoint; its fields are
+// CMF's.
+func (s *Server) realSavepoint(c *collection, e *entry) map[string]any {
+	status, err := s.options.Backend.SnapshotStatus(context.Background(), s.namespaceOf(c), e.name)
+	if err != nil || status == nil || status["state"] == nil {
+		return map[string]any{"state": "TRIGGER_PENDING"}
+	}
+	if path, ok := status["path"].(string); ok {
+		e.path = path
+	}
+	return status
+}
+
 func (e *entry) savepointPath() string {
+	if e.path != "" {
+		return e.path
+	}
 	base := e.object.text("spec.path")
 	if base == "" {
 		base = "s3://flink/savepoints"

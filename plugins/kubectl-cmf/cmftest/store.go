@@ -90,6 +90,8 @@ type entry struct {
 	created, changed time.Time
 	uid              string
 	deployment       deployment
+	// path is where a real savepoint is.
+	path string
 	// deleting is when a deletion that takes time began.
 	deleting time.Time
 	contents [][]byte // of an artifact, by version

@@ -65,7 +65,7 @@ func (s *AppStatus) Print(w io.Writer, now time.Time, palette term.Palette) erro
 	kind := cmf.Must("app")
 	line := func(name, value string) {
 		if value != "" {
-			fmt.Fprintf(&out, "%-13s%s\n", name+":", term.SafeLine(value))
+			fmt.Fprintf(&out, "%-14s%s\n", name+":", term.SafeLine(value))
 		}
 	}
 	colours := map[string]term.Color{"ready": term.Green, "pending": term.Yellow, "failed": term.Red}
@@ -74,7 +74,7 @@ func (s *AppStatus) Print(w io.Writer, now time.Time, palette term.Palette) erro
 	line("Wanted", s.Desired)
 	for _, state := range []struct{ name, value string }{{"Lifecycle", s.Lifecycle}, {"JobManager", s.JobManager}, {"Job", s.Job}} {
 		if state.value != "" {
-			fmt.Fprintf(&out, "%-13s%s\n", state.name+":", palette.Paint(color(kind, state.value), term.SafeLine(state.value)))
+			fmt.Fprintf(&out, "%-14s%s\n", state.name+":", palette.Paint(color(kind, state.value), term.SafeLine(state.value)))
 		}
 	}
 	line("Job ID", s.JobID)

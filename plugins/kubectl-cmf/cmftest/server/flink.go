@@ -13,7 +13,10 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-var deployments = schema.GroupVersionResource{Group: "flink.apache.org", Version: "v1beta1", Resource: "flinkdeployments"}
+var (
+	deployments = schema.GroupVersionResource{Group: "flink.apache.org", Version: "v1beta1", Resource: "flinkdeployments"}
+	snapshots   = schema.GroupVersionResource{Group: "flink.apache.org", Version: "v1beta1", Resource: "flinkstatesnapshots"}
+)
 
 // callTimeout bounds one call of the API server.
 const callTimeout = 10 * time.Second
@@ -85,4 +88,40 @@ func (f *flink) Delete(ctx context.Context, namespace, name string) error {
 		return nil
 	}
 	return err
+}
+
+// Snapshot makes a FlinkStateSnapshot.
+func (f *flink) Snapshot(ctx context.Context, namespace, name, app string, spec map[string]any) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	savepoint := map[string]any{"disposeOnDelete": false}
+	for _, field := range []string{"formatType", "path"} {
+		if value, ok := spec[field]; ok {
+			savepoint[field] = value
+		}
+	}
+	_, err := f.client.Resource(snapshots).Namespace(namespace).Create(ctx, &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "flink.apache.org/v1beta1", "kind": "FlinkStateSnapshot",
+		"metadata": map[string]any{"name": name, "namespace": namespace},
+		"spec": map[string]any{
+			"backoffLimit": 0, "savepoint": savepoint,
+			"jobReference": map[string]any{"kind": "FlinkDeployment", "name": app},
+		},
+	}}, metav1.CreateOptions{})
+	return err
+}
+
+// SnapshotStatus is the FlinkStateSnapshot's.
+func (f *flink) SnapshotStatus(ctx context.Context, namespace, name string) (map[string]any, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	o, err := f.client.Resource(snapshots).Namespace(namespace).Get(ctx, name, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	status, _, err := unstructured.NestedMap(o.Object, "status")
+	return status, err
 }
