@@ -108,6 +108,10 @@ func (d *demo) start(ctx context.Context, cluster string) error {
 			return err
 		}
 	}
+	// What a run before left, this stand-in knows nothing of.
+	if err := d.quiet(ctx, nil, "-n", namespace, "delete", "flinkstatesnapshots,flinkdeployments", "--all", "--timeout", "2m"); err != nil {
+		return err
+	}
 	// The image may be a newer one under the same name.
 	if err := d.quiet(ctx, nil, "-n", namespace, "rollout", "restart", "deployment/stand-in-cmf-service"); err != nil {
 		return err
