@@ -67,10 +67,8 @@ func collect(ctx context.Context, f *artifact.Factory, o Options) (parts, error)
 			return p, err
 		}
 	}
-	if err := f.Tools(ctx, artifact.NodeTools...); err != nil {
-		return p, err
-	}
 	fns := []func(context.Context) error{
+		func(ctx context.Context) error { return f.Tools(ctx, artifact.NodeTools...) },
 		// The builds one after the other: each takes every core.
 		func(ctx context.Context) (err error) {
 			if p.pause, err = f.Pause(ctx); err != nil {
