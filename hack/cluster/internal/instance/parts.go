@@ -109,4 +109,3 @@ func (p parts) key(manifests []byte) (string, error) {
 	h.Write(manifests)
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
-

@@ -114,4 +114,3 @@ func waitRollout(ctx context.Context, s node.Spec, namespace, deployment string)
 	logs, _ := kubectl(ctx, s, "-n", namespace, "logs", "deployment/"+deployment, "--tail", "25")
 	return fmt.Errorf("%w\n%s\n%s\n%s", err, pods, run.LastLines(events, run.TailLines), logs)
 }
-
