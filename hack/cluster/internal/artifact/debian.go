@@ -67,7 +67,9 @@ var NodeTools = []string{"containerd", "ctr", "runc", "iptables", "ip", "cni"}
 
 var aptMutex sync.Mutex
 
-// Tools installs what is missing of the named tools. Debian's sbin
+// Tools installs the named tools if any of them is missing, and with them all
+// other tools that are missing: each run of the package manager takes long,
+// and who lacks one of them is about to need the rest. Debian's sbin
 // directories count even if the caller's PATH lacks them.
 func (f *Factory) Tools(ctx context.Context, names ...string) error {
 	aptMutex.Lock()
@@ -77,9 +79,6 @@ func (f *Factory) Tools(ctx context.Context, names ...string) error {
 	for _, t := range tools {
 		if slices.Contains(names, t.name) && !t.have(ctx) {
 			missing = append(missing, t.name)
-			if !slices.Contains(pkgs, t.pkg) {
-				pkgs = append(pkgs, t.pkg)
-			}
 		}
 	}
 	if len(missing) == 0 {
@@ -87,6 +86,11 @@ func (f *Factory) Tools(ctx context.Context, names ...string) error {
 	}
 	if !onPath("apt-get")(ctx) {
 		return fmt.Errorf("these programs are missing, and there is no apt-get here to install them with: %s", strings.Join(missing, ", "))
+	}
+	for _, t := range tools {
+		if !slices.Contains(pkgs, t.pkg) && !t.have(ctx) {
+			pkgs = append(pkgs, t.pkg)
+		}
 	}
 	if os.Getuid() != 0 {
 		return fmt.Errorf("these programs are missing, and only root can install them: %s (apt-get install %s)",
