@@ -51,6 +51,7 @@ FlinkSessionJob, FlinkStateSnapshot and FlinkBlueGreenDeployment.`,
 		}
 	}
 	addTo(groupState, newSavepoint(c))
+	addTo(groupReach, newREST(c))
 	addTo(groupOther, newVersion(c))
 	c.completeConnectionFlags(root)
 	return root
