@@ -51,7 +51,7 @@ FlinkSessionJob, FlinkStateSnapshot and FlinkBlueGreenDeployment.`,
 		}
 	}
 	addTo(groupState, newSavepoint(c))
-	addTo(groupReach, newREST(c))
+	addTo(groupReach, newUI(c), newREST(c))
 	addTo(groupOther, newVersion(c))
 	c.completeConnectionFlags(root)
 	return root

@@ -4,7 +4,9 @@ package reach
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -137,10 +139,7 @@ func (p Place) WhyNot() string {
 
 // Page is the dashboard's page for the job, below the server's root.
 func (p Place) Page() string {
-	prefix := "/"
-	if trimmed := strings.Trim(p.Prefix, "/"); trimmed != "" {
-		prefix = "/" + trimmed + "/"
-	}
+	prefix := prefixOf(p)
 	switch {
 	case p.JobID == "":
 		return prefix
@@ -156,4 +155,24 @@ func terminal(state string) bool {
 		return true
 	}
 	return false
+}
+
+func prefixOf(p Place) string {
+	if trimmed := strings.Trim(p.Prefix, "/"); trimmed != "" {
+		return "/" + trimmed + "/"
+	}
+	return "/"
+}
+
+// absent reports whether err says that the REST Service doesn't exist (yet):
+// the operator makes and deletes it with the JobManager.
+func absent(err error) bool { return apierrors.IsNotFound(err) }
+
+// cause is err without http.Client's address, which is none that users know.
+func cause(err error) error {
+	var link *url.Error
+	if errors.As(err, &link) {
+		return link.Err
+	}
+	return err
 }
