@@ -51,6 +51,7 @@ FlinkSessionJob, FlinkStateSnapshot and FlinkBlueGreenDeployment.`,
 		}
 	}
 	addTo(groupState, newSavepoint(c))
+	addTo(groupReach, newUI(c), newREST(c))
 	addTo(groupOther, newVersion(c))
 	plugin.AddUsage(root, groupOther)
 	c.completeConnectionFlags(root)

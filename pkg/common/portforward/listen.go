@@ -1,0 +1,349 @@
+package portforward
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// ListenOptions say where a Listener listens and what it serves.
+type ListenOptions struct {
+	// Target is what connections are forwarded to.
+	Target Target
+	// Handler serves HTTP instead, behind Guard; Target is then not used.
+	Handler http.Handler
+	// Addresses to listen on; none is 127.0.0.1 and, where there is one, ::1.
+	// Anything but a loopback address lets others on the network in.
+	Addresses []string
+	// Port is the local port; 0 is any that is free.
+	Port int
+	// AnyPort takes another port where Port is in use, instead of failing.
+	AnyPort bool
+	// Hosts are names that requests may be sent to, besides this computer's.
+	Hosts []string
+}
+
+// Listener forwards local connections. It stays on its port while pods come
+// and go.
+type Listener struct {
+	tunnel  *Tunnel
+	options ListenOptions
+	port    int
+	ears    []net.Listener
+	server  *http.Server
+
+	ctx    context.Context
+	cancel context.CancelFunc
+	work   sync.WaitGroup
+
+	open  atomic.Int64
+	total atomic.Int64
+
+	mu    sync.Mutex
+	conns map[net.Conn]struct{}
+}
+
+// PortInUseError says that a local port is taken, and by whom where that
+// could be found out.
+type PortInUseError struct {
+	Port  int
+	Owner string
+}
+
+func (e *PortInUseError) Error() string {
+	by := ""
+	if e.Owner != "" {
+		by = " by " + e.Owner
+	}
+	return fmt.Sprintf("port %d is in use%s: choose another one", e.Port, by)
+}
+
+// Listen starts to forward. It ends with ctx, with its Close or with the
+// tunnel's. The error is a *PortInUseError or the operating system's.
+func (t *Tunnel) Listen(ctx context.Context, options ListenOptions) (*Listener, error) {
+	ears, port, err := listenAll(ctx, options)
+	if err != nil {
+		return nil, err
+	}
+	l := &Listener{tunnel: t, options: options, port: port, ears: ears, conns: map[net.Conn]struct{}{}}
+	if options.Target.Kind == Service {
+		// What clients in the cluster call it; no web site can own these.
+		ns, name := options.Target.Namespace, options.Target.Name
+		l.options.Hosts = append(l.options.Hosts, name, name+"."+ns, ServiceHost(ns, name), ServiceHost(ns, name)+".cluster.local")
+	}
+	l.ctx, l.cancel = context.WithCancel(ctx)
+	t.mu.Lock()
+	if t.closed {
+		t.mu.Unlock()
+		l.Close()
+		return nil, errSessionClosed
+	}
+	t.work.Add(1)
+	t.mu.Unlock()
+	stop := context.AfterFunc(t.ctx, l.cancel)
+	go func() {
+		defer t.work.Done()
+		<-l.ctx.Done()
+		stop()
+		l.shut()
+		l.work.Wait()
+	}()
+	if options.Handler != nil {
+		l.server = &http.Server{
+			Handler:           Guard(l.count(options.Handler), l.options.Hosts...),
+			ReadHeaderTimeout: 10 * time.Second,
+			BaseContext:       func(net.Listener) context.Context { return l.ctx },
+			ErrorLog:          silent(),
+		}
+	}
+	for _, ear := range ears {
+		l.work.Go(func() {
+			if l.server != nil {
+				_ = l.server.Serve(ear) // ends with Close
+				return
+			}
+			l.accept(ear)
+		})
+	}
+	return l, nil
+}
+
+func listenAll(ctx context.Context, options ListenOptions) ([]net.Listener, int, error) {
+	addresses := options.Addresses
+	if len(addresses) == 0 {
+		addresses = []string{"localhost"}
+	}
+	ears, port, err := listenOn(ctx, addresses, options.Port)
+	for try := 0; err != nil && errors.Is(err, syscall.EADDRINUSE) && (options.AnyPort || options.Port == 0) && try < 10; try++ {
+		ears, port, err = listenOn(ctx, addresses, 0)
+	}
+	if errors.Is(err, syscall.EADDRINUSE) {
+		err = &PortInUseError{Port: options.Port, Owner: portOwner(options.Port)}
+	}
+	return ears, port, err
+}
+
+func listenOn(ctx context.Context, addresses []string, port int) (ears []net.Listener, _ int, err error) {
+	defer func() {
+		if err != nil {
+			for _, ear := range ears {
+				ear.Close()
+			}
+		}
+	}()
+	var config net.ListenConfig
+	add := func(network, address string) error {
+		ear, err := config.Listen(ctx, network, net.JoinHostPort(address, strconv.Itoa(port)))
+		if err != nil {
+			return err
+		}
+		ears = append(ears, ear)
+		port = ear.Addr().(*net.TCPAddr).Port
+		return nil
+	}
+	for _, address := range addresses {
+		if address != "localhost" {
+			if err = add("tcp", address); err != nil {
+				return ears, 0, err
+			}
+			continue
+		}
+		// Some computers have only one of the two.
+		err4 := add("tcp4", "127.0.0.1")
+		err6 := add("tcp6", "::1")
+		for _, err := range []error{err4, err6} {
+			if errors.Is(err, syscall.EADDRINUSE) {
+				return ears, 0, err
+			}
+		}
+		if err4 != nil && err6 != nil {
+			return ears, 0, err4
+		}
+	}
+	return ears, port, nil
+}
+
+// Port is the local port.
+func (l *Listener) Port() int { return l.port }
+
+// Addresses are the local addresses.
+func (l *Listener) Addresses() []net.Addr {
+	var out []net.Addr
+	for _, ear := range l.ears {
+		out = append(out, ear.Addr())
+	}
+	return out
+}
+
+// Served is the number of connections, or of requests for a Handler, so far.
+func (l *Listener) Served() int64 { return l.total.Load() }
+
+// Close ends the listener and its connections and waits for them.
+func (l *Listener) Close() error {
+	l.cancel()
+	l.shut()
+	l.work.Wait()
+	return nil
+}
+
+func (l *Listener) shut() {
+	if l.server != nil {
+		l.server.Close()
+	}
+	for _, ear := range l.ears {
+		ear.Close()
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for conn := range l.conns {
+		conn.Close()
+	}
+}
+
+func (l *Listener) count(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		l.total.Add(1)
+		next.ServeHTTP(w, r)
+	})
+}
+
+func (l *Listener) accept(ear net.Listener) {
+	for {
+		conn, err := ear.Accept()
+		if err != nil {
+			if l.ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
+				return
+			}
+			// Out of file descriptors, or the client is gone already.
+			if sleep(l.ctx, 50*time.Millisecond) != nil {
+				return
+			}
+			continue
+		}
+		l.mu.Lock()
+		if l.ctx.Err() != nil {
+			l.mu.Unlock()
+			conn.Close()
+			return
+		}
+		l.conns[conn] = struct{}{}
+		l.mu.Unlock()
+		l.total.Add(1)
+		l.work.Go(func() {
+			defer func() {
+				conn.Close()
+				l.mu.Lock()
+				delete(l.conns, conn)
+				l.mu.Unlock()
+			}()
+			l.forward(conn)
+		})
+	}
+}
+
+// closeAfter is how long a connection whose pod has ended in order may take
+// to end on this side; container runtimes give it no longer, either.
+const closeAfter = 2 * time.Second
+
+// forward joins local to the target. A failure resets local, so that its
+// client can tell it from the end of the data.
+func (l *Listener) forward(local net.Conn) {
+	in := bufio.NewReaderSize(local, maxHead)
+	remote, err := l.tunnel.DialContext(l.ctx, l.options.Target)
+	if err != nil {
+		local.SetReadDeadline(time.Now().Add(linger))
+		start, _ := in.Peek(4)
+		isHTTP, more := looksLikeHTTP(start)
+		l.fail(local, err, isHTTP || more && len(start) == 4)
+		return
+	}
+	defer remote.Close()
+
+	type spoken struct {
+		http bool
+		err  error
+	}
+	first := make(chan spoken, 1)
+	up := make(chan struct{})
+	go func() {
+		defer close(up)
+		isHTTP, why, err := inspect(in, l.options.Hosts)
+		first <- spoken{isHTTP, err}
+		if why != "" {
+			reply(local, http.StatusForbidden, "refused: "+why)
+			err = errors.New(why)
+		}
+		if err != nil {
+			remote.Close()
+			return
+		}
+		if _, err := io.Copy(remote, in); err != nil {
+			remote.Close()
+			return
+		}
+		remote.(interface{ CloseWrite() error }).CloseWrite()
+	}()
+	n, err := io.Copy(local, remote)
+	if err != nil {
+		var pod *PodError
+		isHTTP := false
+		if n == 0 && errors.As(err, &pod) {
+			// The client has most likely spoken by now.
+			select {
+			case s := <-first:
+				isHTTP = s.http
+			case <-time.After(linger):
+			}
+		}
+		if l.ctx.Err() == nil && !errors.Is(err, net.ErrClosed) {
+			l.fail(local, err, isHTTP)
+		}
+	} else {
+		closeWrite(local)
+		local.SetReadDeadline(time.Now().Add(closeAfter))
+	}
+	if err != nil {
+		local.Close()
+	}
+	<-up
+}
+
+func closeWrite(conn net.Conn) {
+	if c, ok := conn.(interface{ CloseWrite() error }); ok {
+		c.CloseWrite()
+	}
+}
+
+// fail tells the log, and the client where it speaks HTTP.
+func (l *Listener) fail(local net.Conn, err error, isHTTP bool) {
+	if l.ctx.Err() != nil {
+		return
+	}
+	l.tunnel.log(Event{Type: Failed, Target: l.options.Target, Text: err.Error(), Err: err})
+	if isHTTP {
+		reply(local, http.StatusBadGateway, err.Error())
+		return
+	}
+	if tcp, ok := local.(*net.TCPConn); ok {
+		tcp.SetLinger(0)
+	}
+}
+
+// reply writes an HTTP response and gives the client time to read it.
+func reply(conn net.Conn, code int, text string) {
+	conn.SetDeadline(time.Now().Add(closeAfter))
+	text += "\n"
+	fmt.Fprintf(conn, "HTTP/1.1 %d %s\r\nContent-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s",
+		code, http.StatusText(code), len(text), text)
+	closeWrite(conn)
+	io.CopyN(io.Discard, conn, 1<<20)
+}

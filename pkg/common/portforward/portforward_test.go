@@ -1,0 +1,422 @@
+package portforward
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/client-go/kubernetes/fake"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/portforward/portforwardtest"
+)
+
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m)
+}
+
+func readyPod(name string) *corev1.Pod {
+	return &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: name, UID: types.UID("uid-" + name), Labels: map[string]string{"app": "job"}},
+		Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "main", Ports: []corev1.ContainerPort{{Name: "http", ContainerPort: 8081}}}}},
+		Status:     corev1.PodStatus{Phase: corev1.PodRunning, Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}}},
+	}
+}
+
+func restService() *corev1.Service {
+	return &corev1.Service{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "job-rest"},
+		Spec:       corev1.ServiceSpec{Selector: map[string]string{"app": "job"}, Ports: []corev1.ServicePort{{Name: "rest", Port: 80, TargetPort: intstr.FromInt32(8081)}}},
+	}
+}
+
+var restTarget = Target{Namespace: "default", Kind: Service, Name: "job-rest", Port: intstr.FromString("rest")}
+
+type rig struct {
+	*testing.T
+	kubelet *portforwardtest.Kubelet
+	clients *fake.Clientset
+	tunnel  *Tunnel
+
+	mu     sync.Mutex
+	events []Event
+}
+
+func newRig(t *testing.T, options Options) *rig {
+	t.Helper()
+	r := &rig{T: t, kubelet: portforwardtest.New(t), clients: fake.NewClientset(readyPod("jm-1"), restService())}
+	options.Clients = r.clients
+	options.Log = func(e Event) {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.events = append(r.events, e)
+	}
+	tunnel, err := New(r.kubelet.Config(), options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tunnel.connector.race = 50 * time.Millisecond
+	r.tunnel = tunnel
+	t.Cleanup(func() { tunnel.Close() })
+	return r
+}
+
+// serve makes port 8081 of pod an HTTP server.
+func (r *rig) serve(pod string, h http.HandlerFunc) {
+	server := httptest.NewServer(h)
+	r.Cleanup(server.Close)
+	r.kubelet.Forward(pod, 8081, server.Listener.Addr().String())
+}
+
+// pipe makes port 8081 of pod one whose other end is returned.
+func (r *rig) pipe(pod string) <-chan net.Conn {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		r.Fatal(err)
+	}
+	ends := make(chan net.Conn, 16)
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				close(ends)
+				return
+			}
+			ends <- conn
+		}
+	}()
+	r.Cleanup(func() { listener.Close() })
+	r.kubelet.Forward(pod, 8081, listener.Addr().String())
+	return ends
+}
+
+func (r *rig) dial() net.Conn {
+	r.Helper()
+	conn, err := r.tunnel.DialContext(r.Context(), restTarget)
+	if err != nil {
+		r.Fatal(err)
+	}
+	r.Cleanup(func() { conn.Close() })
+	return conn
+}
+
+func eventually(t *testing.T, what string, cond func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(10 * time.Second)
+	for !cond() {
+		if time.Now().After(deadline) {
+			t.Fatalf("not within 10 s: %s", what)
+		}
+		time.Sleep(2 * time.Millisecond) // the pause of a bounded wait
+	}
+}
+
+func TestRoundTrip(t *testing.T) {
+	for _, via := range []Transport{SPDY, WebSocket, Auto} {
+		t.Run(string(via), func(t *testing.T) {
+			r := newRig(t, Options{Transport: via})
+			r.serve("jm-1", func(w http.ResponseWriter, q *http.Request) {
+				body, _ := io.ReadAll(q.Body)
+				fmt.Fprintf(w, "%s %s %s %s", q.Method, q.Host, q.URL, body)
+			})
+			client := &http.Client{Transport: r.tunnel.RoundTripper(restTarget, nil)}
+			for range 3 {
+				response, err := client.Post("http://job-rest/jobs?x=1", "text/plain", strings.NewReader("body"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				body, err := io.ReadAll(response.Body)
+				response.Body.Close()
+				if want := "POST job-rest /jobs?x=1 body"; err != nil || string(body) != want {
+					t.Errorf("got %q, %v; want %q", body, err, want)
+				}
+			}
+			if n := r.kubelet.Upgrades("spdy") + r.kubelet.Upgrades("websocket"); n != 1 {
+				t.Errorf("%d upgrades, want one connection kept alive", n)
+			}
+		})
+	}
+}
+
+func TestFallback(t *testing.T) {
+	forbidden := portforwardtest.Status(403, `pods "jm-1" is forbidden: User "jane" cannot create resource "pods/portforward" in API group "" in the namespace "default"`)
+	tests := []struct {
+		name       string
+		spdy, ws   portforwardtest.Answer
+		silent     bool
+		wantErr    string
+		remembered bool
+	}{
+		{name: "refused", spdy: portforwardtest.Plain(400, "no upgrades here"), remembered: true},
+		{name: "not allowed", spdy: portforwardtest.Plain(405, "POST?"), remembered: true},
+		{name: "upgrade stripped", spdy: portforwardtest.Plain(200, "hello"), remembered: true},
+		{name: "forbidden", spdy: forbidden},
+		{name: "bad gateway", spdy: portforwardtest.Plain(502, "bad gateway")},
+		{name: "unanswered", silent: true},
+		{name: "both forbidden", spdy: forbidden, ws: forbidden, wantErr: "create pods/portforward"},
+		{name: "pod gone", spdy: portforwardtest.Status(404, `pods "jm-1" not found`), wantErr: "not found"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			dir := t.TempDir()
+			r := newRig(t, Options{CacheDir: dir, ReconnectTimeout: -1})
+			r.serve("jm-1", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "ok") })
+			if test.silent {
+				test.spdy = r.kubelet.Silent
+			}
+			r.kubelet.Answers(test.spdy, test.ws)
+			conn, err := r.tunnel.DialContext(t.Context(), restTarget)
+			if test.wantErr != "" {
+				if err == nil || !strings.Contains(err.Error(), test.wantErr) {
+					t.Fatalf("got error %v, want %q", err, test.wantErr)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			conn.Close()
+			if r.kubelet.Upgrades("websocket") != 1 {
+				t.Error("WebSocket wasn't used")
+			}
+			files, _ := os.ReadDir(dir)
+			if got := len(files) > 0; got != test.remembered {
+				t.Errorf("remembered: %v, want %v", got, test.remembered)
+			}
+			// A second tunnel with the same memory doesn't try SPDY again.
+			other, err := New(r.kubelet.Config(), Options{CacheDir: dir, Clients: r.clients})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer other.Close()
+			before := r.kubelet.Upgrades("spdy")
+			if !test.silent {
+				if conn, err = other.DialContext(t.Context(), restTarget); err != nil {
+					t.Fatal(err)
+				}
+				conn.Close()
+				if again := r.kubelet.Upgrades("spdy") > before; again == test.remembered {
+					t.Errorf("SPDY was tried again: %v", again)
+				}
+			}
+		})
+	}
+}
+
+func TestPermissionErrorNamesVerbs(t *testing.T) {
+	forbidden := portforwardtest.Status(403, "no")
+	r := newRig(t, Options{})
+	r.kubelet.Answers(forbidden, forbidden)
+	r.kubelet.Handle(http.HandlerFunc(forbidden))
+	client := &http.Client{Transport: r.tunnel.RoundTripper(restTarget, nil)}
+	_, err := client.Get("http://job-rest/config")
+	var missing *PermissionError
+	if !errors.As(err, &missing) {
+		t.Fatalf("got %v, want a PermissionError", err)
+	}
+	for _, want := range []string{"create pods/portforward", "get services/proxy", "kubectl auth can-i"} {
+		if !strings.Contains(missing.Error(), want) {
+			t.Errorf("%q lacks %q", missing, want)
+		}
+	}
+}
+
+func TestProxyWherePortForwardIsForbidden(t *testing.T) {
+	forbidden := portforwardtest.Status(403, "no")
+	r := newRig(t, Options{})
+	r.kubelet.Answers(forbidden, forbidden)
+	r.kubelet.Handle(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		body, _ := io.ReadAll(q.Body)
+		fmt.Fprintf(w, "%s %s", q.URL, body)
+	}))
+	client := &http.Client{Transport: r.tunnel.RoundTripper(restTarget, nil)}
+	for range 2 {
+		response, err := client.Post("http://x/jobs/a%2Fb?q=1", "text/plain", strings.NewReader("b"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, _ := io.ReadAll(response.Body)
+		response.Body.Close()
+		if want := "/api/v1/namespaces/default/services/job-rest:rest/proxy/jobs/a%2Fb?q=1 b"; string(body) != want {
+			t.Errorf("got %q, want %q", body, want)
+		}
+	}
+}
+
+func TestPortRefused(t *testing.T) {
+	r := newRig(t, Options{})
+	conn := r.dial()
+	_, err := conn.Read(make([]byte, 1))
+	var pod *PodError
+	if !errors.As(err, &pod) || !pod.Refused || pod.Port != 8081 {
+		t.Fatalf("got %v, want a refused PodError", err)
+	}
+	client := &http.Client{Transport: r.tunnel.RoundTripper(restTarget, nil)}
+	if _, err = client.Get("http://x/"); !errors.As(err, &pod) {
+		t.Fatalf("got %v, want a PodError", err)
+	}
+	// Another replica takes over.
+	r.clients.Tracker().Add(readyPod("jm-2"))
+	r.serve("jm-2", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "two") })
+	response, err := client.Post("http://x/", "", strings.NewReader("body"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	response.Body.Close()
+}
+
+func TestTruncationIsAnError(t *testing.T) {
+	r := newRig(t, Options{})
+	ends := r.pipe("jm-1")
+	conn := r.dial()
+	end := <-ends
+	end.Write([]byte("half"))
+	buffer := make([]byte, 4)
+	if _, err := io.ReadFull(conn, buffer); err != nil {
+		t.Fatal(err)
+	}
+	r.kubelet.Cut("jm-1")
+	_, err := conn.Read(buffer)
+	var lost *LostError
+	if !errors.As(err, &lost) {
+		t.Errorf("got %v, want a LostError rather than an end of file", err)
+	}
+	end.Close()
+}
+
+func TestHalfClose(t *testing.T) {
+	r := newRig(t, Options{})
+	ends := r.pipe("jm-1")
+	conn := r.dial()
+	end := <-ends
+	// This side first.
+	io.WriteString(conn, "question")
+	conn.(interface{ CloseWrite() error }).CloseWrite()
+	got, err := io.ReadAll(end)
+	if err != nil || string(got) != "question" {
+		t.Fatalf("the pod got %q, %v", got, err)
+	}
+	io.WriteString(end, "answer")
+	end.Close()
+	if got, err = io.ReadAll(conn); err != nil || string(got) != "answer" {
+		t.Fatalf("got %q, %v", got, err)
+	}
+	// The pod first.
+	second := r.dial()
+	end = <-ends
+	io.WriteString(end, "bye")
+	end.(*net.TCPConn).CloseWrite()
+	if got, err = io.ReadAll(second); err != nil || string(got) != "bye" {
+		t.Fatalf("got %q, %v", got, err)
+	}
+	io.WriteString(second, "still here")
+	buffer := make([]byte, len("still here"))
+	if _, err := io.ReadFull(end, buffer); err != nil || string(buffer) != "still here" {
+		t.Fatalf("the pod got %q, %v", buffer, err)
+	}
+	end.Close()
+}
+
+func TestDeadlines(t *testing.T) {
+	r := newRig(t, Options{BufferLimit: 64 << 10})
+	ends := r.pipe("jm-1")
+	conn := r.dial()
+	end := <-ends
+	defer end.Close()
+	conn.SetReadDeadline(time.Now().Add(20 * time.Millisecond))
+	if _, err := conn.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Fatalf("got %v, want a time-out", err)
+	}
+	// The connection lives on.
+	conn.SetReadDeadline(time.Time{})
+	io.WriteString(end, "x")
+	if _, err := conn.Read(make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
+	// A pod that doesn't read blocks a writer until its deadline.
+	conn.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
+	var err error
+	for err == nil {
+		_, err = conn.Write(make([]byte, 1<<20))
+	}
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Fatalf("got %v, want a time-out", err)
+	}
+	var timeout net.Error
+	if !errors.As(err, &timeout) || !timeout.Timeout() {
+		t.Errorf("%v doesn't say that it is a time-out", err)
+	}
+}
+
+func TestUnreadStreamHoldsNobodyUp(t *testing.T) {
+	r := newRig(t, Options{BufferLimit: 64 << 10})
+	r.serve("jm-1", func(w http.ResponseWriter, q *http.Request) {
+		if q.URL.Path == "/big" {
+			w.Write(make([]byte, 32<<20))
+		}
+		io.WriteString(w, "ok")
+	})
+	client := &http.Client{Transport: r.tunnel.RoundTripper(restTarget, nil), Timeout: 10 * time.Second}
+	big, err := client.Get("http://x/big")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer big.Body.Close()
+	for range 5 {
+		response, err := client.Get("http://x/small")
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+	}
+}
+
+func TestThousandShortConnections(t *testing.T) {
+	r := newRig(t, Options{Connections: 8})
+	ends := r.pipe("jm-1")
+	go func() {
+		for end := range ends {
+			go func() {
+				io.Copy(end, end)
+				end.Close()
+			}()
+		}
+	}()
+	var work sync.WaitGroup
+	slots := make(chan struct{}, 16)
+	for i := range 1000 {
+		slots <- struct{}{}
+		work.Go(func() {
+			defer func() { <-slots }()
+			conn, err := r.tunnel.DialContext(context.Background(), restTarget)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer conn.Close()
+			text := fmt.Sprint("connection ", i)
+			io.WriteString(conn, text)
+			conn.(interface{ CloseWrite() error }).CloseWrite()
+			if got, err := io.ReadAll(conn); err != nil || string(got) != text {
+				t.Errorf("got %q, %v; want %q", got, err, text)
+			}
+		})
+	}
+	work.Wait()
+	if n := r.kubelet.Upgrades("spdy"); n > 200 {
+		t.Errorf("%d upgrades for 1,000 connections: they aren't used again", n)
+	}
+}

@@ -1,0 +1,429 @@
+package portforward
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/util/intstr"
+)
+
+const (
+	// resolvedFor is how long a look-up is used again. A pod that is gone
+	// shows earlier, by its connections.
+	resolvedFor = 5 * time.Second
+	// lookAgain is how long to wait for a change of the pods before the whole
+	// look-up is made again; absent Services are looked for more often.
+	lookAgain       = 3 * time.Second
+	lookAgainAbsent = 500 * time.Millisecond
+	// lookTimeout bounds one look-up.
+	lookTimeout = 15 * time.Second
+)
+
+type resolved struct {
+	end endpoint
+	at  time.Time
+}
+
+func (t *Tunnel) remember(target Target, end endpoint) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.known[target] = true
+	if old, ok := t.last[target]; !ok || old.end != end {
+		t.last[target] = resolved{end, time.Now()}
+	}
+}
+
+// found is what a look-up saw.
+type found struct {
+	ends []endpoint
+	// why says what is being waited for when ends is empty.
+	why string
+	// pods selects the pods to watch, from version on.
+	pods    metav1.ListOptions
+	version string
+	absent  bool
+}
+
+// ready returns an endpoint of target and waits for one until the given time;
+// zero doesn't wait.
+func (t *Tunnel) ready(ctx context.Context, target Target, until time.Time) (endpoint, error) {
+	t.mu.Lock()
+	last, ok := t.last[target]
+	known := t.known[target]
+	t.mu.Unlock()
+	if ok && time.Since(last.at) < resolvedFor {
+		return last.end, nil
+	}
+	started := time.Now()
+	var told string
+	for {
+		f, err := t.lookup(ctx, target)
+		switch {
+		case err == nil:
+			t.worked.Store(true)
+			if end, ok := t.choose(f.ends, last.end.pod); ok {
+				t.remember(target, end)
+				return end, nil
+			}
+			if f.why == "" {
+				f.why = "the pod was just lost"
+			}
+		case ctx.Err() != nil:
+			return endpoint{}, context.Cause(ctx)
+		case apierrors.IsNotFound(err) && known:
+			f = found{why: err.Error(), absent: true}
+		case t.worked.Load() && passing(err):
+			f = found{why: said(err), absent: true}
+		default:
+			return endpoint{}, err
+		}
+		if until.IsZero() || time.Now().After(until) {
+			e := &NotReadyError{Target: target, Why: f.why, timeout: !until.IsZero()}
+			if !until.IsZero() {
+				e.Waited = time.Since(started).Round(time.Second).String()
+			}
+			return endpoint{}, e
+		}
+		if f.why != told {
+			told = f.why
+			t.log(Event{Type: Waiting, Target: target, Text: f.why})
+		}
+		if err := t.change(ctx, target, f, until); err != nil {
+			return endpoint{}, err
+		}
+	}
+}
+
+// passing reports whether err may be gone in a moment: the API server
+// restarts or is overloaded.
+func passing(err error) bool {
+	if apierrors.ReasonForError(err) == "" {
+		return true // no answer of the API server at all
+	}
+	code := statusCode(err)
+	return code == http.StatusTooManyRequests || code >= http.StatusInternalServerError
+}
+
+// choose prefers the pod of the last connection, because results of
+// asynchronous requests and uploaded files are in one pod's memory.
+func (t *Tunnel) choose(ends []endpoint, last Pod) (endpoint, bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var free []endpoint
+	for _, end := range ends {
+		if until, bad := t.avoid[end.pod.UID]; bad {
+			if time.Now().Before(until) {
+				continue
+			}
+			delete(t.avoid, end.pod.UID)
+		}
+		free = append(free, end)
+	}
+	if len(free) == 0 {
+		return endpoint{}, false
+	}
+	if i := slices.IndexFunc(free, func(e endpoint) bool { return e.pod == last }); i >= 0 {
+		return free[i], true
+	}
+	return free[0], true
+}
+
+// change waits until a pod changes, or for a while.
+func (t *Tunnel) change(ctx context.Context, target Target, f found, until time.Time) error {
+	wait := lookAgain
+	if f.absent || len(f.ends) > 0 {
+		wait = lookAgainAbsent
+	}
+	wait = min(wait, max(time.Until(until), time.Millisecond))
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	var events <-chan struct{}
+	if !f.absent && f.version != "" {
+		options := f.pods
+		options.ResourceVersion = f.version
+		watch, err := t.clients.CoreV1().Pods(target.Namespace).Watch(ctx, options)
+		if err == nil {
+			defer watch.Stop()
+			changed := make(chan struct{})
+			done := make(chan struct{})
+			defer close(done)
+			go func() {
+				select {
+				case _, open := <-watch.ResultChan():
+					if open {
+						close(changed)
+					}
+				case <-done:
+				}
+			}()
+			events = changed
+		}
+	}
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-events:
+	case <-timer.C:
+	}
+	return nil
+}
+
+// lookup finds the endpoints of target, the best first. Its error is the API
+// server's, or a port that doesn't exist.
+func (t *Tunnel) lookup(ctx context.Context, target Target) (found, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, lookTimeout, fmt.Errorf("the API server didn't answer within %s", lookTimeout))
+	defer cancel()
+	core := t.clients.CoreV1()
+	port := target.Port
+	unready := false
+	var service *corev1.Service
+	f := found{}
+	switch target.Kind {
+	case PodKind:
+		f.pods.FieldSelector = fields.OneTermEqualSelector("metadata.name", target.Name).String()
+		unready = true
+	case Selector:
+		f.pods.LabelSelector = target.Name
+	case Deployment, StatefulSet, ReplicaSet:
+		selector, err := t.workload(ctx, target)
+		if err != nil {
+			return f, err
+		}
+		f.pods.LabelSelector = selector
+	case Service:
+		var err error
+		if service, err = core.Services(target.Namespace).Get(ctx, target.Name, metav1.GetOptions{}); err != nil {
+			return f, err
+		}
+		if service.Spec.Type == corev1.ServiceTypeExternalName {
+			return f, fmt.Errorf("service %q points at the host %s, outside the cluster: connect to it directly", target.Name, service.Spec.ExternalName)
+		}
+		if port, err = targetPort(service, target.Port); err != nil {
+			return f, err
+		}
+		unready = service.Spec.PublishNotReadyAddresses
+		if len(service.Spec.Selector) == 0 {
+			f.ends, err = t.slices(ctx, service, target.Port)
+			f.why, f.absent = "its EndpointSlices name no ready pod", true
+			return f, err
+		}
+		f.pods.LabelSelector = labels.SelectorFromSet(service.Spec.Selector).String()
+	default:
+		return f, fmt.Errorf("can't reach a %q", target.Kind)
+	}
+	list, err := core.Pods(target.Namespace).List(ctx, f.pods)
+	if err != nil {
+		return f, err
+	}
+	f.version = list.ResourceVersion
+	if target.Kind == PodKind && len(list.Items) == 0 {
+		return f, apierrors.NewNotFound(corev1.Resource("pods"), target.Name)
+	}
+	var portErr error
+	pods := slices.SortedStableFunc(slices.Values(list.Items), older)
+	var reasons []string
+	for i := range pods {
+		pod := &pods[i]
+		if why := notReady(pod, unready); why != "" {
+			reasons = append(reasons, fmt.Sprintf("pod %s %s", pod.Name, why))
+			continue
+		}
+		number, err := containerPort(pod, port)
+		if err != nil {
+			portErr = err
+			continue
+		}
+		f.ends = append(f.ends, endpoint{Pod{Namespace: pod.Namespace, Name: pod.Name, UID: string(pod.UID)}, number})
+	}
+	if len(f.ends) == 0 && portErr != nil {
+		return f, portErr
+	}
+	f.why = strings.Join(reasons, "; ")
+	if len(pods) == 0 {
+		f.why = "no pod has the labels " + f.pods.LabelSelector
+	}
+	return f, nil
+}
+
+func (t *Tunnel) workload(ctx context.Context, target Target) (string, error) {
+	apps := t.clients.AppsV1()
+	var selector *metav1.LabelSelector
+	switch target.Kind {
+	case Deployment:
+		o, err := apps.Deployments(target.Namespace).Get(ctx, target.Name, metav1.GetOptions{})
+		if err != nil {
+			return "", err
+		}
+		selector = o.Spec.Selector
+	case StatefulSet:
+		o, err := apps.StatefulSets(target.Namespace).Get(ctx, target.Name, metav1.GetOptions{})
+		if err != nil {
+			return "", err
+		}
+		selector = o.Spec.Selector
+	default:
+		o, err := apps.ReplicaSets(target.Namespace).Get(ctx, target.Name, metav1.GetOptions{})
+		if err != nil {
+			return "", err
+		}
+		selector = o.Spec.Selector
+	}
+	s, err := metav1.LabelSelectorAsSelector(selector)
+	if err != nil {
+		return "", err
+	}
+	return s.String(), nil
+}
+
+// targetPort is the port of the pods behind a Service's port.
+func targetPort(service *corev1.Service, port intstr.IntOrString) (intstr.IntOrString, error) {
+	var have []string
+	for _, p := range service.Spec.Ports {
+		if port.Type == intstr.String && p.Name == port.StrVal || port.Type == intstr.Int && p.Port == port.IntVal {
+			switch {
+			case p.Protocol != "" && p.Protocol != corev1.ProtocolTCP:
+				return port, fmt.Errorf("port %s of service %q is %s: only TCP can be forwarded", port.String(), service.Name, p.Protocol)
+			case p.TargetPort.Type == intstr.Int && p.TargetPort.IntVal == 0:
+				return intstr.FromInt32(p.Port), nil
+			}
+			return p.TargetPort, nil
+		}
+		if p.Name != "" {
+			have = append(have, fmt.Sprintf("%s (%d)", p.Name, p.Port))
+		} else {
+			have = append(have, fmt.Sprint(p.Port))
+		}
+	}
+	return port, fmt.Errorf("service %q has no port %s; it has: %s", service.Name, port.String(), strings.Join(have, ", "))
+}
+
+// slices finds the endpoints of a Service without a selector.
+func (t *Tunnel) slices(ctx context.Context, service *corev1.Service, port intstr.IntOrString) ([]endpoint, error) {
+	list, err := t.clients.DiscoveryV1().EndpointSlices(service.Namespace).List(ctx, metav1.ListOptions{
+		LabelSelector: labels.Set{discoveryv1.LabelServiceName: service.Name}.String(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	name := port.StrVal
+	for _, p := range service.Spec.Ports {
+		if port.Type == intstr.Int && p.Port == port.IntVal {
+			name = p.Name
+		}
+	}
+	var ends []endpoint
+	for _, slice := range list.Items {
+		for _, p := range slice.Ports {
+			if p.Port == nil || p.Name != nil && *p.Name != name {
+				continue
+			}
+			for _, e := range slice.Endpoints {
+				if ref := e.TargetRef; ref != nil && ref.Kind == "Pod" && (e.Conditions.Ready == nil || *e.Conditions.Ready) {
+					ends = append(ends, endpoint{Pod{Namespace: service.Namespace, Name: ref.Name, UID: string(ref.UID)}, *p.Port})
+				}
+			}
+		}
+	}
+	return ends, nil
+}
+
+func containerPort(pod *corev1.Pod, port intstr.IntOrString) (int32, error) {
+	if port.Type == intstr.Int {
+		return port.IntVal, nil
+	}
+	var have []string
+	containers := slices.Concat(pod.Spec.Containers, pod.Spec.InitContainers)
+	for _, c := range containers {
+		for _, p := range c.Ports {
+			if p.Name == port.StrVal {
+				return p.ContainerPort, nil
+			}
+			if p.Name != "" {
+				have = append(have, p.Name)
+			}
+		}
+	}
+	return 0, fmt.Errorf("pod %s has no port named %q; it has: %s", pod.Name, port.StrVal, strings.Join(have, ", "))
+}
+
+// older sorts the pod that has been ready for longest first.
+func older(a, b corev1.Pod) int { return readySince(&a).Compare(readySince(&b)) }
+
+func readySince(pod *corev1.Pod) time.Time {
+	for _, c := range pod.Status.Conditions {
+		if c.Type == corev1.PodReady {
+			return c.LastTransitionTime.Time
+		}
+	}
+	return pod.CreationTimestamp.Time
+}
+
+// notReady says why pod can't take connections; "" if it can. unready says
+// that running is enough.
+func notReady(pod *corev1.Pod, unready bool) string {
+	if pod.DeletionTimestamp != nil {
+		return "is terminating"
+	}
+	if pod.Status.Phase != corev1.PodRunning {
+		return fmt.Sprintf("is %s%s", pod.Status.Phase, reason(pod))
+	}
+	if unready {
+		return ""
+	}
+	for _, c := range pod.Status.Conditions {
+		if c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue {
+			return ""
+		}
+	}
+	return "is running but not ready" + reason(pod)
+}
+
+// reason is what the pod's containers or conditions say.
+func reason(pod *corev1.Pod) string {
+	for _, statuses := range [][]corev1.ContainerStatus{pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses} {
+		for _, s := range statuses {
+			if w := s.State.Waiting; w != nil && w.Reason != "" && w.Reason != "PodInitializing" {
+				return describe(w.Reason, w.Message)
+			}
+			if e := s.State.Terminated; e != nil && e.ExitCode != 0 {
+				return describe(e.Reason, e.Message)
+			}
+		}
+	}
+	for _, c := range pod.Status.Conditions {
+		if c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse {
+			return describe(c.Reason, c.Message)
+		}
+	}
+	return ""
+}
+
+func describe(reason, message string) string {
+	if message == "" {
+		return ": " + reason
+	}
+	message = strings.TrimSpace(message)
+	if len(message) > 200 {
+		message = message[:200] + "…"
+	}
+	return fmt.Sprintf(": %s (%s)", reason, message)
+}
+
+// ServiceHost is the DNS name of a Service, which its certificate is checked
+// against.
+func ServiceHost(namespace, name string) string {
+	return strings.Join([]string{name, namespace, "svc"}, ".")
+}
+
+var _ net.Addr = podAddr{}

@@ -1,0 +1,409 @@
+package portforward
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	utilnet "k8s.io/apimachinery/pkg/util/net"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/portforward"
+	"k8s.io/client-go/transport"
+	"k8s.io/client-go/transport/websocket"
+	"k8s.io/klog/v2"
+	"k8s.io/streaming/pkg/httpstream"
+	streamspdy "k8s.io/streaming/pkg/httpstream/spdy"
+)
+
+// Transport is how the bytes travel to the kubelet.
+type Transport string
+
+// The transports.
+const (
+	// Auto tries SPDY, and WebSocket where SPDY is refused, forbidden or
+	// unanswered.
+	Auto Transport = "auto"
+	// SPDY is SPDY/3.1, which every kubelet speaks.
+	SPDY Transport = "spdy"
+	// WebSocket is SPDY inside a WebSocket, which proxies let through;
+	// Kubernetes 1.30 and newer.
+	WebSocket Transport = "websocket"
+)
+
+const (
+	// raceAfter is when WebSocket is tried beside a silent SPDY.
+	raceAfter = 2 * time.Second
+	// connectTimeout bounds one attempt to reach the kubelet.
+	connectTimeout = 20 * time.Second
+	// tunnelPrefix marks SPDY inside WebSocket (k8s.io/apimachinery's
+	// constant of the same value).
+	tunnelPrefix = "SPDY/3.1+"
+)
+
+// connector makes sessions with an API server.
+type connector struct {
+	config  *rest.Config
+	tls     *tls.Config
+	wrap    *transport.Config
+	wanted  Transport
+	race    time.Duration
+	limit   int
+	refused *refusals
+}
+
+func newConnector(config *rest.Config, options Options) (*connector, error) {
+	// Both lines below run exec credential plugins at most once: client-go
+	// keeps one authenticator per configuration.
+	wrap, err := config.TransportConfig()
+	if err != nil {
+		return nil, err
+	}
+	tlsConfig, err := transport.TLSConfigFor(wrap)
+	if err != nil {
+		return nil, err
+	}
+	if tlsConfig != nil {
+		// A connection per stream is cheap only with session resumption.
+		tlsConfig.ClientSessionCache = tls.NewLRUClientSessionCache(8)
+	}
+	return &connector{
+		config:  config,
+		tls:     tlsConfig,
+		wrap:    wrap,
+		wanted:  options.Transport,
+		race:    raceAfter,
+		limit:   options.BufferLimit,
+		refused: newRefusals(options.CacheDir, config.Host, options.now),
+	}, nil
+}
+
+// connect makes a session with the kubelet of pod and says over which
+// transport.
+func (c *connector) connect(ctx context.Context, pod Pod) (*session, Transport, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, connectTimeout,
+		fmt.Errorf("no answer from the API server to the port-forward of pod %s within %s", pod, connectTimeout))
+	defer cancel()
+	target, err := c.url(pod)
+	if err != nil {
+		return nil, "", err
+	}
+	switch c.wanted {
+	case SPDY, WebSocket:
+		s, err := c.dial(ctx, c.wanted, target)
+		return s, c.wanted, err
+	}
+	first, second := SPDY, WebSocket
+	switch {
+	case c.refused.has(SPDY) && c.refused.has(WebSocket):
+		// Both can't be true for good.
+		c.refused.forget()
+	case c.refused.has(SPDY):
+		first, second = WebSocket, SPDY
+	}
+	return c.either(ctx, first, second, target)
+}
+
+type attempt struct {
+	session *session
+	via     Transport
+	err     error
+}
+
+// either dials first, and second as soon as first failed in a way that the
+// other may not, or was silent for a while. The first success wins.
+func (c *connector) either(ctx context.Context, first, second Transport, target *url.URL) (*session, Transport, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	results := make(chan attempt, 2)
+	start := func(via Transport) {
+		go func() {
+			s, err := c.dial(ctx, via, target)
+			results <- attempt{s, via, err}
+		}()
+	}
+	start(first)
+	timer := time.NewTimer(c.race)
+	defer timer.Stop()
+	running, started := 1, false
+	startSecond := func() {
+		if !started {
+			started = true
+			running++
+			start(second)
+		}
+	}
+	var failures []attempt
+	for running > 0 {
+		select {
+		case <-timer.C:
+			startSecond()
+		case r := <-results:
+			running--
+			if r.err == nil {
+				if running > 0 {
+					// The loser is closed when it comes in.
+					go func() {
+						if late := <-results; late.session != nil {
+							late.session.close()
+						}
+					}()
+				}
+				return r.session, r.via, nil
+			}
+			if refusedTransport(r.err) {
+				c.refused.add(r.via)
+			}
+			failures = append(failures, r)
+			if otherMayWork(r.err) {
+				startSecond()
+			}
+		}
+	}
+	return nil, "", worst(failures)
+}
+
+// worst is the failure that says most: a permission, then an answer of the
+// first transport tried.
+func worst(failures []attempt) error {
+	for _, f := range failures {
+		if apierrors.IsForbidden(f.err) || statusCode(f.err) == http.StatusForbidden {
+			return f.err
+		}
+	}
+	for _, f := range failures {
+		if !refusedTransport(f.err) {
+			return f.err
+		}
+	}
+	return failures[0].err
+}
+
+// refusedTransport reports whether err says that the server, or something
+// before it, doesn't speak the transport at all.
+func refusedTransport(err error) bool {
+	if httpstream.IsHTTPSProxyError(err) {
+		return true
+	}
+	var upgrade *upgradeError
+	if !errors.As(err, &upgrade) {
+		return false
+	}
+	var status apierrors.APIStatus
+	fromServer := errors.As(err, &status)
+	switch upgrade.code {
+	case http.StatusBadRequest:
+		return !fromServer || strings.Contains(strings.ToLower(upgrade.Error()), "upgrade")
+	case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusUpgradeRequired, http.StatusNotImplemented, http.StatusHTTPVersionNotSupported:
+		return !fromServer || upgrade.code != http.StatusNotFound
+	}
+	return upgrade.code > 0 && upgrade.code < 400
+}
+
+// otherMayWork reports whether the other transport may do better after err.
+func otherMayWork(err error) bool {
+	switch code := statusCode(err); {
+	case refusedTransport(err), code == http.StatusForbidden:
+		return true
+	case code == http.StatusBadGateway, code == http.StatusServiceUnavailable, code == http.StatusGatewayTimeout:
+		return true
+	case code != 0:
+		return false
+	}
+	// A connection that was cut during the upgrade; one that was never made
+	// would fail the other transport, too.
+	var op *net.OpError
+	return !(errors.As(err, &op) && op.Op == "dial") && !errors.Is(err, context.Canceled)
+}
+
+// base is the API server's address, with a path that others can be joined to.
+func (c *connector) base() (*url.URL, error) {
+	base, _, err := rest.DefaultServerUrlFor(c.config)
+	if err == nil && base.Path == "" {
+		base.Path = "/"
+	}
+	return base, err
+}
+
+// url is the port-forward address of pod.
+func (c *connector) url(pod Pod) (*url.URL, error) {
+	base, err := c.base()
+	if err != nil {
+		return nil, err
+	}
+	return base.JoinPath("api/v1/namespaces", pod.Namespace, "pods", pod.Name, "portforward"), nil
+}
+
+func (c *connector) dial(ctx context.Context, via Transport, target *url.URL) (*session, error) {
+	var conn net.Conn
+	var err error
+	if via == WebSocket {
+		conn, err = c.dialWebSocket(ctx, target)
+	} else {
+		conn, err = c.dialSPDY(ctx, target)
+	}
+	if err != nil {
+		if cause := context.Cause(ctx); cause != nil {
+			err = cause
+		}
+		return nil, err
+	}
+	s, err := newSession(conn, c.limit)
+	if err != nil {
+		conn.Close()
+	}
+	return s, err
+}
+
+// upgrader sends one upgrade request with client-go's dialer (proxies, TLS)
+// and keeps the connection. client-go's RoundTrip keeps it for itself, and
+// waits for the answer without regard to the context.
+type upgrader struct {
+	dialer *streamspdy.SpdyRoundTripper
+	conn   net.Conn
+	in     *bufio.Reader
+}
+
+func (u *upgrader) RoundTrip(request *http.Request) (*http.Response, error) {
+	request = request.Clone(request.Context())
+	request.Header.Set(httpstream.HeaderConnection, httpstream.HeaderUpgrade)
+	request.Header.Set(httpstream.HeaderUpgrade, streamspdy.HeaderSpdy31)
+	conn, err := u.dialer.Dial(request)
+	if err != nil {
+		return nil, err
+	}
+	stop := context.AfterFunc(request.Context(), func() { conn.SetDeadline(time.Unix(1, 0)) })
+	in := bufio.NewReader(conn)
+	response, err := http.ReadResponse(in, request)
+	if err == nil && response.StatusCode != http.StatusSwitchingProtocols {
+		// The body must be read before the connection goes.
+		response.Body = &answer{Reader: io.LimitReader(response.Body, 64<<10), conn: conn}
+	}
+	if !stop() || err != nil {
+		conn.Close()
+		if err == nil {
+			err = context.Cause(request.Context())
+		}
+		return nil, err
+	}
+	u.conn, u.in = conn, in
+	return response, nil
+}
+
+type answer struct {
+	io.Reader
+	conn net.Conn
+}
+
+func (a *answer) Close() error { return a.conn.Close() }
+
+func (c *connector) dialSPDY(ctx context.Context, target *url.URL) (net.Conn, error) {
+	proxy := c.config.Proxy
+	dialer, err := streamspdy.NewRoundTripperWithConfig(streamspdy.RoundTripperConfig{TLS: c.tls, Proxier: proxy})
+	if err != nil {
+		return nil, err
+	}
+	dialer.Dialer = &net.Dialer{Timeout: connectTimeout, KeepAlive: 15 * time.Second}
+	up := &upgrader{dialer: dialer}
+	wrapped, err := transport.HTTPWrappersForConfig(c.wrap, up)
+	if err != nil {
+		return nil, err
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, target.String(), http.NoBody)
+	if err != nil {
+		return nil, err
+	}
+	request.Header.Set(httpstream.HeaderProtocolVersion, portforward.PortForwardProtocolV1Name)
+	response, err := wrapped.RoundTrip(request)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusSwitchingProtocols {
+		return nil, answerError(ctx, up.conn, response)
+	}
+	if !strings.EqualFold(response.Header.Get(httpstream.HeaderUpgrade), streamspdy.HeaderSpdy31) {
+		up.conn.Close()
+		return nil, &upgradeError{code: response.StatusCode, cause: fmt.Errorf("the server switched to %q instead of SPDY", response.Header.Get(httpstream.HeaderUpgrade))}
+	}
+	if up.in.Buffered() > 0 {
+		return &bufferedConn{Conn: up.conn, in: up.in}, nil
+	}
+	return up.conn, nil
+}
+
+// bufferedConn gives first what came with the answer to the upgrade.
+type bufferedConn struct {
+	net.Conn
+	in *bufio.Reader
+}
+
+func (b *bufferedConn) Read(p []byte) (int, error) { return b.in.Read(p) }
+
+// answerError is the error that a response other than 101 carries.
+func answerError(ctx context.Context, conn net.Conn, response *http.Response) error {
+	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
+	defer stop()
+	body, _ := io.ReadAll(response.Body)
+	var status metav1.Status
+	if json.Unmarshal(body, &status) == nil && status.Kind == "Status" && status.Status == metav1.StatusFailure {
+		return &upgradeError{code: response.StatusCode, cause: &apierrors.StatusError{ErrStatus: status}}
+	}
+	text := strings.TrimSpace(string(body))
+	if len(text) > 300 {
+		text = text[:300] + "…"
+	}
+	return &upgradeError{code: response.StatusCode, cause: fmt.Errorf("the server answered %s to the port-forward: %s", response.Status, text)}
+}
+
+func (c *connector) dialWebSocket(ctx context.Context, target *url.URL) (net.Conn, error) {
+	// client-go: "RoundTripper must not be reused".
+	holder := &websocket.RoundTripper{TLSConfig: c.tls, Proxier: c.config.Proxy}
+	if holder.Proxier == nil {
+		holder.Proxier = utilnet.NewProxierWithNoProxyCIDR(http.ProxyFromEnvironment)
+	}
+	wrapped, err := transport.HTTPWrappersForConfig(c.wrap, holder)
+	if err != nil {
+		return nil, err
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, target.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+	conn, err := websocket.Negotiate(wrapped, holder, request, tunnelPrefix+portforward.PortForwardProtocolV1Name)
+	if err != nil {
+		if httpstream.IsUpgradeFailure(err) {
+			return nil, &upgradeError{code: webSocketCode(err), cause: err}
+		}
+		return nil, err
+	}
+	return portforward.NewTunnelingConnectionWithLogger(klog.Background(), conn), nil
+}
+
+var handshakeCode = regexp.MustCompile(`\((\d{3}) `)
+
+// webSocketCode finds the HTTP code of a refused upgrade; client-go keeps it
+// only in the text where the answer wasn't a Status.
+func webSocketCode(err error) int {
+	var status apierrors.APIStatus
+	if errors.As(err, &status) && status.Status().Code != 0 {
+		return int(status.Status().Code)
+	}
+	if m := handshakeCode.FindStringSubmatch(err.Error()); m != nil {
+		code, _ := strconv.Atoi(m[1])
+		return code
+	}
+	return http.StatusBadRequest
+}
