@@ -225,7 +225,7 @@ func startNode(ctx context.Context, s node.Spec) (int, error) {
 	defer func() { _ = out.Close() }()
 	cmd := exec.Command(self, node.SelfName, s.Name)
 	cmd.Dir = "/"
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=/root", node.Marker + "=" + s.Name}
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=/", node.Marker + "=" + s.Name}
 	cmd.Stdout, cmd.Stderr = out, out
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Setsid:     true,
