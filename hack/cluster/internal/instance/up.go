@@ -77,7 +77,7 @@ func Up(ctx context.Context, f *artifact.Factory, o Options) error {
 		}
 	}
 	if o.MinIO {
-		return addMinIO(ctx, f.Log, o.Name, *p.minio)
+		return addMinIO(ctx, f.Log, o.Name, *p.minio, p.operator)
 	}
 	return nil
 }
@@ -253,12 +253,12 @@ func copyExecutable(target string) error {
 	return errors.Join(err, out.Close())
 }
 
-func addMinIO(ctx context.Context, log *progress.Log, name string, img image.Image) error {
+func addMinIO(ctx context.Context, log *progress.Log, name string, img, helper image.Image) error {
 	s, err := node.ReadSpec(name)
 	if err != nil {
 		return err
 	}
-	yaml, err := manifest.MinIO(img.Ref)
+	yaml, err := manifest.MinIO(img.Ref, helper.Ref)
 	if err != nil {
 		return err
 	}
