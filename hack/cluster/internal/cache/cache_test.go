@@ -150,3 +150,24 @@ func TestVerify(t *testing.T) {
 		t.Errorf("a wrong sum gave %v", err)
 	}
 }
+
+func TestSweepSparesWhatIsBeingMade(t *testing.T) {
+	c := newCache(t)
+	a := Artifact{Name: "flink-1.20.5", Build: func(_ context.Context, dir string) error {
+		stale := filepath.Join(c.Dir, "tmp", "other-1.2.3-0123.456")
+		if err := os.MkdirAll(stale, 0o755); err != nil {
+			return err
+		}
+		if err := c.Sweep(); err != nil {
+			return err
+		}
+		if _, err := os.Stat(stale); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("the stale directory is still there (%v)", err)
+		}
+		_, err := os.Stat(dir)
+		return err
+	}}
+	if _, err := c.Get(t.Context(), a); err != nil {
+		t.Error(err)
+	}
+}

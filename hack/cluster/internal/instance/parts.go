@@ -31,6 +31,9 @@ func Fetch(ctx context.Context, f *artifact.Factory, o Options) error {
 
 func collect(ctx context.Context, f *artifact.Factory, o Options) (parts, error) {
 	var p parts
+	if err := f.Cache.Sweep(); err != nil {
+		return p, err
+	}
 	distributions := make([]artifact.Distribution, len(o.Flink))
 	p.flink = make([]image.Image, len(o.Flink))
 	for i, minor := range o.Flink {

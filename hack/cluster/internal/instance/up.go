@@ -77,7 +77,7 @@ func Up(ctx context.Context, f *artifact.Factory, o Options) error {
 		}
 	}
 	if o.MinIO {
-		return addMinIO(ctx, f.Log, o.Name, *p.minio)
+		return addMinIO(ctx, f.Log, o.Name, *p.minio, p.operator)
 	}
 	return nil
 }
@@ -225,7 +225,7 @@ func startNode(ctx context.Context, s node.Spec) (int, error) {
 	defer func() { _ = out.Close() }()
 	cmd := exec.Command(self, node.SelfName, s.Name)
 	cmd.Dir = "/"
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=/root", node.Marker + "=" + s.Name}
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=/", node.Marker + "=" + s.Name}
 	cmd.Stdout, cmd.Stderr = out, out
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Setsid:     true,
@@ -253,12 +253,12 @@ func copyExecutable(target string) error {
 	return errors.Join(err, out.Close())
 }
 
-func addMinIO(ctx context.Context, log *progress.Log, name string, img image.Image) error {
+func addMinIO(ctx context.Context, log *progress.Log, name string, img, helper image.Image) error {
 	s, err := node.ReadSpec(name)
 	if err != nil {
 		return err
 	}
-	yaml, err := manifest.MinIO(img.Ref)
+	yaml, err := manifest.MinIO(img.Ref, helper.Ref)
 	if err != nil {
 		return err
 	}

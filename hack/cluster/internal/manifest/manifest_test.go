@@ -17,7 +17,7 @@ func TestManifests(t *testing.T) {
 			"\n    kubernetes.operator.reconcile.interval: 5 s\n",
 			"name: flink-operator-config",
 		}},
-		"minio": {func() ([]byte, error) { return MinIO("minio:1") }, []string{"namespace: minio-dev", "image: minio:1"}},
+		"minio": {func() ([]byte, error) { return MinIO("minio:1", "op:1") }, []string{"namespace: minio-dev", "image: minio:1", "image: op:1"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			data, err := c.make()
