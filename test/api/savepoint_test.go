@@ -209,6 +209,8 @@ func TestSavepointRefusalsChangeNothing(t *testing.T) {
 		"unknown type":         {[]string{"pod/x"}, exit.Usage, []string{`"pod" is not one of flinkdeployment, flinksessionjob, flinkbluegreendeployment`}},
 		"unknown format":       {[]string{"busy", "--format", "zip"}, exit.Usage, []string{"--format", "zip"}},
 		"flag beyond nonce":    {[]string{"busy", "--method", "nonce", "--path", "/x"}, exit.Usage, []string{"--path", "nonce"}},
+		"job id without rest":  {[]string{"busy", "--job-id", "x"}, exit.Usage, []string{"--job-id", "--method rest"}},
+		"label with rest":      {[]string{"busy", "--method", "rest", "--label", "a=b"}, exit.Usage, []string{"--label"}},
 		"name for several":     {[]string{"busy", "modern", "--name", "x"}, exit.Usage, []string{"--name"}},
 		"names and --all":      {[]string{"busy", "--all"}, exit.Usage, []string{"--all"}},
 		"bad output":           {[]string{"busy", "-o", "xml"}, exit.Usage, []string{"--output"}},

@@ -7,6 +7,7 @@ import (
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/kube"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
 )
 
@@ -34,7 +35,6 @@ func NewRoot(streams genericiooptions.IOStreams) *cobra.Command {
 		Long: `Operate the jobs of the Apache Flink Kubernetes Operator: FlinkDeployment,
 FlinkSessionJob, FlinkStateSnapshot and FlinkBlueGreenDeployment.`,
 		Annotations: map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl flink"},
-		Args:        cobra.NoArgs,
 		RunE:        func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	c.factory.AddFlags(root.PersistentFlags())
@@ -51,7 +51,9 @@ FlinkSessionJob, FlinkStateSnapshot and FlinkBlueGreenDeployment.`,
 		}
 	}
 	addTo(groupState, newSavepoint(c))
+	addTo(groupReach, newUI(c), newREST(c))
 	addTo(groupOther, newVersion(c))
+	plugin.AddUsage(root, groupOther)
 	c.completeConnectionFlags(root)
 	return root
 }

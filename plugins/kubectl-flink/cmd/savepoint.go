@@ -13,6 +13,7 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/reach"
 )
 
 func keys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
@@ -20,6 +21,8 @@ func keys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 // savepointOptions are the flags of `kubectl flink savepoint`.
 type savepointOptions struct {
 	*common
+	tunnelFlags
+	tls     reach.TLSFiles
 	output  printer.Flags
 	request operator.SavepointRequest
 	method  string
@@ -46,7 +49,10 @@ flinkbluegreendeployment. Without NAME it is the namespace's only job.
 
 The savepoint is asked for with a FlinkStateSnapshot object where the cluster
 has that kind (operator 1.10 and newer), else with savepointTriggerNonce. Its
-data stays when the object is deleted, unless --dispose-on-delete is given.`,
+data stays when the object is deleted, unless --dispose-on-delete is given.
+
+A job that was submitted to a session cluster by hand or by a SQL client has no
+object: --method rest asks the session cluster's JobManager.`,
 		Example: plugin.Examples(`
 			# Take a savepoint and print its path
 			kubectl flink savepoint basic-example
@@ -55,7 +61,10 @@ data stays when the object is deleted, unless --dispose-on-delete is given.`,
 			kubectl flink savepoint basic-example -o jsonpath='{.status.path}'
 
 			# Every job of the namespace, at once
-			kubectl flink savepoint --all`),
+			kubectl flink savepoint --all
+
+			# The only job in a session cluster, which the operator doesn't manage
+			kubectl flink savepoint session-example --method rest`),
 		ValidArgsFunction: c.completeJobs(true),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := o.complete(args); err != nil {
@@ -66,7 +75,8 @@ data stays when the object is deleted, unless --dispose-on-delete is given.`,
 	}
 	flags := cmd.Flags()
 	o.output.AddFlags(cmd)
-	flags.StringVar(&o.method, "method", string(operator.Auto), "How to ask for it: auto, resource (a FlinkStateSnapshot) or nonce (spec.job.savepointTriggerNonce)")
+	flags.StringVar(&o.method, "method", string(operator.Auto), "How to ask for it: auto, resource (a FlinkStateSnapshot) or nonce (spec.job.savepointTriggerNonce), or rest (the JobManager itself, for jobs that the operator doesn't manage)")
+	flags.StringVar(&o.request.JobID, "job-id", "", "With --method rest: Flink's id of the job in a session cluster (default the only one that runs)")
 	flags.StringVar(&o.request.Name, "name", "", "Name of the FlinkStateSnapshot (default JOB-savepoint-manual-MILLISECONDS)")
 	flags.StringVar(&o.request.Format, "format", "auto", "Savepoint format: auto (native from Flink 2.0 on, canonical before), canonical or native")
 	flags.StringVar(&o.request.Path, "path", "", "Target directory (default the job's configured savepoint directory)")
@@ -83,8 +93,10 @@ data stays when the object is deleted, unless --dispose-on-delete is given.`,
 	flags.StringVar(&o.dryRun, "dry-run", "none", "none, client (print what would be created) or server (have the API server check it)")
 	flags.Lookup("dry-run").NoOptDefVal = "client"
 	flags.BoolVarP(&o.quiet, "quiet", "q", false, "No progress on standard error")
+	o.tunnelFlags.add(cmd, true)
+	addRESTFlags(cmd, &o.tls)
 	for flag, words := range map[string][]string{
-		"method":  {"auto", "resource", "nonce"},
+		"method":  {"auto", "resource", "nonce", "rest"},
 		"format":  {"auto", "canonical", "native"},
 		"dry-run": {"none", "client", "server"},
 	} {

@@ -15,6 +15,7 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/health"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/reach"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/view"
 )
 
@@ -27,6 +28,7 @@ func (o *savepointOptions) run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	o.askJobManager(client)
 	refs, asList, err := o.targets(ctx, client, args)
 	if err != nil {
 		return err
@@ -100,7 +102,13 @@ func (o *savepointOptions) targets(ctx context.Context, client *operator.Client,
 
 // one takes one savepoint; the error says what to do next where that is known.
 func (o *savepointOptions) one(ctx context.Context, client *operator.Client, ref operator.Ref, reporter operator.Reporter) (operator.SavepointReport, error) {
-	report, err := client.Savepoint(ctx, ref, o.request, reporter)
+	var report operator.SavepointReport
+	var err error
+	if o.request.Method == operator.REST {
+		report, err = o.byREST(ctx, client, ref, reporter)
+	} else {
+		report, err = client.Savepoint(ctx, ref, o.request, reporter)
+	}
 	var failed *operator.SavepointFailedError
 	if errors.As(err, &failed) {
 		if advice := health.Advice(failed.Reasons()); advice != "" {
@@ -108,6 +116,50 @@ func (o *savepointOptions) one(ctx context.Context, client *operator.Client, ref
 		}
 	}
 	return report, err
+}
+
+func (o *savepointOptions) byREST(ctx context.Context, client *operator.Client, ref operator.Ref, reporter operator.Reporter) (operator.SavepointReport, error) {
+	report := operator.SavepointReport{Job: ref}
+	place, err := reach.Find(ctx, client, ref)
+	if err != nil {
+		return report, err
+	}
+	tunnel, err := o.tunnel(o.tunnelFlags, nil)
+	if err != nil {
+		return report, err
+	}
+	defer tunnel.Close()
+	jobManager, _, err := restClient(tunnel, place, o.tls)
+	if err != nil {
+		return report, err
+	}
+	report, err = reach.Savepoint(ctx, jobManager, place, o.request, reporter)
+	var coded *exit.Error
+	if errors.As(err, &coded) {
+		return report, err
+	}
+	return report, reachError(ctx, err)
+}
+
+// askJobManager gives the client a way to ask a JobManager why a savepoint
+// failed.
+func (o *savepointOptions) askJobManager(client *operator.Client) {
+	client.SavepointCause = func(ctx context.Context, cluster operator.Ref, job, trigger string) string {
+		place, err := reach.Find(ctx, client, cluster)
+		if err != nil {
+			return ""
+		}
+		tunnel, err := o.tunnel(o.tunnelFlags, nil)
+		if err != nil {
+			return ""
+		}
+		defer tunnel.Close()
+		jobManager, _, err := restClient(tunnel, place, o.tls)
+		if err != nil {
+			return ""
+		}
+		return reach.SavepointCause(ctx, jobManager, job, trigger)
+	}
 }
 
 // many takes savepoints of several jobs at once and tells of each as it ends.

@@ -69,32 +69,47 @@ func (c *Client) causeInLog(ctx context.Context, cluster Ref, jobID string, sinc
 }
 
 // lastCheckpointFailure finds the exception below the last log line that says
-// that a checkpoint or savepoint failed.
+// that a checkpoint or savepoint failed. Where that one only says that the job
+// was stopping, it is the exception that stopped the job.
 func lastCheckpointFailure(lines *bufio.Scanner, jobID string) string {
+	var ofCheckpoint, ofJob string
+	var into *string
 	var block []string
-	inside := false
-	root := ""
 	flush := func() {
-		if r := RootCause(strings.Join(block, "\n")); len(block) > 0 && r != "" {
-			root = r
+		if root := RootCause(strings.Join(block, "\n")); into != nil && len(block) > 0 && root != "" {
+			*into = root
 		}
 		block = nil
 	}
 	for lines.Scan() {
 		line := lines.Text()
-		isEntry := len(line) > 4 && line[0] >= '0' && line[0] <= '9' && line[4] == '-'
-		if isEntry {
-			flush()
-			lower := strings.ToLower(line)
-			inside = (strings.Contains(lower, "checkpoint") || strings.Contains(lower, "savepoint")) &&
-				(strings.Contains(line, " WARN ") || strings.Contains(line, " ERROR ") || strings.Contains(lower, "failed")) &&
-				(jobID == "" || !strings.Contains(lower, " for job ") || strings.Contains(line, jobID))
+		if isEntry := len(line) > 4 && line[0] >= '0' && line[0] <= '9' && line[4] == '-'; !isEntry {
+			if into != nil {
+				block = append(block, line)
+			}
 			continue
 		}
-		if inside {
-			block = append(block, line)
+		flush()
+		switch {
+		case saysCheckpointFailed(line, jobID):
+			into = &ofCheckpoint
+		case strings.Contains(line, " to FAILED") || strings.Contains(line, " to FAILING"):
+			into = &ofJob
+		default:
+			into = nil
 		}
 	}
 	flush()
-	return root
+	if ofJob != "" && (ofCheckpoint == "" || strings.Contains(ofCheckpoint, "suspending")) {
+		return ofJob
+	}
+	return ofCheckpoint
+}
+
+func saysCheckpointFailed(line, jobID string) bool {
+	lower := strings.ToLower(line)
+	about := strings.Contains(lower, "checkpoint") || strings.Contains(lower, "savepoint")
+	bad := strings.Contains(line, " WARN ") || strings.Contains(line, " ERROR ") || strings.Contains(lower, "failed")
+	other := jobID != "" && strings.Contains(lower, " for job ") && !strings.Contains(line, jobID)
+	return about && bad && !other
 }

@@ -2,6 +2,7 @@ package operator
 
 import (
 	"encoding/json"
+	"regexp"
 	"strings"
 )
 
@@ -107,7 +108,7 @@ func shortenTypes(text string) string {
 	last := ""
 	for {
 		name, rest, ok := strings.Cut(text, ": ")
-		if !ok || strings.ContainsAny(name, " \t/") || !isTypeName(name) {
+		if !ok || !isTypeName(name) {
 			break
 		}
 		last, text = simple(name), rest
@@ -115,16 +116,16 @@ func shortenTypes(text string) string {
 	if last != "" {
 		return last + ": " + text
 	}
-	if isTypeName(text) && !strings.ContainsAny(text, " \t/") {
+	if isTypeName(text) {
 		return simple(text)
 	}
 	return text
 }
 
-func isTypeName(name string) bool {
-	s := simple(name)
-	return strings.Contains(name, ".") && s != "" && s[0] >= 'A' && s[0] <= 'Z'
-}
+// isTypeName reports whether name is a Java class with its package.
+func isTypeName(name string) bool { return typeName.MatchString(name) }
+
+var typeName = regexp.MustCompile(`^[a-z][\w]*(\.\w+)*[.$][A-Z]\w*([$]\w+)*$`)
 
 // simple is a Java class's name without package and outer class.
 func simple(name string) string {

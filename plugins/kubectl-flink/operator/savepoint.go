@@ -18,11 +18,13 @@ import (
 type Method string
 
 // The methods. Auto is Resource where the cluster has FlinkStateSnapshot,
-// else Nonce.
+// else Nonce. REST asks the JobManager itself, past the operator: for jobs
+// that no object stands for.
 const (
 	Auto     Method = "auto"
 	Resource Method = "resource"
 	Nonce    Method = "nonce"
+	REST     Method = "rest"
 )
 
 // SavepointRequest is what is wanted of one savepoint.
@@ -46,6 +48,8 @@ type SavepointRequest struct {
 	NoWait bool
 	// DryRun is "", "client" or "server".
 	DryRun string
+	// JobID is Flink's id of the job, for REST; "" is the only one.
+	JobID string
 }
 
 // SavepointReport is what became of it.
@@ -62,6 +66,8 @@ type SavepointReport struct {
 	Duration  time.Duration
 	// Nonce is the savepointTriggerNonce that asked for it; 0 if none did.
 	Nonce int64
+	// JobID is Flink's id of the job, where it was asked for by that.
+	JobID string
 	// TriggeredAt and CompletedAt are zero where unknown.
 	TriggeredAt, CompletedAt time.Time
 	// Done is false where nobody waited for the end.
@@ -201,9 +207,9 @@ func (r SavepointRequest) beyondNonce() string {
 // Validate finds what is wrong with the request alone.
 func (r SavepointRequest) Validate() error {
 	switch r.Method {
-	case Auto, Resource, Nonce, "":
+	case Auto, Resource, Nonce, REST, "":
 	default:
-		return exit.Usagef("--method: %q is not one of auto, resource, nonce", r.Method)
+		return exit.Usagef("--method: %q is not one of auto, resource, nonce, rest", r.Method)
 	}
 	switch r.Format {
 	case "", "auto", "canonical", "native":
@@ -221,8 +227,32 @@ func (r SavepointRequest) Validate() error {
 	if flag := r.beyondNonce(); r.Method == Nonce && flag != "" {
 		return exit.Usagef("%s can't be carried by --method nonce: the operator then takes format, directory and name from its own configuration", flag)
 	}
+	if err := r.validateREST(); err != nil {
+		return err
+	}
 	if r.Follow && (r.Name != "" || r.NoWait || r.DryRun != "") {
 		return exit.Usagef("--follow takes part in a savepoint that is already under way: it can't go with --name, --wait=false or --dry-run")
+	}
+	return nil
+}
+
+func (r SavepointRequest) validateREST() error {
+	if r.Method != REST {
+		if r.JobID != "" {
+			return exit.Usagef("--job-id names a job to Flink; it goes with --method rest")
+		}
+		return nil
+	}
+	for flag, given := range map[string]bool{
+		"--name": r.Name != "", "--label": len(r.Labels) > 0, "--retries": r.Retries != 0,
+		"--dispose-on-delete": r.DisposeOnDelete, "--follow": r.Follow,
+	} {
+		if given {
+			return exit.Usagef("%s belongs to a FlinkStateSnapshot, and --method rest makes none", flag)
+		}
+	}
+	if r.DryRun == "server" {
+		return exit.Usagef("--dry-run: Flink's REST API has no dry run; use client")
 	}
 	return nil
 }
@@ -293,32 +323,33 @@ func (c *Client) clusterOf(ctx context.Context, job Job) (Job, error) {
 	return Job{Deployment, object}, nil
 }
 
-// chooseFormat avoids what breaks jobs: from Flink 2.0 on a canonical
-// savepoint of a job with asynchronous state fails and restarts the job.
-func (p *plan) chooseFormat(cluster Job) error {
-	if p.method == Nonce {
-		return nil
+func (p *plan) chooseFormat(cluster Job) (err error) {
+	if p.method != Nonce {
+		p.format, p.formatWhy, err = ChooseFormat(p.job.Ref(), cluster, p.request)
 	}
+	return err
+}
+
+// ChooseFormat is the savepoint format for a job of cluster, and why where the
+// user didn't choose. It avoids what breaks jobs: from Flink 2.0 on a
+// canonical savepoint of a job with asynchronous state fails and restarts the
+// job.
+func ChooseFormat(job Ref, cluster Job, request SavepointRequest) (format, why string, err error) {
 	version := cluster.FlinkVersion()
 	modern := strings.HasPrefix(version, "v2_")
-	switch p.request.Format {
-	case "native":
-		p.format = "NATIVE"
-	case "canonical":
-		p.format = "CANONICAL"
-		if modern && !p.request.Force {
-			return fmt.Errorf("%s runs Flink %s, where a canonical savepoint of a job with asynchronous state fails and restarts the job\nUse --format native (or leave it out), or --force if the job is known to take it", p.job.Ref(), dotted(version))
-		}
-	default:
-		p.format, p.formatWhy = "CANONICAL", "Flink "+dotted(version)
-		if modern {
-			p.format = "NATIVE"
-		}
-		if version == "" {
-			p.formatWhy = "the Flink version is not declared"
-		}
+	switch {
+	case request.Format == "native":
+		return "NATIVE", "", nil
+	case request.Format == "canonical" && modern && !request.Force:
+		return "", "", fmt.Errorf("%s runs Flink %s, where a canonical savepoint of a job with asynchronous state fails and restarts the job\nUse --format native (or leave it out), or --force if the job is known to take it", job, dotted(version))
+	case request.Format == "canonical":
+		return "CANONICAL", "", nil
+	case version == "":
+		return "CANONICAL", "the Flink version is not declared", nil
+	case modern:
+		return "NATIVE", "Flink " + dotted(version), nil
 	}
-	return nil
+	return "CANONICAL", "Flink " + dotted(version), nil
 }
 
 // dotted is v1_20 as people write it: 1.20.

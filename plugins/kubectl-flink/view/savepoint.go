@@ -61,7 +61,10 @@ func savepointLine(r operator.SavepointReport, dryRun string) string {
 	switch {
 	case dryRun != "":
 		verb := "created"
-		if r.Snapshot.Object == nil {
+		switch {
+		case r.Method == operator.REST:
+			verb = "savepoint requested"
+		case r.Snapshot.Object == nil:
 			verb = "patched"
 		}
 		return fmt.Sprintf("%s %s (%s dry run)", name, verb, dryRun)
@@ -116,6 +119,9 @@ func savepointObject(r operator.SavepointReport) any {
 	}
 	if r.Format != "" {
 		spec["savepoint"] = map[string]any{"formatType": r.Format}
+	}
+	if r.JobID != "" {
+		spec["jobID"] = r.JobID
 	}
 	if r.Nonce != 0 {
 		spec["savepointTriggerNonce"] = r.Nonce

@@ -67,7 +67,9 @@ var NodeTools = []string{"containerd", "ctr", "runc", "iptables", "ip", "cni"}
 
 var aptMutex sync.Mutex
 
-// Tools installs what is missing of the named tools. Debian's sbin
+// Tools installs the named tools if any of them is missing, and with them all
+// other tools that are missing: each run of the package manager takes long,
+// and who lacks one of them is about to need the rest. Debian's sbin
 // directories count even if the caller's PATH lacks them.
 func (f *Factory) Tools(ctx context.Context, names ...string) error {
 	aptMutex.Lock()
@@ -77,9 +79,6 @@ func (f *Factory) Tools(ctx context.Context, names ...string) error {
 	for _, t := range tools {
 		if slices.Contains(names, t.name) && !t.have(ctx) {
 			missing = append(missing, t.name)
-			if !slices.Contains(pkgs, t.pkg) {
-				pkgs = append(pkgs, t.pkg)
-			}
 		}
 	}
 	if len(missing) == 0 {
@@ -88,27 +87,42 @@ func (f *Factory) Tools(ctx context.Context, names ...string) error {
 	if !onPath("apt-get")(ctx) {
 		return fmt.Errorf("these programs are missing, and there is no apt-get here to install them with: %s", strings.Join(missing, ", "))
 	}
+	for _, t := range tools {
+		if !slices.Contains(pkgs, t.pkg) && !t.have(ctx) {
+			pkgs = append(pkgs, t.pkg)
+		}
+	}
 	if os.Getuid() != 0 {
 		return fmt.Errorf("these programs are missing, and only root can install them: %s (apt-get install %s)",
 			strings.Join(missing, ", "), strings.Join(pkgs, " "))
 	}
 	f.Log.Printf("tools", "installing %s", strings.Join(pkgs, " "))
-	restore, err := keepServicesStopped()
-	if err != nil {
-		return err
-	}
-	defer restore()
-	// The lock timeout waits for a package manager that is already at work.
-	install := append([]string{"-o", "DPkg::Lock::Timeout=120", "install", "-y", "-q", "--no-install-recommends"}, pkgs...)
-	cmd := run.Cmd{Env: []string{"DEBIAN_FRONTEND=noninteractive"}}
-	if cmd.Run(ctx, "apt-get", install...) == nil {
-		return nil
+	install := append([]string{"install", "-y", "--no-install-recommends"}, pkgs...)
+	if aptGet(ctx, install...) == nil {
+		return ctx.Err()
 	}
 	// A fresh machine has no package lists, or stale ones.
-	if err := cmd.Run(ctx, "apt-get", "-o", "DPkg::Lock::Timeout=120", "update", "-q"); err != nil {
+	if err := aptGet(ctx, "update"); err != nil {
 		return err
 	}
-	return cmd.Run(ctx, "apt-get", install...)
+	return aptGet(ctx, install...)
+}
+
+// aptGet waits for a package manager that is already at work, and for its own
+// end even if this program is told to stop.
+func aptGet(ctx context.Context, args ...string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return run.Cmd{
+		Env: []string{
+			"DEBIAN_FRONTEND=noninteractive",
+			// The packages must not start their services: the cluster runs
+			// its own containerd and wants no second one on the machine.
+			"SYSTEMD_OFFLINE=1",
+		},
+		Finish: true,
+	}.Run(ctx, "apt-get", append([]string{"-q", "-o", "DPkg::Lock::Timeout=120"}, args...)...)
 }
 
 func addSbin() {
@@ -119,21 +133,6 @@ func addSbin() {
 		}
 	}
 	_ = os.Setenv("PATH", path)
-}
-
-// keepServicesStopped has package installation start no service: the cluster
-// runs its own containerd and must not bring a second one onto the machine.
-func keepServicesStopped() (restore func(), err error) {
-	const policy = "/usr/sbin/policy-rc.d"
-	f, err := os.OpenFile(policy, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o755)
-	if errors.Is(err, os.ErrExist) {
-		return func() {}, nil // the machine has a policy of its own
-	}
-	if err != nil {
-		return nil, err
-	}
-	_, err = f.WriteString("#!/bin/sh\nexit 101\n")
-	return func() { _ = os.Remove(policy) }, errors.Join(err, f.Close())
 }
 
 // codename is the machine's own Debian (or Ubuntu) release.
@@ -204,6 +203,9 @@ func (f *Factory) BaseLayer(ctx context.Context) (image.Layer, error) {
 		Name:   "base",
 		Inputs: []string{baseVersion, release, runtime.GOARCH},
 		Build: func(ctx context.Context, dir string) error {
+			if os.Getuid() != 0 {
+				return errors.New("only root can make a root file system")
+			}
 			if err := f.Tools(ctx, "debootstrap"); err != nil {
 				return err
 			}
@@ -252,7 +254,7 @@ func (f *Factory) suite(ctx context.Context, release string) (suite, error) {
 	if s, err := findSuite(ctx, release); err == nil {
 		return s, nil
 	}
-	if err := run.Run(ctx, "apt-get", "-o", "DPkg::Lock::Timeout=120", "update", "-q"); err != nil {
+	if err := aptGet(ctx, "update"); err != nil {
 		return suite{}, err
 	}
 	return findSuite(ctx, release)

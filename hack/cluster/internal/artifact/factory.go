@@ -14,6 +14,7 @@ import (
 
 	"github.com/kubectl-flink/kubectl-flink/hack/cluster/internal/cache"
 	"github.com/kubectl-flink/kubectl-flink/hack/cluster/internal/progress"
+	"github.com/kubectl-flink/kubectl-flink/hack/cluster/internal/run"
 )
 
 // Factory makes artifacts and keeps them in a cache.
@@ -72,6 +73,16 @@ func componentsDir() (string, error) {
 		}
 	}
 	return "", errors.New("cannot find hack/cluster/components: run this inside the repository")
+}
+
+// twice gives a download a second chance before it fails the whole start.
+func (f *Factory) twice(ctx context.Context, what string, download func() error) error {
+	err := download()
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	f.Log.Printf(what, "the download failed, trying once more: %s", run.LastLines(err.Error(), 1))
+	return download()
 }
 
 // Parallel runs the functions at once; the first failure cancels the others.

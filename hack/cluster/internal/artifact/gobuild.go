@@ -32,6 +32,8 @@ func kubernetesFlags() string {
 	return flags
 }
 
+// component builds the program of a component module: its own main package,
+// or the one that its tool directive names if it has none.
 func (f *Factory) component(ctx context.Context, name, ldflags string, links ...string) (string, error) {
 	src := filepath.Join(f.Components, name)
 	var files []string
@@ -39,6 +41,10 @@ func (f *Factory) component(ctx context.Context, name, ldflags string, links ...
 		if path := filepath.Join(src, file); fileExists(path) {
 			files = append(files, path)
 		}
+	}
+	pkg := "."
+	if !fileExists(filepath.Join(src, "main.go")) {
+		pkg = "tool"
 	}
 	sum, err := cache.HashFiles(files...)
 	if err != nil {
@@ -50,7 +56,7 @@ func (f *Factory) component(ctx context.Context, name, ldflags string, links ...
 		Build: func(ctx context.Context, dir string) error {
 			f.building.Lock()
 			defer f.building.Unlock()
-			if err := f.goBuild(ctx, name, src, filepath.Join(dir, name), ldflags); err != nil {
+			if err := f.goBuild(ctx, name, src, pkg, filepath.Join(dir, name), ldflags); err != nil {
 				return err
 			}
 			for _, link := range links {
@@ -63,10 +69,10 @@ func (f *Factory) component(ctx context.Context, name, ldflags string, links ...
 	})
 }
 
-func (f *Factory) goBuild(ctx context.Context, name, src, out, ldflags string) error {
+func (f *Factory) goBuild(ctx context.Context, name, src, pkg, out, ldflags string) error {
 	env := []string{"CGO_ENABLED=0", "GOWORK=off"}
 	var deps bytes.Buffer
-	if err := (run.Cmd{Dir: src, Env: env, Stdout: &deps}).Run(ctx, "go", "list", "-deps", "."); err != nil {
+	if err := (run.Cmd{Dir: src, Env: env, Stdout: &deps}).Run(ctx, "go", "list", "-deps", pkg); err != nil {
 		return err
 	}
 	counter := &packageCounter{total: bytes.Count(deps.Bytes(), []byte("\n"))}
@@ -74,7 +80,7 @@ func (f *Factory) goBuild(ctx context.Context, name, src, out, ldflags string) e
 		f.Log.Printf(name, "building, %d packages compiled of at most %d", n, counter.total)
 	}
 	return run.Cmd{Dir: src, Env: env, Stderr: counter}.Run(ctx,
-		"go", "build", "-v", "-trimpath", "-buildvcs=false", "-ldflags", ldflags, "-o", out, ".")
+		"go", "build", "-v", "-trimpath", "-buildvcs=false", "-ldflags", ldflags, "-o", out, pkg)
 }
 
 // packageCounter counts the lines of go build -v, one for each package, and

@@ -54,13 +54,14 @@ func (f *Factory) jars(ctx context.Context, set string, transitive bool, exclude
 			if transitive {
 				goal = dependencyPlugin + "copy-dependencies"
 			}
-			// -C: a download whose checksum is not the repository's fails
-			// instead of warning.
-			args := []string{"-B", "-q", "-C", goal, "-DoutputDirectory=" + dir, "-DincludeScope=runtime"}
+			// Not -C: some mirrors have no checksums for some files. What
+			// counts are the sums below.
+			args := []string{"-B", "-q", "-U", goal, "-DoutputDirectory=" + dir, "-DincludeScope=runtime"}
 			if len(exclude) > 0 {
 				args = append(args, "-DexcludeArtifactIds="+strings.Join(exclude, ","))
 			}
-			if err := (run.Cmd{Dir: project}).Run(ctx, "mvn", args...); err != nil {
+			err = f.twice(ctx, "jars-"+set, func() error { return run.Cmd{Dir: project}.Run(ctx, "mvn", args...) })
+			if err != nil {
 				return err
 			}
 			return verifyDir(dir, string(sums))

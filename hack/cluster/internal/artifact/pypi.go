@@ -72,8 +72,9 @@ func (f *Factory) distribution(ctx context.Context, d Distribution) (string, err
 					return err
 				}
 				defer func() { _ = os.RemoveAll(tmp) }()
-				args := append([]string{"-m", "pip", "download", "-q", "--no-deps", "--no-cache-dir", "-d", tmp}, flags...)
-				if err := run.Run(ctx, python, append(args, what+"=="+d.Release)...); err != nil {
+				args := append([]string{"-m", "pip", "download", "-q", "--exists-action", "w", "--no-deps", "--no-cache-dir", "-d", tmp}, flags...)
+				args = append(args, what+"=="+d.Release)
+				if err := f.twice(ctx, what, func() error { return run.Run(ctx, python, args...) }); err != nil {
 					return err
 				}
 				files, err := filepath.Glob(filepath.Join(tmp, "*"))

@@ -98,6 +98,9 @@ func (c *Cache) Get(ctx context.Context, a Artifact) (string, error) {
 	if intact(final) == nil {
 		return final, nil
 	}
+	if err := ctx.Err(); err != nil {
+		return "", context.Cause(ctx)
+	}
 
 	// Whoever left these behind is gone: this process holds the lock.
 	stale, _ := filepath.Glob(filepath.Join(c.Dir, "tmp", a.Key()+".*"))

@@ -2,17 +2,13 @@ package instance
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"syscall"
-	"time"
 
 	"github.com/kubectl-flink/kubectl-flink/hack/cluster/internal/artifact"
 	"github.com/kubectl-flink/kubectl-flink/hack/cluster/internal/cache"
@@ -20,17 +16,11 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/hack/cluster/internal/manifest"
 	"github.com/kubectl-flink/kubectl-flink/hack/cluster/internal/node"
 	"github.com/kubectl-flink/kubectl-flink/hack/cluster/internal/progress"
-	"github.com/kubectl-flink/kubectl-flink/hack/cluster/internal/run"
 )
 
 // layoutVersion changes whenever a running cluster of an older program would
 // not do any more for reasons that its other inputs do not show.
 const layoutVersion = "1"
-
-const (
-	nodeTimeout     = 2 * time.Minute
-	workloadTimeout = 3 * time.Minute
-)
 
 // Options say what cluster is wanted.
 type Options struct {
@@ -38,106 +28,6 @@ type Options struct {
 	Operator string
 	Flink    []string // minor releases whose images to load
 	MinIO    bool
-}
-
-// parts is everything a cluster is made of.
-type parts struct {
-	assets   string
-	pause    image.Image
-	coredns  image.Image
-	operator image.Image
-	flink    []image.Image
-	minio    *image.Image
-	crds     []byte
-}
-
-// Fetch makes everything that the wanted cluster needs, without the cluster.
-func Fetch(ctx context.Context, f *artifact.Factory, o Options) error {
-	_, err := collect(ctx, f, o)
-	return err
-}
-
-func collect(ctx context.Context, f *artifact.Factory, o Options) (parts, error) {
-	var p parts
-	distributions := make([]artifact.Distribution, len(o.Flink))
-	p.flink = make([]image.Image, len(o.Flink))
-	for i, minor := range o.Flink {
-		var err error
-		if distributions[i], err = artifact.FindDistribution(minor); err != nil {
-			return p, err
-		}
-	}
-	if err := f.Tools(ctx, artifact.NodeTools...); err != nil {
-		return p, err
-	}
-	fns := []func(context.Context) error{
-		// The builds one after the other: each takes every core.
-		func(ctx context.Context) (err error) {
-			if p.pause, err = f.Pause(ctx); err != nil {
-				return err
-			}
-			if p.assets, err = f.Assets(ctx); err != nil {
-				return err
-			}
-			if p.coredns, err = f.CoreDNS(ctx); err != nil {
-				return err
-			}
-			if o.MinIO {
-				img, err := f.MinIO(ctx)
-				p.minio = &img
-				return err
-			}
-			return nil
-		},
-		func(ctx context.Context) (err error) { p.operator, err = f.OperatorImage(ctx, o.Operator); return },
-		func(ctx context.Context) (err error) { p.crds, err = f.CRDs(ctx, o.Operator); return },
-	}
-	for i, d := range distributions {
-		fns = append(fns, func(ctx context.Context) (err error) { p.flink[i], err = f.FlinkImage(ctx, d); return })
-	}
-	return p, artifact.Parallel(ctx, fns...)
-}
-
-func (p parts) images() []image.Image {
-	images := append([]image.Image{p.pause, p.coredns, p.operator}, p.flink...)
-	if p.minio != nil {
-		images = append(images, *p.minio)
-	}
-	return images
-}
-
-// manifests are what a cluster runs from the start.
-func (p parts) manifests(o Options) ([]byte, error) {
-	dns, err := manifest.CoreDNS(p.coredns.Ref, node.DNSIP)
-	if err != nil {
-		return nil, err
-	}
-	rbac, err := manifest.FlinkRBAC("default")
-	if err != nil {
-		return nil, err
-	}
-	operator, err := manifest.Operator(p.operator.Ref, o.Operator)
-	if err != nil {
-		return nil, err
-	}
-	// The definitions before the operator, which looks once what there is.
-	return manifest.Join(dns, p.crds, rbac, operator), nil
-}
-
-// key stands for everything the cluster is made of but its Flink images and
-// extras, which a running one can be given.
-func (p parts) key(manifests []byte) (string, error) {
-	h := sha256.New()
-	fmt.Fprintln(h, layoutVersion, p.assets)
-	for _, img := range []image.Image{p.pause, p.coredns, p.operator} {
-		id, err := img.ID()
-		if err != nil {
-			return "", err
-		}
-		fmt.Fprintln(h, img.Ref, id)
-	}
-	h.Write(manifests)
-	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
 // Up brings the wanted cluster up. One that is already there and healthy is
@@ -187,7 +77,7 @@ func Up(ctx context.Context, f *artifact.Factory, o Options) error {
 		}
 	}
 	if o.MinIO {
-		return addMinIO(ctx, f.Log, o.Name, *p.minio)
+		return addMinIO(ctx, f.Log, o.Name, *p.minio, p.operator)
 	}
 	return nil
 }
@@ -335,7 +225,7 @@ func startNode(ctx context.Context, s node.Spec) (int, error) {
 	defer func() { _ = out.Close() }()
 	cmd := exec.Command(self, node.SelfName, s.Name)
 	cmd.Dir = "/"
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=/root", node.Marker + "=" + s.Name}
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=/", node.Marker + "=" + s.Name}
 	cmd.Stdout, cmd.Stderr = out, out
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Setsid:     true,
@@ -363,110 +253,12 @@ func copyExecutable(target string) error {
 	return errors.Join(err, out.Close())
 }
 
-// nodeFailure is what the node itself says went wrong, with the end of the
-// logs of whatever has ended.
-func nodeFailure(s node.Spec) error {
-	state, err := node.ReadState(s)
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
-	}
-	var msg strings.Builder
-	if state.Error != "" {
-		msg.WriteString(state.Error)
-	}
-	for _, name := range node.Components {
-		c, started := state.Components[name]
-		if started && !c.Running {
-			fmt.Fprintf(&msg, "\n%s ended with %s; the end of %s:\n%s", name, c.Exit, s.Log(name), logTail(s.Log(name)))
-		}
-	}
-	if msg.Len() > 0 {
-		return errors.New(strings.TrimSpace(msg.String()))
-	}
-	if procs, err := processesOf(s.Name); err == nil && len(procs) == 0 {
-		return fmt.Errorf("the node has ended; the end of %s:\n%s", s.Log("node"), logTail(s.Log("node")))
-	}
-	return nil
-}
-
-func logTail(path string) string {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return err.Error()
-	}
-	return run.LastLines(string(data), run.TailLines)
-}
-
-// wait polls until done says so, unless the node fails first.
-func wait(ctx context.Context, s node.Spec, what string, timeout time.Duration, done func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	for {
-		err := done(ctx)
-		if err == nil {
-			return nil
-		}
-		if failure := nodeFailure(s); failure != nil {
-			return failure
-		}
-		select {
-		case <-ctx.Done():
-			if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-				return fmt.Errorf("%s after %s: %w", what, timeout, err)
-			}
-			return context.Cause(ctx)
-		case <-time.After(150 * time.Millisecond):
-		}
-	}
-}
-
-func waitContainerd(ctx context.Context, s node.Spec) error {
-	return wait(ctx, s, "containerd is not ready", nodeTimeout, func(context.Context) error {
-		_, err := os.Stat(s.ContainerdReady())
-		return err
-	})
-}
-
-func waitStarted(ctx context.Context, s node.Spec) error {
-	return wait(ctx, s, "Kubernetes has not started", nodeTimeout, func(context.Context) error {
-		state, err := node.ReadState(s)
-		if err == nil && !state.Started {
-			err = errors.New("components are still starting")
-		}
-		return err
-	})
-}
-
-func waitNode(ctx context.Context, s node.Spec) error {
-	return wait(ctx, s, "the node is not Ready", nodeTimeout, func(ctx context.Context) error {
-		out, err := kubectl(ctx, s, "get", "node", s.Name, "-o", `jsonpath={.status.conditions[?(@.type=="Ready")]}`)
-		if err == nil && !strings.Contains(out, `"status":"True"`) {
-			err = fmt.Errorf("kubelet says %s; the end of its log:\n%s", out, logTail(s.Log("kubelet")))
-		}
-		return err
-	})
-}
-
-func waitRollout(ctx context.Context, s node.Spec, namespace, deployment string) error {
-	_, err := kubectl(ctx, s, "-n", namespace, "rollout", "status", "deployment/"+deployment, "--timeout", workloadTimeout.String())
-	if err == nil {
-		return nil
-	}
-	if failure := nodeFailure(s); failure != nil {
-		return failure
-	}
-	pods, _ := kubectl(ctx, s, "-n", namespace, "get", "pods", "-o", "wide")
-	events, _ := kubectl(ctx, s, "-n", namespace, "get", "events", "--sort-by=.lastTimestamp")
-	logs, _ := kubectl(ctx, s, "-n", namespace, "logs", "deployment/"+deployment, "--tail", "25")
-	return fmt.Errorf("%w\n%s\n%s\n%s", err, pods, run.LastLines(events, run.TailLines), logs)
-}
-
-func addMinIO(ctx context.Context, log *progress.Log, name string, img image.Image) error {
+func addMinIO(ctx context.Context, log *progress.Log, name string, img, helper image.Image) error {
 	s, err := node.ReadSpec(name)
 	if err != nil {
 		return err
 	}
-	yaml, err := manifest.MinIO(img.Ref)
+	yaml, err := manifest.MinIO(img.Ref, helper.Ref)
 	if err != nil {
 		return err
 	}

@@ -45,9 +45,9 @@ func Operator(image, version string) ([]byte, error) {
 	return render("operator", map[string]string{"Image": image, "Version": version, "Config": string(config)})
 }
 
-// MinIO is an S3 server.
-func MinIO(image string) ([]byte, error) {
-	return render("minio", map[string]string{"MinIO": image})
+// MinIO is an S3 server with the bucket flink, which the image helper makes.
+func MinIO(image, helper string) ([]byte, error) {
+	return render("minio", map[string]string{"MinIO": image, "Helper": helper})
 }
 
 // Join makes one YAML stream out of several.

@@ -57,11 +57,18 @@ type Cmd struct {
 	Stdout io.Writer // nil: kept only for the error
 	Stderr io.Writer // nil: kept only for the error
 	Sys    syscall.SysProcAttr
+	// Finish lets the program end by itself, whatever happens to this one:
+	// for programs that leave a mess when they are killed.
+	Finish bool
 }
 
 // Run runs a program and waits for it; the error holds the end of its output.
 func (c Cmd) Run(ctx context.Context, name string, args ...string) error {
-	cmd := exec.CommandContext(ctx, name, args...)
+	running := ctx
+	if c.Finish {
+		running = context.WithoutCancel(ctx)
+	}
+	cmd := exec.CommandContext(running, name, args...)
 	cmd.Dir = c.Dir
 	cmd.Stdin = c.Stdin
 	if len(c.Env) > 0 {
@@ -76,9 +83,13 @@ func (c Cmd) Run(ctx context.Context, name string, args ...string) error {
 		cmd.Stderr = io.MultiWriter(tail, c.Stderr)
 	}
 	sys := c.Sys
-	// A build that goes on after its starter was killed would race with the
-	// next attempt.
-	sys.Pdeathsig = syscall.SIGKILL
+	if c.Finish {
+		sys.Setpgid = true // out of reach of Ctrl-C too
+	} else {
+		// A build that goes on after its starter was killed would race with
+		// the next attempt.
+		sys.Pdeathsig = syscall.SIGKILL
+	}
 	cmd.SysProcAttr = &sys
 	if err := cmd.Run(); err != nil {
 		if ctx.Err() != nil {

@@ -1,0 +1,111 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/completion"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/portforward"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/reach"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/rest"
+)
+
+// tunnelFlags are the flags of every verb that reaches into pods.
+type tunnelFlags struct {
+	transport string
+	via       string
+	reconnect time.Duration
+}
+
+func (f *tunnelFlags) add(cmd *cobra.Command, via bool) {
+	flags := cmd.Flags()
+	flags.StringVar(&f.transport, "transport", string(portforward.Auto), "How to reach the kubelet: auto (SPDY, else WebSocket), spdy or websocket")
+	_ = cmd.RegisterFlagCompletionFunc("transport", completion.Fixed("auto", "spdy", "websocket"))
+	flags.DurationVar(&f.reconnect, "reconnect-timeout", portforward.DefaultReconnectTimeout, "How long a connection waits for a ready pod")
+	if via {
+		flags.StringVar(&f.via, "via", string(portforward.ViaAuto), "Way through the API server: auto, portforward (needs create on pods/portforward) or apiserver (needs get on services/proxy)")
+		_ = cmd.RegisterFlagCompletionFunc("via", completion.Fixed("auto", "portforward", "apiserver"))
+	}
+}
+
+// tunnel makes a Tunnel with the flags; log may be nil.
+func (c *common) tunnel(f tunnelFlags, log func(portforward.Event)) (*portforward.Tunnel, error) {
+	config, err := c.factory.Config()
+	if err != nil {
+		return nil, err
+	}
+	clients, err := c.factory.Clientset()
+	if err != nil {
+		return nil, err
+	}
+	cache := ""
+	if dir, err := os.UserCacheDir(); err == nil {
+		cache = filepath.Join(dir, "kubectl-flink")
+	}
+	reconnect := f.reconnect
+	if reconnect == 0 {
+		reconnect = -1 // asked not to wait
+	}
+	tunnel, err := portforward.New(config, portforward.Options{
+		Transport: portforward.Transport(f.transport), Via: portforward.Via(f.via),
+		ReconnectTimeout: reconnect, CacheDir: cache, Clients: clients, Log: log,
+	})
+	return tunnel, exit.With(exit.Usage, err)
+}
+
+// restFlags are the flags for REST with TLS.
+func addRESTFlags(cmd *cobra.Command, f *reach.TLSFiles) {
+	flags := cmd.Flags()
+	flags.StringVar(&f.CA, "rest-ca", "", "File with the authority that signed the REST API's certificate (PEM)")
+	flags.StringVar(&f.Cert, "rest-cert", "", "File with a client certificate for the REST API (PEM)")
+	flags.StringVar(&f.Key, "rest-key", "", "File with the client certificate's key (PEM)")
+	flags.BoolVar(&f.Insecure, "rest-insecure", false, "Don't check the REST API's certificate")
+}
+
+// restClient speaks to the place's JobManager.
+func restClient(tunnel *portforward.Tunnel, place reach.Place, files reach.TLSFiles) (*rest.Client, http.RoundTripper, error) {
+	secure, err := files.Config(place)
+	if err != nil {
+		return nil, nil, err
+	}
+	transport := tunnel.RoundTripper(place.Target(), secure)
+	return rest.NewClient(transport, place.Prefix), transport, nil
+}
+
+// reachError gives an error of reaching a pod its exit code and next step.
+func reachError(ctx context.Context, err error) error {
+	if err == nil {
+		return nil
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	err = reach.Explain(err)
+	var unready *portforward.NotReadyError
+	if errors.As(err, &unready) && unready.Timeout() {
+		return exit.With(exit.TimedOut, err)
+	}
+	return err
+}
+
+// findPlace resolves args to where the job runs.
+func (c *common) findPlace(ctx context.Context, args []string) (*operator.Client, reach.Place, error) {
+	client, err := c.operator()
+	if err != nil {
+		return nil, reach.Place{}, err
+	}
+	ref, err := c.oneJob(ctx, client, args)
+	if err != nil {
+		return nil, reach.Place{}, err
+	}
+	place, err := reach.Find(ctx, client, ref)
+	return client, place, err
+}

@@ -1,0 +1,266 @@
+package cmd
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"mime"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/completion"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/portforward"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/progress"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/reach"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/rest"
+)
+
+// maxBody bounds a request body that is held in memory, in bytes.
+const maxBody = 256 << 20
+
+// restOptions are the flags of `kubectl flink rest`.
+type restOptions struct {
+	*common
+	tunnelFlags
+	tls     reach.TLSFiles
+	method  string
+	data    string
+	headers []string
+	include bool
+	timeout time.Duration
+}
+
+func newREST(c *common) *cobra.Command {
+	o := &restOptions{common: c}
+	cmd := &cobra.Command{
+		Use:   "rest [[TYPE/]NAME] PATH",
+		Short: "Send a request to the job's REST API",
+		Long: `Send a request to the JobManager's REST API through the API server and print
+the answer: JSON indented on a terminal, as it came in a pipe.
+
+":jobid" in PATH stands for the job's id. An answer of 400 or above is printed
+too, and the exit code is then 1.`,
+		Example: plugin.Examples(`
+			# The jobs of the cluster
+			kubectl flink rest basic-example /jobs/overview | jq
+
+			# The job's checkpoints
+			kubectl flink rest basic-example /jobs/:jobid/checkpoints
+
+			# Take a savepoint by hand
+			kubectl flink rest basic-example /jobs/:jobid/savepoints -d '{"cancel-job": false}'`),
+		Args: cobra.RangeArgs(1, 2),
+		ValidArgsFunction: func(cmd *cobra.Command, args []string, prefix string) ([]cobra.Completion, cobra.ShellCompDirective) {
+			if len(args) == 1 || strings.HasPrefix(prefix, "/") {
+				return completion.Values(func(context.Context, []string, string) ([]completion.Choice, error) {
+					return restPaths, nil
+				})(cmd, args, prefix)
+			}
+			return c.completeJobs(false)(cmd, args, prefix)
+		},
+		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), args) },
+	}
+	flags := cmd.Flags()
+	flags.StringVarP(&o.method, "request", "X", "", "HTTP method (default GET, and POST with -d)")
+	flags.StringVarP(&o.data, "data", "d", "", "Body to send; @FILE reads a file, @- standard input")
+	flags.StringArrayVarP(&o.headers, "header", "H", nil, "Header to send, as 'Name: value'; may be repeated")
+	flags.BoolVarP(&o.include, "include", "i", false, "Print the answer's status and headers first")
+	flags.DurationVar(&o.timeout, "timeout", time.Minute, "How long to wait for the answer to begin; 0 waits for ever")
+	o.tunnelFlags.add(cmd, true)
+	addRESTFlags(cmd, &o.tls)
+	return cmd
+}
+
+var restPaths = []completion.Choice{
+	{Value: "/config", Description: "version and features"},
+	{Value: "/overview", Description: "the cluster's numbers"},
+	{Value: "/jobs/overview", Description: "all jobs"},
+	{Value: "/jobs/:jobid", Description: "the job"},
+	{Value: "/jobs/:jobid/checkpoints", Description: "its checkpoints"},
+	{Value: "/jobs/:jobid/exceptions", Description: "its exceptions"},
+	{Value: "/jobs/:jobid/config", Description: "its configuration"},
+	{Value: "/jobmanager/config", Description: "the JobManager's configuration"},
+	{Value: "/jobmanager/log", Description: "the JobManager's log"},
+	{Value: "/taskmanagers", Description: "the TaskManagers"},
+}
+
+func (o *restOptions) run(ctx context.Context, args []string) error {
+	path := args[len(args)-1]
+	if !strings.HasPrefix(path, "/") {
+		return exit.Usagef("PATH must begin with a slash: %q; see https://nightlies.apache.org/flink/flink-docs-stable/docs/ops/rest_api/", path)
+	}
+	header, err := o.header()
+	if err != nil {
+		return err
+	}
+	body, err := o.body()
+	if err != nil {
+		return err
+	}
+	method := strings.ToUpper(o.method)
+	if method == "" {
+		method = http.MethodGet
+		if body != nil {
+			method = http.MethodPost
+		}
+	}
+	_, place, err := o.findPlace(ctx, args[:len(args)-1])
+	if err != nil {
+		return err
+	}
+	if strings.Contains(path, ":jobid") {
+		if place.JobID == "" {
+			return fmt.Errorf("%s has no job id yet (%s)", place.Job.Ref(), place.Job.Describe(time.Now()))
+		}
+		path = strings.ReplaceAll(path, ":jobid", place.JobID)
+	}
+	if place.Suspended() {
+		return errors.New(place.WhyNot())
+	}
+	line := progress.New(o.ErrOut, false)
+	defer line.Done()
+	tunnel, err := o.tunnel(o.tunnelFlags, func(e portforward.Event) {
+		switch e.Type {
+		case portforward.Waiting:
+			line.Set("waiting for the JobManager: %s", e.Text)
+		case portforward.SwitchedToProxy:
+			line.Set("port-forward is forbidden; asking through the API server's proxy")
+		}
+	})
+	if err != nil {
+		return err
+	}
+	defer tunnel.Close()
+	client, _, err := restClient(tunnel, place, o.tls)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	if o.timeout > 0 {
+		// Only the beginning of the answer is bounded: a heap dump takes as
+		// long as it takes.
+		timer := time.AfterFunc(o.timeout, func() {
+			cancel(exit.Timeoutf("no answer to %s %s within %s", method, path, o.timeout))
+		})
+		defer timer.Stop()
+		return o.print(ctx, line, client, method, path, header, body, timer)
+	}
+	return o.print(ctx, line, client, method, path, header, body, nil)
+}
+
+// print sends the request and prints the answer.
+func (o *restOptions) print(ctx context.Context, line *progress.Line, client *rest.Client, method, path string, header http.Header, body []byte, limit *time.Timer) error {
+	var reader io.Reader
+	if body != nil {
+		reader = bytes.NewReader(body)
+	}
+	response, err := client.Do(ctx, method, path, header, reader)
+	if err != nil {
+		return reachError(ctx, err)
+	}
+	defer response.Body.Close()
+	if limit != nil {
+		limit.Stop()
+	}
+	line.Done()
+	if o.include {
+		fmt.Fprintf(o.Out, "%s %s\n", response.Proto, term.SafeLine(response.Status))
+		for _, name := range slices.Sorted(maps.Keys(response.Header)) {
+			for _, value := range response.Header[name] {
+				fmt.Fprintf(o.Out, "%s: %s\n", term.SafeLine(name), term.SafeLine(value))
+			}
+		}
+		fmt.Fprintln(o.Out)
+	}
+	if err := o.copy(response); err != nil {
+		return reachError(ctx, err)
+	}
+	if response.StatusCode >= http.StatusBadRequest {
+		return fmt.Errorf("the JobManager answered %s to %s %s", response.Status, method, path)
+	}
+	return nil
+}
+
+// copy prints the body: as it is in a pipe, readable and harmless on a
+// terminal.
+func (o *restOptions) copy(response *http.Response) error {
+	if !term.IsTerminal(o.Out) {
+		_, err := io.Copy(o.Out, response.Body)
+		return err
+	}
+	kind, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type"))
+	if !strings.HasPrefix(kind, "text/") && kind != "application/json" && kind != "" {
+		return fmt.Errorf("the answer is %s: write it to a file or a pipe", term.SafeLine(kind))
+	}
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxBody))
+	if err != nil {
+		return err
+	}
+	var pretty bytes.Buffer
+	if json.Indent(&pretty, body, "", "  ") == nil {
+		body = pretty.Bytes()
+	}
+	text := term.Safe(string(body))
+	if text != "" && !strings.HasSuffix(text, "\n") {
+		text += "\n"
+	}
+	_, err = io.WriteString(o.Out, text)
+	return err
+}
+
+// header is what --header says, over a JSON body's default.
+func (o *restOptions) header() (http.Header, error) {
+	header := http.Header{"Accept": {"*/*"}}
+	if o.data != "" {
+		header.Set("Content-Type", "application/json")
+	}
+	for _, h := range o.headers {
+		name, value, ok := strings.Cut(h, ":")
+		if !ok || strings.TrimSpace(name) == "" {
+			return nil, exit.Usagef("--header %q: want 'Name: value'", h)
+		}
+		header.Set(strings.TrimSpace(name), strings.TrimSpace(value))
+	}
+	return header, nil
+}
+
+// body is what --data says; nil for none.
+func (o *restOptions) body() ([]byte, error) {
+	name, file := strings.CutPrefix(o.data, "@")
+	switch {
+	case o.data == "":
+		return nil, nil
+	case !file:
+		return []byte(o.data), nil
+	}
+	in := o.In
+	if name != "-" {
+		f, err := os.Open(name)
+		if err != nil {
+			return nil, exit.With(exit.Usage, err)
+		}
+		defer f.Close()
+		in = f
+	}
+	data, err := io.ReadAll(io.LimitReader(in, maxBody+1))
+	if err == nil && len(data) > maxBody {
+		err = fmt.Errorf("--data is larger than %d MiB", maxBody>>20)
+	}
+	if data == nil {
+		data = []byte{}
+	}
+	return data, err
+}

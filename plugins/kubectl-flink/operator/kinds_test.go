@@ -1,0 +1,72 @@
+package operator
+
+import (
+	"testing"
+	"time"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+)
+
+func TestParseRef(t *testing.T) {
+	for arg, want := range map[string]string{
+		"a":                                   "flinkdeployment/a",
+		"flinkdep/a":                          "flinkdeployment/a",
+		"FlinkDeployment/a":                   "flinkdeployment/a",
+		"flinkdeployments.flink.apache.org/a": "flinkdeployment/a",
+		"flinkdeployments.v1beta1.flink.apache.org/a": "flinkdeployment/a",
+		"sessionjob/a": "flinksessionjob/a",
+		"flinkbgdep/a": "flinkbluegreendeployment/a",
+	} {
+		ref, err := ParseRef(arg, "ns", JobKinds...)
+		if err != nil || ref.String() != want || ref.Namespace != "ns" {
+			t.Errorf("ParseRef(%q) = %v, %v; want %s", arg, ref, err, want)
+		}
+	}
+	for _, arg := range []string{"", "pod/a", "flinkdep/", "flinkdep/a/b", "flinkstatesnapshot/a"} {
+		if _, err := ParseRef(arg, "ns", JobKinds...); exit.Code(err) != exit.Usage {
+			t.Errorf("ParseRef(%q): %v", arg, err)
+		}
+	}
+}
+
+func TestNear(t *testing.T) {
+	for _, pair := range [][2]string{{"basic-example", "basic-exmaple"}, {"basic-example", "basic"}, {"modern", "modem"}} {
+		if !near(pair[0], pair[1]) {
+			t.Errorf("%s should be near %s", pair[0], pair[1])
+		}
+	}
+	if near("basic-example", "orders") {
+		t.Error("orders is not near basic-example")
+	}
+}
+
+func TestDescribe(t *testing.T) {
+	now := time.UnixMilli(1764000300000)
+	job := func(status map[string]any) Job {
+		return Job{Deployment, &unstructured.Unstructured{Object: map[string]any{"status": status}}}
+	}
+	for want, status := range map[string]map[string]any{
+		"not started yet":  nil,
+		"RUNNING since 5m": {"lifecycleState": "STABLE", "jobManagerDeploymentStatus": "READY", "jobStatus": map[string]any{"state": "RUNNING", "updateTime": "1764000000000"}},
+		"FINISHED since 5m (lifecycle SUSPENDED, JobManager MISSING)": {"lifecycleState": "SUSPENDED", "jobManagerDeploymentStatus": "MISSING", "jobStatus": map[string]any{"state": "FINISHED", "startTime": "1764000000000"}},
+	} {
+		if got := job(status).Describe(now); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
+func TestOperatorVersionComesFromTheImage(t *testing.T) {
+	for _, tc := range []struct{ label, image, want string }{
+		{"1.16.0", "ghcr.io/apache/flink-kubernetes-operator:1.16.1", "1.16.1"},
+		{"1.16.0", "registry:5000/operator", "1.16.0"},
+		{"1.16.0", "x/operator:latest", "1.16.0"},
+		{"1.16.0", "x/operator:1.15.0@sha256:abc", "1.15.0"},
+		{"", "x/operator:a1b2c3", ""},
+	} {
+		if got := operatorVersion(tc.label, tc.image); got != tc.want {
+			t.Errorf("%+v: got %q", tc, got)
+		}
+	}
+}

@@ -1,0 +1,71 @@
+package reach
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
+)
+
+// TLSFiles are the files for REST with TLS.
+type TLSFiles struct {
+	CA, Cert, Key string
+	Insecure      bool
+}
+
+func (f TLSFiles) given() bool { return f.CA != "" || f.Cert != "" || f.Key != "" || f.Insecure }
+
+// Config is how to speak TLS with the place; nil for plain HTTP. Its error is
+// a usage error.
+func (f TLSFiles) Config(p Place) (*tls.Config, error) {
+	if (f.Cert == "") != (f.Key == "") {
+		return nil, exit.Usagef("--rest-cert and --rest-key go together")
+	}
+	switch {
+	case !p.Secure && (p.Known || !f.given()):
+		if f.given() {
+			return nil, exit.Usagef("the REST API of %s speaks plain HTTP (security.ssl.rest.enabled is not true): leave the --rest-… flags out", p.Cluster.Ref())
+		}
+		return nil, nil
+	case p.Mutual && f.Cert == "":
+		return nil, exit.Usagef("the REST API of %s wants a client certificate (security.ssl.rest.authentication-enabled): give --rest-cert and --rest-key", p.Cluster.Ref())
+	}
+	config := &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: f.Insecure} //nolint:gosec // asked for by flag
+	if f.CA != "" {
+		data, err := os.ReadFile(f.CA)
+		if err != nil {
+			return nil, exit.With(exit.Usage, err)
+		}
+		config.RootCAs = x509.NewCertPool()
+		if !config.RootCAs.AppendCertsFromPEM(data) {
+			return nil, exit.Usagef("%s holds no PEM certificate", f.CA)
+		}
+	}
+	if f.Cert != "" {
+		pair, err := tls.LoadX509KeyPair(f.Cert, f.Key)
+		if err != nil {
+			return nil, exit.With(exit.Usage, fmt.Errorf("load --rest-cert and --rest-key: %w", err))
+		}
+		config.Certificates = []tls.Certificate{pair}
+	}
+	return config, nil
+}
+
+// Explain adds the next step to an error of reaching the REST API.
+func Explain(err error) error {
+	var authority x509.UnknownAuthorityError
+	var hostname x509.HostnameError
+	var record tls.RecordHeaderError
+	switch {
+	case errors.As(err, &authority):
+		return fmt.Errorf("%w\nGive the authority that signed it with --rest-ca FILE, or --rest-insecure to trust it unseen", err)
+	case errors.As(err, &hostname):
+		return fmt.Errorf("%w\nThe certificate should name the REST Service; --rest-insecure skips the check", err)
+	case errors.As(err, &record):
+		return fmt.Errorf("%w\nThe REST API seems to speak plain HTTP", err)
+	}
+	return err
+}

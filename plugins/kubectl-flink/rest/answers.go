@@ -1,0 +1,177 @@
+package rest
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// Millis is a moment or a duration in milliseconds, as Flink writes them; -1
+// is none.
+type Millis int64
+
+// Time is the moment; zero for none.
+func (m Millis) Time() time.Time {
+	if m < 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(int64(m))
+}
+
+// Duration is the length of time; 0 for none.
+func (m Millis) Duration() time.Duration { return time.Duration(max(m, 0)) * time.Millisecond }
+
+// Config is GET /config.
+type Config struct {
+	RefreshInterval Millis          `json:"refresh-interval"`
+	FlinkVersion    string          `json:"flink-version"`
+	FlinkRevision   string          `json:"flink-revision"`
+	Features        map[string]bool `json:"features"`
+}
+
+// Overview is GET /overview.
+type Overview struct {
+	TaskManagers   int    `json:"taskmanagers"`
+	SlotsTotal     int    `json:"slots-total"`
+	SlotsAvailable int    `json:"slots-available"`
+	JobsRunning    int    `json:"jobs-running"`
+	JobsFinished   int    `json:"jobs-finished"`
+	JobsCancelled  int    `json:"jobs-cancelled"`
+	JobsFailed     int    `json:"jobs-failed"`
+	FlinkVersion   string `json:"flink-version"`
+}
+
+// JobOverview is one of GET /jobs/overview.
+type JobOverview struct {
+	ID               string         `json:"jid"`
+	Name             string         `json:"name"`
+	State            string         `json:"state"`
+	StartTime        Millis         `json:"start-time"`
+	EndTime          Millis         `json:"end-time"`
+	Duration         Millis         `json:"duration"`
+	LastModification Millis         `json:"last-modification"`
+	Tasks            map[string]int `json:"tasks"`
+}
+
+// Job is GET /jobs/:id.
+type Job struct {
+	ID             string            `json:"jid"`
+	Name           string            `json:"name"`
+	State          string            `json:"state"`
+	JobType        string            `json:"job-type"` // 1.20 and newer
+	StartTime      Millis            `json:"start-time"`
+	EndTime        Millis            `json:"end-time"`
+	Duration       Millis            `json:"duration"`
+	MaxParallelism int               `json:"maxParallelism"`
+	Timestamps     map[string]Millis `json:"timestamps"` // state → when it was entered; 0 is never
+	Vertices       []Vertex          `json:"vertices"`
+}
+
+// Vertex is one of a Job's.
+type Vertex struct {
+	ID             string         `json:"id"`
+	Name           string         `json:"name"`
+	Parallelism    int            `json:"parallelism"`
+	MaxParallelism int            `json:"maxParallelism"`
+	Status         string         `json:"status"`
+	StartTime      Millis         `json:"start-time"`
+	EndTime        Millis         `json:"end-time"`
+	Duration       Millis         `json:"duration"`
+	Tasks          map[string]int `json:"tasks"`
+}
+
+// SavepointRequest is the body of POST /jobs/:id/savepoints. Empty fields are
+// left to Flink.
+type SavepointRequest struct {
+	TargetDirectory string `json:"target-directory,omitempty"`
+	CancelJob       bool   `json:"cancel-job"`
+	FormatType      string `json:"formatType,omitempty"` // CANONICAL or NATIVE
+	TriggerID       string `json:"triggerId,omitempty"`
+}
+
+// SavepointStatus is GET /jobs/:id/savepoints/:trigger. Completed alone does
+// not mean success.
+type SavepointStatus struct {
+	Completed bool
+	// Location is where the savepoint is; "" where it failed.
+	Location string
+	// FailureClass and FailureTrace say why it failed.
+	FailureClass, FailureTrace string
+}
+
+// Failed reports whether the savepoint ended without a location.
+func (s SavepointStatus) Failed() bool { return s.Completed && s.Location == "" }
+
+// Config asks for the version and features; the cheapest sign of life.
+func (c *Client) Config(ctx context.Context) (Config, error) {
+	var out Config
+	err := c.call(ctx, http.MethodGet, "/config", nil, &out)
+	return out, err
+}
+
+// Overview asks for the cluster's numbers.
+func (c *Client) Overview(ctx context.Context) (Overview, error) {
+	var out Overview
+	err := c.call(ctx, http.MethodGet, "/overview", nil, &out)
+	return out, err
+}
+
+// Jobs asks for all jobs of the cluster, ended ones included.
+func (c *Client) Jobs(ctx context.Context) ([]JobOverview, error) {
+	var out struct {
+		Jobs []JobOverview `json:"jobs"`
+	}
+	err := c.call(ctx, http.MethodGet, "/jobs/overview", nil, &out)
+	return out.Jobs, err
+}
+
+// Job asks for one job. Its error may be NotFound.
+func (c *Client) Job(ctx context.Context, id string) (Job, error) {
+	var out Job
+	err := c.call(ctx, http.MethodGet, join("jobs", id), nil, &out)
+	return out, err
+}
+
+// TriggerSavepoint starts a savepoint and returns its trigger id, which the
+// JobManager remembers for some minutes after the end.
+func (c *Client) TriggerSavepoint(ctx context.Context, job string, request SavepointRequest) (string, error) {
+	var out struct {
+		ID string `json:"request-id"`
+	}
+	err := c.call(ctx, http.MethodPost, join("jobs", job, "savepoints"), request, &out)
+	return out.ID, err
+}
+
+// SavepointStatus asks what became of a savepoint. Its error is NotFound once
+// the JobManager has forgotten the trigger.
+func (c *Client) SavepointStatus(ctx context.Context, job, trigger string) (SavepointStatus, error) {
+	var out struct {
+		Status struct {
+			ID string `json:"id"`
+		} `json:"status"`
+		Operation struct {
+			Location string `json:"location"`
+			Cause    struct {
+				Class string `json:"class"`
+				Trace string `json:"stack-trace"`
+			} `json:"failure-cause"`
+		} `json:"operation"`
+	}
+	err := c.call(ctx, http.MethodGet, join("jobs", job, "savepoints", trigger), nil, &out)
+	return SavepointStatus{
+		Completed:    out.Status.ID == "COMPLETED",
+		Location:     out.Operation.Location,
+		FailureClass: out.Operation.Cause.Class,
+		FailureTrace: out.Operation.Cause.Trace,
+	}, err
+}
+
+func join(parts ...string) string {
+	var out strings.Builder
+	for _, p := range parts {
+		out.WriteString("/" + url.PathEscape(p))
+	}
+	return out.String()
+}

@@ -1,0 +1,173 @@
+// Package rest speaks to a JobManager's REST API: one client, one type per
+// answer. Unknown fields are ignored and all known ones may be absent, because
+// Flink 1.17 to 2.3 differ.
+package rest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+const (
+	// maxAnswer bounds a JSON answer, in bytes; a job with thousands of
+	// vertices has some MiB.
+	maxAnswer = 64 << 20
+	// electionWait is how long a JobManager without a leader is asked again.
+	electionWait = 30 * time.Second
+)
+
+// Client asks one Flink cluster. It is safe for use by several goroutines.
+type Client struct {
+	http   *http.Client
+	prefix string
+	wait   time.Duration
+}
+
+// NewClient uses transport, which must lead to the JobManager whatever the
+// host. prefix is rest.url-prefix; "" or "/" is none.
+func NewClient(transport http.RoundTripper, prefix string) *Client {
+	return &Client{
+		http:   &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
+		prefix: strings.Trim(prefix, "/"),
+		wait:   electionWait,
+	}
+}
+
+// Error is an answer of the JobManager other than success.
+type Error struct {
+	Method, Path string
+	Code         int
+	// Messages are the JobManager's own, often whole stack traces.
+	Messages []string
+}
+
+func (e *Error) Error() string {
+	first := http.StatusText(e.Code)
+	if len(e.Messages) > 0 {
+		first, _, _ = strings.Cut(strings.TrimSpace(e.Messages[0]), "\n")
+	}
+	return fmt.Sprintf("the JobManager answered %d to %s %s: %s", e.Code, e.Method, e.Path, first)
+}
+
+// NotFound reports whether err says that the job or path doesn't exist.
+func NotFound(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Code == http.StatusNotFound
+}
+
+// electing reports whether there is no leader at the moment.
+func electing(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Code == http.StatusServiceUnavailable
+}
+
+// Do sends a request with the raw body and returns the raw response, whatever
+// its code. The caller closes its body. path may have a query.
+func (c *Client) Do(ctx context.Context, method, path string, header http.Header, body io.Reader) (*http.Response, error) {
+	address, err := url.Parse("http://jobmanager/" + strings.TrimPrefix(path, "/"))
+	if err != nil {
+		return nil, fmt.Errorf("path %q: %w", path, err)
+	}
+	if c.prefix != "" {
+		address.Path = "/" + c.prefix + address.Path
+	}
+	request, err := http.NewRequestWithContext(ctx, method, address.String(), body)
+	if err != nil {
+		return nil, err
+	}
+	for key, values := range header {
+		request.Header[key] = values
+	}
+	response, err := c.http.Do(request)
+	var wrapped *url.Error
+	if errors.As(err, &wrapped) {
+		// The address in it is none that the user knows.
+		err = wrapped.Err
+	}
+	return response, err
+}
+
+// call sends in as JSON and decodes the answer into out; either may be nil.
+// While a leader is elected it asks again.
+func (c *Client) call(ctx context.Context, method, path string, in, out any) error {
+	var payload []byte
+	if in != nil {
+		var err error
+		if payload, err = json.Marshal(in); err != nil {
+			return err
+		}
+	}
+	until := time.Now().Add(c.wait)
+	for delay := 200 * time.Millisecond; ; delay = min(2*delay, 2*time.Second) {
+		err := c.once(ctx, method, path, payload, out)
+		if !electing(err) || time.Now().Add(delay).After(until) {
+			return err
+		}
+		timer := time.NewTimer(delay)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return context.Cause(ctx)
+		case <-timer.C:
+		}
+	}
+}
+
+func (c *Client) once(ctx context.Context, method, path string, payload []byte, out any) error {
+	header := http.Header{"Accept": {"application/json"}}
+	var body io.Reader
+	if payload != nil {
+		header.Set("Content-Type", "application/json")
+		body = bytes.NewReader(payload)
+	}
+	response, err := c.Do(ctx, method, path, header, body)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	data, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
+	if err != nil {
+		return fmt.Errorf("%s %s: %w", method, path, err)
+	}
+	if len(data) > maxAnswer {
+		return fmt.Errorf("%s %s: the answer is larger than %d MiB", method, path, maxAnswer>>20)
+	}
+	if response.StatusCode >= 300 {
+		return &Error{Method: method, Path: path, Code: response.StatusCode, Messages: messages(data)}
+	}
+	if out == nil {
+		return nil
+	}
+	if err := json.Unmarshal(data, out); err != nil {
+		return fmt.Errorf("%s %s: the answer isn't what Flink sends (is this port a JobManager's?): %w", method, path, err)
+	}
+	return nil
+}
+
+func messages(data []byte) []string {
+	var answer struct {
+		Errors []string `json:"errors"`
+	}
+	if json.Unmarshal(data, &answer) == nil {
+		var out []string
+		for _, m := range answer.Errors {
+			// Flink puts "Internal server error." before the real one.
+			if strings.TrimSpace(m) != "" && (m != "Internal server error." || len(answer.Errors) == 1) {
+				out = append(out, m)
+			}
+		}
+		return out
+	}
+	if text := strings.TrimSpace(string(data)); text != "" && len(text) < 2000 {
+		return []string{text}
+	}
+	return nil
+}
