@@ -136,6 +136,19 @@ func sameState(kind *cmf.Kind, a, b cmf.Object) bool {
 	return x == y && mark(a) == mark(b)
 }
 
+// HasFailed is the error of a resource that its status says has failed, nil
+// for others.
+func HasFailed(ref cmf.Ref, o cmf.Object) error {
+	if o == nil {
+		return nil
+	}
+	state, verdict, why := ref.Kind.State(o)
+	if verdict != cmf.Failed {
+		return nil
+	}
+	return failure(ref, state, why)
+}
+
 func failure(ref cmf.Ref, state, why string) error {
 	if why == "" {
 		return fmt.Errorf("%s is %s; see: kubectl cmf %s describe %s", ref.Where(), state, ref.Kind.Name, ref.Name)
