@@ -3,12 +3,10 @@
 package api
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
@@ -112,37 +110,5 @@ func TestNonceThatBecomesASnapshot(t *testing.T) {
 	r.wants(t, exit.OK)
 	if !strings.HasPrefix(r.out, "flinkstatesnapshot.flink.apache.org/basic-savepoint-manual-") || !strings.Contains(r.out, " completed: file:/") {
 		t.Errorf("stdout %q", r.out)
-	}
-}
-
-// A status write by the operator moves the resourceVersion; somebody else's
-// change of the spec moves the generation. Only the first is tried again.
-func TestNonceConflicts(t *testing.T) {
-	ns := old.namespace(t)
-	old.create(t, operator.Deployment, ns, "basic", deploymentSpecFor("v1_18"), runningStatus())
-	old.legacy(t, ns, func(nonce int64) map[string]any {
-		return map[string]any{"lastSavepoint": map[string]any{"timeStamp": int64(1764000003000), "location": "file:/s/1", "triggerNonce": nonce}}
-	})
-	client := old.dynamic.Resource(operator.Deployment.GVR()).Namespace(ns)
-	stop := make(chan struct{})
-	finished := make(chan struct{})
-	go func() {
-		// A very busy operator.
-		defer close(finished)
-		for n := 0; ; n++ {
-			select {
-			case <-stop:
-				return
-			default:
-			}
-			body, _ := json.Marshal(map[string]any{"status": map[string]any{"clusterInfo": map[string]any{"n": fmt.Sprint(n)}}})
-			_, _ = client.Patch(t.Context(), "basic", "application/merge-patch+json", body, metav1.PatchOptions{}, "status")
-		}
-	}()
-	r := old.flink(t, t.Context(), "savepoint", "basic", "-n", ns, "--wait=false")
-	close(stop)
-	<-finished
-	if r.code != exit.OK && !strings.Contains(r.err, "is being written to all the time") {
-		t.Error(r)
 	}
 }
