@@ -20,7 +20,7 @@ import (
 const (
 	// resolvedFor is how long a look-up is used again. A pod that is gone
 	// shows earlier, by its connections.
-	resolvedFor = 5 * time.Second
+	resolvedFor = time.Second
 	// lookAgain is how long to wait for a change of the pods before the whole
 	// look-up is made again; absent Services are looked for more often.
 	lookAgain       = 3 * time.Second
