@@ -3,7 +3,6 @@ package portforward
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -21,7 +20,7 @@ import (
 const (
 	// resolvedFor is how long a look-up is used again. A pod that is gone
 	// shows earlier, by its connections.
-	resolvedFor = 5 * time.Second
+	resolvedFor = time.Second
 	// lookAgain is how long to wait for a change of the pods before the whole
 	// look-up is made again; absent Services are looked for more often.
 	lookAgain       = 3 * time.Second
@@ -256,6 +255,37 @@ func (t *Tunnel) lookup(ctx context.Context, target Target) (found, error) {
 	return f, nil
 }
 
+// Port is the number that the target's port is known by: a Service's own port,
+// otherwise that of the containers. It waits for a pod only where a name has
+// no number without one. Its error is an object or a port that doesn't exist,
+// or a missing permission.
+func (t *Tunnel) Port(ctx context.Context, target Target) (int32, error) {
+	f, err := t.lookup(ctx, target)
+	if err != nil {
+		return 0, err
+	}
+	t.worked.Store(true)
+	if target.Port.Type == intstr.Int {
+		return target.Port.IntVal, nil
+	}
+	if target.Kind == Service {
+		service, err := t.clients.CoreV1().Services(target.Namespace).Get(ctx, target.Name, metav1.GetOptions{})
+		if err != nil {
+			return 0, err
+		}
+		for _, p := range service.Spec.Ports {
+			if p.Name == target.Port.StrVal {
+				return p.Port, nil
+			}
+		}
+	}
+	if len(f.ends) > 0 {
+		return f.ends[0].port, nil
+	}
+	end, err := t.ready(ctx, target, time.Now().Add(max(t.options.ReconnectTimeout, 0)))
+	return end.port, err
+}
+
 func (t *Tunnel) workload(ctx context.Context, target Target) (string, error) {
 	apps := t.clients.AppsV1()
 	var selector *metav1.LabelSelector
@@ -425,5 +455,3 @@ func describe(reason, message string) string {
 func ServiceHost(namespace, name string) string {
 	return strings.Join([]string{name, namespace, "svc"}, ".")
 }
-
-var _ net.Addr = podAddr{}

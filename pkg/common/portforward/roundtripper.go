@@ -22,6 +22,9 @@ import (
 // maxIdle is how many connections to a target a round tripper keeps.
 const maxIdle = 4
 
+// refusedPause is between attempts at a port that is refused for the moment.
+const refusedPause = 250 * time.Millisecond
+
 // roundTripper sends HTTP to a target, whatever the request's host is.
 type roundTripper struct {
 	tunnel  *Tunnel
@@ -29,6 +32,8 @@ type roundTripper struct {
 	secure  bool
 	direct  *http.Transport
 	proxied atomic.Bool
+	// answered says that the target has answered once.
+	answered atomic.Bool
 }
 
 // RoundTripper sends requests to target, whatever host they name; the path,
@@ -79,49 +84,63 @@ func (rt *roundTripper) RoundTrip(request *http.Request) (*http.Response, error)
 		return rt.viaAPIServer(request, nil)
 	}
 	tried := map[string]bool{}
+	started, again := time.Now(), false
 	for {
-		attempt, err := rt.prepare(request, len(tried) > 0)
+		attempt, err := rt.prepare(request, again)
 		if err != nil {
 			return nil, err
 		}
 		response, err := rt.direct.RoundTrip(attempt)
 		if err == nil {
+			rt.answered.Store(true)
 			return response, nil
 		}
 		if forbidden(err) && rt.tunnel.options.Via == ViaAuto {
 			rt.tunnel.log(Event{Type: SwitchedToProxy, Target: rt.target, Text: said(err), Err: err})
-			again, prepareErr := rt.prepare(request, true)
+			attempt, prepareErr := rt.prepare(request, true)
 			if prepareErr != nil {
 				return nil, err
 			}
-			return rt.viaAPIServer(again, err)
+			return rt.viaAPIServer(attempt, err)
 		}
-		// Nothing of a refused request was seen by anyone, so it may go to
-		// another pod whatever its method. One pod is asked once.
+		// Nothing of a refused request was seen by anyone, so it may be sent
+		// again whatever its method.
 		var refused *PodError
-		if !errors.As(err, &refused) || !refused.Refused || tried[refused.Pod.UID] || request.Context().Err() != nil {
+		if !errors.As(err, &refused) || !refused.Refused || request.Context().Err() != nil {
 			return nil, err
 		}
+		again = true
 		tried[refused.Pod.UID] = true
-		rt.tunnel.forget(rt.target, refused.Pod, resolvedFor)
-		if !rt.another(request.Context(), tried) {
+		if !rt.elsewhere(request.Context(), refused.Pod, tried, started) {
 			return nil, err
 		}
 	}
 }
 
-// another reports whether a pod that wasn't tried is ready.
-func (rt *roundTripper) another(ctx context.Context, tried map[string]bool) bool {
-	f, err := rt.tunnel.lookup(ctx, rt.target)
+// elsewhere reports, after a pause where one is due, whether a request that
+// pod refused may go better now: another pod is ready, or this one isn't any
+// more and will be followed by one that is. A pod that has answered before and
+// still counts as ready is most likely starting its container again.
+func (rt *roundTripper) elsewhere(ctx context.Context, pod Pod, tried map[string]bool, started time.Time) bool {
+	t := rt.tunnel
+	f, err := t.lookup(ctx, rt.target)
 	if err != nil {
-		return false
+		t.forget(rt.target, pod, 0)
+		return apierrors.IsNotFound(err) && rt.answered.Load()
 	}
+	still := false
 	for _, end := range f.ends {
 		if !tried[end.pod.UID] {
+			t.forget(rt.target, pod, resolvedFor)
 			return true
 		}
+		still = still || end.pod == pod
 	}
-	return false
+	t.forget(rt.target, pod, 0)
+	if !still {
+		return true
+	}
+	return rt.answered.Load() && time.Since(started) < t.options.ReconnectTimeout && sleep(ctx, refusedPause) == nil
 }
 
 // prepare makes the request to send; again says that its body was used.

@@ -161,8 +161,10 @@ func (s *session) open(ctx context.Context, port int32, pod Pod) (*stream, error
 		case <-st.accepted:
 			return st, nil
 		case <-st.ended:
-			if err = st.endError(); err == nil {
-				err = errors.New("the kubelet closed the stream")
+			// A refused port: its reason is the first read's. The session is
+			// good for the next stream.
+			if err = s.failure(); err == nil {
+				return st, nil
 			}
 		case <-s.done:
 			err = s.failure()

@@ -51,7 +51,7 @@ FlinkSessionJob, FlinkStateSnapshot and FlinkBlueGreenDeployment.`,
 		}
 	}
 	addTo(groupState, newSavepoint(c))
-	addTo(groupReach, newUI(c), newREST(c))
+	addTo(groupReach, newUI(c), newPortForward(c), newREST(c))
 	addTo(groupOther, newVersion(c))
 	plugin.AddUsage(root, groupOther)
 	c.completeConnectionFlags(root)
