@@ -3,55 +3,193 @@
 package cmd
 
 import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
 	"github.com/spf13/cobra"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/completion"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/kube"
-	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
-	"github.com/kubectl-flink/kubectl-flink/pkg/common/version"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/progress"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/apply"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/cmf"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/connect"
 )
 
 // common is what every verb works with.
 type common struct {
 	genericiooptions.IOStreams
 	factory *kube.Factory
+	finder  *connect.Finder
+	// scope is what -e and the like say.
+	scope cmf.Scope
+	quiet bool
+	color string
+	now   func() time.Time
+	// poll is how often a wait looks; 0 is the default.
+	poll time.Duration
+	// backoff, where set, is the pause before an attempt; tests shorten it.
+	backoff func(int) time.Duration
+
+	mu         sync.Mutex
+	connection *connect.Connection
 }
 
 // NewRoot is `kubectl cmf`.
 func NewRoot(streams genericiooptions.IOStreams) *cobra.Command {
-	c := &common{IOStreams: streams, factory: kube.NewFactory("kubectl-cmf", streams)}
-	root := &cobra.Command{
-		Use:         "kubectl-cmf",
-		Short:       "Operate Confluent Manager for Apache Flink",
-		Annotations: map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl cmf"},
-		Args:        cobra.NoArgs,
-		RunE:        func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
-	c.factory.AddFlags(root.PersistentFlags())
-	root.AddCommand(newVersion(c))
+	root, _ := newRoot(streams)
 	return root
 }
 
-func newVersion(c *common) *cobra.Command {
-	var output printer.Flags
-	cmd := &cobra.Command{
-		Use:   "version",
-		Short: "Show the version of this plugin",
-		Args:  cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			if err := output.Validate(); err != nil {
-				return err
-			}
-			info := version.Get()
-			return output.Print(c.Out, printer.Result{
-				Object: map[string]any{"client": info},
-				Table: &printer.Table{
-					Columns: []printer.Column{{Name: "COMPONENT"}, {Name: "VERSION"}},
-					Rows:    [][]printer.Cell{{printer.C("client"), printer.C(info.Version)}},
-				},
-			})
+func newRoot(streams genericiooptions.IOStreams) (*cobra.Command, *common) {
+	factory := kube.NewFactory("kubectl-cmf", streams)
+	c := &common{IOStreams: streams, factory: factory, now: time.Now}
+	c.finder = &connect.Finder{Kube: factory, State: connect.OpenState(), Warn: c.warn, OpenTunnel: func() (connect.Tunnel, error) { return connect.OpenTunnel(factory) }}
+	root := &cobra.Command{
+		Use:   "kubectl-cmf",
+		Short: "Operate Confluent Manager for Apache Flink",
+		Long: `Operate Confluent Manager for Apache Flink (CMF): environments, applications, SQL statements and what they need.
+
+CMF is found in the cluster and reached through an in-process tunnel; --cmf-url or CONFLUENT_CMF_URL names another one.`,
+		Example: plugin.Examples(`
+			kubectl cmf env list
+			kubectl cmf env use dev-env
+			kubectl cmf apply -f deploy/
+			kubectl cmf app list
+			kubectl cmf pool create -f pool.json`),
+		Annotations: map[string]string{cobra.CommandDisplayNameAnnotation: displayName(os.Args)},
+		Args:        cobra.NoArgs,
+		RunE:        func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		PersistentPostRun: func(*cobra.Command, []string) {
+			_ = c.connection.Close()
 		},
 	}
-	output.AddFlags(cmd, printer.JSON, printer.YAML)
+	flags := root.PersistentFlags()
+	factory.AddFlags(flags)
+	c.finder.Flags.AddFlags(flags)
+	flags.StringVarP(&c.scope.Environment, "environment", "e", "", "Environment to work in (default: kubectl cmf env use)")
+	flags.BoolVarP(&c.quiet, "quiet", "q", false, "Print no progress")
+	flags.StringVar(&c.color, "color", "auto", "Colour: auto, always or never")
+	_ = root.RegisterFlagCompletionFunc("environment", completion.Values(c.completeNames(cmf.Must("env"))))
+	_ = root.RegisterFlagCompletionFunc("color", completion.Fixed("auto", "always", "never"))
+	root.AddGroup(&cobra.Group{ID: files, Title: "Files:"}, &cobra.Group{ID: kinds, Title: "Kinds of resources:"})
+	root.AddCommand(newApply(c, nil, verbApply), newDiff(c, nil), newDelete(c, nil))
+	for _, kind := range cmf.Kinds {
+		root.AddCommand(newKind(c, kind))
+	}
+	root.AddCommand(newVersion(c))
+	return root, c
+}
+
+// The groups of commands in the help.
+const (
+	files = "files"
+	kinds = "kinds"
+)
+
+// displayName is what the user typed: the same binary serves kubectl and, as
+// confluent-cmf, Confluent's CLI.
+func displayName(argv []string) string {
+	if len(argv) > 0 && strings.HasPrefix(filepath.Base(argv[0]), "confluent-") {
+		return "confluent cmf"
+	}
+	return "kubectl cmf"
+}
+
+// newKind is `kubectl cmf KIND`.
+func newKind(c *common, kind *cmf.Kind) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: kind.Name, Aliases: kind.Aliases, GroupID: kinds,
+		Short: strings.ToUpper(kind.Short[:1]) + kind.Short[1:],
+		Args:  cobra.NoArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	flags := cmd.PersistentFlags()
+	if kind.NeedsCatalog() {
+		flags.StringVar(&c.scope.Catalog, "catalog", "", "Catalog that the "+kind.Name+" is in")
+		_ = cmd.RegisterFlagCompletionFunc("catalog", completion.Values(c.completeNames(cmf.Must("catalog"))))
+	}
+	if kind.NeedsApplication() || kind.NeedsOwner() {
+		flags.StringVar(&c.scope.Application, "application", "", "Application that the "+kind.Name+" belongs to")
+		_ = cmd.RegisterFlagCompletionFunc("application", completion.Values(c.completeNames(cmf.Must("app"))))
+	}
+	if kind.NeedsOwner() {
+		flags.StringVar(&c.scope.Statement, "statement", "", "Statement that the "+kind.Name+" belongs to")
+		_ = cmd.RegisterFlagCompletionFunc("statement", completion.Values(c.completeNames(cmf.Must("statement"))))
+	}
+	cmd.AddCommand(newList(c, kind), newGet(c, kind), newDescribe(c, kind))
+	if kind.Create && !kind.Files {
+		cmd.AddCommand(newApply(c, kind, verbCreate), newApply(c, kind, verbApply), newDiff(c, kind), newTemplate(c, kind))
+	}
+	if (kind.Upsert || kind.UpdateSince != nil) && !kind.Files {
+		cmd.AddCommand(newApply(c, kind, verbUpdate), newEdit(c, kind))
+	}
+	if kind.Delete {
+		cmd.AddCommand(newDelete(c, kind))
+	}
+	if len(kind.Phases) > 0 || kind.Create {
+		cmd.AddCommand(newWait(c, kind))
+	}
+	for _, more := range special[kind.Name] {
+		cmd.AddCommand(more(c))
+	}
 	return cmd
+}
+
+// special are the verbs that only one kind has.
+var special = map[string][]func(*common) *cobra.Command{
+	"env":       {newEnvUse},
+	"app":       {newAppStatus, newAppStart, newAppSuspend, newAppRestart, newAppLogs, newAppSavepoint},
+	"savepoint": {newSavepointDetach},
+	"artifact":  {newArtifactCreate, newArtifactUpdate, newArtifactDownload},
+}
+
+// client is the connection, made when it is first needed.
+func (c *common) client(ctx context.Context) (*connect.Connection, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.connection != nil {
+		return c.connection, nil
+	}
+	connection, err := c.finder.Open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if c.backoff != nil {
+		connection.Backoff = c.backoff
+	}
+	c.connection = connection
+	return connection, nil
+}
+
+func (c *common) warn(format string, args ...any) {
+	fmt.Fprintln(c.ErrOut, term.Safe("warning: "+fmt.Sprintf(format, args...)))
+}
+
+func (c *common) progress() *progress.Line { return progress.New(c.ErrOut, c.quiet) }
+
+func (c *common) palette() (term.Palette, error) {
+	palette, err := term.NewPalette(c.color, c.Out)
+	return palette, exit.With(exit.Usage, err)
+}
+
+func (c *common) waiter(client *cmf.Client, line *progress.Line) apply.Waiter {
+	return apply.Waiter{Client: client, Poll: c.poll, Show: line.Set}
+}
+
+// limited gives ctx a time limit, with exit code 124 as its end; 0 is none.
+func limited(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
+	if limit <= 0 {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeoutCause(ctx, limit, exit.Timeoutf("timed out after %s", limit))
 }

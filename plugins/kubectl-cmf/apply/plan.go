@@ -1,0 +1,276 @@
+package apply
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/cmf"
+)
+
+// Action is what has to happen with one object.
+type Action string
+
+// The actions, in kubectl's words for the outcome.
+const (
+	Create    Action = "created"
+	Configure Action = "configured"
+	Unchanged Action = "unchanged"
+	Replace   Action = "replaced"
+	Delete    Action = "deleted"
+	Prune     Action = "pruned"
+)
+
+// Step is one object of a plan.
+type Step struct {
+	Item
+	Action Action
+	// Live is what is there now, nil for nothing; Merged what will be sent.
+	Live, Merged cmf.Object
+	// Changes are the paths that differ.
+	Changes []string
+	// Warning is said before the step is taken.
+	Warning string
+}
+
+// Options change how files are applied.
+type Options struct {
+	// Force replaces what can't be changed, and overrides the guard on what
+	// Confluent for Kubernetes manages.
+	Force bool
+	// MustNotExist makes an object that is there an error (create),
+	// MustExist one that isn't (update).
+	MustNotExist, MustExist bool
+	// Inventory is written to each object.
+	Inventory string
+	// Parallel bounds requests at a time.
+	Parallel int
+}
+
+// listFrom is the number of objects in one collection from which on it is
+// listed instead of asked for one by one.
+const listFrom = 8
+
+// Planner compares items with a CMF.
+type Planner struct {
+	Client *cmf.Client
+	Options
+}
+
+// Plan says what has to happen, in the order of dependencies. It collects
+// everything that stands against it and changes nothing.
+func (p Planner) Plan(ctx context.Context, items []Item) ([]Step, error) {
+	server, err := p.server(ctx, items)
+	if err != nil {
+		return nil, err
+	}
+	steps := make([]Step, len(items))
+	for i, item := range items {
+		item.Object = item.Object.Copy()
+		if err := Translate(item.Ref.Kind, item.Object, server.Version); err != nil {
+			return nil, fmt.Errorf("%s: %w", item.Location, err)
+		}
+		if p.Inventory != "" {
+			item.mark(p.Inventory)
+		}
+		steps[i] = Step{Item: item}
+	}
+	if err := p.look(ctx, steps); err != nil {
+		return nil, err
+	}
+	var problems []error
+	for i := range steps {
+		if err := p.decide(&steps[i], server.Version); err != nil {
+			problems = append(problems, fmt.Errorf("%s: %w", steps[i].Location, err))
+		}
+	}
+	slices.SortStableFunc(steps, func(a, b Step) int { return a.Ref.Kind.Rank - b.Ref.Kind.Rank })
+	return steps, errors.Join(problems...)
+}
+
+// server asks for the version where some kind's rules depend on it, and finds
+// kinds that this CMF doesn't have.
+func (p Planner) server(ctx context.Context, items []Item) (cmf.Server, error) {
+	server, err := p.Client.Server(ctx)
+	if err != nil {
+		return server, err
+	}
+	var problems []error
+	for _, item := range items {
+		if kind := item.Ref.Kind; server.Version.Before(kind.Since) {
+			problems = append(problems, fmt.Errorf("%s: %w", item.Location,
+				&cmf.UnsupportedError{What: "kind " + kind.Kind, Since: kind.Since, Server: server.Version}))
+		}
+	}
+	return server, errors.Join(problems...)
+}
+
+func (i *Item) mark(inventory string) {
+	if i.Ref.Kind.Flat {
+		i.Object.Set("metadata.name", i.Ref.Name)
+	}
+	annotations := map[string]any{}
+	for key, value := range i.Object.Map("metadata.annotations") {
+		annotations[key] = value
+	}
+	annotations[InventoryAnnotation] = inventory
+	i.Object.Set("metadata.annotations", annotations)
+}
+
+// look fetches what is there.
+func (p Planner) look(ctx context.Context, steps []Step) error {
+	type collection struct {
+		kind  *cmf.Kind
+		scope cmf.Scope
+	}
+	groups := map[collection][]int{}
+	for i, s := range steps {
+		key := collection{s.Ref.Kind, s.Ref.Scope}
+		groups[key] = append(groups[key], i)
+	}
+	var work []func() error
+	for key, members := range groups {
+		if len(members) < listFrom {
+			for _, i := range members {
+				work = append(work, func() (err error) {
+					steps[i].Live, err = p.Client.Get(ctx, steps[i].Ref)
+					return ignoreMissing(err)
+				})
+			}
+			continue
+		}
+		work = append(work, func() error {
+			found, err := p.Client.List(ctx, key.kind, key.scope, cmf.ListOptions{})
+			if err != nil {
+				return ignoreMissing(err)
+			}
+			byName := make(map[string]cmf.Object, len(found))
+			for _, object := range found {
+				byName[object.Name()] = object
+			}
+			for _, i := range members {
+				steps[i].Live = byName[steps[i].Ref.Name]
+			}
+			return nil
+		})
+	}
+	return each(work, p.Parallel)
+}
+
+func ignoreMissing(err error) error {
+	if cmf.IsNotFound(err) {
+		return nil
+	}
+	return err
+}
+
+// each runs work, at most limit at a time, and joins the errors.
+func each(work []func() error, limit int) error {
+	if limit < 1 {
+		limit = 8
+	}
+	errs := make([]error, len(work))
+	slots := make(chan struct{}, limit)
+	var group sync.WaitGroup
+	for i, do := range work {
+		slots <- struct{}{}
+		group.Go(func() {
+			defer func() { <-slots }()
+			errs[i] = do()
+		})
+	}
+	group.Wait()
+	// The same cause, such as no connection, is said once.
+	seen := map[string]bool{}
+	errs = slices.DeleteFunc(errs, func(err error) bool {
+		if err == nil || seen[err.Error()] {
+			return true
+		}
+		seen[err.Error()] = true
+		return false
+	})
+	return errors.Join(errs...)
+}
+
+// decide chooses the action for one step.
+func (p Planner) decide(s *Step, v cmf.Version) error {
+	kind := s.Ref.Kind
+	if s.Live == nil {
+		s.Action, s.Merged = Create, Clean(kind, s.Object)
+		switch {
+		case p.MustExist:
+			return fmt.Errorf("%s does not exist", s.Ref.Where())
+		case kind.Files:
+			return fmt.Errorf("an artifact comes with a file: kubectl cmf artifact create %s --file FILE", s.Ref.Name)
+		case !kind.Create:
+			return fmt.Errorf("%s does not exist, and a %s can't be created through CMF", s.Ref.Where(), kind.Name)
+		}
+		return Complete(kind, s.Merged)
+	}
+	if p.MustNotExist {
+		return fmt.Errorf("%s already exists", s.Ref.Where())
+	}
+	s.Merged = Merge(kind, s.Object, s.Live)
+	s.Changes = Changes(kind, s.Merged, s.Live, v)
+	writes := slices.ContainsFunc(kind.WriteOnly, func(path string) bool { _, ok := s.Object.At(path); return ok })
+	if len(s.Changes) == 0 && !writes {
+		s.Action = Unchanged
+		return nil
+	}
+	s.Action = Configure
+	if owner := ManagedBy(s.Live); owner != "" {
+		s.Warning = fmt.Sprintf("%s is managed by Confluent for Kubernetes (%s), which will revert this", s.Ref.Where(), owner)
+		if !p.Force {
+			return fmt.Errorf("%s; change it there, or use --force", s.Warning)
+		}
+	}
+	reason := p.cannotChange(kind, s, v)
+	if reason == "" {
+		return nil
+	}
+	s.Action = Replace
+	if !kind.Delete || !kind.Create {
+		return fmt.Errorf("%s: %s", s.Ref.Where(), reason)
+	}
+	if !p.Force {
+		return fmt.Errorf("%s: %s; --force deletes it and creates it again", s.Ref.Where(), reason)
+	}
+	s.Merged = Clean(kind, s.Object)
+	s.Warning = fmt.Sprintf("%s: %s; it is deleted and created again, and what runs in it stops", s.Ref.Where(), reason)
+	return Complete(kind, s.Merged)
+}
+
+// cannotChange says why an update is impossible, "" where it isn't.
+func (p Planner) cannotChange(kind *cmf.Kind, s *Step, v cmf.Version) string {
+	for _, field := range kind.Immutable {
+		for _, changed := range s.Changes {
+			if changed == field || strings.HasPrefix(changed, field+".") {
+				return fmt.Sprintf("%s can't be changed", changed)
+			}
+		}
+	}
+	if !kind.Updatable(v) {
+		if kind.UpdateSince != nil {
+			return fmt.Sprintf("%s would change, but CMF %s can't update a %s (%s can)", strings.Join(s.Changes, ", "), v, kind.Name, *kind.UpdateSince)
+		}
+		return fmt.Sprintf("%s would change, but CMF can't update a %s", strings.Join(s.Changes, ", "), kind.Name)
+	}
+	return ""
+}
+
+// managedAnnotation is what Confluent for Kubernetes leaves on what belongs to
+// one of its custom resources.
+const managedAnnotation = "cmf.platform.confluent.io/managed-by"
+
+// ManagedBy names the custom resource that an object belongs to, "" for none.
+func ManagedBy(o cmf.Object) string {
+	for key, value := range o.Strings("metadata.annotations") {
+		if key == managedAnnotation && value != "" {
+			return value
+		}
+	}
+	return ""
+}

@@ -1,0 +1,337 @@
+// Package apply brings a CMF to the state that files describe: it reads them,
+// orders them, compares them with what is there and changes what differs. It
+// works on the registry of kinds only and knows none of them by name.
+package apply
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"sigs.k8s.io/yaml"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/cmf"
+)
+
+// maxFile bounds one file, in bytes.
+const maxFile = 64 << 20
+
+// Document is one object of a file.
+type Document struct {
+	Object cmf.Object
+	// Source is the file, the URL or "stdin"; Line where the document starts
+	// (from 1); Index which one it is (from 1), 0 where it is alone.
+	Source string
+	Line   int
+	Index  int
+}
+
+// Location says where the document stands, for messages.
+func (d Document) Location() string {
+	if d.Index == 0 {
+		return d.Source
+	}
+	return fmt.Sprintf("%s:%d (document %d)", d.Source, d.Line, d.Index)
+}
+
+// Input is where documents come from.
+type Input struct {
+	// Files are files, directories, http(s) addresses, or "-" for standard
+	// input.
+	Files     []string
+	Recursive bool
+	Stdin     io.Reader
+	// Client fetches addresses.
+	Client *http.Client
+}
+
+// Read reads all documents, in the order of the files.
+func (in Input) Read(ctx context.Context) ([]Document, error) {
+	if len(in.Files) == 0 {
+		return nil, exit.Usagef("say what to read: -f FILE, -f DIRECTORY, -f URL or -f - for standard input")
+	}
+	var out []Document
+	var problems []error
+	for _, name := range in.Files {
+		documents, err := in.one(ctx, name)
+		out = append(out, documents...)
+		if err != nil {
+			problems = append(problems, err)
+		}
+	}
+	if err := errors.Join(problems...); err != nil {
+		return nil, err
+	}
+	if len(out) == 0 {
+		return nil, fmt.Errorf("%s: no objects there", strings.Join(in.Files, ", "))
+	}
+	return out, nil
+}
+
+func (in Input) one(ctx context.Context, name string) ([]Document, error) {
+	switch {
+	case name == "-":
+		data, err := readAll(in.Stdin)
+		if err != nil {
+			return nil, fmt.Errorf("standard input: %w", err)
+		}
+		return Parse("stdin", data)
+	case strings.HasPrefix(name, "http://"), strings.HasPrefix(name, "https://"):
+		data, err := in.fetch(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		return Parse(name, data)
+	}
+	info, err := os.Stat(name)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, cause(err))
+	}
+	if info.IsDir() {
+		return in.directory(name)
+	}
+	return parseFile(name)
+}
+
+func cause(err error) error {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return path.Err
+	}
+	return err
+}
+
+func (in Input) directory(root string) ([]Document, error) {
+	var out []Document
+	var problems []error
+	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && path != root && (!in.Recursive || strings.HasPrefix(entry.Name(), ".")):
+			return filepath.SkipDir
+		case entry.IsDir() || !slices.Contains([]string{".json", ".yaml", ".yml"}, strings.ToLower(filepath.Ext(path))):
+			return nil
+		}
+		documents, err := parseFile(path)
+		out = append(out, documents...)
+		if err != nil {
+			problems = append(problems, err)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", root, cause(err))
+	}
+	return out, errors.Join(problems...)
+}
+
+func parseFile(path string) ([]Document, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, cause(err))
+	}
+	defer file.Close()
+	data, err := readAll(file)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, cause(err))
+	}
+	return Parse(path, data)
+}
+
+func readAll(r io.Reader) ([]byte, error) {
+	if r == nil {
+		return nil, errors.New("there is none")
+	}
+	data, err := io.ReadAll(io.LimitReader(r, maxFile+1))
+	if err == nil && len(data) > maxFile {
+		err = fmt.Errorf("longer than %d MiB", maxFile>>20)
+	}
+	return data, err
+}
+
+func (in Input) fetch(ctx context.Context, address string) ([]byte, error) {
+	client := in.Client
+	if client == nil {
+		client = &http.Client{Timeout: time.Minute}
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return nil, fmt.Errorf("%s is not an address", address)
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", request.URL.Redacted(), err)
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("read %s: %s", request.URL.Redacted(), response.Status)
+	}
+	return readAll(response.Body)
+}
+
+// Parse reads the documents in data: YAML documents separated by ---, JSON
+// objects one after the other, lists of objects.
+func Parse(source string, data []byte) ([]Document, error) {
+	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
+	var out []Document
+	var err error
+	if text := bytes.TrimSpace(data); len(text) > 0 && (text[0] == '{' || text[0] == '[') {
+		out, err = parseJSON(source, data)
+		// YAML's flow style starts like JSON.
+		if err != nil && !strings.EqualFold(filepath.Ext(source), ".json") {
+			if documents, yamlErr := parseYAML(source, data); yamlErr == nil {
+				out, err = documents, nil
+			}
+		}
+	} else {
+		out, err = parseYAML(source, data)
+	}
+	if err != nil {
+		return nil, exit.With(exit.Usage, err)
+	}
+	if len(out) > 1 {
+		for i := range out {
+			out[i].Index = i + 1
+		}
+	}
+	return out, nil
+}
+
+func parseJSON(source string, data []byte) ([]Document, error) {
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.UseNumber()
+	var out []Document
+	for {
+		// What is left after an object starts with white space.
+		offset := int(decoder.InputOffset())
+		offset += len(data[offset:]) - len(bytes.TrimLeft(data[offset:], " \t\r\n"))
+		line := 1 + bytes.Count(data[:offset], []byte("\n"))
+		var value any
+		err := decoder.Decode(&value)
+		if errors.Is(err, io.EOF) {
+			return out, nil
+		}
+		if err != nil {
+			var syntax *json.SyntaxError
+			if errors.As(err, &syntax) {
+				line = 1 + bytes.Count(data[:min(int(syntax.Offset), len(data))], []byte("\n"))
+			}
+			return nil, fmt.Errorf("%s:%d: not valid JSON: %w", source, line, err)
+		}
+		if out, err = collect(out, source, line, value); err != nil {
+			return nil, err
+		}
+	}
+}
+
+func parseYAML(source string, data []byte) ([]Document, error) {
+	var out []Document
+	for _, part := range splitYAML(data) {
+		text, err := yaml.YAMLToJSONStrict(part.data)
+		if err != nil {
+			return nil, fmt.Errorf("%s:%d: not valid YAML: %s", source, part.line, yamlError(err, part.line))
+		}
+		decoder := json.NewDecoder(bytes.NewReader(text))
+		decoder.UseNumber()
+		var value any
+		if err := decoder.Decode(&value); err != nil {
+			return nil, fmt.Errorf("%s:%d: not valid YAML: %w", source, part.line, err)
+		}
+		if value == nil {
+			continue // only comments
+		}
+		if out, err = collect(out, source, part.line, value); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// yamlError makes the parser's line numbers, which count from the start of the
+// document, those of the file.
+func yamlError(err error, first int) string {
+	text := strings.TrimPrefix(err.Error(), "yaml: ")
+	text = strings.TrimPrefix(strings.ReplaceAll(text, "\n", ";"), "unmarshal errors:;")
+	var out []string
+	for word := range strings.FieldsSeq(text) {
+		if len(out) > 0 && out[len(out)-1] == "line" {
+			var n int
+			if rest, ok := strings.CutSuffix(word, ":"); ok {
+				if _, scanErr := fmt.Sscanf(rest, "%d", &n); scanErr == nil {
+					word = fmt.Sprintf("%d:", n+first-1)
+				}
+			}
+		}
+		out = append(out, word)
+	}
+	return strings.Join(out, " ")
+}
+
+type part struct {
+	data []byte
+	line int
+}
+
+// splitYAML cuts a stream at its --- lines.
+func splitYAML(data []byte) []part {
+	var out []part
+	var current []byte
+	start, line := 1, 0
+	flush := func(next int) {
+		if len(bytes.TrimSpace(current)) > 0 {
+			out = append(out, part{current, start})
+		}
+		current, start = nil, next
+	}
+	for text := range bytes.Lines(data) {
+		line++
+		if rest, ok := bytes.CutPrefix(text, []byte("---")); ok && (len(bytes.TrimSpace(rest)) == 0 || rest[0] == ' ' || rest[0] == '\t') {
+			flush(line + 1)
+			if rest = bytes.TrimSpace(rest); len(rest) > 0 && rest[0] != '#' {
+				current, start = append(slices.Clone(rest), '\n'), line
+			}
+			continue
+		}
+		if bytes.Equal(bytes.TrimSpace(text), []byte("...")) && text[0] == '.' {
+			flush(line + 1)
+			continue
+		}
+		current = append(current, text...)
+	}
+	flush(line)
+	return out
+}
+
+// collect appends value, or the items of a list of objects.
+func collect(out []Document, source string, line int, value any) ([]Document, error) {
+	switch v := value.(type) {
+	case []any:
+		for _, item := range v {
+			var err error
+			if out, err = collect(out, source, line, item); err != nil {
+				return nil, err
+			}
+		}
+		return out, nil
+	case map[string]any:
+		_, named := v["name"]
+		_, spec := v["spec"]
+		if items, ok := v["items"].([]any); ok && !named && !spec {
+			return collect(out, source, line, items)
+		}
+		return append(out, Document{Object: v, Source: source, Line: line}), nil
+	}
+	return nil, fmt.Errorf("%s:%d: not a CMF resource: expected an object, got %s", source, line, cmf.TypeName(value))
+}

@@ -1,0 +1,321 @@
+package apply
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/cmf"
+)
+
+// Annotations in which a file can say where its object lives; CMF keeps them
+// and makes nothing of them. InventoryAnnotation names the set of objects that
+// one `apply --inventory` owns.
+const (
+	EnvironmentAnnotation = "kubectl-cmf/environment"
+	CatalogAnnotation     = "kubectl-cmf/catalog"
+	ApplicationAnnotation = "kubectl-cmf/application"
+	StatementAnnotation   = "kubectl-cmf/statement"
+	InventoryAnnotation   = "kubectl-cmf/inventory"
+)
+
+// Item is one object with its identity.
+type Item struct {
+	Ref      cmf.Ref
+	Object   cmf.Object
+	Location string
+}
+
+// Place says where objects live whose files don't.
+type Place struct {
+	// Flags is what the command line says.
+	Flags cmf.Scope
+	// Environment finds the environment when nothing else says it; it is
+	// called once at most.
+	Environment func() (string, error)
+	// Only, where set, is the kind that all documents must have.
+	Only *cmf.Kind
+}
+
+// Resolve finds out what each document is and where it lives. It collects all
+// problems before it gives up: nothing is changed by then.
+func Resolve(documents []Document, place Place) ([]Item, error) {
+	var foreign, wrong []error
+	for _, d := range documents {
+		if _, err := classify(d); err != nil {
+			foreign = append(foreign, err)
+		}
+	}
+	if len(foreign) > 0 {
+		return nil, errors.Join(foreign...)
+	}
+	r := resolver{place: place}
+	r.gather(documents)
+	var items []Item
+	seen := map[string]string{}
+	for _, d := range documents {
+		item, err := r.item(d)
+		if err != nil {
+			var final *exit.Error
+			if errors.As(err, &final) {
+				return nil, err
+			}
+			wrong = append(wrong, err)
+			continue
+		}
+		key := fmt.Sprintf("%s %+v", item.Ref, item.Ref.Scope)
+		if first, double := seen[key]; double {
+			wrong = append(wrong, fmt.Errorf("%s: %s is there already, at %s", d.Location(), item.Ref.Where(), first))
+			continue
+		}
+		seen[key] = d.Location()
+		items = append(items, item)
+	}
+	return items, exit.With(exit.Usage, errors.Join(wrong...))
+}
+
+// ForeignError says that a document isn't a CMF resource.
+type ForeignError struct{ Location, What string }
+
+func (e *ForeignError) Error() string {
+	return fmt.Sprintf("%s: not a CMF resource: %s", e.Location, e.What)
+}
+
+type resolver struct {
+	place        Place
+	environments []string
+	catalogs     []string
+	fallback     string
+	asked        bool
+}
+
+// gather notes the environments and catalogs among the documents: what stands
+// beside the only one belongs to it.
+func (r *resolver) gather(documents []Document) {
+	for _, d := range documents {
+		kind, _ := classify(d)
+		if kind == nil || d.Object.Name() == "" {
+			continue
+		}
+		switch {
+		case kind.Flat:
+			r.environments = append(r.environments, d.Object.Name())
+		case kind == cmf.Must("catalog"):
+			r.catalogs = append(r.catalogs, d.Object.Name())
+		}
+	}
+}
+
+// classify finds the kind of a document; nil with an error where it is none,
+// nil without one for the defaults of an environment that it doesn't name.
+func classify(d Document) (*cmf.Kind, error) {
+	foreign := func(format string, args ...any) error {
+		return &ForeignError{d.Location(), fmt.Sprintf(format, args...)}
+	}
+	name, version := d.Object.Text("kind"), d.Object.Text("apiVersion")
+	group, _, _ := strings.Cut(version, "/")
+	switch {
+	case name == "" && version == "":
+		return bare(d)
+	case name == "":
+		return nil, foreign("it has no kind")
+	case version == "" && name != "Environment":
+		return nil, foreign("kind %s without apiVersion; CMF's is %s/v1", name, cmf.Group)
+	case version != "" && group != cmf.Group:
+		if group == "platform.confluent.io" {
+			return nil, foreign("%s %s belongs to Confluent for Kubernetes; use kubectl apply", version, name)
+		}
+		return nil, foreign("%s %s; use kubectl apply", version, name)
+	}
+	for _, kind := range cmf.Kinds {
+		if kind.Kind == name && kind != cmf.Must("detached-savepoint") {
+			return kind, nil
+		}
+	}
+	return nil, foreign("%s has no kind %s", cmf.Group, name)
+}
+
+// bare tells environments, which have no kind, from anything else.
+func bare(d Document) (*cmf.Kind, error) {
+	own := []string{"kubernetesNamespace", "flinkApplicationDefaults", "computePoolDefaults", "statementDefaults", "kubernetesClusterName"}
+	if d.Object.Text("name") != "" && slices.ContainsFunc(own, func(f string) bool { _, ok := d.Object[f]; return ok }) {
+		return cmf.Must("env"), nil
+	}
+	if isDefaults(d.Object) {
+		return nil, nil
+	}
+	return nil, &ForeignError{d.Location(), "it has neither a kind nor the fields of an environment (name, kubernetesNamespace)"}
+}
+
+// isDefaults recognises what `confluent flink environment create --defaults`
+// takes: the defaults of an environment's applications, and nothing else.
+func isDefaults(o cmf.Object) bool {
+	for key := range o {
+		if key != "spec" && key != "metadata" {
+			return false
+		}
+	}
+	spec := o.Map("spec")
+	for _, field := range []string{"flinkConfiguration", "podTemplate", "jobManager", "taskManager", "image", "flinkVersion", "serviceAccount"} {
+		if _, ok := spec[field]; ok {
+			return true
+		}
+	}
+	return false
+}
+
+func (r *resolver) item(d Document) (Item, error) {
+	kind, err := classify(d)
+	if err != nil {
+		return Item{}, err
+	}
+	object := d.Object.Copy()
+	if kind == nil {
+		name := r.place.Flags.Environment
+		if name == "" {
+			return Item{}, fmt.Errorf("%s: it has the defaults of an environment but doesn't name it; say which with -e ENVIRONMENT", d.Location())
+		}
+		kind = cmf.Must("env")
+		object = cmf.Object{"name": name, "flinkApplicationDefaults": map[string]any(object)}
+	}
+	if kind.Flat {
+		delete(object, "kind")
+		delete(object, "apiVersion")
+	}
+	item := Item{Object: object, Location: d.Location()}
+	scope := r.place.Flags
+	if scope.Application, err = r.stated(d, ApplicationAnnotation, scope.Application); err != nil {
+		return Item{}, err
+	}
+	if scope.Statement, err = r.stated(d, StatementAnnotation, scope.Statement); err != nil {
+		return Item{}, err
+	}
+	if kind == cmf.Must("savepoint") && scope.Application == "" && scope.Statement == "" {
+		if object.Text("spec.path") == "" {
+			return Item{}, fmt.Errorf("%s: a savepoint belongs to an application or statement (--application, --statement), or has a spec.path and is a detached one", d.Location())
+		}
+		kind = cmf.Must("detached-savepoint")
+	}
+	if r.place.Only != nil && kind != r.place.Only {
+		if r.place.Only.Kind != kind.Kind {
+			return Item{}, fmt.Errorf("%s: it is a %s, not a %s", d.Location(), kind.Kind, r.place.Only.Kind)
+		}
+		kind = r.place.Only
+	}
+	if err := Validate(kind, object); err != nil {
+		return Item{}, fmt.Errorf("%s: %w", d.Location(), err)
+	}
+	if kind.NeedsEnvironment() {
+		if scope.Environment, err = r.environment(d, scope.Environment); err != nil {
+			return Item{}, err
+		}
+	}
+	if kind.NeedsCatalog() {
+		if scope.Catalog, err = r.stated(d, CatalogAnnotation, scope.Catalog); err != nil {
+			return Item{}, err
+		}
+		if scope.Catalog == "" && len(r.catalogs) == 1 {
+			scope.Catalog = r.catalogs[0]
+		}
+		if scope.Catalog == "" {
+			return Item{}, fmt.Errorf("%s: which catalog is %s %q in? Say it with --catalog NAME, or with the annotation %s", d.Location(), kind.Name, object.Name(), CatalogAnnotation)
+		}
+	}
+	item.Ref = cmf.Ref{Kind: kind, Scope: kind.Trim(scope), Name: object.Name()}
+	return item, nil
+}
+
+// stated is what the file says in an annotation, else the flag. Both must
+// agree: an object that lands elsewhere than its file says is a mistake.
+func (r *resolver) stated(d Document, annotation, flag string) (string, error) {
+	said := d.Object.Strings("metadata.annotations")[annotation]
+	if said != "" && flag != "" && said != flag {
+		return "", fmt.Errorf("%s: its annotation %s says %q, the command line %q", d.Location(), annotation, said, flag)
+	}
+	if said != "" {
+		return said, nil
+	}
+	return flag, nil
+}
+
+func (r *resolver) environment(d Document, flag string) (string, error) {
+	name, err := r.stated(d, EnvironmentAnnotation, flag)
+	if err != nil || name != "" {
+		return name, err
+	}
+	if len(r.environments) == 1 {
+		return r.environments[0], nil
+	}
+	if !r.asked && r.place.Environment != nil {
+		r.asked = true
+		if r.fallback, err = r.place.Environment(); err != nil {
+			var coded *exit.Error
+			if !errors.As(err, &coded) {
+				err = exit.With(exit.Failed, err)
+			}
+			return "", err
+		}
+	}
+	if r.fallback == "" {
+		return "", fmt.Errorf("%s: in which environment? Say it with -e ENVIRONMENT", d.Location())
+	}
+	return r.fallback, nil
+}
+
+// Validate checks what every server would reject or misunderstand.
+func Validate(kind *cmf.Kind, o cmf.Object) error {
+	path := "metadata.name"
+	if kind.Flat {
+		path = "name"
+		if o.Text("name") == "" && o.Text("metadata.name") != "" {
+			return errors.New("name: is missing; an environment is flat, without metadata and spec: name, kubernetesNamespace, flinkApplicationDefaults, …")
+		}
+	}
+	name, ok := o.At(path)
+	if text, isText := name.(string); !ok || !isText || text == "" {
+		if ok && !isText && name != nil {
+			return fmt.Errorf("%s: must be a string, is %s; quote it", path, cmf.TypeName(name))
+		}
+		return fmt.Errorf("%s: is missing", path)
+	}
+	for _, field := range []string{"metadata", "spec"} {
+		if value, ok := o[field]; ok && value != nil {
+			if _, isMap := value.(map[string]any); !isMap {
+				return fmt.Errorf("%s: must be an object, is %s", field, cmf.TypeName(value))
+			}
+		}
+	}
+	for _, field := range []string{"metadata.labels", "metadata.annotations"} {
+		value, ok := o.At(field)
+		if !ok || value == nil {
+			continue
+		}
+		fields, isMap := value.(map[string]any)
+		if !isMap {
+			return fmt.Errorf("%s: must be an object, is %s", field, cmf.TypeName(value))
+		}
+		for key, item := range fields {
+			if _, isText := item.(string); !isText {
+				return fmt.Errorf("%s.%s: must be a string, is %s; quote it", field, key, cmf.TypeName(item))
+			}
+		}
+	}
+	if path, found := cmf.HasRedacted(o); found {
+		return fmt.Errorf("%s: the file came from output that hides secrets; put the value in, or get it with --show-secrets", path)
+	}
+	return nil
+}
+
+// Complete checks that what a creation needs is there. An update of a kind
+// that keeps absent fields needs less.
+func Complete(kind *cmf.Kind, o cmf.Object) error {
+	for _, path := range kind.Required {
+		value, ok := o.At(path)
+		if text, isText := value.(string); !ok || value == nil || isText && text == "" {
+			return fmt.Errorf("%s: is missing", path)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,195 @@
+package apply
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/cmf"
+)
+
+// defaultPoll is how often a wait looks; CMF has no watch.
+const defaultPoll = time.Second
+
+// settle is how long a resource that was ready before a change may stay as it
+// is until the change counts as one that needed no new deployment.
+const settle = 20 * time.Second
+
+// Condition is what a wait waits for. It is asked with each state of the
+// resource and says done, or an error that ends the wait.
+type Condition func(o cmf.Object) (done bool, err error)
+
+// Waiter waits for resources.
+type Waiter struct {
+	Client *cmf.Client
+	Poll   time.Duration
+	// Show is told what the wait is for and what state it found.
+	Show func(format string, args ...any)
+}
+
+func (w Waiter) show(format string, args ...any) {
+	if w.Show != nil {
+		w.Show(format, args...)
+	}
+}
+
+func poll(d time.Duration) time.Duration {
+	if d <= 0 {
+		return defaultPoll
+	}
+	return d
+}
+
+// For asks for the resource until condition is done. A short absence of CMF
+// doesn't end the wait; ctx bounds it.
+func (w Waiter) For(ctx context.Context, ref cmf.Ref, condition Condition) (cmf.Object, error) {
+	var last string
+	tick := time.NewTicker(poll(w.Poll))
+	defer tick.Stop()
+	for {
+		object, err := w.Client.Get(ctx, ref)
+		switch {
+		case ctx.Err() != nil:
+			return nil, ended(ctx, ref, last)
+		case err == nil:
+			state, _, why := ref.Kind.State(object)
+			if last = state; why != "" {
+				last += ": " + term.SafeLine(why)
+			}
+			done, err := condition(object)
+			if done || err != nil {
+				return object, err
+			}
+			w.show("waiting for %s: %s", ref, orUnknown(last))
+		case passing(err):
+			last = err.Error()
+			w.show("waiting for %s: %s", ref, last)
+		default:
+			return nil, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ended(ctx, ref, last)
+		case <-tick.C:
+		}
+	}
+}
+
+// passing reports whether err may go away by itself.
+func passing(err error) bool {
+	var unreachable *cmf.UnreachableError
+	status := cmf.StatusOf(err)
+	return errors.As(err, &unreachable) || status >= 500 || status == 429
+}
+
+func orUnknown(state string) string {
+	if state == "" {
+		return "no state yet"
+	}
+	return state
+}
+
+// ended is the error of a wait that ctx ended: time-outs tell the last state.
+func ended(ctx context.Context, ref cmf.Ref, last string) error {
+	cause := context.Cause(ctx)
+	if exit.Code(cause) == exit.TimedOut {
+		return exit.Timeoutf("timed out waiting for %s; it is still: %s", ref.Where(), orUnknown(last))
+	}
+	return cause
+}
+
+// mark is what tells one deployment of a resource from the next: when Flink's
+// operator last took up a spec, and which job runs since when. The instance
+// that CMF names doesn't count: it can be the next one while the status is
+// still the last one's.
+func mark(o cmf.Object) string {
+	return o.Text("status.reconciliationStatus.reconciliationTimestamp") + "/" + o.Text("status.jobStatus.jobId") + "/" + o.Text("status.jobStatus.startTime")
+}
+
+// Ready is the condition that the resource is in the state that its spec asks
+// for. before, where given, is what it was before a change: its old status
+// doesn't count, as long as it may still be the old one.
+func Ready(ref cmf.Ref, before cmf.Object) Condition {
+	started := time.Now()
+	return func(o cmf.Object) (bool, error) {
+		state, verdict, why := ref.Kind.State(o)
+		if before != nil && sameState(ref.Kind, before, o) && time.Since(started) < settle {
+			return false, nil // may well be the status from before the change
+		}
+		switch verdict {
+		case cmf.Failed:
+			return false, failure(ref, state, why)
+		case cmf.Ready:
+			return true, nil
+		}
+		return false, nil
+	}
+}
+
+func sameState(kind *cmf.Kind, a, b cmf.Object) bool {
+	x, _, _ := kind.State(a)
+	y, _, _ := kind.State(b)
+	return x == y && mark(a) == mark(b)
+}
+
+func failure(ref cmf.Ref, state, why string) error {
+	if why == "" {
+		return fmt.Errorf("%s is %s; see: kubectl cmf %s describe %s", ref.Where(), state, ref.Kind.Name, ref.Name)
+	}
+	return fmt.Errorf("%s is %s: %s", ref.Where(), state, term.SafeLine(why))
+}
+
+// State is the condition that the resource's state is the word want. Another
+// state that it can't leave by itself ends the wait.
+func State(ref cmf.Ref, want string) Condition {
+	return func(o cmf.Object) (bool, error) {
+		state, verdict, why := ref.Kind.State(o)
+		if state == want {
+			return true, nil
+		}
+		for _, phase := range ref.Kind.Phases {
+			if o.Text(phase.Path) == want {
+				return true, nil
+			}
+		}
+		if verdict == cmf.Failed {
+			return false, failure(ref, state, why)
+		}
+		return false, nil
+	}
+}
+
+// Field is the condition that the value at path is want, or is there at all
+// where want is empty.
+func Field(path, want string) Condition {
+	return func(o cmf.Object) (bool, error) {
+		got := o.Text(path)
+		return got != "" && (want == "" || got == want), nil
+	}
+}
+
+// Gone waits until the resource isn't there any more.
+func Gone(ctx context.Context, client *cmf.Client, ref cmf.Ref, every time.Duration) error {
+	last := "being deleted"
+	tick := time.NewTicker(poll(every))
+	defer tick.Stop()
+	for {
+		_, err := client.Get(ctx, ref)
+		switch {
+		case cmf.IsNotFound(err):
+			return nil
+		case ctx.Err() != nil:
+			return ended(ctx, ref, last)
+		case err != nil && !passing(err):
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ended(ctx, ref, last)
+		case <-tick.C:
+		}
+	}
+}

@@ -1,0 +1,364 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/labels"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/completion"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/apply"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/cmf"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/connect"
+)
+
+// verb is how an object that is, or isn't, there is treated.
+type verb string
+
+const (
+	verbApply  verb = "apply"
+	verbCreate verb = "create"
+	verbUpdate verb = "update"
+)
+
+// applier is `apply`, `create` and `update`.
+type applier struct {
+	*common
+	kind *cmf.Kind
+	verb verb
+	filesFlags
+	short shortFlags
+
+	output    printer.Flags
+	dryRun    string
+	force     bool
+	prune     bool
+	selector  string
+	inventory string
+	yes       bool
+	wait      bool
+	timeout   time.Duration
+	parallel  int
+}
+
+// filesFlags say what to read.
+type filesFlags struct {
+	files     []string
+	recursive bool
+}
+
+func (f *filesFlags) add(cmd *cobra.Command, what string) {
+	cmd.Flags().StringSliceVarP(&f.files, "filename", "f", nil, "File, directory, URL or - (standard input) "+what)
+	cmd.Flags().BoolVarP(&f.recursive, "recursive", "R", false, "Read directories below the given ones too")
+}
+
+// addScope adds the flags that say where files' objects live.
+func (c *common) addScope(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVar(&c.scope.Catalog, "catalog", "", "Catalog of databases whose files don't say it")
+	flags.StringVar(&c.scope.Application, "application", "", "Application of savepoints whose files don't say it")
+	flags.StringVar(&c.scope.Statement, "statement", "", "Statement of savepoints whose files don't say it")
+	_ = cmd.RegisterFlagCompletionFunc("catalog", completion.Values(c.completeNames(cmf.Must("catalog"))))
+	_ = cmd.RegisterFlagCompletionFunc("application", completion.Values(c.completeNames(cmf.Must("app"))))
+	_ = cmd.RegisterFlagCompletionFunc("statement", completion.Values(c.completeNames(cmf.Must("statement"))))
+}
+
+func newApply(c *common, kind *cmf.Kind, v verb) *cobra.Command {
+	a := &applier{common: c, kind: kind, verb: v}
+	what, path := "objects", string(v)
+	if kind != nil {
+		what, path = kind.Name+"s", kind.Name+" "+string(v)
+	}
+	short := map[verb]string{
+		verbApply:  "Create or update " + what + " so that they are as files say",
+		verbCreate: "Create " + what + " from files",
+		verbUpdate: "Update existing " + what + " from files",
+	}[v]
+	cmd := &cobra.Command{
+		Use: string(v) + " -f FILE", Short: short, Args: cobra.NoArgs,
+		Example: plugin.Examples("kubectl cmf " + path + " -f " + exampleFile(kind) + "\nkubectl cmf " + path + " -f " + exampleFile(kind) + " --dry-run=client -o yaml"),
+		RunE:    func(cmd *cobra.Command, args []string) error { return a.run(cmd, args) },
+	}
+	if kind == nil {
+		cmd.GroupID = files
+		cmd.Long = `Create or update objects of any kind so that they are as files say.
+
+Objects are put into order by what they depend on, compared with what is there, and changed only where they differ. A spec is replaced whole; an environment keeps what its file doesn't name. Secrets can't be read back: they are sent again each time.
+
+Where an object lives, in this order: its annotation kubectl-cmf/environment (kubectl-cmf/catalog), the flag, the only environment (catalog) among the files, the default (kubectl cmf env use), the only environment there is.`
+		cmd.Example = plugin.Examples(`
+			kubectl cmf apply -f deploy/
+			kubectl cmf apply -f app.yaml -e dev-env --wait
+			kubectl cmf apply -f deploy/ --inventory team-a --prune
+			helm template chart | kubectl cmf apply -f -`)
+		c.addScope(cmd)
+	}
+	flags := cmd.Flags()
+	a.filesFlags.add(cmd, "to read")
+	a.output.AddFlags(cmd, printer.Name, printer.JSON, printer.YAML)
+	flags.StringVar(&a.dryRun, "dry-run", "none", "none, or client: say what would be done and change nothing")
+	_ = cmd.RegisterFlagCompletionFunc("dry-run", completion.Fixed("none", "client"))
+	flags.BoolVar(&a.wait, "wait", false, "Wait until all objects are in the state that they ask for")
+	flags.DurationVar(&a.timeout, "timeout", 10*time.Minute, "How long to wait at most (0: for ever)")
+	flags.IntVar(&a.parallel, "parallel", 8, "Requests at a time")
+	if v != verbCreate {
+		flags.BoolVar(&a.force, "force", false, "Delete and create again what can't be changed, and change what Confluent for Kubernetes manages")
+	}
+	if v == verbApply && kind == nil {
+		flags.BoolVar(&a.prune, "prune", false, "Delete what --selector or --inventory selects and no file has; environments are never pruned")
+		flags.StringVarP(&a.selector, "selector", "l", "", "Labels of what --prune may delete")
+		flags.StringVar(&a.inventory, "inventory", "", "Name of this set of objects; it is kept as an annotation of each, for --prune")
+		flags.BoolVarP(&a.yes, "yes", "y", false, "Don't ask before pruning")
+	}
+	if kind != nil && v == verbCreate {
+		a.short.add(cmd, kind)
+	}
+	return cmd
+}
+
+func exampleFile(kind *cmf.Kind) string {
+	if kind == nil {
+		return "deploy/"
+	}
+	return kind.Name + ".yaml"
+}
+
+func (a *applier) validate() error {
+	if err := a.output.Validate(); err != nil {
+		return err
+	}
+	switch a.dryRun {
+	case "none", "client":
+	case "server":
+		return exit.Usagef("--dry-run=server: no version of CMF can check a change without making it; use --dry-run=client")
+	default:
+		return exit.Usagef("--dry-run must be none or client, not %q", a.dryRun)
+	}
+	if a.parallel < 1 || a.parallel > 64 {
+		return exit.Usagef("--parallel must be between 1 and 64")
+	}
+	if a.prune && (a.selector == "") == (a.inventory == "") {
+		return exit.Usagef("--prune needs either --selector or --inventory: what it may delete")
+	}
+	if a.selector != "" && !a.prune {
+		return exit.Usagef("--selector is for --prune")
+	}
+	return nil
+}
+
+func (a *applier) run(cmd *cobra.Command, args []string) error {
+	ctx := cmd.Context()
+	if err := a.validate(); err != nil {
+		return err
+	}
+	documents, err := a.documents(cmd, args)
+	if err != nil {
+		return err
+	}
+	items, err := a.resolve(ctx, documents, a.kind)
+	if err != nil {
+		return err
+	}
+	client, err := a.client(ctx)
+	if err != nil {
+		return err
+	}
+	planner := apply.Planner{Client: client.Client, Options: apply.Options{
+		Force: a.force, Inventory: a.inventory, Parallel: a.parallel,
+		MustNotExist: a.verb == verbCreate, MustExist: a.verb == verbUpdate,
+	}}
+	steps, err := planner.Plan(ctx, items)
+	if err != nil {
+		return err
+	}
+	extra, err := a.toPrune(ctx, client, items)
+	if err != nil {
+		return err
+	}
+	if a.dryRun == "client" {
+		return a.report(append(steps, extra...))
+	}
+	if len(extra) > 0 {
+		if err := a.confirmPrune(extra); err != nil {
+			return err
+		}
+	}
+	return a.execute(ctx, client, append(steps, extra...))
+}
+
+func (a *applier) documents(cmd *cobra.Command, args []string) ([]apply.Document, error) {
+	if len(args) > 0 || a.short.used(cmd) {
+		if len(a.files) > 0 {
+			return nil, exit.Usagef("give either -f or a name and its flags, not both")
+		}
+		object, err := a.short.object(cmd, a.kind, args, a.In)
+		if err != nil {
+			return nil, err
+		}
+		return []apply.Document{{Object: object, Source: "command line"}}, nil
+	}
+	return a.read(cmd.Context(), a.filesFlags)
+}
+
+func (c *common) read(ctx context.Context, f filesFlags) ([]apply.Document, error) {
+	in := apply.Input{Files: f.files, Recursive: f.recursive, Stdin: c.In}
+	return in.Read(ctx)
+}
+
+// resolve finds out what the documents are; the environment is asked for only
+// where one of them needs it.
+func (c *common) resolve(ctx context.Context, documents []apply.Document, only *cmf.Kind) ([]apply.Item, error) {
+	return apply.Resolve(documents, apply.Place{
+		Flags: c.scope, Only: only,
+		Environment: func() (string, error) { return c.environment(ctx) },
+	})
+}
+
+func (a *applier) toPrune(ctx context.Context, client *connect.Connection, items []apply.Item) ([]apply.Step, error) {
+	if !a.prune {
+		return nil, nil
+	}
+	pruner := apply.Pruner{Client: client.Client, Inventory: a.inventory, Parallel: a.parallel}
+	if a.selector != "" {
+		selector, err := labels.Parse(a.selector)
+		if err != nil {
+			return nil, exit.Usagef("--selector: %w", err)
+		}
+		if selector.Empty() {
+			return nil, exit.Usagef("--selector: an empty one would select everything")
+		}
+		pruner.Selector = selector
+	}
+	var environments []string
+	if a.scope.Environment != "" {
+		environments = []string{a.scope.Environment}
+	}
+	found, err := pruner.Find(ctx, items, environments)
+	if err != nil {
+		return nil, err
+	}
+	for _, item := range found {
+		if owner := apply.ManagedBy(item.Object); owner != "" && !a.force {
+			return nil, fmt.Errorf("prune %s: it is managed by Confluent for Kubernetes (%s); delete it there, or use --force", item.Ref.Where(), owner)
+		}
+	}
+	return apply.DeletePlan(found, apply.Prune), nil
+}
+
+func (a *applier) confirmPrune(steps []apply.Step) error {
+	fmt.Fprintf(a.ErrOut, "No file has these any more; they will be deleted:\n")
+	for _, s := range steps {
+		fmt.Fprintf(a.ErrOut, "  %s%s\n", s.Ref, inPlace(s.Ref))
+	}
+	if a.yes {
+		return nil
+	}
+	return a.confirm(fmt.Sprintf("Delete these %d objects?", len(steps)), "--yes")
+}
+
+func inPlace(ref cmf.Ref) string {
+	switch {
+	case ref.Scope.Environment != "":
+		return " in environment " + ref.Scope.Environment
+	case ref.Scope.Catalog != "":
+		return " in catalog " + ref.Scope.Catalog
+	}
+	return ""
+}
+
+// report prints a plan without following it.
+func (a *applier) report(steps []apply.Step) error {
+	for _, s := range steps {
+		if s.Warning != "" {
+			a.warn("%s", s.Warning)
+		}
+	}
+	var objects []cmf.Object
+	for _, s := range steps {
+		if a.output.IsHuman() {
+			fmt.Fprintf(a.Out, "%s %s (dry run)\n", s.Ref, s.Action)
+		} else if s.Merged != nil {
+			objects = append(objects, cmf.Redact(s.Ref.Kind, s.Merged))
+		}
+	}
+	if a.output.IsHuman() {
+		return nil
+	}
+	return a.printObjects(objects, steps)
+}
+
+func (a *applier) printObjects(objects []cmf.Object, steps []apply.Step) error {
+	result := printer.Result{Object: printer.List(objects)}
+	if len(objects) == 1 {
+		result.Object = objects[0]
+	}
+	for _, s := range steps {
+		result.Names = append(result.Names, s.Ref.String())
+	}
+	return a.output.Print(a.Out, result)
+}
+
+// execute follows the plan, says what was done, and waits.
+func (a *applier) execute(ctx context.Context, client *connect.Connection, steps []apply.Step) error {
+	var objects []cmf.Object
+	var done []apply.Step
+	runner := apply.Runner{
+		Client: client.Client, Parallel: a.parallel, Poll: a.poll,
+		Warn: func(text string) { a.warn("%s", text) },
+		Done: func(s apply.Step, result cmf.Object, err error) {
+			if err != nil {
+				return
+			}
+			done = append(done, s)
+			if a.output.IsHuman() {
+				fmt.Fprintf(a.Out, "%s %s\n", s.Ref, s.Action)
+			} else if result != nil {
+				objects = append(objects, cmf.Redact(s.Ref.Kind, result))
+			}
+		},
+	}
+	err := runner.Run(ctx, steps)
+	if !a.output.IsHuman() {
+		err = errors.Join(err, a.printObjects(objects, done))
+	}
+	if err != nil || !a.wait {
+		return err
+	}
+	return a.waitFor(ctx, client, done)
+}
+
+// waitFor waits until what was applied is in the state that it asks for.
+func (a *applier) waitFor(ctx context.Context, client *connect.Connection, steps []apply.Step) error {
+	ctx, cancel := limited(ctx, a.timeout)
+	defer cancel()
+	line := a.progress()
+	defer line.Done()
+	waiter := a.waiter(client.Client, line)
+	var problems []error
+	for _, s := range steps {
+		if s.Action == apply.Prune || len(s.Ref.Kind.Phases) == 0 {
+			continue
+		}
+		var before cmf.Object
+		if s.Action == apply.Configure && slices.ContainsFunc(s.Changes, func(path string) bool { return !strings.HasPrefix(path, "metadata.") }) {
+			before = s.Live
+		}
+		if _, err := waiter.For(ctx, s.Ref, apply.Ready(s.Ref, before)); err != nil {
+			if ctx.Err() != nil {
+				return errors.Join(append(problems, err)...)
+			}
+			problems = append(problems, err)
+			continue
+		}
+		line.Print("%s is ready", s.Ref)
+	}
+	return errors.Join(problems...)
+}

@@ -1,0 +1,145 @@
+package cmd
+
+import (
+	"context"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/apply"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/cmf"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/connect"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/view"
+)
+
+// newAppStatus is `kubectl cmf app status`.
+func newAppStatus(c *common) *cobra.Command {
+	var output printer.Flags
+	kind := cmf.Must("app")
+	cmd := &cobra.Command{
+		Use: "status APP", Short: "Show how an application is, and why",
+		Long:              "Show how an application is: its states, its newest savepoint and events. Exit code 0: as its spec wants it; 3: not, or not yet.",
+		Example:           plugin.Examples("kubectl cmf app status basic-example\nkubectl cmf app status basic-example -o jsonpath='{.verdict}'"),
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: c.oneName(kind),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := output.Validate(); err != nil {
+				return err
+			}
+			return c.appStatus(cmd.Context(), kind, args[0], &output)
+		},
+	}
+	output.AddFlags(cmd, printer.JSON, printer.YAML, "jsonpath")
+	return cmd
+}
+
+func (c *common) appStatus(ctx context.Context, kind *cmf.Kind, name string, output *printer.Flags) error {
+	client, err := c.client(ctx)
+	if err != nil {
+		return err
+	}
+	ref, err := c.ref(ctx, kind, name)
+	if err != nil {
+		return err
+	}
+	o, err := client.Get(ctx, ref)
+	if err != nil {
+		return err
+	}
+	palette, err := c.palette()
+	if err != nil {
+		return err
+	}
+	state, verdict, why := kind.State(o)
+	status := view.AppStatus{
+		Name: name, Environment: ref.Scope.Environment, State: state, Cause: why, ManagedBy: apply.ManagedBy(o),
+		Verdict: map[cmf.Verdict]string{cmf.Ready: "ready", cmf.Pending: "pending", cmf.Failed: "failed"}[verdict],
+	}
+	status.Fill(o)
+	status.Events, status.EventsError = c.newest(ctx, client, ref)
+	status.Savepoint = c.newestSavepoint(ctx, client, ref)
+	if err := output.Print(c.Out, printer.Result{
+		Object: status,
+		Text:   func(w io.Writer) error { return status.Print(w, c.now(), palette) },
+	}); err != nil {
+		return err
+	}
+	if verdict != cmf.Ready {
+		return exit.Silent(exit.No)
+	}
+	return nil
+}
+
+// newest are the newest events; the status is worth showing without them.
+func (c *common) newest(ctx context.Context, client *connect.Connection, ref cmf.Ref) ([]view.Event, string) {
+	list, err := events(ctx, client, ref)
+	if err != nil {
+		return nil, err.Error()
+	}
+	var out []view.Event
+	for _, e := range list[:min(len(list), 5)] {
+		out = append(out, view.Event{
+			Time: e.Text("metadata.updateTimestamp|metadata.creationTimestamp"),
+			Type: e.Text("status.type"), Message: e.Text("status.message"),
+		})
+	}
+	return out, ""
+}
+
+// newestSavepoint is the newest completed one, nil where there is none or
+// nobody can tell.
+func (c *common) newestSavepoint(ctx context.Context, client *connect.Connection, ref cmf.Ref) *view.Savepoint {
+	scope := ref.Scope
+	scope.Application = ref.Name
+	list, err := client.List(ctx, cmf.Must("savepoint"), scope, cmf.ListOptions{})
+	if err != nil {
+		return nil
+	}
+	var out *view.Savepoint
+	for _, o := range list {
+		created := o.Text("metadata.creationTimestamp")
+		if o.Text("status.state") == "COMPLETED" && (out == nil || created > out.Created) {
+			out = &view.Savepoint{Name: o.Name(), Path: o.Text("status.path"), Created: created}
+		}
+	}
+	return out
+}
+
+// newAppLogs is `kubectl cmf app logs`.
+func newAppLogs(c *common) *cobra.Command {
+	l := &logs{common: c}
+	kind := cmf.Must("app")
+	cmd := &cobra.Command{
+		Use: "logs APP", Short: "Print the logs of an application's pods",
+		Long:              "Print the logs of an application's pods. They are read from Kubernetes, in the namespace of the application's environment: the kube context must be that of the cluster where it runs.",
+		Example:           plugin.Examples("kubectl cmf app logs basic-example\nkubectl cmf app logs basic-example --component jobmanager -f --tail 100"),
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: c.oneName(kind),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			switch l.component {
+			case "", "jobmanager", "taskmanager":
+			default:
+				return exit.Usagef("--component must be jobmanager or taskmanager, not %q", l.component)
+			}
+			ctx := cmd.Context()
+			client, err := c.client(ctx)
+			if err != nil {
+				return err
+			}
+			ref, err := c.ref(ctx, kind, args[0])
+			if err != nil {
+				return err
+			}
+			return l.run(ctx, client, ref)
+		},
+	}
+	flags := cmd.Flags()
+	flags.BoolVarP(&l.follow, "follow", "f", false, "Go on as lines come")
+	flags.Int64Var(&l.tail, "tail", -1, "Lines from the end of each log (-1: all)")
+	flags.StringVar(&l.component, "component", "", "jobmanager or taskmanager only")
+	flags.BoolVar(&l.previous, "previous", false, "Print the logs of the containers before these")
+	return cmd
+}

@@ -1,0 +1,105 @@
+package cmd
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/cmf"
+)
+
+func newArtifactCreate(c *common) *cobra.Command { return artifactUpload(c, "create", false) }
+func newArtifactUpdate(c *common) *cobra.Command { return artifactUpload(c, "update", true) }
+
+// artifactUpload is `create` and `update`, which makes a new version.
+func artifactUpload(c *common, use string, update bool) *cobra.Command {
+	var file string
+	kind := cmf.Must("artifact")
+	cmd := &cobra.Command{
+		Use: use + " ARTIFACT --file FILE", Short: map[bool]string{false: "Upload a file as an artifact", true: "Upload a new version of an artifact"}[update],
+		Example: plugin.Examples("kubectl cmf artifact " + use + " my-functions --file target/my-functions.jar"),
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if file == "" {
+				return exit.Usagef("--file is missing")
+			}
+			return c.uploadArtifact(cmd.Context(), kind, args[0], file, update)
+		},
+	}
+	cmd.Flags().StringVar(&file, "file", "", "File to upload")
+	return cmd
+}
+
+func (c *common) uploadArtifact(ctx context.Context, kind *cmf.Kind, name, path string, update bool) error {
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	client, err := c.client(ctx)
+	if err != nil {
+		return err
+	}
+	if err := client.Needs(ctx, kind.Since, "kubectl cmf artifact"); err != nil {
+		return err
+	}
+	ref, err := c.ref(ctx, kind, name)
+	if err != nil {
+		return err
+	}
+	object, err := client.Upload(ctx, ref, path, file, update)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(c.Out, "%s %sd: version %s, %s\n", ref, map[bool]string{false: "create", true: "update"}[update], object.Text("status.version"), object.Text("status.checksum"))
+	return err
+}
+
+func newArtifactDownload(c *common) *cobra.Command {
+	var target, version string
+	kind := cmf.Must("artifact")
+	cmd := &cobra.Command{
+		Use: "download ARTIFACT --to FILE", Short: "Download an artifact's file",
+		Example:           plugin.Examples("kubectl cmf artifact download my-functions --to my-functions.jar\nkubectl cmf artifact download my-functions --to old.jar --version 1"),
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: c.oneName(kind),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if target == "" {
+				return exit.Usagef("--to is missing")
+			}
+			return c.downloadArtifact(cmd.Context(), kind, args[0], version, target)
+		},
+	}
+	cmd.Flags().StringVar(&target, "to", "", "File to write; it must not exist yet")
+	cmd.Flags().StringVar(&version, "version", "latest", "Version to download")
+	return cmd
+}
+
+func (c *common) downloadArtifact(ctx context.Context, kind *cmf.Kind, name, version, target string) error {
+	client, err := c.client(ctx)
+	if err != nil {
+		return err
+	}
+	ref, err := c.ref(ctx, kind, name)
+	if err != nil {
+		return err
+	}
+	file, err := os.OpenFile(target, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	n, err := client.Download(ctx, ref, version, file)
+	if closeErr := file.Close(); err == nil {
+		err = closeErr
+	}
+	if err != nil {
+		_ = os.Remove(target) // half a file would look like a whole one
+		return err
+	}
+	_, err = fmt.Fprintf(c.Out, "%s downloaded to %s (%d bytes)\n", ref, target, n)
+	return err
+}

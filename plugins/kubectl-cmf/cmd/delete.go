@@ -1,0 +1,232 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/completion"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/apply"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/cmf"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/connect"
+)
+
+// deleter is `delete`.
+type deleter struct {
+	*common
+	kind *cmf.Kind
+	filesFlags
+	ignoreMissing bool
+	loseState     bool
+	withSavepoint bool
+	metadataOnly  bool
+	force         bool
+	dryRun        string
+	wait          bool
+	timeout       time.Duration
+}
+
+func newDelete(c *common, kind *cmf.Kind) *cobra.Command {
+	d := &deleter{common: c, kind: kind}
+	cmd := &cobra.Command{
+		Use: "delete -f FILE", Short: "Delete what files describe", Args: cobra.NoArgs,
+		Long:    "Delete what files describe, dependents first. Objects are found by kind and name; the rest of a file doesn't matter.",
+		Example: plugin.Examples("kubectl cmf delete -f deploy/\nkubectl cmf delete -f app.yaml --with-savepoint"),
+		RunE:    func(cmd *cobra.Command, args []string) error { return d.run(cmd.Context(), args) },
+	}
+	if kind == nil {
+		cmd.GroupID = files
+		c.addScope(cmd)
+	} else {
+		cmd.Use = "delete (" + nameArg(kind) + " ... | -f FILE)"
+		cmd.Short = "Delete " + kind.Short
+		cmd.Long = ""
+		cmd.Args = cobra.ArbitraryArgs
+		cmd.Example = "  kubectl cmf " + kind.Name + " delete NAME"
+		cmd.ValidArgsFunction = completion.Values(c.completeNames(kind))
+	}
+	flags := cmd.Flags()
+	d.filesFlags.add(cmd, "with what to delete")
+	flags.BoolVar(&d.ignoreMissing, "ignore-not-found", false, "What isn't there is no error")
+	if kind == nil || kind.Keeps != nil || kind.Flat {
+		flags.BoolVar(&d.loseState, "lose-state", false, "Delete even what loses state: running jobs, savepoints")
+	}
+	if kind == nil || kind.Keeps != nil && kind.Keeps.Savepoint {
+		flags.BoolVar(&d.withSavepoint, "with-savepoint", false, "Take a savepoint of each application first and keep it as a detached savepoint")
+	}
+	if kind == nil || kind.ForceSince != nil {
+		flags.BoolVar(&d.metadataOnly, "metadata-only", false, "Remove CMF's record only; what runs in Kubernetes stays, and nobody manages it")
+	}
+	flags.BoolVar(&d.force, "force", false, "Delete what Confluent for Kubernetes manages, too")
+	flags.StringVar(&d.dryRun, "dry-run", "none", "none, or client: say what would be deleted")
+	flags.BoolVar(&d.wait, "wait", true, "Wait until it is gone")
+	flags.DurationVar(&d.timeout, "timeout", 5*time.Minute, "How long to wait at most (0: for ever)")
+	return cmd
+}
+
+func (d *deleter) run(ctx context.Context, names []string) error {
+	switch {
+	case d.dryRun != "none" && d.dryRun != "client":
+		return exit.Usagef("--dry-run must be none or client; no version of CMF has one on the server")
+	case d.loseState && d.withSavepoint:
+		return exit.Usagef("--lose-state and --with-savepoint exclude each other")
+	case len(names) > 0 && len(d.files) > 0:
+		return exit.Usagef("give either names or -f, not both")
+	case len(names) == 0 && len(d.files) == 0 && d.kind != nil:
+		return exit.Usagef("say what to delete: a name, or -f FILE")
+	}
+	client, items, err := d.items(ctx, names)
+	if err != nil {
+		return err
+	}
+	there, missing, err := d.look(ctx, client, items)
+	if err != nil {
+		return err
+	}
+	var lost error
+	if len(missing) > 0 && !d.ignoreMissing {
+		lost = errors.Join(missing...)
+	}
+	if len(there) == 0 {
+		return lost
+	}
+	risky, err := d.guard(ctx, client, there)
+	if err != nil {
+		return err
+	}
+	steps := apply.DeletePlan(there, apply.Delete)
+	if d.dryRun == "client" {
+		for _, s := range steps {
+			fmt.Fprintf(d.Out, "%s deleted (dry run)\n", s.Ref)
+		}
+		return lost
+	}
+	ctx, cancel := limited(ctx, d.timeout)
+	defer cancel()
+	if d.withSavepoint {
+		for _, risk := range risky {
+			if err := d.keep(ctx, client, risk.Ref); err != nil {
+				return fmt.Errorf("%w; nothing was deleted", err)
+			}
+		}
+	}
+	runner := apply.Runner{
+		Client: client.Client, Poll: d.poll, MetadataOnly: d.metadataOnly, WaitGone: d.wait,
+		Done: func(s apply.Step, _ cmf.Object, err error) {
+			if err == nil {
+				fmt.Fprintf(d.Out, "%s deleted\n", s.Ref)
+			}
+		},
+	}
+	return errors.Join(runner.Run(ctx, steps), lost)
+}
+
+// items are what names or files say.
+func (d *deleter) items(ctx context.Context, names []string) (*connect.Connection, []apply.Item, error) {
+	if len(names) == 0 {
+		documents, err := d.read(ctx, d.filesFlags)
+		if err != nil {
+			return nil, nil, err
+		}
+		items, err := d.resolve(ctx, documents, d.kind)
+		if err != nil {
+			return nil, nil, err
+		}
+		client, err := d.client(ctx)
+		return client, items, err
+	}
+	client, err := d.client(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	var items []apply.Item
+	for _, name := range names {
+		ref, err := d.ref(ctx, d.kind, name)
+		if err != nil {
+			return nil, nil, err
+		}
+		items = append(items, apply.Item{Ref: ref, Location: name})
+	}
+	return client, items, nil
+}
+
+// look fetches what is there.
+func (d *deleter) look(ctx context.Context, client *connect.Connection, items []apply.Item) (there []apply.Item, missing []error, err error) {
+	for _, item := range items {
+		object, err := client.Get(ctx, item.Ref)
+		switch {
+		case cmf.IsNotFound(err):
+			missing = append(missing, err)
+			continue
+		case err != nil:
+			return nil, nil, err
+		}
+		if owner := apply.ManagedBy(object); owner != "" {
+			text := fmt.Sprintf("%s is managed by Confluent for Kubernetes (%s), which may create it again", item.Ref.Where(), owner)
+			if !d.force {
+				return nil, nil, fmt.Errorf("%s; delete it there, or use --force", text)
+			}
+			d.warn("%s", text)
+		}
+		item.Object = object
+		there = append(there, item)
+	}
+	return there, missing, nil
+}
+
+// guard refuses to lose state without being told to.
+func (d *deleter) guard(ctx context.Context, client *connect.Connection, items []apply.Item) ([]apply.Risk, error) {
+	if d.loseState || d.metadataOnly {
+		return nil, nil
+	}
+	risks, err := apply.Risks(ctx, client.Client, items)
+	if err != nil || len(risks) == 0 {
+		return nil, err
+	}
+	var refused []string
+	var kept []apply.Risk
+	for _, r := range risks {
+		if d.withSavepoint && r.Savepoint && running(r, items) {
+			kept = append(kept, r)
+			continue
+		}
+		refused = append(refused, fmt.Sprintf("%s: %s", r.Ref.Where(), r.Why))
+	}
+	if len(refused) == 0 {
+		return kept, nil
+	}
+	hint := "use --lose-state if that is what you want"
+	if risks[0].Savepoint && !d.withSavepoint {
+		hint = "use --with-savepoint to take a savepoint and keep it, or --lose-state"
+	}
+	return nil, fmt.Errorf("%s\nnothing was deleted; %s", strings.Join(refused, "\n"), hint)
+}
+
+// running reports whether a savepoint can be taken.
+func running(r apply.Risk, items []apply.Item) bool {
+	for _, item := range items {
+		if item.Ref == r.Ref {
+			return item.Object.Text("status.jobStatus.state") == "RUNNING"
+		}
+	}
+	return false
+}
+
+// keep takes a savepoint of an application and detaches it.
+func (d *deleter) keep(ctx context.Context, client *connect.Connection, app cmf.Ref) error {
+	taken, err := d.takeSavepoint(ctx, client, app, savepointOptions{})
+	if err != nil {
+		return err
+	}
+	if _, err := client.Act(ctx, taken.ref, "detach", nil); err != nil {
+		return fmt.Errorf("detach the savepoint: %w", err)
+	}
+	fmt.Fprintf(d.Out, "detachedsavepoint.%s/%s created: %s\n", cmf.Group, taken.ref.Name, taken.path)
+	return nil
+}

@@ -1,0 +1,150 @@
+package cmd
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"sigs.k8s.io/yaml"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/apply"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/cmf"
+)
+
+// newEdit is `kubectl cmf KIND edit`.
+func newEdit(c *common, kind *cmf.Kind) *cobra.Command {
+	var force bool
+	cmd := &cobra.Command{
+		Use: "edit " + nameArg(kind), Short: "Change a " + kind.Name + " in an editor",
+		Long: "Change a " + kind.Name + " in the editor that KUBE_EDITOR or EDITOR names. Passwords are hidden and stay as they are unless they are replaced.\n" +
+			"If someone else changes it meanwhile, nothing is overwritten.",
+		Example:           plugin.Examples("KUBE_EDITOR=nano kubectl cmf " + kind.Name + " edit NAME"),
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: c.oneName(kind),
+		RunE:              func(cmd *cobra.Command, args []string) error { return c.edit(cmd.Context(), kind, args[0], force) },
+	}
+	cmd.Flags().BoolVar(&force, "force", false, "Delete and create again what can't be changed, and change what Confluent for Kubernetes manages")
+	return cmd
+}
+
+func (c *common) edit(ctx context.Context, kind *cmf.Kind, name string, force bool) error {
+	if len(kind.WriteOnly) > 0 {
+		return fmt.Errorf("a %s can't be edited: CMF never returns %s; use: kubectl cmf %s update -f FILE", kind.Name, kind.WriteOnly[0], kind.Name)
+	}
+	client, err := c.client(ctx)
+	if err != nil {
+		return err
+	}
+	ref, err := c.ref(ctx, kind, name)
+	if err != nil {
+		return err
+	}
+	live, err := client.Get(ctx, ref)
+	if err != nil {
+		return err
+	}
+	clean := apply.Clean(kind, live)
+	shown, err := yaml.Marshal(map[string]any(cmf.Redact(kind, clean)))
+	if err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "kubectl-cmf-edit-")
+	if err != nil {
+		return err
+	}
+	path := filepath.Join(dir, name+".yaml")
+	edited, err := c.editFile(ctx, path, shown, fmt.Sprintf("# %s. Save to change it; an unchanged or empty file changes nothing.\n", ref.Where()))
+	if err != nil {
+		_ = os.RemoveAll(dir)
+		return err
+	}
+	if bytes.Equal(bytes.TrimSpace(edited), bytes.TrimSpace(shown)) || len(bytes.TrimSpace(edited)) == 0 {
+		fmt.Fprintln(c.ErrOut, "Edit cancelled, no changes made.")
+		return os.RemoveAll(dir)
+	}
+	if err := c.saveEdit(ctx, ref, edited, clean, force); err != nil {
+		return fmt.Errorf("%w\nyour changes are kept in %s", err, path)
+	}
+	return os.RemoveAll(dir)
+}
+
+// editFile lets the user edit text and returns what became of it.
+func (c *common) editFile(ctx context.Context, path string, text []byte, head string) ([]byte, error) {
+	if err := os.WriteFile(path, append([]byte(head), text...), 0o600); err != nil {
+		return nil, err
+	}
+	editor := "vi"
+	for _, name := range []string{"KUBE_EDITOR", "EDITOR", "VISUAL"} {
+		if v := os.Getenv(name); v != "" {
+			editor = v
+			break
+		}
+	}
+	// As kubectl: the variable may hold arguments, so a shell reads it.
+	command := exec.CommandContext(ctx, "sh", "-c", editor+` "$1"`, "sh", path)
+	command.Stdin, command.Stdout, command.Stderr = c.In, c.Out, c.ErrOut
+	if err := command.Run(); err != nil {
+		return nil, fmt.Errorf("the editor %q failed: %w", term.SafeLine(editor), err)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	var kept []string
+	for line := range strings.Lines(string(data)) {
+		if !strings.HasPrefix(line, "#") {
+			kept = append(kept, line)
+		}
+	}
+	return []byte(strings.Join(kept, "")), nil
+}
+
+// saveEdit applies what the user made of clean.
+func (c *common) saveEdit(ctx context.Context, ref cmf.Ref, edited []byte, clean cmf.Object, force bool) error {
+	documents, err := apply.Parse("edited text", edited)
+	if err != nil {
+		return err
+	}
+	if len(documents) != 1 {
+		return errors.New("the text must hold one object")
+	}
+	object := documents[0].Object
+	cmf.Restore(object, clean)
+	if err := apply.Validate(ref.Kind, object); err != nil {
+		return err
+	}
+	if object.Name() != ref.Name {
+		return fmt.Errorf("the name can't be changed: it was %s and is %s", ref.Name, object.Name())
+	}
+	client, err := c.client(ctx)
+	if err != nil {
+		return err
+	}
+	planner := apply.Planner{Client: client.Client, Options: apply.Options{Force: force, MustExist: true}}
+	steps, err := planner.Plan(ctx, []apply.Item{{Ref: ref, Object: object, Location: "edited text"}})
+	if err != nil {
+		return err
+	}
+	// CMF has no lock: what someone else saved since must not be lost.
+	if !apply.Equal(map[string]any(apply.Clean(ref.Kind, steps[0].Live)), map[string]any(clean)) {
+		return fmt.Errorf("%s was changed by someone else meanwhile; edit it again", ref.Where())
+	}
+	runner := apply.Runner{
+		Client: client.Client, Poll: c.poll,
+		Warn: func(text string) { c.warn("%s", text) },
+		Done: func(s apply.Step, _ cmf.Object, err error) {
+			if err == nil {
+				fmt.Fprintf(c.Out, "%s %s\n", s.Ref, s.Action)
+			}
+		},
+	}
+	return runner.Run(ctx, steps)
+}

@@ -1,0 +1,158 @@
+package cmd
+
+import (
+	"context"
+	"io"
+	"net/url"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/completion"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/apply"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/cmf"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/connect"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/view"
+)
+
+// getter is `kubectl cmf KIND get` and `describe`.
+type getter struct {
+	*common
+	kind        *cmf.Kind
+	output      printer.Flags
+	showSecrets bool
+}
+
+func newGet(c *common, kind *cmf.Kind) *cobra.Command {
+	g := &getter{common: c, kind: kind}
+	cmd := &cobra.Command{
+		Use: "get [" + nameArg(kind) + " ...]", Short: "Show " + kind.Short + " by name; without a name, list them",
+		ValidArgsFunction: completion.Values(c.completeNames(kind)),
+		RunE:              func(cmd *cobra.Command, args []string) error { return g.get(cmd.Context(), args) },
+	}
+	g.output.AddFlags(cmd)
+	g.output.AddTableFlags(cmd.Flags())
+	cmd.Flags().BoolVar(&g.showSecrets, "show-secrets", false, "Print passwords and keys that the resource holds")
+	return cmd
+}
+
+func newDescribe(c *common, kind *cmf.Kind) *cobra.Command {
+	g := &getter{common: c, kind: kind}
+	cmd := &cobra.Command{
+		Use: "describe " + nameArg(kind) + " ...", Short: "Show all that is known of " + kind.Short,
+		Args:              cobra.MinimumNArgs(1),
+		ValidArgsFunction: completion.Values(c.completeNames(kind)),
+		RunE:              func(cmd *cobra.Command, args []string) error { return g.describe(cmd.Context(), args) },
+	}
+	cmd.Flags().BoolVar(&g.showSecrets, "show-secrets", false, "Print passwords and keys that the resource holds")
+	return cmd
+}
+
+func (g *getter) fetch(ctx context.Context, names []string) ([]view.Row, *connect.Connection, error) {
+	client, err := g.client(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	var rows []view.Row
+	for _, name := range names {
+		ref, err := g.ref(ctx, g.kind, name)
+		if err != nil {
+			return nil, nil, err
+		}
+		object, err := g.one(ctx, client, ref)
+		if err != nil {
+			return nil, nil, err
+		}
+		if !g.showSecrets {
+			object = cmf.Redact(g.kind, object)
+		}
+		rows = append(rows, view.Row{Object: object, Scope: ref.Scope})
+	}
+	return rows, client, nil
+}
+
+// one fetches a resource; an event can't be fetched by name.
+func (g *getter) one(ctx context.Context, client *connect.Connection, ref cmf.Ref) (cmf.Object, error) {
+	if ref.Kind.Name != "event" {
+		return client.Get(ctx, ref)
+	}
+	list, err := client.List(ctx, ref.Kind, ref.Scope, cmf.ListOptions{})
+	if err != nil {
+		return nil, err
+	}
+	for _, o := range list {
+		if o.Name() == ref.Name {
+			return o, nil
+		}
+	}
+	return nil, exit.With(exit.Failed, &cmf.ResourceError{Ref: ref, Err: &cmf.StatusError{Status: 404}})
+}
+
+func (g *getter) get(ctx context.Context, names []string) error {
+	if err := g.output.Validate(); err != nil {
+		return err
+	}
+	if len(names) == 0 {
+		l := &lister{common: g.common, kind: g.kind, output: g.output, showSecrets: g.showSecrets}
+		return l.run(ctx)
+	}
+	rows, _, err := g.fetch(ctx, names)
+	if err != nil {
+		return err
+	}
+	palette, err := g.palette()
+	if err != nil {
+		return err
+	}
+	var objects []cmf.Object
+	var printed []string
+	for _, row := range rows {
+		objects = append(objects, row.Object)
+		printed = append(printed, cmf.Ref{Kind: g.kind, Name: row.Object.Name()}.String())
+	}
+	result := printer.Result{
+		Object: objects[0], Names: printed,
+		Table: view.Table(g.kind, rows, view.TableOptions{Now: g.now(), Palette: palette}),
+	}
+	if len(objects) > 1 {
+		result.Object = printer.List(objects)
+	}
+	return g.output.Print(g.Out, result)
+}
+
+func (g *getter) describe(ctx context.Context, names []string) error {
+	rows, client, err := g.fetch(ctx, names)
+	if err != nil {
+		return err
+	}
+	palette, err := g.palette()
+	if err != nil {
+		return err
+	}
+	for i, row := range rows {
+		if i > 0 {
+			if _, err := io.WriteString(g.Out, "\n\n"); err != nil {
+				return err
+			}
+		}
+		d := view.Description{
+			Ref:    cmf.Ref{Kind: g.kind, Scope: row.Scope, Name: names[i]},
+			Object: row.Object, ManagedBy: apply.ManagedBy(row.Object), Now: g.now(), Palette: palette,
+		}
+		if g.kind == cmf.Must("app") {
+			d.Events, d.EventsError = events(ctx, client, d.Ref)
+		}
+		if err := view.Describe(g.Out, d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// events are those of an application, the newest first.
+func events(ctx context.Context, client *connect.Connection, app cmf.Ref) ([]cmf.Object, error) {
+	scope := app.Scope
+	scope.Application = app.Name
+	return client.List(ctx, cmf.Must("event"), scope, cmf.ListOptions{Query: url.Values{}})
+}

@@ -1,0 +1,250 @@
+package cmd
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/labels"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/cmf"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/connect"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/view"
+)
+
+// lister is `kubectl cmf KIND list`.
+type lister struct {
+	*common
+	kind        *cmf.Kind
+	output      printer.Flags
+	selector    string
+	filter      string
+	sortBy      string
+	all         bool
+	watch       bool
+	showSecrets bool
+}
+
+func newList(c *common, kind *cmf.Kind) *cobra.Command {
+	l := &lister{common: c, kind: kind}
+	cmd := &cobra.Command{
+		Use: "list", Aliases: []string{"ls"}, Short: "List " + kind.Short,
+		Example: plugin.Examples("kubectl cmf " + kind.Name + " list\nkubectl cmf " + kind.Name + " list -o wide\nkubectl cmf " + kind.Name + " list -o jsonpath='{.items[*].metadata.name}'"),
+		Args:    cobra.NoArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return l.run(cmd.Context()) },
+	}
+	flags := cmd.Flags()
+	l.output.AddFlags(cmd)
+	l.output.AddTableFlags(flags)
+	flags.StringVarP(&l.selector, "selector", "l", "", "Select by labels, as in kubectl")
+	if kind.Filter != nil {
+		flags.StringVar(&l.filter, "filter", "", fmt.Sprintf("Select with CMF's own filter, as in name=prod* (CMF %s and newer)", *kind.Filter))
+	}
+	flags.StringVar(&l.sortBy, "sort-by", "", "Sort by the field at this path, as in .metadata.creationTimestamp")
+	flags.BoolVarP(&l.watch, "watch", "w", false, "After the list, print what changes")
+	flags.BoolVar(&l.showSecrets, "show-secrets", false, "Print passwords and keys that the resources hold")
+	if kind.NeedsEnvironment() && !kind.NeedsApplication() && !kind.NeedsOwner() {
+		flags.BoolVarP(&l.all, "all-environments", "A", false, "List in all environments")
+	}
+	return cmd
+}
+
+func (l *lister) run(ctx context.Context) error {
+	if err := l.output.Validate(); err != nil {
+		return err
+	}
+	options := cmf.ListOptions{Filter: l.filter}
+	if l.selector != "" {
+		selector, err := labels.Parse(l.selector)
+		if err != nil {
+			return exit.Usagef("--selector: %w", err)
+		}
+		options.Selector = selector
+	}
+	client, err := l.client(ctx)
+	if err != nil {
+		return err
+	}
+	rows, err := l.rows(ctx, client, options)
+	if err != nil {
+		return err
+	}
+	if err := l.print(rows); err != nil || !l.watch {
+		return err
+	}
+	return l.follow(ctx, client, options, rows)
+}
+
+// rows are the resources in all places that are asked for, sorted.
+func (l *lister) rows(ctx context.Context, client *connect.Connection, options cmf.ListOptions) ([]view.Row, error) {
+	scopes := []cmf.Scope{{}}
+	if l.all {
+		names, err := environmentNames(ctx, client)
+		if err != nil {
+			return nil, err
+		}
+		scopes = nil
+		for _, name := range names {
+			scopes = append(scopes, cmf.Scope{Environment: name})
+		}
+	} else {
+		scope, err := l.place(ctx, l.kind)
+		if err != nil {
+			return nil, err
+		}
+		scopes[0] = scope
+	}
+	lists, err := gather(ctx, client, l.kind, scopes, options)
+	if err != nil {
+		return nil, err
+	}
+	rows := []view.Row{}
+	for i, list := range lists {
+		for _, o := range list {
+			if !l.showSecrets {
+				o = cmf.Redact(l.kind, o)
+			}
+			rows = append(rows, view.Row{Object: o, Scope: scopes[i]})
+		}
+	}
+	l.sort(rows)
+	return rows, nil
+}
+
+func (l *lister) sort(rows []view.Row) {
+	path := strings.Trim(strings.TrimSuffix(strings.TrimPrefix(l.sortBy, "{"), "}"), ".")
+	switch {
+	case path != "":
+	case l.kind.Create:
+		path = "metadata.name|name"
+	default:
+		return // events come in the server's order: newest first
+	}
+	slices.SortStableFunc(rows, func(a, b view.Row) int {
+		if c := strings.Compare(a.Scope.Environment, b.Scope.Environment); c != 0 && l.sortBy == "" {
+			return c
+		}
+		return compare(a.Object, b.Object, path)
+	})
+}
+
+// compare orders by the value at path: numbers by size, others as text.
+func compare(a, b cmf.Object, path string) int {
+	x, y := a.Text(path), b.Text(path)
+	n, errN := json.Number(x).Float64()
+	m, errM := json.Number(y).Float64()
+	if errN == nil && errM == nil {
+		switch {
+		case n < m:
+			return -1
+		case n > m:
+			return 1
+		}
+		return 0
+	}
+	return strings.Compare(x, y)
+}
+
+func (l *lister) print(rows []view.Row) error {
+	palette, err := l.palette()
+	if err != nil {
+		return err
+	}
+	objects := make([]cmf.Object, len(rows))
+	names := make([]string, len(rows))
+	for i, row := range rows {
+		objects[i] = row.Object
+		names[i] = cmf.Ref{Kind: l.kind, Name: row.Object.Name()}.String()
+	}
+	if len(rows) == 0 && l.output.IsHuman() {
+		where := ""
+		if !l.all {
+			where = whereNone(l.kind, l.common)
+		}
+		fmt.Fprintf(l.ErrOut, "No %s found%s.\n", plural(l.kind), where)
+		return nil
+	}
+	return l.output.Print(l.Out, printer.Result{
+		Object: printer.List(objects),
+		Names:  names,
+		Table:  view.Table(l.kind, rows, view.TableOptions{Environments: l.all, Now: l.now(), Palette: palette}),
+	})
+}
+
+func plural(kind *cmf.Kind) string { return strings.ToLower(kind.Kind) + "s" }
+
+func whereNone(kind *cmf.Kind, c *common) string {
+	if kind.NeedsEnvironment() && c.scope.Environment != "" {
+		return " in environment " + c.scope.Environment
+	}
+	return ""
+}
+
+// watchEvery is how often a watch looks: CMF has none of its own.
+const watchEvery = 2 * time.Second
+
+// follow prints each resource whose row changes, and that some are gone.
+func (l *lister) follow(ctx context.Context, client *connect.Connection, options cmf.ListOptions, rows []view.Row) error {
+	l.output.NoHeaders = true
+	known := fingerprints(rows)
+	every := l.poll
+	if every <= 0 {
+		every = watchEvery
+	}
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-tick.C:
+		}
+		rows, err := l.rows(ctx, client, options)
+		if err != nil {
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			return err
+		}
+		next := fingerprints(rows)
+		var changed []view.Row
+		for _, row := range rows {
+			if known[identity(row)] != next[identity(row)] {
+				changed = append(changed, row)
+			}
+		}
+		for id := range known {
+			if _, still := next[id]; !still {
+				fmt.Fprintf(l.ErrOut, "%s deleted\n", id)
+			}
+		}
+		known = next
+		if len(changed) > 0 {
+			if err := l.print(changed); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func identity(row view.Row) string {
+	return strings.TrimPrefix(row.Scope.Environment+"/"+row.Object.Name(), "/")
+}
+
+func fingerprints(rows []view.Row) map[string]string {
+	out := make(map[string]string, len(rows))
+	for _, row := range rows {
+		data, err := row.Object.Encode()
+		if err == nil {
+			out[identity(row)] = string(data)
+		}
+	}
+	return out
+}

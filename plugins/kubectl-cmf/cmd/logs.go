@@ -1,0 +1,116 @@
+package cmd
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/cmf"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/connect"
+)
+
+// logs are those of an application's pods.
+type logs struct {
+	*common
+	follow    bool
+	previous  bool
+	tail      int64
+	component string
+
+	out sync.Mutex
+}
+
+// run finds the pods by the labels that Flink's operator gives them: CMF's
+// deployments have the application's name.
+func (l *logs) run(ctx context.Context, client *connect.Connection, ref cmf.Ref) error {
+	environment, err := client.Get(ctx, cmf.Ref{Kind: cmf.Must("env"), Name: ref.Scope.Environment})
+	if err != nil {
+		return err
+	}
+	namespace := environment.Text("kubernetesNamespace")
+	if name := environment.Text("kubernetesClusterName"); name != "" && name != "default" && name != "default-k8s-cluster" {
+		l.warn("environment %s deploys to the Kubernetes cluster %q; these are the pods that the current kube context has", ref.Scope.Environment, name)
+	}
+	kube, err := l.factory.Clientset()
+	if err != nil {
+		return err
+	}
+	selector := "app=" + ref.Name
+	if l.component != "" {
+		selector += ",component=" + l.component
+	}
+	pods, err := kube.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{LabelSelector: selector})
+	if err != nil {
+		return err
+	}
+	if len(pods.Items) == 0 {
+		return fmt.Errorf("%s: no pods with %s in namespace %q; see: kubectl cmf app status %s", ref.Where(), selector, namespace, ref.Name)
+	}
+	errs := make([]error, len(pods.Items))
+	var group sync.WaitGroup
+	for i := range pods.Items {
+		read := func() { errs[i] = l.pod(ctx, kube, &pods.Items[i], len(pods.Items) > 1) }
+		if l.follow {
+			group.Go(read)
+		} else {
+			read()
+		}
+	}
+	group.Wait()
+	return errors.Join(errs...)
+}
+
+func (l *logs) pod(ctx context.Context, kube kubernetes.Interface, pod *corev1.Pod, prefix bool) error {
+	options := &corev1.PodLogOptions{Container: "flink-main-container", Follow: l.follow, Previous: l.previous}
+	if l.tail >= 0 {
+		options.TailLines = &l.tail
+	}
+	stream, err := kube.CoreV1().Pods(pod.Namespace).GetLogs(pod.Name, options).Stream(ctx)
+	if err != nil {
+		return fmt.Errorf("pod %s: %w", pod.Name, err)
+	}
+	defer stream.Close()
+	head := ""
+	if prefix {
+		head = "[" + pod.Name + "] "
+	}
+	reader := bufio.NewReaderSize(stream, 64<<10)
+	for {
+		line, err := reader.ReadString('\n')
+		if line != "" {
+			if writeErr := l.line(head, line); writeErr != nil {
+				return writeErr
+			}
+		}
+		switch {
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return fmt.Errorf("pod %s: %w", pod.Name, err)
+		}
+	}
+}
+
+func (l *logs) line(head, line string) error {
+	l.out.Lock()
+	defer l.out.Unlock()
+	text := head + line
+	if term.IsTerminal(l.Out) {
+		text = head + term.Safe(line)
+	}
+	if text[len(text)-1] != '\n' {
+		text += "\n"
+	}
+	_, err := io.WriteString(l.Out, text)
+	return err
+}

@@ -1,0 +1,139 @@
+package cmd
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/apply"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/cmf"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/connect"
+)
+
+// savepointOptions are how one is taken.
+type savepointOptions struct {
+	name, path, format string
+}
+
+// savepoint is one that was taken.
+type savepoint struct {
+	ref  cmf.Ref
+	uid  string
+	path string
+}
+
+// takeSavepoint takes a savepoint of an application and waits for its end.
+func (c *common) takeSavepoint(ctx context.Context, client *connect.Connection, app cmf.Ref, o savepointOptions) (savepoint, error) {
+	kind := cmf.Must("savepoint")
+	if err := client.Needs(ctx, kind.Since, "taking a savepoint"); err != nil {
+		return savepoint{}, err
+	}
+	name := o.name
+	if name == "" {
+		name = defaultSavepoint(app.Name, c.now())
+	}
+	scope := app.Scope
+	scope.Application = app.Name
+	ref := cmf.Ref{Kind: kind, Scope: scope, Name: name}
+	spec := map[string]any{}
+	if o.path != "" {
+		spec["path"] = o.path
+	}
+	if o.format != "" {
+		spec["formatType"] = strings.ToUpper(o.format)
+	}
+	object := cmf.Object{"apiVersion": cmf.Group + "/v1", "kind": kind.Kind, "metadata": map[string]any{"name": name}, "spec": spec}
+	if _, err := client.Create(ctx, ref, object); err != nil {
+		return savepoint{}, err
+	}
+	line := c.progress()
+	defer line.Done()
+	done, err := c.waiter(client.Client, line).For(ctx, ref, apply.Ready(ref, nil))
+	if err != nil {
+		return savepoint{}, err
+	}
+	return savepoint{ref: ref, uid: done.Text("metadata.uid"), path: done.Text("status.path")}, nil
+}
+
+// maxName is the length of names that every CMF takes, in characters.
+const maxName = 45
+
+func defaultSavepoint(app string, now time.Time) string {
+	stamp := now.UTC().Format("20060102-150405")
+	if len(app) > maxName-len(stamp)-1 {
+		app = strings.Trim(app[:maxName-len(stamp)-1], "-.")
+	}
+	return app + "-" + stamp
+}
+
+// newAppSavepoint is `kubectl cmf app savepoint`.
+func newAppSavepoint(c *common) *cobra.Command {
+	var o savepointOptions
+	var timeout time.Duration
+	kind := cmf.Must("app")
+	cmd := &cobra.Command{
+		Use: "savepoint APP", Short: "Take a savepoint of a running application and wait for it",
+		Example:           plugin.Examples("kubectl cmf app savepoint basic-example\nkubectl cmf app savepoint basic-example --name before-upgrade --format native"),
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: c.oneName(kind),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx, cancel := limited(cmd.Context(), timeout)
+			defer cancel()
+			client, err := c.client(ctx)
+			if err != nil {
+				return err
+			}
+			app, err := c.ref(ctx, kind, args[0])
+			if err != nil {
+				return err
+			}
+			taken, err := c.takeSavepoint(ctx, client, app, o)
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(c.Out, "%s created: %s\n", taken.ref, taken.path)
+			return err
+		},
+	}
+	cmd.Flags().StringVar(&o.name, "name", "", "Name of the savepoint (default: the application's with the time)")
+	cmd.Flags().StringVar(&o.path, "path", "", "Directory to write to (default: the job's own)")
+	cmd.Flags().StringVar(&o.format, "format", "", "canonical or native")
+	cmd.Flags().DurationVar(&timeout, "timeout", 10*time.Minute, "How long to wait at most (0: for ever)")
+	return cmd
+}
+
+// newSavepointDetach is `kubectl cmf savepoint detach`.
+func newSavepointDetach(c *common) *cobra.Command {
+	kind := cmf.Must("savepoint")
+	return &cobra.Command{
+		Use: "detach SAVEPOINT --application APP", Short: "Make a savepoint independent of its application",
+		Long:              "Make a savepoint independent of its application: it stays when the application is deleted, and others can start from it.",
+		Example:           plugin.Examples("kubectl cmf savepoint detach before-upgrade --application basic-example"),
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: c.oneName(kind),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx := cmd.Context()
+			client, err := c.client(ctx)
+			if err != nil {
+				return err
+			}
+			ref, err := c.ref(ctx, kind, args[0])
+			if err != nil {
+				return err
+			}
+			if ref.Scope.Application == "" {
+				return fmt.Errorf("CMF detaches savepoints of applications only, not of statements")
+			}
+			object, err := client.Act(ctx, ref, "detach", nil)
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(c.Out, "detachedsavepoint.%s/%s detached\n", cmf.Group, object.Name())
+			return err
+		},
+	}
+}

@@ -1,0 +1,139 @@
+package cmd
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/completion"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/cmf"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/connect"
+)
+
+// environment is the one to work in: -e, the default, or the only one that
+// there is.
+func (c *common) environment(ctx context.Context) (string, error) {
+	if c.scope.Environment != "" {
+		return c.scope.Environment, nil
+	}
+	if name := c.finder.State.Get(c.finder.Key()).Environment; name != "" {
+		return name, nil
+	}
+	client, err := c.client(ctx)
+	if err != nil {
+		return "", err
+	}
+	names, err := environmentNames(ctx, client)
+	if err != nil {
+		return "", fmt.Errorf("find out which environment to use: %w", err)
+	}
+	switch len(names) {
+	case 1:
+		return names[0], nil
+	case 0:
+		return "", exit.Usagef("there is no environment yet; make one with: kubectl cmf env create NAME --kubernetes-namespace NAMESPACE")
+	}
+	return "", exit.Usagef("which environment? Say it with -e, or once with: kubectl cmf env use NAME\nThere are: %s", strings.Join(names, ", "))
+}
+
+func environmentNames(ctx context.Context, client *connect.Connection) ([]string, error) {
+	list, err := client.List(ctx, cmf.Must("env"), cmf.Scope{}, cmf.ListOptions{})
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, o := range list {
+		names = append(names, o.Name())
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+// place is where a resource of kind is, from flags and defaults.
+func (c *common) place(ctx context.Context, kind *cmf.Kind) (cmf.Scope, error) {
+	scope := c.scope
+	if kind.NeedsOwner() && scope.Application != "" && scope.Statement != "" {
+		return scope, exit.Usagef("--application and --statement exclude each other")
+	}
+	switch {
+	case kind.NeedsCatalog() && scope.Catalog == "":
+		return scope, exit.Usagef("which catalog? Say it with --catalog NAME")
+	case kind.NeedsApplication() && scope.Application == "":
+		return scope, exit.Usagef("which application? Say it with --application NAME")
+	case kind.NeedsOwner() && scope.Application == "" && scope.Statement == "":
+		return scope, exit.Usagef("whose %s? Say it with --application NAME or --statement NAME", kind.Name)
+	}
+	if kind.NeedsEnvironment() {
+		var err error
+		if scope.Environment, err = c.environment(ctx); err != nil {
+			return scope, err
+		}
+	}
+	return kind.Trim(scope), nil
+}
+
+// ref is the resource called name.
+func (c *common) ref(ctx context.Context, kind *cmf.Kind, name string) (cmf.Ref, error) {
+	scope, err := c.place(ctx, kind)
+	return cmf.Ref{Kind: kind, Scope: scope, Name: name}, err
+}
+
+// gather lists kind in every scope at the same time.
+func gather(ctx context.Context, client *connect.Connection, kind *cmf.Kind, scopes []cmf.Scope, options cmf.ListOptions) ([][]cmf.Object, error) {
+	out := make([][]cmf.Object, len(scopes))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(8)
+	for i, scope := range scopes {
+		group.Go(func() (err error) {
+			out[i], err = client.List(ctx, kind, scope, options)
+			return err
+		})
+	}
+	return out, group.Wait()
+}
+
+// completeNames completes names of a kind.
+func (c *common) completeNames(kind *cmf.Kind) completion.Func {
+	return func(ctx context.Context, args []string, _ string) ([]completion.Choice, error) {
+		client, err := c.client(ctx)
+		if err != nil {
+			return nil, err
+		}
+		scope, err := c.place(ctx, kind)
+		if err != nil {
+			return nil, err
+		}
+		list, err := client.List(ctx, kind, scope, cmf.ListOptions{})
+		if err != nil {
+			return nil, err
+		}
+		var out []completion.Choice
+		for _, o := range list {
+			if slices.Contains(args, o.Name()) {
+				continue
+			}
+			state, _, _ := kind.State(o)
+			out = append(out, completion.Choice{Value: o.Name(), Description: state})
+		}
+		return out, nil
+	}
+}
+
+// oneName completes the first argument only.
+func (c *common) oneName(kind *cmf.Kind) cobra.CompletionFunc {
+	complete := completion.Values(c.completeNames(kind))
+	return func(cmd *cobra.Command, args []string, prefix string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		if len(args) > 0 {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return complete(cmd, args, prefix)
+	}
+}
+
+// place of a kind in words for usage lines.
+func nameArg(kind *cmf.Kind) string { return strings.ToUpper(strings.ReplaceAll(kind.Name, "-", "_")) }

@@ -1,0 +1,104 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"time"
+
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/completion"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/apply"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/cmf"
+)
+
+// newWait is `kubectl cmf KIND wait`.
+func newWait(c *common, kind *cmf.Kind) *cobra.Command {
+	var condition string
+	var timeout time.Duration
+	cmd := &cobra.Command{
+		Use: "wait " + nameArg(kind) + " ...", Short: "Wait until " + kind.Name + "s are ready, in a state, or gone",
+		Long: "Wait for a condition: ready (the state that the spec asks for), delete, state=WORD, or jsonpath={.path}=value.\n" +
+			"Exit code 0: it is so; 1: it failed or can't become so; 124: it took too long.",
+		Example:           plugin.Examples("kubectl cmf " + kind.Name + " wait NAME\nkubectl cmf " + kind.Name + " wait NAME --for delete --timeout 2m"),
+		Args:              cobra.MinimumNArgs(1),
+		ValidArgsFunction: completion.Values(c.completeNames(kind)),
+		RunE: func(cmd *cobra.Command, names []string) error {
+			return c.waitAll(cmd.Context(), kind, names, condition, timeout)
+		},
+	}
+	cmd.Flags().StringVar(&condition, "for", "ready", "What to wait for: ready, delete, state=WORD, jsonpath={.path}=value")
+	cmd.Flags().DurationVar(&timeout, "timeout", 5*time.Minute, "How long to wait at most (0: for ever)")
+	_ = cmd.RegisterFlagCompletionFunc("for", completion.Fixed("ready", "delete", "state="))
+	return cmd
+}
+
+func (c *common) waitAll(ctx context.Context, kind *cmf.Kind, names []string, condition string, timeout time.Duration) error {
+	check, err := parseCondition(condition)
+	if err != nil {
+		return err
+	}
+	client, err := c.client(ctx)
+	if err != nil {
+		return err
+	}
+	var refs []cmf.Ref
+	for _, name := range names {
+		ref, err := c.ref(ctx, kind, name)
+		if err != nil {
+			return err
+		}
+		refs = append(refs, ref)
+	}
+	ctx, cancel := limited(ctx, timeout)
+	defer cancel()
+	line := c.progress()
+	defer line.Done()
+	errs := make([]error, len(refs))
+	var group sync.WaitGroup
+	var out sync.Mutex
+	for i, ref := range refs {
+		group.Go(func() {
+			if check == nil {
+				errs[i] = apply.Gone(ctx, client.Client, ref, c.poll)
+			} else {
+				_, errs[i] = c.waiter(client.Client, line).For(ctx, ref, check(ref))
+			}
+			if errs[i] == nil {
+				out.Lock()
+				defer out.Unlock()
+				fmt.Fprintf(c.Out, "%s condition met\n", ref)
+			}
+		})
+	}
+	group.Wait()
+	return errors.Join(errs...)
+}
+
+// parseCondition reads --for; nil is for delete.
+func parseCondition(text string) (func(cmf.Ref) apply.Condition, error) {
+	name, value, _ := strings.Cut(text, "=")
+	switch name {
+	case "ready":
+		return func(ref cmf.Ref) apply.Condition { return apply.Ready(ref, nil) }, nil
+	case "delete":
+		return nil, nil
+	case "state", "phase":
+		if value != "" {
+			return func(ref cmf.Ref) apply.Condition { return apply.State(ref, strings.ToUpper(value)) }, nil
+		}
+	case "jsonpath":
+		path, want, _ := strings.Cut(value, "=")
+		path = strings.Trim(strings.TrimSuffix(strings.TrimPrefix(path, "{"), "}"), ".")
+		if path != "" && !strings.ContainsAny(path, "[]*?@'\"") {
+			return func(cmf.Ref) apply.Condition { return apply.Field(path, want) }, nil
+		}
+	}
+	return nil, exit.Usagef("--for: %q is none of ready, delete, state=WORD, jsonpath={.path}=value", text)
+}

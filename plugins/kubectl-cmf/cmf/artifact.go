@@ -1,0 +1,131 @@
+package cmf
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"mime/multipart"
+	"net/http"
+	"net/textproto"
+	"net/url"
+	"path/filepath"
+	"strconv"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/version"
+)
+
+// Upload sends a file as an artifact, or as the next version of one. The file
+// is streamed, so that the request isn't repeated on its own.
+func (c *Client) Upload(ctx context.Context, ref Ref, name string, file io.ReadSeeker, update bool) (Object, error) {
+	method, path, err := http.MethodPost, "", error(nil)
+	if update {
+		method = http.MethodPut
+		path, err = ref.path()
+	} else {
+		path, err = ref.Kind.collection(ref.Scope)
+	}
+	if err != nil {
+		return nil, err
+	}
+	head, tail, contentType, err := envelope(ref, filepath.Base(name))
+	if err != nil {
+		return nil, err
+	}
+	length, err := file.Seek(0, io.SeekEnd)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := file.Seek(0, io.SeekStart); err != nil {
+		return nil, err
+	}
+	address := c.url(path, nil)
+	request, err := http.NewRequestWithContext(ctx, method, address, io.MultiReader(bytes.NewReader(head), io.LimitReader(file, length), bytes.NewReader(tail)))
+	if err != nil {
+		return nil, err
+	}
+	request.ContentLength = int64(len(head)) + length + int64(len(tail))
+	request.Header.Set("Content-Type", contentType)
+	response, err := c.raw(request)
+	if err != nil {
+		return nil, c.named(ctx, ref, err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxBody))
+	if err != nil {
+		return nil, &AnswerError{Method: method, URL: address, Err: err}
+	}
+	return (&answer{status: response.StatusCode, body: body, header: response.Header}).object(method, address)
+}
+
+// envelope is what comes before and after the file in the request.
+func envelope(ref Ref, fileName string) (head, tail []byte, contentType string, err error) {
+	description, err := Object{"apiVersion": Group + "/v1", "kind": ref.Kind.Kind, "metadata": map[string]any{"name": ref.Name}, "spec": map[string]any{}}.Encode()
+	if err != nil {
+		return nil, nil, "", err
+	}
+	var out bytes.Buffer
+	w := multipart.NewWriter(&out)
+	part, err := w.CreatePart(textproto.MIMEHeader{"Content-Disposition": {`form-data; name="artifact"`}, "Content-Type": {"application/json"}})
+	if err == nil {
+		_, err = part.Write(description)
+	}
+	if err == nil {
+		_, err = w.CreateFormFile("file", fileName)
+	}
+	if err != nil {
+		return nil, nil, "", err
+	}
+	head = bytes.Clone(out.Bytes())
+	if err := w.Close(); err != nil {
+		return nil, nil, "", err
+	}
+	return head, out.Bytes()[len(head):], w.FormDataContentType(), nil
+}
+
+// Download writes an artifact's file to w and returns its length in bytes.
+func (c *Client) Download(ctx context.Context, ref Ref, number string, w io.Writer) (int64, error) {
+	path, err := ref.path()
+	if err != nil {
+		return 0, err
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.url(path+"/content", url.Values{"version": {number}}), nil)
+	if err != nil {
+		return 0, err
+	}
+	request.Header.Set("Accept", "application/octet-stream")
+	response, err := c.raw(request)
+	if err != nil {
+		return 0, c.named(ctx, ref, err)
+	}
+	defer response.Body.Close()
+	n, err := io.Copy(w, response.Body)
+	if err != nil {
+		return n, fmt.Errorf("download %s: %w", ref.Where(), err)
+	}
+	if want, err := strconv.ParseInt(response.Header.Get("Content-Length"), 10, 64); err == nil && want != n {
+		return n, errors.New("the file ends too early")
+	}
+	return n, nil
+}
+
+// raw sends a request once and turns an answer other than 2xx into an error.
+func (c *Client) raw(request *http.Request) (*http.Response, error) {
+	request.Header.Set("User-Agent", version.Get().UserAgent("kubectl-cmf"))
+	response, err := c.http.Do(request)
+	if err != nil {
+		return nil, explain(err)
+	}
+	if response.StatusCode/100 == 2 {
+		return response, nil
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxBody))
+	if err != nil {
+		body = nil // the status says enough
+	}
+	status := parseError(response, body)
+	status.Authenticated = c.authenticated
+	return nil, status
+}

@@ -1,0 +1,180 @@
+package cmf
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"mime"
+	"net/http"
+	"regexp"
+	"strings"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
+)
+
+// StatusError is an answer that isn't 2xx.
+type StatusError struct {
+	// Status is the HTTP status, Messages what CMF says, one each.
+	Status   int
+	Messages []string
+	// Foreign says that the answer isn't CMF's: a proxy or a login page.
+	Foreign bool
+	// Challenge is the WWW-Authenticate header.
+	Challenge string
+	// Authenticated says that the request carried a token or a certificate.
+	Authenticated bool
+}
+
+// StatusOf is the HTTP status of the answer behind err, 0 where there is none.
+func StatusOf(err error) int {
+	var status *StatusError
+	if errors.As(err, &status) {
+		return status.Status
+	}
+	return 0
+}
+
+// IsNotFound reports whether the server says that there is no such thing.
+func IsNotFound(err error) bool { return StatusOf(err) == http.StatusNotFound }
+
+// IsConflict reports whether the server says that it exists or is in use.
+func IsConflict(err error) bool { return StatusOf(err) == http.StatusConflict }
+
+// Error is one line: what the status means, and what the server says.
+func (e *StatusError) Error() string {
+	text := meanings[e.Status]
+	if text == "" {
+		text = strings.ToLower(http.StatusText(e.Status))
+	}
+	if text == "" {
+		text = "unexpected answer"
+	}
+	line := fmt.Sprintf("%s (HTTP %d)", text, e.Status)
+	if len(e.Messages) > 0 {
+		line += ": " + strings.Join(e.Messages, "; ")
+	}
+	if e.Foreign {
+		line += " — this answer does not come from CMF but from something before it, such as a proxy or an ingress"
+	}
+	// Go's and Tomcat's words for it.
+	if strings.Contains(line, "request to an HTTPS server") || strings.Contains(line, "requires TLS") {
+		line += " Use https:// in the address."
+	}
+	switch e.Status {
+	case http.StatusUnauthorized:
+		if e.Authenticated {
+			line += "; the token or certificate was not accepted: it may have expired, or be for another server"
+		} else {
+			line += "; CMF wants authentication: give a token with --cmf-token-file, or a client certificate with --cmf-cert and --cmf-key"
+		}
+	case http.StatusForbidden:
+		line += "; check who you are to CMF with: kubectl cmf version"
+	}
+	return line
+}
+
+// meanings are the statuses in CMF's use of them.
+var meanings = map[int]string{
+	http.StatusBadRequest:            "CMF rejects the request",
+	http.StatusUnauthorized:          "not authenticated",
+	http.StatusForbidden:             "not allowed",
+	http.StatusNotFound:              "not found",
+	http.StatusMethodNotAllowed:      "this CMF can't do that",
+	http.StatusConflict:              "conflict",
+	http.StatusGone:                  "gone",
+	http.StatusRequestEntityTooLarge: "too large",
+	http.StatusUnprocessableEntity:   "invalid content",
+	http.StatusTooManyRequests:       "too many requests",
+	http.StatusInternalServerError:   "CMF failed",
+	http.StatusBadGateway:            "CMF can't be reached behind the gateway",
+	http.StatusServiceUnavailable:    "not available now",
+	http.StatusGatewayTimeout:        "CMF didn't answer the gateway in time",
+}
+
+// maxMessage bounds what is shown of a body that isn't CMF's, in characters.
+const maxMessage = 300
+
+// parseError makes a StatusError of an answer; body may be anything.
+func parseError(response *http.Response, body []byte) *StatusError {
+	e := &StatusError{Status: response.StatusCode, Challenge: response.Header.Get("WWW-Authenticate")}
+	var answer struct {
+		Errors []json.RawMessage `json:"errors"`
+		// Spring's own errors, which come where CMF's code isn't reached.
+		Message string          `json:"message"`
+		Error   json.RawMessage `json:"error"`
+		Path    string          `json:"path"`
+	}
+	if err := json.Unmarshal(body, &answer); err == nil {
+		for _, raw := range answer.Errors {
+			var item struct {
+				Message string `json:"message"`
+				Field   string `json:"field"`
+			}
+			var text string
+			switch {
+			case json.Unmarshal(raw, &item) == nil && item.Message != "":
+				if item.Field != "" && !strings.HasPrefix(item.Message, item.Field) {
+					item.Message = item.Field + ": " + item.Message
+				}
+				e.add(item.Message)
+			case json.Unmarshal(raw, &text) == nil:
+				e.add(text)
+			}
+		}
+		if len(e.Messages) == 0 {
+			e.add(answer.Message)
+		}
+		if len(e.Messages) == 0 {
+			var text string
+			_ = json.Unmarshal(answer.Error, &text)
+			if text != http.StatusText(e.Status) {
+				e.add(text)
+			}
+		}
+		return e
+	}
+	kind, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type"))
+	text := string(body)
+	if kind == "text/html" || strings.HasPrefix(strings.TrimSpace(strings.ToLower(text)), "<") {
+		e.Foreign = true
+		text = htmlText(text)
+	}
+	e.add(text)
+	return e
+}
+
+func (e *StatusError) add(text string) {
+	if text = term.Cut(term.SafeLine(text), maxMessage); text != "" {
+		e.Messages = append(e.Messages, text)
+	}
+}
+
+var (
+	htmlTitle  = regexp.MustCompile(`(?is)<title[^>]*>(.*?)</title>`)
+	htmlHidden = regexp.MustCompile(`(?is)<(script|style)[^>]*>.*?(</(script|style)>|$)`)
+	htmlTag    = regexp.MustCompile(`(?s)<[^>]*>`)
+)
+
+// htmlText is the title of a page, or its text where it has none.
+func htmlText(page string) string {
+	if len(page) > 64<<10 {
+		page = page[:64<<10]
+	}
+	if m := htmlTitle.FindStringSubmatch(page); m != nil && strings.TrimSpace(m[1]) != "" {
+		return m[1]
+	}
+	return htmlTag.ReplaceAllString(htmlHidden.ReplaceAllString(page, " "), " ")
+}
+
+// AnswerError is a 2xx answer that can't be understood.
+type AnswerError struct {
+	Method, URL string
+	Err         error
+}
+
+func (e *AnswerError) Error() string {
+	return fmt.Sprintf("%s %s: the answer can't be read: %v", e.Method, e.URL, e.Err)
+}
+
+// Unwrap gives the cause.
+func (e *AnswerError) Unwrap() error { return e.Err }

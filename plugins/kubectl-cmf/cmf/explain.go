@@ -1,0 +1,81 @@
+package cmf
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"strings"
+	"syscall"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
+)
+
+// UnreachableError says that no answer came, and what to do about it.
+type UnreachableError struct {
+	Host string
+	// Why is in words of the user; Err is the cause.
+	Why string
+	Err error
+}
+
+func (e *UnreachableError) Error() string {
+	return fmt.Sprintf("CMF at %s can't be reached: %s", e.Host, e.Why)
+}
+
+// Unwrap gives the cause.
+func (e *UnreachableError) Unwrap() error { return e.Err }
+
+// explain says in words of the user why a request got no answer.
+func explain(err error) error {
+	var link *url.Error
+	if !errors.As(err, &link) {
+		return err
+	}
+	host := link.URL
+	if u, parseErr := url.Parse(link.URL); parseErr == nil {
+		host = u.Host
+	}
+	return &UnreachableError{Host: host, Why: why(link.Err), Err: link.Err}
+}
+
+func why(err error) string {
+	var (
+		authority x509.UnknownAuthorityError
+		name      x509.HostnameError
+		invalid   x509.CertificateInvalidError
+		record    tls.RecordHeaderError
+		alert     tls.AlertError
+		dns       *net.DNSError
+	)
+	text := err.Error()
+	switch {
+	case errors.As(err, &authority):
+		return "its certificate is signed by an authority that isn't known here; give the authority's certificate with --cmf-ca FILE"
+	case errors.As(err, &name):
+		return fmt.Sprintf("its certificate is not for that name (%s); say which name to expect with --cmf-server-name", term.SafeLine(name.Error()))
+	case errors.As(err, &invalid):
+		return "its certificate is not valid: " + term.SafeLine(invalid.Error())
+	case errors.As(err, &record), strings.Contains(text, "server gave HTTP response to HTTPS client"):
+		return "it does not speak TLS; use http:// in the address"
+	case strings.Contains(text, "malformed HTTP response"):
+		return "it does not answer in HTTP: it may want TLS; use https:// in the address"
+	case errors.As(err, &alert) || strings.Contains(text, "remote error: tls:"):
+		if strings.Contains(text, "certificate required") || strings.Contains(text, "bad certificate") || strings.Contains(text, "handshake failure") {
+			return "it wants a client certificate, or another one: give --cmf-cert FILE and --cmf-key FILE (" + shorten(text) + ")"
+		}
+		return "TLS failed: " + shorten(text)
+	case errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET):
+		return "it closed the connection without an answer"
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "the connection was refused; check the address and that CMF runs"
+	case errors.As(err, &dns):
+		return fmt.Sprintf("the name %s is not known here; names of the cluster are reached through the tunnel: leave --cmf-url away", term.SafeLine(dns.Name))
+	}
+	return shorten(text)
+}
+
+func shorten(text string) string { return term.Cut(term.SafeLine(text), maxMessage) }

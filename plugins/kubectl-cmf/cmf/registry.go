@@ -1,0 +1,282 @@
+package cmf
+
+// Kinds are all kinds of resource, in the order of their dependencies.
+var Kinds = []*Kind{
+	secretKind, environmentKind, mappingKind, catalogKind, databaseKind, poolKind, artifactKind,
+	applicationKind, statementKind, savepointKind, detachedKind, eventKind, instanceKind, clusterKind,
+}
+
+// Columns that many kinds have.
+var (
+	nameColumn   = Column{Header: "NAME", Path: "metadata.name|name"}
+	ageColumn    = Column{Header: "AGE", Path: "metadata.creationTimestamp|created_time", Format: "age"}
+	labelsColumn = Column{Header: "LABELS", Path: "metadata.labels", Format: "labels", Wide: true}
+)
+
+var environmentKind = &Kind{
+	Name: "env", Aliases: []string{"environment", "envs", "environments"},
+	Kind: "Environment", Type: "environment", Short: "environments: where applications, pools and statements live",
+	Path: "environments", Flat: true, Since: V2_0, Rank: 2,
+	Create: true, Upsert: true, Delete: true, ForceSince: since(V2_3), KeepAbsent: true,
+	Immutable: []string{"kubernetesNamespace", "kubernetesClusterName"},
+	Required:  []string{"name", "kubernetesNamespace"},
+	Server:    []string{"created_time", "updated_time", "secrets"},
+	Filter:    since(V2_3),
+	Columns: []Column{
+		nameColumn,
+		{Header: "NAMESPACE", Path: "kubernetesNamespace"},
+		{Header: "CLUSTER", Path: "kubernetesClusterName", Wide: true},
+		{Header: "CLUSTER STATE", Path: "status.kubernetesCluster.state", Format: "state", Wide: true},
+		ageColumn, labelsColumn,
+	},
+}
+
+var secretKind = &Kind{
+	Name: "secret", Aliases: []string{"secrets"},
+	Kind: "Secret", Type: "secret", Short: "secrets: credentials of catalogs and databases",
+	Path: "secrets", Since: V2_0, Rank: 1,
+	Create: true, UpdateSince: since(V2_0), Delete: true,
+	Required: []string{"spec.data"}, WriteOnly: []string{"spec.data"},
+	Filter: since(V2_3),
+	Columns: []Column{
+		nameColumn,
+		{Header: "VERSION", Path: "status.version"},
+		{Header: "ENVIRONMENTS", Path: "status.environments", Format: "list"},
+		ageColumn, labelsColumn,
+	},
+}
+
+var mappingKind = &Kind{
+	Name: "secret-mapping", Aliases: []string{"secret-mappings", "secretmapping", "mapping"},
+	Kind: "EnvironmentSecretMapping", Type: "environmentsecretmapping",
+	Short: "secret mappings: which secret a connectionSecretId means in an environment",
+	Path:  "environments/{environment}/secret-mappings", Since: V2_0, Rank: 3,
+	Create: true, UpdateSince: since(V2_0), Delete: true,
+	Required: []string{"spec.secretName"},
+	Columns:  []Column{nameColumn, {Header: "SECRET", Path: "spec.secretName"}, ageColumn, labelsColumn},
+}
+
+var catalogKind = &Kind{
+	Name: "catalog", Aliases: []string{"catalogs", "kafka-catalog"},
+	Kind: "KafkaCatalog", Type: "kafkacatalog", Short: "catalogs: a Schema Registry and its Kafka databases",
+	Path: "catalogs/kafka", Since: V2_0, Rank: 4,
+	Create: true, UpdateSince: since(V2_1), Delete: true,
+	Required: []string{"spec.srInstance.connectionConfig"},
+	Filter:   since(V2_4),
+	Columns: []Column{
+		nameColumn,
+		{Header: "SCHEMA REGISTRY", Path: "spec.srInstance.connectionConfig.schema~1registry~1url"},
+		{Header: "SECRET ID", Path: "spec.srInstance.connectionSecretId"},
+		{Header: "ENVIRONMENTS", Path: "status.environmentsWithAccess", Format: "list", Wide: true},
+		ageColumn, labelsColumn,
+	},
+}
+
+var databaseKind = &Kind{
+	Name: "database", Aliases: []string{"databases", "db", "kafka-database"},
+	Kind: "KafkaDatabase", Type: "kafkadatabase", Short: "databases: a Kafka cluster in a catalog",
+	Path: "catalogs/kafka/{catalog}/databases", Since: V2_1, Rank: 5,
+	Create: true, UpdateSince: since(V2_1), Delete: true,
+	Required: []string{"spec.kafkaCluster.connectionConfig"},
+	// CMF 2.1 and 2.2 call it alterEnvironments.
+	Renamed:  []Rename{{Old: "spec.alterEnvironments", New: "spec.ddlEnvironments", Since: V2_3}},
+	Defaults: map[string]any{"spec.ddlEnvironments": []any{}},
+	Filter:   since(V2_4),
+	Columns: []Column{
+		nameColumn,
+		{Header: "BOOTSTRAP SERVERS", Path: "spec.kafkaCluster.connectionConfig.bootstrap~1servers"},
+		{Header: "SECRET ID", Path: "spec.kafkaCluster.connectionSecretId"},
+		{Header: "DDL ENVIRONMENTS", Path: "spec.ddlEnvironments|spec.alterEnvironments", Format: "list"},
+		ageColumn, labelsColumn,
+	},
+}
+
+var poolKind = &Kind{
+	Name: "pool", Aliases: []string{"compute-pool", "pools", "compute-pools", "computepool"},
+	Kind: "ComputePool", Type: "computepool", Short: "compute pools: the Flink clusters that statements run on",
+	Path: "environments/{environment}/compute-pools", Since: V2_0, Rank: 6,
+	Create: true, UpdateSince: since(V2_3), Delete: true, ForceSince: since(V2_3),
+	Immutable: []string{"spec.type"},
+	Required:  []string{"spec.type", "spec.clusterSpec"},
+	Defaults:  map[string]any{"spec.state": "RUNNING"},
+	Filter:    since(V2_3),
+	Columns: []Column{
+		nameColumn,
+		{Header: "TYPE", Path: "spec.type"},
+		{Header: "PHASE", Path: "status.phase", Format: "state"},
+		{Header: "FLINK", Path: "spec.clusterSpec.flinkVersion"},
+		{Header: "IMAGE", Path: "spec.clusterSpec.image", Wide: true},
+		{Header: "MESSAGE", Path: "status.message|status.warning", Wide: true},
+		ageColumn, labelsColumn,
+	},
+	Phases: []Phase{
+		{When: map[string]string{"spec.state": "SUSPENDED"}, Path: "status.phase", Ready: []string{"SUSPENDED"}, Failed: []string{"FAILED"}},
+		{When: map[string]string{"spec.state": "!SUSPENDED"}, Path: "status.phase", Ready: []string{"DEDICATED", "RUNNING"}, Failed: []string{"FAILED"}},
+	},
+	Cause: []string{"status.message", "status.warning"},
+}
+
+var applicationKind = &Kind{
+	Name: "app", Aliases: []string{"application", "apps", "applications", "flinkapplication"},
+	Kind: "FlinkApplication", Type: "flinkapplication", Short: "applications: Flink jobs, each with its own cluster",
+	Path: "environments/{environment}/applications", Since: V2_0, Rank: 7,
+	Create: true, Upsert: true, Delete: true, ForceSince: since(V2_3),
+	Keeps:    &Keeps{What: "the state of its job and its attached savepoints go with it", NothingIn: []string{"FINISHED"}, Savepoint: true},
+	Required: []string{"spec"},
+	Filter:   since(V2_3),
+	Columns: []Column{
+		nameColumn,
+		{Header: "LIFECYCLE", Path: "status.lifecycleState", Format: "state"},
+		{Header: "JOB", Path: "status.jobStatus.state", Format: "state"},
+		{Header: "PARALLELISM", Path: "spec.job.parallelism"},
+		{Header: "FLINK", Path: "spec.flinkVersion"},
+		{Header: "JOB ID", Path: "status.jobStatus.jobId", Wide: true},
+		{Header: "JOB NAME", Path: "status.jobStatus.jobName", Wide: true},
+		{Header: "IMAGE", Path: "spec.image", Wide: true},
+		{Header: "ERROR", Path: "status.error|status.warning", Wide: true},
+		ageColumn, labelsColumn,
+	},
+	Phases: []Phase{
+		{Path: "status.lifecycleState", Failed: []string{"FAILED"}, Busy: []string{"UPGRADING", "ROLLING_BACK"}},
+		{When: map[string]string{"spec.job.state": "suspended"}, Path: "status.lifecycleState", Ready: []string{"SUSPENDED"}},
+		// The job of a suspended application may be FINISHED; that isn't what
+		// starting it again asks for.
+		{When: map[string]string{"spec.job.state": "!suspended"}, Path: "status.lifecycleState", Busy: []string{"SUSPENDED"}},
+		{When: map[string]string{"spec.job.state": "!suspended"}, Path: "status.jobManagerDeploymentStatus", Failed: []string{"ERROR"}},
+		{When: map[string]string{"spec.job.state": "!suspended"}, Path: "status.jobStatus.state", Ready: []string{"RUNNING", "FINISHED"}, Failed: []string{"FAILED"}},
+	},
+	Cause: []string{"status.error", "status.warning"},
+}
+
+var statementKind = &Kind{
+	Name: "statement", Aliases: []string{"statements", "stmt"},
+	Kind: "Statement", Type: "statement", Short: "SQL statements",
+	Path: "environments/{environment}/statements", Since: V2_0, Rank: 7,
+	Create: true, UpdateSince: since(V2_0), Delete: true, ForceSince: since(V2_3),
+	Keeps: &Keeps{
+		What: "the state of its job goes with it", NothingIn: []string{"COMPLETED", "FAILED"},
+		Path: "spec.statement", Prefixes: []string{"INSERT", "EXECUTE", "BEGIN", "CREATE", "WITH", "/*", "--"},
+	},
+	// Nothing says that CMF takes another text or pool for a statement: a PUT
+	// stops, resumes, rescales and starts it from a savepoint.
+	Immutable: []string{"spec.statement", "spec.computePoolName", "spec.properties"},
+	Required:  []string{"spec.statement", "spec.computePoolName"},
+	Server:    []string{"result"},
+	Defaults:  map[string]any{"spec.stopped": false, "spec.parallelism": 1},
+	Filter:    since(V2_3),
+	Columns: []Column{
+		nameColumn,
+		{Header: "PHASE", Path: "status.phase", Format: "state"},
+		{Header: "POOL", Path: "spec.computePoolName"},
+		{Header: "PARALLELISM", Path: "spec.parallelism"},
+		{Header: "STATEMENT", Path: "spec.statement", Format: "cut"},
+		{Header: "KIND", Path: "status.traits.sqlKind", Wide: true},
+		{Header: "DETAIL", Path: "status.detail|status.warning", Wide: true},
+		ageColumn, labelsColumn,
+	},
+	// A statement that doesn't compile comes back as FAILED with HTTP 200.
+	Phases: []Phase{
+		{When: map[string]string{"spec.stopped": "true"}, Path: "status.phase", Ready: []string{"STOPPED", "COMPLETED"}, Failed: []string{"FAILED"}},
+		{When: map[string]string{"spec.stopped": "!true"}, Path: "status.phase", Ready: []string{"RUNNING", "COMPLETED"}, Failed: []string{"FAILED", "FAILING"}},
+	},
+	Cause: []string{"status.detail", "status.warning"},
+}
+
+var savepointColumns = []Column{
+	nameColumn,
+	{Header: "STATE", Path: "status.state", Format: "state"},
+	{Header: "FORMAT", Path: "spec.formatType"},
+	{Header: "SOURCE", Path: "status.source", Wide: true},
+	{Header: "PATH", Path: "status.path|spec.path"},
+	{Header: "ERROR", Path: "status.error", Wide: true},
+	{Header: "UID", Path: "metadata.uid", Wide: true},
+	ageColumn, labelsColumn,
+}
+
+var savepointKind = &Kind{
+	Name: "savepoint", Aliases: []string{"savepoints", "sp"},
+	Kind: "Savepoint", Type: "savepoint", Short: "savepoints of an application or a statement",
+	Path: "environments/{environment}/{owner}/savepoints", Since: V2_1, Rank: 8,
+	Create: true, UpdateSince: since(V2_4), Only: []string{"spec.pinned"}, Delete: true, ForceSince: since(V2_1),
+	Keeps:    &Keeps{What: "its data is deleted with it", NothingIn: []string{"FAILED", "ABANDONED"}},
+	Defaults: map[string]any{"spec.formatType": "CANONICAL", "spec.backoffLimit": -1, "spec.pinned": false},
+	Filter:   since(V2_3),
+	Columns:  savepointColumns,
+	Phases: []Phase{
+		{Path: "status.state", Ready: []string{"COMPLETED"}, Failed: []string{"FAILED", "ABANDONED"}},
+	},
+	Cause: []string{"status.error", "status.warning"},
+}
+
+var detachedKind = &Kind{
+	Name: "detached-savepoint", Aliases: []string{"detached-savepoints", "dsp"},
+	Kind: "Savepoint", Type: "detachedsavepoint", Short: "detached savepoints: known by their path alone",
+	Path: "detached-savepoints", Since: V2_1, Rank: 6,
+	Create: true, Delete: true,
+	Required: []string{"spec.path"},
+	Defaults: map[string]any{"spec.formatType": "CANONICAL", "spec.backoffLimit": -1, "spec.pinned": false},
+	Filter:   since(V2_3),
+	Columns:  savepointColumns,
+}
+
+var eventKind = &Kind{
+	Name: "event", Aliases: []string{"events", "ev"},
+	Kind: "FlinkApplicationEvent", Type: "flinkapplicationevent", Short: "events of an application (the last 100)",
+	Path: "environments/{environment}/applications/{application}/events", Alpha: true, Since: V2_0,
+	Filter: since(V2_3),
+	Columns: []Column{
+		{Header: "LAST SEEN", Path: "metadata.updateTimestamp|metadata.creationTimestamp", Format: "age"},
+		{Header: "TYPE", Path: "status.type"},
+		{Header: "COUNT", Path: "status.count", Wide: true},
+		{Header: "INSTANCE", Path: "metadata.flinkApplicationInstance", Wide: true},
+		{Header: "MESSAGE", Path: "status.message"},
+	},
+}
+
+var instanceKind = &Kind{
+	Name: "instance", Aliases: []string{"instances"},
+	Kind: "FlinkApplicationInstance", Type: "flinkapplicationinstance", Short: "instances: each deployment of an application",
+	Path: "environments/{environment}/applications/{application}/instances", Since: V2_0,
+	Columns: []Column{
+		nameColumn,
+		{Header: "JOB", Path: "status.jobStatus.state", Format: "state"},
+		{Header: "JOB ID", Path: "status.jobStatus.jobId"},
+		ageColumn,
+	},
+}
+
+var artifactKind = &Kind{
+	Name: "artifact", Aliases: []string{"artifacts"},
+	Kind: "Artifact", Type: "artifact", Short: "artifacts: files for statements and applications",
+	Path: "environments/{environment}/artifacts", Since: V2_4, Rank: 6,
+	Create: true, UpdateSince: since(V2_4), Delete: true, Files: true,
+	Filter: since(V2_4),
+	Columns: []Column{
+		nameColumn,
+		{Header: "VERSION", Path: "status.version"},
+		{Header: "PHASE", Path: "status.phase", Format: "state"},
+		{Header: "SIZE", Path: "status.size", Format: "bytes"},
+		{Header: "PATH", Path: "status.path", Wide: true},
+		{Header: "CHECKSUM", Path: "status.checksum", Wide: true},
+		ageColumn, labelsColumn,
+	},
+	Phases: []Phase{{Path: "status.phase", Ready: []string{"READY"}, Failed: []string{"FILE_MISSING", "STORE_UNREACHABLE"}}},
+	Cause:  []string{"status.message"},
+}
+
+var clusterKind = &Kind{
+	Name: "kubernetes-cluster", Aliases: []string{"kubernetes-clusters", "cluster"},
+	Kind: "KubernetesCluster", Type: "kubernetescluster", Short: "Kubernetes clusters that CMF deploys to",
+	Path: "kubernetes-clusters", Since: V2_3, Rank: 0,
+	UpdateSince: since(V2_3), Required: []string{"spec.lifecycleState"},
+	Filter: since(V2_3),
+	Columns: []Column{
+		nameColumn,
+		{Header: "STATE", Path: "status.state", Format: "state"},
+		{Header: "LIFECYCLE", Path: "spec.lifecycleState"},
+		{Header: "KUBERNETES", Path: "status.kubernetesVersion"},
+		{Header: "HEARTBEAT", Path: "status.lastHeartbeatTimestamp", Format: "age"},
+		{Header: "MESSAGE", Path: "status.message", Wide: true},
+		ageColumn, labelsColumn,
+	},
+}

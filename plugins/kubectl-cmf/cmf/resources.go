@@ -1,0 +1,170 @@
+package cmf
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// Get fetches one resource.
+func (c *Client) Get(ctx context.Context, ref Ref) (Object, error) {
+	path, err := ref.path()
+	if err != nil {
+		return nil, err
+	}
+	object, err := c.get(ctx, path, nil)
+	return object, c.named(ctx, ref, err)
+}
+
+// Create creates one; where the kind's POST updates too, it may do that. The
+// answer is what CMF made of it, or object itself where it answers nothing.
+func (c *Client) Create(ctx context.Context, ref Ref, object Object) (Object, error) {
+	if !ref.Kind.Create || ref.Kind.Files {
+		return nil, fmt.Errorf("a %s can't be created this way", ref.Kind.Name)
+	}
+	path, err := ref.Kind.collection(ref.Scope)
+	if err != nil {
+		return nil, err
+	}
+	return c.send(ctx, ref, request{method: http.MethodPost, path: path, repeat: ref.Kind.Upsert}, object)
+}
+
+// Update replaces one.
+func (c *Client) Update(ctx context.Context, ref Ref, object Object) (Object, error) {
+	if ref.Kind.Upsert {
+		return c.Create(ctx, ref, object)
+	}
+	if ref.Kind.UpdateSince == nil {
+		return nil, fmt.Errorf("%s: CMF can't update a %s; delete and create it", ref, ref.Kind.Name)
+	}
+	if err := c.Needs(ctx, *ref.Kind.UpdateSince, "updating a "+ref.Kind.Name); err != nil {
+		return nil, err
+	}
+	path, err := ref.path()
+	if err != nil {
+		return nil, err
+	}
+	return c.send(ctx, ref, request{method: http.MethodPut, path: path, repeat: true}, object)
+}
+
+func (c *Client) send(ctx context.Context, ref Ref, r request, object Object) (Object, error) {
+	body, err := object.Encode()
+	if err != nil {
+		return nil, err
+	}
+	r.body = body
+	got, err := c.do(ctx, r)
+	if err != nil {
+		return nil, c.named(ctx, ref, hide(err, object))
+	}
+	answer, err := got.object(r.method, c.url(r.path, nil))
+	if err != nil {
+		return nil, fmt.Errorf("%s was sent, but %w", ref, err)
+	}
+	if answer == nil {
+		return object, nil
+	}
+	return answer, nil
+}
+
+// DeleteOptions change how a resource is deleted.
+type DeleteOptions struct {
+	// MetadataOnly removes CMF's record without touching what runs.
+	MetadataOnly bool
+}
+
+// Delete deletes one. gone is false where CMF still works on it.
+func (c *Client) Delete(ctx context.Context, ref Ref, options DeleteOptions) (gone bool, err error) {
+	if !ref.Kind.Delete {
+		return false, fmt.Errorf("a %s can't be deleted", ref.Kind.Name)
+	}
+	path, err := ref.path()
+	if err != nil {
+		return false, err
+	}
+	r := request{method: http.MethodDelete, path: path, repeat: true}
+	if options.MetadataOnly {
+		if ref.Kind.ForceSince == nil {
+			return false, fmt.Errorf("--metadata-only does not apply to a %s: nothing of it runs anywhere", ref.Kind.Name)
+		}
+		if err := c.Needs(ctx, *ref.Kind.ForceSince, "--metadata-only"); err != nil {
+			return false, err
+		}
+		r.query = url.Values{"force": {"true"}}
+	}
+	got, err := c.do(ctx, r)
+	if err != nil {
+		return false, c.named(ctx, ref, err)
+	}
+	return got.status != http.StatusAccepted, nil
+}
+
+// Act posts a verb on a resource, as in applications/x/suspend.
+func (c *Client) Act(ctx context.Context, ref Ref, verb string, query url.Values) (Object, error) {
+	path, err := ref.path()
+	if err != nil {
+		return nil, err
+	}
+	path += "/" + verb
+	got, err := c.do(ctx, request{method: http.MethodPost, path: path, query: query})
+	if err != nil {
+		return nil, c.named(ctx, ref, err)
+	}
+	return got.object(http.MethodPost, c.url(path, nil))
+}
+
+// Read fetches any path of the API below /cmf/api/, as in v1/c3/whoami.
+func (c *Client) Read(ctx context.Context, path string) (Object, error) { return c.get(ctx, path, nil) }
+
+func (r Ref) path() (string, error) {
+	path, err := r.Kind.collection(r.Scope)
+	if err != nil {
+		return "", err
+	}
+	// A name of "." or ".." would be another path.
+	if r.Name == "" || strings.Trim(r.Name, ".") == "" {
+		return "", fmt.Errorf("%q is not the name of a %s", r.Name, r.Kind.Name)
+	}
+	return path + "/" + url.PathEscape(r.Name), nil
+}
+
+// named tells which resource err is about, and whether this CMF is only too
+// old for its kind.
+func (c *Client) named(ctx context.Context, ref Ref, err error) error {
+	if err == nil {
+		return nil
+	}
+	if StatusOf(err) == 0 {
+		return err
+	}
+	if IsNotFound(err) {
+		if old := c.Needs(ctx, ref.Kind.Since, "kubectl cmf "+ref.Kind.Name); IsUnsupported(old) {
+			return old
+		}
+	}
+	return &ResourceError{Ref: ref, Err: err}
+}
+
+// ResourceError is the server's error about one resource.
+type ResourceError struct {
+	Ref Ref
+	Err error
+}
+
+func (e *ResourceError) Error() string {
+	var status *StatusError
+	if IsNotFound(e.Err) && errors.As(e.Err, &status) && !status.Foreign {
+		line := e.Ref.Where() + " not found"
+		if len(status.Messages) > 0 {
+			line += " (CMF: " + strings.Join(status.Messages, "; ") + ")"
+		}
+		return line
+	}
+	return fmt.Sprintf("%s: %v", e.Ref.Where(), e.Err)
+}
+
+// Unwrap gives the server's error.
+func (e *ResourceError) Unwrap() error { return e.Err }

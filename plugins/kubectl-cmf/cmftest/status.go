@@ -1,0 +1,368 @@
+package cmftest
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"reflect"
+	"strings"
+	"time"
+)
+
+// Backend runs applications as Flink clusters. Its methods are called while
+// the server answers.
+type Backend interface {
+	// Apply brings the deployment to spec, with the environment's defaults
+	// merged in.
+	Apply(ctx context.Context, namespace, name string, spec map[string]any, instance string) error
+	// Status is what Flink's operator says; nil where there is nothing yet.
+	Status(ctx context.Context, namespace, name string) (map[string]any, error)
+	Delete(ctx context.Context, namespace, name string) error
+	// Snapshot takes a savepoint of an application's job.
+	Snapshot(ctx context.Context, namespace, name, app string, spec map[string]any) error
+	// SnapshotStatus is how that savepoint is; nil where there is nothing yet.
+	SnapshotStatus(ctx context.Context, namespace, name string) (map[string]any, error)
+}
+
+// deployment is what is known of an application's current deployment.
+type deployment struct {
+	instance string
+	started  time.Time
+	jobID    string
+	spec     any
+	// number tells deployments of the same millisecond apart.
+	number int
+	// restored is the savepoint that it started from.
+	restored string
+}
+
+// deployed makes a new deployment where the spec of an application changed.
+func (s *Server) deployed(c *collection, e *entry, fresh bool) *reply {
+	if c.rule.kind != "FlinkApplication" {
+		return nil
+	}
+	spec, _ := e.object.copy().at("spec")
+	if !fresh && reflect.DeepEqual(spec, e.deployment.spec) {
+		return nil
+	}
+	instance := s.uid()
+	if s.options.Backend != nil {
+		merged := s.mergedSpec(c, e)
+		if err := s.options.Backend.Apply(context.Background(), s.namespaceOf(c), e.name, merged, instance); err != nil {
+			return bad(http.StatusUnprocessableEntity, "%s", err)
+		}
+	}
+	now := s.options.Now()
+	if !fresh {
+		e.changed = now
+	}
+	e.deployment = deployment{
+		instance: instance, started: now, spec: spec, restored: e.object.text("spec.job.initialSavepointPath"),
+		number: s.serial,
+		jobID:  fmt.Sprintf("%032x", s.serial),
+	}
+	base := c.path + "/" + e.name
+	instances := s.in(base + "/instances")
+	i := s.put(instances, nil, instance, object{"apiVersion": "cmf.confluent.io/v1", "kind": "FlinkApplicationInstance"})
+	i.deployment = e.deployment
+	what := "FlinkApplication created"
+	if !fresh {
+		what = "FlinkApplication updated"
+	}
+	s.event(base, instance, "CMF_STATUS", what, nil)
+	if e.object.text("spec.job.state") != "suspended" {
+		s.event(base, instance, "JOB_STATUS", "Flink job status changed to RECONCILING", map[string]any{"newStatus": "RECONCILING"})
+	}
+	return nil
+}
+
+func (s *Server) event(base, instance, kind, message string, data map[string]any) {
+	events := s.in(base + "/events")
+	e := s.put(events, nil, s.uid(), object{"apiVersion": "cmf.confluent.io/v1alpha1", "kind": "FlinkApplicationEvent"})
+	status := map[string]any{"message": message, "type": kind}
+	if data != nil {
+		status["data"] = data
+	}
+	e.object["status"] = status
+	e.object.fields("metadata")["flinkApplicationInstance"] = instance
+	if len(events.entries) > 100 {
+		events.entries = events.entries[1:]
+	}
+}
+
+func (s *Server) environmentOf(c *collection) object {
+	if e := s.in("environments").find(c.scope[0]); e != nil {
+		return e.object
+	}
+	return object{}
+}
+
+func (s *Server) namespaceOf(c *collection) string {
+	return s.environmentOf(c).text("kubernetesNamespace")
+}
+
+// mergedSpec is the application's spec over the environment's defaults.
+func (s *Server) mergedSpec(c *collection, e *entry) map[string]any {
+	defaults, _ := s.environmentOf(c).copy().at("flinkApplicationDefaults.spec")
+	base, _ := defaults.(map[string]any)
+	own, _ := e.object.copy().at("spec")
+	spec, _ := own.(map[string]any)
+	return merge(base, spec)
+}
+
+func merge(base, over map[string]any) map[string]any {
+	out := map[string]any{}
+	for key, value := range base {
+		out[key] = value
+	}
+	for key, value := range over {
+		a, aMap := out[key].(map[string]any)
+		b, bMap := value.(map[string]any)
+		if aMap && bMap {
+			value = merge(a, b)
+		}
+		out[key] = value
+	}
+	return out
+}
+
+// view is e as CMF shows it now; nil where its deletion has ended.
+func (s *Server) view(c *collection, e *entry) object {
+	if !e.deleting.IsZero() && s.options.Now().Sub(e.deleting) >= s.options.Step {
+		s.forget(c, e)
+		return nil
+	}
+	o := e.object.copy()
+	created, updated := s.timestamp(e.created), s.timestamp(e.changed)
+	if c.rule.kind == "Environment" {
+		o["created_time"], o["updated_time"] = created, updated
+		secrets := map[string]any{}
+		for _, m := range s.in("environments/" + e.name + "/secret-mappings").entries {
+			secrets[m.name] = m.object.text("spec.secretName")
+		}
+		o["secrets"] = secrets
+		return o
+	}
+	metadata := o.fields("metadata")
+	metadata["uid"], metadata["creationTimestamp"] = e.uid, created
+	switch c.rule.kind {
+	case "FlinkApplicationInstance", "FlinkApplicationEvent":
+		metadata["uid"] = e.name
+	case "Savepoint":
+	default:
+		metadata["updateTimestamp"] = updated
+	}
+	switch c.rule.kind {
+	case "FlinkApplication":
+		o["status"] = s.applicationStatus(c, e)
+	case "ComputePool":
+		o["status"] = s.poolStatus(e, o)
+	case "Statement":
+		o["status"] = s.statementStatus(e)
+	case "Savepoint":
+		s.savepointStatus(c, e, o)
+	case "Secret":
+		o["spec"] = map[string]any{}
+		var users []any
+		for _, environment := range s.in("environments").entries {
+			for _, m := range s.in("environments/" + environment.name + "/secret-mappings").entries {
+				if m.object.text("spec.secretName") == e.name {
+					users = append(users, environment.name)
+				}
+			}
+		}
+		o["status"] = map[string]any{"version": "1", "environments": append([]any{}, users...)}
+	case "FlinkApplicationInstance":
+		o["status"] = map[string]any{"spec": e.deployment.spec, "jobStatus": map[string]any{"jobId": e.deployment.jobID, "state": s.jobState(e.deployment)}}
+	case "Artifact":
+		artifactStatus(s, e, o)
+	}
+	return o
+}
+
+// after is in which phase something is that began at t: 0, 1, 2, …
+func (s *Server) after(t time.Time) int {
+	if s.options.Step <= 0 {
+		return 9
+	}
+	return int(s.options.Now().Sub(t) / s.options.Step)
+}
+
+func (s *Server) jobState(d deployment) string {
+	fields, _ := d.spec.(map[string]any)
+	spec := object{"spec": fields}
+	switch {
+	case spec.text("spec.job.state") == "suspended":
+		return "SUSPENDED"
+	case strings.Contains(spec.text("spec.image"), "broken"):
+		return "RECONCILING"
+	case s.after(d.started) < 2:
+		return "RECONCILING"
+	}
+	return "RUNNING"
+}
+
+func (s *Server) applicationStatus(c *collection, e *entry) map[string]any {
+	if s.options.Backend != nil {
+		status, err := s.options.Backend.Status(context.Background(), s.namespaceOf(c), e.name)
+		if err != nil {
+			return map[string]any{"warning": err.Error(), "currentDeployedInstanceName": e.deployment.instance}
+		}
+		if status == nil {
+			status = map[string]any{"jobManagerDeploymentStatus": "MISSING", "lifecycleState": "CREATED"}
+		}
+		status["currentDeployedInstanceName"] = e.deployment.instance
+		return status
+	}
+	d := e.deployment
+	phase := s.after(d.started)
+	status := map[string]any{
+		"currentDeployedInstanceName": d.instance,
+		"error":                       nil,
+		"lifecycleState":              "DEPLOYED",
+		"jobManagerDeploymentStatus":  "DEPLOYING",
+		"jobStatus":                   nil, // as CMF answers before Flink does
+	}
+	state := s.jobState(d)
+	switch {
+	case phase == 0 && state == "SUSPENDED":
+		status["lifecycleState"] = "UPGRADING"
+	case phase == 0:
+		status["lifecycleState"] = "CREATED"
+	case state == "SUSPENDED":
+		status["lifecycleState"], status["jobManagerDeploymentStatus"] = "SUSPENDED", "MISSING"
+	case strings.Contains(e.object.text("spec.image"), "broken") && phase >= 2:
+		status["lifecycleState"], status["jobManagerDeploymentStatus"] = "DEPLOYED", "ERROR"
+		status["error"] = `{"type":"org.apache.flink.kubernetes.operator.exception.DeploymentFailedException","message":"Back-off pulling image \"` + e.object.text("spec.image") + `\"","additionalMetadata":{"reason":"ImagePullBackOff"},"throwableList":[]}`
+	case state == "RUNNING":
+		status["lifecycleState"], status["jobManagerDeploymentStatus"] = "STABLE", "READY"
+	}
+	if phase > 0 {
+		status["jobStatus"] = map[string]any{
+			"jobId": d.jobID, "jobName": e.name, "state": state,
+			"startTime": fmt.Sprint(d.started.UnixMilli()), "updateTime": fmt.Sprint(d.started.UnixMilli()),
+			"checkpointInfo": nil, "savepointInfo": map[string]any{"lastSavepoint": nil},
+		}
+	}
+	status["reconciliationStatus"] = map[string]any{"state": "DEPLOYED", "reconciliationTimestamp": json.Number(fmt.Sprint(d.started.UnixMilli() + int64(d.number))), "lastReconciledSpec": "", "lastStableSpec": ""}
+	return status
+}
+
+func (s *Server) poolStatus(e *entry, o object) map[string]any {
+	if o.text("spec.type") == "DEDICATED" {
+		return map[string]any{"phase": "DEDICATED"}
+	}
+	switch {
+	case s.after(e.changed) < 1:
+		return map[string]any{"phase": "PENDING", "message": "Waiting for the session cluster"}
+	case o.text("spec.state") == "SUSPENDED":
+		return map[string]any{"phase": "SUSPENDED"}
+	}
+	return map[string]any{"phase": "RUNNING", "message": "Session cluster is ready"}
+}
+
+func (s *Server) statementStatus(e *entry) map[string]any {
+	sql := strings.ToUpper(e.object.text("spec.statement"))
+	status := map[string]any{"phase": "PENDING", "detail": ""}
+	switch {
+	case !e.deleting.IsZero():
+		status["phase"] = "DELETING"
+	case strings.Contains(sql, "NO_SUCH_TABLE"):
+		status["phase"], status["detail"] = "FAILED", "SQL validation failed. From line 1, column 15: Object 'no_such_table' not found"
+	case s.after(e.changed) < 1:
+	case e.object.text("spec.stopped") == "true":
+		status["phase"] = "STOPPED"
+	case strings.HasPrefix(sql, "SHOW"), strings.HasPrefix(sql, "DESCRIBE"), strings.HasPrefix(sql, "CREATE"), strings.HasPrefix(sql, "DROP"):
+		status["phase"] = "COMPLETED"
+	default:
+		status["phase"] = "RUNNING"
+	}
+	kind, _, _ := strings.Cut(sql, " ")
+	status["traits"] = map[string]any{"sqlKind": kind, "isBounded": false, "isAppendOnly": true}
+	return status
+}
+
+func (s *Server) savepointStatus(c *collection, e *entry, o object) {
+	spec := o.fields("spec")
+	for key, value := range map[string]any{"formatType": "CANONICAL", "backoffLimit": -1} {
+		if spec[key] == nil {
+			spec[key] = value
+		}
+	}
+	if last(c.path) == "detached-savepoints" {
+		return
+	}
+	if s.options.Backend != nil && strings.Contains(c.path, "/applications/") {
+		o["status"] = s.realSavepoint(c, e)
+		return
+	}
+	status := map[string]any{"state": "TRIGGER_PENDING", "failures": 0}
+	switch phase := s.after(e.created); {
+	case phase == 1:
+		status["state"] = "IN_PROGRESS"
+		status["triggerTimestamp"] = s.timestamp(e.created)
+	case phase > 1 && strings.Contains(o.text("spec.path"), "denied"):
+		status["state"], status["error"], status["failures"] = "FAILED", "java.io.IOException: Access denied", 1
+	case phase > 1:
+		status["state"], status["path"] = "COMPLETED", e.savepointPath()
+		status["triggerTimestamp"], status["resultTimestamp"] = s.timestamp(e.created), s.timestamp(e.created)
+	}
+	if s.version.has(4) {
+		status["source"] = "MANUAL"
+	}
+	o["status"] = status
+}
+
+// realSavepoint is what Flink's operator says of a savepoint; its fields are
+// CMF's.
+func (s *Server) realSavepoint(c *collection, e *entry) map[string]any {
+	status, err := s.options.Backend.SnapshotStatus(context.Background(), s.namespaceOf(c), e.name)
+	if err != nil || status == nil || status["state"] == nil {
+		return map[string]any{"state": "TRIGGER_PENDING"}
+	}
+	if path, ok := status["path"].(string); ok {
+		e.path = path
+	}
+	return status
+}
+
+func (e *entry) savepointPath() string {
+	if e.path != "" {
+		return e.path
+	}
+	base := e.object.text("spec.path")
+	if base == "" {
+		base = "s3://flink/savepoints"
+	}
+	return strings.TrimRight(base, "/") + "/savepoint-" + e.uid[len(e.uid)-6:]
+}
+
+// savepointPath finds a savepoint, attached or not, by its uid.
+func (s *Server) savepointPath(uid string) (string, bool) {
+	for _, c := range s.store {
+		if c.rule == nil || c.rule.kind != "Savepoint" {
+			continue
+		}
+		for _, e := range c.entries {
+			if e.uid == uid {
+				if last(c.path) == "detached-savepoints" {
+					return e.object.text("spec.path"), true
+				}
+				return e.savepointPath(), true
+			}
+		}
+	}
+	return "", false
+}
+
+func (s *Server) detach(c *collection, e *entry) reply {
+	path := e.savepointPath()
+	s.forget(c, e)
+	o := e.object.copy()
+	o.fields("spec")["path"] = path
+	detached := s.in("detached-savepoints")
+	d := s.put(detached, nil, e.name, o)
+	d.uid, d.created = e.uid, e.created
+	return jsonReply(http.StatusOK, s.view(detached, d))
+}

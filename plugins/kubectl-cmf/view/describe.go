@@ -1,0 +1,156 @@
+package view
+
+import (
+	"fmt"
+	"io"
+	"sort"
+	"strings"
+	"time"
+
+	"sigs.k8s.io/yaml"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/cmf"
+)
+
+// Description is all that is shown of one resource.
+type Description struct {
+	Ref    cmf.Ref
+	Object cmf.Object
+	// Events are the newest first, nil where the kind has none; EventsError
+	// says why they couldn't be had.
+	Events      []cmf.Object
+	EventsError error
+	ManagedBy   string
+	Now         time.Time
+	Palette     term.Palette
+}
+
+// maxEvents bounds the events in a description.
+const maxEvents = 10
+
+// noise are fields of a status that are long and say nothing to people.
+var noise = []string{"status.reconciliationStatus.lastReconciledSpec", "status.reconciliationStatus.lastStableSpec"}
+
+// Describe writes d as text. Secrets must be redacted already.
+func Describe(w io.Writer, d Description) error {
+	var out strings.Builder
+	line := func(name, value string) {
+		if value != "" {
+			fmt.Fprintf(&out, "%-14s%s\n", name+":", term.SafeLine(value))
+		}
+	}
+	kind, o := d.Ref.Kind, d.Object
+	line("Name", d.Ref.Name)
+	line("Kind", kind.Kind)
+	line("Environment", d.Ref.Scope.Environment)
+	line("Catalog", d.Ref.Scope.Catalog)
+	line("Application", d.Ref.Scope.Application)
+	line("Statement", d.Ref.Scope.Statement)
+	if state, verdict, why := kind.State(o); state != "" || verdict == cmf.Failed {
+		fmt.Fprintf(&out, "%-14s%s\n", "State:", d.Palette.Paint(color(kind, state), term.SafeLine(state)))
+		line("Cause", why)
+	}
+	if age := Age(o.Text("metadata.creationTimestamp|created_time"), d.Now); age != "" {
+		line("Created", o.Text("metadata.creationTimestamp|created_time")+" ("+age+" ago)")
+	}
+	line("Updated", o.Text("metadata.updateTimestamp|updated_time"))
+	line("UID", o.Text("metadata.uid"))
+	line("Managed by", d.ManagedBy)
+	section(&out, "Labels", o.Strings("metadata.labels"))
+	section(&out, "Annotations", o.Strings("metadata.annotations"))
+	rest := o.Copy()
+	for _, path := range noise {
+		rest.Remove(path)
+	}
+	for _, field := range []string{"apiVersion", "kind", "metadata", "name", "created_time", "updated_time"} {
+		delete(rest, field)
+	}
+	for _, field := range sorted(rest) {
+		if err := block(&out, field, rest[field]); err != nil {
+			return err
+		}
+	}
+	events(&out, d)
+	_, err := io.WriteString(w, out.String())
+	return err
+}
+
+func section(out *strings.Builder, name string, set map[string]string) {
+	if len(set) == 0 {
+		return
+	}
+	fmt.Fprintf(out, "%s:\n", name)
+	var keys []string
+	for key := range set {
+		keys = append(keys, key)
+	}
+	sort.Strings(keys)
+	for _, key := range keys {
+		fmt.Fprintf(out, "  %s=%s\n", term.SafeLine(key), term.SafeLine(set[key]))
+	}
+}
+
+// sorted are the fields of o; the status comes last.
+func sorted(o cmf.Object) []string {
+	var out []string
+	for field := range o {
+		if field != "status" {
+			out = append(out, field)
+		}
+	}
+	sort.Strings(out)
+	if _, ok := o["status"]; ok {
+		out = append(out, "status")
+	}
+	return out
+}
+
+func block(out *strings.Builder, field string, value any) error {
+	switch v := value.(type) {
+	case nil:
+		return nil
+	case map[string]any:
+		if len(v) == 0 {
+			return nil
+		}
+	case []any:
+	default:
+		fmt.Fprintf(out, "%s: %s\n", title(field), term.SafeLine(fmt.Sprint(v)))
+		return nil
+	}
+	text, err := yaml.Marshal(value)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "%s:\n", title(field))
+	for line := range strings.Lines(term.Safe(string(text))) {
+		out.WriteString("  " + line)
+	}
+	return nil
+}
+
+func title(field string) string {
+	field = term.SafeLine(field)
+	if field == "" {
+		return field
+	}
+	return strings.ToUpper(field[:1]) + field[1:]
+}
+
+func events(out *strings.Builder, d Description) {
+	switch {
+	case d.EventsError != nil:
+		fmt.Fprintf(out, "Events: %s\n", term.SafeLine(d.EventsError.Error()))
+	case len(d.Events) > 0:
+		out.WriteString("Events (newest first):\n")
+		for i, e := range d.Events {
+			if i == maxEvents {
+				fmt.Fprintf(out, "  … and %d more: kubectl cmf event list --application %s\n", len(d.Events)-maxEvents, d.Ref.Name)
+				break
+			}
+			fmt.Fprintf(out, "  %-6s %-16s %s\n", Age(e.Text("metadata.updateTimestamp|metadata.creationTimestamp"), d.Now),
+				term.SafeLine(e.Text("status.type")), term.SafeLine(e.Text("status.message")))
+		}
+	}
+}
