@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -244,5 +243,5 @@ func named(ref operator.Ref, withNamespace bool) string {
 }
 
 func (o *savepointOptions) print(reports []operator.SavepointReport, asList bool) error {
-	return o.output.Print(o.Out, view.Savepoints(reports, asList, o.request.DryRun, time.Now()))
+	return o.output.Print(o.Out, view.Savepoints(reports, asList, o.request.DryRun))
 }
