@@ -273,11 +273,10 @@ func (st *stream) next() ([]byte, error) {
 func (st *stream) consumed(n int) {
 	st.mu.Lock()
 	if !st.isClosed {
-		if st.used -= n; st.used == 0 {
-			st.start = 0
-		} else {
-			st.start = (st.start + n) % len(st.buffer)
-		}
+		// Even an empty buffer goes on where it is: the session's reader may be
+		// filling the part that space gave it.
+		st.used -= n
+		st.start = (st.start + n) % len(st.buffer)
 	}
 	st.mu.Unlock()
 	signal(st.writable)

@@ -81,8 +81,9 @@ func (w Waiter) For(ctx context.Context, ref cmf.Ref, condition Condition) (cmf.
 // passing reports whether err may go away by itself.
 func passing(err error) bool {
 	var unreachable *cmf.UnreachableError
+	var answer *cmf.AnswerError
 	status := cmf.StatusOf(err)
-	return errors.As(err, &unreachable) || status >= 500 || status == 429
+	return errors.As(err, &unreachable) || errors.As(err, &answer) && answer.Cut || status >= 500 || status == 429
 }
 
 func orUnknown(state string) string {
