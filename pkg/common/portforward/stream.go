@@ -188,6 +188,9 @@ func (st *stream) space(want int) []byte {
 			st.mu.Unlock()
 			return nil
 		}
+		if st.used == 0 {
+			st.start = 0
+		}
 		st.growLocked(want)
 		if free := len(st.buffer) - st.used; free > 0 {
 			at := (st.start + st.used) % len(st.buffer)
@@ -273,11 +276,10 @@ func (st *stream) next() ([]byte, error) {
 func (st *stream) consumed(n int) {
 	st.mu.Lock()
 	if !st.isClosed {
-		if st.used -= n; st.used == 0 {
-			st.start = 0
-		} else {
-			st.start = (st.start + n) % len(st.buffer)
-		}
+		// start goes on even when all is read: the session's reader may be
+		// filling the space behind it.
+		st.used -= n
+		st.start = (st.start + n) % len(st.buffer)
 	}
 	st.mu.Unlock()
 	signal(st.writable)
