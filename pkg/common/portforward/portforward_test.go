@@ -1,10 +1,12 @@
 package portforward
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -360,6 +362,53 @@ func TestDeadlines(t *testing.T) {
 	var timeout net.Error
 	if !errors.As(err, &timeout) || !timeout.Timeout() {
 		t.Errorf("%v doesn't say that it is a time-out", err)
+	}
+}
+
+// What arrives must be what was sent, with readers faster and slower than the
+// pod and answers that come in pieces.
+func TestContentsSurvive(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // repeatable
+	sent := make([]byte, 3<<20)
+	for i := range sent {
+		sent[i] = byte(random.Uint32())
+	}
+	var cuts []int
+	for at := 0; at < len(sent); at += 1 + random.IntN(60_000) {
+		cuts = append(cuts, at)
+	}
+	cuts = append(cuts, len(sent))
+	for _, limit := range []int{20_000, 64 << 10, 1 << 20} {
+		r := newRig(t, Options{BufferLimit: limit})
+		ends := r.pipe("jm-1")
+		_, address := r.listen(ListenOptions{})
+		for name, dial := range map[string]func() (net.Conn, error){
+			"Read":    func() (net.Conn, error) { return r.tunnel.DialContext(t.Context(), restTarget) },
+			"WriteTo": func() (net.Conn, error) { return r.tunnel.DialContext(t.Context(), restTarget) },
+			"local":   func() (net.Conn, error) { return net.Dial("tcp", address) },
+		} {
+			conn, err := dial()
+			if err != nil {
+				t.Fatal(err)
+			}
+			end := <-ends
+			go func() {
+				for i := range len(cuts) - 1 {
+					end.Write(sent[cuts[i]:cuts[i+1]])
+				}
+				end.Close()
+			}()
+			var got bytes.Buffer
+			if name == "WriteTo" {
+				_, err = conn.(io.WriterTo).WriteTo(&got)
+			} else {
+				_, err = io.Copy(&got, struct{ io.Reader }{conn})
+			}
+			conn.Close()
+			if err != nil || !bytes.Equal(got.Bytes(), sent) {
+				t.Errorf("%s, limit %d: %d bytes arrived changed, %v", name, limit, got.Len(), err)
+			}
+		}
 	}
 }
 

@@ -455,3 +455,9 @@ func describe(reason, message string) string {
 func ServiceHost(namespace, name string) string {
 	return strings.Join([]string{name, namespace, "svc"}, ".")
 }
+
+// serviceNames are the names that a Service has in the cluster.
+func serviceNames(namespace, name string) []string {
+	full := ServiceHost(namespace, name)
+	return []string{name, name + "." + namespace, full + ".cluster.local", full}
+}

@@ -188,6 +188,9 @@ func (st *stream) space(want int) []byte {
 			st.mu.Unlock()
 			return nil
 		}
+		if st.used == 0 {
+			st.start = 0
+		}
 		st.growLocked(want)
 		if free := len(st.buffer) - st.used; free > 0 {
 			at := (st.start + st.used) % len(st.buffer)
@@ -273,8 +276,8 @@ func (st *stream) next() ([]byte, error) {
 func (st *stream) consumed(n int) {
 	st.mu.Lock()
 	if !st.isClosed {
-		// Even an empty buffer goes on where it is: the session's reader may be
-		// filling the part that space gave it.
+		// start goes on even when all is read: the session's reader may be
+		// filling the space behind it.
 		st.used -= n
 		st.start = (st.start + n) % len(st.buffer)
 	}
