@@ -273,6 +273,19 @@ func TestSavepointTimeout(t *testing.T) {
 	r.wants(t, exit.TimedOut, "timed out after 1s", "flinkstatesnapshot/slow is not seen by the operator yet", "--follow", "kubectl get flinkstatesnapshot slow")
 }
 
+// An older savepoint of the same name is not the one asked for.
+func TestSavepointNameIsTaken(t *testing.T) {
+	ns := current.namespace(t)
+	current.runningJob(t, ns, "basic", savepointDir)
+	current.completeSnapshots(t, ns)
+	current.flink(t, t.Context(), "savepoint", "basic", "-n", ns, "--name", "nightly").wants(t, exit.OK)
+	r := current.flink(t, t.Context(), "savepoint", "basic", "-n", ns, "--name", "nightly")
+	r.wants(t, exit.Failed, "Error from server (AlreadyExists)", `"nightly" already exists`)
+	if r.out != "" {
+		t.Errorf("stdout %q", r.out)
+	}
+}
+
 func TestSavepointInterrupted(t *testing.T) {
 	ns := current.namespace(t)
 	current.runningJob(t, ns, "basic", savepointDir)

@@ -90,6 +90,11 @@ func (c *Client) savepointByResource(ctx context.Context, p *plan, reporter Repo
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	err := wait.Follow(ctx, snapshots, wait.Named(name), func(event watch.EventType, object *unstructured.Unstructured) (bool, error) {
+		if !f.created && event != watch.Bookmark {
+			// An older object of that name, which is not our savepoint: the
+			// API server will say that it exists already.
+			return false, nil
+		}
 		if event == watch.Bookmark && !f.created {
 			// Only now, when it is certain that the end can be seen.
 			if err := create(metav1.CreateOptions{}); err != nil {
