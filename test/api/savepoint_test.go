@@ -355,7 +355,6 @@ func TestSavepointDeletedInBetween(t *testing.T) {
 func TestSavepointOfBlueGreen(t *testing.T) {
 	ns := current.namespace(t)
 	child := current.runningJob(t, ns, "bg-green", savepointDir)
-	_ = child
 	spec := map[string]any{"template": map[string]any{"spec": deploymentSpec(savepointDir)}}
 	parent := current.create(t, operator.BlueGreen, ns, "bg", spec, map[string]any{
 		"blueGreenState": "ACTIVE_GREEN", "jobStatus": map[string]any{"state": "RUNNING"},
@@ -367,6 +366,12 @@ func TestSavepointOfBlueGreen(t *testing.T) {
 		t.Error(r)
 	}
 	current.flink(t, t.Context(), "savepoint", "bluegreen/bg", "-n", ns, "--method", "nonce").wants(t, exit.Usage, "nonce")
+	child.SetOwnerReferences([]metav1.OwnerReference{{
+		APIVersion: operator.Group + "/" + operator.Version, Kind: operator.BlueGreen.Name, Name: "bg", UID: parent.GetUID(),
+	}})
+	_, err := current.dynamic.Resource(operator.Deployment.GVR()).Namespace(ns).Update(t.Context(), child, metav1.UpdateOptions{})
+	must(t, err)
+	current.flink(t, t.Context(), "savepoint", "bg-green", "-n", ns, "--method", "nonce").wants(t, exit.Usage, "flinkbluegreendeployment/bg")
 	current.setStatus(t, operator.BlueGreen, parent, map[string]any{"blueGreenState": "TRANSITIONING_TO_BLUE"})
 	current.flink(t, t.Context(), "savepoint", "bluegreen/bg", "-n", ns).wants(t, exit.Failed, "TRANSITIONING_TO_BLUE")
 }

@@ -142,6 +142,9 @@ func (c *Client) planSavepoint(ctx context.Context, ref Ref, request SavepointRe
 	if err := p.chooseMethod(); err != nil {
 		return nil, err
 	}
+	if parent := p.job.BlueGreenParent(); p.method == Nonce && parent != "" {
+		return nil, exit.Usagef("--method nonce would patch %s, which the operator owns on behalf of %s/%s; it needs FlinkStateSnapshot (operator 1.10 or newer)", p.job.Ref(), BlueGreen.Singular, parent)
+	}
 	if ref.Kind.Name == BlueGreen.Name {
 		if p.target, err = c.activeChild(ctx, p.job); err != nil {
 			return nil, err
