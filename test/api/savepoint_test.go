@@ -250,6 +250,26 @@ func TestSavepointFollowsTheOneInProgress(t *testing.T) {
 	}
 }
 
+// One that was given a directory is followed though the job has none, and one
+// that the operator is slow to see though it is not young.
+func TestSavepointFollowsAnySavepoint(t *testing.T) {
+	ns := current.namespace(t)
+	current.runningJob(t, ns, "nodir", nil)
+	configMap := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "flink-config-nodir"}, Data: map[string]string{"flink-conf.yaml": "rest.port: 8081\n"}}
+	_, err := current.core.CoreV1().ConfigMaps(ns).Create(t.Context(), configMap, metav1.CreateOptions{})
+	must(t, err)
+	current.flink(t, t.Context(), "savepoint", "nodir", "-n", ns, "--path", "file:///given", "--name", "given", "--wait=false").wants(t, exit.OK)
+	r := current.flink(t, t.Context(), "savepoint", "nodir", "-n", ns, "--follow", "--timeout", "1s")
+	r.wants(t, exit.TimedOut, "flinkstatesnapshot/given is not seen by the operator yet")
+	current.completeSnapshots(t, ns)
+	r = current.flink(t, t.Context(), "savepoint", "nodir", "-n", ns, "--follow")
+	// The operator of this test may be done before --follow looks.
+	if r.code != exit.OK && !strings.Contains(r.err, "no savepoint in progress") {
+		t.Error(r)
+	}
+	current.flink(t, t.Context(), "savepoint", "nodir", "-n", ns, "--follow", "--path", "/x").wants(t, exit.Usage, "--path", "--follow")
+}
+
 func TestSavepointFailureShowsItsCause(t *testing.T) {
 	ns := current.namespace(t)
 	current.runningJob(t, ns, "basic", savepointDir)

@@ -89,6 +89,9 @@ func (c *Client) savepointByResource(ctx context.Context, p *plan, reporter Repo
 	f := &snapshotFollower{client: c, target: p.target, reporter: reporter, asked: p.now(), created: p.running != nil, report: &report}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	if f.created && f.report.Snapshot.State() == "" {
+		f.watchSilence(ctx, cancel, name)
+	}
 	err := wait.Follow(ctx, snapshots, wait.Named(name), func(event watch.EventType, object *unstructured.Unstructured) (bool, error) {
 		if !f.created && event != watch.Bookmark {
 			// An older object of that name, which is not our savepoint: the
