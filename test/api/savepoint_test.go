@@ -444,6 +444,11 @@ func TestSavepointWithoutPermissionNamesIt(t *testing.T) {
 	if n := len(current.snapshots(t, ns)); n != 0 {
 		t.Errorf("%d snapshots", n)
 	}
+	// Without the right to watch, this is only seen when it is asked for.
+	lister := current.user(t, ns,
+		rbacv1.PolicyRule{APIGroups: []string{operator.Group}, Resources: []string{"*"}, Verbs: []string{"get", "list", "create"}})
+	flinkAs(t, t.Context(), lister, "savepoint", "basic", "-n", ns, "--name", "unwatched").wants(t, exit.Failed,
+		`cannot watch resource "flinkstatesnapshots"`, "goes on without this command", "kubectl get flinkstatesnapshot unwatched")
 }
 
 func TestWithoutTheOperatorsKinds(t *testing.T) {

@@ -64,6 +64,9 @@ type nonceFollower struct {
 	trigger string
 	warned  string
 
+	// ended says that the error is the savepoint's end, not the wait's.
+	ended bool
+
 	mu      sync.Mutex
 	patched bool
 }
@@ -123,7 +126,9 @@ func (f *nonceFollower) follow(parent context.Context) (SavepointReport, error) 
 				f.watchSilence(ctx, cancel)
 				return false, nil
 			}
-			return f.handle(ctx, event, object)
+			done, err := f.handle(ctx, event, object)
+			f.ended = err != nil
+			return done, err
 		})
 	f.silence.Wait(cancel)
 	var made snapshotMade
@@ -319,8 +324,12 @@ func (f *nonceFollower) watchSilence(ctx context.Context, cancel context.CancelC
 
 func (f *nonceFollower) explain(err error) error {
 	code := exit.Code(err)
-	if err == nil || !f.isPatched() || code != exit.TimedOut && code != exit.Interrupted {
+	var failed *SavepointFailedError
+	if err == nil || !f.isPatched() || f.ended || errors.As(err, &failed) {
 		return err
+	}
+	if code != exit.TimedOut && code != exit.Interrupted {
+		return fmt.Errorf("%w\n%s can't be watched any longer but goes on without this command", err, f.what())
 	}
 	message := fmt.Sprintf("%v: %s goes on without this command", err, f.what())
 	if finding := f.silence.Finding(); finding != "" {

@@ -109,7 +109,9 @@ func (c *Client) savepointByResource(ctx context.Context, p *plan, reporter Repo
 			f.watchSilence(ctx, cancel, name)
 			return false, nil
 		}
-		return f.handle(ctx, event, object)
+		done, err := f.handle(ctx, event, object)
+		f.ended = err != nil
+		return done, err
 	})
 	f.silence.Wait(cancel)
 	return report, f.explain(ctx, err)
@@ -130,7 +132,9 @@ type snapshotFollower struct {
 	report   *SavepointReport
 	asked    time.Time
 	created  bool
-	silence  silence
+	// ended says that the error is the savepoint's end, not the wait's.
+	ended   bool
+	silence silence
 
 	failures int64
 }
@@ -199,14 +203,15 @@ func (f *snapshotFollower) failed(ctx context.Context, s Snapshot) error {
 // to go on from there.
 func (f *snapshotFollower) explain(ctx context.Context, err error) error {
 	code := exit.Code(err)
-	switch {
-	case err == nil, !f.created:
-		return err
-	case code == exit.TimedOut || code == exit.Interrupted:
-	default:
-		return err
-	}
+	var failed *SavepointFailedError
 	name := f.report.Snapshot.Name()
+	switch {
+	case err == nil, !f.created, f.ended, errors.As(err, &failed):
+		return err
+	case code != exit.TimedOut && code != exit.Interrupted:
+		return fmt.Errorf("%w\n%s/%s can't be watched any longer but goes on without this command\nSee it with: kubectl get %s %s -n %s",
+			err, StateSnap.Singular, name, StateSnap.Singular, name, f.report.Job.Namespace)
+	}
 	left := f.report.Snapshot.State()
 	if left == "" {
 		left = "not seen by the operator yet"
