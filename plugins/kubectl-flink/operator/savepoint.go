@@ -142,6 +142,9 @@ func (c *Client) planSavepoint(ctx context.Context, ref Ref, request SavepointRe
 	if err := p.chooseMethod(); err != nil {
 		return nil, err
 	}
+	if parent := p.job.BlueGreenParent(); p.method == Nonce && parent != "" {
+		return nil, exit.Usagef("--method nonce would patch %s, which the operator owns on behalf of %s/%s; it needs FlinkStateSnapshot (operator 1.10 or newer)", p.job.Ref(), BlueGreen.Singular, parent)
+	}
 	if ref.Kind.Name == BlueGreen.Name {
 		if p.target, err = c.activeChild(ctx, p.job); err != nil {
 			return nil, err
@@ -153,6 +156,10 @@ func (c *Client) planSavepoint(ctx context.Context, ref Ref, request SavepointRe
 	cluster, err := c.clusterOf(ctx, p.target)
 	if err != nil {
 		return nil, err
+	}
+	if request.Follow {
+		// Format and directory were settled when it was asked for.
+		return p, c.checkNoneInProgress(ctx, p)
 	}
 	if err := p.chooseFormat(cluster); err != nil {
 		return nil, err
@@ -232,6 +239,9 @@ func (r SavepointRequest) Validate() error {
 	}
 	if r.Follow && (r.Name != "" || r.NoWait || r.DryRun != "") {
 		return exit.Usagef("--follow takes part in a savepoint that is already under way: it can't go with --name, --wait=false or --dry-run")
+	}
+	if flag := r.beyondNonce(); r.Follow && flag != "" {
+		return exit.Usagef("%s can't be changed for a savepoint that is already under way (--follow)", flag)
 	}
 	return nil
 }
@@ -431,11 +441,18 @@ func (c *Client) inProgress(ctx context.Context, p *plan) (string, error) {
 		if !s.IsSavepoint() || !s.Refers(p.target.Ref()) {
 			continue
 		}
-		fresh := p.now().Sub(s.Object.GetCreationTimestamp().Time) < freshPending
-		if state := s.State(); state == SnapshotInProgress || fresh && (state == "" || state == SnapshotPending) {
+		// Whoever asks to follow may also follow one that is stuck.
+		counts := p.request.Follow || p.now().Sub(s.Object.GetCreationTimestamp().Time) < freshPending
+		switch state := s.State(); {
+		case state == SnapshotInProgress:
 			p.running = &s
 			return StateSnap.Singular + "/" + s.Name(), nil
+		case counts && (state == "" || state == SnapshotPending):
+			p.running = &s
 		}
+	}
+	if p.running != nil {
+		return StateSnap.Singular + "/" + p.running.Name(), nil
 	}
 	return "", nil
 }
