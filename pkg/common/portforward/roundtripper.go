@@ -318,5 +318,8 @@ func (t *Tunnel) proxyTransport() (http.RoundTripper, error) {
 	config := rest.CopyConfig(t.config)
 	// Compression would cost more than the loopback or the office network.
 	config.DisableCompression = true
+	// HTTP/2's 16 KiB frames and its one window for all streams make it
+	// slower here, and let an unread answer hold up the others.
+	config.NextProtos = []string{"http/1.1"}
 	return rest.TransportFor(config)
 }
