@@ -204,6 +204,7 @@ func TestSavepointRefusalsChangeNothing(t *testing.T) {
 		"not running":          {[]string{"restarting"}, exit.Failed, []string{"is not RUNNING", "RESTARTING since", "RuntimeException: boom"}},
 		"session cluster":      {[]string{"session"}, exit.Failed, []string{"is a session cluster"}},
 		"canonical on Flink 2": {[]string{"modern", "--format", "canonical"}, exit.Failed, []string{"Flink 2.3", "--format native", "--force"}},
+		"nonce on Flink 2":     {[]string{"modern", "--method", "nonce"}, exit.Failed, []string{"Flink 2.3", "kubernetes.operator.savepoint.format.type: NATIVE", "--force"}},
 		"one in progress":      {[]string{"busy"}, exit.Failed, []string{"flinkstatesnapshot/other", "--follow"}},
 		"unknown name":         {[]string{"modem"}, exit.Failed, []string{`Error from server (NotFound): flinkdeployments.flink.apache.org "modem" not found`, "Names near it: modern"}},
 		"unknown type":         {[]string{"pod/x"}, exit.Usage, []string{`"pod" is not one of flinkdeployment, flinksessionjob, flinkbluegreendeployment`}},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"sync"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -28,11 +29,15 @@ func (o *savepointOptions) run(ctx context.Context, args []string) error {
 		return err
 	}
 	o.askJobManager(client)
-	refs, asList, err := o.targets(ctx, client, args)
+	// Looking up the jobs is bounded too, but a person who picks one doesn't
+	// use up the savepoint's time.
+	lookup, found := o.bounded(ctx)
+	defer found()
+	refs, asList, err := o.targets(lookup, client, args)
 	if err != nil {
-		return err
+		return ended(lookup, err)
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, o.timeout, exit.Timeoutf("timed out after %s", o.timeout))
+	ctx, cancel := o.bounded(ctx)
 	defer cancel()
 	line := progress.New(o.ErrOut, o.quiet)
 	defer line.Done()
@@ -43,7 +48,7 @@ func (o *savepointOptions) run(ctx context.Context, args []string) error {
 		})
 		line.Done()
 		if err != nil {
-			return err
+			return ended(ctx, err)
 		}
 		return o.print([]operator.SavepointReport{report}, false)
 	}
@@ -51,6 +56,21 @@ func (o *savepointOptions) run(ctx context.Context, args []string) error {
 	line.Done()
 	if printErr := o.print(reports, true); printErr != nil {
 		return printErr
+	}
+	return err
+}
+
+func (o *savepointOptions) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, o.timeout, exit.Timeoutf("timed out after %s", o.timeout))
+}
+
+// ended is err, or why ctx ended where err is only the request that was cut
+// off by that: its URL says nothing to a user.
+func ended(ctx context.Context, err error) error {
+	var request *url.Error
+	if ctx.Err() != nil && errors.As(err, &request) {
+		cause := context.Cause(ctx)
+		return exit.With(exit.Code(cause), fmt.Errorf("%w; the API server had not answered yet", cause))
 	}
 	return err
 }
@@ -195,7 +215,7 @@ func (o *savepointOptions) many(ctx context.Context, client *operator.Client, re
 			if err != nil {
 				failed++
 				worst = worse(worst, exit.Code(err))
-				o.complain(line, named(ref, o.allNamespaces)+": "+kube.Message(err))
+				o.complain(line, named(ref, o.allNamespaces)+": "+kube.Message(ended(ctx, err)))
 				return
 			}
 			results[i] = &report

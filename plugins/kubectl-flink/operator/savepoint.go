@@ -164,6 +164,9 @@ func (c *Client) planSavepoint(ctx context.Context, ref Ref, request SavepointRe
 	if err := p.chooseFormat(cluster); err != nil {
 		return nil, err
 	}
+	if err := p.checkNonceFormat(cluster); err != nil {
+		return nil, err
+	}
 	if err := c.checkDirectory(ctx, p, cluster); err != nil {
 		return nil, err
 	}
@@ -360,6 +363,26 @@ func ChooseFormat(job Ref, cluster Job, request SavepointRequest) (format, why s
 		return "NATIVE", "Flink " + dotted(version), nil
 	}
 	return "CANONICAL", "Flink " + dotted(version), nil
+}
+
+// formatKey is the format that the operator takes where nobody names one. Its
+// default is CANONICAL.
+const formatKey = "kubernetes.operator.savepoint.format.type"
+
+// checkNonceFormat refuses a nonce that would make the operator take a
+// canonical savepoint where that may break the job.
+func (p *plan) checkNonceFormat(cluster Job) error {
+	version := cluster.FlinkVersion()
+	if p.method != Nonce || p.request.Force || !strings.HasPrefix(version, "v2_") {
+		return nil
+	}
+	for _, job := range []Job{p.target, cluster} {
+		own, _ := job.spec()["flinkConfiguration"].(map[string]any)
+		if format, _ := Flatten(own).Get(formatKey); strings.EqualFold(format, "NATIVE") {
+			return nil
+		}
+	}
+	return fmt.Errorf("%s runs Flink %s, where the canonical savepoint that the operator takes for a nonce fails for a job with asynchronous state and restarts the job\nSet %s: NATIVE in spec.flinkConfiguration first, or use --force if the job is known to take it", p.job.Ref(), dotted(version), formatKey)
 }
 
 // dotted is v1_20 as people write it: 1.20.

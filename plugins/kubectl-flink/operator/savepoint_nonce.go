@@ -179,20 +179,20 @@ func (f *nonceFollower) isOurs(s Snapshot) bool {
 }
 
 // findSnapshot looks once for the operator's answer to the nonce.
-func (f *nonceFollower) findSnapshot(ctx context.Context) (Snapshot, bool) {
+func (f *nonceFollower) findSnapshot(ctx context.Context) (s Snapshot, found bool, err error) {
 	if !f.plan.hasSnapshots || f.plan.request.Follow {
-		return Snapshot{}, false
+		return Snapshot{}, false, nil
 	}
 	snapshots, err := f.client.List(ctx, StateSnap, f.plan.target.Object.GetNamespace(), metav1.ListOptions{})
 	if err != nil {
-		return Snapshot{}, false
+		return Snapshot{}, false, err
 	}
 	for i := range snapshots {
 		if s := (Snapshot{&snapshots[i]}); f.isOurs(s) {
-			return s, true
+			return s, true, nil
 		}
 	}
-	return Snapshot{}, false
+	return Snapshot{}, false, nil
 }
 
 func (f *nonceFollower) followSnapshot(ctx context.Context, made snapshotMade) (SavepointReport, error) {
@@ -238,8 +238,12 @@ func (f *nonceFollower) handle(ctx context.Context, event watch.EventType, objec
 		// With snapshot resources the nonce is dealt with as soon as the
 		// snapshot exists, and the two watches race: the job's status is no
 		// proof that there is none.
-		if made, ok := f.findSnapshot(ctx); ok {
+		switch made, found, err := f.findSnapshot(ctx); {
+		case found:
 			return true, snapshotMade{made}
+		case err != nil:
+			// Not known yet, or the other watch has found it just now.
+			return false, nil
 		}
 		return true, f.failed(ctx, job)
 	case f.plan.request.Follow && trigger == "":

@@ -66,6 +66,11 @@ func (c *Client) savepointByResource(ctx context.Context, p *plan, reporter Repo
 		if err == nil {
 			report.Snapshot = Snapshot{created}
 		}
+		if ctx.Err() != nil && err != nil && len(options.DryRun) == 0 {
+			cause := context.Cause(ctx)
+			return exit.With(exit.Code(cause), fmt.Errorf("%w: whether %s/%s was created is not known\nSee with: kubectl get %s %s -n %s",
+				cause, StateSnap.Singular, name, StateSnap.Singular, name, p.target.Object.GetNamespace()))
+		}
 		return err
 	}
 	switch {
