@@ -43,6 +43,10 @@ install: build ## Put the plugins and their completion on PATH (PREFIX=DIR)
 demo: build ## A cluster, a Flink job and a savepoint of it, on this machine
 	@go run ./hack/demo --bin $(BIN) $(DEMO_FLAGS)
 
+.PHONY: demo-cmf
+demo-cmf: build ## A stand-in for CMF in the demo's cluster, and kubectl cmf on it
+	@go run ./plugins/kubectl-cmf/cmftest/demo --bin $(BIN)
+
 .PHONY: demo-down
 demo-down: ## Take the demo's cluster down
 	@$(CLUSTER) down --name demo
@@ -72,6 +76,10 @@ lint: ## Static checks
 .PHONY: bench
 bench: build ## Sizes and times, as ratios against kubectl
 	@go run ./test/bench --bin $(BIN)
+	@if [ "$$(uname -s)$$(id -u)" = Linux0 ]; then \
+		$(CLUSTER) up --name demo && \
+		go run ./test/bench/tunnel --kubeconfig "$$($(CLUSTER) kubeconfig --name demo)" --kubectl "$$($(CLUSTER) assets)/kubectl"; \
+	else echo "not run: the tunnel's part, which needs a cluster (Linux and root)"; fi
 
 .PHONY: cluster-up
 cluster-up: ## Bring the demo's cluster up

@@ -21,6 +21,7 @@ import (
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/yaml"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"k8s.io/client-go/dynamic"
@@ -284,3 +285,13 @@ func runningStatus() map[string]any {
 }
 
 var savepointDir = map[string]any{"state.savepoints.dir": "file:///flink-data/savepoints"}
+
+// patch changes a FlinkDeployment as somebody else would.
+func (s *server) patch(t *testing.T, namespace, name, body string, subresources ...string) {
+	t.Helper()
+	_, err := s.dynamic.Resource(operator.Deployment.GVR()).Namespace(namespace).
+		Patch(context.Background(), name, types.MergePatchType, []byte(body), metav1.PatchOptions{}, subresources...)
+	if err != nil {
+		t.Error(err)
+	}
+}

@@ -156,7 +156,7 @@ func TestCompletionThroughKubectl(t *testing.T) {
 
 // Operator 1.7 has no FlinkStateSnapshot.
 func TestSavepointOnAnOldOperator(t *testing.T) {
-	old, err := up("e2e-old", "--operator", "1.7.0", "--flink", "1.20")
+	old, err := up(clusterName+"-old", "--operator", "1.7.0", "--flink", "1.20")
 	must(t, err)
 	t.Cleanup(func() {
 		if os.Getenv("KEEP") == "" {

@@ -10,13 +10,14 @@ import (
 )
 
 // AddUsage gives root and its commands a usage page without kubectl's thirty
-// connection flags, and a command `options` that lists those.
+// connection flags, and a command `options` that lists those. own names root's
+// persistent flags that aren't kubectl's; every page shows them.
 //
 // It is written in Go and not as one of cobra's templates, because the
 // template package keeps the linker from dropping unused methods: 10 MB.
-func AddUsage(root *cobra.Command, optionsGroup string) {
+func AddUsage(root *cobra.Command, optionsGroup string, own ...string) {
 	root.SetUsageFunc(func(cmd *cobra.Command) error {
-		usage(cmd.OutOrStderr(), cmd)
+		usage(cmd.OutOrStderr(), cmd, own)
 		return nil
 	})
 	options := &cobra.Command{
@@ -33,7 +34,7 @@ func AddUsage(root *cobra.Command, optionsGroup string) {
 	root.AddCommand(options)
 }
 
-func usage(w io.Writer, cmd *cobra.Command) {
+func usage(w io.Writer, cmd *cobra.Command, own []string) {
 	fmt.Fprintln(w, "Usage:")
 	if cmd.Runnable() && cmd.HasParent() {
 		fmt.Fprintf(w, "  %s\n", cmd.UseLine())
@@ -54,6 +55,13 @@ func usage(w io.Writer, cmd *cobra.Command) {
 	}
 	if local.HasAvailableFlags() {
 		fmt.Fprintf(w, "\nFlags:\n%s\n", strings.TrimRight(local.FlagUsages(), "\n"))
+	}
+	if len(own) > 0 {
+		shared := pflag.NewFlagSet("", pflag.ContinueOnError)
+		for _, name := range own {
+			shared.AddFlag(cmd.Root().PersistentFlags().Lookup(name))
+		}
+		fmt.Fprintf(w, "\nFlags of every command:\n%s\n", strings.TrimRight(shared.FlagUsages(), "\n"))
 	}
 	if cmd.HasAvailableSubCommands() {
 		fmt.Fprintf(w, "\nUse \"%s [command] --help\" for more about a command.", cmd.CommandPath())

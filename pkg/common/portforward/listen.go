@@ -19,6 +19,9 @@ import (
 type ListenOptions struct {
 	// Target is what connections are forwarded to.
 	Target Target
+	// Current, where not nil, says the target of each new connection, for
+	// targets that move; Target is then the first.
+	Current func() Target
 	// Handler serves HTTP instead, behind Guard; Target is then not used.
 	Handler http.Handler
 	// Addresses to listen on; none is 127.0.0.1 and, where there is one, ::1.
@@ -77,8 +80,7 @@ func (t *Tunnel) Listen(ctx context.Context, options ListenOptions) (*Listener, 
 	l := &Listener{tunnel: t, options: options, port: port, ears: ears, conns: map[net.Conn]struct{}{}}
 	if options.Target.Kind == Service {
 		// What clients in the cluster call it; no web site can own these.
-		ns, name := options.Target.Namespace, options.Target.Name
-		l.options.Hosts = append(l.options.Hosts, name, name+"."+ns, ServiceHost(ns, name), ServiceHost(ns, name)+".cluster.local")
+		l.options.Hosts = append(l.options.Hosts, serviceNames(options.Target.Namespace, options.Target.Name)...)
 	}
 	l.ctx, l.cancel = context.WithCancel(ctx)
 	t.mu.Lock()
@@ -258,7 +260,7 @@ const closeAfter = 2 * time.Second
 // client can tell it from the end of the data.
 func (l *Listener) forward(local net.Conn) {
 	in := bufio.NewReaderSize(local, maxHead)
-	remote, err := l.tunnel.DialContext(l.ctx, l.options.Target)
+	remote, err := l.tunnel.DialContext(l.ctx, l.target())
 	if err != nil {
 		local.SetReadDeadline(time.Now().Add(linger))
 		start, _ := in.Peek(4)
@@ -317,6 +319,13 @@ func (l *Listener) forward(local net.Conn) {
 	<-up
 }
 
+func (l *Listener) target() Target {
+	if l.options.Current != nil {
+		return l.options.Current()
+	}
+	return l.options.Target
+}
+
 func closeWrite(conn net.Conn) {
 	if c, ok := conn.(interface{ CloseWrite() error }); ok {
 		c.CloseWrite()
@@ -328,7 +337,7 @@ func (l *Listener) fail(local net.Conn, err error, isHTTP bool) {
 	if l.ctx.Err() != nil {
 		return
 	}
-	l.tunnel.log(Event{Type: Failed, Target: l.options.Target, Text: err.Error(), Err: err})
+	l.tunnel.log(Event{Type: Failed, Target: l.target(), Text: err.Error(), Err: err})
 	if isHTTP {
 		reply(local, http.StatusBadGateway, err.Error())
 		return

@@ -3,6 +3,7 @@ package portforward
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,6 +23,9 @@ import (
 // maxIdle is how many connections to a target a round tripper keeps.
 const maxIdle = 4
 
+// refusedPause is between attempts at a port that is refused for the moment.
+const refusedPause = 250 * time.Millisecond
+
 // roundTripper sends HTTP to a target, whatever the request's host is.
 type roundTripper struct {
 	tunnel  *Tunnel
@@ -29,13 +33,15 @@ type roundTripper struct {
 	secure  bool
 	direct  *http.Transport
 	proxied atomic.Bool
+	// answered says that the target has answered once.
+	answered atomic.Bool
 }
 
 // RoundTripper sends requests to target, whatever host they name; the path,
 // the query and the Host header are the request's. Connections are kept alive
 // without a local port. With a TLS configuration it speaks TLS to the pod
-// and checks its certificate against ServerName, by default the Service's DNS
-// name.
+// and checks its certificate against ServerName, by default any of the names
+// that the Service has in the cluster.
 //
 // A request that finds no ready pod waits as DialContext does. One that was
 // refused by a pod is sent to another. Its errors are those of DialContext,
@@ -46,6 +52,9 @@ func (t *Tunnel) RoundTripper(target Target, secure *tls.Config) http.RoundTripp
 		secure = secure.Clone()
 		if secure.ServerName == "" {
 			secure.ServerName = ServiceHost(target.Namespace, target.Name)
+			if target.Kind == Service && !secure.InsecureSkipVerify {
+				verifyAnyName(secure, serviceNames(target.Namespace, target.Name))
+			}
 		}
 		secure.NextProtos = []string{"http/1.1"}
 	}
@@ -71,6 +80,28 @@ func (t *Tunnel) RoundTripper(target Target, secure *tls.Config) http.RoundTripp
 	return rt
 }
 
+// verifyAnyName accepts a certificate for any of names, where crypto/tls can
+// check only one: people make certificates for NAME, NAME.NAMESPACE or more.
+func verifyAnyName(config *tls.Config, names []string) {
+	roots := config.RootCAs
+	config.InsecureSkipVerify = true // VerifyConnection does it all
+	config.VerifyConnection = func(state tls.ConnectionState) error {
+		options := x509.VerifyOptions{Roots: roots, Intermediates: x509.NewCertPool()}
+		for _, c := range state.PeerCertificates[1:] {
+			options.Intermediates.AddCert(c)
+		}
+		if _, err := state.PeerCertificates[0].Verify(options); err != nil {
+			return err
+		}
+		for _, name := range names {
+			if state.PeerCertificates[0].VerifyHostname(name) == nil {
+				return nil
+			}
+		}
+		return x509.HostnameError{Certificate: state.PeerCertificates[0], Host: names[len(names)-1]}
+	}
+}
+
 // CloseIdleConnections closes what is kept alive; http.Client calls it.
 func (rt *roundTripper) CloseIdleConnections() { rt.direct.CloseIdleConnections() }
 
@@ -79,49 +110,63 @@ func (rt *roundTripper) RoundTrip(request *http.Request) (*http.Response, error)
 		return rt.viaAPIServer(request, nil)
 	}
 	tried := map[string]bool{}
+	started, again := time.Now(), false
 	for {
-		attempt, err := rt.prepare(request, len(tried) > 0)
+		attempt, err := rt.prepare(request, again)
 		if err != nil {
 			return nil, err
 		}
 		response, err := rt.direct.RoundTrip(attempt)
 		if err == nil {
+			rt.answered.Store(true)
 			return response, nil
 		}
 		if forbidden(err) && rt.tunnel.options.Via == ViaAuto {
 			rt.tunnel.log(Event{Type: SwitchedToProxy, Target: rt.target, Text: said(err), Err: err})
-			again, prepareErr := rt.prepare(request, true)
+			attempt, prepareErr := rt.prepare(request, true)
 			if prepareErr != nil {
 				return nil, err
 			}
-			return rt.viaAPIServer(again, err)
+			return rt.viaAPIServer(attempt, err)
 		}
-		// Nothing of a refused request was seen by anyone, so it may go to
-		// another pod whatever its method. One pod is asked once.
+		// Nothing of a refused request was seen by anyone, so it may be sent
+		// again whatever its method.
 		var refused *PodError
-		if !errors.As(err, &refused) || !refused.Refused || tried[refused.Pod.UID] || request.Context().Err() != nil {
+		if !errors.As(err, &refused) || !refused.Refused || request.Context().Err() != nil {
 			return nil, err
 		}
+		again = true
 		tried[refused.Pod.UID] = true
-		rt.tunnel.forget(rt.target, refused.Pod, resolvedFor)
-		if !rt.another(request.Context(), tried) {
+		if !rt.elsewhere(request.Context(), refused.Pod, tried, started) {
 			return nil, err
 		}
 	}
 }
 
-// another reports whether a pod that wasn't tried is ready.
-func (rt *roundTripper) another(ctx context.Context, tried map[string]bool) bool {
-	f, err := rt.tunnel.lookup(ctx, rt.target)
+// elsewhere reports, after a pause where one is due, whether a request that
+// pod refused may go better now: another pod is ready, or this one isn't any
+// more and will be followed by one that is. A pod that has answered before and
+// still counts as ready is most likely starting its container again.
+func (rt *roundTripper) elsewhere(ctx context.Context, pod Pod, tried map[string]bool, started time.Time) bool {
+	t := rt.tunnel
+	f, err := t.lookup(ctx, rt.target)
 	if err != nil {
-		return false
+		t.forget(rt.target, pod, 0)
+		return apierrors.IsNotFound(err) && rt.answered.Load()
 	}
+	still := false
 	for _, end := range f.ends {
 		if !tried[end.pod.UID] {
+			t.forget(rt.target, pod, resolvedFor)
 			return true
 		}
+		still = still || end.pod == pod
 	}
-	return false
+	t.forget(rt.target, pod, 0)
+	if !still {
+		return true
+	}
+	return rt.answered.Load() && time.Since(started) < t.options.ReconnectTimeout && sleep(ctx, refusedPause) == nil
 }
 
 // prepare makes the request to send; again says that its body was used.
@@ -273,5 +318,8 @@ func (t *Tunnel) proxyTransport() (http.RoundTripper, error) {
 	config := rest.CopyConfig(t.config)
 	// Compression would cost more than the loopback or the office network.
 	config.DisableCompression = true
+	// HTTP/2's 16 KiB frames and its one window for all streams make it
+	// slower here, and let an unread answer hold up the others.
+	config.NextProtos = []string{"http/1.1"}
 	return rest.TransportFor(config)
 }

@@ -28,6 +28,9 @@ type Table struct {
 	Columns []Column
 	Rows    [][]Cell
 	Palette term.Palette
+	// Widths, where set, are the least widths of the shown columns; printing
+	// raises them, so that the lines of a watch stay below their headings.
+	Widths *[]int
 }
 
 // gap is the space between columns, as in kubectl.
@@ -61,6 +64,10 @@ func (t *Table) print(w io.Writer, wide, noHeaders bool) error {
 		lines = append(lines, line)
 	}
 	widths := make([]int, len(shown))
+	if t.Widths != nil {
+		copy(widths, *t.Widths)
+		*t.Widths = widths
+	}
 	for _, line := range lines {
 		for i, cell := range line {
 			widths[i] = max(widths[i], term.DisplayWidth(cell.Text))

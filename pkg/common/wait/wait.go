@@ -68,6 +68,7 @@ func (f *follower) tell(event watch.EventType, object *unstructured.Unstructured
 // round is one list (where needed) and one watch. It returns the final error,
 // or none to go on.
 func (f *follower) round(ctx context.Context) (bool, error) {
+	started := time.Now()
 	var done bool
 	var err error
 	if f.since == "" {
@@ -80,20 +81,24 @@ func (f *follower) round(ctx context.Context) (bool, error) {
 	switch {
 	case errors.As(err, &own):
 		return true, own.error
+	case done:
+		// What was waited for is true, even if ctx ended at the same moment.
+		return true, nil
 	case ctx.Err() != nil:
 		return true, context.Cause(ctx)
-	case err == nil:
-		f.retries = 0
-		return done, nil
-	case apierrors.IsResourceExpired(err) || apierrors.IsGone(err):
-		f.since = ""
-		return false, nil
 	case final(err):
 		return true, err
 	}
-	// The server or the connection is away for the moment. ctx bounds this.
+	if err != nil {
+		f.since = ""
+	}
+	if expired := apierrors.IsResourceExpired(err) || apierrors.IsGone(err); (err == nil || expired) && time.Since(started) >= brief {
+		f.retries = 0
+		return false, nil
+	}
+	// The server or the connection is away for the moment, or something in
+	// between ends each watch at once. ctx bounds this.
 	f.retries++
-	f.since = ""
 	delay := min(time.Duration(f.retries)*250*time.Millisecond, 3*time.Second)
 	select {
 	case <-ctx.Done():
@@ -102,6 +107,9 @@ func (f *follower) round(ctx context.Context) (bool, error) {
 		return false, nil
 	}
 }
+
+// brief is how short a watch is that must not be taken up again at once.
+const brief = 500 * time.Millisecond
 
 // final reports whether asking again can't help.
 func final(err error) bool {

@@ -13,6 +13,7 @@ import (
 
 // The groups that verbs are listed under in the help.
 const (
+	groupSee   = "see"
 	groupState = "state"
 	groupReach = "reach"
 	groupOther = "other"
@@ -39,6 +40,7 @@ FlinkSessionJob, FlinkStateSnapshot and FlinkBlueGreenDeployment.`,
 	}
 	c.factory.AddFlags(root.PersistentFlags())
 	root.AddGroup(
+		&cobra.Group{ID: groupSee, Title: "See:"},
 		&cobra.Group{ID: groupState, Title: "State:"},
 		&cobra.Group{ID: groupReach, Title: "Reach:"},
 		&cobra.Group{ID: groupOther, Title: "Other commands:"},
@@ -50,10 +52,12 @@ FlinkSessionJob, FlinkStateSnapshot and FlinkBlueGreenDeployment.`,
 			root.AddCommand(command)
 		}
 	}
+	addTo(groupSee, newList(c))
 	addTo(groupState, newSavepoint(c))
-	addTo(groupReach, newUI(c), newREST(c))
+	addTo(groupReach, newUI(c), newPortForward(c), newREST(c))
 	addTo(groupOther, newVersion(c))
 	plugin.AddUsage(root, groupOther)
+	plugin.AddCompletion(root, groupOther)
 	c.completeConnectionFlags(root)
 	return root
 }

@@ -142,6 +142,9 @@ func (c *Client) planSavepoint(ctx context.Context, ref Ref, request SavepointRe
 	if err := p.chooseMethod(); err != nil {
 		return nil, err
 	}
+	if parent := p.job.BlueGreenParent(); p.method == Nonce && parent != "" {
+		return nil, exit.Usagef("--method nonce would patch %s, which the operator owns on behalf of %s/%s; it needs FlinkStateSnapshot (operator 1.10 or newer)", p.job.Ref(), BlueGreen.Singular, parent)
+	}
 	if ref.Kind.Name == BlueGreen.Name {
 		if p.target, err = c.activeChild(ctx, p.job); err != nil {
 			return nil, err
@@ -154,7 +157,14 @@ func (c *Client) planSavepoint(ctx context.Context, ref Ref, request SavepointRe
 	if err != nil {
 		return nil, err
 	}
+	if request.Follow {
+		// Format and directory were settled when it was asked for.
+		return p, c.checkNoneInProgress(ctx, p)
+	}
 	if err := p.chooseFormat(cluster); err != nil {
+		return nil, err
+	}
+	if err := p.checkNonceFormat(cluster); err != nil {
 		return nil, err
 	}
 	if err := c.checkDirectory(ctx, p, cluster); err != nil {
@@ -232,6 +242,9 @@ func (r SavepointRequest) Validate() error {
 	}
 	if r.Follow && (r.Name != "" || r.NoWait || r.DryRun != "") {
 		return exit.Usagef("--follow takes part in a savepoint that is already under way: it can't go with --name, --wait=false or --dry-run")
+	}
+	if flag := r.beyondNonce(); r.Follow && flag != "" {
+		return exit.Usagef("%s can't be changed for a savepoint that is already under way (--follow)", flag)
 	}
 	return nil
 }
@@ -352,6 +365,26 @@ func ChooseFormat(job Ref, cluster Job, request SavepointRequest) (format, why s
 	return "CANONICAL", "Flink " + dotted(version), nil
 }
 
+// formatKey is the format that the operator takes where nobody names one. Its
+// default is CANONICAL.
+const formatKey = "kubernetes.operator.savepoint.format.type"
+
+// checkNonceFormat refuses a nonce that would make the operator take a
+// canonical savepoint where that may break the job.
+func (p *plan) checkNonceFormat(cluster Job) error {
+	version := cluster.FlinkVersion()
+	if p.method != Nonce || p.request.Force || !strings.HasPrefix(version, "v2_") {
+		return nil
+	}
+	for _, job := range []Job{p.target, cluster} {
+		own, _ := job.spec()["flinkConfiguration"].(map[string]any)
+		if format, _ := Flatten(own).Get(formatKey); strings.EqualFold(format, "NATIVE") {
+			return nil
+		}
+	}
+	return fmt.Errorf("%s runs Flink %s, where the canonical savepoint that the operator takes for a nonce fails for a job with asynchronous state and restarts the job\nSet %s: NATIVE in spec.flinkConfiguration first, or use --force if the job is known to take it", p.job.Ref(), dotted(version), formatKey)
+}
+
 // dotted is v1_20 as people write it: 1.20.
 func dotted(version string) string {
 	return strings.ReplaceAll(strings.TrimPrefix(version, "v"), "_", ".")
@@ -431,11 +464,18 @@ func (c *Client) inProgress(ctx context.Context, p *plan) (string, error) {
 		if !s.IsSavepoint() || !s.Refers(p.target.Ref()) {
 			continue
 		}
-		fresh := p.now().Sub(s.Object.GetCreationTimestamp().Time) < freshPending
-		if state := s.State(); state == SnapshotInProgress || fresh && (state == "" || state == SnapshotPending) {
+		// Whoever asks to follow may also follow one that is stuck.
+		counts := p.request.Follow || p.now().Sub(s.Object.GetCreationTimestamp().Time) < freshPending
+		switch state := s.State(); {
+		case state == SnapshotInProgress:
 			p.running = &s
 			return StateSnap.Singular + "/" + s.Name(), nil
+		case counts && (state == "" || state == SnapshotPending):
+			p.running = &s
 		}
+	}
+	if p.running != nil {
+		return StateSnap.Singular + "/" + p.running.Name(), nil
 	}
 	return "", nil
 }

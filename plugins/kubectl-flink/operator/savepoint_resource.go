@@ -66,6 +66,11 @@ func (c *Client) savepointByResource(ctx context.Context, p *plan, reporter Repo
 		if err == nil {
 			report.Snapshot = Snapshot{created}
 		}
+		if ctx.Err() != nil && err != nil && len(options.DryRun) == 0 {
+			cause := context.Cause(ctx)
+			return exit.With(exit.Code(cause), fmt.Errorf("%w: whether %s/%s was created is not known\nSee with: kubectl get %s %s -n %s",
+				cause, StateSnap.Singular, name, StateSnap.Singular, name, p.target.Object.GetNamespace()))
+		}
 		return err
 	}
 	switch {
@@ -89,7 +94,15 @@ func (c *Client) savepointByResource(ctx context.Context, p *plan, reporter Repo
 	f := &snapshotFollower{client: c, target: p.target, reporter: reporter, asked: p.now(), created: p.running != nil, report: &report}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	if f.created && f.report.Snapshot.State() == "" {
+		f.watchSilence(ctx, cancel, name)
+	}
 	err := wait.Follow(ctx, snapshots, wait.Named(name), func(event watch.EventType, object *unstructured.Unstructured) (bool, error) {
+		if !f.created && event != watch.Bookmark {
+			// An older object of that name, which is not our savepoint: the
+			// API server will say that it exists already.
+			return false, nil
+		}
 		if event == watch.Bookmark && !f.created {
 			// Only now, when it is certain that the end can be seen.
 			if err := create(metav1.CreateOptions{}); err != nil {
@@ -101,7 +114,9 @@ func (c *Client) savepointByResource(ctx context.Context, p *plan, reporter Repo
 			f.watchSilence(ctx, cancel, name)
 			return false, nil
 		}
-		return f.handle(ctx, event, object)
+		done, err := f.handle(ctx, event, object)
+		f.ended = err != nil
+		return done, err
 	})
 	f.silence.Wait(cancel)
 	return report, f.explain(ctx, err)
@@ -122,7 +137,9 @@ type snapshotFollower struct {
 	report   *SavepointReport
 	asked    time.Time
 	created  bool
-	silence  silence
+	// ended says that the error is the savepoint's end, not the wait's.
+	ended   bool
+	silence silence
 
 	failures int64
 }
@@ -191,14 +208,15 @@ func (f *snapshotFollower) failed(ctx context.Context, s Snapshot) error {
 // to go on from there.
 func (f *snapshotFollower) explain(ctx context.Context, err error) error {
 	code := exit.Code(err)
-	switch {
-	case err == nil, !f.created:
-		return err
-	case code == exit.TimedOut || code == exit.Interrupted:
-	default:
-		return err
-	}
+	var failed *SavepointFailedError
 	name := f.report.Snapshot.Name()
+	switch {
+	case err == nil, !f.created, f.ended, errors.As(err, &failed):
+		return err
+	case code != exit.TimedOut && code != exit.Interrupted:
+		return fmt.Errorf("%w\n%s/%s can't be watched any longer but goes on without this command\nSee it with: kubectl get %s %s -n %s",
+			err, StateSnap.Singular, name, StateSnap.Singular, name, f.report.Job.Namespace)
+	}
 	left := f.report.Snapshot.State()
 	if left == "" {
 		left = "not seen by the operator yet"

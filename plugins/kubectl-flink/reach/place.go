@@ -31,6 +31,8 @@ type Place struct {
 	Secure, Mutual, Known bool
 	// Prefix is rest.url-prefix.
 	Prefix string
+	// Config is the cluster's configuration, as far as it is known.
+	Config operator.Config
 }
 
 // Find looks up where the job ref runs.
@@ -68,6 +70,7 @@ func Find(ctx context.Context, client *operator.Client, ref operator.Ref) (Place
 	p.Known = known
 	p.Secure, p.Mutual = restTLS(config)
 	p.Prefix = config["rest.url-prefix"]
+	p.Config = config
 	return p, nil
 }
 

@@ -13,7 +13,7 @@ import (
 )
 
 // Savepoints is the result of `kubectl flink savepoint`.
-func Savepoints(reports []operator.SavepointReport, asList bool, dryRun string, now time.Time) printer.Result {
+func Savepoints(reports []operator.SavepointReport, asList bool, dryRun string) printer.Result {
 	var result printer.Result
 	objects := make([]any, len(reports))
 	result.Table = &printer.Table{Columns: []printer.Column{

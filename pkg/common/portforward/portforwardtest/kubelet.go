@@ -54,23 +54,22 @@ func Plain(code int, text string) Answer {
 type Kubelet struct {
 	*httptest.Server
 
-	mu         sync.Mutex
-	spdy, ws   Answer
-	dial       map[string]func() (net.Conn, error)
-	conns      map[httpstream.Connection]string
-	raw        map[net.Conn]struct{}
-	count      map[string]int
-	handlers   sync.WaitGroup
-	release    chan struct{}
-	extra      http.Handler
-	streamsNow int
+	mu       sync.Mutex
+	spdy, ws Answer
+	dial     map[string]func() (net.Conn, error)
+	conns    map[httpstream.Connection]string
+	count    map[string]int
+	handlers sync.WaitGroup
+	gone     map[string]bool
+	release  chan struct{}
+	extra    http.Handler
 }
 
 // New starts a Kubelet that ends with the test.
 func New(t testing.TB) *Kubelet {
 	k := &Kubelet{
 		dial: map[string]func() (net.Conn, error){}, conns: map[httpstream.Connection]string{},
-		count: map[string]int{}, release: make(chan struct{}), raw: map[net.Conn]struct{}{},
+		count: map[string]int{}, release: make(chan struct{}), gone: map[string]bool{},
 	}
 	k.Server = httptest.NewServer(k)
 	t.Cleanup(func() {
@@ -123,6 +122,14 @@ func (k *Kubelet) Listen(pod string, port int, dial func() (net.Conn, error)) {
 // Forward makes port of pod the local address.
 func (k *Kubelet) Forward(pod string, port int, address string) {
 	k.Listen(pod, port, func() (net.Conn, error) { return net.Dial("tcp", address) })
+}
+
+// Remove makes pod unknown and breaks the connections to it.
+func (k *Kubelet) Remove(pod string) {
+	k.mu.Lock()
+	k.gone[pod] = true
+	k.mu.Unlock()
+	k.Cut(pod)
 }
 
 // Cut breaks the connections to pod; "" breaks all.
@@ -178,13 +185,24 @@ func (k *Kubelet) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		answer, name = k.ws, "websocket"
 	}
 	k.count[name]++
+	if answer == nil && k.gone[pod] {
+		answer = Status(http.StatusNotFound, fmt.Sprintf("pods %q not found", pod))
+	}
 	k.mu.Unlock()
 	if answer != nil {
 		answer(w, r)
 		return
 	}
 	streams := make(chan httpstream.Stream, 64)
-	accept := func(s httpstream.Stream, _ <-chan struct{}) error { streams <- s; return nil }
+	// A stream is used only when the reply is out: spdystream waits for ever
+	// to close one whose connection went before that.
+	accept := func(s httpstream.Stream, replied <-chan struct{}) error {
+		go func() {
+			<-replied
+			streams <- s
+		}()
+		return nil
+	}
 	var conn httpstream.Connection
 	if overWS {
 		up := websocket.Upgrader{Subprotocols: []string{tunnelProtocol}, ReadBufferSize: 33 << 10, WriteBufferSize: 33 << 10}

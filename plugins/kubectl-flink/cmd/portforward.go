@@ -1,0 +1,211 @@
+package cmd
+
+import (
+	"context"
+	"fmt"
+	"net"
+
+	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/portforward"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/progress"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/reach"
+)
+
+// forwardOptions are the flags of `kubectl flink port-forward`.
+type forwardOptions struct {
+	*common
+	tunnelFlags
+	addresses     []string
+	minio         bool
+	controlCenter bool
+}
+
+func newPortForward(c *common) *cobra.Command {
+	o := &forwardOptions{common: c}
+	cmd := &cobra.Command{
+		Use:   "port-forward [TYPE/]NAME [LOCAL:]REMOTE...",
+		Short: "Forward local ports to a Flink cluster or any pod, and keep them",
+		Long: `Forward local ports as kubectl port-forward does, and go on when the pod is
+replaced: the local port stays, and new connections wait for the next ready pod.
+
+TYPE is flinkdeployment (the default), flinksessionjob or
+flinkbluegreendeployment, whose ports may be called rest, rpc, blob and metrics,
+or pod, service, deployment, statefulset or replicaset as in kubectl. LOCAL is
+the same as REMOTE when left out, and any free port when empty (":REMOTE").`,
+		Example: plugin.Examples(`
+			# REST and metrics of a job's JobManager
+			kubectl flink port-forward basic-example rest metrics
+
+			# Port 5000 of this computer to port 8081 of a TaskManager's pod
+			kubectl flink port-forward pod/basic-example-taskmanager-1-1 5000:8081
+
+			# MinIO's API and console, wherever it runs
+			kubectl flink port-forward --minio
+
+			# Confluent Control Center at http://localhost:9021
+			kubectl flink port-forward --control-center`),
+		ValidArgsFunction: func(cmd *cobra.Command, args []string, prefix string) ([]cobra.Completion, cobra.ShellCompDirective) {
+			if len(args) == 0 {
+				return c.completeJobs(false)(cmd, args, prefix)
+			}
+			return []cobra.Completion{"rest", "rpc", "blob", "metrics"}, cobra.ShellCompDirectiveNoFileComp
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			preset := o.minio || o.controlCenter
+			if !preset && len(args) < 2 {
+				return exit.Usagef("want [TYPE/]NAME and at least one [LOCAL:]REMOTE, or --minio or --control-center")
+			}
+			if preset && len(args) == 1 {
+				return exit.Usagef("%s: want at least one [LOCAL:]REMOTE for it", args[0])
+			}
+			return o.run(cmd.Context(), args)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringSliceVar(&o.addresses, "address", []string{"localhost"}, "Addresses to listen on")
+	flags.BoolVar(&o.minio, "minio", false, "Forward the API and the console of the MinIO Service that is found")
+	flags.BoolVar(&o.controlCenter, "control-center", false, "Forward Confluent Control Center (9021)")
+	o.tunnelFlags.add(cmd, false)
+	return cmd
+}
+
+func (o *forwardOptions) run(ctx context.Context, args []string) error {
+	line := progress.New(o.ErrOut, false)
+	defer line.Done()
+	tunnel, err := o.tunnel(o.tunnelFlags, func(e portforward.Event) {
+		switch e.Type {
+		case portforward.Connected:
+			line.Set("connected to %s over %s", e.Pod, e.Transport)
+		case portforward.Waiting:
+			line.Set("waiting for %s: %s", e.Target, e.Text)
+		case portforward.Lost:
+			line.Set("%s is gone; the next connection looks for another", e.Pod)
+		case portforward.Failed:
+			line.Print("a connection failed: %s", e.Text)
+		case portforward.SwitchedToProxy:
+		}
+	})
+	if err != nil {
+		return err
+	}
+	defer tunnel.Close()
+	client, err := o.operator()
+	if err != nil {
+		return err
+	}
+	forwards, err := o.forwards(ctx, client, args)
+	if err != nil {
+		return err
+	}
+	warnWideAddresses(o.common, o.addresses)
+	for _, f := range forwards {
+		if err := o.listen(ctx, tunnel, f, line); err != nil {
+			return reachError(ctx, err)
+		}
+	}
+	<-ctx.Done()
+	return nil // Ctrl-C is how forwarding ends, as in kubectl
+}
+
+// forwards are the ports that args and the presets mean.
+func (o *forwardOptions) forwards(ctx context.Context, client *operator.Client, args []string) ([]reach.Forward, error) {
+	namespace, _, err := o.factory.Namespace()
+	if err != nil {
+		return nil, err
+	}
+	var out []reach.Forward
+	if len(args) > 0 {
+		if out, err = o.named(ctx, client, namespace, args); err != nil {
+			return nil, err
+		}
+	}
+	if o.minio {
+		found, err := reach.MinIO(ctx, client.Core(), namespace)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, found...)
+	}
+	if o.controlCenter {
+		found, err := reach.ControlCenter(ctx, client.Core(), namespace)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, found...)
+	}
+	return out, nil
+}
+
+func (o *forwardOptions) named(ctx context.Context, client *operator.Client, namespace string, args []string) ([]reach.Forward, error) {
+	var pairs []reach.PortPair
+	for _, arg := range args[1:] {
+		pair, err := reach.ParsePort(arg)
+		if err != nil {
+			return nil, err
+		}
+		pairs = append(pairs, pair)
+	}
+	var out []reach.Forward
+	if target, ok := reach.KubernetesTarget(args[0], namespace); ok {
+		for _, pair := range pairs {
+			target.Port = pair.Remote
+			out = append(out, reach.Forward{Pair: pair, Target: target})
+		}
+		return out, nil
+	}
+	ref, err := operator.ParseRef(args[0], namespace, operator.JobKinds...)
+	if err != nil {
+		return nil, err
+	}
+	place, err := reach.Find(ctx, client, ref)
+	if err != nil {
+		return nil, err
+	}
+	for _, pair := range pairs {
+		target, err := reach.FlinkPort(place.Cluster.Ref(), place.Config, pair.Remote)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, reach.Forward{Pair: pair, Target: target})
+	}
+	return out, nil
+}
+
+// listen starts one forward and says so in kubectl's words.
+func (o *forwardOptions) listen(ctx context.Context, tunnel *portforward.Tunnel, f reach.Forward, line *progress.Line) error {
+	number, err := tunnel.Port(ctx, f.Target)
+	if err != nil {
+		return err
+	}
+	options := portforward.ListenOptions{Target: f.Target, Addresses: o.addresses, Port: f.Pair.Local}
+	if f.Pair.Local < 0 {
+		options.Port, options.AnyPort = int(number), true
+		if f.Target.Kind == portforward.Service && f.Pair.Remote.Type == intstr.Int {
+			options.Port = f.Pair.Remote.IntValue()
+		}
+	}
+	listener, err := tunnel.Listen(ctx, options)
+	if err != nil {
+		return err
+	}
+	if options.Port != 0 && listener.Port() != options.Port {
+		line.Print("port %d is in use; forwarding from %d instead", options.Port, listener.Port())
+	}
+	label := ""
+	if f.Label != "" {
+		label = "  (" + f.Label + ")"
+	}
+	for _, address := range listener.Addresses() {
+		host, port, err := net.SplitHostPort(address.String())
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(o.Out, "Forwarding from %s -> %d%s\n", net.JoinHostPort(host, port), number, label)
+	}
+	return nil
+}

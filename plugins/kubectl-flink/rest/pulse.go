@@ -1,0 +1,54 @@
+package rest
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+// Pulse is the little that a list shows of a job.
+type Pulse struct {
+	// Checkpoint is when the newest checkpoint was completed; 0 for none.
+	Checkpoint Millis
+	// Restarts since the JobManager started the job.
+	Restarts int64
+}
+
+// Pulse asks for a job's last checkpoint and restarts. Its error may be
+// NotFound.
+func (c *Client) Pulse(ctx context.Context, job string) (Pulse, error) {
+	checkpoints, err := c.Checkpoints(ctx, job)
+	if err != nil {
+		return Pulse{}, err
+	}
+	metrics, err := c.Metrics(ctx, join("jobs", job, "metrics"), "numRestarts", "fullRestarts")
+	if err != nil {
+		return Pulse{}, err
+	}
+	pulse := Pulse{}
+	if last := checkpoints.Latest.Completed; last != nil {
+		pulse.Checkpoint = last.Acknowledged
+	}
+	for _, name := range []string{"numRestarts", "fullRestarts"} {
+		if n, err := strconv.ParseInt(metrics[name], 10, 64); err == nil {
+			pulse.Restarts = n
+			break
+		}
+	}
+	return pulse, nil
+}
+
+// Metrics asks for metrics by name; those that don't exist are left out.
+func (c *Client) Metrics(ctx context.Context, path string, names ...string) (map[string]string, error) {
+	var answer []struct {
+		ID    string `json:"id"`
+		Value string `json:"value"`
+	}
+	err := c.call(ctx, http.MethodGet, path+"?get="+strings.Join(names, ","), nil, &answer)
+	out := make(map[string]string, len(answer))
+	for _, m := range answer {
+		out[m.ID] = m.Value
+	}
+	return out, err
+}

@@ -1,0 +1,213 @@
+package view
+
+import (
+	"encoding/json"
+	"strconv"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/duration"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/health"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+)
+
+// Row is one line of `kubectl flink list`.
+type Row struct {
+	operator.Summary
+	health.Verdict
+	// Object is nil where nobody asked for whole objects.
+	Object *unstructured.Unstructured
+	// Savepoint is when the newest savepoint was completed, wherever it is
+	// recorded; zero for none.
+	Savepoint time.Time
+	// Live is what the JobManager says; nil where nobody asked it.
+	Live *Live
+}
+
+// Live is what only the JobManager knows.
+type Live struct {
+	// Checkpoint is when the newest checkpoint was completed; zero for none.
+	Checkpoint time.Time
+	Restarts   int64
+	// Problem says why the rest is unknown.
+	Problem string
+}
+
+// List prints rows; now is the time that ages are measured from.
+type List struct {
+	Namespaces bool
+	Live       bool
+	Palette    term.Palette
+	Widths     *[]int
+	Now        time.Time
+}
+
+// Color is the colour of a health word.
+func Color(word health.Word) term.Color {
+	switch {
+	case word == health.Healthy || word == health.Finished || word == health.Completed:
+		return term.Green
+	case word.OK():
+		return term.Dim
+	case word.Moving():
+		return term.Cyan
+	case word == health.Degraded || word == health.RolledBack || word == health.Canceled:
+		return term.Yellow
+	}
+	return term.Red
+}
+
+// shortType is how a kind is called where space is short; every verb takes it.
+func shortType(kind operator.Kind) string {
+	short, _, _ := strings.Cut(kind.Aliases, " ")
+	return short
+}
+
+// Result is the rows in every format.
+func (l List) Result(rows []Row) printer.Result {
+	table := &printer.Table{Palette: l.Palette, Widths: l.Widths}
+	if l.Namespaces {
+		table.Columns = append(table.Columns, printer.Column{Name: "NAMESPACE"})
+	}
+	for _, name := range []string{"TYPE/NAME", "JOB", "LIFECYCLE", "HEALTH", "VERSION", "PARALLELISM", "MODE", "LAST SAVEPOINT"} {
+		table.Columns = append(table.Columns, printer.Column{Name: name})
+	}
+	if l.Live {
+		table.Columns = append(table.Columns, printer.Column{Name: "LAST CHECKPOINT"}, printer.Column{Name: "RESTARTS"})
+	}
+	table.Columns = append(table.Columns, printer.Column{Name: "AGE"})
+	for _, name := range []string{"JM", "IMAGE", "JOB ID", "ERROR"} {
+		table.Columns = append(table.Columns, printer.Column{Name: name, Wide: true})
+	}
+	result := printer.Result{Table: table}
+	objects := make([]any, len(rows))
+	for i, row := range rows {
+		objects[i] = l.object(row)
+		result.Names = append(result.Names, row.Ref().Printed())
+		table.Rows = append(table.Rows, l.cells(row))
+	}
+	result.Object = printer.List(objects)
+	return result
+}
+
+// Object is one row as JSON prints it.
+func (l List) Object(row Row) any { return l.object(row) }
+
+func (l List) cells(r Row) []printer.Cell {
+	c := printer.C
+	var cells []printer.Cell
+	if l.Namespaces {
+		cells = append(cells, c(r.Namespace))
+	}
+	state, lifecycle := r.State, r.Lifecycle
+	switch {
+	case r.Session:
+		state = "-"
+	case r.Kind.Name == operator.BlueGreen.Name && lifecycle == "":
+		lifecycle = r.BlueGreen
+	case r.Kind.Name == operator.StateSnap.Name:
+		lifecycle = "-"
+	}
+	parallelism := ""
+	if r.Parallelism > 0 {
+		parallelism = strconv.FormatInt(r.Parallelism, 10)
+	}
+	cells = append(cells,
+		c(shortType(r.Kind)+"/"+r.Name), printer.Cell{Text: state, Color: stateColor(state)}, c(lifecycle),
+		printer.Cell{Text: string(r.Word), Color: Color(r.Word)},
+		c(r.Version), c(parallelism), c(r.UpgradeMode), c(age(r.Savepoint, l.Now)))
+	if l.Live {
+		checkpoint, restarts := "?", "?"
+		switch {
+		case r.Live == nil:
+			checkpoint, restarts = "-", "-"
+		case r.Live.Problem == "":
+			checkpoint, restarts = age(r.Live.Checkpoint, l.Now), strconv.FormatInt(r.Live.Restarts, 10)
+		}
+		cells = append(cells, c(checkpoint), c(restarts))
+	}
+	failure := r.Error.Root()
+	if failure == "" && !r.Word.OK() {
+		failure = r.Why
+	}
+	return append(cells, c(age(r.Created, l.Now)), c(r.JobManager), c(r.Image), c(r.JobID), c(term.Cut(term.SafeLine(failure), 120)))
+}
+
+func stateColor(state string) term.Color {
+	switch state {
+	case "FAILED", "FAILING", operator.SnapshotAbandoned:
+		return term.Red
+	case "RESTARTING", "CANCELED", "CANCELLING":
+		return term.Yellow
+	}
+	return ""
+}
+
+// age is as kubectl writes it.
+func age(at, now time.Time) string {
+	if at.IsZero() {
+		return ""
+	}
+	return duration.HumanDuration(max(now.Sub(at), 0))
+}
+
+// rowSummary is what -o json adds to an object: all that the table shows of it
+// and that isn't in the object itself.
+type rowSummary struct {
+	Health         health.Word `json:"health"`
+	Why            string      `json:"why,omitempty"`
+	State          string      `json:"state,omitempty"`
+	Lifecycle      string      `json:"lifecycle,omitempty"`
+	Version        string      `json:"version,omitempty"`
+	Parallelism    int64       `json:"parallelism,omitempty"`
+	UpgradeMode    string      `json:"upgradeMode,omitempty"`
+	LastSavepoint  *time.Time  `json:"lastSavepoint,omitempty"`
+	LastCheckpoint *time.Time  `json:"lastCheckpoint,omitempty"`
+	Restarts       *int64      `json:"restarts,omitempty"`
+	Unreachable    string      `json:"unreachable,omitempty"`
+}
+
+func (l List) object(r Row) any {
+	if r.Object == nil {
+		return nil
+	}
+	s := rowSummary{
+		Health: r.Word, Why: r.Why, State: r.State, Lifecycle: r.Lifecycle, Version: r.Version,
+		Parallelism: r.Parallelism, UpgradeMode: r.UpgradeMode, LastSavepoint: moment(r.Savepoint),
+	}
+	if r.Live != nil {
+		s.Unreachable = r.Live.Problem
+		if s.Unreachable == "" {
+			s.LastCheckpoint, s.Restarts = moment(r.Live.Checkpoint), &r.Live.Restarts
+		}
+	}
+	out := make(map[string]any, len(r.Object.Object)+1)
+	for key, value := range r.Object.Object {
+		out[key] = value
+	}
+	out["summary"] = plainJSON(s)
+	return out
+}
+
+// plainJSON is v as maps and lists, which the template printers walk through.
+func plainJSON(v any) any {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return nil
+	}
+	var out any
+	_ = json.Unmarshal(data, &out)
+	return out
+}
+
+func moment(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.UTC()
+	return &t
+}
