@@ -28,40 +28,40 @@ func TestChanges(t *testing.T) {
 			"pool",
 			`{"apiVersion":"cmf.confluent.io/v1alpha1","kind":"ComputePool","metadata":{"name":"p"},"spec":{"type":"DEDICATED","clusterSpec":{"cpu":1}},"status":null}`,
 			`{"apiVersion":"cmf.confluent.io/v1","kind":"ComputePool","metadata":{"name":"p","uid":"u","creationTimestamp":"t","labels":null,"annotations":{}},"spec":{"type":"DEDICATED","state":"RUNNING","clusterSpec":{"cpu":1.0}},"status":{"phase":"DEDICATED"}}`,
-			cmf.V2_4, nil,
+			cmf.V24, nil,
 		},
 		"a field that the file no longer has": {
-			"app", `{"metadata":{"name":"a"},"spec":{"image":"x"}}`, `{"metadata":{"name":"a"},"spec":{"image":"x","job":{"parallelism":2}}}`, cmf.V2_4, []string{"spec.job"},
+			"app", `{"metadata":{"name":"a"},"spec":{"image":"x"}}`, `{"metadata":{"name":"a"},"spec":{"image":"x","job":{"parallelism":2}}}`, cmf.V24, []string{"spec.job"},
 		},
 		"labels are replaced, where stated": {
-			"app", `{"metadata":{"name":"a","labels":{"x":"1"}},"spec":{}}`, `{"metadata":{"name":"a","labels":{"x":"1","y":"2"}},"spec":{}}`, cmf.V2_4, []string{"metadata.labels.y"},
+			"app", `{"metadata":{"name":"a","labels":{"x":"1"}},"spec":{}}`, `{"metadata":{"name":"a","labels":{"x":"1","y":"2"}},"spec":{}}`, cmf.V24, []string{"metadata.labels.y"},
 		},
 		"labels stay, where not stated": {
-			"app", `{"metadata":{"name":"a"},"spec":{}}`, `{"metadata":{"name":"a","labels":{"x":"1"}},"spec":{}}`, cmf.V2_4, nil,
+			"app", `{"metadata":{"name":"a"},"spec":{}}`, `{"metadata":{"name":"a","labels":{"x":"1"}},"spec":{}}`, cmf.V24, nil,
 		},
 		"annotations of others stay": {
-			"app", `{"metadata":{"name":"a","annotations":{"mine":"1"}},"spec":{}}`, `{"metadata":{"name":"a","annotations":{"mine":"1","theirs":"2"}},"spec":{}}`, cmf.V2_4, nil,
+			"app", `{"metadata":{"name":"a","annotations":{"mine":"1"}},"spec":{}}`, `{"metadata":{"name":"a","annotations":{"mine":"1","theirs":"2"}},"spec":{}}`, cmf.V24, nil,
 		},
 		"the old name of a field, new server": {
-			"database", `{"metadata":{"name":"d"},"spec":{"kafkaCluster":{},"alterEnvironments":["a"]}}`, `{"metadata":{"name":"d"},"spec":{"kafkaCluster":{},"ddlEnvironments":["a"]}}`, cmf.V2_4, nil,
+			"database", `{"metadata":{"name":"d"},"spec":{"kafkaCluster":{},"alterEnvironments":["a"]}}`, `{"metadata":{"name":"d"},"spec":{"kafkaCluster":{},"ddlEnvironments":["a"]}}`, cmf.V24, nil,
 		},
 		"the new name of a field, old server": {
-			"database", `{"metadata":{"name":"d"},"spec":{"ddlEnvironments":["a"]}}`, `{"metadata":{"name":"d"},"spec":{"alterEnvironments":["b"]}}`, cmf.V2_1, []string{"spec.alterEnvironments"},
+			"database", `{"metadata":{"name":"d"},"spec":{"ddlEnvironments":["a"]}}`, `{"metadata":{"name":"d"},"spec":{"alterEnvironments":["b"]}}`, cmf.V21, []string{"spec.alterEnvironments"},
 		},
 		"an environment keeps what isn't named": {
-			"env", `{"name":"e"}`, `{"name":"e","kubernetesNamespace":"n","created_time":"t","secrets":{"a":"b"},"status":{},"flinkApplicationDefaults":{"spec":{}}}`, cmf.V2_4, nil,
+			"env", `{"name":"e"}`, `{"name":"e","kubernetesNamespace":"n","created_time":"t","secrets":{"a":"b"},"status":{},"flinkApplicationDefaults":{"spec":{}}}`, cmf.V24, nil,
 		},
 		"null clears": {
-			"env", `{"name":"e","flinkApplicationDefaults":null}`, `{"name":"e","flinkApplicationDefaults":{"spec":{"a":1}}}`, cmf.V2_4, []string{"flinkApplicationDefaults"},
+			"env", `{"name":"e","flinkApplicationDefaults":null}`, `{"name":"e","flinkApplicationDefaults":{"spec":{"a":1}}}`, cmf.V24, []string{"flinkApplicationDefaults"},
 		},
 		"a text is not a number": {
-			"app", `{"metadata":{"name":"a"},"spec":{"cpu":"1"}}`, `{"metadata":{"name":"a"},"spec":{"cpu":1}}`, cmf.V2_4, []string{"spec.cpu"},
+			"app", `{"metadata":{"name":"a"},"spec":{"cpu":"1"}}`, `{"metadata":{"name":"a"},"spec":{"cpu":1}}`, cmf.V24, []string{"spec.cpu"},
 		},
 		"only what can change counts": {
-			"savepoint", `{"metadata":{"name":"s"},"spec":{"path":"x","pinned":true}}`, `{"metadata":{"name":"s"},"spec":{"path":"y","formatType":"CANONICAL"}}`, cmf.V2_4, []string{"spec.pinned"},
+			"savepoint", `{"metadata":{"name":"s"},"spec":{"path":"x","pinned":true}}`, `{"metadata":{"name":"s"},"spec":{"path":"y","formatType":"CANONICAL"}}`, cmf.V24, []string{"spec.pinned"},
 		},
 		"a mapping whose spec isn't returned": {
-			"secret-mapping", `{"metadata":{"name":"m"},"spec":{"secretName":"s"}}`, `{"metadata":{"name":"m"}}`, cmf.V2_4, []string{"spec"},
+			"secret-mapping", `{"metadata":{"name":"m"},"spec":{"secretName":"s"}}`, `{"metadata":{"name":"m"}}`, cmf.V24, []string{"spec"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -80,10 +80,10 @@ func TestChanges(t *testing.T) {
 func TestBothNamesOfAField(t *testing.T) {
 	kind := cmf.Must("database")
 	same := decode(t, `{"spec":{"alterEnvironments":["a"],"ddlEnvironments":["a"]}}`)
-	if err := Translate(kind, same, cmf.V2_4); err != nil || same.Map("spec")["alterEnvironments"] != nil {
+	if err := Translate(kind, same, cmf.V24); err != nil || same.Map("spec")["alterEnvironments"] != nil {
 		t.Error(same, err)
 	}
-	if err := Translate(kind, decode(t, `{"spec":{"alterEnvironments":["a"],"ddlEnvironments":["b"]}}`), cmf.V2_4); err == nil {
+	if err := Translate(kind, decode(t, `{"spec":{"alterEnvironments":["a"],"ddlEnvironments":["b"]}}`), cmf.V24); err == nil {
 		t.Error("two different lists are accepted")
 	}
 }
@@ -133,7 +133,7 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		for _, item := range items {
-			_ = Changes(item.Ref.Kind, Merge(item.Ref.Kind, item.Object, item.Object), item.Object, cmf.V2_4)
+			_ = Changes(item.Ref.Kind, Merge(item.Ref.Kind, item.Object, item.Object), item.Object, cmf.V24)
 			if _, _, err := Diff(Step{Item: item, Action: Create, Merged: item.Object}); err != nil && !strings.Contains(err.Error(), "yaml") {
 				t.Error(err)
 			}

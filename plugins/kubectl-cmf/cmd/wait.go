@@ -3,11 +3,10 @@ package cmd
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"time"
-
-	"fmt"
 
 	"github.com/spf13/cobra"
 

@@ -96,7 +96,7 @@ func TestVersions(t *testing.T) {
 	if _, err := ParseVersion("latest"); err == nil {
 		t.Error("latest is taken for a version")
 	}
-	if (Version{}).Before(V2_4) || !V2_0.Before(V2_1) || (Version{2, 10, 0}).Before(V2_4) || !(Version{2, 3, 0}).Before(Version{2, 3, 1}) {
+	if (Version{}).Before(V24) || !V20.Before(V21) || (Version{2, 10, 0}).Before(V24) || !(Version{2, 3, 0}).Before(Version{2, 3, 1}) {
 		t.Error("order of versions")
 	}
 }
@@ -190,7 +190,7 @@ func TestRegistryIsWhole(t *testing.T) {
 		if k.Short == "" || len(k.Columns) == 0 || k.Path == "" || k.Type == "" {
 			t.Errorf("%s: something is missing", k.Name)
 		}
-		if k.Create && !k.Files && Template(k, V2_4) == "" {
+		if k.Create && !k.Files && Template(k, V24) == "" {
 			t.Errorf("%s has no template", k.Name)
 		}
 	}
