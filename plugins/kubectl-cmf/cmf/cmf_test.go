@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -17,9 +18,13 @@ type canned struct {
 	bodies  []string
 	kind    string
 	queries []string
+
+	mu sync.Mutex
 }
 
 func (c *canned) RoundTrip(r *http.Request) (*http.Response, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.queries = append(c.queries, r.URL.RawQuery)
 	body := c.bodies[0]
 	if len(c.bodies) > 1 {
