@@ -61,7 +61,7 @@ func TestExitCodesAndLastWords(t *testing.T) {
 func TestUsageLeavesConnectionFlagsToOptions(t *testing.T) {
 	out, _, code := execute(nil, "do", "--help")
 	want := "Do it\n\nUsage:\n  kubectl x do NAME [flags]\n\nExamples:\n  # One\n  kubectl x do a\n\n  # Two\n  kubectl x do b\n\n" +
-		"Flags:\n      --fast   Be fast\n  -h, --help   help for do\n\nUse \"kubectl x options\" for the connection flags, which are kubectl's.\n"
+		"Flags:\n      --fast   Be fast\n  -h, --help   help for do\n\nUse \"kubectl x options\" for the connection flags, kubectl's among them.\n"
 	if code != 0 || out != want {
 		t.Errorf("got\n%s\nwant\n%s", out, want)
 	}

@@ -66,7 +66,7 @@ func usage(w io.Writer, cmd *cobra.Command, own []string) {
 	if cmd.HasAvailableSubCommands() {
 		fmt.Fprintf(w, "\nUse \"%s [command] --help\" for more about a command.", cmd.CommandPath())
 	}
-	fmt.Fprintf(w, "\nUse \"%s options\" for the connection flags, which are kubectl's.\n", cmd.Root().CommandPath())
+	fmt.Fprintf(w, "\nUse \"%s options\" for the connection flags, kubectl's among them.\n", cmd.Root().CommandPath())
 }
 
 // commands lists the subcommands, group by group.
@@ -81,7 +81,7 @@ func commands(w io.Writer, cmd *cobra.Command) {
 				fmt.Fprintf(w, "\n%s\n", title)
 				printed = true
 			}
-			fmt.Fprintf(w, "  %-*s %s\n", cmd.NamePadding(), sub.Name(), sub.Short)
+			fmt.Fprintf(w, "  %-*s %s\n", sub.NamePadding(), sub.Name(), sub.Short)
 		}
 	}
 	for _, group := range cmd.Groups() {
