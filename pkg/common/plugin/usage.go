@@ -7,6 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 )
 
 // AddUsage gives root and its commands a usage page without kubectl's thirty
@@ -28,13 +30,14 @@ func AddUsage(root *cobra.Command, optionsGroup string, own ...string) {
 		Run: func(cmd *cobra.Command, _ []string) {
 			fmt.Fprintln(cmd.OutOrStdout(), "These flags can be given to any command, as in kubectl:")
 			fmt.Fprintln(cmd.OutOrStdout())
-			fmt.Fprint(cmd.OutOrStdout(), root.PersistentFlags().FlagUsages())
+			fmt.Fprint(cmd.OutOrStdout(), root.PersistentFlags().FlagUsagesWrapped(term.Width(cmd.OutOrStdout())))
 		},
 	}
 	root.AddCommand(options)
 }
 
 func usage(w io.Writer, cmd *cobra.Command, own []string) {
+	width := term.Width(w)
 	fmt.Fprintln(w, "Usage:")
 	if cmd.Runnable() && cmd.HasParent() {
 		fmt.Fprintf(w, "  %s\n", cmd.UseLine())
@@ -54,14 +57,14 @@ func usage(w io.Writer, cmd *cobra.Command, own []string) {
 		local = pflag.NewFlagSet("", pflag.ContinueOnError)
 	}
 	if local.HasAvailableFlags() {
-		fmt.Fprintf(w, "\nFlags:\n%s\n", strings.TrimRight(local.FlagUsages(), "\n"))
+		fmt.Fprintf(w, "\nFlags:\n%s\n", strings.TrimRight(local.FlagUsagesWrapped(width), "\n"))
 	}
 	if len(own) > 0 {
 		shared := pflag.NewFlagSet("", pflag.ContinueOnError)
 		for _, name := range own {
 			shared.AddFlag(cmd.Root().PersistentFlags().Lookup(name))
 		}
-		fmt.Fprintf(w, "\nFlags of every command:\n%s\n", strings.TrimRight(shared.FlagUsages(), "\n"))
+		fmt.Fprintf(w, "\nFlags of every command:\n%s\n", strings.TrimRight(shared.FlagUsagesWrapped(width), "\n"))
 	}
 	if cmd.HasAvailableSubCommands() {
 		fmt.Fprintf(w, "\nUse \"%s [command] --help\" for more about a command.", cmd.CommandPath())

@@ -132,6 +132,8 @@ func (o *savepointOptions) complete(args []string) error {
 		return exit.Usagef("give names, or --all, or -l, but not both")
 	case o.allNamespaces && !many:
 		return exit.Usagef("--all-namespaces wants --all or a selector (-l)")
+	case o.request.JobID != "" && (many || len(args) > 1):
+		return exit.Usagef("--job-id names one job; it can't be meant for several")
 	case o.request.Name != "" && (many || len(args) > 1):
 		return exit.Usagef("--name names one savepoint; leave it out for several jobs")
 	case o.timeout <= 0:

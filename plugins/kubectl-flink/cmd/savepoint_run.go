@@ -20,8 +20,9 @@ import (
 )
 
 // parallel is how many savepoints are followed at once. The work is the
-// cluster's; this only bounds connections.
-const parallel = 8
+// cluster's and following one is a watch on a shared connection, so it is
+// generous: --timeout counts for all of them together.
+const parallel = 64
 
 func (o *savepointOptions) run(ctx context.Context, args []string) error {
 	client, err := o.operator()
@@ -212,6 +213,12 @@ func (o *savepointOptions) many(ctx context.Context, client *operator.Client, re
 			defer mu.Unlock()
 			done++
 			line.Set("%d of %d savepoints done", done, len(refs))
+			if code := exit.Code(err); code == exit.TimedOut || code == exit.Interrupted {
+				if made := report.Snapshot.Object; made != nil && made.GetUID() != "" {
+					// Nobody waited for its end, but it goes on.
+					results[i] = &report
+				}
+			}
 			if err != nil {
 				failed++
 				worst = worse(worst, exit.Code(err))
@@ -263,5 +270,5 @@ func named(ref operator.Ref, withNamespace bool) string {
 }
 
 func (o *savepointOptions) print(reports []operator.SavepointReport, asList bool) error {
-	return o.output.Print(o.Out, view.Savepoints(reports, asList, o.request.DryRun))
+	return o.output.Print(o.Out, view.Savepoints(reports, view.SavepointForm{List: asList, Namespaces: o.allNamespaces, DryRun: o.request.DryRun}))
 }

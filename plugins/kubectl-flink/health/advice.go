@@ -26,7 +26,7 @@ var rules = []rule{
 		"The image has no plugin for that storage: put flink-s3-fs-presto (or the one for your scheme) into its plugins folder, or set ENABLE_BUILT_IN_PLUGINS",
 	},
 	{
-		[]string{"NoSuchBucket", "UnknownHostException", "Unable to execute HTTP request", "Connection refused"},
+		[]string{"NoSuchBucket", "UnknownHostException", "Unable to execute HTTP request"},
 		"The storage can't be reached from the job's pods: check the bucket, the endpoint and the network",
 	},
 	{

@@ -28,6 +28,17 @@ func nonceReport() operator.SavepointReport {
 	}
 }
 
+func TestSavepointsOfSeveralNamespaces(t *testing.T) {
+	result := Savepoints([]operator.SavepointReport{snapshotReport(true)}, SavepointForm{List: true, Namespaces: true})
+	var out bytes.Buffer
+	if err := result.Text(&out); err != nil || out.String() != "flinkstatesnapshot.flink.apache.org/orders-savepoint-manual-1 completed: s3://b/sp (namespace ns)\n" {
+		t.Errorf("%q %v", out.String(), err)
+	}
+	if result.Table.Columns[0].Name != "NAMESPACE" || result.Table.Rows[0][0].Text != "ns" {
+		t.Errorf("%+v", result.Table)
+	}
+}
+
 func TestSavepointsInEveryForm(t *testing.T) {
 	requested := snapshotReport(false)
 	for name, tc := range map[string]struct {
@@ -62,7 +73,7 @@ func TestSavepointsInEveryForm(t *testing.T) {
 			flags.AddFlags(&cobra.Command{})
 			flags.Output = tc.output
 			var out bytes.Buffer
-			if err := flags.Print(&out, Savepoints(tc.reports, tc.list, tc.dryRun)); err != nil {
+			if err := flags.Print(&out, Savepoints(tc.reports, SavepointForm{List: tc.list, DryRun: tc.dryRun})); err != nil {
 				t.Fatal(err)
 			}
 			if out.String() != tc.want {
