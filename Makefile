@@ -71,11 +71,12 @@ test-e2e: build ## Tests on a real cluster with operator and Flink (root, Linux)
 .PHONY: lint
 lint: ## Static checks
 	go vet ./... && go vet -tags api ./test/... && go vet -tags e2e ./test/...
-	go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.5.0 run ./...
+	go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.12.0 run ./...
 
 .PHONY: bench
 bench: build ## Sizes and times, as ratios against kubectl
 	@go run ./test/bench --bin $(BIN)
+	@go run ./test/bench/cmf --bin $(BIN)
 	@if [ "$$(uname -s)$$(id -u)" = Linux0 ]; then \
 		$(CLUSTER) up --name demo && \
 		go run ./test/bench/tunnel --kubeconfig "$$($(CLUSTER) kubeconfig --name demo)" --kubectl "$$($(CLUSTER) assets)/kubectl"; \
