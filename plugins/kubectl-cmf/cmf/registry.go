@@ -142,7 +142,9 @@ var applicationKind = &Kind{
 		// The job of a suspended application may be FINISHED; that isn't what
 		// starting it again asks for.
 		{When: map[string]string{"spec.job.state": "!suspended"}, Path: "status.lifecycleState", Busy: []string{"SUSPENDED"}},
-		{When: map[string]string{"spec.job.state": "!suspended"}, Path: "status.jobManagerDeploymentStatus", Failed: []string{"ERROR"}},
+		// Flink's operator says ERROR also while a pod waits for a ConfigMap
+		// that it is just about to make.
+		{When: map[string]string{"spec.job.state": "!suspended"}, Path: "status.jobManagerDeploymentStatus", Failed: []string{"ERROR"}, Passing: []string{"ERROR"}},
 		{When: map[string]string{"spec.job.state": "!suspended"}, Path: "status.jobStatus.state", Ready: []string{"RUNNING", "FINISHED"}, Failed: []string{"FAILED"}},
 	},
 	Cause: []string{"status.error", "status.warning"},
