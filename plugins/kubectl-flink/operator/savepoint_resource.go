@@ -193,7 +193,9 @@ func (f *snapshotFollower) failed(ctx context.Context, s Snapshot) error {
 	if cause == "" && len(events) > 0 {
 		cause = events[0].Root()
 	}
-	if s.State() == SnapshotFailed {
+	if s.State() == SnapshotFailed || s.TriggerID() != "" {
+		// A savepoint that takes its job down is ABANDONED where the operator
+		// sees the job restart first.
 		cause = f.client.deepen(ctx, f.target, s.TriggerID(), f.asked, cause)
 	}
 	return &SavepointFailedError{
