@@ -9,6 +9,12 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/watch"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/wait"
 )
 
 // Pod is a JobManager's or TaskManager's pod.
@@ -224,4 +230,44 @@ func about(kind, name string, job Ref, cluster string) bool {
 		return cluster != "" && (name == cluster || strings.HasPrefix(name, cluster+"-"))
 	}
 	return false
+}
+
+var podsResource = schema.GroupVersionResource{Version: "v1", Resource: "pods"}
+
+// FollowPods tells of a Flink cluster's pods and their changes until ctx ends;
+// a Bookmark with the zero Pod says that all that exist have been told.
+func (c *Client) FollowPods(ctx context.Context, namespace, cluster string, handle func(watch.EventType, Pod)) error {
+	return wait.Follow(ctx, c.dynamic.Resource(podsResource).Namespace(namespace), metav1.ListOptions{LabelSelector: PodSelector(cluster)},
+		func(event watch.EventType, object *unstructured.Unstructured) (bool, error) {
+			if object == nil {
+				handle(event, Pod{})
+				return false, nil
+			}
+			var pod corev1.Pod
+			if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, &pod); err != nil {
+				return true, err
+			}
+			handle(event, ReadPod(&pod))
+			return false, nil
+		})
+}
+
+// RestoresFrom says what the next upgrade of the job would do with its state.
+func (j Job) RestoresFrom(savepoints string) string {
+	if path := text(j.Object.Object, "status", "jobStatus", "upgradeSavepointPath"); path != "" && j.State() != "RUNNING" {
+		if path == "KUBERNETES_OPERATOR_LAST_STATE" {
+			return "resumes from the last checkpoint, by HA metadata"
+		}
+		return "resumes from " + path
+	}
+	mode := text(j.spec(), "job", "upgradeMode")
+	switch {
+	case section(j.spec(), "job") == nil:
+		return ""
+	case mode == "savepoint":
+		return "an upgrade takes a savepoint to " + or(savepoints, "nowhere: no savepoint directory is set")
+	case mode == "last-state":
+		return "an upgrade goes on from the last checkpoint"
+	}
+	return "an upgrade starts without state"
 }
