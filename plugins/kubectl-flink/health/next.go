@@ -33,7 +33,11 @@ func Next(s operator.Summary, v Verdict, around operator.Surroundings) []string 
 	}
 	switch v.Word {
 	case Rejected:
-		add("correct the spec and apply it again; what ran before still runs")
+		if s.State == "" {
+			add("correct the spec and apply it again; nothing is deployed until then")
+		} else {
+			add("correct the spec and apply it again; what ran before still runs")
+		}
 	case Ignored:
 		add("%s", around.Operator)
 	case Failed, Stalled, Degraded, RolledBack:

@@ -3,6 +3,7 @@ package view
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -219,6 +220,36 @@ func (p *page) item(label, format string, args ...any) {
 	fmt.Fprintf(&p.out, "%s%s\n", term.Pad(p.Palette.Paint(term.Dim, label), 12), text)
 }
 
+// long is an item whose text matters to its end: it goes on in more lines.
+func (p *page) long(label, text string) {
+	for i, line := range wrapped(term.SafeLine(text), p.Width-12) {
+		if i > 0 {
+			label = ""
+		}
+		fmt.Fprintf(&p.out, "%s%s\n", term.Pad(p.Palette.Paint(term.Dim, label), 12), line)
+	}
+}
+
+// wrapped breaks text between words into lines of at most width columns; a
+// longer word gets a line of its own.
+func wrapped(text string, width int) []string {
+	var lines []string
+	line := ""
+	for _, word := range strings.Fields(text) {
+		if line != "" && term.DisplayWidth(line)+1+term.DisplayWidth(word) > width {
+			lines, line = append(lines, line), ""
+		}
+		if line != "" {
+			line += " "
+		}
+		line += word
+	}
+	if line != "" {
+		lines = append(lines, line)
+	}
+	return lines
+}
+
 func (p *page) ago(t *time.Time) string {
 	if t == nil {
 		return ""
@@ -231,12 +262,12 @@ func (p StatusPage) text(s Status) string {
 	head := term.SafeLine(s.Metadata.Type + "/" + s.Metadata.Name)
 	fmt.Fprintf(&o.out, "%s  %s  namespace %s\n", p.Palette.Paint(term.Bold, head), p.Palette.Paint(Color(s.Health), string(s.Health)), term.SafeLine(s.Metadata.Namespace))
 	if s.Why != "" {
-		o.item("Why", "%s", s.Why)
+		o.long("Why", s.Why)
 	}
 	o.state(s)
 	o.kept(s)
 	if s.Error != nil && s.Error.Root != s.Why {
-		o.item("Error", "%s", s.Error.Root)
+		o.long("Error", s.Error.Root)
 	}
 	if p.Verbose && s.Error != nil {
 		for _, cause := range s.Error.Causes {
@@ -249,8 +280,8 @@ func (p StatusPage) text(s Status) string {
 		if i == 0 {
 			fmt.Fprintf(&o.out, "\n%s\n", p.Palette.Paint(term.Bold, "Next"))
 		}
-		for line := range strings.SplitSeq(next, "\n") {
-			fmt.Fprintf(&o.out, "  - %s\n", term.SafeLine(line))
+		for i, line := range wrapped(term.SafeLine(next), p.Width-4) {
+			fmt.Fprintf(&o.out, "  %s %s\n", string("-  "[min(i, 1)]), line)
 		}
 	}
 	for _, unknown := range s.Unknown {
@@ -276,7 +307,11 @@ func (p *page) state(s Status) {
 		restarts = fmt.Sprintf(", %d restarts", *s.Job.Restarts)
 	}
 	if s.Spec.State != "" || s.Job.State != "" {
-		p.item("Job", "%s%s%s  %s %s", state, since(p.Now, s.Job.Since), restarts, s.Job.Name, s.Job.ID)
+		name := ""
+		if s.Job.Name != "" {
+			name = ", " + s.Job.Name
+		}
+		p.item("Job", "%s%s%s%s %s", state, since(p.Now, s.Job.Since), restarts, name, s.Job.ID)
 	}
 	accepted := fmt.Sprintf("generation %d", s.Spec.Generation)
 	switch {
@@ -288,11 +323,11 @@ func (p *page) state(s Status) {
 	default:
 		accepted += " accepted"
 	}
-	jm := ""
+	parts := []string{s.Job.Lifecycle, s.Job.BlueGreen, "", accepted}
 	if s.JobManager != "" {
-		jm = ", JobManager " + s.JobManager
+		parts[2] = "JobManager " + s.JobManager
 	}
-	p.item("Lifecycle", "%s %s%s, %s", s.Job.Lifecycle, s.Job.BlueGreen, jm, accepted)
+	p.item("Lifecycle", "%s", strings.Join(slices.DeleteFunc(parts, func(part string) bool { return part == "" }), ", "))
 	cluster, slots, parallelism := "", "", ""
 	if s.Metadata.Cluster != "" {
 		cluster = ", in flinkdeployment/" + s.Metadata.Cluster
