@@ -36,6 +36,9 @@ type Table struct {
 // gap is the space between columns, as in kubectl.
 const gap = 3
 
+// Print writes the table as a part of a page of text.
+func (t *Table) Print(w io.Writer, wide, noHeaders bool) error { return t.print(w, wide, noHeaders) }
+
 func (t *Table) print(w io.Writer, wide, noHeaders bool) error {
 	var shown []int
 	for i, column := range t.Columns {

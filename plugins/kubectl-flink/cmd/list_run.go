@@ -220,7 +220,11 @@ func (o *listOptions) askAll(ctx context.Context, client *operator.Client, rows 
 					return view.Live{}, err
 				}
 				pulse, err := jobManager.Pulse(ctx, place.JobID)
-				return view.Live{Checkpoint: pulse.Checkpoint.Time(), Restarts: pulse.Restarts}, err
+				live := view.Live{Restarts: pulse.Restarts}
+				if pulse.Checkpoint > 0 {
+					live.Checkpoint = pulse.Checkpoint.Time()
+				}
+				return live, err
 			}()
 			if err != nil {
 				live = view.Live{Problem: reachError(ctx, err).Error()}

@@ -93,6 +93,9 @@ func Of(s operator.Summary, now time.Time) Verdict {
 	switch {
 	case !s.Deleting.IsZero():
 		return Verdict{Deleting, "being deleted for " + operator.Ago(now.Sub(s.Deleting)) + also(root)}
+	case !s.StatusKnown && s.Wanted == "suspended":
+		// The operator leaves such an object alone until it is to run.
+		return Verdict{Suspended, "created suspended: it is deployed when spec.job.state is running"}
 	case !s.StatusKnown && now.Sub(s.Created) < SlowSight:
 		return Verdict{Pending, "the operator hasn't seen it yet"}
 	case !s.StatusKnown:

@@ -21,6 +21,10 @@ type Event struct {
 	Reason  string
 	Message string
 	Time    time.Time
+	// Type is Normal or Warning, Count how often it happened; set by
+	// EventsAbout only.
+	Type  string
+	Count int32
 }
 
 // Root is the event's message reduced to its innermost cause. Some messages

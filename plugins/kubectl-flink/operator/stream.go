@@ -1,11 +1,12 @@
 package operator
 
 import (
-	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
+	"regexp"
 	"strconv"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -19,27 +20,45 @@ type Item struct {
 	Object *unstructured.Unstructured
 }
 
-// Summaries lists the objects of a kind in the API server's order. It reads
-// the answers as they arrive and keeps of each object only what a Summary has,
-// so that thousands of jobs need little memory.
+// Summaries lists the objects of a kind in the API server's order. Of each
+// object it keeps only what a Summary has, so that thousands of jobs need
+// little memory; while one chunk is decoded the next one is on its way.
 func (c *Client) Summaries(ctx context.Context, kind Kind, selection Selection) ([]Item, error) {
+	items, err := c.chunks(ctx, kind, selection, chunk)
+	if apierrors.IsResourceExpired(err) {
+		// The list took longer than etcd keeps old revisions: read it anew and
+		// whole, as kubectl does.
+		items, err = c.chunks(ctx, kind, selection, 0)
+	}
+	if apierrors.IsNotFound(err) {
+		return nil, c.explainMissingKind(ctx, kind, err)
+	}
+	return items, err
+}
+
+func (c *Client) chunks(ctx context.Context, kind Kind, selection Selection, limit int) ([]Item, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	var items []Item
-	limit, next := chunk, ""
+	page := c.fetch(ctx, kind, selection, limit, "")
 	for {
-		var err error
-		next, err = c.page(ctx, kind, selection, limit, next, func(item Item) { items = append(items, item) })
-		switch {
-		case apierrors.IsResourceExpired(err) && limit > 0:
-			// The list took longer than etcd keeps old revisions: read it anew
-			// and whole, as kubectl does.
-			items, limit, next = nil, 0, ""
-			continue
-		case apierrors.IsNotFound(err):
-			return nil, c.explainMissingKind(ctx, kind, err)
-		case err != nil:
-			return nil, err
-		case next == "":
+		got := <-page
+		if got.err != nil {
+			return nil, got.err
+		}
+		guess := nextToken(got.data)
+		if guess != "" {
+			page = c.fetch(ctx, kind, selection, limit, guess)
+		}
+		token, err := readList(bytes.NewReader(got.data), kind, selection.Objects, func(item Item) { items = append(items, item) })
+		if err != nil {
+			return nil, fmt.Errorf("read the list of %s: %w", kind.Plural, err)
+		}
+		if token == "" {
 			return items, nil
+		}
+		if token != guess {
+			page = c.fetch(ctx, kind, selection, limit, token)
 		}
 	}
 }
@@ -49,8 +68,14 @@ const (
 	acceptMetadata = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 )
 
-// page reads one chunk and gives the token of the next one, "" at the end.
-func (c *Client) page(ctx context.Context, kind Kind, selection Selection, limit int, token string, add func(Item)) (string, error) {
+// body is one answered request.
+type body struct {
+	data []byte
+	err  error
+}
+
+// fetch asks for one chunk and gives the answer when it is there.
+func (c *Client) fetch(ctx context.Context, kind Kind, selection Selection, limit int, token string) <-chan body {
 	path := []string{"/apis", Group, Version}
 	if selection.Namespace != "" {
 		path = append(path, "namespaces", selection.Namespace)
@@ -70,21 +95,33 @@ func (c *Client) page(ctx context.Context, kind Kind, selection Selection, limit
 	if limit > 0 {
 		request = request.Param("limit", strconv.Itoa(limit))
 	}
-	body, err := request.Stream(ctx)
-	if err != nil {
-		return "", err
+	answer := make(chan body, 1)
+	go func() {
+		data, err := request.DoRaw(ctx)
+		answer <- body{data, err}
+	}()
+	return answer
+}
+
+// tail is how many bytes at the end of an answer hold the list's own metadata.
+const tail = 2048
+
+var continueToken = regexp.MustCompile(`"continue":"([A-Za-z0-9+/=_-]+)"`)
+
+// nextToken finds the next chunk's token without decoding the chunk: the API
+// server writes a list's metadata behind its items. It is a guess, which the
+// decoded token confirms.
+func nextToken(data []byte) string {
+	found := continueToken.FindAllSubmatch(data[max(0, len(data)-tail):], -1)
+	if len(found) == 0 {
+		return ""
 	}
-	defer body.Close()
-	token, err = readList(body, kind, selection.Objects, add)
-	if err != nil && ctx.Err() == nil {
-		err = fmt.Errorf("read the list of %s: %w", kind.Plural, err)
-	}
-	return token, err
+	return string(found[len(found)-1][1])
 }
 
 // readList decodes a list item by item.
 func readList(body io.Reader, kind Kind, objects bool, add func(Item)) (token string, err error) {
-	decoder := json.NewDecoder(bufio.NewReaderSize(body, 64<<10))
+	decoder := json.NewDecoder(body)
 	if err := expect(decoder, json.Delim('{')); err != nil {
 		return "", err
 	}

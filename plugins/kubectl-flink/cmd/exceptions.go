@@ -1,0 +1,59 @@
+package cmd
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/reach"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/rest"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/view"
+)
+
+func newExceptions(c *common) *cobra.Command {
+	o := &askOptions{common: c}
+	var full bool
+	var most int
+	cmd := &cobra.Command{
+		Use:   "exceptions [[TYPE/]NAME]",
+		Short: "Show why a job failed: the root cause first",
+		Long: `Show the failures of a job across its restarts, newest first: the innermost
+cause, the exceptions around it, the task and the TaskManager.
+
+The JobManager keeps the last web.exception-history-size (16) of them, and none
+once it is gone; the operator's own error is in kubectl flink status.`,
+		Example: plugin.Examples(`
+			# The root causes
+			kubectl flink exceptions basic-example
+
+			# With whole stack traces
+			kubectl flink exceptions basic-example --full`),
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: c.completeJobs(false),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if most <= 0 {
+				return exit.Usagef("--limit: %d is not a positive number", most)
+			}
+			return o.ask(cmd.Context(), args, func(ctx context.Context, place reach.Place, jobManager *rest.Client) error {
+				id, err := o.job(ctx, place, jobManager)
+				if err != nil {
+					return err
+				}
+				history, truncated, err := jobManager.Exceptions(ctx, id, most)
+				if err != nil {
+					return err
+				}
+				page := view.ExceptionPage{Palette: o.palette, Width: term.Width(o.Out), Full: full, Now: o.now()}
+				return o.output.Print(o.Out, page.Result(place.Job.Ref(), id, history, truncated))
+			})
+		},
+	}
+	o.add(cmd, true, printer.JSON, printer.YAML, "jsonpath")
+	cmd.Flags().BoolVar(&full, "full", false, "Whole stack traces")
+	cmd.Flags().IntVar(&most, "limit", 20, "At most this many failures")
+	return cmd
+}

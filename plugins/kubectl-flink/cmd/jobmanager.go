@@ -1,0 +1,101 @@
+package cmd
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/reach"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/rest"
+)
+
+// askOptions are the flags of the verbs that print what a JobManager says.
+type askOptions struct {
+	*common
+	tunnelFlags
+	tls     reach.TLSFiles
+	output  printer.Flags
+	timeout time.Duration
+	jobID   string
+	color   string
+	palette term.Palette
+	now     func() time.Time
+}
+
+func (o *askOptions) add(cmd *cobra.Command, jobID bool, formats ...string) {
+	o.now = time.Now
+	o.output.AddFlags(cmd, formats...)
+	flags := cmd.Flags()
+	flags.DurationVar(&o.timeout, "timeout", 30*time.Second, "How long to wait for the JobManager's answer")
+	if jobID {
+		flags.StringVar(&o.jobID, "job-id", "", "Flink's id of the job, in a session cluster (default the object's job, or the only one)")
+	}
+	addColor(cmd, &o.color)
+	o.tunnelFlags.add(cmd, true)
+	addRESTFlags(cmd, &o.tls)
+}
+
+func (o *askOptions) complete() error {
+	if err := o.output.Validate(); err != nil {
+		return err
+	}
+	if o.timeout <= 0 {
+		return exit.Usagef("--timeout: %s is not a positive duration", o.timeout)
+	}
+	var err error
+	o.palette, err = term.NewPalette(o.color, o.Out)
+	return exit.With(exit.Usage, err)
+}
+
+// ask finds the JobManager that args mean and has question ask it.
+func (o *askOptions) ask(ctx context.Context, args []string, question func(context.Context, reach.Place, *rest.Client) error) error {
+	if err := o.complete(); err != nil {
+		return err
+	}
+	_, place, err := o.findPlace(ctx, args)
+	if err != nil {
+		return err
+	}
+	if place.Suspended() {
+		return fmt.Errorf("%s has no JobManager to ask: %s", place.Job.Ref(), place.WhyNot())
+	}
+	tunnel, err := o.tunnel(o.tunnelFlags, nil)
+	if err != nil {
+		return err
+	}
+	defer tunnel.Close()
+	jobManager, _, err := restClient(tunnel, place, o.tls)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, o.timeout, exit.Timeoutf("timed out after %s: the JobManager of %s doesn't answer", o.timeout, place.Cluster.Ref()))
+	defer cancel()
+	return reachError(ctx, question(ctx, place, jobManager))
+}
+
+// job is Flink's id of the job that is meant.
+func (o *askOptions) job(ctx context.Context, place reach.Place, jobManager *rest.Client) (string, error) {
+	switch {
+	case o.jobID != "":
+		return o.jobID, nil
+	case place.JobID != "":
+		return place.JobID, nil
+	case !place.Job.IsSessionCluster():
+		return "", fmt.Errorf("%s has no job yet: %s", place.Job.Ref(), place.Job.Describe(o.now()))
+	}
+	jobs, err := jobManager.Jobs(ctx)
+	switch {
+	case err != nil:
+		return "", err
+	case len(jobs) == 0:
+		return "", fmt.Errorf("%s runs no job", place.Job.Ref())
+	case len(jobs) > 1:
+		return "", exit.Usagef("%s has %d jobs: choose one with --job-id; list them with: kubectl flink jobs %s", place.Job.Ref(), len(jobs), place.Job.Object.GetName())
+	}
+	return jobs[0].ID, nil
+}

@@ -1,0 +1,266 @@
+package cmd
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/completion"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/health"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/reach"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/rest"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/view"
+)
+
+// goals are what `status --for` waits for.
+var goals = []string{"running", "stable", "suspended", "finished", "upgraded"}
+
+// statusOptions are the flags of `kubectl flink status`.
+type statusOptions struct {
+	*common
+	tunnelFlags
+	tls        reach.TLSFiles
+	output     printer.Flags
+	verbose    bool
+	exitStatus bool
+	watch      bool
+	goal       string
+	timeout    time.Duration
+	liveWait   time.Duration
+	color      string
+	palette    term.Palette
+	quiet      bool
+	now        func() time.Time
+}
+
+func newStatus(c *common) *cobra.Command {
+	o := &statusOptions{common: c, now: time.Now}
+	cmd := &cobra.Command{
+		Use:   "status [[TYPE/]NAME]",
+		Short: "Show how a job is, what surrounds it, and what to look at next",
+		Long: `Show one job on one page: its health and why, its state and since when, whether
+the operator has accepted its spec, what an upgrade would restore from, its
+checkpoints and savepoints, its pods and recent events, and what to look at next.
+
+The JobManager is asked for slots and checkpoints if it is ready; without an
+answer the page lacks those lines.
+
+--for waits until the job is running, stable, suspended, finished or upgraded
+(the operator has carried out the newest spec), and fails as soon as it can't be.`,
+		Example: plugin.Examples(`
+			# One page
+			kubectl flink status basic-example
+
+			# In a script: exit code 0 if it is as its spec wants it, else 3
+			kubectl flink status basic-example --exit-status -o name
+
+			# After kubectl apply: wait until the change is carried out
+			kubectl flink status basic-example --for upgraded --timeout 10m
+
+			# Changes as they happen
+			kubectl flink status basic-example -w`),
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: c.completeJobs(false),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := o.complete(); err != nil {
+				return err
+			}
+			return o.run(cmd.Context(), args)
+		},
+	}
+	flags := cmd.Flags()
+	o.output.AddFlags(cmd, printer.Name, printer.JSON, printer.YAML, "jsonpath")
+	flags.BoolVar(&o.verbose, "verbose", false, "Everything: all causes, events, snapshots, pods with node and resources")
+	flags.BoolVar(&o.exitStatus, "exit-status", false, "Exit with 3 unless the job is healthy, finished or suspended as its spec wants")
+	flags.BoolVarP(&o.watch, "watch", "w", false, "Then print changes of the job and its pods as they happen")
+	flags.StringVar(&o.goal, "for", "", "Wait until the job is "+strings.Join(goals, ", "))
+	flags.DurationVar(&o.timeout, "timeout", 5*time.Minute, "With --for: how long to wait")
+	flags.DurationVar(&o.liveWait, "live-timeout", 5*time.Second, "How long to wait for the JobManager; 0 doesn't ask it")
+	flags.BoolVarP(&o.quiet, "quiet", "q", false, "No progress on standard error")
+	addColor(cmd, &o.color)
+	o.tunnelFlags.add(cmd, true)
+	addRESTFlags(cmd, &o.tls)
+	_ = cmd.RegisterFlagCompletionFunc("for", completion.Fixed(goals...))
+	return cmd
+}
+
+func (o *statusOptions) complete() error {
+	if err := o.output.Validate(); err != nil {
+		return err
+	}
+	var err error
+	if o.palette, err = term.NewPalette(o.color, o.Out); err != nil {
+		return exit.With(exit.Usage, err)
+	}
+	switch {
+	case o.goal != "" && !slices.Contains(goals, o.goal):
+		return exit.Usagef("--for: %q is not one of %s", o.goal, strings.Join(goals, ", "))
+	case o.goal != "" && o.watch:
+		return exit.Usagef("give --for or --watch, not both: one ends, the other doesn't")
+	case o.timeout <= 0:
+		return exit.Usagef("--timeout: %s is not a positive duration", o.timeout)
+	case o.watch && !o.output.IsHuman():
+		return exit.Usagef("--watch prints text; leave out --output")
+	}
+	return nil
+}
+
+func (o *statusOptions) run(ctx context.Context, args []string) error {
+	client, err := o.operator()
+	if err != nil {
+		return err
+	}
+	ref, err := o.oneJob(ctx, client, args)
+	if err != nil {
+		return err
+	}
+	if o.goal != "" {
+		if err := o.await(ctx, client, ref); err != nil {
+			return err
+		}
+	}
+	status, place, err := o.look(ctx, client, ref)
+	if err != nil {
+		return err
+	}
+	page := view.StatusPage{Palette: o.palette, Width: term.Width(o.Out), Verbose: o.verbose, Now: o.now()}
+	if err := o.output.Print(o.Out, page.Result(status, ref)); err != nil {
+		return err
+	}
+	if o.watch {
+		return o.follow(ctx, client, ref, place)
+	}
+	if o.exitStatus && !status.Health.OK() {
+		return exit.Silent(exit.No)
+	}
+	return nil
+}
+
+// look gathers the page.
+func (o *statusOptions) look(ctx context.Context, client *operator.Client, ref operator.Ref) (view.Status, reach.Place, error) {
+	place, err := reach.Find(ctx, client, ref)
+	if err != nil && place.Job.Object == nil {
+		return view.Status{}, place, err
+	}
+	summary, readErr := operator.Summarize(ref.Kind, place.Job.Object)
+	if readErr != nil {
+		return view.Status{}, place, readErr
+	}
+	verdict := health.Of(summary, o.now())
+	status := statusOf(summary, verdict, place)
+	if err != nil { // the session cluster or the colour isn't there
+		status.Unknown = append(status.Unknown, err.Error())
+	}
+	cluster := ""
+	if place.Cluster.Object != nil {
+		cluster = place.Cluster.Object.GetName()
+	}
+	answered := make(chan struct{})
+	go func() {
+		defer close(answered)
+		o.askJobManager(ctx, place, &status)
+	}()
+	around := client.Around(ctx, ref, cluster)
+	<-answered
+	status.Around(around)
+	status.Next = health.Next(summary, verdict, around)
+	return status, place, context.Cause(ctx)
+}
+
+func statusOf(s operator.Summary, v health.Verdict, place reach.Place) view.Status {
+	status := view.Status{
+		APIVersion: "kubectl-flink/v1", Kind: "JobStatus",
+		Metadata: view.StatusMetadata{Type: s.Kind.Singular, Name: s.Name, Namespace: s.Namespace, CreationTimestamp: view.Moment(s.Created)},
+		Health:   v.Word, Why: v.Why,
+		Job:        view.JobPart{ID: s.JobID, Name: s.JobName, State: s.State, Since: view.Moment(s.StateSince), Lifecycle: s.Lifecycle, BlueGreen: s.BlueGreen},
+		Spec:       view.SpecPart{Generation: s.Generation, Observed: s.Observed, State: s.Wanted, FlinkVersion: s.Version, Image: s.Image, Parallelism: s.Parallelism, UpgradeMode: s.UpgradeMode},
+		JobManager: s.JobManager,
+	}
+	get := func(keys ...string) string {
+		value, _ := place.Config.Get(keys...)
+		return value
+	}
+	status.Storage = view.Storage{
+		Backend:     get("state.backend.type", "state.backend"),
+		Checkpoints: get("execution.checkpointing.dir", "state.checkpoints.dir"),
+		Savepoints:  get("execution.checkpointing.savepoint-dir", "state.savepoints.dir"),
+		HA:          get("high-availability.type", "high-availability"), HADir: get("high-availability.storageDir"),
+	}
+	if cluster := place.Cluster; cluster.Object != nil && s.Kind.Name != operator.Deployment.Name {
+		status.Metadata.Cluster = cluster.Object.GetName()
+		if status.JobManager == "" {
+			status.JobManager = cluster.JobManager()
+		}
+		if own, err := operator.Summarize(operator.Deployment, cluster.Object); err == nil {
+			status.Spec.FlinkVersion, status.Spec.Image = own.Version, own.Image
+		}
+	}
+	status.Restore = place.Job.RestoresFrom(status.Storage.Savepoints)
+	if !s.Error.IsZero() {
+		part := &view.ErrorPart{Type: s.Error.Type, Root: s.Error.Root()}
+		for _, cause := range s.Error.Causes {
+			part.Causes = append(part.Causes, strings.TrimPrefix(cause.Type+": "+cause.Message, ": "))
+		}
+		status.Error = part
+	}
+	return status
+}
+
+// askJobManager adds what only the JobManager knows.
+func (o *statusOptions) askJobManager(ctx context.Context, place reach.Place, status *view.Status) {
+	if o.liveWait <= 0 || place.Cluster.Object == nil || place.Cluster.JobManager() != "READY" || place.Suspended() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, o.liveWait)
+	defer cancel()
+	err := func() error {
+		tunnel, err := o.tunnel(o.tunnelFlags, nil)
+		if err != nil {
+			return err
+		}
+		defer tunnel.Close()
+		jobManager, _, err := restClient(tunnel, place, o.tls)
+		if err != nil {
+			return err
+		}
+		overview, err := jobManager.Overview(ctx)
+		if err != nil {
+			return err
+		}
+		status.Slots = &view.Slots{TaskManagers: overview.TaskManagers, Total: overview.SlotsTotal, Free: overview.SlotsAvailable}
+		if place.JobID == "" {
+			return nil
+		}
+		checkpoints, err := jobManager.Checkpoints(ctx, place.JobID)
+		if rest.NotFound(err) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		marks := &view.Marks{Completed: checkpoints.Counts.Completed, Failed: checkpoints.Counts.Failed}
+		marks.Interval, _ = place.Config.Get("execution.checkpointing.interval")
+		if last := checkpoints.Latest.Completed; last != nil {
+			marks.ID, marks.Last, marks.Size, marks.Duration, marks.Path = last.ID, view.Moment(last.Acknowledged.Time()), last.State, int64(last.Duration), last.Path
+		}
+		if failed := checkpoints.Latest.Failed; failed != nil {
+			marks.Failure = operator.RootCause(failed.Failure)
+		}
+		status.Checkpoints = marks
+		if pulse, err := jobManager.Pulse(ctx, place.JobID); err == nil {
+			status.Job.Restarts = &pulse.Restarts
+		}
+		return nil
+	}()
+	if err != nil {
+		status.Unknown = append(status.Unknown, "the JobManager: "+reachError(ctx, err).Error())
+	}
+}

@@ -1,0 +1,64 @@
+package health
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+)
+
+// Next is what to look at or do next, most pressing first; empty where nothing
+// is wrong.
+func Next(s operator.Summary, v Verdict, around operator.Surroundings) []string {
+	var out []string
+	name := s.Name
+	if s.Kind.Name != operator.Deployment.Name {
+		name = s.Ref().String()
+	}
+	add := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
+	if !v.Word.OK() && (around.Operator.Stopped() || around.Operator.Known() && !around.Operator.Ready()) {
+		add("%s", around.Operator)
+	}
+	for _, pod := range around.Pods {
+		switch {
+		case pod.LastEnd == "OOMKilled":
+			add("%s was killed for want of memory: raise spec.%s.resource.memory, or give off-heap memory more room (taskmanager.memory.jvm-overhead.*, …task.off-heap.size)", pod.Name, specOf(pod.Role))
+		case pod.Status == "ImagePullBackOff" || pod.Status == "ErrImagePull" || pod.Status == "ErrImageNeverPull" || pod.Status == "InvalidImageName":
+			add("%s can't get its image: check spec.image %q and imagePullSecrets", pod.Name, s.Image)
+		case pod.Status == "CrashLoopBackOff":
+			add("%s ends again and again: kubectl logs %s -n %s --previous", pod.Name, pod.Name, s.Namespace)
+		case pod.Status == "Pending" && pod.Message != "":
+			add("%s finds no node (%s): ask for less in spec.%s.resource, or add nodes", pod.Name, pod.Message, specOf(pod.Role))
+		}
+	}
+	switch v.Word {
+	case Rejected:
+		if s.State == "" {
+			add("correct the spec and apply it again; nothing is deployed until then")
+		} else {
+			add("correct the spec and apply it again; what ran before still runs")
+		}
+	case Ignored:
+		add("%s", around.Operator)
+	case Failed, Stalled, Degraded, RolledBack:
+		if advice := Advice(v.Why); advice != "" {
+			add("%s", advice)
+		}
+		if s.JobManager == "READY" || s.JobManager == "" {
+			add("the job's own failures: kubectl flink exceptions %s -n %s", name, s.Namespace)
+		}
+		if strings.Contains(v.Why, "HA metadata") || strings.Contains(v.Why, "Manual restore required") {
+			add("the way back to its state is lost: start from the last savepoint or retained checkpoint with spec.job.initialSavepointPath and a new savepointRedeployNonce")
+		}
+	case Canceled:
+		add("start it again: change spec.restartNonce")
+	}
+	return out
+}
+
+func specOf(role string) string {
+	if role == "jobmanager" {
+		return "jobManager"
+	}
+	return "taskManager"
+}

@@ -1,0 +1,73 @@
+package health
+
+import (
+	"testing"
+	"time"
+
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+)
+
+func TestWords(t *testing.T) {
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	ago := func(d time.Duration) time.Time { return now.Add(-d) }
+	base := func(change func(*operator.Summary)) operator.Summary {
+		s := operator.Summary{
+			Kind: operator.Deployment, Name: "a", Generation: 2, Observed: 2, State: "RUNNING", Lifecycle: "STABLE",
+			JobManager: "READY", Wanted: "running", StatusKnown: true, Created: ago(time.Hour), StateSince: ago(time.Minute),
+		}
+		if change != nil {
+			change(&s)
+		}
+		return s
+	}
+	invalid := operator.DecodeFailure(`{"type":"x.ReconciliationException","message":"m","throwableList":[{"type":"x.ValidationException","message":"no version"}]}`)
+	for name, c := range map[string]struct {
+		change func(*operator.Summary)
+		want   Word
+	}{
+		"runs":                  {nil, Healthy},
+		"not seen yet":          {func(s *operator.Summary) { s.Generation = 3 }, Pending},
+		"rejected":              {func(s *operator.Summary) { s.Generation = 3; s.Error = invalid }, Rejected},
+		"runs with an error":    {func(s *operator.Summary) { s.Error.Message = "x" }, Degraded},
+		"restarts":              {func(s *operator.Summary) { s.State = "RESTARTING" }, Degraded},
+		"restarts for long":     {func(s *operator.Summary) { s.State = "RESTARTING"; s.StateSince = ago(time.Hour) }, Stalled},
+		"failed":                {func(s *operator.Summary) { s.State = "FAILED"; s.Lifecycle = "FAILED" }, Failed},
+		"suspended":             {func(s *operator.Summary) { s.State = "FINISHED"; s.Lifecycle = "SUSPENDED"; s.Wanted = "suspended" }, Suspended},
+		"created suspended":     {func(s *operator.Summary) { s.State = ""; s.Lifecycle = "CREATED"; s.Wanted = "suspended" }, Suspended},
+		"suspended, no status":  {func(s *operator.Summary) { s.StatusKnown = false; s.Wanted = "suspended" }, Suspended},
+		"to resume":             {func(s *operator.Summary) { s.Lifecycle = "SUSPENDED"; s.Generation = 3 }, Pending},
+		"finished":              {func(s *operator.Summary) { s.State = "FINISHED" }, Finished},
+		"canceled":              {func(s *operator.Summary) { s.State = "CANCELED" }, Canceled},
+		"upgrading":             {func(s *operator.Summary) { s.Lifecycle = "UPGRADING"; s.ReconciliationAt = ago(time.Minute) }, Upgrading},
+		"upgrading for long":    {func(s *operator.Summary) { s.Lifecycle = "UPGRADING"; s.ReconciliationAt = ago(time.Hour) }, Stalled},
+		"upgrade with an error": {func(s *operator.Summary) { s.Lifecycle = "UPGRADING"; s.Error.Message = "x" }, Stalled},
+		"rolled back":           {func(s *operator.Summary) { s.Lifecycle = "ROLLED_BACK" }, RolledBack},
+		"new":                   {func(s *operator.Summary) { s.StatusKnown = false; s.Created = ago(time.Second) }, Pending},
+		"no operator":           {func(s *operator.Summary) { s.StatusKnown = false }, Ignored},
+		"deleting":              {func(s *operator.Summary) { s.Deleting = ago(time.Second) }, Deleting},
+		"starts":                {func(s *operator.Summary) { s.State = "CREATED"; s.Lifecycle = "DEPLOYED" }, Starting},
+		"starts for long":       {func(s *operator.Summary) { s.State = "CREATED"; s.StateSince = ago(time.Hour) }, Stalled},
+		"JobManager gone":       {func(s *operator.Summary) { s.State = "RECONCILING"; s.JobManager = "MISSING" }, Degraded},
+		"session cluster":       {func(s *operator.Summary) { s.Session = true; s.State = ""; s.Wanted = "" }, Healthy},
+		"session cluster starts": {func(s *operator.Summary) {
+			s.Session = true
+			s.State = ""
+			s.JobManager = "DEPLOYING"
+			s.ReconciliationAt = ago(time.Second)
+		}, Starting},
+		"blue/green moves":    {func(s *operator.Summary) { s.BlueGreen = "TRANSITIONING_TO_GREEN"; s.Lifecycle = "" }, Upgrading},
+		"operator before 1.8": {func(s *operator.Summary) { s.Observed = 0 }, Healthy},
+		"snapshot done":       {func(s *operator.Summary) { s.Kind = operator.StateSnap; s.State = "COMPLETED" }, Completed},
+		"snapshot failed":     {func(s *operator.Summary) { s.Kind = operator.StateSnap; s.State = "FAILED" }, Failed},
+	} {
+		if got := Of(base(c.change), now); got.Word != c.want {
+			t.Errorf("%s: %s (%s), want %s", name, got.Word, got.Why, c.want)
+		}
+	}
+}
+
+func TestEveryWordHasARank(t *testing.T) {
+	if !Healthy.OK() || !Suspended.OK() || Pending.OK() || !Upgrading.Moving() || Degraded.Moving() || Failed.Rank() != len(Words)-1 {
+		t.Error("the order of the words")
+	}
+}

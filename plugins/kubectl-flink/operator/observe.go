@@ -1,0 +1,273 @@
+package operator
+
+import (
+	"context"
+	"sort"
+	"strings"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/watch"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/wait"
+)
+
+// Pod is a JobManager's or TaskManager's pod.
+type Pod struct {
+	Name string
+	// Role is jobmanager or taskmanager.
+	Role string
+	// Status is one word, as kubectl shows it: Running, Pending,
+	// CrashLoopBackOff, Terminating, …
+	Status  string
+	Message string
+	Ready   bool
+	// Restarts of the Flink container.
+	Restarts int32
+	// LastEnd is why the container ended the last time (OOMKilled, Error …),
+	// LastExit its exit code and LastAt when; "" if it never did.
+	LastEnd  string
+	LastExit int32
+	LastAt   time.Time
+	Node     string
+	Started  time.Time
+	// Asked and Limit are "CPU, memory" as the pod has them.
+	Asked, Limit string
+}
+
+// mainContainer is where Flink runs.
+const mainContainer = "flink-main-container"
+
+// ReadPod reads a pod of a Flink cluster.
+func ReadPod(p *corev1.Pod) Pod {
+	out := Pod{Name: p.Name, Role: p.Labels["component"], Status: string(p.Status.Phase), Message: p.Status.Message, Node: p.Spec.NodeName, Started: p.CreationTimestamp.Time}
+	if p.Status.Reason != "" {
+		out.Status = p.Status.Reason
+	}
+	for _, condition := range p.Status.Conditions {
+		switch {
+		case condition.Type == corev1.PodReady:
+			out.Ready = condition.Status == corev1.ConditionTrue
+		case condition.Type == corev1.PodScheduled && condition.Status == corev1.ConditionFalse:
+			out.Message = condition.Message
+		}
+	}
+	for _, container := range p.Spec.Containers {
+		if container.Name == mainContainer {
+			out.Asked, out.Limit = amounts(container.Resources.Requests), amounts(container.Resources.Limits)
+		}
+	}
+	for _, status := range p.Status.ContainerStatuses {
+		if status.Name != mainContainer && len(p.Status.ContainerStatuses) > 1 {
+			continue
+		}
+		out.Restarts = status.RestartCount
+		if w := status.State.Waiting; w != nil && w.Reason != "" && w.Reason != "ContainerCreating" {
+			out.Status, out.Message = w.Reason, w.Message
+		}
+		for _, end := range []*corev1.ContainerStateTerminated{status.State.Terminated, status.LastTerminationState.Terminated} {
+			if end != nil && out.LastEnd == "" {
+				out.LastEnd, out.LastExit, out.LastAt = end.Reason, end.ExitCode, end.FinishedAt.Time
+			}
+		}
+	}
+	if p.DeletionTimestamp != nil {
+		out.Status = "Terminating"
+	}
+	return out
+}
+
+func amounts(list corev1.ResourceList) string {
+	var parts []string
+	for _, name := range []corev1.ResourceName{corev1.ResourceCPU, corev1.ResourceMemory} {
+		if q, ok := list[name]; ok {
+			parts = append(parts, q.String())
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// PodSelector selects a Flink cluster's pods.
+func PodSelector(cluster string) string { return "app=" + cluster + ",component" }
+
+// Surroundings are what there is about a job besides its object. What can't be
+// read is missing, and Problems says why.
+type Surroundings struct {
+	Pods []Pod
+	// Snapshots are newest first.
+	Snapshots []Snapshot
+	// Events are newest first.
+	Events   []Event
+	Operator OperatorState
+	Problems []string
+}
+
+// aroundLimit bounds each of the questions about a job's surroundings.
+const aroundLimit = 10 * time.Second
+
+// Around reads a job's surroundings, all at once. cluster is the
+// FlinkDeployment that it runs in; "" if there is none.
+func (c *Client) Around(ctx context.Context, job Ref, cluster string) Surroundings {
+	ctx, cancel := context.WithTimeout(ctx, aroundLimit)
+	defer cancel()
+	var out Surroundings
+	var mu sync.Mutex
+	var group sync.WaitGroup
+	ask := func(what string, question func() error) {
+		group.Add(1)
+		go func() {
+			defer group.Done()
+			if err := question(); err != nil {
+				mu.Lock()
+				defer mu.Unlock()
+				out.Problems = append(out.Problems, what+": "+err.Error())
+			}
+		}()
+	}
+	if cluster != "" {
+		ask("pods", func() error {
+			pods, err := c.Pods(ctx, job.Namespace, cluster)
+			out.Pods = pods
+			return err
+		})
+	}
+	ask("snapshots", func() error {
+		if ok, err := c.Serves(ctx, StateSnap); err != nil || !ok {
+			return err
+		}
+		items, err := c.List(ctx, StateSnap, job.Namespace, metav1.ListOptions{})
+		for i := range items {
+			if s := (Snapshot{&items[i]}); s.Refers(job) {
+				out.Snapshots = append(out.Snapshots, s)
+			}
+		}
+		sort.SliceStable(out.Snapshots, func(i, j int) bool {
+			return out.Snapshots[j].Object.GetCreationTimestamp().Time.Before(out.Snapshots[i].Object.GetCreationTimestamp().Time)
+		})
+		return err
+	})
+	ask("operator", func() error {
+		out.Operator = c.OperatorHealth(ctx)
+		return nil // a user of one namespace can't see it, mostly
+	})
+	ask("events", func() error {
+		events, err := c.EventsAbout(ctx, job, cluster)
+		out.Events = events
+		return err
+	})
+	group.Wait()
+	sort.Strings(out.Problems)
+	return out
+}
+
+// Pods are a Flink cluster's pods, JobManagers first.
+func (c *Client) Pods(ctx context.Context, namespace, cluster string) ([]Pod, error) {
+	list, err := c.core.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{LabelSelector: PodSelector(cluster)})
+	if err != nil {
+		return nil, err
+	}
+	var pods []Pod
+	for i := range list.Items {
+		pods = append(pods, ReadPod(&list.Items[i]))
+	}
+	sort.SliceStable(pods, func(i, j int) bool {
+		if pods[i].Role != pods[j].Role {
+			return pods[i].Role < pods[j].Role
+		}
+		return pods[i].Name < pods[j].Name
+	})
+	return pods, nil
+}
+
+// EventsAbout are the events about a job, its cluster's pods and Deployments
+// and its snapshots, newest first. Repeated ones are one with a count.
+func (c *Client) EventsAbout(ctx context.Context, job Ref, cluster string) ([]Event, error) {
+	var out []Event
+	options := metav1.ListOptions{Limit: chunk}
+	for {
+		list, err := c.core.CoreV1().Events(job.Namespace).List(ctx, options)
+		if err != nil {
+			return out, err
+		}
+		for i := range list.Items {
+			e := &list.Items[i]
+			if !about(e.InvolvedObject.Kind, e.InvolvedObject.Name, job, cluster) {
+				continue
+			}
+			count := max(e.Count, 1)
+			if e.Series != nil {
+				count = max(count, e.Series.Count)
+			}
+			out = append(out, Event{
+				Object: strings.ToLower(e.InvolvedObject.Kind) + "/" + e.InvolvedObject.Name,
+				Reason: e.Reason, Message: e.Message, Time: eventTime(e), Type: e.Type, Count: count,
+			})
+		}
+		if options.Continue = list.Continue; options.Continue == "" {
+			break
+		}
+	}
+	sort.SliceStable(out, func(i, j int) bool { return out[i].Time.After(out[j].Time) })
+	return out, nil
+}
+
+// about reports whether an object belongs to a job: by kind and name for the
+// operator's kinds, by Flink's naming of what it makes for the others.
+func about(kind, name string, job Ref, cluster string) bool {
+	switch kind {
+	case job.Kind.Name:
+		return name == job.Name
+	case Deployment.Name:
+		return name == cluster
+	case StateSnap.Name:
+		return strings.HasPrefix(name, job.Name+"-")
+	case "Pod", "ReplicaSet", "Deployment", "Service", "Ingress":
+		return cluster != "" && (name == cluster || strings.HasPrefix(name, cluster+"-"))
+	}
+	return false
+}
+
+var podsResource = schema.GroupVersionResource{Version: "v1", Resource: "pods"}
+
+// FollowPods tells of a Flink cluster's pods and their changes until ctx ends;
+// a Bookmark with the zero Pod says that all that exist have been told.
+func (c *Client) FollowPods(ctx context.Context, namespace, cluster string, handle func(watch.EventType, Pod)) error {
+	return wait.Follow(ctx, c.dynamic.Resource(podsResource).Namespace(namespace), metav1.ListOptions{LabelSelector: PodSelector(cluster)},
+		func(event watch.EventType, object *unstructured.Unstructured) (bool, error) {
+			if object == nil {
+				handle(event, Pod{})
+				return false, nil
+			}
+			var pod corev1.Pod
+			if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, &pod); err != nil {
+				return true, err
+			}
+			handle(event, ReadPod(&pod))
+			return false, nil
+		})
+}
+
+// RestoresFrom says what the next upgrade of the job would do with its state.
+func (j Job) RestoresFrom(savepoints string) string {
+	if path := text(j.Object.Object, "status", "jobStatus", "upgradeSavepointPath"); path != "" && j.State() != "RUNNING" {
+		if path == "KUBERNETES_OPERATOR_LAST_STATE" {
+			return "resumes from the last checkpoint, by HA metadata"
+		}
+		return "resumes from " + path
+	}
+	mode := text(j.spec(), "job", "upgradeMode")
+	switch {
+	case section(j.spec(), "job") == nil:
+		return ""
+	case mode == "savepoint":
+		return "an upgrade takes a savepoint to " + or(savepoints, "nowhere: no savepoint directory is set")
+	case mode == "last-state":
+		return "an upgrade goes on from the last checkpoint"
+	}
+	return "an upgrade starts without state"
+}
