@@ -3,9 +3,13 @@ package wait
 import (
 	"context"
 	"errors"
+	"net/url"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/watch"
@@ -52,5 +56,78 @@ func TestFollowIsDoneThoughTheContextEnded(t *testing.T) {
 	})
 	if err != nil {
 		t.Error(err)
+	}
+}
+
+// scripted answers each list with the next of errs, then with success; each
+// watch stays open.
+type scripted struct {
+	dynamic.ResourceInterface
+	errs []error
+}
+
+func (s *scripted) List(context.Context, metav1.ListOptions) (*unstructured.UnstructuredList, error) {
+	if len(s.errs) == 0 {
+		s.errs = []error{nil}
+	}
+	err := s.errs[0]
+	s.errs = s.errs[1:]
+	return &unstructured.UnstructuredList{Object: map[string]any{"metadata": map[string]any{"resourceVersion": "1"}}}, err
+}
+
+// Watch says at once that the server has to be asked anew.
+func (s *scripted) Watch(context.Context, metav1.ListOptions) (watch.Interface, error) {
+	w := watch.NewFakeWithChanSize(1, false)
+	w.Error(&apierrors.NewResourceExpired("too old").ErrStatus)
+	return w, nil
+}
+
+func idle(watch.EventType, *unstructured.Unstructured) (bool, error) { return false, nil }
+
+func TestFollowTellsOfAServerThatIsAway(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	away := &url.Error{Op: "Get", URL: "https://long", Err: errors.New("connection refused")}
+	var told []string
+	err := Follow(ctx, &scripted{errs: []error{nil, away, away, nil, away}}, Named("x"), idle, OnTrouble(func(err error) {
+		if err == nil {
+			told = append(told, "back")
+			return
+		}
+		told = append(told, Reason(err))
+		if len(told) == 4 {
+			cancel()
+		}
+	}))
+	if want := []string{"connection refused", "connection refused", "back", "connection refused"}; !slices.Equal(told, want) {
+		t.Errorf("told %q, want %q", told, want)
+	}
+	if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "the API server doesn't answer (connection refused)") || strings.Contains(err.Error(), "https:") {
+		t.Errorf("error %v", err)
+	}
+}
+
+// A token may expire between two watches; the next request renews it.
+func TestFollowAsksAgainWithANewToken(t *testing.T) {
+	unknown := apierrors.NewUnauthorized("who?")
+	if err := Follow(t.Context(), &scripted{errs: []error{unknown}}, Named("x"), idle); !apierrors.IsUnauthorized(err) {
+		t.Errorf("at first: error %v", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	recovered := false
+	s := &scripted{errs: []error{nil, unknown, unknown, nil}}
+	err := Follow(ctx, s, Named("x"), idle, OnTrouble(func(err error) {
+		if err == nil {
+			recovered = true
+			cancel()
+		}
+	}))
+	if !recovered || !errors.Is(err, context.Canceled) {
+		t.Errorf("later: recovered %v, error %v", recovered, err)
+	}
+	s = &scripted{errs: []error{nil, unknown, unknown, unknown, unknown, unknown, unknown}}
+	if err := Follow(t.Context(), s, Named("x"), idle); !apierrors.IsUnauthorized(err) || len(s.errs) != 1 {
+		t.Errorf("for good: error %v, %d answers left", err, len(s.errs))
 	}
 }
