@@ -129,7 +129,7 @@ func (f *nonceFollower) follow(parent context.Context) (SavepointReport, error) 
 			done, err := f.handle(ctx, event, object)
 			f.ended = err != nil
 			return done, err
-		})
+		}, f.reporter.trouble(job.Ref().String(), func() { f.reporter.waiting("%s: the API server answers again; waiting", job.Ref()) }))
 	f.silence.Wait(cancel)
 	var made snapshotMade
 	if errors.As(err, &made) {

@@ -117,7 +117,7 @@ func (c *Client) savepointByResource(ctx context.Context, p *plan, reporter Repo
 		done, err := f.handle(ctx, event, object)
 		f.ended = err != nil
 		return done, err
-	})
+	}, reporter.trouble(name, func() { f.sayState(f.report.Snapshot) }))
 	f.silence.Wait(cancel)
 	return report, f.explain(ctx, err)
 }
@@ -161,20 +161,26 @@ func (f *snapshotFollower) handle(ctx context.Context, event watch.EventType, ob
 		f.reporter.note("%s: attempt %d failed: %s", s.Name(), n, s.Failure().Root())
 	}
 	switch s.State() {
+	case SnapshotCompleted:
+		return true, f.complete(s)
+	case SnapshotFailed, SnapshotAbandoned:
+		return true, f.failed(ctx, s)
+	}
+	f.sayState(s)
+	return false, nil
+}
+
+func (f *snapshotFollower) sayState(s Snapshot) {
+	switch s.State() {
 	case "":
 		f.reporter.waiting("%s: waiting for the operator", s.Name())
 	case SnapshotPending:
 		f.reporter.waiting("%s: waiting for the operator to trigger it", s.Name())
 	case SnapshotInProgress:
 		f.reporter.waiting("%s: in progress", s.Name())
-	case SnapshotCompleted:
-		return true, f.complete(s)
-	case SnapshotFailed, SnapshotAbandoned:
-		return true, f.failed(ctx, s)
 	default:
 		f.reporter.waiting("%s: %s", s.Name(), s.State())
 	}
-	return false, nil
 }
 
 func (f *snapshotFollower) complete(s Snapshot) error {
