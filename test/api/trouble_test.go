@@ -3,12 +3,14 @@
 package api
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"strings"
 	"sync/atomic"
 	"testing"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
@@ -59,4 +61,21 @@ func TestSavepointOutlivesItsToken(t *testing.T) {
 		return false
 	})
 	flinkAs(t, t.Context(), kubeconfig, "savepoint", "basic", "-n", ns).wants(t, exit.OK, "trying again")
+}
+
+// The savepoint to follow is deleted just before it is watched.
+func TestSavepointToFollowIsGone(t *testing.T) {
+	ns := current.namespace(t)
+	current.runningJob(t, ns, "busy", savepointDir)
+	current.create(t, operator.StateSnap, ns, "other", map[string]any{
+		"backoffLimit": int64(0), "jobReference": map[string]any{"kind": "FlinkDeployment", "name": "busy"}, "savepoint": map[string]any{},
+	}, map[string]any{"state": "IN_PROGRESS", "triggerId": "x"})
+	kubeconfig := current.through(t, func(_ http.ResponseWriter, r *http.Request, _ http.Handler) bool {
+		if strings.HasSuffix(r.URL.Path, "/flinkstatesnapshots") && r.URL.Query().Get("fieldSelector") != "" {
+			_ = current.dynamic.Resource(operator.StateSnap.GVR()).Namespace(ns).Delete(context.Background(), "other", metav1.DeleteOptions{})
+		}
+		return false
+	})
+	flinkAs(t, t.Context(), kubeconfig, "savepoint", "busy", "-n", ns, "--follow", "--timeout", "20s").wants(t, exit.Failed,
+		"flinkstatesnapshot/other was deleted by somebody while it was IN_PROGRESS")
 }

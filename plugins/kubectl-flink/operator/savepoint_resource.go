@@ -114,6 +114,11 @@ func (c *Client) savepointByResource(ctx context.Context, p *plan, reporter Repo
 			f.watchSilence(ctx, cancel, name)
 			return false, nil
 		}
+		if event == watch.Bookmark && !f.seen {
+			// It went between being found and being watched.
+			f.ended = true
+			return true, deleted(f.report.Snapshot)
+		}
 		done, err := f.handle(ctx, event, object)
 		f.ended = err != nil
 		return done, err
@@ -137,6 +142,8 @@ type snapshotFollower struct {
 	report   *SavepointReport
 	asked    time.Time
 	created  bool
+	// seen says that the watch has told of the object.
+	seen bool
 	// ended says that the error is the savepoint's end, not the wait's.
 	ended   bool
 	silence silence
@@ -149,9 +156,9 @@ func (f *snapshotFollower) handle(ctx context.Context, event watch.EventType, ob
 		return false, nil
 	}
 	s := Snapshot{object}
-	f.report.Snapshot = s
+	f.report.Snapshot, f.seen = s, true
 	if event == watch.Deleted {
-		return true, fmt.Errorf("%s/%s was deleted by somebody while it was %s", StateSnap.Singular, s.Name(), orUnknown(s.State()))
+		return true, deleted(s)
 	}
 	if s.State() != "" {
 		f.silence.Heard()
@@ -168,6 +175,10 @@ func (f *snapshotFollower) handle(ctx context.Context, event watch.EventType, ob
 	}
 	f.sayState(s)
 	return false, nil
+}
+
+func deleted(s Snapshot) error {
+	return fmt.Errorf("%s/%s was deleted by somebody while it was %s", StateSnap.Singular, s.Name(), orUnknown(s.State()))
 }
 
 func (f *snapshotFollower) sayState(s Snapshot) {
