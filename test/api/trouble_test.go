@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"testing"
 
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -78,4 +80,63 @@ func TestSavepointToFollowIsGone(t *testing.T) {
 	})
 	flinkAs(t, t.Context(), kubeconfig, "savepoint", "busy", "-n", ns, "--follow", "--timeout", "20s").wants(t, exit.Failed,
 		"flinkstatesnapshot/other was deleted by somebody while it was IN_PROGRESS")
+}
+
+// The operator is stopped after it has started the savepoint.
+func TestSavepointOfAnOperatorThatStopped(t *testing.T) {
+	ns := current.namespace(t)
+	current.runningJob(t, ns, "basic", savepointDir)
+	labels := map[string]string{"app.kubernetes.io/name": "flink-kubernetes-operator"}
+	none := int32(0)
+	_, err := current.core.AppsV1().Deployments(ns).Create(t.Context(), &appsv1.Deployment{
+		ObjectMeta: metav1.ObjectMeta{Name: "stopped", Labels: labels},
+		Spec: appsv1.DeploymentSpec{
+			Replicas: &none, Selector: &metav1.LabelSelector{MatchLabels: labels},
+			Template: corev1.PodTemplateSpec{
+				ObjectMeta: metav1.ObjectMeta{Labels: labels},
+				Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "c", Image: "x"}}},
+			},
+		},
+	}, metav1.CreateOptions{})
+	must(t, err)
+	// The other tests have no operator.
+	t.Cleanup(func() {
+		must(t, current.core.AppsV1().Deployments(ns).Delete(context.Background(), "stopped", metav1.DeleteOptions{}))
+	})
+	current.asOperator(t, operator.StateSnap, ns, func(object *unstructured.Unstructured) {
+		if (operator.Snapshot{Object: object}).State() == "" {
+			current.setStatus(t, operator.StateSnap, object, map[string]any{"state": "IN_PROGRESS", "triggerId": "x"})
+		}
+	})
+	r := current.flink(t, t.Context(), "savepoint", "basic", "-n", ns, "--name", "stuck", "--timeout", "3s")
+	r.wants(t, exit.TimedOut, "flinkstatesnapshot/stuck is IN_PROGRESS, and the operator is not running: deployment "+ns+"/stopped has 0 of 0 replicas ready")
+	if strings.Contains(r.err, "goes on without this command") {
+		t.Error(r)
+	}
+}
+
+// The job is deleted before the operator has triggered the savepoint; only an
+// event says so.
+func TestSavepointThatStaysPendingShowsWhy(t *testing.T) {
+	ns := current.namespace(t)
+	current.runningJob(t, ns, "basic", savepointDir)
+	current.asOperator(t, operator.StateSnap, ns, func(object *unstructured.Unstructured) {
+		if (operator.Snapshot{Object: object}).State() != "" {
+			return
+		}
+		current.setStatus(t, operator.StateSnap, object, map[string]any{"state": "TRIGGER_PENDING"})
+		_, err := current.core.CoreV1().Events(ns).Create(t.Context(), &corev1.Event{
+			ObjectMeta:     metav1.ObjectMeta{Name: "e", Namespace: ns},
+			InvolvedObject: corev1.ObjectReference{APIVersion: object.GetAPIVersion(), Kind: object.GetKind(), Namespace: ns, Name: object.GetName()},
+			Type:           corev1.EventTypeWarning, Reason: "ValidationError", Message: "Target for snapshot was not found", LastTimestamp: metav1.Now(),
+		}, metav1.CreateOptions{})
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	r := current.flink(t, t.Context(), "savepoint", "basic", "-n", ns, "--name", "stuck", "--timeout", "8s")
+	r.wants(t, exit.TimedOut, "\nstuck: event ValidationError: Target for snapshot was not found\n")
+	if n := strings.Count(r.err, "event ValidationError"); n != 1 {
+		t.Errorf("noted %d times\n%s", n, r)
+	}
 }

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/watch"
@@ -124,6 +125,7 @@ func (c *Client) savepointByResource(ctx context.Context, p *plan, reporter Repo
 		return done, err
 	}, reporter.trouble(name, func() { f.sayState(f.report.Snapshot) }))
 	f.silence.Wait(cancel)
+	f.pending.Wait()
 	return report, f.explain(ctx, err)
 }
 
@@ -149,6 +151,10 @@ type snapshotFollower struct {
 	silence silence
 
 	failures int64
+	// leavePending ends the look-out for what keeps the snapshot pending; nil
+	// where there is none.
+	leavePending context.CancelFunc
+	pending      sync.WaitGroup
 }
 
 func (f *snapshotFollower) handle(ctx context.Context, event watch.EventType, object *unstructured.Unstructured) (bool, error) {
@@ -166,6 +172,13 @@ func (f *snapshotFollower) handle(ctx context.Context, event watch.EventType, ob
 	if n := s.Failures(); n > f.failures && s.State() == SnapshotPending {
 		f.failures = n
 		f.reporter.note("%s: attempt %d failed: %s", s.Name(), n, s.Failure().Root())
+	}
+	switch {
+	case s.State() == SnapshotPending && f.leavePending == nil:
+		f.watchPending(ctx, s.Name())
+	case s.State() != SnapshotPending && f.leavePending != nil:
+		f.leavePending()
+		f.leavePending = nil
 	}
 	switch s.State() {
 	case SnapshotCompleted:
@@ -192,6 +205,39 @@ func (f *snapshotFollower) sayState(s Snapshot) {
 	default:
 		f.reporter.waiting("%s: %s", s.Name(), s.State())
 	}
+}
+
+// pendingLimit is how long a snapshot is pending where all is well, and more.
+const pendingLimit = 3 * time.Second
+
+// watchPending notes the first warning about a snapshot that stays pending:
+// what the operator finds invalid it says in an event only.
+func (f *snapshotFollower) watchPending(ctx context.Context, name string) {
+	ctx, f.leavePending = context.WithCancel(ctx)
+	namespace, since := f.report.Job.Namespace, f.asked.Add(-5*time.Second)
+	f.pending.Add(1)
+	go func() {
+		defer f.pending.Done()
+		timer := time.NewTimer(pendingLimit)
+		defer timer.Stop()
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+		}
+		// Without the permission to watch events there is no note.
+		_ = wait.Follow(ctx, f.client.dynamic.Resource(corev1.SchemeGroupVersion.WithResource("events")).Namespace(namespace), metav1.ListOptions{FieldSelector: warningsAbout(name)},
+			func(event watch.EventType, _ *unstructured.Unstructured) (bool, error) {
+				if event != watch.Added && event != watch.Modified {
+					return false, nil
+				}
+				events := f.client.warningsSince(ctx, namespace, since, name)
+				if len(events) > 0 {
+					f.reporter.note("%s: event %s: %s", name, events[0].Reason, events[0].Root())
+				}
+				return len(events) > 0, nil
+			})
+	}()
 }
 
 func (f *snapshotFollower) complete(s Snapshot) error {
@@ -238,10 +284,21 @@ func (f *snapshotFollower) explain(ctx context.Context, err error) error {
 	if left == "" {
 		left = "not seen by the operator yet"
 	}
-	message := fmt.Sprintf("%v: %s/%s is %s and goes on without this command", err, StateSnap.Singular, name, left)
-	if finding := f.silence.Finding(); finding != "" {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	message := fmt.Sprintf("%v: %s/%s is %s", err, StateSnap.Singular, name, left)
+	stopped := ""
+	if code == exit.TimedOut {
+		stopped = f.client.stopped(ctx)
+	}
+	if stopped != "" {
+		message += ", and " + stopped + "\nIt goes on when the operator runs again"
+	} else {
+		message += " and goes on without this command"
+	}
+	if finding := f.silence.Finding(); finding != "" && stopped == "" {
 		message += "\n" + finding
-	} else if events := f.client.warningsSince(context.WithoutCancel(ctx), f.report.Snapshot.Object.GetNamespace(), f.asked.Add(-5*time.Second), name); len(events) > 0 {
+	} else if events := f.client.warningsSince(ctx, f.report.Snapshot.Object.GetNamespace(), f.asked.Add(-5*time.Second), name); len(events) > 0 {
 		message += "\nIts last event: " + events[0].Root()
 	}
 	message += fmt.Sprintf("\nFollow it with: kubectl flink savepoint %s --follow -n %s\nSee it with: kubectl get %s %s -n %s", f.report.Job, f.report.Job.Namespace, StateSnap.Singular, name, f.report.Job.Namespace)
