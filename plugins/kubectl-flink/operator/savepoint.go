@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/wait"
 )
 
 // Method is a way to have a savepoint taken.
@@ -85,6 +86,18 @@ func (r Reporter) note(format string, args ...any) {
 	if r.Note != nil {
 		r.Note(fmt.Sprintf(format, args...))
 	}
+}
+
+// trouble tells that the API server is away while what is waited for, and by
+// again that it is back.
+func (r Reporter) trouble(what string, again func()) wait.Option {
+	return wait.OnTrouble(func(err error) {
+		if err == nil {
+			again()
+			return
+		}
+		r.waiting("%s: the API server doesn't answer (%s); trying again", what, wait.Reason(err))
+	})
 }
 
 // Savepoint takes a savepoint of the job ref and follows it to its end. When

@@ -129,14 +129,14 @@ func (f *nonceFollower) follow(parent context.Context) (SavepointReport, error) 
 			done, err := f.handle(ctx, event, object)
 			f.ended = err != nil
 			return done, err
-		})
+		}, f.reporter.trouble(job.Ref().String(), func() { f.reporter.waiting("%s: the API server answers again; waiting", job.Ref()) }))
 	f.silence.Wait(cancel)
 	var made snapshotMade
 	if errors.As(err, &made) {
 		// From here on it is as if the snapshot had been created by us.
 		return f.followSnapshot(parent, made)
 	}
-	return f.report, f.explain(err)
+	return f.report, f.explain(parent, err)
 }
 
 func (f *nonceFollower) setPatched() {
@@ -326,7 +326,7 @@ func (f *nonceFollower) watchSilence(ctx context.Context, cancel context.CancelC
 	})
 }
 
-func (f *nonceFollower) explain(err error) error {
+func (f *nonceFollower) explain(ctx context.Context, err error) error {
 	code := exit.Code(err)
 	var failed *SavepointFailedError
 	if err == nil || !f.isPatched() || f.ended || errors.As(err, &failed) {
@@ -335,8 +335,14 @@ func (f *nonceFollower) explain(err error) error {
 	if code != exit.TimedOut && code != exit.Interrupted {
 		return fmt.Errorf("%w\n%s can't be watched any longer but goes on without this command", err, f.what())
 	}
+	stopped := ""
+	if code == exit.TimedOut {
+		stopped = f.client.stopped(context.WithoutCancel(ctx))
+	}
 	message := fmt.Sprintf("%v: %s goes on without this command", err, f.what())
-	if finding := f.silence.Finding(); finding != "" {
+	if stopped != "" {
+		message = fmt.Sprintf("%v: %s goes on when the operator runs again: %s", err, f.what(), stopped)
+	} else if finding := f.silence.Finding(); finding != "" {
 		message += "\n" + finding
 	}
 	job := f.plan.target.Ref()
