@@ -52,7 +52,7 @@ FlinkSessionJob, FlinkStateSnapshot and FlinkBlueGreenDeployment.`,
 			root.AddCommand(command)
 		}
 	}
-	addTo(groupSee, newList(c), newStatus(c), newExceptions(c), newCheckpoints(c), newEvents(c))
+	addTo(groupSee, newList(c), newStatus(c), newExceptions(c), newCheckpoints(c), newEvents(c), newJobs(c))
 	addTo(groupState, newSavepoint(c))
 	addTo(groupReach, newUI(c), newPortForward(c), newREST(c))
 	addTo(groupOther, newVersion(c))

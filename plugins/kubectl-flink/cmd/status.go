@@ -255,7 +255,7 @@ func (o *statusOptions) askJobManager(ctx context.Context, place reach.Place, st
 			marks.Failure = operator.RootCause(failed.Failure)
 		}
 		status.Checkpoints = marks
-		if pulse, err := jobManager.Pulse(ctx, place.JobID); err == nil {
+		if pulse, err := jobManager.Pulse(ctx, place.JobID); err == nil && pulse.Restarts >= 0 {
 			status.Job.Restarts = &pulse.Restarts
 		}
 		return nil

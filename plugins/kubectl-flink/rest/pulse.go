@@ -5,13 +5,14 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Pulse is the little that a list shows of a job.
 type Pulse struct {
 	// Checkpoint is when the newest checkpoint was completed; 0 for none.
 	Checkpoint Millis
-	// Restarts since the JobManager started the job.
+	// Restarts since the JobManager started the job; -1 if unknown.
 	Restarts int64
 }
 
@@ -22,18 +23,29 @@ func (c *Client) Pulse(ctx context.Context, job string) (Pulse, error) {
 	if err != nil {
 		return Pulse{}, err
 	}
-	metrics, err := c.Metrics(ctx, join("jobs", job, "metrics"), "numRestarts", "fullRestarts")
-	if err != nil {
-		return Pulse{}, err
-	}
-	pulse := Pulse{}
+	pulse := Pulse{Restarts: -1}
 	if last := checkpoints.Latest.Completed; last != nil {
 		pulse.Checkpoint = last.Acknowledged
 	}
-	for _, name := range []string{"numRestarts", "fullRestarts"} {
-		if n, err := strconv.ParseInt(metrics[name], 10, 64); err == nil {
-			pulse.Restarts = n
-			break
+	// A JobManager that wasn't asked for a while has no metrics yet: the first
+	// question makes it fetch them.
+	for range 5 {
+		metrics, err := c.Metrics(ctx, join("jobs", job, "metrics"), "numRestarts", "fullRestarts")
+		if err != nil {
+			return Pulse{}, err
+		}
+		for _, name := range []string{"numRestarts", "fullRestarts"} {
+			if n, err := strconv.ParseInt(metrics[name], 10, 64); err == nil {
+				pulse.Restarts = n
+				return pulse, nil
+			}
+		}
+		timer := time.NewTimer(200 * time.Millisecond)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return pulse, nil
+		case <-timer.C:
 		}
 	}
 	return pulse, nil

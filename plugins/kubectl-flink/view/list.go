@@ -32,7 +32,8 @@ type Row struct {
 type Live struct {
 	// Checkpoint is when the newest checkpoint was completed; zero for none.
 	Checkpoint time.Time
-	Restarts   int64
+	// Restarts is -1 where unknown.
+	Restarts int64
 	// Problem says why the rest is unknown.
 	Problem string
 }
@@ -126,7 +127,10 @@ func (l List) cells(r Row) []printer.Cell {
 		case r.Live == nil:
 			checkpoint, restarts = "-", "-"
 		case r.Live.Problem == "":
-			checkpoint, restarts = age(r.Live.Checkpoint, l.Now), strconv.FormatInt(r.Live.Restarts, 10)
+			checkpoint = age(r.Live.Checkpoint, l.Now)
+			if r.Live.Restarts >= 0 {
+				restarts = strconv.FormatInt(r.Live.Restarts, 10)
+			}
 		}
 		cells = append(cells, c(checkpoint), c(restarts))
 	}
@@ -182,7 +186,10 @@ func (l List) object(r Row) any {
 	if r.Live != nil {
 		s.Unreachable = r.Live.Problem
 		if s.Unreachable == "" {
-			s.LastCheckpoint, s.Restarts = moment(r.Live.Checkpoint), &r.Live.Restarts
+			s.LastCheckpoint = moment(r.Live.Checkpoint)
+			if r.Live.Restarts >= 0 {
+				s.Restarts = &r.Live.Restarts
+			}
 		}
 	}
 	out := make(map[string]any, len(r.Object.Object)+1)

@@ -1,0 +1,53 @@
+package view
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/rest"
+)
+
+// listedJob is one job of a cluster. Duration is in milliseconds.
+type listedJob struct {
+	ID        string     `json:"id"`
+	Name      string     `json:"name"`
+	State     string     `json:"state"`
+	Managed   bool       `json:"managed"`
+	ManagedBy string     `json:"managedBy,omitempty"`
+	Started   *time.Time `json:"started,omitempty"`
+	Ended     *time.Time `json:"ended,omitempty"`
+	Duration  int64      `json:"duration"`
+	Running   int        `json:"tasksRunning"`
+	Total     int        `json:"tasksTotal"`
+}
+
+// Jobs is the jobs of a cluster; managers are the objects that manage them, by
+// job id.
+func Jobs(jobs []rest.JobOverview, managers map[string]operator.Ref, palette term.Palette, now time.Time) printer.Result {
+	table := &printer.Table{Palette: palette, Columns: []printer.Column{
+		{Name: "JOB ID"}, {Name: "STATE"}, {Name: "MANAGED BY"}, {Name: "TASKS"}, {Name: "AGE"}, {Name: "NAME"},
+	}}
+	objects := make([]listedJob, 0, len(jobs))
+	for _, job := range jobs {
+		one := listedJob{
+			ID: job.ID, Name: job.Name, State: job.State, Started: moment(job.StartTime.Time()), Ended: moment(job.EndTime.Time()),
+			Duration: int64(job.Duration), Running: job.Tasks["running"], Total: job.Tasks["total"],
+		}
+		by := "<unmanaged>"
+		if ref, ok := managers[job.ID]; ok {
+			one.Managed, one.ManagedBy = true, ref.String()
+			by = one.ManagedBy
+		} else if one.Ended != nil {
+			by = "-" // an earlier run
+		}
+		objects = append(objects, one)
+		table.Rows = append(table.Rows, []printer.Cell{
+			printer.C(one.ID), {Text: one.State, Color: stateColor(one.State)}, printer.C(by),
+			printer.C(fmt.Sprintf("%d/%d", one.Running, one.Total)), printer.C(age(job.StartTime.Time(), now)), printer.C(one.Name),
+		})
+	}
+	return printer.Result{Object: printer.List(objects), Table: table}
+}
