@@ -67,6 +67,9 @@ func (c *Client) planSavepoint(ctx context.Context, ref Ref, request SavepointRe
 		// Format and directory were settled when it was asked for.
 		return p, c.checkNoneInProgress(ctx, p)
 	}
+	if err := p.checkNotRejected(); err != nil {
+		return nil, err
+	}
 	if err := p.chooseFormat(cluster); err != nil {
 		return nil, err
 	}
@@ -214,6 +217,19 @@ func (p *plan) checkNonceFormat(cluster Job) error {
 		}
 	}
 	return fmt.Errorf("%s runs Flink %s, where the canonical savepoint that the operator takes for a nonce fails for a job with asynchronous state and restarts the job\nSet %s: NATIVE in spec.flinkConfiguration first, or use --force if the job is known to take it", p.job.Ref(), dotted(version), formatKey)
+}
+
+// checkNotRejected refuses a nonce in a spec that the operator ignores.
+func (p *plan) checkNotRejected() error {
+	failure := p.target.Failure()
+	if p.method != Nonce || !failure.Mentions("ValidationException") {
+		return nil
+	}
+	message := fmt.Sprintf("the operator rejects the spec of %s and would ignore a nonce in it: %s\nCorrect the spec first", p.job.Ref(), failure.Root())
+	if p.hasSnapshots {
+		message += ", or use --method resource"
+	}
+	return errors.New(message)
 }
 
 // dotted is v1_20 as people write it: 1.20.
