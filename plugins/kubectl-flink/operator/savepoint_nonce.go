@@ -92,7 +92,10 @@ func (f *nonceFollower) patch(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		_, err = client.Patch(ctx, object.GetName(), types.MergePatchType, body, options)
+		patched, err := client.Patch(ctx, object.GetName(), types.MergePatchType, body, options)
+		if err == nil {
+			f.asked = changedAt(patched, f.asked)
+		}
 		if !apierrors.IsConflict(err) {
 			return err
 		}

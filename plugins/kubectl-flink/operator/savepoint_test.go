@@ -3,6 +3,7 @@ package operator
 import (
 	"strings"
 	"testing"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -52,5 +53,26 @@ func TestNonceInARejectedSpecIsRefused(t *testing.T) {
 	p.method = Resource
 	if err := p.checkNotRejected(); err != nil {
 		t.Errorf("resource: %v", err)
+	}
+}
+
+// Events bear the server's time, so what they are compared with must too.
+func TestTimesAreTheServers(t *testing.T) {
+	mine, server := time.Unix(2000, 0), time.Unix(1000, 0)
+	u := testJob(nil).Object
+	if got := createdAt(u, mine); !got.Equal(mine) {
+		t.Errorf("not created: %v", got)
+	}
+	if got := changedAt(u, mine); !got.Equal(mine) {
+		t.Errorf("not changed: %v", got)
+	}
+	at, later := metav1.NewTime(server), metav1.NewTime(server.Add(time.Hour))
+	u.SetCreationTimestamp(at)
+	u.SetManagedFields([]metav1.ManagedFieldsEntry{{Manager: fieldManager, Time: &at}, {Manager: "okhttp", Time: &later}})
+	if got := createdAt(u, mine); !got.Equal(server) {
+		t.Errorf("created: %v", got)
+	}
+	if got := changedAt(u, mine); !got.Equal(server) {
+		t.Errorf("changed: %v", got)
 	}
 }
