@@ -12,6 +12,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -138,5 +139,59 @@ func TestSavepointThatStaysPendingShowsWhy(t *testing.T) {
 	r.wants(t, exit.TimedOut, "\nstuck: event ValidationError: Target for snapshot was not found\n")
 	if n := strings.Count(r.err, "event ValidationError"); n != 1 {
 		t.Errorf("noted %d times\n%s", n, r)
+	}
+}
+
+// Who may only create asks for a savepoint without looking for others; who
+// wants to wait is refused.
+func TestSavepointOfAUserWhoMayOnlyCreate(t *testing.T) {
+	ns := current.namespace(t)
+	current.runningJob(t, ns, "basic", savepointDir)
+	user := current.user(t, ns,
+		rbacv1.PolicyRule{APIGroups: []string{operator.Group}, Resources: []string{"flinkdeployments"}, Verbs: []string{"get"}},
+		rbacv1.PolicyRule{APIGroups: []string{operator.Group}, Resources: []string{"flinkstatesnapshots"}, Verbs: []string{"create"}})
+	flinkAs(t, t.Context(), user, "savepoint", "basic", "-n", ns).wants(t, exit.Failed, `cannot list resource "flinkstatesnapshots"`)
+	r := flinkAs(t, t.Context(), user, "savepoint", "basic", "-n", ns, "--wait=false", "--name", "blind")
+	r.wants(t, exit.OK, "whether a savepoint is in progress can't be seen with your permissions (list flinkstatesnapshots.flink.apache.org)")
+	if n := len(current.snapshots(t, ns)); n != 1 {
+		t.Errorf("%d snapshots", n)
+	}
+}
+
+// undiscoverable forbids to ask which kinds are served, and to list snapshots
+// too if wanted.
+func (s *server) undiscoverable(t *testing.T, noLists bool) []byte {
+	t.Helper()
+	return s.through(t, func(w http.ResponseWriter, r *http.Request, _ http.Handler) bool {
+		list := r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, "/flinkstatesnapshots")
+		if !strings.HasSuffix(r.URL.Path, "/apis/flink.apache.org/v1beta1") && (!list || !noLists) {
+			return false
+		}
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusForbidden)
+		fmt.Fprintln(w, `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"Forbidden","message":"not for you","code":403}`)
+		return true
+	})
+}
+
+func TestSavepointWhereDiscoveryIsForbidden(t *testing.T) {
+	ns := current.namespace(t)
+	current.runningJob(t, ns, "basic", savepointDir)
+	args := []string{"savepoint", "basic", "-n", ns, "--wait=false"}
+	for _, method := range []string{"auto", "resource", "nonce"} {
+		for _, noLists := range []bool{false, true} {
+			code := exit.OK
+			if method == "auto" && noLists {
+				code = exit.Failed
+			}
+			flinkAs(t, t.Context(), current.undiscoverable(t, noLists), append(args, "--dry-run=server", "--method", method)...).wants(t, code)
+		}
+	}
+	ns = old.namespace(t)
+	old.create(t, operator.Deployment, ns, "basic", deploymentSpecFor("v1_18"), runningStatus())
+	r := flinkAs(t, t.Context(), old.undiscoverable(t, false), "savepoint", "basic", "-n", ns, "--wait=false")
+	r.wants(t, exit.OK)
+	if !strings.Contains(r.out, "flinkdeployment") {
+		t.Error(r)
 	}
 }

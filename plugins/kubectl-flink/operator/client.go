@@ -132,6 +132,8 @@ func (c *Client) List(ctx context.Context, kind Kind, namespace string, options 
 		if options.Continue = list.GetContinue(); options.Continue == "" {
 			return items, nil
 		}
+		// A page that continues another is of that one's version.
+		options.ResourceVersion, options.ResourceVersionMatch = "", ""
 	}
 }
 

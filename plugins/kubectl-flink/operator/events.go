@@ -9,6 +9,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
 // fieldManager is who changes objects, as managedFields shows it.
@@ -63,6 +64,30 @@ func (c *Client) warningsSince(ctx context.Context, namespace string, since time
 	}
 	sort.SliceStable(out, func(i, j int) bool { return out[i].Time.After(out[j].Time) })
 	return out
+}
+
+// createdAt is when an object was created, by the server's clock as events
+// are; otherwise where that isn't known.
+func createdAt(object *unstructured.Unstructured, otherwise time.Time) time.Time {
+	if at := object.GetCreationTimestamp().Time; !at.IsZero() {
+		return at
+	}
+	return otherwise
+}
+
+// changedAt is when this program changed an object last, by the server's
+// clock; otherwise where that isn't known.
+func changedAt(object *unstructured.Unstructured, otherwise time.Time) time.Time {
+	var last time.Time
+	for _, entry := range object.GetManagedFields() {
+		if entry.Manager == fieldManager && entry.Time != nil && entry.Time.After(last) {
+			last = entry.Time.Time
+		}
+	}
+	if last.IsZero() {
+		return otherwise
+	}
+	return last
 }
 
 // warningsAbout selects the warnings about objects of a name.

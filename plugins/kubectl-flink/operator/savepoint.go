@@ -105,7 +105,7 @@ func (r Reporter) trouble(what string, again func()) wait.Option {
 // left behind.
 func (c *Client) Savepoint(ctx context.Context, ref Ref, request SavepointRequest, reporter Reporter) (SavepointReport, error) {
 	reporter.waiting("%s: checking the job", ref)
-	p, err := c.planSavepoint(ctx, ref, request)
+	p, err := c.planSavepoint(ctx, ref, request, reporter)
 	if err != nil {
 		return SavepointReport{Job: ref}, err
 	}

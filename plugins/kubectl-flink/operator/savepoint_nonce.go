@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -91,7 +92,10 @@ func (f *nonceFollower) patch(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		_, err = client.Patch(ctx, object.GetName(), types.MergePatchType, body, options)
+		patched, err := client.Patch(ctx, object.GetName(), types.MergePatchType, body, options)
+		if err == nil {
+			f.asked = changedAt(patched, f.asked)
+		}
 		if !apierrors.IsConflict(err) {
 			return err
 		}
@@ -172,10 +176,12 @@ func (f *nonceFollower) watchSnapshots(ctx context.Context, cancel context.Cance
 }
 
 // isOurs reports whether a FlinkStateSnapshot may be the operator's answer to
-// the nonce: one by the operator's naming that wasn't there before.
+// the nonce: one by the operator's naming that wasn't there before, and that
+// wasn't made by another run of this program.
 func (f *nonceFollower) isOurs(s Snapshot) bool {
 	target := f.plan.target.Ref()
-	return !f.plan.known[s.Name()] && strings.HasPrefix(s.Name(), target.Name+"-savepoint-manual-") && s.Refers(target)
+	byHand := slices.ContainsFunc(s.Object.GetManagedFields(), func(m metav1.ManagedFieldsEntry) bool { return m.Manager == fieldManager })
+	return !byHand && !f.plan.known[s.Name()] && strings.HasPrefix(s.Name(), target.Name+"-savepoint-manual-") && s.Refers(target)
 }
 
 // findSnapshot looks once for the operator's answer to the nonce.

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -34,7 +35,7 @@ type plan struct {
 	now   func() time.Time
 }
 
-func (c *Client) planSavepoint(ctx context.Context, ref Ref, request SavepointRequest) (*plan, error) {
+func (c *Client) planSavepoint(ctx context.Context, ref Ref, request SavepointRequest, reporter Reporter) (*plan, error) {
 	p := &plan{request: request, now: time.Now}
 	object, err := c.Get(ctx, ref)
 	if err != nil {
@@ -42,7 +43,7 @@ func (c *Client) planSavepoint(ctx context.Context, ref Ref, request SavepointRe
 	}
 	p.job = Job{ref.Kind, object}
 	p.target = p.job
-	if p.hasSnapshots, err = c.Serves(ctx, StateSnap); err != nil {
+	if p.hasSnapshots, err = c.servesSnapshots(ctx, ref.Namespace, request.Method); err != nil {
 		return nil, err
 	}
 	if err := p.chooseMethod(); err != nil {
@@ -65,7 +66,10 @@ func (c *Client) planSavepoint(ctx context.Context, ref Ref, request SavepointRe
 	}
 	if request.Follow {
 		// Format and directory were settled when it was asked for.
-		return p, c.checkNoneInProgress(ctx, p)
+		return p, c.checkNoneInProgress(ctx, p, reporter)
+	}
+	if err := p.checkNotRejected(); err != nil {
+		return nil, err
 	}
 	if err := p.chooseFormat(cluster); err != nil {
 		return nil, err
@@ -76,7 +80,27 @@ func (c *Client) planSavepoint(ctx context.Context, ref Ref, request SavepointRe
 	if err := c.checkDirectory(ctx, p, cluster); err != nil {
 		return nil, err
 	}
-	return p, c.checkNoneInProgress(ctx, p)
+	return p, c.checkNoneInProgress(ctx, p, reporter)
+}
+
+// servesSnapshots reports whether the API server serves FlinkStateSnapshot.
+// Who may not ask what it serves finds out by listing them; where that is
+// forbidden too, a method that the user has chosen is believed.
+func (c *Client) servesSnapshots(ctx context.Context, namespace string, method Method) (bool, error) {
+	served, err := c.Serves(ctx, StateSnap)
+	if !apierrors.IsForbidden(err) {
+		return served, err
+	}
+	_, listErr := c.Resource(StateSnap, namespace).List(ctx, metav1.ListOptions{Limit: 1})
+	switch {
+	case apierrors.IsNotFound(listErr):
+		return false, nil
+	case listErr == nil, apierrors.IsForbidden(listErr) && (method == Resource || method == Nonce):
+		return true, nil
+	case apierrors.IsForbidden(listErr):
+		return false, err
+	}
+	return false, listErr
 }
 
 func (p *plan) chooseMethod() error {
@@ -216,6 +240,19 @@ func (p *plan) checkNonceFormat(cluster Job) error {
 	return fmt.Errorf("%s runs Flink %s, where the canonical savepoint that the operator takes for a nonce fails for a job with asynchronous state and restarts the job\nSet %s: NATIVE in spec.flinkConfiguration first, or use --force if the job is known to take it", p.job.Ref(), dotted(version), formatKey)
 }
 
+// checkNotRejected refuses a nonce in a spec that the operator ignores.
+func (p *plan) checkNotRejected() error {
+	failure := p.target.Failure()
+	if p.method != Nonce || !failure.Mentions("ValidationException") {
+		return nil
+	}
+	message := fmt.Sprintf("the operator rejects the spec of %s and would ignore a nonce in it: %s\nCorrect the spec first", p.job.Ref(), failure.Root())
+	if p.hasSnapshots {
+		message += ", or use --method resource"
+	}
+	return errors.New(message)
+}
+
 // dotted is v1_20 as people write it: 1.20.
 func dotted(version string) string {
 	return strings.ReplaceAll(strings.TrimPrefix(version, "v"), "_", ".")
@@ -259,8 +296,12 @@ const freshPending = time.Minute
 
 // checkNoneInProgress refuses a second savepoint beside a running one, or
 // finds the one to follow.
-func (c *Client) checkNoneInProgress(ctx context.Context, p *plan) error {
+func (c *Client) checkNoneInProgress(ctx context.Context, p *plan, reporter Reporter) error {
 	found, err := c.inProgress(ctx, p)
+	if apierrors.IsForbidden(err) && p.request.NoWait {
+		reporter.note("%s: whether a savepoint is in progress can't be seen with your permissions (list %s.%s)", p.job.Ref(), StateSnap.Plural, Group)
+		return nil
+	}
 	if err != nil {
 		return err
 	}

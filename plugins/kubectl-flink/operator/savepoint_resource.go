@@ -93,6 +93,9 @@ func (c *Client) savepointByResource(ctx context.Context, p *plan, reporter Repo
 	}
 
 	f := &snapshotFollower{client: c, target: p.target, reporter: reporter, asked: p.now(), created: p.running != nil, report: &report}
+	if f.created {
+		f.asked = createdAt(f.report.Snapshot.Object, f.asked)
+	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	if f.created && f.report.Snapshot.State() == "" {
@@ -109,7 +112,7 @@ func (c *Client) savepointByResource(ctx context.Context, p *plan, reporter Repo
 			if err := create(metav1.CreateOptions{}); err != nil {
 				return true, err
 			}
-			f.created = true
+			f.created, f.asked = true, createdAt(report.Snapshot.Object, f.asked)
 			reporter.note("%s created (format %s%s)", StateSnap.Printed(name), report.Format, because(report.FormatWhy))
 			reporter.waiting("%s: waiting for the operator", name)
 			f.watchSilence(ctx, cancel, name)
@@ -142,8 +145,10 @@ type snapshotFollower struct {
 	target   Job
 	reporter Reporter
 	report   *SavepointReport
-	asked    time.Time
-	created  bool
+	// asked is when the savepoint was asked for, by the server's clock where
+	// that is known.
+	asked   time.Time
+	created bool
 	// seen says that the watch has told of the object.
 	seen bool
 	// ended says that the error is the savepoint's end, not the wait's.

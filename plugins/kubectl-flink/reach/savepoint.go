@@ -2,6 +2,7 @@ package reach
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -44,21 +45,29 @@ func Savepoint(ctx context.Context, client *rest.Client, place Place, request op
 	if request.NoWait {
 		return report, nil
 	}
-	tell(reporter.Waiting, "job %s: savepoint in progress", report.JobID)
+	var away error
 	tick := time.NewTicker(askEvery)
 	defer tick.Stop()
 	for {
 		status, err := client.SavepointStatus(ctx, report.JobID, trigger)
+		goesOn := fmt.Sprintf("the savepoint of job %s goes on without this command\nSee it with: kubectl flink rest %s /jobs/%s/savepoints/%s -n %s",
+			report.JobID, report.Job, report.JobID, trigger, report.Job.Namespace)
 		switch {
+		case ctx.Err() != nil && away != nil:
+			cause := context.Cause(ctx)
+			return report, exit.With(exit.Code(cause), fmt.Errorf("%w; the JobManager doesn't answer (%v): %s", cause, away, goesOn))
 		case ctx.Err() != nil:
 			cause := context.Cause(ctx)
-			return report, exit.With(exit.Code(cause), fmt.Errorf("%w: the savepoint of job %s goes on without this command\nSee it with: kubectl flink rest %s /jobs/%s/savepoints/%s -n %s",
-				cause, report.JobID, report.Job, report.JobID, trigger, report.Job.Namespace))
+			return report, exit.With(exit.Code(cause), fmt.Errorf("%w: %s", cause, goesOn))
 		case rest.NotFound(err):
 			return report, &operator.SavepointFailedError{What: "the savepoint of job " + report.JobID, State: "lost",
 				Cause: "There is no savepoint operation " + trigger + ": the JobManager forgot it"}
+		case refused(err):
+			return report, fmt.Errorf("follow the savepoint of job %s: %w\nAs far as is known, %s", report.JobID, err, goesOn)
 		case err != nil:
-			return report, fmt.Errorf("follow the savepoint of job %s: %w", report.JobID, err)
+			// The connection or the JobManager is away for the moment. ctx bounds this.
+			away = err
+			tell(reporter.Waiting, "job %s: the JobManager doesn't answer (%v); trying again", report.JobID, err)
 		case status.Failed():
 			return report, &operator.SavepointFailedError{What: "the savepoint of job " + report.JobID, State: operator.SnapshotFailed,
 				Cause: operator.RootCause(status.FailureTrace)}
@@ -66,12 +75,21 @@ func Savepoint(ctx context.Context, client *rest.Client, place Place, request op
 			report.Done, report.Path, report.CompletedAt = true, status.Location, time.Now()
 			report.Duration = report.CompletedAt.Sub(report.TriggeredAt)
 			return report, nil
+		default:
+			away = nil
+			tell(reporter.Waiting, "job %s: savepoint in progress", report.JobID)
 		}
 		select {
 		case <-ctx.Done():
 		case <-tick.C:
 		}
 	}
+}
+
+// refused reports whether asking the JobManager again can't help.
+func refused(err error) bool {
+	var answer *rest.Error
+	return errors.As(err, &answer) && answer.Code >= 400 && answer.Code < 500
 }
 
 // runningJob is the job meant: the one named, the object's own, or the only
