@@ -43,6 +43,10 @@ install: build ## Put the plugins and their completion on PATH (PREFIX=DIR)
 demo: build ## A cluster, a Flink job and a savepoint of it, on this machine
 	@go run ./hack/demo --bin $(BIN) $(DEMO_FLAGS)
 
+.PHONY: demo-cmf
+demo-cmf: build ## A stand-in for CMF in the demo's cluster, and kubectl cmf on it
+	@go run ./plugins/kubectl-cmf/cmftest/demo --bin $(BIN)
+
 .PHONY: demo-down
 demo-down: ## Take the demo's cluster down
 	@$(CLUSTER) down --name demo
@@ -67,11 +71,16 @@ test-e2e: build ## Tests on a real cluster with operator and Flink (root, Linux)
 .PHONY: lint
 lint: ## Static checks
 	go vet ./... && go vet -tags api ./test/... && go vet -tags e2e ./test/...
-	go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.5.0 run ./...
+	go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.12.0 run ./...
 
 .PHONY: bench
 bench: build ## Sizes and times, as ratios against kubectl
 	@go run ./test/bench --bin $(BIN)
+	@go run ./test/bench/cmf --bin $(BIN)
+	@if [ "$$(uname -s)$$(id -u)" = Linux0 ]; then \
+		$(CLUSTER) up --name demo && \
+		go run ./test/bench/tunnel --kubeconfig "$$($(CLUSTER) kubeconfig --name demo)" --kubectl "$$($(CLUSTER) assets)/kubectl"; \
+	else echo "not run: the tunnel's part, which needs a cluster (Linux and root)"; fi
 
 .PHONY: cluster-up
 cluster-up: ## Bring the demo's cluster up

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/progress"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
 )
 
 const (
@@ -123,7 +124,7 @@ func (d *demo) waitForJob(ctx context.Context) error {
 			return nil
 		}
 		if message := d.ask(ctx, "get", "flinkdeployment", job, "-o", "jsonpath={.status.error}"); message != "" {
-			state += ": " + message
+			state += ": " + operator.DecodeFailure(message).Root()
 		}
 		if state == "" {
 			state = "not seen by the operator yet"
@@ -154,12 +155,12 @@ Done in %s. To go on:
   export KUBECONFIG=%s PATH=%s:$PATH
 
   kubectl flink savepoint %s -o jsonpath='{.status.path}'
-  kubectl flink savepoint --all
   kubectl flink savepoint %s --dry-run=client -o yaml
+  kubectl flink ui %s
+  kubectl flink rest %s /jobs/overview
   kubectl flink version
-  kubectl get flinkstatesnapshots
 
-`, took.Round(time.Second), kubeconfig, path, job, job)
+`, took.Round(time.Second), kubeconfig, path, job, job, job, job)
 	if kubectlDir != "" {
 		fmt.Println("make demo-down takes the cluster down.")
 	}

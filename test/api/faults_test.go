@@ -156,3 +156,19 @@ func TestNonceIsTriedAgainAfterAStatusWrite(t *testing.T) {
 		t.Errorf("%d patches", patches.Load())
 	}
 }
+
+// A server that accepts requests and never answers is away for --timeout, not
+// for ever.
+func TestSavepointOfASilentServerTimesOut(t *testing.T) {
+	ns := current.namespace(t)
+	kubeconfig := current.through(t, func(_ http.ResponseWriter, r *http.Request, _ http.Handler) bool {
+		<-r.Context().Done()
+		return true
+	})
+	for _, args := range [][]string{{"basic"}, nil, {"--all"}, {"a", "b"}} {
+		args = append([]string{"savepoint", "-n", ns, "--timeout", "300ms"}, args...)
+		flinkAs(t, t.Context(), kubeconfig, args...).wants(t, exit.TimedOut)
+	}
+	r := flinkAs(t, t.Context(), kubeconfig, "savepoint", "basic", "-n", ns, "--timeout", "300ms")
+	r.wants(t, exit.TimedOut, "error: timed out after 300ms; the API server had not answered yet")
+}

@@ -4,6 +4,7 @@ package api
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -107,6 +108,43 @@ func TestNonceThatBecomesASnapshot(t *testing.T) {
 	})
 	current.completeSnapshots(t, ns)
 	r := current.flink(t, t.Context(), "savepoint", "basic", "-n", ns, "--method", "nonce")
+	r.wants(t, exit.OK)
+	if !strings.HasPrefix(r.out, "flinkstatesnapshot.flink.apache.org/basic-savepoint-manual-") || !strings.Contains(r.out, " completed: file:/") {
+		t.Errorf("stdout %q", r.out)
+	}
+}
+
+// The operator marks the nonce as dealt with right after it made the
+// FlinkStateSnapshot; whoever sees only that must not take it for a failure.
+func TestNonceWhoseSnapshotIsSeenLate(t *testing.T) {
+	ns := current.namespace(t)
+	current.runningJob(t, ns, "basic", savepointDir)
+	var made string
+	current.asOperator(t, operator.Deployment, ns, func(object *unstructured.Unstructured) {
+		nonce, set := operator.Job{Kind: operator.Deployment, Object: object}.SavepointNonce()
+		if !set || made != "" {
+			return
+		}
+		made = fmt.Sprintf("basic-savepoint-manual-%d", nonce)
+		current.create(t, operator.StateSnap, ns, made, map[string]any{
+			"backoffLimit": int64(-1), "jobReference": map[string]any{"kind": "FlinkDeployment", "name": "basic"}, "savepoint": map[string]any{"formatType": "CANONICAL"},
+		}, nil)
+		status := runningStatus()
+		status["reconciliationStatus"] = map[string]any{
+			"state": "DEPLOYED", "lastReconciledSpec": fmt.Sprintf(`{"spec":{"job":{"savepointTriggerNonce":%d}},"resource_metadata":{}}`, nonce),
+		}
+		current.setStatus(t, operator.Deployment, object, status)
+	})
+	current.completeSnapshots(t, ns)
+	// The watch of all snapshots never gets anywhere; that of one does.
+	kubeconfig := current.through(t, func(w http.ResponseWriter, r *http.Request, _ http.Handler) bool {
+		if strings.HasSuffix(r.URL.Path, "/flinkstatesnapshots") && r.URL.Query().Get("watch") == "true" && r.URL.Query().Get("fieldSelector") == "" {
+			http.Error(w, "the server is away", http.StatusServiceUnavailable)
+			return true
+		}
+		return false
+	})
+	r := flinkAs(t, t.Context(), kubeconfig, "savepoint", "basic", "-n", ns, "--method", "nonce")
 	r.wants(t, exit.OK)
 	if !strings.HasPrefix(r.out, "flinkstatesnapshot.flink.apache.org/basic-savepoint-manual-") || !strings.Contains(r.out, " completed: file:/") {
 		t.Errorf("stdout %q", r.out)

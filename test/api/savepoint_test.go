@@ -204,6 +204,7 @@ func TestSavepointRefusalsChangeNothing(t *testing.T) {
 		"not running":          {[]string{"restarting"}, exit.Failed, []string{"is not RUNNING", "RESTARTING since", "RuntimeException: boom"}},
 		"session cluster":      {[]string{"session"}, exit.Failed, []string{"is a session cluster"}},
 		"canonical on Flink 2": {[]string{"modern", "--format", "canonical"}, exit.Failed, []string{"Flink 2.3", "--format native", "--force"}},
+		"nonce on Flink 2":     {[]string{"modern", "--method", "nonce"}, exit.Failed, []string{"Flink 2.3", "kubernetes.operator.savepoint.format.type: NATIVE", "--force"}},
 		"one in progress":      {[]string{"busy"}, exit.Failed, []string{"flinkstatesnapshot/other", "--follow"}},
 		"unknown name":         {[]string{"modem"}, exit.Failed, []string{`Error from server (NotFound): flinkdeployments.flink.apache.org "modem" not found`, "Names near it: modern"}},
 		"unknown type":         {[]string{"pod/x"}, exit.Usage, []string{`"pod" is not one of flinkdeployment, flinksessionjob, flinkbluegreendeployment`}},
@@ -250,6 +251,26 @@ func TestSavepointFollowsTheOneInProgress(t *testing.T) {
 	}
 }
 
+// One that was given a directory is followed though the job has none, and one
+// that the operator is slow to see though it is not young.
+func TestSavepointFollowsAnySavepoint(t *testing.T) {
+	ns := current.namespace(t)
+	current.runningJob(t, ns, "nodir", nil)
+	configMap := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "flink-config-nodir"}, Data: map[string]string{"flink-conf.yaml": "rest.port: 8081\n"}}
+	_, err := current.core.CoreV1().ConfigMaps(ns).Create(t.Context(), configMap, metav1.CreateOptions{})
+	must(t, err)
+	current.flink(t, t.Context(), "savepoint", "nodir", "-n", ns, "--path", "file:///given", "--name", "given", "--wait=false").wants(t, exit.OK)
+	r := current.flink(t, t.Context(), "savepoint", "nodir", "-n", ns, "--follow", "--timeout", "1s")
+	r.wants(t, exit.TimedOut, "flinkstatesnapshot/given is not seen by the operator yet")
+	current.completeSnapshots(t, ns)
+	r = current.flink(t, t.Context(), "savepoint", "nodir", "-n", ns, "--follow")
+	// The operator of this test may be done before --follow looks.
+	if r.code != exit.OK && !strings.Contains(r.err, "no savepoint in progress") {
+		t.Error(r)
+	}
+	current.flink(t, t.Context(), "savepoint", "nodir", "-n", ns, "--follow", "--path", "/x").wants(t, exit.Usage, "--path", "--follow")
+}
+
 func TestSavepointFailureShowsItsCause(t *testing.T) {
 	ns := current.namespace(t)
 	current.runningJob(t, ns, "basic", savepointDir)
@@ -271,6 +292,19 @@ func TestSavepointTimeout(t *testing.T) {
 	current.runningJob(t, ns, "basic", savepointDir)
 	r := current.flink(t, t.Context(), "savepoint", "basic", "-n", ns, "--timeout", "1s", "--name", "slow")
 	r.wants(t, exit.TimedOut, "timed out after 1s", "flinkstatesnapshot/slow is not seen by the operator yet", "--follow", "kubectl get flinkstatesnapshot slow")
+}
+
+// An older savepoint of the same name is not the one asked for.
+func TestSavepointNameIsTaken(t *testing.T) {
+	ns := current.namespace(t)
+	current.runningJob(t, ns, "basic", savepointDir)
+	current.completeSnapshots(t, ns)
+	current.flink(t, t.Context(), "savepoint", "basic", "-n", ns, "--name", "nightly").wants(t, exit.OK)
+	r := current.flink(t, t.Context(), "savepoint", "basic", "-n", ns, "--name", "nightly")
+	r.wants(t, exit.Failed, "Error from server (AlreadyExists)", `"nightly" already exists`)
+	if r.out != "" {
+		t.Errorf("stdout %q", r.out)
+	}
 }
 
 func TestSavepointInterrupted(t *testing.T) {
@@ -342,7 +376,6 @@ func TestSavepointDeletedInBetween(t *testing.T) {
 func TestSavepointOfBlueGreen(t *testing.T) {
 	ns := current.namespace(t)
 	child := current.runningJob(t, ns, "bg-green", savepointDir)
-	_ = child
 	spec := map[string]any{"template": map[string]any{"spec": deploymentSpec(savepointDir)}}
 	parent := current.create(t, operator.BlueGreen, ns, "bg", spec, map[string]any{
 		"blueGreenState": "ACTIVE_GREEN", "jobStatus": map[string]any{"state": "RUNNING"},
@@ -354,6 +387,12 @@ func TestSavepointOfBlueGreen(t *testing.T) {
 		t.Error(r)
 	}
 	current.flink(t, t.Context(), "savepoint", "bluegreen/bg", "-n", ns, "--method", "nonce").wants(t, exit.Usage, "nonce")
+	child.SetOwnerReferences([]metav1.OwnerReference{{
+		APIVersion: operator.Group + "/" + operator.Version, Kind: operator.BlueGreen.Name, Name: "bg", UID: parent.GetUID(),
+	}})
+	_, err := current.dynamic.Resource(operator.Deployment.GVR()).Namespace(ns).Update(t.Context(), child, metav1.UpdateOptions{})
+	must(t, err)
+	current.flink(t, t.Context(), "savepoint", "bg-green", "-n", ns, "--method", "nonce").wants(t, exit.Usage, "flinkbluegreendeployment/bg")
 	current.setStatus(t, operator.BlueGreen, parent, map[string]any{"blueGreenState": "TRANSITIONING_TO_BLUE"})
 	current.flink(t, t.Context(), "savepoint", "bluegreen/bg", "-n", ns).wants(t, exit.Failed, "TRANSITIONING_TO_BLUE")
 }
@@ -406,6 +445,11 @@ func TestSavepointWithoutPermissionNamesIt(t *testing.T) {
 	if n := len(current.snapshots(t, ns)); n != 0 {
 		t.Errorf("%d snapshots", n)
 	}
+	// Without the right to watch, this is only seen when it is asked for.
+	lister := current.user(t, ns,
+		rbacv1.PolicyRule{APIGroups: []string{operator.Group}, Resources: []string{"*"}, Verbs: []string{"get", "list", "create"}})
+	flinkAs(t, t.Context(), lister, "savepoint", "basic", "-n", ns, "--name", "unwatched").wants(t, exit.Failed,
+		`cannot watch resource "flinkstatesnapshots"`, "goes on without this command", "kubectl get flinkstatesnapshot unwatched")
 }
 
 func TestWithoutTheOperatorsKinds(t *testing.T) {

@@ -6,6 +6,7 @@ package e2e
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -30,6 +31,9 @@ type cluster struct {
 	data string
 }
 
+// clusterName is the cluster's; another one lets two runs stand side by side.
+var clusterName = cmp.Or(os.Getenv("E2E_CLUSTER"), "e2e")
+
 var (
 	root    string
 	kubectl string
@@ -45,7 +49,7 @@ func run(m *testing.M) int {
 		kubectl, err = tool("assets")
 	}
 	if err == nil {
-		main, err = up("e2e", "--flink", "1.20,2.3")
+		main, err = up(clusterName, "--flink", "1.20,2.3")
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "e2e:", err)

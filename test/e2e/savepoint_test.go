@@ -110,7 +110,7 @@ func TestSavepointOnFlink2(t *testing.T) {
 	main.hasMetadata(t, path)
 	main.run(t, "flink", "savepoint", "flink-2-example", "--format", "canonical").wants(t, 1,
 		"canonical savepoint of a job with asynchronous state fails and restarts the job", "--format native")
-	main.run(t, "flink", "savepoint", "flink-2-example", "--format", "canonical", "--force").wants(t, 1, "FAILED", "--format native")
+	main.run(t, "flink", "savepoint", "flink-2-example", "--format", "canonical", "--force").wants(t, 1, "UnsupportedOperationException", "--format native")
 }
 
 func TestSavepointWithoutOperator(t *testing.T) {
@@ -156,7 +156,7 @@ func TestCompletionThroughKubectl(t *testing.T) {
 
 // Operator 1.7 has no FlinkStateSnapshot.
 func TestSavepointOnAnOldOperator(t *testing.T) {
-	old, err := up("e2e-old", "--operator", "1.7.0", "--flink", "1.20")
+	old, err := up(clusterName+"-old", "--operator", "1.7.0", "--flink", "1.20")
 	must(t, err)
 	t.Cleanup(func() {
 		if os.Getenv("KEEP") == "" {

@@ -7,16 +7,19 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 )
 
 // AddUsage gives root and its commands a usage page without kubectl's thirty
-// connection flags, and a command `options` that lists those.
+// connection flags, and a command `options` that lists those. own names root's
+// persistent flags that aren't kubectl's; every page shows them.
 //
 // It is written in Go and not as one of cobra's templates, because the
 // template package keeps the linker from dropping unused methods: 10 MB.
-func AddUsage(root *cobra.Command, optionsGroup string) {
+func AddUsage(root *cobra.Command, optionsGroup string, own ...string) {
 	root.SetUsageFunc(func(cmd *cobra.Command) error {
-		usage(cmd.OutOrStderr(), cmd)
+		usage(cmd.OutOrStderr(), cmd, own)
 		return nil
 	})
 	options := &cobra.Command{
@@ -27,13 +30,14 @@ func AddUsage(root *cobra.Command, optionsGroup string) {
 		Run: func(cmd *cobra.Command, _ []string) {
 			fmt.Fprintln(cmd.OutOrStdout(), "These flags can be given to any command, as in kubectl:")
 			fmt.Fprintln(cmd.OutOrStdout())
-			fmt.Fprint(cmd.OutOrStdout(), root.PersistentFlags().FlagUsages())
+			fmt.Fprint(cmd.OutOrStdout(), root.PersistentFlags().FlagUsagesWrapped(term.Width(cmd.OutOrStdout())))
 		},
 	}
 	root.AddCommand(options)
 }
 
-func usage(w io.Writer, cmd *cobra.Command) {
+func usage(w io.Writer, cmd *cobra.Command, own []string) {
+	width := term.Width(w)
 	fmt.Fprintln(w, "Usage:")
 	if cmd.Runnable() && cmd.HasParent() {
 		fmt.Fprintf(w, "  %s\n", cmd.UseLine())
@@ -53,12 +57,19 @@ func usage(w io.Writer, cmd *cobra.Command) {
 		local = pflag.NewFlagSet("", pflag.ContinueOnError)
 	}
 	if local.HasAvailableFlags() {
-		fmt.Fprintf(w, "\nFlags:\n%s\n", strings.TrimRight(local.FlagUsages(), "\n"))
+		fmt.Fprintf(w, "\nFlags:\n%s\n", strings.TrimRight(local.FlagUsagesWrapped(width), "\n"))
+	}
+	if len(own) > 0 {
+		shared := pflag.NewFlagSet("", pflag.ContinueOnError)
+		for _, name := range own {
+			shared.AddFlag(cmd.Root().PersistentFlags().Lookup(name))
+		}
+		fmt.Fprintf(w, "\nFlags of every command:\n%s\n", strings.TrimRight(shared.FlagUsagesWrapped(width), "\n"))
 	}
 	if cmd.HasAvailableSubCommands() {
 		fmt.Fprintf(w, "\nUse \"%s [command] --help\" for more about a command.", cmd.CommandPath())
 	}
-	fmt.Fprintf(w, "\nUse \"%s options\" for the connection flags, which are kubectl's.\n", cmd.Root().CommandPath())
+	fmt.Fprintf(w, "\nUse \"%s options\" for the connection flags, kubectl's among them.\n", cmd.Root().CommandPath())
 }
 
 // commands lists the subcommands, group by group.
@@ -73,7 +84,7 @@ func commands(w io.Writer, cmd *cobra.Command) {
 				fmt.Fprintf(w, "\n%s\n", title)
 				printed = true
 			}
-			fmt.Fprintf(w, "  %-*s %s\n", cmd.NamePadding(), sub.Name(), sub.Short)
+			fmt.Fprintf(w, "  %-*s %s\n", sub.NamePadding(), sub.Name(), sub.Short)
 		}
 	}
 	for _, group := range cmd.Groups() {

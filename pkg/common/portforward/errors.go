@@ -82,9 +82,12 @@ func (e *PermissionError) Error() string {
 	for _, m := range e.Missing {
 		checks = append(checks, fmt.Sprintf("  kubectl auth can-i %s -n %s", m, e.Namespace))
 	}
-	list := strings.Join(e.Missing, " nor ")
-	return fmt.Sprintf("not allowed to reach pods in namespace %q: neither %s is granted; either is enough.\nThe API server said: %s\nAsk for one of them; check with:\n%s",
-		e.Namespace, list, e.Said, strings.Join(checks, "\n"))
+	need := strings.Join(e.Missing, "") + " is needed"
+	if len(e.Missing) > 1 {
+		need = "one of these is needed: " + strings.Join(e.Missing, ", ")
+	}
+	return fmt.Sprintf("not allowed to reach pods in namespace %q; %s.\nThe API server said: %s\nAsk for it; check with:\n%s",
+		e.Namespace, need, e.Said, strings.Join(checks, "\n"))
 }
 
 // NotReadyError says that no pod could take the connection in time, and what
@@ -133,6 +136,10 @@ func statusCode(err error) int {
 
 // said is the server's message without Go's wrapping.
 func said(err error) string {
+	var missing *PermissionError
+	if errors.As(err, &missing) {
+		return missing.Said
+	}
 	var status apierrors.APIStatus
 	if errors.As(err, &status) && status.Status().Message != "" {
 		return status.Status().Message

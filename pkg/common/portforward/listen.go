@@ -80,8 +80,7 @@ func (t *Tunnel) Listen(ctx context.Context, options ListenOptions) (*Listener, 
 	l := &Listener{tunnel: t, options: options, port: port, ears: ears, conns: map[net.Conn]struct{}{}}
 	if options.Target.Kind == Service {
 		// What clients in the cluster call it; no web site can own these.
-		ns, name := options.Target.Namespace, options.Target.Name
-		l.options.Hosts = append(l.options.Hosts, name, name+"."+ns, ServiceHost(ns, name), ServiceHost(ns, name)+".cluster.local")
+		l.options.Hosts = append(l.options.Hosts, serviceNames(options.Target.Namespace, options.Target.Name)...)
 	}
 	l.ctx, l.cancel = context.WithCancel(ctx)
 	t.mu.Lock()

@@ -3,6 +3,7 @@ package portforward
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -39,8 +40,8 @@ type roundTripper struct {
 // RoundTripper sends requests to target, whatever host they name; the path,
 // the query and the Host header are the request's. Connections are kept alive
 // without a local port. With a TLS configuration it speaks TLS to the pod
-// and checks its certificate against ServerName, by default the Service's DNS
-// name.
+// and checks its certificate against ServerName, by default any of the names
+// that the Service has in the cluster.
 //
 // A request that finds no ready pod waits as DialContext does. One that was
 // refused by a pod is sent to another. Its errors are those of DialContext,
@@ -51,6 +52,9 @@ func (t *Tunnel) RoundTripper(target Target, secure *tls.Config) http.RoundTripp
 		secure = secure.Clone()
 		if secure.ServerName == "" {
 			secure.ServerName = ServiceHost(target.Namespace, target.Name)
+			if target.Kind == Service && !secure.InsecureSkipVerify {
+				verifyAnyName(secure, serviceNames(target.Namespace, target.Name))
+			}
 		}
 		secure.NextProtos = []string{"http/1.1"}
 	}
@@ -74,6 +78,28 @@ func (t *Tunnel) RoundTripper(target Target, secure *tls.Config) http.RoundTripp
 	t.served[rt] = struct{}{}
 	t.mu.Unlock()
 	return rt
+}
+
+// verifyAnyName accepts a certificate for any of names, where crypto/tls can
+// check only one: people make certificates for NAME, NAME.NAMESPACE or more.
+func verifyAnyName(config *tls.Config, names []string) {
+	roots := config.RootCAs
+	config.InsecureSkipVerify = true // VerifyConnection does it all
+	config.VerifyConnection = func(state tls.ConnectionState) error {
+		options := x509.VerifyOptions{Roots: roots, Intermediates: x509.NewCertPool()}
+		for _, c := range state.PeerCertificates[1:] {
+			options.Intermediates.AddCert(c)
+		}
+		if _, err := state.PeerCertificates[0].Verify(options); err != nil {
+			return err
+		}
+		for _, name := range names {
+			if state.PeerCertificates[0].VerifyHostname(name) == nil {
+				return nil
+			}
+		}
+		return x509.HostnameError{Certificate: state.PeerCertificates[0], Host: names[len(names)-1]}
+	}
 }
 
 // CloseIdleConnections closes what is kept alive; http.Client calls it.
@@ -292,5 +318,8 @@ func (t *Tunnel) proxyTransport() (http.RoundTripper, error) {
 	config := rest.CopyConfig(t.config)
 	// Compression would cost more than the loopback or the office network.
 	config.DisableCompression = true
+	// HTTP/2's 16 KiB frames and its one window for all streams make it
+	// slower here, and let an unread answer hold up the others.
+	config.NextProtos = []string{"http/1.1"}
 	return rest.TransportFor(config)
 }

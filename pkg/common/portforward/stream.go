@@ -178,65 +178,6 @@ func (st *stream) lossLocked() error {
 	return st.endErr
 }
 
-// space returns a free part of the buffer for up to want bytes and waits for
-// one where there is none; nil when nobody wants the data. Only the session's
-// reader calls it.
-func (st *stream) space(want int) []byte {
-	for {
-		st.mu.Lock()
-		if st.isClosed {
-			st.mu.Unlock()
-			return nil
-		}
-		st.growLocked(want)
-		if free := len(st.buffer) - st.used; free > 0 {
-			at := (st.start + st.used) % len(st.buffer)
-			part := st.buffer[at:min(at+free, len(st.buffer))]
-			st.mu.Unlock()
-			return part
-		}
-		st.mu.Unlock()
-		st.session.stalled.Store(true)
-		select {
-		case <-st.writable:
-		case <-st.closed:
-		case <-st.session.done:
-			st.session.stalled.Store(false)
-			return nil
-		}
-		st.session.stalled.Store(false)
-	}
-}
-
-// growLocked doubles the buffer until want bytes fit or the limit is reached.
-func (st *stream) growLocked(want int) {
-	size := len(st.buffer)
-	if size-st.used >= want || size >= st.session.limit {
-		return
-	}
-	if size == 0 {
-		size = min(firstBuffer, st.session.limit)
-	}
-	for size-st.used < want && size < st.session.limit {
-		size = min(2*size, st.session.limit)
-	}
-	grown := make([]byte, size)
-	n := copy(grown, st.buffer[st.start:min(st.start+st.used, len(st.buffer))])
-	copy(grown[n:], st.buffer[:st.used-n])
-	st.buffer, st.start = grown, 0
-}
-
-// filled says that the next n bytes of the free space hold data.
-func (st *stream) filled(n int) {
-	st.mu.Lock()
-	if !st.isClosed {
-		st.used += n
-		st.received = true
-	}
-	st.mu.Unlock()
-	signal(st.readable)
-}
-
 // next waits for data and returns a part of it that stays valid until
 // consumed is called.
 func (st *stream) next() ([]byte, error) {
@@ -268,19 +209,6 @@ func (st *stream) next() ([]byte, error) {
 		case <-st.readDeadline.done():
 		}
 	}
-}
-
-func (st *stream) consumed(n int) {
-	st.mu.Lock()
-	if !st.isClosed {
-		if st.used -= n; st.used == 0 {
-			st.start = 0
-		} else {
-			st.start = (st.start + n) % len(st.buffer)
-		}
-	}
-	st.mu.Unlock()
-	signal(st.writable)
 }
 
 // Read implements net.Conn. Its error is io.EOF only where the pod's side
@@ -471,65 +399,4 @@ func (st *stream) SetReadDeadline(t time.Time) error {
 func (st *stream) SetWriteDeadline(t time.Time) error {
 	st.writeDeadline.set(t)
 	return nil
-}
-
-// deadline is a moment that can be moved and waited for.
-type deadline struct {
-	mu    *sync.Mutex
-	state *deadlineState
-}
-
-type deadlineState struct {
-	timer *time.Timer
-	over  chan struct{}
-	fired bool
-	epoch int
-}
-
-func newDeadline() deadline {
-	return deadline{mu: &sync.Mutex{}, state: &deadlineState{over: make(chan struct{})}}
-}
-
-func (d deadline) set(t time.Time) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	s := d.state
-	s.epoch++
-	if s.timer != nil {
-		s.timer.Stop()
-		s.timer = nil
-	}
-	if s.fired {
-		s.over, s.fired = make(chan struct{}), false
-	}
-	if t.IsZero() {
-		return
-	}
-	wait := time.Until(t)
-	if wait <= 0 {
-		s.fired = true
-		close(s.over)
-		return
-	}
-	epoch := s.epoch
-	s.timer = time.AfterFunc(wait, func() {
-		d.mu.Lock()
-		defer d.mu.Unlock()
-		if s.epoch == epoch && !s.fired {
-			s.fired = true
-			close(s.over)
-		}
-	})
-}
-
-func (d deadline) done() <-chan struct{} {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.state.over
-}
-
-func (d deadline) expired() bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.state.fired
 }

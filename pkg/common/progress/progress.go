@@ -69,7 +69,9 @@ func (l *Line) draw() {
 		return
 	}
 	clock := fmt.Sprintf(" %s", l.now().Sub(l.started).Round(time.Second))
-	width := max(term.Width(l.out)-term.DisplayWidth(clock)-3, 10)
+	// Room is left for the ^C that a terminal echoes: a line that wraps could
+	// not be erased.
+	width := max(term.Width(l.out)-term.DisplayWidth(clock)-6, 10)
 	fmt.Fprintf(l.out, "\r\x1b[2K%s %s%s", frames[l.frame%len(frames)], term.Cut(l.text, width), clock)
 	l.shown = true
 }

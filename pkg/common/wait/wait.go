@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -27,12 +28,34 @@ func Named(name string) metav1.ListOptions {
 // been told.
 type Handler func(event watch.EventType, object *unstructured.Unstructured) (done bool, err error)
 
+// Option changes how Follow works.
+type Option func(*follower)
+
+// OnTrouble has tell called with the error each time that the server doesn't
+// answer as it should and is going to be asked again, and with nil once it
+// answers again.
+func OnTrouble(tell func(error)) Option { return func(f *follower) { f.onTrouble = tell } }
+
+// Reason is an error of a request to the server in a few words, without the
+// URL.
+func Reason(err error) string {
+	var request *url.Error
+	if errors.As(err, &request) {
+		return request.Err.Error()
+	}
+	return err.Error()
+}
+
 // Follow lists what options select and then watches it until handle is done,
 // an error is final, or ctx ends. Expired and broken watches are taken up
 // again; what was missed in between is told as if it happened then. A
-// permission that is missing is final at once.
-func Follow(ctx context.Context, client dynamic.ResourceInterface, options metav1.ListOptions, handle Handler) error {
+// permission that is missing is final at once. If the server doesn't answer
+// when ctx ends, the error says so beside ctx's cause.
+func Follow(ctx context.Context, client dynamic.ResourceInterface, options metav1.ListOptions, handle Handler, opts ...Option) error {
 	f := follower{client: client, options: options, handle: handle, known: map[string]*unstructured.Unstructured{}}
+	for _, o := range opts {
+		o(&f)
+	}
 	for {
 		done, err := f.round(ctx)
 		if done || err != nil {
@@ -50,6 +73,39 @@ type follower struct {
 	// since is where the next watch starts; "" wants a list first.
 	since   string
 	retries int
+
+	onTrouble func(error)
+	// trouble is why the server's last answer was none; nil if it was one.
+	trouble error
+	// answered says that the server has answered once.
+	answered bool
+	// refused counts the times in a row that the server didn't know the user.
+	refused int
+}
+
+// works notes that the server answers.
+func (f *follower) works() {
+	f.answered, f.refused = true, 0
+	if f.trouble != nil && f.onTrouble != nil {
+		f.onTrouble(nil)
+	}
+	f.trouble = nil
+}
+
+// fails notes that the server doesn't answer.
+func (f *follower) fails(err error) {
+	f.trouble = err
+	if f.onTrouble != nil {
+		f.onTrouble(err)
+	}
+}
+
+// ended is why ctx ended, and what kept Follow from its work then.
+func (f *follower) ended(ctx context.Context) error {
+	if f.trouble == nil {
+		return context.Cause(ctx)
+	}
+	return fmt.Errorf("%w; the API server doesn't answer (%s)", context.Cause(ctx), Reason(f.trouble))
 }
 
 // handlerError tells errors of the caller from those of the server.
@@ -68,6 +124,7 @@ func (f *follower) tell(event watch.EventType, object *unstructured.Unstructured
 // round is one list (where needed) and one watch. It returns the final error,
 // or none to go on.
 func (f *follower) round(ctx context.Context) (bool, error) {
+	started := time.Now()
 	var done bool
 	var err error
 	if f.since == "" {
@@ -80,32 +137,51 @@ func (f *follower) round(ctx context.Context) (bool, error) {
 	switch {
 	case errors.As(err, &own):
 		return true, own.error
+	case done:
+		// What was waited for is true, even if ctx ended at the same moment.
+		return true, nil
 	case ctx.Err() != nil:
-		return true, context.Cause(ctx)
-	case err == nil:
-		f.retries = 0
-		return done, nil
-	case apierrors.IsResourceExpired(err) || apierrors.IsGone(err):
-		f.since = ""
-		return false, nil
-	case final(err):
+		return true, f.ended(ctx)
+	case f.final(err):
 		return true, err
 	}
-	// The server or the connection is away for the moment. ctx bounds this.
+	expired := apierrors.IsResourceExpired(err) || apierrors.IsGone(err)
+	if err != nil {
+		f.since = ""
+		if !expired {
+			f.fails(err)
+		}
+	}
+	if (err == nil || expired) && time.Since(started) >= brief {
+		f.retries = 0
+		return false, nil
+	}
+	// The server or the connection is away for the moment, or something in
+	// between ends each watch at once. ctx bounds this.
 	f.retries++
-	f.since = ""
 	delay := min(time.Duration(f.retries)*250*time.Millisecond, 3*time.Second)
 	select {
 	case <-ctx.Done():
-		return true, context.Cause(ctx)
+		return true, f.ended(ctx)
 	case <-time.After(delay):
 		return false, nil
 	}
 }
 
+// brief is how short a watch is that must not be taken up again at once.
+const brief = 500 * time.Millisecond
+
+// strikes is how often in a row the server may not know a user whom it knew
+// before: a token that expired is renewed by the next request.
+const strikes = 5
+
 // final reports whether asking again can't help.
-func final(err error) bool {
-	return apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err) || apierrors.IsNotFound(err) ||
+func (f *follower) final(err error) bool {
+	if apierrors.IsUnauthorized(err) {
+		f.refused++
+		return !f.answered || f.refused >= strikes
+	}
+	return apierrors.IsForbidden(err) || apierrors.IsNotFound(err) ||
 		apierrors.IsMethodNotSupported(err) || apierrors.IsBadRequest(err) || apierrors.IsInvalid(err)
 }
 
@@ -114,6 +190,7 @@ func (f *follower) list(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("list: %w", err)
 	}
+	f.works()
 	f.since = list.GetResourceVersion()
 	seen := make(map[string]bool, len(list.Items))
 	for i := range list.Items {
@@ -156,6 +233,7 @@ func (f *follower) watch(ctx context.Context) (bool, error) {
 		return false, fmt.Errorf("watch: %w", err)
 	}
 	defer w.Stop()
+	f.works()
 	for {
 		select {
 		case <-ctx.Done():

@@ -81,8 +81,9 @@ func (w Waiter) For(ctx context.Context, ref cmf.Ref, condition Condition) (cmf.
 // passing reports whether err may go away by itself.
 func passing(err error) bool {
 	var unreachable *cmf.UnreachableError
+	var answer *cmf.AnswerError
 	status := cmf.StatusOf(err)
-	return errors.As(err, &unreachable) || status >= 500 || status == 429
+	return errors.As(err, &unreachable) || errors.As(err, &answer) && answer.Cut || status >= 500 || status == 429
 }
 
 func orUnknown(state string) string {
@@ -114,15 +115,17 @@ func mark(o cmf.Object) string {
 // doesn't count, as long as it may still be the old one.
 func Ready(ref cmf.Ref, before cmf.Object) Condition {
 	started := time.Now()
+	passes := mayPass(ref.Kind)
 	return func(o cmf.Object) (bool, error) {
 		state, verdict, why := ref.Kind.State(o)
 		if before != nil && sameState(ref.Kind, before, o) && time.Since(started) < settle {
 			return false, nil // may well be the status from before the change
 		}
-		switch verdict {
-		case cmf.Failed:
+		switch {
+		case passes(state, verdict):
+		case verdict == cmf.Failed:
 			return false, failure(ref, state, why)
-		case cmf.Ready:
+		case verdict == cmf.Ready:
 			return true, nil
 		}
 		return false, nil
@@ -135,6 +138,19 @@ func sameState(kind *cmf.Kind, a, b cmf.Object) bool {
 	return x == y && mark(a) == mark(b)
 }
 
+// HasFailed is the error of a resource that its status says has failed, nil
+// for others.
+func HasFailed(ref cmf.Ref, o cmf.Object) error {
+	if o == nil {
+		return nil
+	}
+	state, verdict, why := ref.Kind.State(o)
+	if verdict != cmf.Failed {
+		return nil
+	}
+	return failure(ref, state, why)
+}
+
 func failure(ref cmf.Ref, state, why string) error {
 	if why == "" {
 		return fmt.Errorf("%s is %s; see: kubectl cmf %s describe %s", ref.Where(), state, ref.Kind.Name, ref.Name)
@@ -145,6 +161,7 @@ func failure(ref cmf.Ref, state, why string) error {
 // State is the condition that the resource's state is the word want. Another
 // state that it can't leave by itself ends the wait.
 func State(ref cmf.Ref, want string) Condition {
+	passes := mayPass(ref.Kind)
 	return func(o cmf.Object) (bool, error) {
 		state, verdict, why := ref.Kind.State(o)
 		if state == want {
@@ -155,10 +172,30 @@ func State(ref cmf.Ref, want string) Condition {
 				return true, nil
 			}
 		}
-		if verdict == cmf.Failed {
+		if verdict == cmf.Failed && !passes(state, verdict) {
 			return false, failure(ref, state, why)
 		}
 		return false, nil
+	}
+}
+
+// lasts is how long a state that also comes and goes by itself must last to
+// count as failure.
+const lasts = 45 * time.Second
+
+// mayPass makes a test for states that look like failure but may still pass.
+// It remembers since when it sees one, so each wait needs its own.
+func mayPass(kind *cmf.Kind) func(state string, verdict cmf.Verdict) bool {
+	var since time.Time
+	return func(state string, verdict cmf.Verdict) bool {
+		if verdict != cmf.Failed || !kind.Passes(state) {
+			since = time.Time{}
+			return false
+		}
+		if since.IsZero() {
+			since = time.Now()
+		}
+		return time.Since(since) < lasts
 	}
 }
 

@@ -83,6 +83,8 @@ func TestStatementThatDoesNotCompile(t *testing.T) {
 	r.ok("pool", "create", "-f", r.file("p.yaml", pool1))
 	r.ok("statement", "create", "fine", "--sql", "SHOW TABLES", "--pool", "pool1", "--wait")
 	r.fails(1, "Object 'no_such_table' not found", "statement", "create", "wrong", "--sql", "SELECT * FROM no_such_table", "--pool", "pool1", "--wait")
+	got := r.fails(1, "Object 'no_such_table' not found", "statement", "create", "wrong2", "--sql", "SELECT * FROM no_such_table", "--pool", "pool1")
+	contains(t, got.out, "wrong2 created")
 	r.fails(1, "in use by statement", "pool", "delete", "pool1")
 	r.ok("statement", "create", "insert", "--sql", "INSERT INTO a SELECT * FROM b", "--pool", "pool1", "--wait")
 	r.fails(1, "--lose-state", "statement", "delete", "insert")
@@ -92,7 +94,7 @@ kind: Statement
 metadata: {name: fine}
 spec: {statement: SELECT 1, computePoolName: pool1}
 `))
-	contains(t, r.ok("statement", "delete", "fine", "wrong"), "fine deleted", "wrong deleted")
+	contains(t, r.ok("statement", "delete", "fine", "wrong", "wrong2"), "fine deleted", "wrong deleted")
 }
 
 func TestDeletingAnEnvironmentLooksInside(t *testing.T) {

@@ -75,7 +75,7 @@ func newApply(c *common, kind *cmf.Kind, v verb) *cobra.Command {
 	a := &applier{common: c, kind: kind, verb: v}
 	what, path := "objects", string(v)
 	if kind != nil {
-		what, path = kind.Name+"s", kind.Name+" "+string(v)
+		what, path = many(kind), kind.Name+" "+string(v)
 	}
 	short := map[verb]string{
 		verbApply:  "Create or update " + what + " so that they are as files say",
@@ -310,6 +310,7 @@ func (a *applier) printObjects(objects []cmf.Object, steps []apply.Step) error {
 func (a *applier) execute(ctx context.Context, client *connect.Connection, steps []apply.Step) error {
 	var objects []cmf.Object
 	var done []apply.Step
+	var failed []error
 	runner := apply.Runner{
 		Client: client.Client, Parallel: a.parallel, Poll: a.poll,
 		Warn: func(text string) { a.warn("%s", text) },
@@ -318,6 +319,10 @@ func (a *applier) execute(ctx context.Context, client *connect.Connection, steps
 				return
 			}
 			done = append(done, s)
+			// A statement that doesn't compile is created, and has failed.
+			if s.Action == apply.Create || s.Action == apply.Replace {
+				failed = append(failed, apply.HasFailed(s.Ref, result))
+			}
 			if a.output.IsHuman() {
 				fmt.Fprintf(a.Out, "%s %s\n", s.Ref, s.Action)
 			} else if result != nil {
@@ -326,6 +331,7 @@ func (a *applier) execute(ctx context.Context, client *connect.Connection, steps
 		},
 	}
 	err := runner.Run(ctx, steps)
+	err = errors.Join(append(failed, err)...)
 	if !a.output.IsHuman() {
 		err = errors.Join(err, a.printObjects(objects, done))
 	}

@@ -188,7 +188,7 @@ func TestManagedByCFKIsRefused(t *testing.T) {
 	contains(t, r.ok("app", "get", "app1", "-o", "yaml"), "managed-by: confluent/app1", "parallelism: 3")
 }
 
-func many(n int) string {
+func manyPools(n int) string {
 	var out strings.Builder
 	for i := range n {
 		out.WriteString("---" + strings.Replace(pool1, "name: pool1", fmt.Sprintf("name: pool-%03d", i), 1))
@@ -199,7 +199,7 @@ func many(n int) string {
 func TestInterruptedApplyIsFinishedByASecondRun(t *testing.T) {
 	r := newFaultyRig(t, cmftest.Options{})
 	r.env("dev-env")
-	file := r.file("pools.yaml", many(40)+"---"+app("app1", ""))
+	file := r.file("pools.yaml", manyPools(40)+"---"+app("app1", ""))
 	ctx, cancel := context.WithCancelCause(t.Context())
 	r.server.Inject(cmftest.Fault{Method: http.MethodPost, Skip: 15, Times: 1, Delay: time.Millisecond, Hook: func() { cancel(context.Canceled) }})
 	got := r.runContext(ctx, "apply", "-f", file, "--parallel", "4")
@@ -241,8 +241,8 @@ func TestPruneByLabelAndInventory(t *testing.T) {
 	contains(t, r.ok("apply", "-f", r.file("one.yaml", pool1), "--prune", "-l", "team=a", "--dry-run=client"), "pool2 pruned (dry run)")
 	want(t, r.ok("apply", "-f", r.file("one.yaml", pool1), "--prune", "-l", "team=a", "--yes"), "computepool.cmf.confluent.io/pool1 unchanged\ncomputepool.cmf.confluent.io/pool2 pruned\n")
 	r.ok("pool", "get", "other")
-	r.ok("apply", "-f", r.file("two.yaml", many(2)), "--inventory", "set-a")
-	want(t, r.ok("apply", "-f", r.file("one.yaml", many(1)), "--inventory", "set-a", "--prune", "--yes"), "computepool.cmf.confluent.io/pool-000 unchanged\ncomputepool.cmf.confluent.io/pool-001 pruned\n")
+	r.ok("apply", "-f", r.file("two.yaml", manyPools(2)), "--inventory", "set-a")
+	want(t, r.ok("apply", "-f", r.file("one.yaml", manyPools(1)), "--inventory", "set-a", "--prune", "--yes"), "computepool.cmf.confluent.io/pool-000 unchanged\ncomputepool.cmf.confluent.io/pool-001 pruned\n")
 }
 
 func TestDiff(t *testing.T) {

@@ -45,7 +45,7 @@ func newDelete(c *common, kind *cmf.Kind) *cobra.Command {
 		c.addScope(cmd)
 	} else {
 		cmd.Use = "delete (" + nameArg(kind) + " ... | -f FILE)"
-		cmd.Short = "Delete " + kind.Short
+		cmd.Short = "Delete " + many(kind)
 		cmd.Long = ""
 		cmd.Args = cobra.ArbitraryArgs
 		cmd.Example = "  kubectl cmf " + kind.Name + " delete NAME"

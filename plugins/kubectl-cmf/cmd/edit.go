@@ -23,8 +23,8 @@ import (
 func newEdit(c *common, kind *cmf.Kind) *cobra.Command {
 	var force bool
 	cmd := &cobra.Command{
-		Use: "edit " + nameArg(kind), Short: "Change a " + kind.Name + " in an editor",
-		Long: "Change a " + kind.Name + " in the editor that KUBE_EDITOR or EDITOR names. Passwords are hidden and stay as they are unless they are replaced.\n" +
+		Use: "edit " + nameArg(kind), Short: "Change " + one(kind) + " in an editor",
+		Long: "Change " + one(kind) + " in the editor that KUBE_EDITOR or EDITOR names. Passwords are hidden and stay as they are unless they are replaced.\n" +
 			"If someone else changes it meanwhile, nothing is overwritten.",
 		Example:           plugin.Examples("KUBE_EDITOR=nano kubectl cmf " + kind.Name + " edit NAME"),
 		Args:              cobra.ExactArgs(1),
@@ -37,7 +37,7 @@ func newEdit(c *common, kind *cmf.Kind) *cobra.Command {
 
 func (c *common) edit(ctx context.Context, kind *cmf.Kind, name string, force bool) error {
 	if len(kind.WriteOnly) > 0 {
-		return fmt.Errorf("a %s can't be edited: CMF never returns %s; use: kubectl cmf %s update -f FILE", kind.Name, kind.WriteOnly[0], kind.Name)
+		return fmt.Errorf("%s can't be edited: CMF never returns %s; use: kubectl cmf %s update -f FILE", one(kind), kind.WriteOnly[0], kind.Name)
 	}
 	client, err := c.client(ctx)
 	if err != nil {

@@ -27,7 +27,7 @@ type getter struct {
 func newGet(c *common, kind *cmf.Kind) *cobra.Command {
 	g := &getter{common: c, kind: kind}
 	cmd := &cobra.Command{
-		Use: "get [" + nameArg(kind) + " ...]", Short: "Show " + kind.Short + " by name; without a name, list them",
+		Use: "get [" + nameArg(kind) + " ...]", Short: "Show " + many(kind) + " by name; without a name, list them",
 		ValidArgsFunction: completion.Values(c.completeNames(kind)),
 		RunE:              func(cmd *cobra.Command, args []string) error { return g.get(cmd.Context(), args) },
 	}
@@ -40,7 +40,7 @@ func newGet(c *common, kind *cmf.Kind) *cobra.Command {
 func newDescribe(c *common, kind *cmf.Kind) *cobra.Command {
 	g := &getter{common: c, kind: kind}
 	cmd := &cobra.Command{
-		Use: "describe " + nameArg(kind) + " ...", Short: "Show all that is known of " + kind.Short,
+		Use: "describe " + nameArg(kind) + " ...", Short: "Show all that is known of " + many(kind),
 		Args:              cobra.MinimumNArgs(1),
 		ValidArgsFunction: completion.Values(c.completeNames(kind)),
 		RunE:              func(cmd *cobra.Command, args []string) error { return g.describe(cmd.Context(), args) },

@@ -35,7 +35,7 @@ type lister struct {
 func newList(c *common, kind *cmf.Kind) *cobra.Command {
 	l := &lister{common: c, kind: kind}
 	cmd := &cobra.Command{
-		Use: "list", Aliases: []string{"ls"}, Short: "List " + kind.Short,
+		Use: "list", Aliases: []string{"ls"}, Short: "List " + many(kind),
 		Example: plugin.Examples("kubectl cmf " + kind.Name + " list\nkubectl cmf " + kind.Name + " list -o wide\nkubectl cmf " + kind.Name + " list -o jsonpath='{.items[*].metadata.name}'"),
 		Args:    cobra.NoArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return l.run(cmd.Context()) },
@@ -168,7 +168,7 @@ func (l *lister) print(rows []view.Row) error {
 		if !l.all {
 			where = whereNone(l.kind, l.common)
 		}
-		fmt.Fprintf(l.ErrOut, "No %s found%s.\n", plural(l.kind), where)
+		fmt.Fprintf(l.ErrOut, "No %s found%s.\n", many(l.kind), where)
 		return nil
 	}
 	return l.output.Print(l.Out, printer.Result{
@@ -177,8 +177,6 @@ func (l *lister) print(rows []view.Row) error {
 		Table:  view.Table(l.kind, rows, view.TableOptions{Environments: l.all, Now: l.now(), Palette: palette}),
 	})
 }
-
-func plural(kind *cmf.Kind) string { return strings.ToLower(kind.Kind) + "s" }
 
 func whereNone(kind *cmf.Kind, c *common) string {
 	if kind.NeedsEnvironment() && c.scope.Environment != "" {

@@ -81,12 +81,17 @@ CMF is found in the cluster and reached through an in-process tunnel; --cmf-url 
 	flags.StringVar(&c.color, "color", "auto", "Colour: auto, always or never")
 	_ = root.RegisterFlagCompletionFunc("environment", completion.Values(c.completeNames(cmf.Must("env"))))
 	_ = root.RegisterFlagCompletionFunc("color", completion.Fixed("auto", "always", "never"))
-	root.AddGroup(&cobra.Group{ID: files, Title: "Files:"}, &cobra.Group{ID: kinds, Title: "Kinds of resources:"})
+	root.AddGroup(&cobra.Group{ID: files, Title: "Files:"}, &cobra.Group{ID: kinds, Title: "Kinds of resources:"}, &cobra.Group{ID: other, Title: "Other commands:"})
+	root.SetHelpCommandGroupID(other)
 	root.AddCommand(newApply(c, nil, verbApply), newDiff(c, nil), newDelete(c, nil))
 	for _, kind := range cmf.Kinds {
 		root.AddCommand(newKind(c, kind))
 	}
-	root.AddCommand(newVersion(c))
+	versions := newVersion(c)
+	versions.GroupID = other
+	root.AddCommand(versions)
+	plugin.AddUsage(root, other, "environment", "cmf-url", "quiet", "color")
+	plugin.AddCompletion(root, other)
 	return root, c
 }
 
@@ -94,6 +99,7 @@ CMF is found in the cluster and reached through an in-process tunnel; --cmf-url 
 const (
 	files = "files"
 	kinds = "kinds"
+	other = "other"
 )
 
 // displayName is what the user typed: the same binary serves kubectl and, as

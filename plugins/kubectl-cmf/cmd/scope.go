@@ -135,5 +135,20 @@ func (c *common) oneName(kind *cmf.Kind) cobra.CompletionFunc {
 	}
 }
 
-// place of a kind in words for usage lines.
+// many is what several of a kind are called: "compute pools".
+func many(kind *cmf.Kind) string {
+	name, _, _ := strings.Cut(kind.Short, ":")
+	name, _, _ = strings.Cut(name, " (")
+	return name
+}
+
+// one is one of a kind with its article: "an app".
+func one(kind *cmf.Kind) string {
+	if strings.ContainsRune("aeio", rune(kind.Name[0])) {
+		return "an " + kind.Name
+	}
+	return "a " + kind.Name
+}
+
+// nameArg is a kind's name in usage lines.
 func nameArg(kind *cmf.Kind) string { return strings.ToUpper(strings.ReplaceAll(kind.Name, "-", "_")) }

@@ -79,11 +79,11 @@ func TestListsOfManyPages(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := newFaultyRig(t, o)
 			r.env("dev-env")
-			r.ok("apply", "-f", r.file("pools.yaml", many(500)), "--parallel", "16")
+			r.ok("apply", "-f", r.file("pools.yaml", manyPools(500)), "--parallel", "16")
 			if n := strings.Count(r.ok("pool", "list", "-o", "name"), "\n"); n != 500 {
 				t.Errorf("%d pools, want 500", n)
 			}
-			if n := strings.Count(r.ok("apply", "-f", r.file("pools.yaml", many(500))), " unchanged\n"); n != 500 {
+			if n := strings.Count(r.ok("apply", "-f", r.file("pools.yaml", manyPools(500))), " unchanged\n"); n != 500 {
 				t.Errorf("%d unchanged, want 500", n)
 			}
 		})

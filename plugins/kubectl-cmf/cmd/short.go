@@ -105,7 +105,7 @@ func (s *shortFlags) add(cmd *cobra.Command, kind *cmf.Kind) {
 	}
 	cmd.Use = "create (-f FILE | " + nameArg(kind) + ")"
 	cmd.Args = cobra.MaximumNArgs(1)
-	cmd.Short = "Create " + kind.Name + "s from files, or one by name"
+	cmd.Short = "Create " + many(kind) + " from files, or one by name"
 	cmd.Example += "\n  " + "kubectl cmf " + kind.Name + " create " + exampleNames[kind.Name]
 }
 

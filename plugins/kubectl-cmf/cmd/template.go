@@ -16,7 +16,7 @@ import (
 func newTemplate(c *common, kind *cmf.Kind) *cobra.Command {
 	var version string
 	cmd := &cobra.Command{
-		Use: "template", Short: "Print a commented skeleton of a " + kind.Name + " for this version of CMF", Args: cobra.NoArgs,
+		Use: "template", Short: "Print a commented skeleton of " + one(kind) + " for this version of CMF", Args: cobra.NoArgs,
 		Example: plugin.Examples("kubectl cmf " + kind.Name + " template > " + kind.Name + ".yaml"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			v, err := c.templateVersion(cmd.Context(), version)

@@ -3,11 +3,10 @@ package cmd
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"time"
-
-	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -23,7 +22,7 @@ func newWait(c *common, kind *cmf.Kind) *cobra.Command {
 	var condition string
 	var timeout time.Duration
 	cmd := &cobra.Command{
-		Use: "wait " + nameArg(kind) + " ...", Short: "Wait until " + kind.Name + "s are ready, in a state, or gone",
+		Use: "wait " + nameArg(kind) + " ...", Short: "Wait until " + many(kind) + " are ready, in a state, or gone",
 		Long: "Wait for a condition: ready (the state that the spec asks for), delete, state=WORD, or jsonpath={.path}=value.\n" +
 			"Exit code 0: it is so; 1: it failed or can't become so; 124: it took too long.",
 		Example:           plugin.Examples("kubectl cmf " + kind.Name + " wait NAME\nkubectl cmf " + kind.Name + " wait NAME --for delete --timeout 2m"),

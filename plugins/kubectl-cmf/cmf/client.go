@@ -165,8 +165,13 @@ func repeatable(r request, err error) bool {
 	}
 	var dial *net.OpError
 	if errors.As(err, &dial) && dial.Op == "dial" {
-		// Refused is an answer: nobody listens at a wrong address.
-		return !errors.Is(err, syscall.ECONNREFUSED)
+		// Refused is an answer, and so is an unknown name: the address is wrong.
+		var name *net.DNSError
+		return !errors.Is(err, syscall.ECONNREFUSED) && !(errors.As(err, &name) && name.IsNotFound)
+	}
+	var answer *AnswerError
+	if errors.As(err, &answer) && answer.Cut {
+		return r.repeat
 	}
 	return r.repeat && (errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE))
 }
@@ -209,7 +214,7 @@ func (c *Client) once(ctx context.Context, r request) (*answer, time.Duration, e
 	case err != nil && ctx.Err() != nil:
 		return nil, 0, context.Cause(ctx)
 	case err != nil:
-		return nil, 0, &AnswerError{Method: r.method, URL: address, Err: fmt.Errorf("it ends too early: %w", err)}
+		return nil, 0, &AnswerError{Method: r.method, URL: address, Cut: true, Err: fmt.Errorf("it ends too early: %w", err)}
 	case len(body) > maxBody:
 		return nil, 0, &AnswerError{Method: r.method, URL: address, Err: fmt.Errorf("it is longer than %d MiB", maxBody>>20)}
 	}

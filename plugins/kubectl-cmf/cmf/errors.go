@@ -169,7 +169,9 @@ func htmlText(page string) string {
 // AnswerError is a 2xx answer that can't be understood.
 type AnswerError struct {
 	Method, URL string
-	Err         error
+	// Cut says that the connection broke within the answer.
+	Cut bool
+	Err error
 }
 
 func (e *AnswerError) Error() string {

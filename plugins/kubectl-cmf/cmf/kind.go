@@ -118,6 +118,9 @@ type Phase struct {
 	Ready  []string
 	Busy   []string
 	Failed []string
+	// Passing are those of Failed that also come and go by themselves: a wait
+	// takes them for failure only when they last.
+	Passing []string
 }
 
 // Scope says where a resource lives.
@@ -299,6 +302,17 @@ func (k *Kind) State(o Object) (state string, verdict Verdict, cause string) {
 	return state, Pending, ""
 }
 
+// Passes reports whether a state that means failure also comes and goes by
+// itself.
+func (k *Kind) Passes(state string) bool {
+	for _, phase := range k.Phases {
+		if slices.Contains(phase.Passing, state) {
+			return true
+		}
+	}
+	return false
+}
+
 func (p Phase) applies(o Object) bool {
 	for path, want := range p.When {
 		got := o.Text(path)
@@ -313,7 +327,7 @@ func (p Phase) applies(o Object) bool {
 func (k *Kind) Why(o Object) string {
 	for _, path := range k.Cause {
 		if text := o.Text(path); text != "" {
-			return text
+			return readable(text)
 		}
 	}
 	return ""

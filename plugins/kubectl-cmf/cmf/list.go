@@ -185,7 +185,15 @@ func (l *lister) add(p page) bool {
 	fresh := false
 	for _, item := range p.items {
 		key := item.Text("metadata.uid|metadata.name|name")
-		if key != "" && l.seen[key] {
+		if key == "" {
+			// Nothing names it; what is equal counts as the same.
+			data, err := item.Encode()
+			if err != nil {
+				continue
+			}
+			key = string(data)
+		}
+		if l.seen[key] {
 			continue
 		}
 		l.seen[key] = true

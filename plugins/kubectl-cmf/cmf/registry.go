@@ -16,12 +16,12 @@ var (
 var environmentKind = &Kind{
 	Name: "env", Aliases: []string{"environment", "envs", "environments"},
 	Kind: "Environment", Type: "environment", Short: "environments: where applications, pools and statements live",
-	Path: "environments", Flat: true, Since: V2_0, Rank: 2,
-	Create: true, Upsert: true, Delete: true, ForceSince: since(V2_3), KeepAbsent: true,
+	Path: "environments", Flat: true, Since: V20, Rank: 2,
+	Create: true, Upsert: true, Delete: true, ForceSince: since(V23), KeepAbsent: true,
 	Immutable: []string{"kubernetesNamespace", "kubernetesClusterName"},
 	Required:  []string{"name", "kubernetesNamespace"},
 	Server:    []string{"created_time", "updated_time", "secrets"},
-	Filter:    since(V2_3),
+	Filter:    since(V23),
 	Columns: []Column{
 		nameColumn,
 		{Header: "NAMESPACE", Path: "kubernetesNamespace"},
@@ -34,10 +34,10 @@ var environmentKind = &Kind{
 var secretKind = &Kind{
 	Name: "secret", Aliases: []string{"secrets"},
 	Kind: "Secret", Type: "secret", Short: "secrets: credentials of catalogs and databases",
-	Path: "secrets", Since: V2_0, Rank: 1,
-	Create: true, UpdateSince: since(V2_0), Delete: true,
+	Path: "secrets", Since: V20, Rank: 1,
+	Create: true, UpdateSince: since(V20), Delete: true,
 	Required: []string{"spec.data"}, WriteOnly: []string{"spec.data"},
-	Filter: since(V2_3),
+	Filter: since(V23),
 	Columns: []Column{
 		nameColumn,
 		{Header: "VERSION", Path: "status.version"},
@@ -50,8 +50,8 @@ var mappingKind = &Kind{
 	Name: "secret-mapping", Aliases: []string{"secret-mappings", "secretmapping", "mapping"},
 	Kind: "EnvironmentSecretMapping", Type: "environmentsecretmapping",
 	Short: "secret mappings: which secret a connectionSecretId means in an environment",
-	Path:  "environments/{environment}/secret-mappings", Since: V2_0, Rank: 3,
-	Create: true, UpdateSince: since(V2_0), Delete: true,
+	Path:  "environments/{environment}/secret-mappings", Since: V20, Rank: 3,
+	Create: true, UpdateSince: since(V20), Delete: true,
 	Required: []string{"spec.secretName"},
 	Columns:  []Column{nameColumn, {Header: "SECRET", Path: "spec.secretName"}, ageColumn, labelsColumn},
 }
@@ -59,10 +59,10 @@ var mappingKind = &Kind{
 var catalogKind = &Kind{
 	Name: "catalog", Aliases: []string{"catalogs", "kafka-catalog"},
 	Kind: "KafkaCatalog", Type: "kafkacatalog", Short: "catalogs: a Schema Registry and its Kafka databases",
-	Path: "catalogs/kafka", Since: V2_0, Rank: 4,
-	Create: true, UpdateSince: since(V2_1), Delete: true,
+	Path: "catalogs/kafka", Since: V20, Rank: 4,
+	Create: true, UpdateSince: since(V21), Delete: true,
 	Required: []string{"spec.srInstance.connectionConfig"},
-	Filter:   since(V2_4),
+	Filter:   since(V24),
 	Columns: []Column{
 		nameColumn,
 		{Header: "SCHEMA REGISTRY", Path: "spec.srInstance.connectionConfig.schema~1registry~1url"},
@@ -75,13 +75,13 @@ var catalogKind = &Kind{
 var databaseKind = &Kind{
 	Name: "database", Aliases: []string{"databases", "db", "kafka-database"},
 	Kind: "KafkaDatabase", Type: "kafkadatabase", Short: "databases: a Kafka cluster in a catalog",
-	Path: "catalogs/kafka/{catalog}/databases", Since: V2_1, Rank: 5,
-	Create: true, UpdateSince: since(V2_1), Delete: true,
+	Path: "catalogs/kafka/{catalog}/databases", Since: V21, Rank: 5,
+	Create: true, UpdateSince: since(V21), Delete: true,
 	Required: []string{"spec.kafkaCluster.connectionConfig"},
 	// CMF 2.1 and 2.2 call it alterEnvironments.
-	Renamed:  []Rename{{Old: "spec.alterEnvironments", New: "spec.ddlEnvironments", Since: V2_3}},
+	Renamed:  []Rename{{Old: "spec.alterEnvironments", New: "spec.ddlEnvironments", Since: V23}},
 	Defaults: map[string]any{"spec.ddlEnvironments": []any{}},
-	Filter:   since(V2_4),
+	Filter:   since(V24),
 	Columns: []Column{
 		nameColumn,
 		{Header: "BOOTSTRAP SERVERS", Path: "spec.kafkaCluster.connectionConfig.bootstrap~1servers"},
@@ -94,12 +94,12 @@ var databaseKind = &Kind{
 var poolKind = &Kind{
 	Name: "pool", Aliases: []string{"compute-pool", "pools", "compute-pools", "computepool"},
 	Kind: "ComputePool", Type: "computepool", Short: "compute pools: the Flink clusters that statements run on",
-	Path: "environments/{environment}/compute-pools", Since: V2_0, Rank: 6,
-	Create: true, UpdateSince: since(V2_3), Delete: true, ForceSince: since(V2_3),
+	Path: "environments/{environment}/compute-pools", Since: V20, Rank: 6,
+	Create: true, UpdateSince: since(V23), Delete: true, ForceSince: since(V23),
 	Immutable: []string{"spec.type"},
 	Required:  []string{"spec.type", "spec.clusterSpec"},
 	Defaults:  map[string]any{"spec.state": "RUNNING"},
-	Filter:    since(V2_3),
+	Filter:    since(V23),
 	Columns: []Column{
 		nameColumn,
 		{Header: "TYPE", Path: "spec.type"},
@@ -119,11 +119,11 @@ var poolKind = &Kind{
 var applicationKind = &Kind{
 	Name: "app", Aliases: []string{"application", "apps", "applications", "flinkapplication"},
 	Kind: "FlinkApplication", Type: "flinkapplication", Short: "applications: Flink jobs, each with its own cluster",
-	Path: "environments/{environment}/applications", Since: V2_0, Rank: 7,
-	Create: true, Upsert: true, Delete: true, ForceSince: since(V2_3),
+	Path: "environments/{environment}/applications", Since: V20, Rank: 7,
+	Create: true, Upsert: true, Delete: true, ForceSince: since(V23),
 	Keeps:    &Keeps{What: "the state of its job and its attached savepoints go with it", NothingIn: []string{"FINISHED"}, Savepoint: true},
 	Required: []string{"spec"},
-	Filter:   since(V2_3),
+	Filter:   since(V23),
 	Columns: []Column{
 		nameColumn,
 		{Header: "LIFECYCLE", Path: "status.lifecycleState", Format: "state"},
@@ -142,7 +142,9 @@ var applicationKind = &Kind{
 		// The job of a suspended application may be FINISHED; that isn't what
 		// starting it again asks for.
 		{When: map[string]string{"spec.job.state": "!suspended"}, Path: "status.lifecycleState", Busy: []string{"SUSPENDED"}},
-		{When: map[string]string{"spec.job.state": "!suspended"}, Path: "status.jobManagerDeploymentStatus", Failed: []string{"ERROR"}},
+		// Flink's operator says ERROR also while a pod waits for a ConfigMap
+		// that it is just about to make.
+		{When: map[string]string{"spec.job.state": "!suspended"}, Path: "status.jobManagerDeploymentStatus", Failed: []string{"ERROR"}, Passing: []string{"ERROR"}},
 		{When: map[string]string{"spec.job.state": "!suspended"}, Path: "status.jobStatus.state", Ready: []string{"RUNNING", "FINISHED"}, Failed: []string{"FAILED"}},
 	},
 	Cause: []string{"status.error", "status.warning"},
@@ -151,8 +153,8 @@ var applicationKind = &Kind{
 var statementKind = &Kind{
 	Name: "statement", Aliases: []string{"statements", "stmt"},
 	Kind: "Statement", Type: "statement", Short: "SQL statements",
-	Path: "environments/{environment}/statements", Since: V2_0, Rank: 7,
-	Create: true, UpdateSince: since(V2_0), Delete: true, ForceSince: since(V2_3),
+	Path: "environments/{environment}/statements", Since: V20, Rank: 7,
+	Create: true, UpdateSince: since(V20), Delete: true, ForceSince: since(V23),
 	Keeps: &Keeps{
 		What: "the state of its job goes with it", NothingIn: []string{"COMPLETED", "FAILED"},
 		Path: "spec.statement", Prefixes: []string{"INSERT", "EXECUTE", "BEGIN", "CREATE", "WITH", "/*", "--"},
@@ -163,7 +165,7 @@ var statementKind = &Kind{
 	Required:  []string{"spec.statement", "spec.computePoolName"},
 	Server:    []string{"result"},
 	Defaults:  map[string]any{"spec.stopped": false, "spec.parallelism": 1},
-	Filter:    since(V2_3),
+	Filter:    since(V23),
 	Columns: []Column{
 		nameColumn,
 		{Header: "PHASE", Path: "status.phase", Format: "state"},
@@ -196,11 +198,11 @@ var savepointColumns = []Column{
 var savepointKind = &Kind{
 	Name: "savepoint", Aliases: []string{"savepoints", "sp"},
 	Kind: "Savepoint", Type: "savepoint", Short: "savepoints of an application or a statement",
-	Path: "environments/{environment}/{owner}/savepoints", Since: V2_1, Rank: 8,
-	Create: true, UpdateSince: since(V2_4), Only: []string{"spec.pinned"}, Delete: true, ForceSince: since(V2_1),
+	Path: "environments/{environment}/{owner}/savepoints", Since: V21, Rank: 8,
+	Create: true, UpdateSince: since(V24), Only: []string{"spec.pinned"}, Delete: true, ForceSince: since(V21),
 	Keeps:    &Keeps{What: "its data is deleted with it", NothingIn: []string{"FAILED", "ABANDONED"}},
 	Defaults: map[string]any{"spec.formatType": "CANONICAL", "spec.backoffLimit": -1, "spec.pinned": false},
-	Filter:   since(V2_3),
+	Filter:   since(V23),
 	Columns:  savepointColumns,
 	Phases: []Phase{
 		{Path: "status.state", Ready: []string{"COMPLETED"}, Failed: []string{"FAILED", "ABANDONED"}},
@@ -211,19 +213,19 @@ var savepointKind = &Kind{
 var detachedKind = &Kind{
 	Name: "detached-savepoint", Aliases: []string{"detached-savepoints", "dsp"},
 	Kind: "Savepoint", Type: "detachedsavepoint", Short: "detached savepoints: known by their path alone",
-	Path: "detached-savepoints", Since: V2_1, Rank: 6,
+	Path: "detached-savepoints", Since: V21, Rank: 6,
 	Create: true, Delete: true,
 	Required: []string{"spec.path"},
 	Defaults: map[string]any{"spec.formatType": "CANONICAL", "spec.backoffLimit": -1, "spec.pinned": false},
-	Filter:   since(V2_3),
+	Filter:   since(V23),
 	Columns:  savepointColumns,
 }
 
 var eventKind = &Kind{
 	Name: "event", Aliases: []string{"events", "ev"},
 	Kind: "FlinkApplicationEvent", Type: "flinkapplicationevent", Short: "events of an application (the last 100)",
-	Path: "environments/{environment}/applications/{application}/events", Alpha: true, Since: V2_0,
-	Filter: since(V2_3),
+	Path: "environments/{environment}/applications/{application}/events", Alpha: true, Since: V20,
+	Filter: since(V23),
 	Columns: []Column{
 		{Header: "LAST SEEN", Path: "metadata.updateTimestamp|metadata.creationTimestamp", Format: "age"},
 		{Header: "TYPE", Path: "status.type"},
@@ -236,7 +238,7 @@ var eventKind = &Kind{
 var instanceKind = &Kind{
 	Name: "instance", Aliases: []string{"instances"},
 	Kind: "FlinkApplicationInstance", Type: "flinkapplicationinstance", Short: "instances: each deployment of an application",
-	Path: "environments/{environment}/applications/{application}/instances", Since: V2_0,
+	Path: "environments/{environment}/applications/{application}/instances", Since: V20,
 	Columns: []Column{
 		nameColumn,
 		{Header: "JOB", Path: "status.jobStatus.state", Format: "state"},
@@ -248,9 +250,9 @@ var instanceKind = &Kind{
 var artifactKind = &Kind{
 	Name: "artifact", Aliases: []string{"artifacts"},
 	Kind: "Artifact", Type: "artifact", Short: "artifacts: files for statements and applications",
-	Path: "environments/{environment}/artifacts", Since: V2_4, Rank: 6,
-	Create: true, UpdateSince: since(V2_4), Delete: true, Files: true,
-	Filter: since(V2_4),
+	Path: "environments/{environment}/artifacts", Since: V24, Rank: 6,
+	Create: true, UpdateSince: since(V24), Delete: true, Files: true,
+	Filter: since(V24),
 	Columns: []Column{
 		nameColumn,
 		{Header: "VERSION", Path: "status.version"},
@@ -267,9 +269,9 @@ var artifactKind = &Kind{
 var clusterKind = &Kind{
 	Name: "kubernetes-cluster", Aliases: []string{"kubernetes-clusters", "cluster"},
 	Kind: "KubernetesCluster", Type: "kubernetescluster", Short: "Kubernetes clusters that CMF deploys to",
-	Path: "kubernetes-clusters", Since: V2_3, Rank: 0,
-	UpdateSince: since(V2_3), Required: []string{"spec.lifecycleState"},
-	Filter: since(V2_3),
+	Path: "kubernetes-clusters", Since: V23, Rank: 0,
+	UpdateSince: since(V23), Required: []string{"spec.lifecycleState"},
+	Filter: since(V23),
 	Columns: []Column{
 		nameColumn,
 		{Header: "STATE", Path: "status.state", Format: "state"},

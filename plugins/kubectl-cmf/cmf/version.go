@@ -16,11 +16,11 @@ type Version struct{ Major, Minor, Patch int }
 
 // The versions in which something appeared.
 var (
-	V2_0 = Version{2, 0, 0}
-	V2_1 = Version{2, 1, 0}
-	V2_2 = Version{2, 2, 0}
-	V2_3 = Version{2, 3, 0}
-	V2_4 = Version{2, 4, 0}
+	V20 = Version{2, 0, 0}
+	V21 = Version{2, 1, 0}
+	V22 = Version{2, 2, 0}
+	V23 = Version{2, 3, 0}
+	V24 = Version{2, 4, 0}
 )
 
 func since(v Version) *Version { return &v }
@@ -117,9 +117,9 @@ func (c *Client) askVersion(ctx context.Context) (Server, error) {
 	_, err = c.get(ctx, "v1/detached-savepoints", one)
 	switch {
 	case err == nil:
-		return Server{Version: V2_1, Guessed: true}, nil
+		return Server{Version: V21, Guessed: true}, nil
 	case StatusOf(err) == http.StatusNotFound:
-		return Server{Version: V2_0, Guessed: true}, nil
+		return Server{Version: V20, Guessed: true}, nil
 	}
 	return Server{}, err
 }
@@ -127,7 +127,7 @@ func (c *Client) askVersion(ctx context.Context) (Server, error) {
 // Needs is the error for what this server's version can't do, nil where it
 // can. what is the command or the feature, in words of the user.
 func (c *Client) Needs(ctx context.Context, v Version, what string) error {
-	if v == V2_0 || v == (Version{}) {
+	if v == V20 || v == (Version{}) {
 		return nil
 	}
 	server, err := c.Server(ctx)
@@ -164,18 +164,18 @@ type Feature struct {
 
 // Features are what `version` looks for, in the order of their versions.
 var Features = []Feature{
-	{"databases (kubectl cmf database)", V2_1},
-	{"savepoints (kubectl cmf savepoint, detached-savepoint)", V2_1},
-	{"updating catalogs", V2_1},
-	{"telling its version", V2_2},
-	{"updating compute pools", V2_3},
-	{"SHARED compute pools", V2_3},
-	{"filters on the server (-l, --filter)", V2_3},
-	{"labels on environments", V2_3},
-	{"delete --metadata-only", V2_3},
-	{"Kubernetes clusters (kubectl cmf kubernetes-cluster)", V2_3},
-	{"artifacts (kubectl cmf artifact)", V2_4},
-	{"pinning savepoints", V2_4},
+	{"databases (kubectl cmf database)", V21},
+	{"savepoints (kubectl cmf savepoint, detached-savepoint)", V21},
+	{"updating catalogs", V21},
+	{"telling its version", V22},
+	{"updating compute pools", V23},
+	{"SHARED compute pools", V23},
+	{"filters on the server (-l, --filter)", V23},
+	{"labels on environments", V23},
+	{"delete --metadata-only", V23},
+	{"Kubernetes clusters (kubectl cmf kubernetes-cluster)", V23},
+	{"artifacts (kubectl cmf artifact)", V24},
+	{"pinning savepoints", V24},
 }
 
 // Lacks are the features that a CMF of version v doesn't have.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"sync"
 
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/util/intstr"
@@ -31,7 +32,8 @@ func newPortForward(c *common) *cobra.Command {
 		Use:   "port-forward [TYPE/]NAME [LOCAL:]REMOTE...",
 		Short: "Forward local ports to a Flink cluster or any pod, and keep them",
 		Long: `Forward local ports as kubectl port-forward does, and go on when the pod is
-replaced: the local port stays, and new connections wait for the next ready pod.
+replaced: the local port stays, and new connections wait for the next ready pod,
+also after an upgrade or a blue/green switch.
 
 TYPE is flinkdeployment (the default), flinksessionjob or
 flinkbluegreendeployment, whose ports may be called rest, rpc, blob and metrics,
@@ -98,7 +100,11 @@ func (o *forwardOptions) run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	forwards, err := o.forwards(ctx, client, args)
+	var work sync.WaitGroup
+	defer work.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	forwards, tracker, err := o.forwards(ctx, client, args)
 	if err != nil {
 		return err
 	}
@@ -108,45 +114,59 @@ func (o *forwardOptions) run(ctx context.Context, args []string) error {
 			return reachError(ctx, err)
 		}
 	}
+	if tracker != nil {
+		work.Go(func() { follow(ctx, tracker, line) })
+	}
 	<-ctx.Done()
 	return nil // Ctrl-C is how forwarding ends, as in kubectl
 }
 
-// forwards are the ports that args and the presets mean.
-func (o *forwardOptions) forwards(ctx context.Context, client *operator.Client, args []string) ([]reach.Forward, error) {
+// follow keeps the forwards on the job wherever it runs.
+func follow(ctx context.Context, tracker *reach.Tracker, line *progress.Line) {
+	job := tracker.Place().Job.Ref()
+	err := tracker.Follow(ctx, func(place reach.Place) {
+		line.Print("%s runs in %s now: new connections go there", job, place.Cluster.Ref())
+	})
+	if err != nil && ctx.Err() == nil {
+		line.Print("warning: changes of %s can't be followed: %v", job, err)
+	}
+}
+
+// forwards are the ports that args and the presets mean. The tracker is that
+// of a Flink job among them; nil where there is none.
+func (o *forwardOptions) forwards(ctx context.Context, client *operator.Client, args []string) (out []reach.Forward, tracker *reach.Tracker, err error) {
 	namespace, _, err := o.factory.Namespace()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var out []reach.Forward
 	if len(args) > 0 {
-		if out, err = o.named(ctx, client, namespace, args); err != nil {
-			return nil, err
+		if out, tracker, err = o.named(ctx, client, namespace, args); err != nil {
+			return nil, nil, err
 		}
 	}
 	if o.minio {
 		found, err := reach.MinIO(ctx, client.Core(), namespace)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		out = append(out, found...)
 	}
 	if o.controlCenter {
 		found, err := reach.ControlCenter(ctx, client.Core(), namespace)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		out = append(out, found...)
 	}
-	return out, nil
+	return out, tracker, nil
 }
 
-func (o *forwardOptions) named(ctx context.Context, client *operator.Client, namespace string, args []string) ([]reach.Forward, error) {
+func (o *forwardOptions) named(ctx context.Context, client *operator.Client, namespace string, args []string) ([]reach.Forward, *reach.Tracker, error) {
 	var pairs []reach.PortPair
 	for _, arg := range args[1:] {
 		pair, err := reach.ParsePort(arg)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		pairs = append(pairs, pair)
 	}
@@ -156,24 +176,25 @@ func (o *forwardOptions) named(ctx context.Context, client *operator.Client, nam
 			target.Port = pair.Remote
 			out = append(out, reach.Forward{Pair: pair, Target: target})
 		}
-		return out, nil
+		return out, nil, nil
 	}
 	ref, err := operator.ParseRef(args[0], namespace, operator.JobKinds...)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	place, err := reach.Find(ctx, client, ref)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
+	tracker := reach.NewTracker(client, place)
 	for _, pair := range pairs {
-		target, err := reach.FlinkPort(place.Cluster.Ref(), place.Config, pair.Remote)
+		target, current, err := tracker.Port(pair.Remote)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		out = append(out, reach.Forward{Pair: pair, Target: target})
+		out = append(out, reach.Forward{Pair: pair, Target: target, Current: current})
 	}
-	return out, nil
+	return out, tracker, nil
 }
 
 // listen starts one forward and says so in kubectl's words.
@@ -182,7 +203,7 @@ func (o *forwardOptions) listen(ctx context.Context, tunnel *portforward.Tunnel,
 	if err != nil {
 		return err
 	}
-	options := portforward.ListenOptions{Target: f.Target, Addresses: o.addresses, Port: f.Pair.Local}
+	options := portforward.ListenOptions{Target: f.Target, Current: f.Current, Addresses: o.addresses, Port: f.Pair.Local}
 	if f.Pair.Local < 0 {
 		options.Port, options.AnyPort = int(number), true
 		if f.Target.Kind == portforward.Service && f.Pair.Remote.Type == intstr.Int {

@@ -57,6 +57,7 @@ FlinkSessionJob, FlinkStateSnapshot and FlinkBlueGreenDeployment.`,
 	addTo(groupReach, newUI(c), newPortForward(c), newREST(c))
 	addTo(groupOther, newVersion(c))
 	plugin.AddUsage(root, groupOther)
+	plugin.AddCompletion(root, groupOther)
 	c.completeConnectionFlags(root)
 	return root
 }

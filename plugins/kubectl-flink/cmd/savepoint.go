@@ -86,7 +86,7 @@ object: --method rest asks the session cluster's JobManager.`,
 	flags.BoolVar(&o.request.Follow, "follow", false, "Follow the savepoint that is in progress instead of taking another")
 	flags.BoolVar(&o.request.Force, "force", false, "Take a canonical savepoint also on Flink 2.0 and newer, where it may restart the job")
 	flags.StringVarP(&o.selector, "selector", "l", "", "Label selector: a savepoint of every job that matches")
-	flags.BoolVar(&o.all, "all", false, "A savepoint of every running job in the namespace")
+	flags.BoolVar(&o.all, "all", false, "A savepoint of every job in the namespace; one that does not run counts as failed")
 	flags.BoolVarP(&o.allNamespaces, "all-namespaces", "A", false, "With --all or -l: in every namespace")
 	flags.BoolVar(&o.wait, "wait", true, "Wait until the savepoint is completed")
 	flags.DurationVar(&o.timeout, "timeout", 10*time.Minute, "How long to wait; the savepoint goes on when this ends")
@@ -132,6 +132,8 @@ func (o *savepointOptions) complete(args []string) error {
 		return exit.Usagef("give names, or --all, or -l, but not both")
 	case o.allNamespaces && !many:
 		return exit.Usagef("--all-namespaces wants --all or a selector (-l)")
+	case o.request.JobID != "" && (many || len(args) > 1):
+		return exit.Usagef("--job-id names one job; it can't be meant for several")
 	case o.request.Name != "" && (many || len(args) > 1):
 		return exit.Usagef("--name names one savepoint; leave it out for several jobs")
 	case o.timeout <= 0:

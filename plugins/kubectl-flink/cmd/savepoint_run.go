@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"sync"
-	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -20,8 +20,9 @@ import (
 )
 
 // parallel is how many savepoints are followed at once. The work is the
-// cluster's; this only bounds connections.
-const parallel = 8
+// cluster's and following one is a watch on a shared connection, so it is
+// generous: --timeout counts for all of them together.
+const parallel = 64
 
 func (o *savepointOptions) run(ctx context.Context, args []string) error {
 	client, err := o.operator()
@@ -29,11 +30,15 @@ func (o *savepointOptions) run(ctx context.Context, args []string) error {
 		return err
 	}
 	o.askJobManager(client)
-	refs, asList, err := o.targets(ctx, client, args)
+	// Looking up the jobs is bounded too, but a person who picks one doesn't
+	// use up the savepoint's time.
+	lookup, found := o.bounded(ctx)
+	defer found()
+	refs, asList, err := o.targets(lookup, client, args)
 	if err != nil {
-		return err
+		return ended(lookup, err)
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, o.timeout, exit.Timeoutf("timed out after %s", o.timeout))
+	ctx, cancel := o.bounded(ctx)
 	defer cancel()
 	line := progress.New(o.ErrOut, o.quiet)
 	defer line.Done()
@@ -44,7 +49,7 @@ func (o *savepointOptions) run(ctx context.Context, args []string) error {
 		})
 		line.Done()
 		if err != nil {
-			return err
+			return ended(ctx, err)
 		}
 		return o.print([]operator.SavepointReport{report}, false)
 	}
@@ -52,6 +57,21 @@ func (o *savepointOptions) run(ctx context.Context, args []string) error {
 	line.Done()
 	if printErr := o.print(reports, true); printErr != nil {
 		return printErr
+	}
+	return err
+}
+
+func (o *savepointOptions) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, o.timeout, exit.Timeoutf("timed out after %s", o.timeout))
+}
+
+// ended is err, or why ctx ended where err is only the request that was cut
+// off by that: its URL says nothing to a user.
+func ended(ctx context.Context, err error) error {
+	var request *url.Error
+	if ctx.Err() != nil && errors.As(err, &request) {
+		cause := context.Cause(ctx)
+		return exit.With(exit.Code(cause), fmt.Errorf("%w; the API server had not answered yet", cause))
 	}
 	return err
 }
@@ -193,10 +213,16 @@ func (o *savepointOptions) many(ctx context.Context, client *operator.Client, re
 			defer mu.Unlock()
 			done++
 			line.Set("%d of %d savepoints done", done, len(refs))
+			if code := exit.Code(err); code == exit.TimedOut || code == exit.Interrupted {
+				if made := report.Snapshot.Object; made != nil && made.GetUID() != "" {
+					// Nobody waited for its end, but it goes on.
+					results[i] = &report
+				}
+			}
 			if err != nil {
 				failed++
 				worst = worse(worst, exit.Code(err))
-				o.complain(line, named(ref, o.allNamespaces)+": "+kube.Message(err))
+				o.complain(line, named(ref, o.allNamespaces)+": "+kube.Message(ended(ctx, err)))
 				return
 			}
 			results[i] = &report
@@ -244,5 +270,5 @@ func named(ref operator.Ref, withNamespace bool) string {
 }
 
 func (o *savepointOptions) print(reports []operator.SavepointReport, asList bool) error {
-	return o.output.Print(o.Out, view.Savepoints(reports, asList, o.request.DryRun, time.Now()))
+	return o.output.Print(o.Out, view.Savepoints(reports, view.SavepointForm{List: asList, Namespaces: o.allNamespaces, DryRun: o.request.DryRun}))
 }

@@ -61,7 +61,10 @@ func (c *common) pick(ctx context.Context, prompt string, choices []string) (int
 	case answer := <-answers:
 		n, err := strconv.Atoi(answer)
 		if err != nil || n < 1 || n > len(choices) {
-			return 0, exit.With(exit.Usage, errors.New("nothing chosen"))
+			if answer == "" {
+				return 0, exit.With(exit.Usage, errors.New("nothing chosen"))
+			}
+			return 0, exit.Usagef("%q is not a number from 1 to %d", answer, len(choices))
 		}
 		return n - 1, nil
 	}

@@ -2,7 +2,7 @@
 // do about it.
 package health
 
-import "strings"
+import "regexp"
 
 // rule is one known cause of trouble.
 type rule struct {
@@ -26,7 +26,7 @@ var rules = []rule{
 		"The image has no plugin for that storage: put flink-s3-fs-presto (or the one for your scheme) into its plugins folder, or set ENABLE_BUILT_IN_PLUGINS",
 	},
 	{
-		[]string{"NoSuchBucket", "UnknownHostException", "Unable to execute HTTP request", "Connection refused"},
+		[]string{"NoSuchBucket", "UnknownHostException", "Unable to execute HTTP request"},
 		"The storage can't be reached from the job's pods: check the bucket, the endpoint and the network",
 	},
 	{
@@ -42,7 +42,7 @@ var rules = []rule{
 		"The job has no savepoint directory: give one with --path, or set execution.checkpointing.savepoint-dir (state.savepoints.dir before Flink 1.20) in spec.flinkConfiguration",
 	},
 	{
-		[]string{"is not running"},
+		[]string{"Secondary resource "},
 		"The job stopped running: look at its status.error and events (kubectl describe)",
 	},
 	{
@@ -60,10 +60,16 @@ var rules = []rule{
 func Advice(cause string) string {
 	for _, r := range rules {
 		for _, sign := range r.signs {
-			if strings.Contains(cause, sign) {
+			if says(cause, sign) {
 				return r.advice
 			}
 		}
 	}
 	return ""
+}
+
+// says reports whether sign stands in text where a word begins, so that
+// FileNotFoundException is no NotFoundException.
+func says(text, sign string) bool {
+	return regexp.MustCompile(`(^|\W)` + regexp.QuoteMeta(sign)).MatchString(text)
 }

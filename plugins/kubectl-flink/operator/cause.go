@@ -59,7 +59,10 @@ func (c *Client) causeInLog(ctx context.Context, cluster Ref, jobID string, sinc
 		if err != nil {
 			continue
 		}
-		root := lastCheckpointFailure(bufio.NewScanner(stream), jobID)
+		lines := bufio.NewScanner(stream)
+		// A line may be as long as a job's whole configuration.
+		lines.Buffer(nil, logLimit)
+		root := lastCheckpointFailure(lines, jobID)
 		stream.Close()
 		if root != "" {
 			return root

@@ -46,7 +46,12 @@ func NewClient(factory *kube.Factory) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Client{dynamic: dyn, core: core}, nil
+	return ClientOf(dyn, core), nil
+}
+
+// ClientOf uses connections that exist.
+func ClientOf(dyn dynamic.Interface, core kubernetes.Interface) *Client {
+	return &Client{dynamic: dyn, core: core}
 }
 
 // Resource is the API of one kind in a namespace; "" is all namespaces.

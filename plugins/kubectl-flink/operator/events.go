@@ -43,7 +43,7 @@ func (c *Client) warningsSince(ctx context.Context, namespace string, since time
 			continue
 		}
 		list, err := c.core.CoreV1().Events(namespace).List(ctx, metav1.ListOptions{
-			FieldSelector: "type=" + corev1.EventTypeWarning + ",involvedObject.name=" + name,
+			FieldSelector: warningsAbout(name),
 			Limit:         chunk,
 		})
 		if err != nil {
@@ -63,6 +63,11 @@ func (c *Client) warningsSince(ctx context.Context, namespace string, since time
 	}
 	sort.SliceStable(out, func(i, j int) bool { return out[i].Time.After(out[j].Time) })
 	return out
+}
+
+// warningsAbout selects the warnings about objects of a name.
+func warningsAbout(name string) string {
+	return "type=" + corev1.EventTypeWarning + ",involvedObject.name=" + name
 }
 
 func eventTime(e *corev1.Event) time.Time {

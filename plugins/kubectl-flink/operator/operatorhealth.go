@@ -92,6 +92,14 @@ func (s OperatorState) Stopped() bool {
 	return s.Known()
 }
 
+// stopped says that the operator is not running; "" where it may be.
+func (c *Client) stopped(ctx context.Context) string {
+	if health := c.OperatorHealth(ctx); health.Stopped() {
+		return health.String()
+	}
+	return ""
+}
+
 // String says in a sentence or two what is known.
 func (s OperatorState) String() string {
 	switch {

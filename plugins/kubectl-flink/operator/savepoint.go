@@ -2,16 +2,11 @@ package operator
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"maps"
-	"strings"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/wait"
 )
 
 // Method is a way to have a savepoint taken.
@@ -93,24 +88,16 @@ func (r Reporter) note(format string, args ...any) {
 	}
 }
 
-// plan is a savepoint whose preconditions hold.
-type plan struct {
-	request SavepointRequest
-	job     Job
-	// target is the object that the operator takes the savepoint of: the
-	// job itself, or the active child of a blue/green deployment.
-	target    Job
-	method    Method
-	format    string
-	formatWhy string
-	path      string
-	// hasSnapshots says that the API server serves FlinkStateSnapshot.
-	hasSnapshots bool
-	// running is the savepoint in progress that is to be followed.
-	running *Snapshot
-	// known are the snapshots that existed before.
-	known map[string]bool
-	now   func() time.Time
+// trouble tells that the API server is away while what is waited for, and by
+// again that it is back.
+func (r Reporter) trouble(what string, again func()) wait.Option {
+	return wait.OnTrouble(func(err error) {
+		if err == nil {
+			again()
+			return
+		}
+		r.waiting("%s: the API server doesn't answer (%s); trying again", what, wait.Reason(err))
+	})
 }
 
 // Savepoint takes a savepoint of the job ref and follows it to its end. When
@@ -126,63 +113,6 @@ func (c *Client) Savepoint(ctx context.Context, ref Ref, request SavepointReques
 		return c.savepointByNonce(ctx, p, reporter)
 	}
 	return c.savepointByResource(ctx, p, reporter)
-}
-
-func (c *Client) planSavepoint(ctx context.Context, ref Ref, request SavepointRequest) (*plan, error) {
-	p := &plan{request: request, now: time.Now}
-	object, err := c.Get(ctx, ref)
-	if err != nil {
-		return nil, err
-	}
-	p.job = Job{ref.Kind, object}
-	p.target = p.job
-	if p.hasSnapshots, err = c.Serves(ctx, StateSnap); err != nil {
-		return nil, err
-	}
-	if err := p.chooseMethod(); err != nil {
-		return nil, err
-	}
-	if ref.Kind.Name == BlueGreen.Name {
-		if p.target, err = c.activeChild(ctx, p.job); err != nil {
-			return nil, err
-		}
-	}
-	if err := c.checkRunning(ctx, p); err != nil {
-		return nil, err
-	}
-	cluster, err := c.clusterOf(ctx, p.target)
-	if err != nil {
-		return nil, err
-	}
-	if err := p.chooseFormat(cluster); err != nil {
-		return nil, err
-	}
-	if err := c.checkDirectory(ctx, p, cluster); err != nil {
-		return nil, err
-	}
-	return p, c.checkNoneInProgress(ctx, p)
-}
-
-func (p *plan) chooseMethod() error {
-	p.method = p.request.Method
-	if p.method == Auto || p.method == "" {
-		p.method = Nonce
-		if p.hasSnapshots {
-			p.method = Resource
-		}
-	}
-	switch {
-	case p.method == Resource && !p.hasSnapshots:
-		return errors.New("this cluster has no FlinkStateSnapshot (it came with operator 1.10): use --method nonce")
-	case p.method == Nonce && p.job.Kind.Name == BlueGreen.Name:
-		return exit.Usagef("--method nonce would patch a child of %s, which the operator owns; a FlinkBlueGreenDeployment needs FlinkStateSnapshot (operator 1.10 or newer)", p.job.Ref())
-	case p.method == Nonce && p.request.Method != Nonce:
-		// Chosen for the user: what it can't carry must not be dropped in silence.
-		if flag := p.request.beyondNonce(); flag != "" {
-			return exit.Usagef("%s needs FlinkStateSnapshot (operator 1.10 or newer), which this cluster doesn't have", flag)
-		}
-	}
-	return nil
 }
 
 // beyondNonce is the first flag that savepointTriggerNonce can't carry.
@@ -233,6 +163,9 @@ func (r SavepointRequest) Validate() error {
 	if r.Follow && (r.Name != "" || r.NoWait || r.DryRun != "") {
 		return exit.Usagef("--follow takes part in a savepoint that is already under way: it can't go with --name, --wait=false or --dry-run")
 	}
+	if flag := r.beyondNonce(); r.Follow && flag != "" {
+		return exit.Usagef("%s can't be changed for a savepoint that is already under way (--follow)", flag)
+	}
 	return nil
 }
 
@@ -255,229 +188,4 @@ func (r SavepointRequest) validateREST() error {
 		return exit.Usagef("--dry-run: Flink's REST API has no dry run; use client")
 	}
 	return nil
-}
-
-// activeChild is the FlinkDeployment that a blue/green deployment serves from.
-func (c *Client) activeChild(ctx context.Context, parent Job) (Job, error) {
-	name, ok := parent.ActiveChild()
-	if !ok {
-		return Job{}, fmt.Errorf("%s is in %s: there is no one active FlinkDeployment to take a savepoint of; wait until it is ACTIVE_BLUE or ACTIVE_GREEN", parent.Ref(), orUnknown(parent.BlueGreenState()))
-	}
-	object, err := c.Get(ctx, Ref{Deployment, parent.Object.GetNamespace(), name})
-	if err != nil {
-		return Job{}, fmt.Errorf("the active child of %s: %w", parent.Ref(), err)
-	}
-	return Job{Deployment, object}, nil
-}
-
-func orUnknown(s string) string {
-	if s == "" {
-		return "an unknown state"
-	}
-	return s
-}
-
-// checkRunning refuses a job of which no savepoint can be taken: the operator
-// would abandon it.
-func (c *Client) checkRunning(ctx context.Context, p *plan) error {
-	if p.target.IsSessionCluster() {
-		return c.explainSessionCluster(ctx, p.target)
-	}
-	if p.target.IsRunning() {
-		return nil
-	}
-	message := fmt.Sprintf("%s is not RUNNING, so no savepoint can be taken: %s", p.target.Ref(), p.target.Describe(p.now()))
-	if failure := p.target.Failure(); !failure.IsZero() {
-		message += "\nThe operator says: " + failure.Root()
-	}
-	if strings.HasPrefix(p.target.Lifecycle(), "SUSPENDED") {
-		message += "\nIts last state is kept: see status.jobStatus.upgradeSavepointPath of the object"
-	}
-	return errors.New(message)
-}
-
-func (c *Client) explainSessionCluster(ctx context.Context, cluster Job) error {
-	message := fmt.Sprintf("%s is a session cluster: it has no job of its own", cluster.Ref())
-	jobs, err := c.List(ctx, SessionJob, cluster.Object.GetNamespace(), metav1.ListOptions{})
-	var names []string
-	for i := range jobs {
-		if job := (Job{SessionJob, &jobs[i]}); job.SessionCluster() == cluster.Object.GetName() {
-			names = append(names, job.Ref().String())
-		}
-	}
-	if err == nil && len(names) > 0 {
-		message += "\nIts jobs: " + strings.Join(names, ", ")
-	}
-	return errors.New(message)
-}
-
-// clusterOf is the FlinkDeployment whose Flink runs the job.
-func (c *Client) clusterOf(ctx context.Context, job Job) (Job, error) {
-	if job.Kind.Name != SessionJob.Name {
-		return job, nil
-	}
-	object, err := c.Get(ctx, Ref{Deployment, job.Object.GetNamespace(), job.SessionCluster()})
-	if err != nil {
-		return Job{}, fmt.Errorf("the session cluster of %s: %w", job.Ref(), err)
-	}
-	return Job{Deployment, object}, nil
-}
-
-func (p *plan) chooseFormat(cluster Job) (err error) {
-	if p.method != Nonce {
-		p.format, p.formatWhy, err = ChooseFormat(p.job.Ref(), cluster, p.request)
-	}
-	return err
-}
-
-// ChooseFormat is the savepoint format for a job of cluster, and why where the
-// user didn't choose. It avoids what breaks jobs: from Flink 2.0 on a
-// canonical savepoint of a job with asynchronous state fails and restarts the
-// job.
-func ChooseFormat(job Ref, cluster Job, request SavepointRequest) (format, why string, err error) {
-	version := cluster.FlinkVersion()
-	modern := strings.HasPrefix(version, "v2_")
-	switch {
-	case request.Format == "native":
-		return "NATIVE", "", nil
-	case request.Format == "canonical" && modern && !request.Force:
-		return "", "", fmt.Errorf("%s runs Flink %s, where a canonical savepoint of a job with asynchronous state fails and restarts the job\nUse --format native (or leave it out), or --force if the job is known to take it", job, dotted(version))
-	case request.Format == "canonical":
-		return "CANONICAL", "", nil
-	case version == "":
-		return "CANONICAL", "the Flink version is not declared", nil
-	case modern:
-		return "NATIVE", "Flink " + dotted(version), nil
-	}
-	return "CANONICAL", "Flink " + dotted(version), nil
-}
-
-// dotted is v1_20 as people write it: 1.20.
-func dotted(version string) string {
-	return strings.ReplaceAll(strings.TrimPrefix(version, "v"), "_", ".")
-}
-
-// checkDirectory refuses a savepoint that has nowhere to go. Where the
-// configuration can't be read in full, the operator's word is awaited instead.
-func (c *Client) checkDirectory(ctx context.Context, p *plan, cluster Job) error {
-	p.path = p.request.Path
-	if p.path != "" {
-		return nil
-	}
-	if p.target.Kind.Name == SessionJob.Name {
-		// Up to operator 1.15 only the session cluster's directory counts for
-		// a FlinkStateSnapshot; naming the job's own makes it count everywhere.
-		own, _ := p.target.spec()["flinkConfiguration"].(map[string]any)
-		if dir, _ := Flatten(own).Get(savepointDirKeys...); dir != "" {
-			if p.method == Resource {
-				p.path = dir
-			}
-			return nil
-		}
-	}
-	config, known, err := c.EffectiveConfig(ctx, cluster)
-	if err != nil {
-		return err
-	}
-	if dir, _ := config.Get(savepointDirKeys...); dir != "" || !known {
-		return nil
-	}
-	hint := "\nGive a directory with --path (every pod of the job must be able to write there), or set the key in spec.flinkConfiguration"
-	if p.method == Nonce {
-		hint = "\nSet it in spec.flinkConfiguration; --method nonce can't carry a directory"
-	}
-	return fmt.Errorf("%s has no savepoint directory: neither %s is set%s", p.job.Ref(), strings.Join(savepointDirKeys, " nor "), hint)
-}
-
-// freshPending is how long a snapshot that nothing has happened to may still
-// be about to start. Older ones are stuck, and no reason to refuse.
-const freshPending = time.Minute
-
-// checkNoneInProgress refuses a second savepoint beside a running one, or
-// finds the one to follow.
-func (c *Client) checkNoneInProgress(ctx context.Context, p *plan) error {
-	found, err := c.inProgress(ctx, p)
-	if err != nil {
-		return err
-	}
-	switch {
-	case p.request.Follow && found == "":
-		return fmt.Errorf("%s has no savepoint in progress that --follow could take part in", p.job.Ref())
-	case found != "" && !p.request.Follow:
-		return fmt.Errorf("%s has a savepoint in progress already: %s\nWait for that one with --follow", p.job.Ref(), found)
-	}
-	return nil
-}
-
-func (c *Client) inProgress(ctx context.Context, p *plan) (string, error) {
-	if trigger := text(p.target.Object.Object, "status", "jobStatus", "savepointInfo", "triggerId"); trigger != "" {
-		if p.request.Follow && p.method == Resource {
-			// No resource stands for it, so its end shows in the job only.
-			p.method = Nonce
-		}
-		return "trigger " + trigger, nil
-	}
-	if !p.hasSnapshots {
-		return "", nil
-	}
-	snapshots, err := c.List(ctx, StateSnap, p.target.Object.GetNamespace(), metav1.ListOptions{})
-	if err != nil {
-		return "", fmt.Errorf("look for savepoints in progress: %w", err)
-	}
-	p.known = make(map[string]bool, len(snapshots))
-	for i := range snapshots {
-		s := Snapshot{&snapshots[i]}
-		p.known[s.Name()] = true
-		if !s.IsSavepoint() || !s.Refers(p.target.Ref()) {
-			continue
-		}
-		fresh := p.now().Sub(s.Object.GetCreationTimestamp().Time) < freshPending
-		if state := s.State(); state == SnapshotInProgress || fresh && (state == "" || state == SnapshotPending) {
-			p.running = &s
-			return StateSnap.Singular + "/" + s.Name(), nil
-		}
-	}
-	return "", nil
-}
-
-// manifest is the FlinkStateSnapshot that asks for the savepoint.
-func (p *plan) manifest() *unstructured.Unstructured {
-	name := p.request.Name
-	if name == "" {
-		name = fmt.Sprintf("%s-savepoint-manual-%d", p.target.Object.GetName(), p.now().UnixMilli())
-	}
-	savepoint := map[string]any{
-		"formatType": p.format,
-		// The operator's default is true: deleting the object would delete the data.
-		"disposeOnDelete": p.request.DisposeOnDelete,
-	}
-	if p.path != "" {
-		savepoint["path"] = p.path
-	}
-	labels := map[string]string{
-		labelJobKind: p.target.Kind.Name,
-		labelJobName: p.target.Object.GetName(),
-		labelTrigger: "MANUAL",
-	}
-	maps.Copy(labels, p.request.Labels)
-	u := &unstructured.Unstructured{Object: map[string]any{
-		"apiVersion": Group + "/" + Version,
-		"kind":       StateSnap.Name,
-		"spec": map[string]any{
-			// The default, -1, means "no retry" up to operator 1.15 and
-			// "retry for ever" from 1.16 on; an explicit number means the same
-			// everywhere.
-			"backoffLimit": p.request.Retries,
-			"jobReference": map[string]any{"kind": p.target.Kind.Name, "name": p.target.Object.GetName()},
-			"savepoint":    savepoint,
-		},
-	}}
-	u.SetName(name)
-	u.SetNamespace(p.target.Object.GetNamespace())
-	u.SetLabels(labels)
-	return u
-}
-
-func (p *plan) report() SavepointReport {
-	return SavepointReport{Job: p.job.Ref(), Method: p.method, Format: p.format, FormatWhy: p.formatWhy}
 }

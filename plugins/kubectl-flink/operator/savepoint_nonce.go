@@ -64,6 +64,9 @@ type nonceFollower struct {
 	trigger string
 	warned  string
 
+	// ended says that the error is the savepoint's end, not the wait's.
+	ended bool
+
 	mu      sync.Mutex
 	patched bool
 }
@@ -123,15 +126,17 @@ func (f *nonceFollower) follow(parent context.Context) (SavepointReport, error) 
 				f.watchSilence(ctx, cancel)
 				return false, nil
 			}
-			return f.handle(ctx, event, object)
-		})
+			done, err := f.handle(ctx, event, object)
+			f.ended = err != nil
+			return done, err
+		}, f.reporter.trouble(job.Ref().String(), func() { f.reporter.waiting("%s: the API server answers again; waiting", job.Ref()) }))
 	f.silence.Wait(cancel)
 	var made snapshotMade
 	if errors.As(err, &made) {
 		// From here on it is as if the snapshot had been created by us.
 		return f.followSnapshot(parent, made)
 	}
-	return f.report, f.explain(err)
+	return f.report, f.explain(parent, err)
 }
 
 func (f *nonceFollower) setPatched() {
@@ -156,19 +161,38 @@ func (snapshotMade) Error() string { return "the operator made a FlinkStateSnaps
 // the nonce. A missing permission only means that none is found.
 func (f *nonceFollower) watchSnapshots(ctx context.Context, cancel context.CancelCauseFunc) {
 	target := f.plan.target.Ref()
-	prefix := target.Name + "-savepoint-manual-"
 	_ = wait.Follow(ctx, f.client.Resource(StateSnap, target.Namespace), metav1.ListOptions{},
 		func(_ watch.EventType, object *unstructured.Unstructured) (bool, error) {
-			if object == nil {
+			if object == nil || !f.isPatched() || !f.isOurs(Snapshot{object}) {
 				return false, nil
 			}
-			s := Snapshot{object}
-			if !f.isPatched() || f.plan.known[s.Name()] || !strings.HasPrefix(s.Name(), prefix) || !s.Refers(target) {
-				return false, nil
-			}
-			cancel(snapshotMade{s})
+			cancel(snapshotMade{Snapshot{object}})
 			return true, nil
 		})
+}
+
+// isOurs reports whether a FlinkStateSnapshot may be the operator's answer to
+// the nonce: one by the operator's naming that wasn't there before.
+func (f *nonceFollower) isOurs(s Snapshot) bool {
+	target := f.plan.target.Ref()
+	return !f.plan.known[s.Name()] && strings.HasPrefix(s.Name(), target.Name+"-savepoint-manual-") && s.Refers(target)
+}
+
+// findSnapshot looks once for the operator's answer to the nonce.
+func (f *nonceFollower) findSnapshot(ctx context.Context) (s Snapshot, found bool, err error) {
+	if !f.plan.hasSnapshots || f.plan.request.Follow {
+		return Snapshot{}, false, nil
+	}
+	snapshots, err := f.client.List(ctx, StateSnap, f.plan.target.Object.GetNamespace(), metav1.ListOptions{})
+	if err != nil {
+		return Snapshot{}, false, err
+	}
+	for i := range snapshots {
+		if s := (Snapshot{&snapshots[i]}); f.isOurs(s) {
+			return s, true, nil
+		}
+	}
+	return Snapshot{}, false, nil
 }
 
 func (f *nonceFollower) followSnapshot(ctx context.Context, made snapshotMade) (SavepointReport, error) {
@@ -208,9 +232,20 @@ func (f *nonceFollower) handle(ctx context.Context, event watch.EventType, objec
 	switch {
 	case known && reconciled == f.nonce && f.nonce != 0:
 		f.silence.Heard()
-		if trigger == "" {
-			return true, f.failed(ctx, job)
+		if trigger != "" {
+			break
 		}
+		// With snapshot resources the nonce is dealt with as soon as the
+		// snapshot exists, and the two watches race: the job's status is no
+		// proof that there is none.
+		switch made, found, err := f.findSnapshot(ctx); {
+		case found:
+			return true, snapshotMade{made}
+		case err != nil:
+			// Not known yet, or the other watch has found it just now.
+			return false, nil
+		}
+		return true, f.failed(ctx, job)
 	case f.plan.request.Follow && trigger == "":
 		return true, f.failed(ctx, job)
 	case f.triggerSeen && trigger == "":
@@ -291,13 +326,23 @@ func (f *nonceFollower) watchSilence(ctx context.Context, cancel context.CancelC
 	})
 }
 
-func (f *nonceFollower) explain(err error) error {
+func (f *nonceFollower) explain(ctx context.Context, err error) error {
 	code := exit.Code(err)
-	if err == nil || !f.isPatched() || code != exit.TimedOut && code != exit.Interrupted {
+	var failed *SavepointFailedError
+	if err == nil || !f.isPatched() || f.ended || errors.As(err, &failed) {
 		return err
 	}
+	if code != exit.TimedOut && code != exit.Interrupted {
+		return fmt.Errorf("%w\n%s can't be watched any longer but goes on without this command", err, f.what())
+	}
+	stopped := ""
+	if code == exit.TimedOut {
+		stopped = f.client.stopped(context.WithoutCancel(ctx))
+	}
 	message := fmt.Sprintf("%v: %s goes on without this command", err, f.what())
-	if finding := f.silence.Finding(); finding != "" {
+	if stopped != "" {
+		message = fmt.Sprintf("%v: %s goes on when the operator runs again: %s", err, f.what(), stopped)
+	} else if finding := f.silence.Finding(); finding != "" {
 		message += "\n" + finding
 	}
 	job := f.plan.target.Ref()

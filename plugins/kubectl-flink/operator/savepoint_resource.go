@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/watch"
@@ -66,6 +67,11 @@ func (c *Client) savepointByResource(ctx context.Context, p *plan, reporter Repo
 		if err == nil {
 			report.Snapshot = Snapshot{created}
 		}
+		if ctx.Err() != nil && err != nil && len(options.DryRun) == 0 {
+			cause := context.Cause(ctx)
+			return exit.With(exit.Code(cause), fmt.Errorf("%w: whether %s/%s was created is not known\nSee with: kubectl get %s %s -n %s",
+				cause, StateSnap.Singular, name, StateSnap.Singular, name, p.target.Object.GetNamespace()))
+		}
 		return err
 	}
 	switch {
@@ -89,7 +95,15 @@ func (c *Client) savepointByResource(ctx context.Context, p *plan, reporter Repo
 	f := &snapshotFollower{client: c, target: p.target, reporter: reporter, asked: p.now(), created: p.running != nil, report: &report}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	if f.created && f.report.Snapshot.State() == "" {
+		f.watchSilence(ctx, cancel, name)
+	}
 	err := wait.Follow(ctx, snapshots, wait.Named(name), func(event watch.EventType, object *unstructured.Unstructured) (bool, error) {
+		if !f.created && event != watch.Bookmark {
+			// An older object of that name, which is not our savepoint: the
+			// API server will say that it exists already.
+			return false, nil
+		}
 		if event == watch.Bookmark && !f.created {
 			// Only now, when it is certain that the end can be seen.
 			if err := create(metav1.CreateOptions{}); err != nil {
@@ -101,9 +115,17 @@ func (c *Client) savepointByResource(ctx context.Context, p *plan, reporter Repo
 			f.watchSilence(ctx, cancel, name)
 			return false, nil
 		}
-		return f.handle(ctx, event, object)
-	})
+		if event == watch.Bookmark && !f.seen {
+			// It went between being found and being watched.
+			f.ended = true
+			return true, deleted(f.report.Snapshot)
+		}
+		done, err := f.handle(ctx, event, object)
+		f.ended = err != nil
+		return done, err
+	}, reporter.trouble(name, func() { f.sayState(f.report.Snapshot) }))
 	f.silence.Wait(cancel)
+	f.pending.Wait()
 	return report, f.explain(ctx, err)
 }
 
@@ -122,9 +144,17 @@ type snapshotFollower struct {
 	report   *SavepointReport
 	asked    time.Time
 	created  bool
-	silence  silence
+	// seen says that the watch has told of the object.
+	seen bool
+	// ended says that the error is the savepoint's end, not the wait's.
+	ended   bool
+	silence silence
 
 	failures int64
+	// leavePending ends the look-out for what keeps the snapshot pending; nil
+	// where there is none.
+	leavePending context.CancelFunc
+	pending      sync.WaitGroup
 }
 
 func (f *snapshotFollower) handle(ctx context.Context, event watch.EventType, object *unstructured.Unstructured) (bool, error) {
@@ -132,9 +162,9 @@ func (f *snapshotFollower) handle(ctx context.Context, event watch.EventType, ob
 		return false, nil
 	}
 	s := Snapshot{object}
-	f.report.Snapshot = s
+	f.report.Snapshot, f.seen = s, true
 	if event == watch.Deleted {
-		return true, fmt.Errorf("%s/%s was deleted by somebody while it was %s", StateSnap.Singular, s.Name(), orUnknown(s.State()))
+		return true, deleted(s)
 	}
 	if s.State() != "" {
 		f.silence.Heard()
@@ -143,6 +173,28 @@ func (f *snapshotFollower) handle(ctx context.Context, event watch.EventType, ob
 		f.failures = n
 		f.reporter.note("%s: attempt %d failed: %s", s.Name(), n, s.Failure().Root())
 	}
+	switch {
+	case s.State() == SnapshotPending && f.leavePending == nil:
+		f.watchPending(ctx, s.Name())
+	case s.State() != SnapshotPending && f.leavePending != nil:
+		f.leavePending()
+		f.leavePending = nil
+	}
+	switch s.State() {
+	case SnapshotCompleted:
+		return true, f.complete(s)
+	case SnapshotFailed, SnapshotAbandoned:
+		return true, f.failed(ctx, s)
+	}
+	f.sayState(s)
+	return false, nil
+}
+
+func deleted(s Snapshot) error {
+	return fmt.Errorf("%s/%s was deleted by somebody while it was %s", StateSnap.Singular, s.Name(), orUnknown(s.State()))
+}
+
+func (f *snapshotFollower) sayState(s Snapshot) {
 	switch s.State() {
 	case "":
 		f.reporter.waiting("%s: waiting for the operator", s.Name())
@@ -150,14 +202,42 @@ func (f *snapshotFollower) handle(ctx context.Context, event watch.EventType, ob
 		f.reporter.waiting("%s: waiting for the operator to trigger it", s.Name())
 	case SnapshotInProgress:
 		f.reporter.waiting("%s: in progress", s.Name())
-	case SnapshotCompleted:
-		return true, f.complete(s)
-	case SnapshotFailed, SnapshotAbandoned:
-		return true, f.failed(ctx, s)
 	default:
 		f.reporter.waiting("%s: %s", s.Name(), s.State())
 	}
-	return false, nil
+}
+
+// pendingLimit is how long a snapshot is pending where all is well, and more.
+const pendingLimit = 3 * time.Second
+
+// watchPending notes the first warning about a snapshot that stays pending:
+// what the operator finds invalid it says in an event only.
+func (f *snapshotFollower) watchPending(ctx context.Context, name string) {
+	ctx, f.leavePending = context.WithCancel(ctx)
+	namespace, since := f.report.Job.Namespace, f.asked.Add(-5*time.Second)
+	f.pending.Add(1)
+	go func() {
+		defer f.pending.Done()
+		timer := time.NewTimer(pendingLimit)
+		defer timer.Stop()
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+		}
+		// Without the permission to watch events there is no note.
+		_ = wait.Follow(ctx, f.client.dynamic.Resource(corev1.SchemeGroupVersion.WithResource("events")).Namespace(namespace), metav1.ListOptions{FieldSelector: warningsAbout(name)},
+			func(event watch.EventType, _ *unstructured.Unstructured) (bool, error) {
+				if event != watch.Added && event != watch.Modified {
+					return false, nil
+				}
+				events := f.client.warningsSince(ctx, namespace, since, name)
+				if len(events) > 0 {
+					f.reporter.note("%s: event %s: %s", name, events[0].Reason, events[0].Root())
+				}
+				return len(events) > 0, nil
+			})
+	}()
 }
 
 func (f *snapshotFollower) complete(s Snapshot) error {
@@ -176,7 +256,9 @@ func (f *snapshotFollower) failed(ctx context.Context, s Snapshot) error {
 	if cause == "" && len(events) > 0 {
 		cause = events[0].Root()
 	}
-	if s.State() == SnapshotFailed {
+	if s.State() == SnapshotFailed || s.TriggerID() != "" {
+		// A savepoint that takes its job down is ABANDONED where the operator
+		// sees the job restart first.
 		cause = f.client.deepen(ctx, f.target, s.TriggerID(), f.asked, cause)
 	}
 	return &SavepointFailedError{
@@ -191,22 +273,34 @@ func (f *snapshotFollower) failed(ctx context.Context, s Snapshot) error {
 // to go on from there.
 func (f *snapshotFollower) explain(ctx context.Context, err error) error {
 	code := exit.Code(err)
-	switch {
-	case err == nil, !f.created:
-		return err
-	case code == exit.TimedOut || code == exit.Interrupted:
-	default:
-		return err
-	}
+	var failed *SavepointFailedError
 	name := f.report.Snapshot.Name()
+	switch {
+	case err == nil, !f.created, f.ended, errors.As(err, &failed):
+		return err
+	case code != exit.TimedOut && code != exit.Interrupted:
+		return fmt.Errorf("%w\n%s/%s can't be watched any longer but goes on without this command\nSee it with: kubectl get %s %s -n %s",
+			err, StateSnap.Singular, name, StateSnap.Singular, name, f.report.Job.Namespace)
+	}
 	left := f.report.Snapshot.State()
 	if left == "" {
 		left = "not seen by the operator yet"
 	}
-	message := fmt.Sprintf("%v: %s/%s is %s and goes on without this command", err, StateSnap.Singular, name, left)
-	if finding := f.silence.Finding(); finding != "" {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	message := fmt.Sprintf("%v: %s/%s is %s", err, StateSnap.Singular, name, left)
+	stopped := ""
+	if code == exit.TimedOut {
+		stopped = f.client.stopped(ctx)
+	}
+	if stopped != "" {
+		message += ", and " + stopped + "\nIt goes on when the operator runs again"
+	} else {
+		message += " and goes on without this command"
+	}
+	if finding := f.silence.Finding(); finding != "" && stopped == "" {
 		message += "\n" + finding
-	} else if events := f.client.warningsSince(context.WithoutCancel(ctx), f.report.Snapshot.Object.GetNamespace(), f.asked.Add(-5*time.Second), name); len(events) > 0 {
+	} else if events := f.client.warningsSince(ctx, f.report.Snapshot.Object.GetNamespace(), f.asked.Add(-5*time.Second), name); len(events) > 0 {
 		message += "\nIts last event: " + events[0].Root()
 	}
 	message += fmt.Sprintf("\nFollow it with: kubectl flink savepoint %s --follow -n %s\nSee it with: kubectl get %s %s -n %s", f.report.Job, f.report.Job.Namespace, StateSnap.Singular, name, f.report.Job.Namespace)

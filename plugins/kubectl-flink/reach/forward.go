@@ -124,6 +124,8 @@ type Forward struct {
 	Pair  PortPair
 	// Target's port is Pair.Remote's.
 	Target portforward.Target
+	// Current, where not nil, says where a target that moves is now.
+	Current func() portforward.Target
 }
 
 // preset describes a product's Service by what every way to install it has in

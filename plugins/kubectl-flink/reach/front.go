@@ -9,11 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/watch"
-
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/portforward"
-	"github.com/kubectl-flink/kubectl-flink/pkg/common/wait"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
 )
 
@@ -82,30 +78,19 @@ func (f *Front) RoundTrip(request *http.Request) (*http.Response, error) {
 	return response, err
 }
 
-// Follow keeps the place up to date until ctx ends: the job's id changes with
-// upgrades, and its cluster with blue/green switches.
+// Follow keeps the place up to date until ctx ends.
 func (f *Front) Follow(ctx context.Context) error {
-	resource := f.client.Resource(f.ref.Kind, f.ref.Namespace)
-	return wait.Follow(ctx, resource, wait.Named(f.ref.Name), func(event watch.EventType, object *unstructured.Unstructured) (bool, error) {
-		if object == nil || event == watch.Deleted {
-			return false, nil
-		}
-		f.refresh(ctx)
-		return false, nil
-	})
+	return follow(ctx, f.client, f.ref, f.found)
 }
 
-func (f *Front) refresh(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
-	defer cancel()
-	place, err := Find(ctx, f.client, f.ref)
-	if err != nil {
-		return // what was known stays; the next change brings the next try
-	}
+func (f *Front) found(place Place) {
 	if f.set(place) == nil && f.changed != nil {
 		f.changed(place)
 	}
 }
+
+// refresh looks once.
+func (f *Front) refresh(ctx context.Context) { look(ctx, f.client, f.ref, f.found) }
 
 // ErrNotUp says that a wait for the JobManager ended.
 var ErrNotUp = errors.New("the JobManager doesn't answer")

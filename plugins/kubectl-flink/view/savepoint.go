@@ -12,8 +12,18 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
 )
 
+// SavepointForm says how savepoints are printed.
+type SavepointForm struct {
+	// List makes a list also of one.
+	List bool
+	// Namespaces tells which namespace each is in.
+	Namespaces bool
+	// DryRun is "", "client" or "server".
+	DryRun string
+}
+
 // Savepoints is the result of `kubectl flink savepoint`.
-func Savepoints(reports []operator.SavepointReport, asList bool, dryRun string, now time.Time) printer.Result {
+func Savepoints(reports []operator.SavepointReport, form SavepointForm) printer.Result {
 	var result printer.Result
 	objects := make([]any, len(reports))
 	result.Table = &printer.Table{Columns: []printer.Column{
@@ -34,19 +44,32 @@ func Savepoints(reports []operator.SavepointReport, asList bool, dryRun string, 
 		if r.Snapshot.Object != nil {
 			name = r.Snapshot.Name()
 		}
+		if name == "" {
+			name = "-"
+		}
 		result.Table.Rows = append(result.Table.Rows, []printer.Cell{
 			printer.C(name), printer.C(r.Job.String()), printer.C(state), printer.C(r.Format),
 			printer.C(duration), printer.C(string(r.Method)), printer.C(r.Path),
 		})
 	}
-	if asList {
+	if form.Namespaces {
+		result.Table.Columns = append([]printer.Column{{Name: "NAMESPACE"}}, result.Table.Columns...)
+		for i, r := range reports {
+			result.Table.Rows[i] = append([]printer.Cell{printer.C(r.Job.Namespace)}, result.Table.Rows[i]...)
+		}
+	}
+	if form.List {
 		result.Object = printer.List(objects)
 	} else if len(objects) == 1 {
 		result.Object = objects[0]
 	}
 	result.Text = func(w io.Writer) error {
 		for _, r := range reports {
-			if _, err := fmt.Fprintln(w, term.SafeLine(savepointLine(r, dryRun))); err != nil {
+			line := savepointLine(r, form.DryRun)
+			if form.Namespaces {
+				line += " (namespace " + r.Job.Namespace + ")"
+			}
+			if _, err := fmt.Fprintln(w, term.SafeLine(line)); err != nil {
 				return err
 			}
 		}

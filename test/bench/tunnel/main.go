@@ -3,7 +3,7 @@
 //
 //	go run ./test/bench/tunnel --kubeconfig FILE [--namespace tunnel-bench] [--image flink:1.20] [--kubectl kubectl] [--mib 512] [--rounds 3]
 //
-// The goals are those of issue 4. It exits with 1 where one is missed and
+// It exits with 1 where one is missed and
 // --strict is given.
 package main
 

@@ -1,0 +1,42 @@
+package cmf
+
+import (
+	"encoding/json"
+	"strings"
+)
+
+// readable is an error as Flink's operator writes it into a status: the
+// innermost message of its JSON text. Other text is given back as it is.
+func readable(text string) string {
+	var decoded struct {
+		Type       string `json:"type"`
+		Message    string `json:"message"`
+		Throwables []struct {
+			Type    string `json:"type"`
+			Message string `json:"message"`
+		} `json:"throwableList"`
+	}
+	if !strings.HasPrefix(text, "{") || json.Unmarshal([]byte(text), &decoded) != nil {
+		return text
+	}
+	for i := len(decoded.Throwables) - 1; i >= 0; i-- {
+		if message := decoded.Throwables[i].Message; message != "" {
+			return simpleType(decoded.Throwables[i].Type) + message
+		}
+	}
+	switch {
+	case decoded.Message != "":
+		return simpleType(decoded.Type) + decoded.Message
+	case decoded.Type != "":
+		return decoded.Type
+	}
+	return text
+}
+
+// simpleType is an exception's name without its package, as a prefix.
+func simpleType(name string) string {
+	if name == "" {
+		return ""
+	}
+	return name[strings.LastIndex(name, ".")+1:] + ": "
+}

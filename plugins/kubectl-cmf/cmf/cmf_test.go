@@ -1,0 +1,271 @@
+package cmf
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// canned answers each request with the next of its bodies, the last for ever.
+type canned struct {
+	status  int
+	bodies  []string
+	kind    string
+	queries []string
+
+	mu sync.Mutex
+}
+
+func (c *canned) RoundTrip(r *http.Request) (*http.Response, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.queries = append(c.queries, r.URL.RawQuery)
+	body := c.bodies[0]
+	if len(c.bodies) > 1 {
+		c.bodies = c.bodies[1:]
+	}
+	status := c.status
+	if status == 0 {
+		status = http.StatusOK
+	}
+	return &http.Response{
+		StatusCode: status, Header: http.Header{"Content-Type": {c.kind}}, Request: r,
+		Body: io.NopCloser(strings.NewReader(body)),
+	}, nil
+}
+
+func client(t testing.TB, transport http.RoundTripper) *Client {
+	t.Helper()
+	c, err := NewClient("http://cmf", transport, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Backoff = func(int) time.Duration { return time.Microsecond }
+	return c
+}
+
+// The sample of Confluent's documentation, with its nulls.
+const eventsPage = `{"pageable":null,"metadata":{"size":3},"items":[
+ {"apiVersion":"cmf.confluent.io/v1alpha1","kind":"FlinkApplicationEvent",
+  "metadata":{"name":"77d37980","uid":"77d37980","creationTimestamp":"2025-06-18T11:16:38.061Z","flinkApplicationInstance":null,"labels":null,"annotations":null},
+  "status":{"message":"Flink job status changed to RECONCILING","type":"JOB_STATUS","data":{"newStatus":"RECONCILING"}}},
+ {"metadata":{"name":"b"},"status":{"message":"FlinkApplication created","type":"CMF_STATUS","data":null}},
+ null_or_not]}`
+
+func TestListOfAServerThatIgnoresThePageEnds(t *testing.T) {
+	transport := &canned{bodies: []string{`{"items":[{"metadata":{"name":"a"}},{"metadata":{"name":"b"}}],"pageable":null}`}}
+	items, err := client(t, transport).List(t.Context(), Must("secret"), Scope{}, ListOptions{})
+	if err != nil || len(items) != 2 {
+		t.Fatal(items, err)
+	}
+	if len(transport.queries) > 1+ahead {
+		t.Errorf("%d requests", len(transport.queries))
+	}
+}
+
+func TestOnePageIsOneRequest(t *testing.T) {
+	transport := &canned{bodies: []string{`{"items":[{"name":"a"}],"pageable":{"page":0,"size":100}}`}}
+	if _, err := client(t, transport).List(t.Context(), Must("env"), Scope{}, ListOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"page=0&size=100"}, transport.queries); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestDocumentedEvents(t *testing.T) {
+	page := strings.Replace(eventsPage, ",\n null_or_not", "", 1)
+	items, err := client(t, &canned{bodies: []string{page}}).List(t.Context(), Must("event"), Scope{Environment: "e", Application: "a"}, ListOptions{})
+	if err != nil || len(items) != 2 || items[0].Text("status.data.newStatus") != "RECONCILING" {
+		t.Error(items, err)
+	}
+	_, err = client(t, &canned{bodies: []string{strings.Replace(eventsPage, "null_or_not", "null", 1)}}).List(t.Context(), Must("event"), Scope{Environment: "e", Application: "a"}, ListOptions{})
+	if err == nil || !strings.Contains(err.Error(), "items[2] is null, not an object") {
+		t.Error(err)
+	}
+}
+
+func TestVersions(t *testing.T) {
+	for text, want := range map[string]string{"2.3.1": "2.3.1", "v2.4.0-SNAPSHOT": "2.4", "2.10": "2.10"} {
+		v, err := ParseVersion(text)
+		if err != nil || v.String() != want {
+			t.Errorf("%s: %s %v", text, v, err)
+		}
+	}
+	if _, err := ParseVersion("latest"); err == nil {
+		t.Error("latest is taken for a version")
+	}
+	if (Version{}).Before(V24) || !V20.Before(V21) || (Version{2, 10, 0}).Before(V24) || !(Version{2, 3, 0}).Before(Version{2, 3, 1}) {
+		t.Error("order of versions")
+	}
+}
+
+func TestState(t *testing.T) {
+	for name, tc := range map[string]struct {
+		kind, json, state string
+		verdict           Verdict
+	}{
+		"no status":             {"app", `{"spec":{}}`, "", Pending},
+		"null job status":       {"app", `{"status":{"lifecycleState":"DEPLOYED","jobStatus":null}}`, "DEPLOYED", Pending},
+		"running":               {"app", `{"status":{"lifecycleState":"STABLE","jobStatus":{"state":"RUNNING"}}}`, "RUNNING", Ready},
+		"upgrading, still runs": {"app", `{"status":{"lifecycleState":"UPGRADING","jobStatus":{"state":"RUNNING"}}}`, "UPGRADING", Pending},
+		"failed":                {"app", `{"status":{"lifecycleState":"STABLE","jobStatus":{"state":"FAILED"}}}`, "FAILED", Failed},
+		"lifecycle failed":      {"app", `{"status":{"lifecycleState":"FAILED","jobStatus":{"state":"RUNNING"}}}`, "FAILED", Failed},
+		"suspended":             {"app", `{"spec":{"job":{"state":"suspended"}},"status":{"lifecycleState":"SUSPENDED","jobStatus":{"state":"FINISHED"}}}`, "SUSPENDED", Ready},
+		"starting again":        {"app", `{"spec":{"job":{"state":"running"}},"status":{"lifecycleState":"SUSPENDED","jobStatus":{"state":"FINISHED"}}}`, "SUSPENDED", Pending},
+		"deployment error":      {"app", `{"status":{"jobManagerDeploymentStatus":"ERROR","jobStatus":{"state":"RECONCILING"}}}`, "ERROR", Failed},
+		"dedicated pool":        {"pool", `{"status":{"phase":"DEDICATED"}}`, "DEDICATED", Ready},
+		"suspended pool":        {"pool", `{"spec":{"state":"SUSPENDED"},"status":{"phase":"SUSPENDED"}}`, "SUSPENDED", Ready},
+		"statement failing":     {"statement", `{"status":{"phase":"FAILING"}}`, "FAILING", Failed},
+		"statement stopped":     {"statement", `{"spec":{"stopped":true},"status":{"phase":"STOPPED"}}`, "STOPPED", Ready},
+		"abandoned savepoint":   {"savepoint", `{"status":{"state":"ABANDONED"}}`, "ABANDONED", Failed},
+		"no phases":             {"secret", `{}`, "", Ready},
+	} {
+		o, err := Decode([]byte(tc.json))
+		if err != nil {
+			t.Fatal(err)
+		}
+		state, verdict, _ := Must(tc.kind).State(o)
+		if state != tc.state || verdict != tc.verdict {
+			t.Errorf("%s: %s %v, want %s %v", name, state, verdict, tc.state, tc.verdict)
+		}
+	}
+}
+
+func TestIsSensitive(t *testing.T) {
+	for name, want := range map[string]bool{
+		"sasl.jaas.config": true, "password": true, "ssl.keystore.password": true, "s3.secret-key": true, "s3.access-key": true,
+		"basic.auth.user.info": true, "AWS_SECRET_ACCESS_KEY": true, "fs.azure.account.key.token": true, "api_key": true,
+		"connectionSecretId": false, "secretName": false, "secretKeyRef": false, "secretRef": false, "sql.secrets.x": false,
+		"ssl.keystore.location": false, "security.protocol": false, "automountServiceAccountToken": false, "bootstrap.servers": false,
+		"security.delegation.tokens.enabled": false, "name": false,
+	} {
+		if IsSensitive(name) != want {
+			t.Errorf("%s: %v", name, !want)
+		}
+	}
+}
+
+func TestRedactAndRestore(t *testing.T) {
+	o := Object{"spec": map[string]any{"a": map[string]any{"password": "x"}, "list": []any{map[string]any{"token": "y"}}}}
+	shown := Redact(nil, o)
+	if text := fmt.Sprint(shown); strings.Contains(text, "x") && strings.Contains(text, ":x") || !strings.Contains(text, Redacted) {
+		t.Error(text)
+	}
+	if o.Text("spec.a.password") != "x" {
+		t.Error("Redact changed the original")
+	}
+	Restore(shown, o)
+	if diff := cmp.Diff(o, shown); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestAddresses(t *testing.T) {
+	for in, want := range map[string]string{
+		"http://h:8080": "http://h:8080", "https://h/cmf/api/v1/": "https://h", "https://h/prefix/": "https://h/prefix", "http://h/?x=1": "http://h",
+	} {
+		u, err := ParseAddress(in)
+		if err != nil || u.String() != want {
+			t.Errorf("%s: %v %v", in, u, err)
+		}
+	}
+	for _, in := range []string{"h:8080", "ftp://h", "http://", "http://u:p@h", "http://%zz"} {
+		if _, err := ParseAddress(in); err == nil {
+			t.Errorf("%s is accepted", in)
+		}
+	}
+}
+
+func TestRegistryIsWhole(t *testing.T) {
+	words := map[string]string{}
+	for _, k := range Kinds {
+		for _, word := range append([]string{k.Name}, k.Aliases...) {
+			if other, taken := words[word]; taken {
+				t.Errorf("%q is both %s and %s", word, other, k.Name)
+			}
+			words[word] = k.Name
+		}
+		if k.Short == "" || len(k.Columns) == 0 || k.Path == "" || k.Type == "" {
+			t.Errorf("%s: something is missing", k.Name)
+		}
+		if k.Create && !k.Files && Template(k, V24) == "" {
+			t.Errorf("%s has no template", k.Name)
+		}
+	}
+}
+
+// FuzzAnswers: whatever a server answers, no command panics and nothing that
+// harms a terminal comes out.
+func FuzzAnswers(f *testing.F) {
+	for _, seed := range []string{
+		eventsPage, `{"items":[{"name":"a","metadata":7}]}`, `{"items":null}`, `{"pageable":{"size":-1},"items":[{}]}`, `{"pageable":{"size":1e99},"items":[{}]}`,
+		`{"errors":[{"message":"x"},{"message":7},"y",null]}`, `{"errors":7}`, `<html><title>`, `{"status":{"version":"9.9.9"}}`, `[]`, `null`, `"x"`, ``,
+		`{"metadata":{"name":["x"],"labels":{"a":1}},"spec":[],"status":{"phase":{"x":1}}}`,
+	} {
+		f.Add(seed, 200)
+		f.Add(seed, 500)
+	}
+	f.Fuzz(func(t *testing.T, body string, status int) {
+		if status < 200 || status > 599 {
+			status = 200
+		}
+		c := client(t, &canned{status: status, bodies: []string{body}, kind: "application/json"})
+		scope := Scope{Environment: "e", Catalog: "c", Application: "a"}
+		for _, k := range Kinds {
+			items, err := c.List(t.Context(), k, scope, ListOptions{})
+			check(t, err)
+			for _, o := range items {
+				use(k, o)
+			}
+			o, err := c.Get(t.Context(), Ref{Kind: k, Scope: scope, Name: "n"})
+			check(t, err)
+			if o != nil {
+				use(k, o)
+			}
+		}
+		_, err := c.Server(t.Context())
+		check(t, err)
+	})
+}
+
+func use(k *Kind, o Object) {
+	k.State(o)
+	o.Name()
+	o.Strings("metadata.labels")
+	Redact(k, o)
+	HasRedacted(o)
+	for _, c := range k.Columns {
+		o.Text(c.Path)
+	}
+}
+
+func check(t *testing.T, err error) {
+	t.Helper()
+	if err != nil && StatusOf(err) != 0 {
+		if strings.ContainsAny(err.Error(), "\x1b\x07\x00") {
+			t.Errorf("control characters in %q", err)
+		}
+	}
+}
+
+func TestEncodeKeepsNumbersAndText(t *testing.T) {
+	const text = `{"a":12345678901234567890,"b":1.50,"c":"<&>"}`
+	o, err := Decode([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := o.Encode()
+	if err != nil || string(data) != text {
+		t.Errorf("%s %v", data, err)
+	}
+	if _, err := Decode([]byte(`{} {}`)); err == nil {
+		t.Error("two values are taken for one")
+	}
+}
