@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -186,14 +185,15 @@ func (b *lockedBuffer) String() string {
 	return b.text.String()
 }
 
-// background runs a command until the test is over.
+// background runs a command until the test is over. Its standard error is in
+// the output, too.
 func (s *server) background(t *testing.T, args ...string) (out *lockedBuffer) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "kubeconfig")
 	must(t, os.WriteFile(file, s.kubeconfig, 0o600))
 	ctx, cancel := context.WithCancel(context.Background())
 	out = &lockedBuffer{}
-	streams := genericiooptions.IOStreams{In: strings.NewReader(""), Out: out, ErrOut: io.Discard}
+	streams := genericiooptions.IOStreams{In: strings.NewReader(""), Out: out, ErrOut: out}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

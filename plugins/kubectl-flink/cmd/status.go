@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"context"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -247,7 +248,10 @@ func (o *statusOptions) askJobManager(ctx context.Context, place reach.Place, st
 			return err
 		}
 		marks := &view.Marks{Completed: checkpoints.Counts.Completed, Failed: checkpoints.Counts.Failed}
-		marks.Interval, _ = place.Config.Get("execution.checkpointing.interval")
+		// The job's own interval: it may have set one in its code.
+		if config, err := jobManager.CheckpointConfig(ctx, place.JobID); err == nil && config.Interval < math.MaxInt64 {
+			marks.Interval = view.Millis(int64(config.Interval))
+		}
 		if last := checkpoints.Latest.Completed; last != nil {
 			marks.ID, marks.Last, marks.Size, marks.Duration, marks.Path = last.ID, view.Moment(last.Acknowledged.Time()), last.State, int64(last.Duration), last.Path
 		}
