@@ -14,11 +14,14 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/client-go/kubernetes/fake"
+	clienttesting "k8s.io/client-go/testing"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/portforward/portforwardtest"
 )
@@ -54,11 +57,18 @@ type rig struct {
 
 	mu     sync.Mutex
 	events []Event
+	// denied makes access reviews say no.
+	denied bool
 }
 
 func newRig(t *testing.T, options Options) *rig {
 	t.Helper()
 	r := &rig{T: t, kubelet: portforwardtest.New(t), clients: fake.NewClientset(readyPod("jm-1"), restService())}
+	r.clients.PrependReactor("create", "selfsubjectaccessreviews", func(clienttesting.Action) (bool, runtime.Object, error) {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		return true, &authorizationv1.SelfSubjectAccessReview{Status: authorizationv1.SubjectAccessReviewStatus{Allowed: !r.denied}}, nil
+	})
 	options.Clients = r.clients
 	options.Log = func(e Event) {
 		r.mu.Lock()
@@ -231,6 +241,34 @@ func TestPermissionErrorNamesVerbs(t *testing.T) {
 	for _, want := range []string{"create pods/portforward", "get services/proxy", "kubectl auth can-i"} {
 		if !strings.Contains(missing.Error(), want) {
 			t.Errorf("%q lacks %q", missing, want)
+		}
+	}
+}
+
+// A pod that isn't ready is waited for only by those who may reach it then.
+func TestPermissionIsMissedWithoutAWait(t *testing.T) {
+	forbidden := portforwardtest.Status(403, "no")
+	r := newRig(t, Options{ReconnectTimeout: time.Hour})
+	r.denied = true
+	r.kubelet.Answers(forbidden, forbidden)
+	r.kubelet.Handle(http.HandlerFunc(forbidden))
+	pod := readyPod("jm-1")
+	pod.Status.Conditions = nil
+	if err := r.clients.Tracker().Update(corev1.SchemeGroupVersion.WithResource("pods"), pod, "default"); err != nil {
+		t.Fatal(err)
+	}
+	var missing *PermissionError
+	if _, err := r.tunnel.DialContext(t.Context(), restTarget); !errors.As(err, &missing) {
+		t.Errorf("got %v, want a PermissionError", err)
+	}
+	client := &http.Client{Transport: r.tunnel.RoundTripper(restTarget, nil)}
+	_, err := client.Get("http://job-rest/config")
+	if !errors.As(err, &missing) || len(missing.Missing) != 2 {
+		t.Errorf("got %v, want a PermissionError that names both ways", err)
+	}
+	for _, e := range r.events {
+		if e.Type == Waiting {
+			t.Errorf("waited: %+v", e)
 		}
 	}
 }

@@ -52,11 +52,14 @@ type found struct {
 	pods    metav1.ListOptions
 	version string
 	absent  bool
+	// unready is the first of the pods that aren't ready.
+	unready Pod
 }
 
 // ready returns an endpoint of target and waits for one until the given time;
-// zero doesn't wait.
-func (t *Tunnel) ready(ctx context.Context, target Target, until time.Time) (endpoint, error) {
+// zero doesn't wait. forward says that it is for a port-forward, whose
+// permission is looked at before a wait.
+func (t *Tunnel) ready(ctx context.Context, target Target, until time.Time, forward bool) (endpoint, error) {
 	t.mu.Lock()
 	last, ok := t.last[target]
 	known := t.known[target]
@@ -93,6 +96,11 @@ func (t *Tunnel) ready(ctx context.Context, target Target, until time.Time) (end
 				e.Waited = time.Since(started).Round(time.Second).String()
 			}
 			return endpoint{}, e
+		}
+		if forward && f.unready.Name != "" {
+			if err := t.permitted(ctx, f.unready); err != nil {
+				return endpoint{}, err
+			}
 		}
 		if f.why != told {
 			told = f.why
@@ -235,6 +243,9 @@ func (t *Tunnel) lookup(ctx context.Context, target Target) (found, error) {
 	for i := range pods {
 		pod := &pods[i]
 		if why := notReady(pod, unready); why != "" {
+			if len(reasons) == 0 {
+				f.unready = Pod{Namespace: pod.Namespace, Name: pod.Name, UID: string(pod.UID)}
+			}
 			reasons = append(reasons, fmt.Sprintf("pod %s %s", pod.Name, why))
 			continue
 		}
@@ -282,7 +293,7 @@ func (t *Tunnel) Port(ctx context.Context, target Target) (int32, error) {
 	if len(f.ends) > 0 {
 		return f.ends[0].port, nil
 	}
-	end, err := t.ready(ctx, target, time.Now().Add(max(t.options.ReconnectTimeout, 0)))
+	end, err := t.ready(ctx, target, time.Now().Add(max(t.options.ReconnectTimeout, 0)), true)
 	return end.port, err
 }
 

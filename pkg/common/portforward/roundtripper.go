@@ -295,7 +295,7 @@ func (rt *roundTripper) proxyURL(request *http.Request) (address *url.URL, resou
 	}
 	resource, name := "services", rt.target.Name+":"+rt.target.Port.String()
 	if rt.target.Kind != Service {
-		end, err := rt.tunnel.ready(request.Context(), rt.target, time.Now().Add(rt.tunnel.options.ReconnectTimeout))
+		end, err := rt.tunnel.ready(request.Context(), rt.target, time.Now().Add(rt.tunnel.options.ReconnectTimeout), false)
 		if err != nil {
 			return nil, "", err
 		}

@@ -114,13 +114,15 @@ type Tunnel struct {
 
 	worked atomic.Bool // the API server has answered once
 
-	mu     sync.Mutex
-	pods   map[Pod]*podPool
-	last   map[Target]resolved
-	known  map[Target]bool
-	avoid  map[string]time.Time // pod UID → until when
-	served map[*roundTripper]struct{}
-	closed bool
+	mu    sync.Mutex
+	pods  map[Pod]*podPool
+	last  map[Target]resolved
+	known map[Target]bool
+	avoid map[string]time.Time // pod UID → until when
+	// permits are the namespaces where port-forward is known to be allowed.
+	permits map[string]bool
+	served  map[*roundTripper]struct{}
+	closed  bool
 }
 
 // New makes a Tunnel through the API server of config. It connects to
@@ -162,7 +164,7 @@ func New(config *rest.Config, options Options) (*Tunnel, error) {
 	t := &Tunnel{
 		options: options, config: config, clients: clients, connector: connector,
 		pods: map[Pod]*podPool{}, last: map[Target]resolved{}, known: map[Target]bool{},
-		avoid: map[string]time.Time{}, served: map[*roundTripper]struct{}{},
+		avoid: map[string]time.Time{}, permits: map[string]bool{}, served: map[*roundTripper]struct{}{},
 	}
 	t.ctx, t.cancel = context.WithCancelCause(context.Background())
 	return t, nil
@@ -227,7 +229,7 @@ func (t *Tunnel) dial(ctx context.Context, target Target) (*stream, error) {
 	}
 	delay := 100 * time.Millisecond
 	for {
-		end, err := t.ready(ctx, target, until)
+		end, err := t.ready(ctx, target, until, true)
 		if err != nil {
 			return nil, err
 		}
