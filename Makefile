@@ -77,6 +77,7 @@ lint: ## Static checks
 bench: build ## Sizes and times, as ratios against kubectl
 	@go run ./test/bench --bin $(BIN)
 	@go run ./test/bench/cmf --bin $(BIN)
+	@echo "list of 5,000 jobs"; go test -tags 'api bench' -count=1 -timeout 20m -v -run TestListOfThousands ./test/api/ | grep -E 'jobs:|FAIL|panic'
 	@if [ "$$(uname -s)$$(id -u)" = Linux0 ]; then \
 		$(CLUSTER) up --name demo && \
 		go run ./test/bench/tunnel --kubeconfig "$$($(CLUSTER) kubeconfig --name demo)" --kubectl "$$($(CLUSTER) assets)/kubectl"; \

@@ -7,11 +7,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -229,61 +227,4 @@ func TestListWatchAppendsChanges(t *testing.T) {
 	if strings.Count(out.String(), "TYPE/NAME") != 1 {
 		t.Errorf("headings again and again:\n%s", out)
 	}
-}
-
-// The list of thousands of jobs, against kubectl's in the same run. Needs the
-// built binary: FLINK_BENCH=path-of-kubectl-flink.
-func TestListOfThousands(t *testing.T) {
-	binary := os.Getenv("FLINK_BENCH")
-	if binary == "" {
-		t.Skip("FLINK_BENCH names no kubectl-flink")
-	}
-	const jobs = 5000
-	ns := current.namespace(t)
-	example, err := os.ReadFile("testdata/flinkdeployment.json")
-	must(t, err)
-	var group sync.WaitGroup
-	names := make(chan int)
-	for range 8 {
-		group.Add(1)
-		go func() {
-			defer group.Done()
-			for i := range names {
-				var object map[string]any
-				must(t, json.Unmarshal(example, &object))
-				current.create(t, operator.Deployment, ns, fmt.Sprintf("job-%04d", i), object["spec"].(map[string]any), object["status"].(map[string]any))
-			}
-		}()
-	}
-	for i := range jobs {
-		names <- i
-	}
-	close(names)
-	group.Wait()
-	file := filepath.Join(t.TempDir(), "kubeconfig")
-	must(t, os.WriteFile(file, current.kubeconfig, 0o600))
-	assets, err := tool("assets")
-	must(t, err)
-	run := func(name string, args ...string) (time.Duration, int64) {
-		command := exec.Command(name, append(args, "-n", ns, "--kubeconfig", file)...)
-		began := time.Now()
-		out, err := command.Output()
-		must(t, err)
-		if n := strings.Count(string(out), "\n"); n != jobs+1 {
-			t.Fatalf("%s printed %d lines", name, n)
-		}
-		return time.Since(began), command.ProcessState.SysUsage().(*syscall.Rusage).Maxrss
-	}
-	var times [2]time.Duration
-	var memory [2]int64
-	const runs = 5
-	for range runs {
-		for i, args := range [][]string{{binary, "list", "flinkdep"}, {filepath.Join(assets, "kubectl"), "get", "flinkdep"}} {
-			wall, rss := run(args[0], args[1:]...)
-			times[i] += wall / runs
-			memory[i] = max(memory[i], rss)
-		}
-	}
-	t.Logf("%d jobs: kubectl-flink list %v, %d MiB; kubectl get flinkdep %v, %d MiB; time %.2f, memory %.2f", jobs,
-		times[0], memory[0]>>10, times[1], memory[1]>>10, float64(times[0])/float64(times[1]), float64(memory[0])/float64(memory[1]))
 }
