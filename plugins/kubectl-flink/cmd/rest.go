@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/completion"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
@@ -126,12 +127,14 @@ func (o *restOptions) run(ctx context.Context, args []string) error {
 		}
 		path = strings.ReplaceAll(path, ":jobid", place.JobID)
 	}
+	flags := o.tunnelFlags
 	if place.Suspended() {
-		return errors.New(place.WhyNot())
+		// Its JobManager may stand for a while yet, but isn't waited for.
+		flags.reconnect = 0
 	}
 	line := progress.New(o.ErrOut, false)
 	defer line.Done()
-	tunnel, err := o.tunnel(o.tunnelFlags, func(e portforward.Event) {
+	tunnel, err := o.tunnel(flags, func(e portforward.Event) {
 		switch e.Type {
 		case portforward.Waiting:
 			line.Set("waiting for the JobManager: %s", e.Text)
@@ -156,9 +159,15 @@ func (o *restOptions) run(ctx context.Context, args []string) error {
 			cancel(exit.Timeoutf("no answer to %s %s within %s", method, path, o.timeout))
 		})
 		defer timer.Stop()
-		return o.print(ctx, line, client, method, path, header, body, timer)
+		err = o.print(ctx, line, client, method, path, header, body, timer)
+	} else {
+		err = o.print(ctx, line, client, method, path, header, body, nil)
 	}
-	return o.print(ctx, line, client, method, path, header, body, nil)
+	var unready *portforward.NotReadyError
+	if place.Suspended() && (errors.As(err, &unready) || apierrors.IsNotFound(err)) {
+		return errors.New(place.WhyNot())
+	}
+	return err
 }
 
 // print sends the request and prints the answer.
