@@ -155,7 +155,7 @@ func TestRESTOverTLS(t *testing.T) {
 		"req -x509 -CA ca.pem -CAkey ca.key -newkey rsa:2048 -nodes -keyout rest.key -out rest.pem -days 2 -subj /CN=rest -addext subjectAltName=DNS:places-tls-rest.default",
 		"pkcs12 -export -in rest.pem -inkey rest.key -out rest.p12 -passout pass:secret",
 	} {
-		openssl := exec.Command("openssl", strings.Fields(command)...)
+		openssl := exec.Command(program(t, "openssl", "openssl"), strings.Fields(command)...)
 		openssl.Dir = dir
 		if out, err := openssl.CombinedOutput(); err != nil {
 			t.Fatalf("openssl %s: %v\n%s", command, err, out)

@@ -18,28 +18,32 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// browser is a headless Chromium, installed from Debian's packages where it is
-// missing and this is root.
-func browser(t *testing.T) context.Context {
+// program finds one of several programs; where none is there and this is root,
+// it is installed from Debian's package.
+func program(t *testing.T, debian string, names ...string) string {
 	t.Helper()
-	path := ""
-	for range 2 {
-		for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+	for attempt := range 2 {
+		for _, name := range names {
 			if found, err := exec.LookPath(name); err == nil {
-				path = found
+				return found
 			}
 		}
-		if path != "" || os.Getuid() != 0 {
+		if attempt > 0 || os.Getuid() != 0 {
 			break
 		}
-		install := exec.Command("sh", "-c", "apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends chromium")
+		install := exec.Command("sh", "-c", "apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "+debian)
 		if out, err := install.CombinedOutput(); err != nil {
-			t.Fatalf("install chromium: %v\n%s", err, out)
+			t.Fatalf("install %s: %v\n%s", debian, err, out)
 		}
 	}
-	if path == "" {
-		t.Fatal("this test needs chromium: apt-get install chromium")
-	}
+	t.Fatalf("this test needs %s: apt-get install %s", names[0], debian)
+	return ""
+}
+
+// browser is a headless Chromium.
+func browser(t *testing.T) context.Context {
+	t.Helper()
+	path := program(t, "chromium", "chromium", "chromium-browser", "google-chrome")
 	flags := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.UserDataDir(t.TempDir()),
 		chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun,
 		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true))
