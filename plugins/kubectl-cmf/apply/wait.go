@@ -122,7 +122,7 @@ func Ready(ref cmf.Ref, before cmf.Object) Condition {
 			return false, nil // may well be the status from before the change
 		}
 		switch {
-		case passes(state, verdict):
+		case passes(state, verdict, why):
 		case verdict == cmf.Failed:
 			return false, failure(ref, state, why)
 		case verdict == cmf.Ready:
@@ -172,7 +172,7 @@ func State(ref cmf.Ref, want string) Condition {
 				return true, nil
 			}
 		}
-		if verdict == cmf.Failed && !passes(state, verdict) {
+		if verdict == cmf.Failed && !passes(state, verdict, why) {
 			return false, failure(ref, state, why)
 		}
 		return false, nil
@@ -185,10 +185,10 @@ const lasts = 45 * time.Second
 
 // mayPass makes a test for states that look like failure but may still pass.
 // It remembers since when it sees one, so each wait needs its own.
-func mayPass(kind *cmf.Kind) func(state string, verdict cmf.Verdict) bool {
+func mayPass(kind *cmf.Kind) func(state string, verdict cmf.Verdict, why string) bool {
 	var since time.Time
-	return func(state string, verdict cmf.Verdict) bool {
-		if verdict != cmf.Failed || !kind.Passes(state) {
+	return func(state string, verdict cmf.Verdict, why string) bool {
+		if verdict != cmf.Failed || !kind.Passes(state, why) {
 			since = time.Time{}
 			return false
 		}

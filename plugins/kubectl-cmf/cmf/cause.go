@@ -9,8 +9,11 @@ import (
 // innermost message of its JSON text. Other text is given back as it is.
 func readable(text string) string {
 	var decoded struct {
-		Type       string `json:"type"`
-		Message    string `json:"message"`
+		Type     string `json:"type"`
+		Message  string `json:"message"`
+		Metadata struct {
+			Reason string `json:"reason"`
+		} `json:"additionalMetadata"`
 		Throwables []struct {
 			Type    string `json:"type"`
 			Message string `json:"message"`
@@ -25,6 +28,8 @@ func readable(text string) string {
 		}
 	}
 	switch {
+	case decoded.Message != "" && decoded.Metadata.Reason != "":
+		return decoded.Metadata.Reason + ": " + decoded.Message
 	case decoded.Message != "":
 		return simpleType(decoded.Type) + decoded.Message
 	case decoded.Type != "":

@@ -7,6 +7,7 @@ func TestReadable(t *testing.T) {
 		"plain":                              "plain",
 		`{"type":"a.b.C","message":"outer"}`: "C: outer",
 		`{"type":"a.b.C","message":"outer","throwableList":[{"type":"d.E","message":"inner"},{"type":"f.G","message":""}]}`: "E: inner",
+		`{"type":"a.b.C","message":"Back-off","additionalMetadata":{"reason":"ImagePullBackOff"}}`:                          "ImagePullBackOff: Back-off",
 		`{"type":"a.b.C"}`: "a.b.C",
 		`{"x":1}`:          `{"x":1}`,
 		`{"type":"a.b.C",`: `{"type":"a.b.C",`,

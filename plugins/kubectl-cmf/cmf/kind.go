@@ -121,6 +121,8 @@ type Phase struct {
 	// Passing are those of Failed that also come and go by themselves: a wait
 	// takes them for failure only when they last.
 	Passing []string
+	// Final are words in the cause with which they don't.
+	Final []string
 }
 
 // Scope says where a resource lives.
@@ -303,11 +305,11 @@ func (k *Kind) State(o Object) (state string, verdict Verdict, cause string) {
 }
 
 // Passes reports whether a state that means failure also comes and goes by
-// itself.
-func (k *Kind) Passes(state string) bool {
+// itself, with that cause.
+func (k *Kind) Passes(state, cause string) bool {
 	for _, phase := range k.Phases {
 		if slices.Contains(phase.Passing, state) {
-			return true
+			return !slices.ContainsFunc(phase.Final, func(word string) bool { return strings.Contains(cause, word) })
 		}
 	}
 	return false

@@ -144,7 +144,10 @@ var applicationKind = &Kind{
 		{When: map[string]string{"spec.job.state": "!suspended"}, Path: "status.lifecycleState", Busy: []string{"SUSPENDED"}},
 		// Flink's operator says ERROR also while a pod waits for a ConfigMap
 		// that it is just about to make.
-		{When: map[string]string{"spec.job.state": "!suspended"}, Path: "status.jobManagerDeploymentStatus", Failed: []string{"ERROR"}, Passing: []string{"ERROR"}},
+		{
+			When: map[string]string{"spec.job.state": "!suspended"}, Path: "status.jobManagerDeploymentStatus",
+			Failed: []string{"ERROR"}, Passing: []string{"ERROR"}, Final: []string{"ImagePull", "InvalidImageName", "CrashLoopBackOff"},
+		},
 		{When: map[string]string{"spec.job.state": "!suspended"}, Path: "status.jobStatus.state", Ready: []string{"RUNNING", "FINISHED"}, Failed: []string{"FAILED"}},
 	},
 	Cause: []string{"status.error", "status.warning"},
