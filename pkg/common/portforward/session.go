@@ -56,6 +56,8 @@ type session struct {
 	// writing is held while a frame is written. It is a channel, so that a
 	// writer's deadline also bounds the wait for another stream's frame.
 	writing chan struct{}
+	// opening is held while a stream's number is taken and sent.
+	opening chan struct{}
 	control bytes.Buffer
 	frame   []byte
 
@@ -103,6 +105,7 @@ func newSession(conn net.Conn, limit int) (*session, error) {
 		limit:   limit,
 		in:      bufio.NewReaderSize(conn, 4<<10),
 		writing: make(chan struct{}, 1),
+		opening: make(chan struct{}, 1),
 		streams: map[spdy.StreamId]*half{},
 		nextID:  1,
 		done:    make(chan struct{}),
@@ -125,9 +128,19 @@ func newSession(conn net.Conn, limit int) (*session, error) {
 // only in the first read.
 func (s *session) open(ctx context.Context, port int32, pod Pod) (*stream, error) {
 	st := newStream(s, pod, port)
+	// The peer refuses a stream whose number is lower than one that it has
+	// seen: numbers are given and sent in one go.
+	select {
+	case s.opening <- struct{}{}:
+	case <-s.done:
+		return nil, s.failure()
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
 	s.mu.Lock()
 	if s.err != nil {
 		s.mu.Unlock()
+		<-s.opening
 		return nil, s.err
 	}
 	errorID, dataID := s.nextID, s.nextID+2
@@ -153,6 +166,7 @@ func (s *session) open(ctx context.Context, port int32, pod Pod) (*stream, error
 		&spdy.SynStreamFrame{StreamId: errorID, Headers: headers(corev1.StreamTypeError)},
 		&spdy.DataFrame{StreamId: errorID, Flags: spdy.DataFlagFin},
 		&spdy.SynStreamFrame{StreamId: dataID, Headers: headers(corev1.StreamTypeData)})
+	<-s.opening
 	if err == nil {
 		// Both replies are waited for: a kubelet that has yet to reply when the
 		// connection goes keeps the pair's goroutines for ever (spdystream's
