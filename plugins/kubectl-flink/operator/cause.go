@@ -27,8 +27,11 @@ func (c *Client) deepen(ctx context.Context, job Job, triggerID string, since ti
 	if c.SavepointCause != nil && triggerID != "" {
 		deeper = c.SavepointCause(ctx, cluster, job.JobID(), triggerID)
 	}
-	if deeper == "" {
-		deeper = c.causeInLog(ctx, cluster, job.JobID(), since)
+	if deeper == "" || strings.Contains(deeper, stopping) {
+		// That the job was stopping is what followed from the cause.
+		if logged := c.causeInLog(ctx, cluster, job.JobID(), since); logged != "" {
+			deeper = logged
+		}
 	}
 	if deeper == "" || strings.Contains(cause, deeper) {
 		return cause
@@ -38,6 +41,10 @@ func (c *Client) deepen(ctx context.Context, job Job, triggerID string, since ti
 	}
 	return cause + "\n  cause: " + deeper
 }
+
+// stopping is in what the checkpoint coordinator says of a savepoint whose job
+// failed or was stopped meanwhile.
+const stopping = "suspending"
 
 // logLimit bounds how much of a log is read, in bytes.
 const logLimit = 4 << 20
@@ -103,7 +110,7 @@ func lastCheckpointFailure(lines *bufio.Scanner, jobID string) string {
 		}
 	}
 	flush()
-	if ofJob != "" && (ofCheckpoint == "" || strings.Contains(ofCheckpoint, "suspending")) {
+	if ofJob != "" && (ofCheckpoint == "" || strings.Contains(ofCheckpoint, stopping)) {
 		return ofJob
 	}
 	return ofCheckpoint
