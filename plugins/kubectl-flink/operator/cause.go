@@ -27,7 +27,7 @@ func (c *Client) deepen(ctx context.Context, job Job, triggerID string, since ti
 	if c.SavepointCause != nil && triggerID != "" {
 		deeper = c.SavepointCause(ctx, cluster, job.JobID(), triggerID)
 	}
-	if deeper == "" || strings.Contains(deeper, stopping) {
+	if deeper == "" || followed(deeper) {
 		// That the job was stopping is what followed from the cause.
 		if logged := c.causeInLog(ctx, cluster, job.JobID(), since); logged != "" {
 			deeper = logged
@@ -42,9 +42,11 @@ func (c *Client) deepen(ctx context.Context, job Job, triggerID string, since ti
 	return cause + "\n  cause: " + deeper
 }
 
-// stopping is in what the checkpoint coordinator says of a savepoint whose job
-// failed or was stopped meanwhile.
-const stopping = "suspending"
+// followed reports whether a checkpoint's failure only followed from that of
+// the job: the coordinator was stopped, or its tasks were being restarted.
+func followed(cause string) bool {
+	return strings.Contains(cause, "Checkpoint Coordinator is suspending") || strings.Contains(cause, "FailoverRegion is restarting")
+}
 
 // logLimit bounds how much of a log is read, in bytes.
 const logLimit = 4 << 20
@@ -110,7 +112,7 @@ func lastCheckpointFailure(lines *bufio.Scanner, jobID string) string {
 		}
 	}
 	flush()
-	if ofJob != "" && (ofCheckpoint == "" || strings.Contains(ofCheckpoint, stopping)) {
+	if ofJob != "" && (ofCheckpoint == "" || followed(ofCheckpoint)) {
 		return ofJob
 	}
 	return ofCheckpoint
