@@ -220,7 +220,12 @@ func (s *Server) onItem(c *collection, e *entry, name string, r *http.Request, b
 	}
 	switch {
 	case r.Method == http.MethodGet:
-		return jsonReply(http.StatusOK, s.view(c, e))
+		o := s.view(c, e)
+		if o == nil {
+			// Its deletion ended since it was found, a moment ago.
+			return s.onItem(c, nil, name, r, body)
+		}
+		return jsonReply(http.StatusOK, o)
 	case r.Method == http.MethodPut && c.rule.kind == "Artifact":
 		return s.upload(c, e, name, r, body)
 	case r.Method == http.MethodPut && c.rule.put >= 0 && s.version.has(c.rule.put):
