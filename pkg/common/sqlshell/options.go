@@ -1,0 +1,36 @@
+package sqlshell
+
+import (
+	"io"
+	"time"
+
+	"k8s.io/cli-runtime/pkg/genericiooptions"
+)
+
+// Options are what the prompt and the runner share.
+type Options struct {
+	genericiooptions.IOStreams
+	// Format is table, json, ndjson, csv, tsv or vertical; the prompt also
+	// knows changelog and tableau.
+	Format string
+	// Limit ends a query after so many rows; 0 is no limit.
+	Limit int
+	// Timeout bounds each statement; 0 is no bound.
+	Timeout time.Duration
+	// Wait follows a job that a statement started to its end.
+	Wait bool
+	// Full prints all that the backend said of an error.
+	Full bool
+	// HistoryFile is where the prompt keeps its history; "" keeps none.
+	HistoryFile string
+	// Prompt is what the prompt begins with, such as the cluster's name.
+	Prompt string
+	// Quiet leaves out progress and notes on standard error.
+	Quiet bool
+}
+
+// Source is SQL text and its name in messages: a file's name, "-e".
+type Source struct {
+	Name string
+	Text io.Reader
+}
