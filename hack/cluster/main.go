@@ -35,6 +35,8 @@ Usage: cluster VERB [flags]
   kubeconfig  print the path of a cluster's kubeconfig [--name NAME]
   load-image  import an archive of images into a cluster: TAR [--name NAME]
   logs        print a component's log: COMPONENT [--name NAME]
+  restart     end a component as a crash does and start it again, as in
+              kube-apiserver: COMPONENT [--name NAME]
   manifests   print YAML: flink-rbac [--namespace NS], crds [--operator VERSION]
   assets      build kube-apiserver, etcd and kubectl, and print their directory
   fetch       fetch and build everything, without a cluster [flags of up]
@@ -112,7 +114,7 @@ func run(ctx context.Context, args []string) error {
 		return usageError{err}
 	}
 
-	wants := map[string]int{"load-image": 1, "logs": 1, "manifests": 1}[verb]
+	wants := map[string]int{"load-image": 1, "logs": 1, "manifests": 1, "restart": 1}[verb]
 	if len(positional) != wants {
 		return usageError{fmt.Errorf("%s takes %d arguments, not %q", verb, wants, positional)}
 	}
@@ -129,6 +131,8 @@ func run(ctx context.Context, args []string) error {
 		return instance.LoadImage(ctx, c.name, positional[0])
 	case "logs":
 		return instance.Logs(ctx, os.Stdout, c.name, positional[0])
+	case "restart":
+		return instance.Restart(ctx, c.name, positional[0])
 	case "manifests":
 		return c.manifests(ctx, positional[0])
 	case "assets":

@@ -267,8 +267,23 @@ func (g *gate) close() {
 	g.conns = nil
 }
 
+// The API server really ends here, as in a crash, and comes back.
 func TestTunnelAPIServerRestarted(t *testing.T) {
 	ns := main.payload(t, "tunnel-restarted")
+	f := main.forward(t, 1, "-n", ns, "service/payload", ":80")
+	if _, err := fetch(f.address(0) + "/1"); err != nil {
+		t.Fatal(err)
+	}
+	_, err := tool("restart", "kube-apiserver", "--name", main.name)
+	must(t, err)
+	if _, err := fetch(f.address(0) + "/1"); err != nil {
+		t.Fatalf("%v\n%s", err, f.stderr())
+	}
+}
+
+// The way to the API server is cut and given back.
+func TestTunnelAPIServerOutOfReach(t *testing.T) {
+	ns := main.payload(t, "tunnel-out-of-reach")
 	server, err := url.Parse(main.kubectl(t, "config", "view", "--minify", "-o", "jsonpath={.clusters[0].cluster.server}"))
 	must(t, err)
 	g := &gate{to: server.Host}

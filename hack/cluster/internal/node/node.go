@@ -46,10 +46,17 @@ func Run(name string) error {
 		s.update(func(state *State) { state.Error = err.Error() })
 		return err
 	}
+	wanted := make(chan os.Signal, 4)
+	signal.Notify(wanted, syscall.SIGTERM, syscall.SIGINT, RestartSignal)
 	s.update(func(state *State) { state.Started = true })
-	stop := make(chan os.Signal, 1)
-	signal.Notify(stop, syscall.SIGTERM, syscall.SIGINT)
-	<-stop
+	for sig := range wanted {
+		if sig != RestartSignal {
+			break
+		}
+		if err := s.restart(); err != nil {
+			fmt.Fprintln(os.Stderr, "node:", err)
+		}
+	}
 	return nil
 }
 
