@@ -15,6 +15,7 @@ import (
 const (
 	groupSee   = "see"
 	groupState = "state"
+	groupJob   = "job"
 	groupReach = "reach"
 	groupOther = "other"
 )
@@ -41,6 +42,7 @@ FlinkSessionJob, FlinkStateSnapshot and FlinkBlueGreenDeployment.`,
 	c.factory.AddFlags(root.PersistentFlags())
 	root.AddGroup(
 		&cobra.Group{ID: groupSee, Title: "See:"},
+		&cobra.Group{ID: groupJob, Title: "Change:"},
 		&cobra.Group{ID: groupState, Title: "State:"},
 		&cobra.Group{ID: groupReach, Title: "Reach:"},
 		&cobra.Group{ID: groupOther, Title: "Other commands:"},
@@ -53,6 +55,7 @@ FlinkSessionJob, FlinkStateSnapshot and FlinkBlueGreenDeployment.`,
 		}
 	}
 	addTo(groupSee, newList(c), newStatus(c), newExceptions(c), newCheckpoints(c), newEvents(c), newJobs(c))
+	addTo(groupJob, newSubmit(c))
 	addTo(groupState, newSavepoint(c))
 	addTo(groupReach, newUI(c), newPortForward(c), newREST(c))
 	addTo(groupOther, newVersion(c))

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -34,6 +35,15 @@ type Client struct {
 	// cluster why a savepoint failed: Flink's own exception, of which the
 	// operator passes on only the outermost layers. "" if it doesn't know.
 	SavepointCause func(ctx context.Context, cluster Ref, jobID, triggerID string) string
+
+	// JobFailures, where set, asks the JobManager of the job ref for the root
+	// causes of its failures since a moment, newest first.
+	JobFailures func(ctx context.Context, ref Ref, since time.Time) []string
+
+	// RestoredFrom, where set, asks the JobManager of the job ref which path
+	// its state came from; "" if it started without any. Its error says that
+	// nobody could be asked.
+	RestoredFrom func(ctx context.Context, ref Ref) (string, error)
 }
 
 // NewClient connects with the factory's flags; nothing is sent yet.

@@ -73,7 +73,7 @@ func (f Failure) Root() string {
 		message := candidates[i].Message
 		if root := RootCause(message); root != "" {
 			// The type belongs to the message's first exception only.
-			if name := simple(candidates[i].Type); name != "" && i > 0 && !strings.Contains(message, "Caused by: ") && !strings.Contains(root, name) {
+			if name := simple(candidates[i].Type); name != "" && name != "SerializedThrowable" && i > 0 && !strings.Contains(message, "Caused by: ") && !strings.Contains(root, name) {
 				return name + ": " + root
 			}
 			return root
@@ -82,10 +82,17 @@ func (f Failure) Root() string {
 	return simple(f.Type)
 }
 
+// serverSide is what Flink's REST client puts before the JobManager's own
+// stack trace.
+const serverSide = "<Exception on server side:"
+
 // RootCause is the innermost cause in a Java exception's text, without its
 // stack frames. Text that is no exception is given back as it is.
 func RootCause(message string) string {
 	message = strings.TrimSpace(message)
+	if i := strings.LastIndex(message, serverSide); i >= 0 {
+		message = message[i+len(serverSide):]
+	}
 	if i := strings.LastIndex(message, "Caused by: "); i >= 0 {
 		message = message[i+len("Caused by: "):]
 	}

@@ -1,0 +1,313 @@
+package cmd
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/completion"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/progress"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/health"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/reach"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/view"
+)
+
+// submitOptions are the flags of `kubectl flink submit`.
+type submitOptions struct {
+	*common
+	tunnelFlags
+	tls     reach.TLSFiles
+	output  printer.Flags
+	files   []string
+	spec    operator.SessionJobSpec
+	args    []string
+	set     []string
+	labels  []string
+	request operator.SubmitRequest
+	dryRun  string
+	wait    bool
+	timeout time.Duration
+	quiet   bool
+}
+
+func newSubmit(c *common) *cobra.Command {
+	o := &submitOptions{common: c}
+	cmd := &cobra.Command{
+		Use:   "submit (-f FILE | [NAME] --deployment SESSION --jar URI [-- ARG ...])",
+		Short: "Start a new job and wait until it runs",
+		Long: `Start a new job: of a manifest, or of a jar in a session cluster, for which a
+FlinkSessionJob is made. It ends when the job runs, and fails as soon as it is
+known why it won't: a spec that the operator rejects, a jar that it can't or may
+not fetch, an exception, an image that can't be pulled, a pod that crashes.
+
+The jar of a session job is fetched by the operator: a file: URI is a path in
+the operator's container, and operators from 1.16 on fetch from https only
+unless their configuration allows more.
+
+Without --upgrade-mode a session job gets the one that keeps its state where the
+session cluster has directories for checkpoints and savepoints.`,
+		Example: plugin.Examples(`
+			# Start what a manifest says and wait until it runs
+			kubectl flink submit -f job.yaml
+
+			# A jar in a session cluster
+			kubectl flink submit --deployment session-example --jar file:///opt/flink/examples/streaming/TopSpeedWindowing.jar
+
+			# With a name, arguments, and the state of a savepoint
+			kubectl flink submit top-speed --deployment session-example --jar https://example.com/top-speed.jar --from s3://bucket/savepoint-1 -- --input s3://bucket/in`),
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			jobs, err := o.complete(cmd, args)
+			if err != nil {
+				return err
+			}
+			return o.run(cmd.Context(), jobs)
+		},
+	}
+	flags := cmd.Flags()
+	o.output.AddFlags(cmd)
+	flags.StringArrayVarP(&o.files, "filename", "f", nil, "File, directory or URL of manifests; - is standard input")
+	flags.StringVar(&o.spec.Cluster, "deployment", "", "Session cluster (a FlinkDeployment without a job) to run the jar in")
+	flags.StringVar(&o.spec.Jar, "jar", "", "URI of the jar, as the operator can fetch it")
+	flags.StringVar(&o.spec.Class, "class", "", "Class with the job's main method (default the jar's own)")
+	flags.StringArrayVar(&o.args, "args", nil, "Arguments of the job, split as a shell would; may be repeated. Or give them after --")
+	flags.Int64VarP(&o.spec.Parallelism, "parallelism", "p", 0, "Parallelism (default the session cluster's parallelism.default, else 1)")
+	flags.StringVar(&o.spec.UpgradeMode, "upgrade-mode", "", "What an upgrade does with the state: savepoint, last-state or stateless")
+	flags.StringArrayVar(&o.set, "set", nil, "Flink configuration of the job, as key=value; may be repeated")
+	flags.StringArrayVar(&o.labels, "label", nil, "Label for the FlinkSessionJob, as key=value; may be repeated")
+	flags.StringVar(&o.request.From, "from", "", "Savepoint or checkpoint to start from")
+	flags.BoolVar(&o.request.AllowNonRestored, "allow-non-restored-state", false, "With --from: start also if a part of the state belongs to no operator of the job any more")
+	flags.BoolVar(&o.wait, "wait", true, "Wait until the job runs")
+	flags.DurationVar(&o.timeout, "timeout", 5*time.Minute, "How long to wait; the job goes on starting when this ends")
+	addDryRun(cmd, &o.dryRun)
+	flags.BoolVarP(&o.quiet, "quiet", "q", false, "No progress on standard error")
+	o.tunnelFlags.add(cmd, true)
+	addRESTFlags(cmd, &o.tls)
+	_ = cmd.RegisterFlagCompletionFunc("upgrade-mode", completion.Fixed("savepoint", "last-state", "stateless"))
+	_ = cmd.RegisterFlagCompletionFunc("deployment", o.completeSessionClusters())
+	return cmd
+}
+
+// addDryRun adds kubectl's --dry-run.
+func addDryRun(cmd *cobra.Command, value *string) {
+	cmd.Flags().StringVar(value, "dry-run", "none", "none, client (print what would be done) or server (have the API server check it)")
+	cmd.Flags().Lookup("dry-run").NoOptDefVal = "client"
+	_ = cmd.RegisterFlagCompletionFunc("dry-run", completion.Fixed("none", "client", "server"))
+}
+
+// parseDryRun reads --dry-run: "", "client" or "server".
+func parseDryRun(value string) (string, error) {
+	switch value {
+	case "none":
+		return "", nil
+	case "client", "server":
+		return value, nil
+	}
+	return "", exit.Usagef("--dry-run: %q is not one of none, client, server", value)
+}
+
+func (o *submitOptions) completeSessionClusters() cobra.CompletionFunc {
+	return completion.Values(func(ctx context.Context, _ []string, _ string) ([]completion.Choice, error) {
+		client, err := o.operator()
+		if err != nil {
+			return nil, err
+		}
+		namespace, _, err := o.factory.Namespace()
+		if err != nil {
+			return nil, err
+		}
+		objects, err := client.List(ctx, operator.Deployment, namespace, metav1.ListOptions{ResourceVersion: "0"})
+		var out []completion.Choice
+		for i := range objects {
+			cluster := operator.Job{Kind: operator.Deployment, Object: &objects[i]}
+			if cluster.IsSessionCluster() {
+				out = append(out, completion.Choice{Value: objects[i].GetName(), Description: "JobManager " + cluster.JobManager()})
+			}
+		}
+		return out, err
+	})
+}
+
+// complete reads flags and files, and finds what is wrong with them before
+// anything is done. Without -f it gives no jobs: the cluster is asked first.
+func (o *submitOptions) complete(cmd *cobra.Command, args []string) (jobs []operator.Job, err error) {
+	if err := o.output.Validate(); err != nil {
+		return nil, err
+	}
+	if o.request.DryRun, err = parseDryRun(o.dryRun); err != nil {
+		return nil, err
+	}
+	o.request.NoWait = !o.wait
+	if o.timeout <= 0 {
+		return nil, exit.Usagef("--timeout: %s is not a positive duration", o.timeout)
+	}
+	if o.request.AllowNonRestored && o.request.From == "" && len(o.files) == 0 {
+		return nil, exit.Usagef("--allow-non-restored-state goes with --from")
+	}
+	if o.spec.Namespace, _, err = o.factory.Namespace(); err != nil {
+		return nil, err
+	}
+	names := args
+	if dash := cmd.ArgsLenAtDash(); dash >= 0 {
+		names, o.spec.Args = args[:dash], args[dash:]
+	}
+	if len(o.files) > 0 {
+		return o.fromFiles(cmd, names)
+	}
+	return nil, o.fromFlags(cmd, names)
+}
+
+// ofJar are the flags that say what a manifest says, too.
+var ofJar = []string{"deployment", "jar", "class", "args", "parallelism", "upgrade-mode", "set", "label"}
+
+func (o *submitOptions) fromFiles(cmd *cobra.Command, names []string) ([]operator.Job, error) {
+	if len(names) > 0 || len(o.spec.Args) > 0 {
+		return nil, exit.Usagef("--filename says what to start; leave out the arguments")
+	}
+	for _, flag := range ofJar {
+		if cmd.Flags().Changed(flag) {
+			return nil, exit.Usagef("give --filename, or --%s, but not both", flag)
+		}
+	}
+	jobs, err := operator.ReadManifests(cmd.Context(), o.In, o.files)
+	if err != nil {
+		return nil, err
+	}
+	if o.request.From != "" && len(jobs) > 1 {
+		return nil, exit.Usagef("--from is the state of one job, and the files have %d", len(jobs))
+	}
+	_, explicit, err := o.factory.Namespace()
+	if err != nil {
+		return nil, err
+	}
+	for _, job := range jobs {
+		switch own := job.Object.GetNamespace(); {
+		case own == "":
+			job.Object.SetNamespace(o.spec.Namespace)
+		case explicit && own != o.spec.Namespace:
+			return nil, exit.Usagef("%s is in namespace %s by its manifest, but --namespace is %s", job.Ref(), own, o.spec.Namespace)
+		}
+	}
+	return jobs, nil
+}
+
+func (o *submitOptions) fromFlags(cmd *cobra.Command, names []string) (err error) {
+	switch {
+	case o.spec.Cluster == "" && o.spec.Jar == "":
+		return exit.Usagef("what to start? Give a manifest with --filename, or --deployment and --jar")
+	case o.spec.Cluster == "":
+		return exit.Usagef("--deployment is missing: the session cluster to run the jar in")
+	case o.spec.Jar == "":
+		return exit.Usagef("--jar is missing: the URI of what to run")
+	case len(names) > 1:
+		return exit.Usagef("one NAME at most; arguments of the job come after --")
+	case cmd.Flags().Changed("parallelism") && o.spec.Parallelism < 1:
+		return exit.Usagef("--parallelism: %d is less than 1", o.spec.Parallelism)
+	}
+	if o.spec.UpgradeMode != "" {
+		if err := operator.CheckUpgradeMode(o.spec.UpgradeMode); err != nil {
+			return err
+		}
+	}
+	if len(names) == 1 {
+		o.spec.Name = names[0]
+	}
+	if o.spec.Args, err = jobArgs(o.args, o.spec.Args); err != nil {
+		return err
+	}
+	if o.spec.Config, err = operator.ParseSettings("--set", o.set); err != nil {
+		return err
+	}
+	o.spec.Labels, err = operator.ParseSettings("--label", o.labels)
+	if err != nil {
+		return err
+	}
+	_, err = o.spec.Manifest()
+	return err
+}
+
+// jobArgs are the arguments in --args and those after --.
+func jobArgs(flags, rest []string) ([]string, error) {
+	var out []string
+	for _, text := range flags {
+		words, err := operator.SplitArgs(text)
+		if err != nil {
+			return nil, exit.Usagef("--args: %q: %v", text, err)
+		}
+		out = append(out, words...)
+	}
+	return append(out, rest...), nil
+}
+
+func (o *submitOptions) run(ctx context.Context, jobs []operator.Job) error {
+	client, err := o.operator()
+	if err != nil {
+		return err
+	}
+	o.askJobManagers(client, o.tunnelFlags, o.tls)
+	ctx, cancel := context.WithTimeoutCause(ctx, o.timeout, exit.Timeoutf("timed out after %s", o.timeout))
+	defer cancel()
+	line := progress.New(o.ErrOut, o.quiet)
+	defer line.Done()
+	reporter := reporterOf(line)
+	if len(jobs) == 0 {
+		if err := client.SessionDefaults(ctx, &o.spec, reporter); err != nil {
+			return ended(ctx, err)
+		}
+		job, err := o.spec.Manifest()
+		if err != nil {
+			return err
+		}
+		jobs = append(jobs, job)
+	}
+	var reports []operator.SubmitReport
+	var failure error
+	for _, job := range jobs {
+		report, err := client.Submit(ctx, job, o.request, reporter)
+		if err != nil {
+			failure = o.explain(ctx, err, report)
+			break
+		}
+		reports = append(reports, report)
+	}
+	line.Done()
+	if len(reports) > 0 {
+		if err := o.output.Print(o.Out, view.Submitted(reports, o.request.DryRun)); err != nil {
+			return err
+		}
+	}
+	return failure
+}
+
+// reporterOf shows progress on a line.
+func reporterOf(line *progress.Line) operator.Reporter {
+	return operator.Reporter{
+		Waiting: func(s string) { line.Set("%s", s) },
+		Note:    func(s string) { line.Print("%s", s) },
+	}
+}
+
+// advised adds to an error what to do about its causes, where that is known.
+func advised(err error) error {
+	if advice := health.Advice(operator.Reasons(err)); advice != "" {
+		return fmt.Errorf("%w\n%s", err, advice)
+	}
+	return err
+}
+
+// explain says what is left of a job that doesn't run.
+func (o *submitOptions) explain(ctx context.Context, err error, report operator.SubmitReport) error {
+	if operator.Reasons(err) == "" && exit.Code(err) != exit.TimedOut && exit.Code(err) != exit.Interrupted || report.Job.Object.GetUID() == "" {
+		return ended(ctx, err)
+	}
+	ref := report.Job.Ref()
+	return fmt.Errorf("%w\n%s stays in the cluster\nLook at it: kubectl flink status %s -n %s\nTake it away: kubectl flink delete %s -n %s",
+		advised(err), ref.Printed(), ref, ref.Namespace, ref, ref.Namespace)
+}

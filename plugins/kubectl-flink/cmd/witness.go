@@ -1,0 +1,58 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/reach"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/rest"
+)
+
+// askJobManagers gives the client ways to ask JobManagers for what the
+// operator doesn't pass on.
+func (c *common) askJobManagers(client *operator.Client, way tunnelFlags, files reach.TLSFiles) {
+	ask := func(ctx context.Context, ref operator.Ref, question func(*rest.Client, reach.Place) error) error {
+		place, err := reach.Find(ctx, client, ref)
+		if err != nil {
+			return err
+		}
+		if place.JobID == "" {
+			return errors.New("the job has no id yet")
+		}
+		tunnel, err := c.tunnel(way, nil)
+		if err != nil {
+			return err
+		}
+		defer tunnel.Close()
+		jobManager, _, err := restClient(tunnel, place, files)
+		if err != nil {
+			return err
+		}
+		return reachError(ctx, question(jobManager, place))
+	}
+	client.SavepointCause = func(ctx context.Context, cluster operator.Ref, job, trigger string) (cause string) {
+		_ = ask(ctx, cluster, func(jobManager *rest.Client, _ reach.Place) error {
+			cause = reach.SavepointCause(ctx, jobManager, job, trigger)
+			return nil
+		})
+		return cause
+	}
+	client.JobFailures = func(ctx context.Context, ref operator.Ref, since time.Time) (roots []string) {
+		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+		defer cancel()
+		_ = ask(ctx, ref, func(jobManager *rest.Client, place reach.Place) error {
+			roots = reach.Failures(ctx, jobManager, place.JobID, since)
+			return nil
+		})
+		return roots
+	}
+	client.RestoredFrom = func(ctx context.Context, ref operator.Ref) (path string, err error) {
+		err = ask(ctx, ref, func(jobManager *rest.Client, place reach.Place) error {
+			path, err = reach.RestoredFrom(ctx, jobManager, place.JobID)
+			return err
+		})
+		return path, err
+	}
+}

@@ -1,0 +1,162 @@
+package operator
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Weight is how sure it is that an obstacle doesn't go away by itself.
+type Weight int
+
+// The weights, lightest first.
+const (
+	// Soft obstacles may go away: a pod that finds no node waits for one.
+	Soft Weight = iota
+	// Stubborn obstacles are tried again, and mostly for nothing: they count
+	// as Final when they stay for some seconds.
+	Stubborn
+	// Final obstacles stay until somebody does something.
+	Final
+)
+
+// Obstacle is something that keeps a job from running.
+type Obstacle struct {
+	// About is who has it: pod/NAME, the operator, the job.
+	About string
+	// Text is one line; it may hold foreign text.
+	Text   string
+	Weight Weight
+	// key tells it from others where its text changes; "" where it doesn't.
+	key string
+}
+
+// String is the obstacle in a line.
+func (o Obstacle) String() string { return o.About + ": " + o.Text }
+
+func (o Obstacle) id() string { return o.About + "\x00" + or(o.key, o.Text) }
+
+// situation is all that is known of a job that is to run.
+type situation struct {
+	job Job
+	// cluster is what a session job runs in; the job itself otherwise.
+	cluster Job
+	pods    []Pod
+	events  []Event
+	// failures are the roots of the job's own exceptions, newest first.
+	failures []string
+	// crash is why a pod's container ended, by the pod's name.
+	crash map[string]string
+	since time.Time
+}
+
+// restartsEnough is how often a job may fail by itself, with its exceptions
+// all the same, until that counts as final.
+const restartsEnough = 3
+
+// obstacles are what stands in the job's way, heaviest first.
+func (s situation) obstacles() []Obstacle {
+	out := s.ofOperator()
+	for _, pod := range s.pods {
+		if o, ok := s.ofPod(pod); ok {
+			out = append(out, o)
+		}
+	}
+	out = append(out, s.ofEvents()...)
+	if len(s.failures) > 0 {
+		o := Obstacle{About: "the job", Text: s.failures[0], Weight: Soft}
+		same := 0
+		for _, failure := range s.failures {
+			if failure == s.failures[0] {
+				same++
+			}
+		}
+		state := s.job.State()
+		if same >= restartsEnough && state != "RUNNING" {
+			o.Weight, o.Text, o.key = Final, fmt.Sprintf("failed %d times: %s", same, s.failures[0]), s.failures[0]
+		}
+		out = append(out, o)
+	}
+	if state := s.job.State(); state == "FAILED" || s.job.Lifecycle() == "FAILED" && len(out) == 0 {
+		text := "has FAILED"
+		if len(s.failures) > 0 {
+			text += ": " + s.failures[0]
+		}
+		out = append(out, Obstacle{About: "the job", Text: text, Weight: Final})
+	}
+	slices.SortStableFunc(out, func(a, b Obstacle) int { return int(b.Weight) - int(a.Weight) })
+	var told []Obstacle
+	for _, o := range out {
+		if !slices.ContainsFunc(told, func(t Obstacle) bool { return strings.Contains(t.Text, o.Text) }) {
+			told = append(told, o)
+		}
+	}
+	return told
+}
+
+// ofOperator is what the operator says in the status.
+func (s situation) ofOperator() []Obstacle {
+	failure := s.job.Failure()
+	if failure.IsZero() {
+		if s.job.Kind.Name != SessionJob.Name || s.cluster.Object == nil || s.cluster.JobManager() == "READY" {
+			return nil
+		}
+		text := "its JobManager is " + or(s.cluster.JobManager(), "not deployed yet")
+		if root := s.cluster.Failure().Root(); root != "" {
+			text += ": " + root
+		}
+		return []Obstacle{{About: "session cluster " + s.cluster.Object.GetName(), Text: text, Weight: Soft}}
+	}
+	o := Obstacle{About: "the operator", Text: failure.Root(), Weight: Stubborn}
+	if failure.Mentions("ValidationException") || failure.Mentions("InvalidSpecException") {
+		o.Weight, o.Text = Final, "rejects the spec: "+failure.Root()
+	}
+	return []Obstacle{o}
+}
+
+// ofPod judges one pod.
+func (s situation) ofPod(pod Pod) (Obstacle, bool) {
+	o := Obstacle{About: "pod/" + pod.Name, Text: strings.TrimSuffix(pod.Status+": "+firstLine(pod.Message), ": "), key: pod.Status}
+	switch pod.Status {
+	case "ErrImageNeverPull", "InvalidImageName", "ImageInspectError", "ImagePullBackOff":
+		o.Weight = Final
+	case "ErrImagePull", "CreateContainerConfigError", "CreateContainerError", "RunContainerError":
+		o.Weight = Stubborn
+	case "CrashLoopBackOff", "Error":
+		o.Weight = Stubborn
+		if pod.Restarts >= 2 {
+			o.Weight = Final
+		}
+		o.Text = fmt.Sprintf("%s: ended with %s (exit code %d)", pod.Status, or(pod.LastEnd, "an error"), pod.LastExit)
+		if cause := s.crash[pod.Name]; cause != "" {
+			o.Text += ": " + cause
+		}
+	case "Pending":
+		if pod.Message == "" {
+			return Obstacle{}, false
+		}
+		o.Text = "finds no node: " + firstLine(pod.Message)
+	default:
+		return Obstacle{}, false
+	}
+	if pod.LastEnd == "OOMKilled" {
+		o.Text, o.Weight = "killed for want of memory (OOMKilled)", Final
+	}
+	return o, true
+}
+
+// ofEvents finds what shows nowhere else: pods that can't even be created.
+func (s situation) ofEvents() []Obstacle {
+	for _, event := range s.events {
+		if event.Reason == "FailedCreate" && !event.Time.Before(s.since) && len(s.pods) == 0 {
+			return []Obstacle{{About: event.Object, Text: firstLine(event.Message), Weight: Stubborn, key: event.Reason}}
+		}
+	}
+	return nil
+}
+
+func firstLine(text string) string {
+	line, _, _ := strings.Cut(strings.TrimSpace(text), "\n")
+	return line
+}

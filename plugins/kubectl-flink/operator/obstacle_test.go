@@ -1,0 +1,91 @@
+package operator
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+)
+
+func TestObstacles(t *testing.T) {
+	since := time.Unix(1000, 0)
+	job := func(kind Kind, status map[string]any) Job {
+		return Job{kind, &unstructured.Unstructured{Object: map[string]any{
+			"metadata": map[string]any{"name": "j"}, "spec": map[string]any{"job": map[string]any{}}, "status": status,
+		}}}
+	}
+	state := func(s string) map[string]any {
+		return map[string]any{"jobStatus": map[string]any{"state": s}, "lifecycleState": "DEPLOYED"}
+	}
+	failed := func(kind, message string) map[string]any {
+		return map[string]any{"error": `{"type":"x.` + kind + `","message":"` + message + `"}`, "lifecycleState": "UPGRADING"}
+	}
+	for name, c := range map[string]struct {
+		situation situation
+		weight    Weight
+		want      string
+	}{
+		"rejected":      {situation{job: job(Deployment, failed("ValidationException", "no dir"))}, Final, "the operator: rejects the spec: no dir"},
+		"tried again":   {situation{job: job(SessionJob, failed("ReconciliationException", "no jar"))}, Stubborn, "the operator: no jar"},
+		"image, again":  {situation{job: job(Deployment, state("RECONCILING")), pods: []Pod{{Name: "p", Status: "ErrImagePull", Message: "not found\nmore"}}}, Stubborn, "pod/p: ErrImagePull: not found"},
+		"image, final":  {situation{job: job(Deployment, state("RECONCILING")), pods: []Pod{{Name: "p", Status: "ImagePullBackOff"}}}, Final, "pod/p: ImagePullBackOff"},
+		"no node":       {situation{job: job(Deployment, state("CREATED")), pods: []Pod{{Name: "p", Status: "Pending", Message: "0/1 nodes"}}}, Soft, "pod/p: finds no node: 0/1 nodes"},
+		"crashes once":  {situation{job: job(Deployment, state("")), pods: []Pod{{Name: "p", Status: "CrashLoopBackOff", LastEnd: "Error", LastExit: 1, Restarts: 1}}, crash: map[string]string{"p": "E: x"}}, Stubborn, "pod/p: CrashLoopBackOff: ended with Error (exit code 1): E: x"},
+		"crashes twice": {situation{job: job(Deployment, state("")), pods: []Pod{{Name: "p", Status: "CrashLoopBackOff", LastEnd: "Error", LastExit: 1, Restarts: 2}}}, Final, "pod/p: CrashLoopBackOff: ended with Error (exit code 1)"},
+		"killed":        {situation{job: job(Deployment, state("")), pods: []Pod{{Name: "p", Status: "CrashLoopBackOff", LastEnd: "OOMKilled"}}}, Final, "pod/p: killed for want of memory (OOMKilled)"},
+		"no pods":       {situation{job: job(Deployment, state("")), since: since, events: []Event{{Object: "replicaset/j-1", Reason: "FailedCreate", Message: "no service account", Time: since}}}, Stubborn, "replicaset/j-1: no service account"},
+		"fails once":    {situation{job: job(Deployment, state("RESTARTING")), failures: []string{"E: a"}}, Soft, "the job: E: a"},
+		"fails on":      {situation{job: job(Deployment, state("RESTARTING")), failures: []string{"E: a", "E: a", "E: a"}}, Final, "the job: failed 3 times: E: a"},
+		"has failed":    {situation{job: job(Deployment, state("FAILED")), failures: []string{"E: a"}}, Final, "the job: has FAILED: E: a"},
+		"waits for its cluster": {
+			situation{job: job(SessionJob, nil), cluster: job(Deployment, map[string]any{"jobManagerDeploymentStatus": "DEPLOYING"})}, Soft,
+			"session cluster j: its JobManager is DEPLOYING",
+		},
+	} {
+		got := c.situation.obstacles()
+		if len(got) == 0 || got[0].String() != c.want || got[0].Weight != c.weight {
+			t.Errorf("%s: %+v, want %s (%d)", name, got, c.want, c.weight)
+		}
+	}
+	fine := []situation{
+		{job: job(Deployment, state("CREATED")), pods: []Pod{{Name: "p", Status: "Running"}, {Name: "q", Status: "Pending"}}},
+		{job: job(Deployment, state("")), since: since, events: []Event{{Reason: "FailedCreate", Time: since.Add(-time.Hour)}}},
+		{job: job(Deployment, state("RUNNING"))},
+	}
+	for i, s := range fine {
+		if got := s.obstacles(); len(got) > 0 {
+			t.Errorf("%d: %v", i, got)
+		}
+	}
+	// What the operator passes on of the job's own failure is told once.
+	twice := situation{job: job(Deployment, map[string]any{"error": "E: a", "jobStatus": map[string]any{"state": "FAILED"}}), failures: []string{"E: a"}}
+	if got := twice.obstacles(); len(got) != 1 {
+		t.Errorf("%v", got)
+	}
+}
+
+func TestLastException(t *testing.T) {
+	for name, c := range map[string]struct{ log, want string }{
+		"a stack trace": {
+			"2026-01-01 ERROR x - Could not start\njava.lang.RuntimeException: outer\n\tat a.b(C.java:1)\nCaused by: java.io.FileNotFoundException: /opt/x.jar (No such file)\n\t... 3 more\n",
+			"FileNotFoundException: /opt/x.jar (No such file)",
+		},
+		"the JVM's":    {`Exception in thread "main" org.apache.flink.configuration.IllegalConfigurationException: bad` + "\n", "IllegalConfigurationException: bad"},
+		"a complaint":  {"Starting\nError: Could not find or load main class x.Y\n", "Error: Could not find or load main class x.Y"},
+		"nothing":      {"all is well\n", ""},
+		"no exception": {"see java.io.File for more: x\n", ""},
+	} {
+		if got := lastException(strings.NewReader(c.log)); got != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+}
+
+func TestRootCauseOnTheServer(t *testing.T) {
+	text := "ExecutionException: RestClientException: [Internal server error., <Exception on server side:\n" +
+		"java.util.concurrent.CompletionException: org.apache.flink.client.program.ProgramInvocationException: The class 'x' was not found in the jar file.\n\tat a.b.C(D.java:1)"
+	if got := RootCause(text); got != "ProgramInvocationException: The class 'x' was not found in the jar file." {
+		t.Error(got)
+	}
+}

@@ -1,0 +1,59 @@
+package operator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// proofLimit bounds the question to the JobManager, which may have to come
+// into reach first.
+const proofLimit = 30 * time.Second
+
+// errNoWitness says that nobody can ask JobManagers here.
+var errNoWitness = errors.New("no way to the JobManager")
+
+// proveRestored asks the JobManager where the job's state came from, which has
+// to be path.
+func (c *Client) proveRestored(ctx context.Context, ref Ref, path string, reporter Reporter) (string, error) {
+	reporter.waiting("%s: asking the JobManager where its state came from", ref)
+	ctx, cancel := context.WithTimeout(ctx, proofLimit)
+	defer cancel()
+	restored, err := "", errNoWitness
+	for c.RestoredFrom != nil {
+		if restored, err = c.RestoredFrom(ctx, ref); err == nil {
+			break
+		}
+		timer := time.NewTimer(time.Second)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+		case <-timer.C:
+			continue
+		}
+		break
+	}
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("%s runs, but whether it was restored from %s isn't known: %w\nSee with: kubectl flink checkpoints %s -n %s", ref, path, err, ref, ref.Namespace)
+	case restored == "":
+		return "", fmt.Errorf("%s runs, but it was not restored from %s: it started without state", ref, path)
+	case !samePath(restored, path):
+		return restored, fmt.Errorf("%s runs, but it was restored from %s, not from %s", ref, restored, path)
+	}
+	return restored, nil
+}
+
+// samePath reports whether two paths of state are the same place: Flink gives
+// file:/x where users write file:///x.
+func samePath(a, b string) bool { return plainPath(a) == plainPath(b) }
+
+func plainPath(path string) string {
+	path = strings.TrimRight(path, "/")
+	if rest, ok := strings.CutPrefix(path, "file:"); ok {
+		path = "/" + strings.TrimLeft(rest, "/")
+	}
+	return path
+}

@@ -1,0 +1,356 @@
+package operator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/watch"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/wait"
+)
+
+// Start is a job that is to run, and what is known of how that began.
+type Start struct {
+	Ref Ref
+	// Since is when it was asked for, by the server's clock: what failed
+	// before doesn't count.
+	Since time.Time
+	// Done, where set, reports whether the job is what is waited for; without
+	// it the job has to run, or to have finished.
+	Done func(Job) bool
+}
+
+// StuckError says why a job doesn't run.
+type StuckError struct {
+	Job Ref
+	// State is where it stands.
+	State string
+	// Obstacles are heaviest first.
+	Obstacles []Obstacle
+}
+
+func (e *StuckError) Error() string {
+	message := fmt.Sprintf("%s doesn't run: it is %s", e.Job, e.State)
+	for i, o := range e.Obstacles {
+		if i == 4 {
+			message += fmt.Sprintf("\n  and %d more", len(e.Obstacles)-i)
+			break
+		}
+		message += "\n  " + o.String()
+	}
+	return message
+}
+
+// Reasons is all that is known of why.
+func (e *StuckError) Reasons() string {
+	var reasons []string
+	for _, o := range e.Obstacles {
+		reasons = append(reasons, o.Text)
+	}
+	return strings.Join(reasons, "\n")
+}
+
+const (
+	// stubbornFor is how long a stubborn obstacle may stay: the operator tries
+	// again after 5 s and then after 7.5 s.
+	stubbornFor = 15 * time.Second
+	// lookEvery is how often what can't be watched is looked at.
+	lookEvery = 2 * time.Second
+)
+
+// AwaitRunning follows a job until it runs. It fails as soon as something is in
+// the way that doesn't go away by itself, with a StuckError.
+func (c *Client) AwaitRunning(ctx context.Context, start Start, reporter Reporter) (Job, error) {
+	s := &starter{
+		client: c, start: start, reporter: reporter, changes: make(chan func()),
+		pods: map[string]Pod{}, first: map[string]time.Time{}, noted: map[string]bool{},
+	}
+	s.state.since = start.Since
+	s.state.crash = map[string]string{}
+	return s.run(ctx)
+}
+
+type starter struct {
+	client   *Client
+	start    Start
+	reporter Reporter
+	// changes come from the goroutines that watch and ask.
+	changes chan func()
+	state   situation
+	pods    map[string]Pod
+	deleted bool
+	err     error
+	// first is when an obstacle was first seen, noted which were told.
+	first map[string]time.Time
+	noted map[string]bool
+	last  []Obstacle
+}
+
+func (s *starter) run(parent context.Context) (Job, error) {
+	object, err := s.client.Get(parent, s.start.Ref)
+	if err != nil {
+		return Job{}, err
+	}
+	s.state.job = Job{s.start.Ref.Kind, object}
+	ctx, cancel := context.WithCancel(parent)
+	var group sync.WaitGroup
+	defer group.Wait()
+	defer cancel()
+	work := func(f func()) {
+		group.Add(1)
+		go func() { defer group.Done(); f() }()
+	}
+	work(func() { s.followJob(ctx) })
+	cluster := s.cluster()
+	work(func() { s.followPods(ctx, cluster) })
+	if s.start.Ref.Kind.Name == SessionJob.Name {
+		work(func() { s.followCluster(ctx, cluster) })
+	}
+	work(func() { s.look(ctx, cluster) })
+	var quiet silence
+	if s.state.job.Lifecycle() == "" {
+		quiet.Start(ctx, func(ctx context.Context) { s.lookForOperator(ctx) })
+	}
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		done, err := s.judge(time.Now())
+		if s.state.job.Lifecycle() != "" || s.state.job.BlueGreenState() != "" {
+			quiet.Heard()
+		}
+		if done || err != nil {
+			return s.state.job, err
+		}
+		select {
+		case change := <-s.changes:
+			change()
+		case <-tick.C:
+		case <-parent.Done():
+			return s.state.job, s.ended(parent)
+		}
+	}
+}
+
+// cluster is the name of the FlinkDeployment whose pods run the job.
+func (s *starter) cluster() string {
+	switch s.start.Ref.Kind.Name {
+	case SessionJob.Name:
+		return s.state.job.SessionCluster()
+	case BlueGreen.Name:
+		if name, ok := s.state.job.ActiveChild(); ok {
+			return name
+		}
+		return s.start.Ref.Name + "-blue"
+	}
+	return s.start.Ref.Name
+}
+
+func (s *starter) tell(ctx context.Context, change func()) {
+	select {
+	case s.changes <- change:
+	case <-ctx.Done():
+	}
+}
+
+func (s *starter) followJob(ctx context.Context) {
+	ref := s.start.Ref
+	err := wait.Follow(ctx, s.client.Resource(ref.Kind, ref.Namespace), wait.Named(ref.Name), func(event watch.EventType, object *unstructured.Unstructured) (bool, error) {
+		if event != watch.Bookmark {
+			s.tell(ctx, func() { s.state.job, s.deleted = Job{ref.Kind, object}, event == watch.Deleted })
+		}
+		return false, nil
+	}, s.reporter.trouble(ref.String(), func() {}))
+	s.tell(ctx, func() { s.err = err })
+}
+
+func (s *starter) followCluster(ctx context.Context, name string) {
+	// Without the permission to see the session cluster there is less to tell.
+	_ = wait.Follow(ctx, s.client.Resource(Deployment, s.start.Ref.Namespace), wait.Named(name), func(event watch.EventType, object *unstructured.Unstructured) (bool, error) {
+		if event != watch.Bookmark && event != watch.Deleted {
+			s.tell(ctx, func() { s.state.cluster = Job{Deployment, object} })
+		}
+		return false, nil
+	})
+}
+
+func (s *starter) followPods(ctx context.Context, cluster string) {
+	_ = s.client.FollowPods(ctx, s.start.Ref.Namespace, cluster, func(event watch.EventType, pod Pod) {
+		if event == watch.Bookmark {
+			return
+		}
+		s.tell(ctx, func() {
+			if event == watch.Deleted || pod.Status == "Terminating" {
+				delete(s.pods, pod.Name)
+			} else {
+				s.pods[pod.Name] = pod
+			}
+			s.state.pods = s.state.pods[:0:0]
+			for _, name := range sortedKeys(s.pods) {
+				s.state.pods = append(s.state.pods, s.pods[name])
+			}
+		})
+	})
+}
+
+// look asks again and again for what can't be watched: events, which would be
+// too many, the job's exceptions, and why containers ended.
+func (s *starter) look(ctx context.Context, cluster string) {
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		answers := make(chan situation, 1)
+		s.tell(ctx, func() { answers <- s.state })
+		var now situation
+		select {
+		case now = <-answers:
+		case <-ctx.Done():
+			return
+		}
+		var events []Event
+		if len(now.pods) == 0 {
+			events, _ = s.client.EventsAbout(ctx, s.start.Ref, cluster)
+		}
+		var failures []string
+		if ask := s.client.JobFailures; ask != nil && now.job.JobID() != "" && now.job.State() != "RUNNING" {
+			failures = ask(ctx, s.start.Ref, s.start.Since)
+		}
+		crash := map[string]string{}
+		for _, pod := range now.pods {
+			if pod.LastEnd != "" && !pod.Ready {
+				crash[pod.Name] = s.client.crashCause(ctx, s.start.Ref.Namespace, pod)
+			}
+		}
+		s.tell(ctx, func() {
+			s.state.events, s.state.crash = events, crash
+			if len(failures) > 0 {
+				s.state.failures = failures
+			}
+		})
+	}
+}
+
+func (s *starter) lookForOperator(ctx context.Context) {
+	health := s.client.OperatorHealth(ctx)
+	o := Obstacle{About: "the operator", Text: "has not reacted. " + health.String() + " It ignores objects in namespaces that it doesn't watch, and those that its label selector leaves out.", Weight: Soft}
+	if health.Stopped() {
+		o = Obstacle{About: "the operator", Text: "is not running: " + strings.TrimPrefix(health.String(), "the operator is not running: "), Weight: Final}
+	}
+	s.tell(ctx, func() { s.last = []Obstacle{o} })
+}
+
+// judge reports whether the job runs, or that it won't.
+func (s *starter) judge(now time.Time) (bool, error) {
+	job := s.state.job
+	switch {
+	case s.err != nil:
+		return true, s.err
+	case s.deleted:
+		return true, fmt.Errorf("%s was deleted by somebody", s.start.Ref)
+	case s.start.Done != nil && s.start.Done(job):
+		return true, nil
+	case s.start.Done == nil && job.carriedOut() && (job.IsRunning() || job.State() == "FINISHED"):
+		return true, nil
+	case s.start.Done == nil && job.carriedOut() && job.State() == "CANCELED":
+		return true, fmt.Errorf("%s was canceled by somebody", s.start.Ref)
+	}
+	obstacles := s.state.obstacles()
+	if len(obstacles) == 0 && job.Lifecycle() == "" {
+		obstacles = s.last // what was found about the operator
+	}
+	s.last = obstacles
+	stuck := false
+	for _, o := range obstacles {
+		if s.first[o.id()].IsZero() {
+			s.first[o.id()] = now
+		}
+		long := now.Sub(s.first[o.id()]) > stubbornFor
+		stuck = stuck || o.Weight == Final || o.Weight == Stubborn && long
+		if !s.noted[o.id()] && o.Weight != Final {
+			s.noted[o.id()] = true
+			s.reporter.note("%s", o)
+		}
+	}
+	if stuck {
+		return true, &StuckError{Job: s.start.Ref, State: phase(job), Obstacles: obstacles}
+	}
+	s.reporter.waiting("%s: waiting until it runs; it is %s", s.start.Ref, phase(job))
+	return false, nil
+}
+
+// carriedOut reports whether the operator has taken up the newest spec; true
+// also where it is too old to tell.
+func (j Job) carriedOut() bool {
+	observed, ok := number(j.Object.Object, "status", "observedGeneration")
+	return !ok || observed >= j.Object.GetGeneration()
+}
+
+// phase says where a job stands, without what changes by itself.
+func phase(j Job) string {
+	var parts []string
+	for _, part := range []string{j.State(), j.BlueGreenState()} {
+		if part != "" {
+			parts = append(parts, part)
+		}
+	}
+	if l := j.Lifecycle(); l != "" && l != j.State() && (l != "STABLE" || len(parts) == 0) {
+		parts = append(parts, "lifecycle "+l)
+	}
+	if jm := j.JobManager(); jm != "" && jm != "READY" {
+		parts = append(parts, "JobManager "+jm)
+	}
+	if len(parts) == 0 {
+		return "not seen by the operator yet"
+	}
+	return strings.Join(parts, ", ")
+}
+
+// ended is why the wait ended, with what kept the job.
+func (s *starter) ended(ctx context.Context) error {
+	cause := context.Cause(ctx)
+	stuck := &StuckError{Job: s.start.Ref, State: phase(s.state.job), Obstacles: s.last}
+	return exit.With(exit.Code(cause), &waitEnded{cause, stuck})
+}
+
+// waitEnded keeps both why a wait ended and what is known of the job.
+type waitEnded struct {
+	cause error
+	stuck *StuckError
+}
+
+func (e *waitEnded) Error() string   { return fmt.Sprintf("%v: %v", e.cause, e.stuck) }
+func (e *waitEnded) Unwrap() []error { return []error{e.cause, e.stuck} }
+
+// Reasons are what is known of why err came about: a StuckError's or a failed
+// savepoint's.
+func Reasons(err error) string {
+	var stuck *StuckError
+	var failed *SavepointFailedError
+	switch {
+	case errors.As(err, &stuck):
+		return stuck.Reasons()
+	case errors.As(err, &failed):
+		return failed.Reasons()
+	}
+	return ""
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for key := range m {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	return keys
+}

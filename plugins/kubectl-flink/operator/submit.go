@@ -1,0 +1,197 @@
+package operator
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
+)
+
+// SubmitRequest is how a new job is to be created.
+type SubmitRequest struct {
+	// From is the path of the state that it starts from; "" leaves that to the
+	// manifest.
+	From string
+	// AllowNonRestored starts also where a part of the state fits no operator
+	// of the job.
+	AllowNonRestored bool
+	// NoWait returns as soon as the object exists.
+	NoWait bool
+	// DryRun is "", "client" or "server".
+	DryRun string
+}
+
+// SubmitReport is what became of it.
+type SubmitReport struct {
+	Job Job
+	// Running and Finished say what was seen of the job; both are false where
+	// nobody waited.
+	Running, Finished bool
+	// Restored is the path that the JobManager restored the job's state from;
+	// "" where none was wanted.
+	Restored string
+	// Took is the time from creation to running.
+	Took time.Duration
+}
+
+// Submit creates a job's object and follows it until it runs.
+func (c *Client) Submit(ctx context.Context, job Job, request SubmitRequest, reporter Reporter) (SubmitReport, error) {
+	report := SubmitReport{Job: job}
+	ref := job.Ref()
+	if err := c.prepare(ctx, job, request, reporter); err != nil {
+		return report, err
+	}
+	if request.DryRun == "client" {
+		return report, nil
+	}
+	options := metav1.CreateOptions{FieldManager: fieldManager}
+	if request.DryRun == "server" {
+		options.DryRun = []string{metav1.DryRunAll}
+	}
+	created, err := c.Resource(ref.Kind, ref.Namespace).Create(ctx, job.Object, options)
+	switch {
+	case apierrors.IsAlreadyExists(err):
+		return report, notFound{err, fmt.Sprintf("\nTo change it: kubectl flink upgrade %s -n %s", ref, ref.Namespace)}
+	case apierrors.IsNotFound(err):
+		if missing := c.explainMissingKind(ctx, ref.Kind, err); missing != nil {
+			err = missing
+		}
+		return report, err
+	case err != nil && ctx.Err() != nil && request.DryRun == "":
+		cause := context.Cause(ctx)
+		return report, exit.With(exit.Code(cause), fmt.Errorf("%w: whether %s was created is not known\nSee with: kubectl get %s -n %s", cause, ref, ref, ref.Namespace))
+	case err != nil:
+		return report, err
+	}
+	report.Job = Job{ref.Kind, created}
+	if request.DryRun != "" || request.NoWait {
+		return report, nil
+	}
+	reporter.note("%s created", ref.Printed())
+	if report.Job.Wanted() == "suspended" {
+		// The operator leaves it alone until it is to run.
+		return report, nil
+	}
+	return c.followSubmitted(ctx, report, reporter)
+}
+
+// prepare checks what the operator would only tell later, or never.
+func (c *Client) prepare(ctx context.Context, job Job, request SubmitRequest, reporter Reporter) error {
+	if err := CheckName(job.Kind, job.Object.GetName()); err != nil {
+		return err
+	}
+	if request.From != "" || request.AllowNonRestored {
+		if section(job.spec(), "job") == nil {
+			return exit.Usagef("%s is a session cluster, which has no state to start from", job.Ref())
+		}
+	}
+	if request.From != "" {
+		if err := job.set(request.From, "job", "initialSavepointPath"); err != nil {
+			return err
+		}
+	}
+	if request.AllowNonRestored {
+		if err := job.set(true, "job", "allowNonRestoredState"); err != nil {
+			return err
+		}
+	}
+	if job.Kind.Name == SessionJob.Name && request.DryRun != "client" {
+		return c.checkSessionCluster(ctx, job, reporter)
+	}
+	return nil
+}
+
+// checkSessionCluster refuses a session job without a cluster to run in: the
+// operator would never write it a status.
+func (c *Client) checkSessionCluster(ctx context.Context, job Job, reporter Reporter) error {
+	name, namespace := job.SessionCluster(), job.Object.GetNamespace()
+	if name == "" {
+		return exit.Usagef("%s names no session cluster (spec.deploymentName)", job.Ref())
+	}
+	object, err := c.Get(ctx, Ref{Deployment, namespace, name})
+	switch {
+	case apierrors.IsForbidden(err):
+		return nil
+	case apierrors.IsNotFound(err):
+		return fmt.Errorf("the session cluster of %s: %w%s", job.Ref(), err, c.sessionClusters(ctx, namespace))
+	case err != nil:
+		return err
+	}
+	cluster := Job{Deployment, object}
+	switch {
+	case !cluster.IsSessionCluster():
+		return fmt.Errorf("%s runs a job of its own: no session job can run in it%s", cluster.Ref(), c.sessionClusters(ctx, namespace))
+	case object.GetDeletionTimestamp() != nil:
+		return fmt.Errorf("%s is being deleted: no job can run in it", cluster.Ref())
+	case cluster.JobManager() != "READY":
+		reporter.note("%s: its JobManager is %s; the job is submitted when it is READY", cluster.Ref(), or(cluster.JobManager(), "not deployed yet"))
+	}
+	return nil
+}
+
+// sessionClusters says which session clusters a namespace has.
+func (c *Client) sessionClusters(ctx context.Context, namespace string) string {
+	objects, err := c.List(ctx, Deployment, namespace, metav1.ListOptions{})
+	if err != nil {
+		return ""
+	}
+	var names []string
+	for i := range objects {
+		if cluster := (Job{Deployment, &objects[i]}); cluster.IsSessionCluster() {
+			names = append(names, cluster.Object.GetName())
+		}
+	}
+	if len(names) == 0 {
+		return "\nNamespace " + namespace + " has no session cluster: a FlinkDeployment without spec.job is one"
+	}
+	return "\nSession clusters in namespace " + namespace + ": " + strings.Join(names, ", ")
+}
+
+func (c *Client) followSubmitted(ctx context.Context, report SubmitReport, reporter Reporter) (SubmitReport, error) {
+	began := time.Now()
+	ref := report.Job.Ref()
+	start := Start{Ref: ref, Since: createdAt(report.Job.Object, began)}
+	if report.Job.IsSessionCluster() {
+		start.Done = func(j Job) bool { return j.JobManager() == "READY" && j.carriedOut() }
+	}
+	job, err := c.AwaitRunning(ctx, start, reporter)
+	if job.Object != nil {
+		report.Job = job
+	}
+	report.Took = time.Since(began)
+	if err != nil {
+		return report, err
+	}
+	report.Finished = job.State() == "FINISHED"
+	report.Running = !report.Finished
+	wanted := text(job.spec(), "job", "initialSavepointPath")
+	if wanted == "" || report.Finished {
+		return report, nil
+	}
+	report.Restored, err = c.proveRestored(ctx, ref, wanted, reporter)
+	return report, err
+}
+
+// set writes a value into the job's spec.
+func (j Job) set(value any, path ...string) error {
+	if err := unstructured.SetNestedField(j.spec(), value, path...); err != nil {
+		return exit.Usagef("%s: spec.%s: %v", j.Ref(), strings.Join(path, "."), err)
+	}
+	return nil
+}
+
+// Wanted is spec.job.state: running or suspended; "" without a job.
+func (j Job) Wanted() string {
+	job := section(j.spec(), "job")
+	if job == nil {
+		return ""
+	}
+	state, _ := job["state"].(string)
+	return or(state, "running")
+}
