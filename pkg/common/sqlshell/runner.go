@@ -1,0 +1,343 @@
+package sqlshell
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/progress"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
+)
+
+// runner runs statements and prints what they give.
+type runner struct {
+	backend Backend
+	options Options
+	palette term.Palette
+	// prompt says that somebody types: results get lines, footers and a live
+	// view, and jobs get notes.
+	prompt bool
+	// out is where results go: the standard output, or an exported file.
+	out io.Writer
+	// format is the current one; timing prints how long a statement took.
+	format string
+	timing bool
+}
+
+func newRunner(backend Backend, options Options) (*runner, error) {
+	if err := CheckFormat(options.Format); err != nil {
+		return nil, err
+	}
+	if options.Limit < 0 {
+		return nil, exit.Usagef("--limit must not be negative, not %d", options.Limit)
+	}
+	if options.Timeout < 0 {
+		return nil, exit.Usagef("--timeout must not be negative, not %s", options.Timeout)
+	}
+	palette, err := term.NewPalette("auto", options.Out)
+	if err != nil {
+		return nil, err
+	}
+	r := &runner{backend: backend, options: options, palette: palette, out: options.Out, format: options.Format}
+	if r.format == "" {
+		r.format = Table
+	}
+	return r, nil
+}
+
+// Script runs the statements of the sources one after another and stops at the
+// first that fails: its error tells the file, the line, the column and the root
+// cause, and shows the line with a caret. Results go to options.Out.
+//
+// A statement that takes longer than options.Timeout fails with exit code 124;
+// where ctx is cancelled, the running query and its job are cancelled too.
+func Script(ctx context.Context, backend Backend, sources []Source, options Options) error {
+	r, err := newRunner(backend, options)
+	if err != nil {
+		return err
+	}
+	for _, source := range sources {
+		splitter := NewSplitter(source.Name, source.Text)
+		for {
+			statement, err := splitter.Next()
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			if err != nil {
+				return exit.With(exit.Usage, err)
+			}
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			if statement.Kind() == KindExit {
+				return nil
+			}
+			if statement.Meta {
+				return exit.Usagef("%s:%d:%d: %s: commands with a backslash are for the prompt", statement.Source, statement.Line, statement.Column, term.SafeLine(statement.Text))
+			}
+			if err := r.run(ctx, statement); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// closing bounds what is done after a statement or the session ended.
+const closing = 10 * time.Second
+
+// run runs one statement and prints its result.
+func (r *runner) run(ctx context.Context, statement Statement) error {
+	if r.options.Timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, r.options.Timeout,
+			exit.Timeoutf("%s did not end within %s (--timeout)", statement.label(), r.options.Timeout))
+		defer cancel()
+	}
+	started := time.Now()
+	line := progress.New(r.options.ErrOut, r.options.Quiet || !term.IsTerminal(r.options.ErrOut))
+	defer line.Done()
+	line.Set("%s", statement.label())
+	execution, err := r.backend.Run(ctx, statement.Text)
+	if err != nil {
+		return r.failure(ctx, statement, err)
+	}
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closing)
+		defer cancel()
+		// Nothing is lost where this fails: the session's end frees it too.
+		_ = execution.Close(ctx)
+	}()
+	schema, err := execution.Schema(ctx)
+	if err != nil {
+		r.stop(ctx, statement, execution)
+		return r.failure(ctx, statement, err)
+	}
+	rows := 0
+	switch {
+	case schema.Job:
+		err = r.job(ctx, execution, line)
+	case schema.Command:
+		line.Done()
+		if r.prompt {
+			fmt.Fprintln(r.options.Out, "OK")
+		}
+	default:
+		rows, err = r.result(ctx, execution, schema, line)
+		if errors.Is(err, errLimit) {
+			r.stop(ctx, statement, execution)
+			err = nil
+		}
+	}
+	line.Done()
+	if err != nil {
+		r.stop(ctx, statement, execution)
+		return r.failure(ctx, statement, err)
+	}
+	r.footer(schema, rows, time.Since(started))
+	return nil
+}
+
+// footer says at the prompt how much there was and how long it took.
+func (r *runner) footer(schema Schema, rows int, took time.Duration) {
+	if !r.prompt {
+		return
+	}
+	text := ""
+	if !schema.Job && !schema.Command {
+		text = fmt.Sprintf("(%d rows)", rows)
+		if rows == 1 {
+			text = "(1 row)"
+		}
+	}
+	if r.timing {
+		if text != "" {
+			text += " "
+		}
+		text += fmt.Sprintf("Time: %.3f s", took.Seconds())
+	}
+	if text != "" {
+		fmt.Fprintln(r.options.Out, r.palette.Paint(term.Dim, text))
+	}
+}
+
+// stop cancels what runs of a statement that failed or was given up. A job of
+// its own, such as an INSERT's, goes on.
+func (r *runner) stop(ctx context.Context, statement Statement, execution Execution) {
+	if statement.Kind() == KindJob && execution.JobID() != "" {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closing)
+	defer cancel()
+	if err := execution.Cancel(ctx); err != nil && !r.options.Quiet {
+		fmt.Fprintf(r.options.ErrOut, "warning: the query could not be cancelled: %s\n", term.SafeLine(err.Error()))
+		if id := execution.JobID(); id != "" {
+			if hint := r.backend.StopHint(id); hint != "" {
+				fmt.Fprintf(r.options.ErrOut, "its job may still run; stop it with: %s\n", term.SafeLine(hint))
+			}
+		}
+	}
+}
+
+// feed is what an execution gives, read ahead by one batch in a goroutine of
+// its own, so that somebody can wait for it and for a key at once.
+type feed struct {
+	batches <-chan batch
+	stop    context.CancelFunc
+	done    <-chan struct{}
+}
+
+type batch struct {
+	rows []Row
+	// err is io.EOF after the last row.
+	err error
+}
+
+func newFeed(ctx context.Context, execution Execution) *feed {
+	ctx, stop := context.WithCancel(ctx)
+	batches, done := make(chan batch), make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			rows, err := execution.Next(ctx)
+			select {
+			case batches <- batch{rows, err}:
+			case <-ctx.Done():
+				return
+			}
+			if err != nil {
+				return
+			}
+		}
+	}()
+	return &feed{batches: batches, stop: stop, done: done}
+}
+
+// close ends reading.
+func (f *feed) close() {
+	f.stop()
+	<-f.done
+}
+
+// result prints the rows of an execution and returns how many it printed.
+func (r *runner) result(ctx context.Context, execution Execution, schema Schema, line *progress.Line) (int, error) {
+	feed := newFeed(ctx, execution)
+	defer feed.close()
+	inner := r.writer(schema)
+	writer, settling := inner, (*settlingWriter)(nil)
+	if !showsChanges(r.format) {
+		settling = newSettlingWriter(inner, r.options.Limit)
+		writer = settling
+	}
+	if err := writer.begin(schema.Columns); err != nil {
+		return 0, err
+	}
+	count, err := r.copy(ctx, feed, writer, settling, line)
+	line.Done()
+	// The end is printed after a failure too, so that what was printed can be
+	// read.
+	if ended := writer.end(); err == nil {
+		err = ended
+	}
+	if settling != nil {
+		count = settling.printed
+	}
+	return count, err
+}
+
+// errLimit ends a result that has as many rows as were asked for.
+var errLimit = errors.New("limit")
+
+func (r *runner) copy(ctx context.Context, feed *feed, writer rowWriter, settling *settlingWriter, line *progress.Line) (int, error) {
+	count := 0
+	// Without rows for a moment, what was printed should be seen.
+	var idle, settle <-chan time.Time
+	for {
+		select {
+		case <-ctx.Done():
+			return count, context.Cause(ctx)
+		case <-idle:
+			idle = nil
+			if settling != nil && !settling.streams {
+				continue
+			}
+			if err := writer.flush(); err != nil {
+				return count, err
+			}
+		case <-settle:
+			settle = nil
+			if !settling.gathering {
+				line.Done()
+			}
+			if err := settling.settle(); err != nil {
+				return count, err
+			}
+			idle = time.After(0)
+		case b := <-feed.batches:
+			for _, row := range b.rows {
+				if settling == nil || settling.streams {
+					line.Done()
+				}
+				if err := writer.row(row); err != nil {
+					return count, err
+				}
+				count++
+				if settling != nil && settling.full() || settling == nil && r.options.Limit > 0 && count >= r.options.Limit {
+					return count, errLimit
+				}
+			}
+			if errors.Is(b.err, io.EOF) {
+				return count, nil
+			}
+			if b.err != nil {
+				if ctx.Err() != nil {
+					return count, context.Cause(ctx)
+				}
+				return count, b.err
+			}
+			if len(b.rows) > 0 && idle == nil {
+				idle = time.After(100 * time.Millisecond)
+			}
+			if settling != nil && settle == nil && count > 0 && !settling.streams && !settling.gathering {
+				settle = time.After(heldFor)
+			}
+		}
+	}
+}
+
+func (r *runner) writer(schema Schema) rowWriter {
+	width := 0
+	if term.IsTerminal(r.out) {
+		width = term.Width(r.out)
+	}
+	palette := r.palette
+	if r.out != r.options.Out {
+		palette = term.Palette{}
+	}
+	writer := newRowWriter(r.format, r.out, width, palette)
+	if table, ok := writer.(*tableWriter); ok {
+		table.lines = r.prompt && width > 0
+		if !schema.Query && len(schema.Columns) == 1 {
+			return &answerWriter{tableWriter: table}
+		}
+	}
+	return writer
+}
+
+// answerWriter prints a text of several lines, such as EXPLAIN's, as it is,
+// and other answers as a table.
+type answerWriter struct{ *tableWriter }
+
+func (w *answerWriter) row(row Row) error {
+	if len(row.Fields) == 1 && !w.started {
+		if text, ok := row.Fields[0].(string); ok && isLong(text) {
+			w.started, w.box = true, false
+			_, err := fmt.Fprintln(w.out, term.Safe(text))
+			return err
+		}
+	}
+	return w.tableWriter.row(row)
+}

@@ -1,0 +1,161 @@
+package sqlshell
+
+import (
+	"errors"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
+)
+
+func TestScriptRunsStatementsInOrder(t *testing.T) {
+	backend := &fake{answers: map[string]answer{
+		"SELECT 1": {schema: Schema{Query: true, Columns: []Column{column("EXPR$0", "INTEGER")}}, batches: rows(plus("1"))},
+	}}
+	out, _, err := script(t, backend, "CREATE TABLE a (b INT);\n-- now\nSELECT 1;\n", Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"CREATE TABLE a (b INT)", "SELECT 1"}; !reflect.DeepEqual(backend.ran, want) {
+		t.Errorf("ran %q", backend.ran)
+	}
+	if out != "EXPR$0\n     1\n" {
+		t.Errorf("printed %q", out)
+	}
+}
+
+func TestScriptStopsAtTheFirstErrorAndShowsItsPlace(t *testing.T) {
+	backend := &fake{answers: map[string]answer{
+		"INSERT": {refuse: &Error{Root: "Object 'nowhere' not found", Full: "org.apache…", Line: 2, Column: 8}},
+	}}
+	_, _, err := script(t, backend, "SET 'a' = 'b';\n\n  INSERT INTO x\n  SELECT nowhere.y\n  FROM z;\nSELECT 1", Options{})
+	if err == nil {
+		t.Fatal("no error")
+	}
+	want := "jobs.sql:4:8: Object 'nowhere' not found\n    SELECT nowhere.y\n         ^"
+	if err.Error() != want {
+		t.Errorf("got:\n%s\nwant:\n%s", err, want)
+	}
+	if len(backend.ran) != 2 {
+		t.Errorf("ran %q", backend.ran)
+	}
+	if exit.Code(err) != exit.Failed {
+		t.Errorf("exit code %d", exit.Code(err))
+	}
+}
+
+func TestTimeoutCancelsTheQuery(t *testing.T) {
+	backend := &fake{answers: map[string]answer{
+		"SELECT": {schema: Schema{Query: true, Columns: []Column{column("n", "BIGINT")}}, batches: rows(plus("1")), wait: true},
+	}}
+	out, _, err := script(t, backend, "SELECT n FROM forever", Options{Timeout: 50 * time.Millisecond, Format: CSV})
+	if exit.Code(err) != exit.TimedOut || !strings.Contains(err.Error(), "--timeout") {
+		t.Errorf("got %v", err)
+	}
+	if len(backend.cancelled) != 1 {
+		t.Errorf("cancelled %q", backend.cancelled)
+	}
+	if out != "n\n1\n" {
+		t.Errorf("printed %q", out)
+	}
+}
+
+func TestLimitEndsTheQuery(t *testing.T) {
+	for _, format := range Formats() {
+		backend := &fake{answers: map[string]answer{
+			"SELECT": {schema: Schema{Query: true, Columns: []Column{column("n", "BIGINT")}}, batches: rows(plus("41"), plus("42"), plus("43")), wait: true},
+		}}
+		out, _, err := script(t, backend, "SELECT n FROM forever", Options{Limit: 2, Format: format})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(backend.cancelled) != 1 {
+			t.Errorf("%s: cancelled %q", format, backend.cancelled)
+		}
+		if !strings.Contains(out, "42") || strings.Contains(out, "43") {
+			t.Errorf("%s: printed %q", format, out)
+		}
+	}
+}
+
+func TestWaitFollowsTheJob(t *testing.T) {
+	jobPoll = time.Millisecond
+	insert := answer{schema: Schema{Job: true}, job: "abc"}
+	for state, wrong := range map[string]string{"FINISHED": "", "FAILED": "job abc ended in state FAILED: no space left", "CANCELED": "job abc ended in state CANCELED"} {
+		backend := &fake{answers: map[string]answer{"INSERT": insert}, jobs: []Job{{ID: "abc", State: "RUNNING"}}}
+		go func() {
+			time.Sleep(20 * time.Millisecond)
+			backend.mu.Lock()
+			defer backend.mu.Unlock()
+			backend.jobs[0].State = state
+			if state == "FAILED" {
+				backend.jobs[0].Cause = "no space left"
+			}
+		}()
+		out, _, err := script(t, backend, "INSERT INTO a SELECT 1", Options{Wait: true, Format: TSV})
+		if out != "job id\nabc\n" {
+			t.Errorf("printed %q", out)
+		}
+		if wrong == "" && err != nil || wrong != "" && (err == nil || err.Error() != "jobs.sql:1: "+wrong) {
+			t.Errorf("%s: %v", state, err)
+		}
+	}
+}
+
+func TestChangesAreGatheredWhereAFormatCantShowThem(t *testing.T) {
+	backend := &fake{answers: map[string]answer{
+		"SELECT": {schema: Schema{Query: true, Columns: []Column{column("n", "BIGINT")}}, batches: rows(plus("1"),
+			Row{Change: UpdateBefore, Fields: []any{"1"}}, Row{Change: UpdateAfter, Fields: []any{"2"}})},
+	}}
+	for format, want := range map[string]string{
+		JSON:      "[\n  {\"n\":2}\n]\n",
+		CSV:       "n\n2\n",
+		NDJSON:    "{\"n\":1}\n{\"op\":\"-U\",\"n\":1}\n{\"op\":\"+U\",\"n\":2}\n",
+		Changelog: "op   n\n+I   1\n-U   1\n+U   2\n",
+	} {
+		out, _, err := script(t, backend, "SELECT COUNT(*) AS n FROM t", Options{Format: format})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if out != want {
+			t.Errorf("%s: printed\n%s", format, out)
+		}
+	}
+}
+
+func TestWrongOptionsAreNamed(t *testing.T) {
+	for _, options := range []Options{{Format: "xml"}, {Limit: -1}, {Timeout: -1}} {
+		if _, _, err := script(t, &fake{}, "SELECT 1", options); exit.Code(err) != exit.Usage {
+			t.Errorf("%+v: %v", options, err)
+		}
+	}
+}
+
+func TestOpenTextIsRefusedWithItsPlace(t *testing.T) {
+	for sql, want := range map[string]string{
+		"SELECT\n  'abc":                         "jobs.sql:2:3: this string is not closed by '",
+		"SELECT 1 /* what":                       "jobs.sql:1:10: this comment is not closed by */",
+		"SELECT `a":                              "jobs.sql:1:8: this name is not closed by `",
+		"BEGIN STATEMENT SET;\nINSERT 1;\n":      "jobs.sql:1:1: this statement set is not closed by END;",
+		"EXECUTE STATEMENT SET\nBEGIN INSERT 1;": "jobs.sql:2:1: this statement set is not closed by END;",
+	} {
+		backend := &fake{}
+		_, _, err := script(t, backend, sql, Options{})
+		if exit.Code(err) != exit.Usage || err.Error() != want {
+			t.Errorf("%q: %v", sql, err)
+		}
+		if len(backend.ran) > 0 {
+			t.Errorf("%q ran %q", sql, backend.ran)
+		}
+	}
+}
+
+func TestLostConnectionNamesTheStatement(t *testing.T) {
+	backend := &fake{answers: map[string]answer{"SHOW": {refuse: errors.New("connection lost")}}}
+	_, _, err := script(t, backend, "\nSHOW TABLES;", Options{})
+	if err == nil || err.Error() != "jobs.sql:2: connection lost" {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,222 @@
+package sqlshell
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf16"
+)
+
+// Splitter cuts SQL text into statements. A semicolon ends a statement unless
+// it is in a string, a quoted name, a comment, a hint or a statement set
+// (BEGIN STATEMENT SET; … END; and … STATEMENT SET BEGIN … END;).
+//
+// A line that begins with a backslash where a statement could begin is a
+// statement of its own.
+type Splitter struct {
+	name string
+	lex  *lexer
+	err  error
+}
+
+// NewSplitter reads text as it needs it. name is the text's in messages.
+func NewSplitter(name string, text io.Reader) *Splitter {
+	return &Splitter{name: name, lex: newLexer(text)}
+}
+
+// openError says that a text ended within something.
+type openError struct {
+	source       string
+	line, column int
+	what         string
+}
+
+func (e *openError) Error() string {
+	return fmt.Sprintf("%s:%d:%d: %s", e.source, e.line, e.column, e.what)
+}
+
+// Next is the next statement, or io.EOF after the last one. The last one needs
+// no semicolon. Other errors are those of reading, and of text that ends
+// within a string, a comment or a statement set: they name the place.
+func (s *Splitter) Next() (Statement, error) {
+	for {
+		statement, _, err := s.next()
+		if err != nil || statement.Text != "" {
+			return statement, err
+		}
+	}
+}
+
+// next is one statement, which may be empty; closed says that a semicolon
+// ended it.
+func (s *Splitter) next() (statement Statement, closed bool, err error) {
+	if s.err != nil {
+		return Statement{}, false, s.err
+	}
+	var b builder
+	for {
+		t, err := s.lex.next()
+		if err != nil {
+			s.err = err
+			if !errors.Is(err, io.EOF) {
+				return Statement{}, false, fmt.Errorf("%s: %w", s.name, err)
+			}
+			break
+		}
+		if !b.begun() && t.kind == tokenSymbol && t.text == `\` {
+			line, err := s.line()
+			return Statement{Text: line, raw: line, Source: s.name, Line: t.at.line, Column: t.at.column, Meta: true}, true, err
+		}
+		if t.kind == tokenSemicolon && s.lex.inHint {
+			t.kind = tokenSymbol
+		}
+		if t.kind == tokenSemicolon && b.ends() {
+			return b.statement(s.name), true, nil
+		}
+		b.add(t)
+	}
+	if open := b.open(); open != "" {
+		return Statement{}, false, &openError{source: s.name, line: b.openAt.line, column: b.openAt.column, what: open}
+	}
+	if !b.begun() {
+		return Statement{}, false, io.EOF
+	}
+	return b.statement(s.name), false, nil
+}
+
+// line is the rest of a line of which the backslash was read.
+func (s *Splitter) line() (string, error) {
+	s.lex.text.Reset()
+	s.lex.text.WriteByte('\\')
+	for s.lex.peek() != '\n' {
+		if _, err := s.lex.read(); err != nil {
+			break
+		}
+	}
+	return strings.TrimSpace(s.lex.text.String()), nil
+}
+
+// complete reports whether text ends where a statement does: with nothing
+// begun. It is what the prompt asks at Enter.
+func complete(text string) bool {
+	s := NewSplitter("", strings.NewReader(text))
+	for {
+		_, closed, err := s.next()
+		if err != nil {
+			return errors.Is(err, io.EOF)
+		}
+		if !closed {
+			return false
+		}
+	}
+}
+
+// builder gathers the tokens of one statement.
+type builder struct {
+	text   strings.Builder
+	length int
+	start  position
+	// words are the first words and symbols, last the most recent ones, both
+	// in upper case.
+	words []string
+	last  [3]string
+	// block says that a statement set is open, which END after a semicolon
+	// closes.
+	block   bool
+	blockAt position
+	// oldForm is where BEGIN STATEMENT SET's own semicolon was, as an offset
+	// into text and as a place.
+	oldForm   int
+	oldFormAt position
+	openAt    position
+	openWhat  string
+}
+
+func (b *builder) begun() bool { return b.text.Len() > 0 }
+
+func (b *builder) add(t token) {
+	if t.open {
+		b.openAt = t.at
+		switch {
+		case t.kind == tokenComment:
+			b.openWhat = "this comment is not closed by */"
+		case t.kind == tokenString:
+			b.openWhat = "this string is not closed by '"
+		default:
+			b.openWhat = "this name is not closed by " + t.text[:1]
+		}
+	}
+	if t.blank() {
+		if b.begun() {
+			b.text.WriteString(t.text)
+		}
+		return
+	}
+	if !b.begun() {
+		b.start = t.at
+	}
+	b.text.WriteString(t.text)
+	b.length = b.text.Len()
+	word := t.text
+	if t.kind == tokenWord {
+		word = strings.ToUpper(word)
+	}
+	if len(b.words) < 12 {
+		b.words = append(b.words, word)
+	}
+	b.last = [3]string{b.last[1], b.last[2], word}
+	if !b.block && b.last == [3]string{"STATEMENT", "SET", "BEGIN"} {
+		b.block, b.blockAt = true, t.at
+	}
+	if !b.block && t.kind == tokenSemicolon {
+		// ends let it pass: BEGIN STATEMENT SET;
+		b.block, b.blockAt = true, b.start
+		b.oldForm, b.oldFormAt = b.length, t.at
+	}
+}
+
+// ends reports whether a semicolon ends the statement here.
+func (b *builder) ends() bool {
+	switch {
+	case b.block:
+		return b.last[2] == "END" && (b.last[1] == ";" || b.last[1] == "BEGIN")
+	case len(b.words) == 3:
+		return b.last != [3]string{"BEGIN", "STATEMENT", "SET"}
+	}
+	return true
+}
+
+// open says what the end of the text leaves open; openAt is where.
+func (b *builder) open() string {
+	if b.openWhat != "" {
+		return b.openWhat
+	}
+	if b.block && !b.ends() {
+		b.openAt = b.blockAt
+		return "this statement set is not closed by END;"
+	}
+	return ""
+}
+
+// statement is what was gathered. BEGIN STATEMENT SET; … END, for which the
+// session would have to keep state, becomes EXECUTE STATEMENT SET BEGIN … END.
+func (b *builder) statement(source string) Statement {
+	raw := b.text.String()[:b.length]
+	s := Statement{Text: raw, raw: raw, Source: source, Line: b.start.line, Column: b.start.column, words: b.words}
+	if b.oldForm > 0 {
+		head, begin := raw[:b.oldForm], "EXECUTE STATEMENT SET BEGIN"
+		if breaks := strings.Count(head, "\n"); breaks > 0 {
+			// The lines stay what they are, so that errors point into the source.
+			s.Text = "EXECUTE" + strings.Repeat("\n", breaks)
+			begin = "STATEMENT SET BEGIN"
+		} else {
+			s.Text = ""
+		}
+		s.Text += begin + raw[b.oldForm:]
+		s.shiftedLine = b.oldFormAt.line - b.start.line + 1
+		width := len(utf16.Encode([]rune(head[strings.LastIndexByte(head, '\n')+1:])))
+		s.shifted, s.shiftedFrom = len(begin)-width, len(begin)
+	}
+	return s
+}
