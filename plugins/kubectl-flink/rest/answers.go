@@ -67,6 +67,27 @@ type Job struct {
 	MaxParallelism int               `json:"maxParallelism"`
 	Timestamps     map[string]Millis `json:"timestamps"` // state → when it was entered; 0 is never
 	Vertices       []Vertex          `json:"vertices"`
+	Now            Millis            `json:"now"` // by the JobManager's clock
+	Plan           Plan              `json:"plan"`
+}
+
+// Plan is the graph of a Job: the same vertices, with what flows into each.
+type Plan struct {
+	Nodes []PlanNode `json:"nodes"`
+}
+
+// PlanNode is a vertex of a Plan.
+type PlanNode struct {
+	ID          string      `json:"id"`
+	Description string      `json:"description"` // HTML
+	Inputs      []PlanInput `json:"inputs"`
+}
+
+// PlanInput is an edge of a Plan, from the vertex ID.
+type PlanInput struct {
+	ID           string `json:"id"`
+	ShipStrategy string `json:"ship_strategy"`
+	Exchange     string `json:"exchange"`
 }
 
 // Vertex is one of a Job's.
