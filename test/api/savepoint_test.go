@@ -291,7 +291,7 @@ func TestSavepointTimeout(t *testing.T) {
 	ns := current.namespace(t)
 	current.runningJob(t, ns, "basic", savepointDir)
 	r := current.flink(t, t.Context(), "savepoint", "basic", "-n", ns, "--timeout", "1s", "--name", "slow")
-	r.wants(t, exit.TimedOut, "timed out after 1s", "flinkstatesnapshot/slow is not seen by the operator yet", "--follow", "kubectl get flinkstatesnapshot slow")
+	r.wants(t, exit.TimedOut, "timed out after 1s", "flinkstatesnapshot/slow is not seen by the operator yet", "kubectl flink snapshot wait slow", "kubectl get flinkstatesnapshot slow")
 }
 
 // An older savepoint of the same name is not the one asked for.

@@ -122,7 +122,7 @@ func TestSavepointWithoutOperator(t *testing.T) {
 		main.kubectl(t, "rollout", "status", "deployment", "flink-kubernetes-operator", "-n", "flink-operator", "--timeout=3m")
 	})
 	main.run(t, "flink", "savepoint", "basic-example", "--name", "early", "--timeout", "3s").wants(t, 124,
-		"timed out after 3s", "flinkstatesnapshot/early is not seen by the operator yet", "--follow")
+		"timed out after 3s", "flinkstatesnapshot/early is not seen by the operator yet", "kubectl flink snapshot wait early")
 	main.kubectl(t, "delete", "flinkstatesnapshot", "early")
 	main.run(t, "flink", "savepoint", "basic-example", "--name", "unseen").wants(t, 1,
 		"the operator is not running", "flink-operator/flink-kubernetes-operator has 0 of 0 replicas ready", "kubectl delete flinkstatesnapshot unseen")

@@ -73,36 +73,46 @@ object: --method rest asks the session cluster's JobManager.`,
 			return o.run(cmd.Context(), args)
 		},
 	}
+	o.addShared(cmd, "savepoint")
 	flags := cmd.Flags()
-	o.output.AddFlags(cmd)
 	flags.StringVar(&o.method, "method", string(operator.Auto), "How to ask for it: auto, resource (a FlinkStateSnapshot) or nonce (spec.job.savepointTriggerNonce), or rest (the JobManager itself, for jobs that the operator doesn't manage)")
-	flags.StringVar(&o.request.JobID, "job-id", "", "With --method rest: Flink's id of the job in a session cluster (default the only one that runs)")
-	flags.StringVar(&o.request.Name, "name", "", "Name of the FlinkStateSnapshot (default JOB-savepoint-manual-MILLISECONDS)")
 	flags.StringVar(&o.request.Format, "format", "auto", "Savepoint format: auto (native from Flink 2.0 on, canonical before), canonical or native")
 	flags.StringVar(&o.request.Path, "path", "", "Target directory (default the job's configured savepoint directory)")
+	flags.BoolVar(&o.request.DisposeOnDelete, "dispose-on-delete", false, "Delete the savepoint's data when the FlinkStateSnapshot is deleted")
+	flags.BoolVar(&o.request.Force, "force", false, "Take a canonical savepoint also on Flink 2.0 and newer, where it may restart the job")
+	_ = cmd.RegisterFlagCompletionFunc("method", completion.Fixed("auto", "resource", "nonce", "rest"))
+	_ = cmd.RegisterFlagCompletionFunc("format", completion.Fixed("auto", "canonical", "native"))
+	return cmd
+}
+
+// addShared adds the flags that savepoint and checkpoint, the noun, both have.
+func (o *savepointOptions) addShared(cmd *cobra.Command, noun string) {
+	flags := cmd.Flags()
+	o.output.AddFlags(cmd)
+	flags.StringVar(&o.request.JobID, "job-id", "", "With --method rest: Flink's id of the job in a session cluster (default the only one that runs)")
+	flags.StringVar(&o.request.Name, "name", "", "Name of the FlinkStateSnapshot (default JOB-"+noun+"-manual-MILLISECONDS)")
 	flags.StringArrayVar(&o.labels, "label", nil, "Label for the FlinkStateSnapshot, as key=value; may be repeated")
 	flags.Int64Var(&o.request.Retries, "retries", 0, "How often the operator tries again after a failure")
-	flags.BoolVar(&o.request.DisposeOnDelete, "dispose-on-delete", false, "Delete the savepoint's data when the FlinkStateSnapshot is deleted")
-	flags.BoolVar(&o.request.Follow, "follow", false, "Follow the savepoint that is in progress instead of taking another")
-	flags.BoolVar(&o.request.Force, "force", false, "Take a canonical savepoint also on Flink 2.0 and newer, where it may restart the job")
-	flags.StringVarP(&o.selector, "selector", "l", "", "Label selector: a savepoint of every job that matches")
-	flags.BoolVar(&o.all, "all", false, "A savepoint of every job in the namespace; one that does not run counts as failed")
+	flags.BoolVar(&o.request.Follow, "follow", false, "Follow the "+noun+" that is in progress instead of taking another")
+	flags.StringVarP(&o.selector, "selector", "l", "", "Label selector: a "+noun+" of every job that matches")
+	flags.BoolVar(&o.all, "all", false, "A "+noun+" of every job in the namespace; one that does not run counts as failed")
 	flags.BoolVarP(&o.allNamespaces, "all-namespaces", "A", false, "With --all or -l: in every namespace")
-	flags.BoolVar(&o.wait, "wait", true, "Wait until the savepoint is completed")
-	flags.DurationVar(&o.timeout, "timeout", 10*time.Minute, "How long to wait; the savepoint goes on when this ends")
+	flags.BoolVar(&o.wait, "wait", true, "Wait until the "+noun+" is completed")
+	flags.DurationVar(&o.timeout, "timeout", 10*time.Minute, "How long to wait; the "+noun+" goes on when this ends")
 	flags.StringVar(&o.dryRun, "dry-run", "none", "none, client (print what would be created) or server (have the API server check it)")
 	flags.Lookup("dry-run").NoOptDefVal = "client"
 	flags.BoolVarP(&o.quiet, "quiet", "q", false, "No progress on standard error")
 	o.tunnelFlags.add(cmd, true)
 	addRESTFlags(cmd, &o.tls)
-	for flag, words := range map[string][]string{
-		"method":  {"auto", "resource", "nonce", "rest"},
-		"format":  {"auto", "canonical", "native"},
-		"dry-run": {"none", "client", "server"},
-	} {
-		_ = cmd.RegisterFlagCompletionFunc(flag, completion.Fixed(words...))
+	_ = cmd.RegisterFlagCompletionFunc("dry-run", completion.Fixed("none", "client", "server"))
+}
+
+// noun is what the command takes.
+func (o *savepointOptions) noun() string {
+	if o.request.Checkpoint != "" {
+		return "checkpoint"
 	}
-	return cmd
+	return "savepoint"
 }
 
 // complete reads the flags and finds what is wrong with them before anything
@@ -135,7 +145,7 @@ func (o *savepointOptions) complete(args []string) error {
 	case o.request.JobID != "" && (many || len(args) > 1):
 		return exit.Usagef("--job-id names one job; it can't be meant for several")
 	case o.request.Name != "" && (many || len(args) > 1):
-		return exit.Usagef("--name names one savepoint; leave it out for several jobs")
+		return exit.Usagef("--name names one %s; leave it out for several jobs", o.noun())
 	case o.timeout <= 0:
 		return exit.Usagef("--timeout: %s is not a positive duration", o.timeout)
 	}

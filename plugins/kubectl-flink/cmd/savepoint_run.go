@@ -128,14 +128,22 @@ func (o *savepointOptions) one(ctx context.Context, client *operator.Client, ref
 		report, err = o.byREST(ctx, client, ref, reporter)
 	} else {
 		report, err = client.Savepoint(ctx, ref, o.request, reporter)
+		if err == nil && report.Checkpoint && report.Done {
+			err = o.describeCheckpoint(ctx, client, &report)
+		}
 	}
+	return report, withAdvice(err)
+}
+
+// withAdvice adds what to do next, where that is known.
+func withAdvice(err error) error {
 	var failed *operator.SavepointFailedError
 	if errors.As(err, &failed) {
 		if advice := health.Advice(failed.Reasons()); advice != "" {
-			err = fmt.Errorf("%w\n%s", err, advice)
+			return fmt.Errorf("%w\n%s", err, advice)
 		}
 	}
-	return report, err
+	return err
 }
 
 func (o *savepointOptions) byREST(ctx context.Context, client *operator.Client, ref operator.Ref, reporter operator.Reporter) (operator.SavepointReport, error) {
@@ -153,7 +161,11 @@ func (o *savepointOptions) byREST(ctx context.Context, client *operator.Client, 
 	if err != nil {
 		return report, err
 	}
-	report, err = reach.Savepoint(ctx, jobManager, place, o.request, reporter)
+	take := reach.Savepoint
+	if o.request.Checkpoint != "" {
+		take = reach.Checkpoint
+	}
+	report, err = take(ctx, jobManager, place, o.request, reporter)
 	var coded *exit.Error
 	if errors.As(err, &coded) {
 		return report, err
@@ -193,7 +205,7 @@ func (o *savepointOptions) many(ctx context.Context, client *operator.Client, re
 		results = make([]*operator.SavepointReport, len(refs))
 		slots   = make(chan struct{}, parallel)
 	)
-	line.Set("0 of %d savepoints done", len(refs))
+	line.Set("0 of %d %ss done", len(refs), o.noun())
 	for i, ref := range refs {
 		group.Add(1)
 		go func() {
@@ -212,7 +224,7 @@ func (o *savepointOptions) many(ctx context.Context, client *operator.Client, re
 			mu.Lock()
 			defer mu.Unlock()
 			done++
-			line.Set("%d of %d savepoints done", done, len(refs))
+			line.Set("%d of %d %ss done", done, len(refs), o.noun())
 			if code := exit.Code(err); code == exit.TimedOut || code == exit.Interrupted {
 				if made := report.Snapshot.Object; made != nil && made.GetUID() != "" {
 					// Nobody waited for its end, but it goes on.
@@ -236,7 +248,7 @@ func (o *savepointOptions) many(ctx context.Context, client *operator.Client, re
 		}
 	}
 	if failed > 0 {
-		return reports, exit.With(worst, fmt.Errorf("%d of %d savepoints failed", failed, len(refs)))
+		return reports, exit.With(worst, fmt.Errorf("%d of %d %ss failed", failed, len(refs), o.noun()))
 	}
 	return reports, nil
 }

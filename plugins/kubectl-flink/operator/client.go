@@ -129,18 +129,27 @@ func (c *Client) Get(ctx context.Context, ref Ref) (*unstructured.Unstructured, 
 // List reads all objects of a kind, page after page.
 func (c *Client) List(ctx context.Context, kind Kind, namespace string, options metav1.ListOptions) ([]unstructured.Unstructured, error) {
 	var items []unstructured.Unstructured
+	err := c.pages(ctx, kind, namespace, options, func(page []unstructured.Unstructured) { items = append(items, page...) })
+	if err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+// pages reads all objects of a kind and keeps none.
+func (c *Client) pages(ctx context.Context, kind Kind, namespace string, options metav1.ListOptions, visit func([]unstructured.Unstructured)) error {
 	options.Limit = chunk
 	for {
 		list, err := c.Resource(kind, namespace).List(ctx, options)
 		if apierrors.IsNotFound(err) {
-			return nil, c.explainMissingKind(ctx, kind, err)
+			return c.explainMissingKind(ctx, kind, err)
 		}
 		if err != nil {
-			return nil, err
+			return err
 		}
-		items = append(items, list.Items...)
+		visit(list.Items)
 		if options.Continue = list.GetContinue(); options.Continue == "" {
-			return items, nil
+			return nil
 		}
 		// A page that continues another is of that one's version.
 		options.ResourceVersion, options.ResourceVersionMatch = "", ""

@@ -155,9 +155,10 @@ func (j Job) ReconciledSpec() map[string]any {
 	return decoded.Spec
 }
 
-// reconciledNonce is the savepoint nonce that the operator has dealt with.
-func (j Job) reconciledNonce() (int64, bool) {
-	value := section(j.ReconciledSpec(), "job")["savepointTriggerNonce"]
+// reconciledNonce is the nonce in a field of spec.job that the operator has
+// dealt with.
+func (j Job) reconciledNonce(field string) (int64, bool) {
+	value := section(j.ReconciledSpec(), "job")[field]
 	n, ok := value.(json.Number)
 	if !ok {
 		return 0, false

@@ -199,18 +199,38 @@ func (c *Client) EventsAbout(ctx context.Context, job Ref, cluster string) ([]Ev
 			if !about(e.InvolvedObject.Kind, e.InvolvedObject.Name, job, cluster) {
 				continue
 			}
-			count := max(e.Count, 1)
-			if e.Series != nil {
-				count = max(count, e.Series.Count)
-			}
-			out = append(out, Event{
-				Object: strings.ToLower(e.InvolvedObject.Kind) + "/" + e.InvolvedObject.Name,
-				Reason: e.Reason, Message: e.Message, Time: eventTime(e), Type: e.Type, Count: count,
-			})
+			out = append(out, readEvent(e))
 		}
 		if options.Continue = list.Continue; options.Continue == "" {
 			break
 		}
+	}
+	sort.SliceStable(out, func(i, j int) bool { return out[i].Time.After(out[j].Time) })
+	return out, nil
+}
+
+func readEvent(e *corev1.Event) Event {
+	count := max(e.Count, 1)
+	if e.Series != nil {
+		count = max(count, e.Series.Count)
+	}
+	return Event{
+		Object: strings.ToLower(e.InvolvedObject.Kind) + "/" + e.InvolvedObject.Name,
+		Reason: e.Reason, Message: e.Message, Time: eventTime(e), Type: e.Type, Count: count,
+	}
+}
+
+// EventsOf are the events about one of the operator's objects, newest first.
+func (c *Client) EventsOf(ctx context.Context, ref Ref) ([]Event, error) {
+	list, err := c.core.CoreV1().Events(ref.Namespace).List(ctx, metav1.ListOptions{
+		FieldSelector: "involvedObject.name=" + ref.Name + ",involvedObject.kind=" + ref.Kind.Name, Limit: chunk,
+	})
+	if err != nil {
+		return nil, err
+	}
+	var out []Event
+	for i := range list.Items {
+		out = append(out, readEvent(&list.Items[i]))
 	}
 	sort.SliceStable(out, func(i, j int) bool { return out[i].Time.After(out[j].Time) })
 	return out, nil

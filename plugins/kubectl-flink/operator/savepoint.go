@@ -22,9 +22,12 @@ const (
 	REST     Method = "rest"
 )
 
-// SavepointRequest is what is wanted of one savepoint.
+// SavepointRequest is what is wanted of one savepoint, or checkpoint.
 type SavepointRequest struct {
 	Method Method
+	// Checkpoint is the type of the checkpoint that is wanted; "" wants a
+	// savepoint.
+	Checkpoint CheckpointType
 	// Name of the FlinkStateSnapshot; "" makes one of the job's name.
 	Name string
 	// Format is "auto", "canonical" or "native".
@@ -61,8 +64,13 @@ type SavepointReport struct {
 	Duration  time.Duration
 	// Nonce is the savepointTriggerNonce that asked for it; 0 if none did.
 	Nonce int64
-	// JobID is Flink's id of the job, where it was asked for by that.
-	JobID string
+	// JobID is Flink's id of the job, TriggerID that of the operation; "" where
+	// unknown.
+	JobID, TriggerID string
+	// Checkpoint says that it is a checkpoint. Its number and its size in bytes
+	// are 0 where unknown.
+	Checkpoint              bool
+	CheckpointID, StateSize int64
 	// TriggeredAt and CompletedAt are zero where unknown.
 	TriggeredAt, CompletedAt time.Time
 	// Done is false where nobody waited for the end.
@@ -100,7 +108,7 @@ func (r Reporter) trouble(what string, again func()) wait.Option {
 	})
 }
 
-// Savepoint takes a savepoint of the job ref and follows it to its end. When
+// Savepoint takes a savepoint or checkpoint of the job ref and follows it to its end. When
 // ctx ends first, the error wraps ctx's cause and the report says what was
 // left behind.
 func (c *Client) Savepoint(ctx context.Context, ref Ref, request SavepointRequest, reporter Reporter) (SavepointReport, error) {
@@ -160,11 +168,14 @@ func (r SavepointRequest) Validate() error {
 	if err := r.validateREST(); err != nil {
 		return err
 	}
+	if err := r.validateCheckpoint(); err != nil {
+		return err
+	}
 	if r.Follow && (r.Name != "" || r.NoWait || r.DryRun != "") {
-		return exit.Usagef("--follow takes part in a savepoint that is already under way: it can't go with --name, --wait=false or --dry-run")
+		return exit.Usagef("--follow takes part in a %s that is already under way: it can't go with --name, --wait=false or --dry-run", r.noun())
 	}
 	if flag := r.beyondNonce(); r.Follow && flag != "" {
-		return exit.Usagef("%s can't be changed for a savepoint that is already under way (--follow)", flag)
+		return exit.Usagef("%s can't be changed for a %s that is already under way (--follow)", flag, r.noun())
 	}
 	return nil
 }

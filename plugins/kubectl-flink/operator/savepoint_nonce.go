@@ -20,7 +20,8 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/wait"
 )
 
-// savepointByNonce changes spec.job.savepointTriggerNonce and follows what the
+// savepointByNonce changes spec.job.savepointTriggerNonce (or
+// checkpointTriggerNonce) and follows what the
 // operator makes of it: a MANUAL FlinkStateSnapshot (1.10 and newer, unless
 // switched off), else status.jobStatus.savepointInfo.
 func (c *Client) savepointByNonce(ctx context.Context, p *plan, reporter Reporter) (SavepointReport, error) {
@@ -28,7 +29,7 @@ func (c *Client) savepointByNonce(ctx context.Context, p *plan, reporter Reporte
 	if p.running != nil {
 		return c.savepointByResource(ctx, p, reporter)
 	}
-	f.before = lastSavepointTime(p.target)
+	f.before = p.lastTaken()
 	if p.request.Follow {
 		f.triggerSeen = true
 		return f.follow(ctx)
@@ -44,8 +45,17 @@ func (c *Client) savepointByNonce(ctx context.Context, p *plan, reporter Reporte
 	return f.follow(ctx)
 }
 
-func lastSavepointTime(job Job) time.Time {
-	return millis(job.Object.Object, "status", "jobStatus", "savepointInfo", "lastSavepoint", "timeStamp")
+// lastField is the field of infoField with the last one.
+func (r SavepointRequest) lastField() string {
+	if r.Checkpoint != "" {
+		return "lastCheckpoint"
+	}
+	return "lastSavepoint"
+}
+
+// lastTaken is when the last one was taken that the status tells of.
+func (p *plan) lastTaken() time.Time {
+	return millis(p.target.Object.Object, "status", "jobStatus", p.request.infoField(), p.request.lastField(), "timeStamp")
 }
 
 // nonceFollower follows a savepointTriggerNonce to its end.
@@ -87,7 +97,7 @@ func (f *nonceFollower) patch(ctx context.Context) error {
 	for range 10 {
 		body, err := json.Marshal(map[string]any{
 			"metadata": map[string]any{"resourceVersion": object.GetResourceVersion()},
-			"spec":     map[string]any{"job": map[string]any{"savepointTriggerNonce": f.nonce}},
+			"spec":     f.plan.noncePatch(f.nonce),
 		})
 		if err != nil {
 			return err
@@ -95,6 +105,9 @@ func (f *nonceFollower) patch(ctx context.Context) error {
 		patched, err := client.Patch(ctx, object.GetName(), types.MergePatchType, body, options)
 		if err == nil {
 			f.asked = changedAt(patched, f.asked)
+			if _, kept := number(patched.Object, "spec", "job", f.plan.request.nonceField()); !kept {
+				return fmt.Errorf("the operator installed here is too old: its %s has no spec.job.%s (it came with operator 1.7)\nNothing was changed", job.Kind.Name, f.plan.request.nonceField())
+			}
 		}
 		if !apierrors.IsConflict(err) {
 			return err
@@ -125,7 +138,10 @@ func (f *nonceFollower) follow(parent context.Context) (SavepointReport, error) 
 					return true, err
 				}
 				f.setPatched()
-				f.reporter.note("%s savepointTriggerNonce set to %d", job.Ref().Printed(), f.nonce)
+				f.reporter.note("%s %s set to %d", job.Ref().Printed(), f.plan.request.nonceField(), f.nonce)
+				if f.plan.changesType() {
+					f.reporter.note("%s: %s is now %s in spec.flinkConfiguration, and stays so", job.Ref(), checkpointTypeKey, f.plan.format)
+				}
 				f.reporter.waiting("%s: waiting for the operator", job.Ref())
 				f.watchSilence(ctx, cancel)
 				return false, nil
@@ -181,7 +197,7 @@ func (f *nonceFollower) watchSnapshots(ctx context.Context, cancel context.Cance
 func (f *nonceFollower) isOurs(s Snapshot) bool {
 	target := f.plan.target.Ref()
 	byHand := slices.ContainsFunc(s.Object.GetManagedFields(), func(m metav1.ManagedFieldsEntry) bool { return m.Manager == fieldManager })
-	return !byHand && !f.plan.known[s.Name()] && strings.HasPrefix(s.Name(), target.Name+"-savepoint-manual-") && s.Refers(target)
+	return !byHand && !f.plan.known[s.Name()] && strings.HasPrefix(s.Name(), target.Name+"-"+f.plan.request.noun()+"-manual-") && s.Refers(target)
 }
 
 // findSnapshot looks once for the operator's answer to the nonce.
@@ -220,12 +236,12 @@ func (f *nonceFollower) handle(ctx context.Context, event watch.EventType, objec
 	if !f.isPatched() && !f.triggerSeen {
 		return false, nil
 	}
-	info := section(object.Object, "status", "jobStatus", "savepointInfo")
+	info := section(object.Object, "status", "jobStatus", f.plan.request.infoField())
 	trigger := text(info, "triggerId")
 	if trigger != "" {
 		f.triggerSeen, f.trigger = true, trigger
 		f.silence.Heard()
-		f.reporter.waiting("%s: savepoint in progress", job.Ref())
+		f.reporter.waiting("%s: %s in progress", job.Ref(), f.plan.request.noun())
 	}
 	if done := f.completed(info); done {
 		return true, nil
@@ -234,7 +250,7 @@ func (f *nonceFollower) handle(ctx context.Context, event watch.EventType, objec
 		return true, &SavepointFailedError{What: f.what(), State: "rejected", Cause: failure.Root(),
 			LeftBehind: "The nonce stays in the spec; the operator ignores the spec until it is valid again"}
 	}
-	reconciled, known := job.reconciledNonce()
+	reconciled, known := job.reconciledNonce(f.plan.request.nonceField())
 	switch {
 	case known && reconciled == f.nonce && f.nonce != 0:
 		f.silence.Heard()
@@ -264,10 +280,11 @@ func (f *nonceFollower) handle(ctx context.Context, event watch.EventType, objec
 	return false, nil
 }
 
-// completed fills in the report when the last savepoint is the one asked for.
+// completed fills in the report when the last one is the one asked for. Of a
+// checkpoint the status doesn't say where it is.
 func (f *nonceFollower) completed(info map[string]any) bool {
-	last := section(info, "lastSavepoint")
-	if last == nil || text(last, "location") == "" {
+	last := section(info, f.plan.request.lastField())
+	if last == nil || text(last, "location") == "" && f.plan.request.Checkpoint == "" {
 		return false
 	}
 	nonce, _ := number(last, "triggerNonce")
@@ -279,22 +296,22 @@ func (f *nonceFollower) completed(info map[string]any) bool {
 	f.report.Done = true
 	f.report.Path = text(last, "location")
 	f.report.Format = text(last, "formatType")
-	f.report.CompletedAt = taken
+	f.report.CompletedAt, f.report.TriggerID = taken, f.trigger
 	return true
 }
 
 func (f *nonceFollower) what() string {
 	if f.nonce == 0 {
-		return "the savepoint of " + f.plan.target.Ref().String()
+		return "the " + f.plan.request.noun() + " of " + f.plan.target.Ref().String()
 	}
-	return fmt.Sprintf("the savepoint of %s (savepointTriggerNonce %d)", f.plan.target.Ref(), f.nonce)
+	return fmt.Sprintf("the %s of %s (%s %d)", f.plan.request.noun(), f.plan.target.Ref(), f.plan.request.nonceField(), f.nonce)
 }
 
 func (f *nonceFollower) warnings(ctx context.Context) []Event {
 	job := f.plan.target
 	var out []Event
 	for _, e := range f.client.warningsSince(ctx, job.Object.GetNamespace(), f.asked.Add(-2*time.Second), job.Object.GetName()) {
-		if e.Reason == "SavepointError" || e.Reason == "JobException" || e.Reason == "ValidationError" {
+		if e.Reason == "SavepointError" || e.Reason == "CheckpointError" || e.Reason == "JobException" || e.Reason == "ValidationError" {
 			out = append(out, e)
 		}
 	}
@@ -325,7 +342,7 @@ func (f *nonceFollower) watchSilence(ctx context.Context, cancel context.CancelC
 		f.silence.Found(health.String())
 		if health.Stopped() {
 			cancel(&SavepointFailedError{What: f.what(), State: "not carried out", Cause: health.String(),
-				LeftBehind: "The nonce stays in the spec: the savepoint is taken when the operator runs again"})
+				LeftBehind: "The nonce stays in the spec: it is carried out when the operator runs again"})
 			return
 		}
 		f.reporter.note("the operator has not reacted yet. %s", health)
@@ -352,6 +369,6 @@ func (f *nonceFollower) explain(ctx context.Context, err error) error {
 		message += "\n" + finding
 	}
 	job := f.plan.target.Ref()
-	message += fmt.Sprintf("\nSee it with: kubectl get %s %s -n %s -o jsonpath='{.status.jobStatus.savepointInfo}'", job.Kind.Singular, job.Name, job.Namespace)
+	message += fmt.Sprintf("\nSee it with: kubectl get %s %s -n %s -o jsonpath='{.status.jobStatus.%s}'", job.Kind.Singular, job.Name, job.Namespace, f.plan.request.infoField())
 	return exit.With(code, errors.New(message))
 }

@@ -28,6 +28,8 @@ type plan struct {
 	path      string
 	// hasSnapshots says that the API server serves FlinkStateSnapshot.
 	hasSnapshots bool
+	// adopts says that the savepoint at path exists already.
+	adopts bool
 	// running is the savepoint in progress that is to be followed.
 	running *Snapshot
 	// known are the snapshots that existed before.
@@ -70,6 +72,12 @@ func (c *Client) planSavepoint(ctx context.Context, ref Ref, request SavepointRe
 	}
 	if err := p.checkNotRejected(); err != nil {
 		return nil, err
+	}
+	if request.Checkpoint != "" {
+		if err := p.checkCheckpoint(cluster); err != nil {
+			return nil, err
+		}
+		return p, c.checkNoneInProgress(ctx, p, reporter)
 	}
 	if err := p.chooseFormat(cluster); err != nil {
 		return nil, err
@@ -129,7 +137,7 @@ func (p *plan) chooseMethod() error {
 func (c *Client) activeChild(ctx context.Context, parent Job) (Job, error) {
 	name, ok := parent.ActiveChild()
 	if !ok {
-		return Job{}, fmt.Errorf("%s is in %s: there is no one active FlinkDeployment to take a savepoint of; wait until it is ACTIVE_BLUE or ACTIVE_GREEN", parent.Ref(), orUnknown(parent.BlueGreenState()))
+		return Job{}, fmt.Errorf("%s is in %s: there is no one active FlinkDeployment to ask; wait until it is ACTIVE_BLUE or ACTIVE_GREEN", parent.Ref(), orUnknown(parent.BlueGreenState()))
 	}
 	object, err := c.Get(ctx, Ref{Deployment, parent.Object.GetNamespace(), name})
 	if err != nil {
@@ -154,7 +162,7 @@ func (c *Client) checkRunning(ctx context.Context, p *plan) error {
 	if p.target.IsRunning() {
 		return nil
 	}
-	message := fmt.Sprintf("%s is not RUNNING, so no savepoint can be taken: %s", p.target.Ref(), p.target.Describe(p.now()))
+	message := fmt.Sprintf("%s is not RUNNING, so no %s can be taken: %s", p.target.Ref(), p.request.noun(), p.target.Describe(p.now()))
 	if failure := p.target.Failure(); !failure.IsZero() {
 		message += "\nThe operator says: " + failure.Root()
 	}
@@ -299,7 +307,7 @@ const freshPending = time.Minute
 func (c *Client) checkNoneInProgress(ctx context.Context, p *plan, reporter Reporter) error {
 	found, err := c.inProgress(ctx, p)
 	if apierrors.IsForbidden(err) && p.request.NoWait {
-		reporter.note("%s: whether a savepoint is in progress can't be seen with your permissions (list %s.%s)", p.job.Ref(), StateSnap.Plural, Group)
+		reporter.note("%s: whether a %s is in progress can't be seen with your permissions (list %s.%s)", p.job.Ref(), p.request.noun(), StateSnap.Plural, Group)
 		return nil
 	}
 	if err != nil {
@@ -307,15 +315,15 @@ func (c *Client) checkNoneInProgress(ctx context.Context, p *plan, reporter Repo
 	}
 	switch {
 	case p.request.Follow && found == "":
-		return fmt.Errorf("%s has no savepoint in progress that --follow could take part in", p.job.Ref())
+		return fmt.Errorf("%s has no %s in progress that --follow could take part in", p.job.Ref(), p.request.noun())
 	case found != "" && !p.request.Follow:
-		return fmt.Errorf("%s has a savepoint in progress already: %s\nWait for that one with --follow", p.job.Ref(), found)
+		return fmt.Errorf("%s has a %s in progress already: %s\nWait for that one with --follow", p.job.Ref(), p.request.noun(), found)
 	}
 	return nil
 }
 
 func (c *Client) inProgress(ctx context.Context, p *plan) (string, error) {
-	if trigger := text(p.target.Object.Object, "status", "jobStatus", "savepointInfo", "triggerId"); trigger != "" {
+	if trigger := text(p.target.Object.Object, "status", "jobStatus", p.request.infoField(), "triggerId"); trigger != "" {
 		if p.request.Follow && p.method == Resource {
 			// No resource stands for it, so its end shows in the job only.
 			p.method = Nonce
@@ -327,13 +335,13 @@ func (c *Client) inProgress(ctx context.Context, p *plan) (string, error) {
 	}
 	snapshots, err := c.List(ctx, StateSnap, p.target.Object.GetNamespace(), metav1.ListOptions{})
 	if err != nil {
-		return "", fmt.Errorf("look for savepoints in progress: %w", err)
+		return "", fmt.Errorf("look for %ss in progress: %w", p.request.noun(), err)
 	}
 	p.known = make(map[string]bool, len(snapshots))
 	for i := range snapshots {
 		s := Snapshot{&snapshots[i]}
 		p.known[s.Name()] = true
-		if !s.IsSavepoint() || !s.Refers(p.target.Ref()) {
+		if s.IsSavepoint() != (p.request.Checkpoint == "") || !s.Refers(p.target.Ref()) {
 			continue
 		}
 		// Whoever asks to follow may also follow one that is stuck.
@@ -352,11 +360,15 @@ func (c *Client) inProgress(ctx context.Context, p *plan) (string, error) {
 	return "", nil
 }
 
-// manifest is the FlinkStateSnapshot that asks for the savepoint.
+// manifest is the FlinkStateSnapshot that asks for it.
 func (p *plan) manifest() *unstructured.Unstructured {
 	name := p.request.Name
 	if name == "" {
-		name = fmt.Sprintf("%s-savepoint-manual-%d", p.target.Object.GetName(), p.now().UnixMilli())
+		how := "manual"
+		if p.adopts {
+			how = "adopted"
+		}
+		name = fmt.Sprintf("%s-%s-%s-%d", p.target.Object.GetName(), p.request.noun(), how, p.now().UnixMilli())
 	}
 	savepoint := map[string]any{
 		"formatType": p.format,
@@ -365,6 +377,13 @@ func (p *plan) manifest() *unstructured.Unstructured {
 	}
 	if p.path != "" {
 		savepoint["path"] = p.path
+	}
+	if p.adopts {
+		savepoint["alreadyExists"] = true
+	}
+	taken := map[string]any{"savepoint": savepoint}
+	if p.request.Checkpoint != "" {
+		taken = map[string]any{"checkpoint": map[string]any{}}
 	}
 	labels := map[string]string{
 		labelJobKind: p.target.Kind.Name,
@@ -381,9 +400,9 @@ func (p *plan) manifest() *unstructured.Unstructured {
 			// everywhere.
 			"backoffLimit": p.request.Retries,
 			"jobReference": map[string]any{"kind": p.target.Kind.Name, "name": p.target.Object.GetName()},
-			"savepoint":    savepoint,
 		},
 	}}
+	maps.Copy(section(u.Object, "spec"), taken)
 	u.SetName(name)
 	u.SetNamespace(p.target.Object.GetNamespace())
 	u.SetLabels(labels)
@@ -391,5 +410,5 @@ func (p *plan) manifest() *unstructured.Unstructured {
 }
 
 func (p *plan) report() SavepointReport {
-	return SavepointReport{Job: p.job.Ref(), Method: p.method, Format: p.format, FormatWhy: p.formatWhy}
+	return SavepointReport{Job: p.job.Ref(), Method: p.method, Format: p.format, FormatWhy: p.formatWhy, JobID: p.target.JobID(), Checkpoint: p.request.Checkpoint != ""}
 }

@@ -249,7 +249,13 @@ func (f *snapshotFollower) complete(s Snapshot) error {
 	f.report.Done = true
 	f.report.Path, f.report.Duration, f.report.Format = s.Path(), s.Duration(), s.Format()
 	f.report.TriggeredAt, f.report.CompletedAt = s.timestamp("triggerTimestamp"), s.timestamp("resultTimestamp")
-	if f.report.Path == "" {
+	f.report.TriggerID = s.TriggerID()
+	switch {
+	case f.report.Path == "" && !s.IsSavepoint():
+		return fmt.Errorf("%s/%s is COMPLETED but the operator doesn't know its path: the JobManager had forgotten the checkpoint already (web.checkpoints.history, 10 by default)", StateSnap.Singular, s.Name())
+	case f.report.Path == notAddressable:
+		return fmt.Errorf("%s/%s is COMPLETED but nothing can be restored from it: the job keeps its checkpoints in the JobManager's memory\nSet execution.checkpointing.dir (state.checkpoints.dir before Flink 1.20) in spec.flinkConfiguration", StateSnap.Singular, s.Name())
+	case f.report.Path == "":
 		return fmt.Errorf("%s/%s is COMPLETED but the operator doesn't know its path: look for the newest directory in the job's savepoint directory", StateSnap.Singular, s.Name())
 	}
 	return nil
@@ -308,7 +314,7 @@ func (f *snapshotFollower) explain(ctx context.Context, err error) error {
 	} else if events := f.client.warningsSince(ctx, f.report.Snapshot.Object.GetNamespace(), f.asked.Add(-5*time.Second), name); len(events) > 0 {
 		message += "\nIts last event: " + events[0].Root()
 	}
-	message += fmt.Sprintf("\nFollow it with: kubectl flink savepoint %s --follow -n %s\nSee it with: kubectl get %s %s -n %s", f.report.Job, f.report.Job.Namespace, StateSnap.Singular, name, f.report.Job.Namespace)
+	message += fmt.Sprintf("\nFollow it with: kubectl flink snapshot wait %s -n %s\nSee it with: kubectl get %s %s -n %s", name, f.report.Job.Namespace, StateSnap.Singular, name, f.report.Job.Namespace)
 	return exit.With(code, errors.New(message))
 }
 

@@ -51,12 +51,64 @@ func (s Snapshot) Failure() Failure { return DecodeFailure(text(s.Object.Object,
 // IsSavepoint tells savepoints from checkpoints.
 func (s Snapshot) IsSavepoint() bool { return section(s.Object.Object, "spec", "savepoint") != nil }
 
-// Format is the savepoint's format; the operator's default is CANONICAL.
+// Format is the savepoint's format; the operator's default is CANONICAL. A
+// checkpoint that the operator takes for a FlinkStateSnapshot is always FULL.
 func (s Snapshot) Format() string {
+	if !s.IsSavepoint() {
+		return "FULL"
+	}
 	if f := text(s.Object.Object, "spec", "savepoint", "formatType"); f != "" {
 		return f
 	}
 	return "CANONICAL"
+}
+
+// Disposes reports whether deleting the object deletes the savepoint's data
+// too, which is the operator's default. Of checkpoints it never does.
+func (s Snapshot) Disposes() bool {
+	if !s.IsSavepoint() {
+		return false
+	}
+	dispose, found, _ := unstructured.NestedBool(s.Object.Object, "spec", "savepoint", "disposeOnDelete")
+	return dispose || !found
+}
+
+// Adopted reports whether the savepoint existed before the object, which only
+// registers it.
+func (s Snapshot) Adopted() bool {
+	exists, _, _ := unstructured.NestedBool(s.Object.Object, "spec", "savepoint", "alreadyExists")
+	return exists
+}
+
+// HasData reports whether there is something to lose: a completed savepoint,
+// or one that is being taken.
+func (s Snapshot) HasData() bool {
+	return s.State() == SnapshotCompleted && NormalPath(s.Path()) != "" || s.State() == SnapshotInProgress
+}
+
+// Job is the job that the snapshot is of.
+func (s Snapshot) Job() Ref {
+	labels := s.Object.GetLabels()
+	kind, ok := ParseKind(or(text(s.Object.Object, "spec", "jobReference", "kind"), labels[labelJobKind]), JobKinds...)
+	if !ok {
+		kind = Deployment
+	}
+	return Ref{Kind: kind, Namespace: s.Object.GetNamespace(), Name: or(text(s.Object.Object, "spec", "jobReference", "name"), labels[labelJobName])}
+}
+
+// Ref names the snapshot.
+func (s Snapshot) Ref() Ref { return Ref{StateSnap, s.Object.GetNamespace(), s.Name()} }
+
+// TriggeredAt is when the operator asked Flink for it; zero if it did not.
+func (s Snapshot) TriggeredAt() time.Time { return s.timestamp("triggerTimestamp") }
+
+// CompletedAt is when the operator saw the result; zero if it did not.
+func (s Snapshot) CompletedAt() time.Time { return s.timestamp("resultTimestamp") }
+
+// Retries is how often the operator may try again; ok is false where the
+// object leaves it to the operator, whose releases differ in what that means.
+func (s Snapshot) Retries() (n int64, ok bool) {
+	return number(s.Object.Object, "spec", "backoffLimit")
 }
 
 // Trigger is MANUAL, PERIODIC or UPGRADE; "" if unknown.
@@ -85,13 +137,4 @@ func (s Snapshot) timestamp(field string) time.Time {
 		return time.Time{}
 	}
 	return t
-}
-
-// retries is the explicit backoff limit; -1 where none is set.
-func (s Snapshot) retries() int64 {
-	n, ok := number(s.Object.Object, "spec", "backoffLimit")
-	if !ok {
-		return -1
-	}
-	return n
 }

@@ -42,42 +42,74 @@ func Savepoint(ctx context.Context, client *rest.Client, place Place, request op
 		why = ": " + report.FormatWhy
 	}
 	tell(reporter.Note, "job %s: savepoint %s asked for (format %s%s)", report.JobID, trigger, report.Format, why)
+	report.TriggerID = trigger
 	if request.NoWait {
 		return report, nil
 	}
+	o := operation{what: "savepoint", job: report.JobID, trigger: trigger, owner: report.Job, waiting: reporter.Waiting}
+	err = o.follow(ctx, func() (bool, string, error) {
+		status, err := client.SavepointStatus(ctx, report.JobID, trigger)
+		report.Path = status.Location
+		return status.Completed, status.FailureTrace, err
+	}, func() bool { return report.Path != "" })
+	if err == nil {
+		report.Done, report.CompletedAt = true, time.Now()
+		report.Duration = report.CompletedAt.Sub(report.TriggeredAt)
+	}
+	return report, err
+}
+
+// operation is something that a JobManager was asked to do and is now asked
+// about: its REST API can't be watched.
+type operation struct {
+	// what is savepoint or checkpoint.
+	what         string
+	job, trigger string
+	owner        operator.Ref
+	waiting      func(string)
+}
+
+func (o operation) say(format string, args ...any) {
+	if o.waiting != nil {
+		o.waiting(fmt.Sprintf(format, args...))
+	}
+}
+
+// follow asks until the operation has ended: ask gives whether it has, the
+// stack trace of its failure, or why it can't be asked; good says whether an
+// ended one succeeded.
+func (o operation) follow(ctx context.Context, ask func() (ended bool, trace string, err error), good func() bool) error {
+	what := fmt.Sprintf("the %s of job %s", o.what, o.job)
+	goesOn := fmt.Sprintf("%s goes on without this command\nSee it with: kubectl flink rest %s /jobs/%s/%ss/%s -n %s",
+		what, o.owner, o.job, o.what, o.trigger, o.owner.Namespace)
 	var away error
 	tick := time.NewTicker(askEvery)
 	defer tick.Stop()
 	for {
-		status, err := client.SavepointStatus(ctx, report.JobID, trigger)
-		goesOn := fmt.Sprintf("the savepoint of job %s goes on without this command\nSee it with: kubectl flink rest %s /jobs/%s/savepoints/%s -n %s",
-			report.JobID, report.Job, report.JobID, trigger, report.Job.Namespace)
+		ended, trace, err := ask()
 		switch {
 		case ctx.Err() != nil && away != nil:
 			cause := context.Cause(ctx)
-			return report, exit.With(exit.Code(cause), fmt.Errorf("%w; the JobManager doesn't answer (%v): %s", cause, away, goesOn))
+			return exit.With(exit.Code(cause), fmt.Errorf("%w; the JobManager doesn't answer (%v): %s", cause, away, goesOn))
 		case ctx.Err() != nil:
 			cause := context.Cause(ctx)
-			return report, exit.With(exit.Code(cause), fmt.Errorf("%w: %s", cause, goesOn))
+			return exit.With(exit.Code(cause), fmt.Errorf("%w: %s", cause, goesOn))
 		case rest.NotFound(err):
-			return report, &operator.SavepointFailedError{What: "the savepoint of job " + report.JobID, State: "lost",
-				Cause: "There is no savepoint operation " + trigger + ": the JobManager forgot it"}
+			return &operator.SavepointFailedError{What: what, State: "lost",
+				Cause: fmt.Sprintf("There is no %s operation %s: the JobManager forgot it", o.what, o.trigger)}
 		case refused(err):
-			return report, fmt.Errorf("follow the savepoint of job %s: %w\nAs far as is known, %s", report.JobID, err, goesOn)
+			return fmt.Errorf("follow the %s of job %s: %w\nAs far as is known, %s", o.what, o.job, err, goesOn)
 		case err != nil:
 			// The connection or the JobManager is away for the moment. ctx bounds this.
 			away = err
-			tell(reporter.Waiting, "job %s: the JobManager doesn't answer (%v); trying again", report.JobID, err)
-		case status.Failed():
-			return report, &operator.SavepointFailedError{What: "the savepoint of job " + report.JobID, State: operator.SnapshotFailed,
-				Cause: operator.RootCause(status.FailureTrace)}
-		case status.Completed:
-			report.Done, report.Path, report.CompletedAt = true, status.Location, time.Now()
-			report.Duration = report.CompletedAt.Sub(report.TriggeredAt)
-			return report, nil
+			o.say("job %s: the JobManager doesn't answer (%v); trying again", o.job, err)
+		case ended && !good():
+			return &operator.SavepointFailedError{What: what, State: operator.SnapshotFailed, Cause: operator.RootCause(trace)}
+		case ended:
+			return nil
 		default:
 			away = nil
-			tell(reporter.Waiting, "job %s: savepoint in progress", report.JobID)
+			o.say("job %s: %s in progress", o.job, o.what)
 		}
 		select {
 		case <-ctx.Done():
@@ -105,7 +137,7 @@ func runningJob(ctx context.Context, client *rest.Client, place Place, wanted st
 	var running []string
 	for _, job := range jobs {
 		if job.ID == wanted && job.State != "RUNNING" {
-			return "", fmt.Errorf("job %s (%s) is not RUNNING, so no savepoint can be taken: %s", job.ID, job.Name, job.State)
+			return "", fmt.Errorf("job %s (%s) is not RUNNING, so nothing can be taken of it: %s", job.ID, job.Name, job.State)
 		}
 		if job.ID == wanted {
 			return wanted, nil

@@ -161,7 +161,7 @@ func messages(data []byte) []string {
 		for _, m := range answer.Errors {
 			// Flink puts "Internal server error." before the real one.
 			if strings.TrimSpace(m) != "" && (m != "Internal server error." || len(answer.Errors) == 1) {
-				out = append(out, m)
+				out = append(out, strings.TrimPrefix(m, "<Exception on server side:\n"))
 			}
 		}
 		return out

@@ -5,6 +5,7 @@ package view
 import (
 	"fmt"
 	"io"
+	"maps"
 	"time"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
@@ -38,7 +39,7 @@ func Savepoints(reports []operator.SavepointReport, form SavepointForm) printer.
 		}
 		duration := ""
 		if r.Duration > 0 {
-			duration = r.Duration.Round(100 * time.Millisecond).String()
+			duration = Millis(r.Duration.Milliseconds())
 		}
 		name := ""
 		if r.Snapshot.Object != nil {
@@ -86,19 +87,34 @@ func savepointLine(r operator.SavepointReport, dryRun string) string {
 		verb := "created"
 		switch {
 		case r.Method == operator.REST:
-			verb = "savepoint requested"
+			verb = noun(r) + " requested"
 		case r.Snapshot.Object == nil:
 			verb = "patched"
 		}
 		return fmt.Sprintf("%s %s (%s dry run)", name, verb, dryRun)
 	case r.Done && r.Snapshot.Object == nil:
-		return name + " savepoint completed: " + r.Path
+		return name + " " + noun(r) + " completed: " + r.Path + taken(r)
 	case r.Done:
-		return name + " completed: " + r.Path
+		return name + " completed: " + r.Path + taken(r)
 	case r.Snapshot.Object == nil:
-		return name + " savepoint requested"
+		return name + " " + noun(r) + " requested"
 	}
 	return name + " created"
+}
+
+func noun(r operator.SavepointReport) string {
+	if r.Checkpoint {
+		return "checkpoint"
+	}
+	return "savepoint"
+}
+
+// taken is a checkpoint's number, size and duration, as far as they are known.
+func taken(r operator.SavepointReport) string {
+	if !r.Checkpoint || r.CheckpointID == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (checkpoint %d, %s in %s)", r.CheckpointID, Bytes(r.StateSize), Millis(r.Duration.Milliseconds()))
 }
 
 // printedName is the FlinkStateSnapshot; where an old operator makes none, the
@@ -125,7 +141,7 @@ func savepointState(r operator.SavepointReport) string {
 // .status.path means the same whatever the method.
 func savepointObject(r operator.SavepointReport) any {
 	if r.Snapshot.Object != nil {
-		return r.Snapshot.Object.Object
+		return withCheckpoint(r, r.Snapshot.Object.Object)
 	}
 	status := map[string]any{}
 	if state := savepointState(r); state != "" {
@@ -140,20 +156,39 @@ func savepointObject(r operator.SavepointReport) any {
 	spec := map[string]any{
 		"jobReference": map[string]any{"kind": r.Job.Kind.Name, "name": r.Job.Name},
 	}
-	if r.Format != "" {
+	switch {
+	case r.Checkpoint:
+		spec["checkpoint"] = map[string]any{"checkpointType": r.Format}
+	case r.Format != "":
 		spec["savepoint"] = map[string]any{"formatType": r.Format}
 	}
 	if r.JobID != "" {
 		spec["jobID"] = r.JobID
 	}
 	if r.Nonce != 0 {
-		spec["savepointTriggerNonce"] = r.Nonce
+		spec[noun(r)+"TriggerNonce"] = r.Nonce
 	}
-	return map[string]any{
+	kind := "Savepoint"
+	if r.Checkpoint {
+		kind = "Checkpoint"
+	}
+	return withCheckpoint(r, map[string]any{
 		"apiVersion": "kubectl-flink/v1",
-		"kind":       "Savepoint",
+		"kind":       kind,
 		"metadata":   map[string]any{"name": r.Job.Name, "namespace": r.Job.Namespace},
 		"spec":       spec,
 		"status":     status,
+	})
+}
+
+// withCheckpoint adds what Flink says of a checkpoint to an object.
+func withCheckpoint(r operator.SavepointReport, object map[string]any) map[string]any {
+	if r.CheckpointID == 0 {
+		return object
 	}
+	out := maps.Clone(object)
+	out["summary"] = map[string]any{
+		"checkpointID": r.CheckpointID, "stateBytes": r.StateSize, "durationMillis": r.Duration.Milliseconds(),
+	}
+	return out
 }

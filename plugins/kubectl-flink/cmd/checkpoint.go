@@ -1,0 +1,94 @@
+package cmd
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/completion"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/reach"
+)
+
+func newCheckpoint(c *common) *cobra.Command {
+	o := &savepointOptions{common: c}
+	var kind string
+	cmd := &cobra.Command{
+		Use:   "checkpoint [[TYPE/]NAME ...]",
+		Short: "Take a checkpoint of a job now and wait for its path",
+		Long: `Take a checkpoint of one or more running jobs and print where it is, its number,
+size and duration. It counts as one of the job's own: it is kept as long as
+Flink keeps those, and a failing job goes on from it.
+
+TYPE is flinkdeployment (the default), flinksessionjob or
+flinkbluegreendeployment. Without NAME it is the namespace's only job.
+
+A full checkpoint is asked for with a FlinkStateSnapshot object where the
+cluster has that kind (operator 1.10 and newer), else with
+checkpointTriggerNonce (1.7 and newer). Other types are asked of the JobManager.
+It needs Flink 1.17 or newer.`,
+		Example: plugin.Examples(`
+			# Take a full checkpoint
+			kubectl flink checkpoint basic-example
+
+			# One as the job takes them by itself: incremental where it is so configured
+			kubectl flink checkpoint basic-example --type configured
+
+			# Every job of the namespace, at once
+			kubectl flink checkpoint --all`),
+		ValidArgsFunction: c.completeJobs(true),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.request.Checkpoint = operator.CheckpointType(kind)
+			if o.method == string(operator.Auto) && (kind == string(operator.Configured) || kind == string(operator.Incremental)) {
+				// A FlinkStateSnapshot can't say which type.
+				o.method = string(operator.REST)
+			}
+			if err := o.complete(args); err != nil {
+				return err
+			}
+			return o.run(cmd.Context(), args)
+		},
+	}
+	o.addShared(cmd, "checkpoint")
+	flags := cmd.Flags()
+	flags.StringVar(&kind, "type", string(operator.Full), "Type: full, configured (as the job takes them by itself) or incremental (Flink 1.17 and 1.18)")
+	flags.StringVar(&o.method, "method", string(operator.Auto), "How to ask for it: auto, resource (a FlinkStateSnapshot), nonce (spec.job.checkpointTriggerNonce), or rest (the JobManager itself)")
+	_ = cmd.RegisterFlagCompletionFunc("type", completion.Fixed("full", "configured", "incremental"))
+	_ = cmd.RegisterFlagCompletionFunc("method", completion.Fixed("auto", "resource", "nonce", "rest"))
+	return cmd
+}
+
+// describeCheckpoint adds what only the JobManager knows of a checkpoint. It
+// is an error only where the path is unknown without it.
+func (o *savepointOptions) describeCheckpoint(ctx context.Context, client *operator.Client, report *operator.SavepointReport) error {
+	err := func() error {
+		place, err := reach.Find(ctx, client, report.Job)
+		if err != nil {
+			return err
+		}
+		tunnel, err := o.tunnel(o.tunnelFlags, nil)
+		if err != nil {
+			return err
+		}
+		defer tunnel.Close()
+		jobManager, _, err := restClient(tunnel, place, o.tls)
+		if err != nil {
+			return err
+		}
+		return reachError(ctx, reach.DescribeCheckpoint(ctx, jobManager, report))
+	}()
+	if report.Path != "" {
+		return nil
+	}
+	return checkpointUnknown(report.Job, err)
+}
+
+// checkpointUnknown says that a checkpoint is completed but not where it is.
+func checkpointUnknown(job operator.Ref, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("the checkpoint of %s is completed, but where it is only the JobManager knows: %w\nSee the last ones with: kubectl flink checkpoints %s -n %s", job, err, job, job.Namespace)
+}

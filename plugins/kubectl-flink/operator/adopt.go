@@ -1,0 +1,89 @@
+package operator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
+)
+
+// AdoptRequest is a savepoint that exists and gets a FlinkStateSnapshot.
+type AdoptRequest struct {
+	Path string
+	// Name of the object; "" makes one of the job's name.
+	Name string
+	// Format is CANONICAL, NATIVE or UNKNOWN.
+	Format string
+	Labels map[string]string
+	NoWait bool
+	// DryRun is "", "client" or "server".
+	DryRun string
+}
+
+// Validate finds what is wrong with the request alone.
+func (r AdoptRequest) Validate() error {
+	scheme, _, hasScheme := strings.Cut(r.Path, ":/")
+	switch {
+	case NormalPath(r.Path) == "":
+		return exit.Usagef("PATH: %q is not the path of a savepoint", r.Path)
+	case strings.ContainsAny(r.Path, " \t\r\n"):
+		return exit.Usagef("PATH: %q has white space in it", r.Path)
+	case !strings.HasPrefix(r.Path, "/") && (!hasScheme || scheme == ""):
+		return exit.Usagef("PATH: %q is neither a URI, as in s3://bucket/savepoint-1, nor an absolute path", r.Path)
+	}
+	switch r.Format {
+	case "CANONICAL", "NATIVE", "UNKNOWN":
+	default:
+		return exit.Usagef("--format: %q is not one of canonical, native, unknown", strings.ToLower(r.Format))
+	}
+	switch r.DryRun {
+	case "", "client", "server":
+	default:
+		return exit.Usagef("--dry-run: %q is not one of none, client, server", r.DryRun)
+	}
+	return nil
+}
+
+// Adopt registers a savepoint that exists as a FlinkStateSnapshot of the job
+// ref. Its data stays when that object is deleted. Nobody looks whether there
+// is a savepoint at the path.
+func (c *Client) Adopt(ctx context.Context, ref Ref, request AdoptRequest, reporter Reporter) (SavepointReport, error) {
+	report := SavepointReport{Job: ref}
+	object, err := c.Get(ctx, ref)
+	if err != nil {
+		return report, err
+	}
+	path := strings.TrimSuffix(strings.TrimSuffix(request.Path, "/"), "/_metadata")
+	p := &plan{
+		job: Job{ref.Kind, object}, method: Resource, format: request.Format, path: path, now: time.Now, adopts: true,
+		request: SavepointRequest{Name: request.Name, Labels: request.Labels, NoWait: request.NoWait, DryRun: request.DryRun},
+	}
+	p.target = p.job
+	if p.hasSnapshots, err = c.servesSnapshots(ctx, ref.Namespace, Resource); err != nil {
+		return report, err
+	}
+	if !p.hasSnapshots {
+		return report, errors.New("this cluster has no FlinkStateSnapshot (it came with operator 1.10): there is nothing that could register a savepoint. Restore from its path directly")
+	}
+	if p.job.IsSessionCluster() {
+		return report, c.explainSessionCluster(ctx, p.job)
+	}
+	if ref.Kind.Name == BlueGreen.Name {
+		if p.target, err = c.activeChild(ctx, p.job); err != nil {
+			return report, err
+		}
+	}
+	inventory, err := c.InventoryOf(ctx, ref.Namespace, "")
+	if err != nil {
+		return report, err
+	}
+	for _, s := range inventory.Saved {
+		if s.Name() != "" && SamePath(s.Path, path) {
+			return report, fmt.Errorf("%s is registered already: %s of %s", path, s.Snapshot.Ref(), s.Job)
+		}
+	}
+	return c.savepointByResource(ctx, p, reporter)
+}

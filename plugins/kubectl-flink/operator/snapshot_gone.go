@@ -1,0 +1,148 @@
+package operator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/watch"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/wait"
+)
+
+// StuckError says why a FlinkStateSnapshot isn't deleted although it was asked
+// for.
+type StuckError struct {
+	Snapshot Ref
+	Why      string
+	// Next is what to do about it.
+	Next string
+}
+
+func (e *StuckError) Error() string {
+	return fmt.Sprintf("%s is marked for deletion but doesn't go: %s%s", e.Snapshot, e.Why, e.Next)
+}
+
+// awaitGone waits until a deleted snapshot is gone.
+func (c *Client) awaitGone(parent context.Context, s Snapshot, d Deletion, reporter Reporter) error {
+	ctx, cancel := context.WithCancelCause(parent)
+	var lookouts sync.WaitGroup
+	defer func() { cancel(nil); lookouts.Wait() }()
+	there := false
+	what := "to be gone"
+	if d.Loses {
+		what = "and its data to be gone"
+	}
+	waiting := func() {
+		reporter.waiting("%s: waiting for it %s", s.Name(), what)
+		if s.State() == SnapshotInProgress {
+			reporter.waiting("%s: the savepoint is in progress; it goes when that has ended", s.Name())
+		}
+	}
+	waiting()
+	since := time.Now()
+	if at := s.Object.GetDeletionTimestamp(); at != nil {
+		since = at.Time
+	}
+	lookouts.Add(2)
+	go func() { defer lookouts.Done(); c.watchCleanup(ctx, cancel, s, since) }()
+	go func() { defer lookouts.Done(); c.watchStuck(ctx, cancel, s, d) }()
+	err := wait.Follow(ctx, c.Resource(StateSnap, s.Object.GetNamespace()), wait.Named(s.Name()), func(event watch.EventType, object *unstructured.Unstructured) (bool, error) {
+		switch {
+		case event == watch.Bookmark:
+			return !there, nil
+		case event == watch.Deleted, object.GetUID() != s.Object.GetUID():
+			return true, nil // gone, or another one of that name already
+		}
+		s, there = Snapshot{object}, true
+		waiting()
+		return false, nil
+	}, reporter.trouble(s.Name(), waiting))
+	code := exit.Code(err)
+	if err == nil || code != exit.TimedOut && code != exit.Interrupted {
+		return err
+	}
+	message := fmt.Sprintf("%v: %s is marked for deletion and goes when the operator lets it", err, s.Ref())
+	look, done := context.WithTimeout(context.WithoutCancel(parent), 5*time.Second)
+	defer done()
+	if why := c.whyStuck(look, s, d); why != nil {
+		message = fmt.Sprintf("%v: %v", err, why)
+	}
+	return exit.With(code, errors.New(message))
+}
+
+// cleanupFailed is the reason of the event by which the operator says that it
+// can't delete a savepoint's data.
+const cleanupFailed = "CleanupFailed"
+
+// watchCleanup ends the wait as soon as the operator says that it can't.
+func (c *Client) watchCleanup(ctx context.Context, cancel context.CancelCauseFunc, s Snapshot, since time.Time) {
+	// Without the permission to watch events nothing is noticed here.
+	_ = wait.Follow(ctx, c.dynamic.Resource(corev1.SchemeGroupVersion.WithResource("events")).Namespace(s.Object.GetNamespace()), metav1.ListOptions{FieldSelector: warningsAbout(s.Name())},
+		func(event watch.EventType, _ *unstructured.Unstructured) (bool, error) {
+			if event != watch.Added && event != watch.Modified {
+				return false, nil
+			}
+			for _, e := range c.warningsSince(ctx, s.Object.GetNamespace(), since.Add(-2*time.Second), s.Name()) {
+				if e.Reason != cleanupFailed {
+					continue
+				}
+				why := "the operator says: " + e.Root()
+				if found := c.cannotDispose(ctx, s); found != "" {
+					why = found
+				}
+				cancel(&StuckError{Snapshot: s.Ref(), Why: why, Next: deleteInstead(s)})
+				return true, nil
+			}
+			return false, nil
+		})
+}
+
+// watchStuck looks, after a while, for what else may hold the snapshot.
+func (c *Client) watchStuck(ctx context.Context, cancel context.CancelCauseFunc, s Snapshot, d Deletion) {
+	timer := time.NewTimer(silenceLimit)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+		if why := c.whyStuck(ctx, s, d); why != nil {
+			cancel(why)
+		}
+	}
+}
+
+// whyStuck is why a snapshot that was deleted is still there; nil if it may
+// go yet.
+func (c *Client) whyStuck(ctx context.Context, s Snapshot, d Deletion) error {
+	if health := c.OperatorHealth(ctx); health.Stopped() {
+		return &StuckError{Snapshot: s.Ref(), Why: health.String(), Next: "\nIt goes when the operator runs again. If it never will, take the finalizer off (the data stays): " + unfinalize(s)}
+	}
+	if d.Loses {
+		if why := c.cannotDispose(ctx, s); why != "" {
+			return &StuckError{Snapshot: s.Ref(), Why: why, Next: deleteInstead(s)}
+		}
+	}
+	return nil
+}
+
+func unfinalize(s Snapshot) string {
+	return fmt.Sprintf(`kubectl patch %s %s -n %s --type=merge -p '{"metadata":{"finalizers":null}}'`, StateSnap.Singular, s.Name(), s.Object.GetNamespace())
+}
+
+// WhyStuck is why a snapshot that is marked for deletion is still there; "" if
+// it isn't marked or may go yet.
+func (c *Client) WhyStuck(ctx context.Context, s Snapshot) string {
+	if s.Object.GetDeletionTimestamp().IsZero() {
+		return ""
+	}
+	if err := c.whyStuck(ctx, s, Deletion{Disposes: s.Disposes(), Loses: s.Disposes() && s.HasData()}); err != nil {
+		return err.Error()
+	}
+	return ""
+}
