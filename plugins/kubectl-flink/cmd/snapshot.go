@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -137,8 +138,8 @@ func parseAge(text string) (time.Duration, error) {
 		unit = 7 * 24 * time.Hour
 	}
 	if unit > 0 {
-		var n float64
-		if _, err := fmt.Sscanf(text[:len(text)-1]+"\n", "%g\n", &n); err != nil || n <= 0 || n > 100*365 {
+		n, err := strconv.ParseFloat(text[:len(text)-1], 64)
+		if err != nil || !(n > 0 && n < 100*365) {
 			return 0, fmt.Errorf("%q is not a length of time, as in 12h, 7d or 2w", text)
 		}
 		return time.Duration(n * float64(unit)), nil

@@ -62,8 +62,9 @@ func DescribeCheckpoint(ctx context.Context, client *rest.Client, report *operat
 		}
 		report.CheckpointID = status.ID
 	}
-	if _, number, ok := strings.Cut(path.Base(report.Path), "chk-"); ok && report.CheckpointID == 0 {
-		report.CheckpointID, _ = strconv.ParseInt(number, 10, 64)
+	id := report.CheckpointID
+	if _, number, ok := strings.Cut(path.Base(report.Path), "chk-"); ok && id == 0 {
+		id, _ = strconv.ParseInt(number, 10, 64)
 	}
 	until := time.Now().Add(statsLimit)
 	for {
@@ -74,12 +75,12 @@ func DescribeCheckpoint(ctx context.Context, client *rest.Client, report *operat
 		newest := int64(0)
 		for _, one := range all.History {
 			newest = max(newest, one.ID)
-			if one.ID == report.CheckpointID && one.Path != "" {
-				report.Path, report.StateSize, report.Duration = one.Path, one.State, one.Duration.Duration()
+			if one.ID == id && one.Path != "" {
+				report.CheckpointID, report.Path, report.StateSize, report.Duration = id, one.Path, one.State, one.Duration.Duration()
 				return nil
 			}
 		}
-		if newest > report.CheckpointID || time.Now().After(until) {
+		if newest > id || time.Now().After(until) {
 			return errors.New("the JobManager has forgotten it already (web.checkpoints.history, 10 by default)")
 		}
 		timer := time.NewTimer(askEvery)

@@ -79,7 +79,7 @@ func (p SnapshotPage) text() string {
 		line("On delete", "its data stays with the job, which deletes old checkpoints itself")
 	}
 	uses := strings.Join(p.UsedBy, ", ")
-	line("Used by", "%s", or(uses, "no job that could be read"))
+	line("Used by", "%s", or(uses, "no job of this namespace"))
 	line("Created", "%s", when(p.Created))
 	line("Triggered", "%s", when(s.TriggeredAt()))
 	line("Ended", "%s", when(p.Completed))
