@@ -89,7 +89,7 @@ func (o *savepointOptions) await(ctx context.Context, args []string) error {
 
 // deletionEnd gives the end of a wait for a deletion its exit code.
 func deletionEnd(ctx context.Context, err error) error {
-	var stuck *operator.StuckError
+	var stuck *operator.UndeletedError
 	if errors.As(err, &stuck) {
 		return err
 	}

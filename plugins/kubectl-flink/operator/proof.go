@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 )
 
@@ -40,20 +39,8 @@ func (c *Client) proveRestored(ctx context.Context, ref Ref, path string, report
 		return "", fmt.Errorf("%s runs, but whether it was restored from %s isn't known: %w\nSee with: kubectl flink checkpoints %s -n %s", ref, path, err, ref, ref.Namespace)
 	case restored == "":
 		return "", fmt.Errorf("%s runs, but it was not restored from %s: it started without state", ref, path)
-	case !samePath(restored, path):
+	case !SamePath(restored, path):
 		return restored, fmt.Errorf("%s runs, but it was restored from %s, not from %s", ref, restored, path)
 	}
 	return restored, nil
-}
-
-// samePath reports whether two paths of state are the same place: Flink gives
-// file:/x where users write file:///x.
-func samePath(a, b string) bool { return plainPath(a) == plainPath(b) }
-
-func plainPath(path string) string {
-	path = strings.TrimRight(path, "/")
-	if rest, ok := strings.CutPrefix(path, "file:"); ok {
-		path = "/" + strings.TrimLeft(rest, "/")
-	}
-	return path
 }

@@ -16,16 +16,16 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/wait"
 )
 
-// StuckError says why a FlinkStateSnapshot isn't deleted although it was asked
+// UndeletedError says why a FlinkStateSnapshot isn't deleted although it was asked
 // for.
-type StuckError struct {
+type UndeletedError struct {
 	Snapshot Ref
 	Why      string
 	// Next is what to do about it.
 	Next string
 }
 
-func (e *StuckError) Error() string {
+func (e *UndeletedError) Error() string {
 	return fmt.Sprintf("%s is marked for deletion but doesn't go: %s%s", e.Snapshot, e.Why, e.Next)
 }
 
@@ -97,7 +97,7 @@ func (c *Client) watchCleanup(ctx context.Context, cancel context.CancelCauseFun
 				if found := c.cannotDispose(ctx, s); found != "" {
 					why = found
 				}
-				cancel(&StuckError{Snapshot: s.Ref(), Why: why, Next: deleteInstead(s)})
+				cancel(&UndeletedError{Snapshot: s.Ref(), Why: why, Next: deleteInstead(s)})
 				return true, nil
 			}
 			return false, nil
@@ -121,11 +121,11 @@ func (c *Client) watchStuck(ctx context.Context, cancel context.CancelCauseFunc,
 // go yet.
 func (c *Client) whyStuck(ctx context.Context, s Snapshot, d Deletion) error {
 	if health := c.OperatorHealth(ctx); health.Stopped() {
-		return &StuckError{Snapshot: s.Ref(), Why: health.String(), Next: "\nIt goes when the operator runs again. If it never will, take the finalizer off (the data stays): " + unfinalize(s)}
+		return &UndeletedError{Snapshot: s.Ref(), Why: health.String(), Next: "\nIt goes when the operator runs again. If it never will, take the finalizer off (the data stays): " + unfinalize(s)}
 	}
 	if d.Loses {
 		if why := c.cannotDispose(ctx, s); why != "" {
-			return &StuckError{Snapshot: s.Ref(), Why: why, Next: deleteInstead(s)}
+			return &UndeletedError{Snapshot: s.Ref(), Why: why, Next: deleteInstead(s)}
 		}
 	}
 	return nil
