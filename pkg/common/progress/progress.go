@@ -113,6 +113,18 @@ func (l *Line) Print(format string, args ...any) {
 	}
 }
 
+// Clear removes the live line until the next Set: somebody is going to be asked
+// something below it.
+func (l *Line) Clear() {
+	if l == nil {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.erase()
+	l.text = ""
+}
+
 // erase removes the live line; mu is held.
 func (l *Line) erase() {
 	if l.shown {

@@ -55,7 +55,7 @@ FlinkSessionJob, FlinkStateSnapshot and FlinkBlueGreenDeployment.`,
 		}
 	}
 	addTo(groupSee, newList(c), newStatus(c), newExceptions(c), newCheckpoints(c), newEvents(c), newJobs(c))
-	addTo(groupJob, newSubmit(c))
+	addTo(groupJob, newSubmit(c), newSuspend(c), newResume(c))
 	addTo(groupState, newSavepoint(c), newCheckpoint(c), newSnapshot(c))
 	addTo(groupReach, newUI(c), newPortForward(c), newREST(c))
 	addTo(groupOther, newVersion(c))

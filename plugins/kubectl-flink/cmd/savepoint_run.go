@@ -7,12 +7,9 @@ import (
 	"net/url"
 	"sync"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/kube"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/progress"
-	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/health"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/reach"
@@ -29,12 +26,12 @@ func (o *savepointOptions) run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	o.askJobManager(client)
+	client.SavepointCause = o.savepointCause(client, o.tunnelFlags, o.tls)
 	// Looking up the jobs is bounded too, but a person who picks one doesn't
 	// use up the savepoint's time.
 	lookup, found := o.bounded(ctx)
 	defer found()
-	refs, asList, err := o.targets(lookup, client, args)
+	refs, asList, err := o.targets(lookup, client, args, manyFlags{o.selector, o.all, o.allNamespaces})
 	if err != nil {
 		return ended(lookup, err)
 	}
@@ -74,50 +71,6 @@ func ended(ctx context.Context, err error) error {
 		return exit.With(exit.Code(cause), fmt.Errorf("%w; the API server had not answered yet", cause))
 	}
 	return err
-}
-
-// targets are the jobs meant; asList says that the output is a list even if
-// there is only one.
-func (o *savepointOptions) targets(ctx context.Context, client *operator.Client, args []string) (refs []operator.Ref, asList bool, err error) {
-	if !o.all && o.selector == "" {
-		if len(args) <= 1 {
-			ref, err := o.oneJob(ctx, client, args)
-			return []operator.Ref{ref}, false, err
-		}
-		namespace, _, err := o.factory.Namespace()
-		if err != nil {
-			return nil, false, err
-		}
-		seen := map[operator.Ref]bool{}
-		for _, arg := range args {
-			ref, err := operator.ParseRef(arg, namespace, operator.JobKinds...)
-			if err != nil {
-				return nil, false, err
-			}
-			if !seen[ref] {
-				seen[ref] = true
-				refs = append(refs, ref)
-			}
-		}
-		return refs, true, nil
-	}
-	namespace := metav1.NamespaceAll
-	if !o.allNamespaces {
-		if namespace, _, err = o.factory.Namespace(); err != nil {
-			return nil, false, err
-		}
-	}
-	jobs, err := client.Jobs(ctx, namespace, metav1.ListOptions{LabelSelector: o.selector})
-	if err != nil {
-		return nil, false, err
-	}
-	for _, job := range jobs {
-		refs = append(refs, job.Ref())
-	}
-	if len(refs) == 0 {
-		return nil, false, errors.New("no jobs match")
-	}
-	return refs, true, nil
 }
 
 // one takes one savepoint; the error says what to do next where that is known.
@@ -171,27 +124,6 @@ func (o *savepointOptions) byREST(ctx context.Context, client *operator.Client, 
 		return report, err
 	}
 	return report, reachError(ctx, err)
-}
-
-// askJobManager gives the client a way to ask a JobManager why a savepoint
-// failed.
-func (o *savepointOptions) askJobManager(client *operator.Client) {
-	client.SavepointCause = func(ctx context.Context, cluster operator.Ref, job, trigger string) string {
-		place, err := reach.Find(ctx, client, cluster)
-		if err != nil {
-			return ""
-		}
-		tunnel, err := o.tunnel(o.tunnelFlags, nil)
-		if err != nil {
-			return ""
-		}
-		defer tunnel.Close()
-		jobManager, _, err := restClient(tunnel, place, o.tls)
-		if err != nil {
-			return ""
-		}
-		return reach.SavepointCause(ctx, jobManager, job, trigger)
-	}
 }
 
 // many takes savepoints of several jobs at once and tells of each as it ends.
@@ -251,16 +183,6 @@ func (o *savepointOptions) many(ctx context.Context, client *operator.Client, re
 		return reports, exit.With(worst, fmt.Errorf("%d of %d %ss failed", failed, len(refs), o.noun()))
 	}
 	return reports, nil
-}
-
-// complain prints an error above the live line, and also where --quiet wants
-// no progress.
-func (o *savepointOptions) complain(line *progress.Line, text string) {
-	if line == nil {
-		fmt.Fprintln(o.ErrOut, term.Safe(text))
-		return
-	}
-	line.Print("%s", text)
 }
 
 // worse is the exit code for several: a failure weighs more than a time-out,

@@ -44,6 +44,10 @@ type Client struct {
 	// its state came from; "" if it started without any. Its error says that
 	// nobody could be asked.
 	RestoredFrom func(ctx context.Context, ref Ref) (string, error)
+
+	// AskFlink, where set, asks the JobManager of a job for the state that it
+	// runs from and has. It is the proof that a change kept a job's state.
+	AskFlink func(ctx context.Context, job Ref) (FlinkState, error)
 }
 
 // NewClient connects with the factory's flags; nothing is sent yet.

@@ -1,0 +1,174 @@
+package cmd
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/completion"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/health"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/reach"
+)
+
+// changeFlags are the flags of every verb that changes a job.
+type changeFlags struct {
+	*common
+	tunnelFlags
+	tls     reach.TLSFiles
+	output  printer.Flags
+	options operator.ChangeOptions
+	state   operator.StateChoice
+
+	dryRun  string
+	yes     bool
+	wait    bool
+	timeout time.Duration
+	quiet   bool
+}
+
+// add adds the flags; keepsState adds --upgrade-mode and --lose-state, for
+// verbs that start a job anew.
+func (f *changeFlags) add(cmd *cobra.Command, keepsState bool) {
+	flags := cmd.Flags()
+	f.output.AddFlags(cmd)
+	flags.BoolVar(&f.options.Force, "force", false, "Also change what Argo CD, Flux or Confluent Manager for Apache Flink manages and will change back")
+	flags.BoolVar(&f.options.KeepTrying, "keep-trying", false, "Leave the change in the spec when the operator fails to carry it out, instead of putting the spec back")
+	flags.BoolVarP(&f.yes, "yes", "y", false, "Don't ask before state is lost")
+	flags.StringVar(&f.dryRun, "dry-run", "none", "none, client (print what would be changed) or server (have the API server check it)")
+	flags.Lookup("dry-run").NoOptDefVal = "client"
+	flags.BoolVar(&f.wait, "wait", true, "Wait until the change is carried out")
+	flags.DurationVar(&f.timeout, "timeout", 10*time.Minute, "How long to wait; the change goes on when this ends")
+	flags.BoolVarP(&f.quiet, "quiet", "q", false, "No progress on standard error")
+	_ = cmd.RegisterFlagCompletionFunc("dry-run", completion.Fixed("none", "client", "server"))
+	if keepsState {
+		flags.StringVar(&f.state.UpgradeMode, "upgrade-mode", "", "Keep the job's state by savepoint or last-state (its last checkpoint); stays set in spec.job.upgradeMode")
+		flags.BoolVar(&f.state.LoseState, "lose-state", false, "Let the job start without its state (spec.job.upgradeMode: stateless)")
+		_ = cmd.RegisterFlagCompletionFunc("upgrade-mode", completion.Fixed("savepoint", "last-state"))
+	}
+	f.tunnelFlags.add(cmd, true)
+	addRESTFlags(cmd, &f.tls)
+}
+
+// complete reads the flags and finds what is wrong with them.
+func (f *changeFlags) complete() error {
+	if err := f.output.Validate(); err != nil {
+		return err
+	}
+	if f.timeout <= 0 {
+		return exit.Usagef("--timeout: %s is not a positive duration", f.timeout)
+	}
+	f.options.NoWait = !f.wait
+	if f.dryRun != "none" {
+		f.options.DryRun = f.dryRun
+	}
+	if err := f.state.Validate(); err != nil {
+		return err
+	}
+	return f.options.Validate()
+}
+
+// client connects, and lets the operator's client ask JobManagers.
+func (f *changeFlags) client() (*operator.Client, error) {
+	client, err := f.operator()
+	if err != nil {
+		return nil, err
+	}
+	client.SavepointCause = f.savepointCause(client, f.tunnelFlags, f.tls)
+	client.AskFlink = f.askFlink(client, f.tunnelFlags, f.tls)
+	return client, nil
+}
+
+// bounded is ctx with the time-out.
+func (f *changeFlags) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, f.timeout, exit.Timeoutf("timed out after %s", f.timeout))
+}
+
+// savepointCause asks a JobManager why a savepoint failed.
+func (c *common) savepointCause(client *operator.Client, by tunnelFlags, files reach.TLSFiles) func(context.Context, operator.Ref, string, string) string {
+	return func(ctx context.Context, cluster operator.Ref, job, trigger string) string {
+		place, err := reach.Find(ctx, client, cluster)
+		if err != nil {
+			return ""
+		}
+		tunnel, err := c.tunnel(by, nil)
+		if err != nil {
+			return ""
+		}
+		defer tunnel.Close()
+		jobManager, _, err := restClient(tunnel, place, files)
+		if err != nil {
+			return ""
+		}
+		return reach.SavepointCause(ctx, jobManager, job, trigger)
+	}
+}
+
+// askFlink asks a job's JobManager for the state that it runs from.
+func (c *common) askFlink(client *operator.Client, by tunnelFlags, files reach.TLSFiles) func(context.Context, operator.Ref) (operator.FlinkState, error) {
+	return func(ctx context.Context, ref operator.Ref) (operator.FlinkState, error) {
+		place, err := reach.Find(ctx, client, ref)
+		if err != nil {
+			return operator.FlinkState{}, err
+		}
+		tunnel, err := c.tunnel(by, nil)
+		if err != nil {
+			return operator.FlinkState{}, err
+		}
+		defer tunnel.Close()
+		jobManager, _, err := restClient(tunnel, place, files)
+		if err != nil {
+			return operator.FlinkState{}, err
+		}
+		state, err := reach.State(ctx, jobManager, place.JobID)
+		return state, reachError(ctx, err)
+	}
+}
+
+// advised adds what to do next to an error of a change, where that is known.
+func advised(err error) error {
+	var failed *operator.ChangeFailedError
+	if errors.As(err, &failed) {
+		if advice := health.Advice(failed.Reasons()); advice != "" {
+			return fmt.Errorf("%w\n%s", err, advice)
+		}
+	}
+	return err
+}
+
+// confirm asks, on a terminal, for a typed yes before state is lost. Where
+// nobody can be asked, and with --yes, the flag that allowed the loss is
+// enough.
+func (c *common) confirm(ctx context.Context, yes bool, question string) error {
+	if yes || !term.IsTerminal(c.In) || !term.IsTerminal(c.ErrOut) {
+		return nil
+	}
+	fmt.Fprintf(c.ErrOut, "%s\nType yes to go on: ", term.Safe(question))
+	answers := make(chan string, 1)
+	// A read from a terminal can't be cancelled; the process ends right after.
+	go func() {
+		line, err := bufio.NewReader(c.In).ReadString('\n')
+		if err != nil {
+			line = ""
+		}
+		answers <- strings.TrimSpace(line)
+	}()
+	select {
+	case <-ctx.Done():
+		fmt.Fprintln(c.ErrOut)
+		return context.Cause(ctx)
+	case answer := <-answers:
+		if strings.EqualFold(answer, "yes") {
+			return nil
+		}
+		return errors.New("not confirmed: nothing was changed")
+	}
+}

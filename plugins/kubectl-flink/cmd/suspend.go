@@ -1,0 +1,72 @@
+package cmd
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/completion"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+)
+
+func newSuspend(c *common) *cobra.Command {
+	f := &changeFlags{common: c}
+	var many manyFlags
+	request := operator.SuspendRequest{Did: "suspended"}
+	cmd := &cobra.Command{
+		Use:   "suspend [[TYPE/]NAME ...]",
+		Short: "Stop a job and keep its state, to be resumed later",
+		Long: `Stop one or more jobs and keep their state: by a savepoint, unless --mode says
+otherwise, whatever the job's own upgradeMode is.
+
+The mode is set in spec.job.upgradeMode and stays there: a spec that said
+stateless when the job is resumed would start it empty. Where Flink 2 can't take
+the operator's canonical savepoints, kubernetes.operator.savepoint.format.type:
+NATIVE is set, too.
+
+It ends when the job has stopped, and prints where its state is. If the operator
+can't take the savepoint, the cause is told and the spec put back, so that the
+job goes on; otherwise the operator would try again and again, and restart the
+job each time.`,
+		Example: plugin.Examples(`
+			# Stop with a savepoint
+			kubectl flink suspend basic-example
+
+			# Faster: keep the last checkpoint only
+			kubectl flink suspend basic-example --mode last-state
+
+			# Every job of a team; see first what would be changed
+			kubectl flink suspend -l team=orders --dry-run`),
+		ValidArgsFunction: c.completeJobs(true),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := f.complete(); err != nil {
+				return err
+			}
+			if err := many.validate(args); err != nil {
+				return err
+			}
+			request.ChangeOptions = f.options
+			request.LoseState = f.state.LoseState
+			if err := request.Validate(); err != nil {
+				return err
+			}
+			return f.run(cmd.Context(), args, many, suspending(request))
+		},
+	}
+	f.add(cmd, false)
+	flags := cmd.Flags()
+	flags.StringVar(&request.Mode, "mode", "savepoint", "How to keep the state: savepoint, last-state (the last checkpoint) or stateless (not at all; needs --lose-state)")
+	flags.BoolVar(&f.state.LoseState, "lose-state", false, "With --mode stateless: throw the job's state away")
+	_ = cmd.RegisterFlagCompletionFunc("mode", completion.Fixed("savepoint", "last-state", "stateless"))
+	many.add(cmd, "Suspend")
+	return cmd
+}
+
+func suspending(request operator.SuspendRequest) changing {
+	return func(ctx context.Context, client *operator.Client, ref operator.Ref, options operator.ChangeOptions, reporter operator.Reporter) (operator.ChangeReport, error) {
+		request := request
+		request.ChangeOptions = options
+		return client.Suspend(ctx, ref, request, reporter)
+	}
+}

@@ -1,0 +1,236 @@
+package operator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
+)
+
+// Change is one change to the spec of a job, and what is to become of it. A
+// verb makes one with the help of Target and the Check… functions, and hands
+// it to Client.Change, which carries it out, follows it to its real end and
+// proves that.
+//
+// Whatever is merged and however it ends, the job is the parent of a
+// blue/green deployment, never a child: Target sees to that.
+type Change struct {
+	// Job is the job as it was when the change was planned. The change is only
+	// made while nobody else has changed the spec since.
+	Job Job
+	// Did is what has been done with the job when all went well: "suspended".
+	Did string
+	// Spec is merged into the spec of a FlinkDeployment or FlinkSessionJob, and
+	// into the template's of a FlinkBlueGreenDeployment. A nil value removes
+	// the field. An empty Spec changes nothing: the end is awaited all the same.
+	Spec map[string]any
+	// Annotations are merged into the object's; a nil value removes one.
+	Annotations map[string]any
+	Goal        Goal
+	// Flink is what the JobManager told before the change; nil where it wasn't
+	// asked or didn't answer.
+	Flink *FlinkState
+}
+
+// Goal is the end that a change is to have. The zero Goal wants the job
+// RUNNING and stable with the changed spec.
+type Goal struct {
+	// Suspended wants the job stopped instead of running.
+	Suspended bool
+	// NewRun wants the job started anew after the change: another job id, or
+	// another start. Without it an end that was reached by scaling in place, or
+	// because nothing had to be done, counts too.
+	NewRun bool
+	// NewJobID wants another job id. It is for savepointRedeployNonce, after
+	// which the operator calls the job stable before it runs.
+	NewJobID bool
+	// State wants the new run to have been restored from some state, as the
+	// JobManager tells; Path wants it to be the one at that path ("" is any).
+	State bool
+	Path  string
+	// StableFor is how long the job must go on running before it counts.
+	StableFor time.Duration
+}
+
+// ChangeOptions are the user's wishes that all changes have in common.
+type ChangeOptions struct {
+	// DryRun is "", "client" or "server".
+	DryRun string
+	// NoWait returns as soon as the API server has the change.
+	NoWait bool
+	// KeepTrying leaves a change in place that the operator rejects or fails to
+	// carry out again and again; otherwise the spec is put back.
+	KeepTrying bool
+	// Force changes objects, too, that something else manages and will change
+	// back.
+	Force bool
+	// Confirm asks a person before state is lost; its error ends the change
+	// before anything was done. nil asks nobody.
+	Confirm func(ctx context.Context, question string) error
+}
+
+// confirm asks, where somebody can be asked and something is going to be done.
+func (o ChangeOptions) confirm(ctx context.Context, format string, args ...any) error {
+	if o.Confirm == nil || o.DryRun != "" {
+		return nil
+	}
+	return o.Confirm(ctx, fmt.Sprintf(format, args...))
+}
+
+// Validate finds what is wrong with the options alone.
+func (o ChangeOptions) Validate() error {
+	switch o.DryRun {
+	case "", "client", "server":
+		return nil
+	}
+	return exit.Usagef("--dry-run: %q is not one of none, client, server", o.DryRun)
+}
+
+// The kinds of state that a job leaves or starts from.
+const (
+	KeptSavepoint  = "savepoint"
+	KeptCheckpoint = "checkpoint"
+	// KeptNone is a start without state.
+	KeptNone = "none"
+)
+
+// Kept is the state that a job left when it stopped, or started from. The zero
+// Kept is unknown.
+type Kept struct {
+	// Kind is one of the Kept… constants; "" is unknown.
+	Kind string
+	// Path is where it is; "" where that isn't known.
+	Path string
+	// Proven says that the JobManager itself told of it, not just the operator.
+	Proven bool
+}
+
+// IsZero reports whether nothing is known.
+func (k Kept) IsZero() bool { return k.Kind == "" && k.Path == "" }
+
+// ChangeReport is what became of a change.
+type ChangeReport struct {
+	Job Ref
+	// Did is the change's, in the past tense: "suspended".
+	Did string
+	// Patch is the whole merge patch, without resourceVersion.
+	Patch map[string]any
+	// Changed is false where the job was so already.
+	Changed bool
+	DryRun  string
+	// Done is false where nobody waited for the end.
+	Done bool
+	// Generation is the spec's after the change.
+	Generation int64
+	// State, Lifecycle and JobID are the job's at the end; OldJobID is the one
+	// before.
+	State, Lifecycle, JobID, OldJobID string
+	// Left is the state that the job left on the way; From what it runs from
+	// now. Either may be unknown.
+	Left, From Kept
+	// Took is the time from the change to its end.
+	Took time.Duration
+}
+
+// The ways in which a change fails.
+const (
+	// ChangeRejected: the operator found the spec invalid and ignores it.
+	ChangeRejected = "rejected"
+	// ChangeStuck: the operator fails to begin with the change, and would try
+	// again and again.
+	ChangeStuck = "not carried out"
+	// ChangeFailed: the change was begun, and the job doesn't run with it.
+	ChangeFailed = "failed"
+	// ChangeUnproven: the job runs, but not from the state it should.
+	ChangeUnproven = "started without its state"
+)
+
+// ChangeFailedError says why a change did not come about.
+type ChangeFailedError struct {
+	Job Ref
+	// How is one of the Change… constants.
+	How string
+	// Cause is the innermost reason that the operator or Flink gave.
+	Cause string
+	// Events are the warnings about the job since the change, newest first.
+	Events []Event
+	// After says what is in the cluster now: whether the spec was put back and
+	// whether the job runs, and what to do next.
+	After string
+	// PutBack says that the spec is as it was before.
+	PutBack bool
+}
+
+func (e *ChangeFailedError) Error() string {
+	message := fmt.Sprintf("%s: the change was %s", e.Job, e.How)
+	switch e.How {
+	case ChangeFailed:
+		message = fmt.Sprintf("%s: the change failed", e.Job)
+	case ChangeUnproven:
+		message = fmt.Sprintf("%s %s", e.Job, e.How)
+	}
+	if e.Cause != "" {
+		message += ": " + e.Cause
+	}
+	for i, event := range e.Events {
+		if i == 3 {
+			break
+		}
+		message += fmt.Sprintf("\n  event %s (%s): %s", event.Reason, event.Object, event.Root())
+	}
+	if e.After != "" {
+		message += "\n" + e.After
+	}
+	return message
+}
+
+// Reasons is all that is known of why, without names.
+func (e *ChangeFailedError) Reasons() string {
+	reasons := e.Cause
+	for _, event := range e.Events {
+		reasons += "\n" + event.Root()
+	}
+	return reasons
+}
+
+// Change makes a change and follows it until its goal is reached and proven.
+//
+// The watch begins before the change is made, so that nobody starts what they
+// can't see the end of. A change that the operator rejects or can't begin with
+// is explained and put back, unless options.KeepTrying. When ctx ends first,
+// the error wraps ctx's cause and says what goes on in the cluster. The report
+// is as complete as is known, also beside an error.
+func (c *Client) Change(ctx context.Context, change Change, options ChangeOptions, reporter Reporter) (ChangeReport, error) {
+	f := &changeFollower{client: c, change: change, options: options, reporter: reporter, now: time.Now}
+	f.report = ChangeReport{
+		Job: change.Job.Ref(), Did: change.Did, Patch: change.patch(), DryRun: options.DryRun,
+		Changed: !change.holds(change.Job), Generation: change.Job.Object.GetGeneration(), OldJobID: change.Job.JobID(),
+	}
+	f.report.observe(change.Job)
+	switch {
+	case options.DryRun == "client":
+		return f.report, nil
+	case options.DryRun == "server" || options.NoWait:
+		if !f.report.Changed {
+			return f.report, nil
+		}
+		changed, err := c.apply(ctx, change, options.DryRun)
+		if err == nil {
+			f.report.Generation = changed.Object.GetGeneration()
+		}
+		return f.report, err
+	}
+	err := f.follow(ctx)
+	return f.report, err
+}
+
+// observe takes over what the object says of the job's state.
+func (r *ChangeReport) observe(job Job) {
+	r.State, r.Lifecycle, r.JobID, r.Generation = job.State(), job.Lifecycle(), job.JobID(), job.Object.GetGeneration()
+}
+
+// errOvertaken is wrapped by errors that say that somebody else changed the
+// job at the same time.
+var errOvertaken = errors.New("somebody else changed it")

@@ -1,0 +1,361 @@
+package operator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/dynamic"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/wait"
+)
+
+// changeFollower carries out one change. All of its fields belong to the
+// goroutine of follow; what the watches see comes over channels.
+type changeFollower struct {
+	client   *Client
+	change   Change
+	options  ChangeOptions
+	reporter Reporter
+	report   ChangeReport
+	now      func() time.Time
+
+	// applied says that the API server has the change; asked is when, by its
+	// clock, and since by ours.
+	applied bool
+	asked   time.Time
+	since   time.Time
+	// generation is the spec's after the change.
+	generation int64
+	// job is the newest that is known of the object.
+	job Job
+	// left is the state that the job was seen to leave.
+	left Kept
+	// before is status.error at the time of the change.
+	before string
+	// heard says that the operator did something after the change; looked that
+	// somebody looked why it did not.
+	heard, looked bool
+	// trouble is the error that stands, troubleSince since when.
+	trouble      string
+	troubleSince time.Time
+	// signed is the newest event that shows that the operator failed to begin.
+	signed *Event
+	// stableSince is when the goal was reached; zero while it isn't.
+	stableSince time.Time
+	// away says that the API server doesn't answer.
+	away bool
+}
+
+// seen is one word of a watch.
+type seen struct {
+	event  watch.EventType
+	object *unstructured.Unstructured
+	// err ends a watch.
+	err error
+	// trouble says that the API server is away (or, nil, back).
+	trouble   error
+	isTrouble bool
+}
+
+// follow makes the change, as soon as the object is watched, and waits for its
+// end.
+func (f *changeFollower) follow(parent context.Context) error {
+	ctx, cancel := context.WithCancel(parent)
+	defer cancel()
+	objects := make(chan seen)
+	events := make(chan seen)
+	ref := f.change.Job.Ref()
+	go f.watch(ctx, objects, f.client.Resource(ref.Kind, ref.Namespace), wait.Named(ref.Name))
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	f.reporter.waiting("%s: checking the job", ref)
+	for {
+		var done bool
+		var err error
+		select {
+		case <-parent.Done():
+			return f.cutOff(parent, context.Cause(parent))
+		case s := <-objects:
+			switch {
+			case s.isTrouble:
+				f.sayTrouble(s.trouble)
+			case s.err != nil:
+				return f.cutOff(parent, s.err)
+			case s.event == watch.Bookmark && !f.applied:
+				if err := f.apply(ctx); err != nil {
+					return err
+				}
+				go f.watch(ctx, events, f.client.dynamic.Resource(corev1.SchemeGroupVersion.WithResource("events")).Namespace(ref.Namespace),
+					metav1.ListOptions{FieldSelector: "type=" + corev1.EventTypeWarning})
+				done, err = f.consider(ctx)
+			default:
+				done, err = f.see(ctx, s)
+			}
+		case s := <-events:
+			if s.object != nil {
+				f.noteEvent(s.object)
+				done, err = f.consider(ctx)
+			}
+		case <-tick.C:
+			done, err = f.consider(ctx)
+		}
+		if done || err != nil {
+			f.report.Took = f.now().Sub(f.since)
+			return f.finish(ctx, objects, err)
+		}
+	}
+}
+
+// watch tells of the objects that options select.
+func (f *changeFollower) watch(ctx context.Context, to chan<- seen, resource dynamic.ResourceInterface, options metav1.ListOptions) {
+	tell := func(s seen) {
+		select {
+		case to <- s:
+		case <-ctx.Done():
+		}
+	}
+	err := wait.Follow(ctx, resource, options, func(event watch.EventType, object *unstructured.Unstructured) (bool, error) {
+		tell(seen{event: event, object: object})
+		return false, nil
+	}, wait.OnTrouble(func(err error) { tell(seen{trouble: err, isTrouble: true}) }))
+	tell(seen{err: err})
+}
+
+// apply makes the change.
+func (f *changeFollower) apply(ctx context.Context) error {
+	ref := f.change.Job.Ref()
+	f.since, f.job = f.now(), f.change.Job
+	f.before = text(f.job.Object.Object, "status", "error")
+	if f.report.Changed {
+		changed, err := f.client.apply(ctx, f.change, "")
+		if err != nil {
+			return err
+		}
+		f.job = changed
+		f.reporter.note("%s patched (%s)", ref.Printed(), strings.Join(describePatch(f.change.Spec), ", "))
+	}
+	f.applied, f.asked = true, changedAt(f.job.Object, f.since)
+	if !f.report.Changed {
+		// An earlier command may have made the change.
+		f.asked = f.since
+	}
+	f.generation = f.job.Object.GetGeneration()
+	f.report.Generation = f.generation
+	return nil
+}
+
+// see takes in a new state of the object.
+func (f *changeFollower) see(ctx context.Context, s seen) (bool, error) {
+	if s.object == nil {
+		return false, nil
+	}
+	job := Job{f.change.Job.Kind, s.object}
+	if s.event == watch.Deleted {
+		return true, fmt.Errorf("%s was deleted by somebody", job.Ref())
+	}
+	if !f.applied {
+		return false, nil
+	}
+	if job.Object.GetGeneration() < f.generation {
+		// From before the change.
+		return false, nil
+	}
+	if job.Object.GetGeneration() > f.generation {
+		if !f.change.holds(job) {
+			return true, fmt.Errorf("%s: %w while the change was being carried out (generation %d, ours was %d)%s: it is not what was asked for any more",
+				job.Ref(), errOvertaken, job.Object.GetGeneration(), f.generation, lastWriter(job))
+		}
+		// Somebody's change to something else; the operator takes up both.
+		f.generation = job.Object.GetGeneration()
+	}
+	if !sameJSON(job.Object.Object["status"], f.job.Object.Object["status"]) {
+		f.heard = true
+	}
+	f.job = job
+	f.report.observe(job)
+	f.noteLeft()
+	return f.consider(ctx)
+}
+
+// noteLeft takes down the state that the job left on the way: it shows only
+// while the job is stopped.
+func (f *changeFollower) noteLeft() {
+	path := f.job.UpgradeSavepointPath()
+	if path != "" && path != f.change.Job.UpgradeSavepointPath() {
+		f.left = Kept{Kind: KindOfPath(path), Path: path}
+	}
+}
+
+// KindOfPath tells a savepoint's path from a checkpoint's, by Flink's naming.
+func KindOfPath(path string) string {
+	last := path[strings.LastIndex(strings.TrimRight(path, "/"), "/")+1:]
+	if strings.HasPrefix(last, "chk-") {
+		return KeptCheckpoint
+	}
+	return KeptSavepoint
+}
+
+// beginErrors are the reasons of events that tell that the operator could not
+// begin with a change.
+var beginErrors = []string{"SavepointError", "UpgradeFailed", "ValidationError"}
+
+// noteEvent keeps a warning about the job that came after the change and shows
+// that the operator could not begin with it.
+func (f *changeFollower) noteEvent(object *unstructured.Unstructured) {
+	ref := f.change.Job.Ref()
+	about := text(object.Object, "involvedObject", "name")
+	ours := about == ref.Name || ref.Kind.Name == BlueGreen.Name && (about == ref.Name+"-blue" || about == ref.Name+"-green")
+	reason := text(object.Object, "reason")
+	if !ours || !strings.Contains(text(object.Object, "involvedObject", "apiVersion"), Group) || !slices.Contains(beginErrors, reason) {
+		return
+	}
+	at := timeOf(object)
+	// Both clocks are the server's, in whole seconds.
+	if at.Before(f.asked) || !f.report.Changed && !at.After(f.asked) {
+		return
+	}
+	f.heard = true
+	f.signed = &Event{Object: strings.ToLower(text(object.Object, "involvedObject", "kind")) + "/" + about, Reason: reason, Message: text(object.Object, "message"), Time: at}
+}
+
+func timeOf(object *unstructured.Unstructured) time.Time {
+	for _, field := range []string{"lastTimestamp", "eventTime", "firstTimestamp"} {
+		if t, err := time.Parse(time.RFC3339Nano, text(object.Object, field)); err == nil {
+			return t
+		}
+	}
+	return object.GetCreationTimestamp().Time
+}
+
+// consider decides what the newest word of the watches, or the time that went
+// by without one, means.
+func (f *changeFollower) consider(ctx context.Context) (bool, error) {
+	if !f.applied {
+		return false, nil
+	}
+	now := f.now()
+	j := f.change.judge(f.job, f.generation)
+	if j.stage == notTaken && f.signed != nil {
+		j = judgement{failing, f.signed.Root()}
+		if f.signed.Reason == "ValidationError" {
+			j.stage = refused
+		}
+	}
+	// An error from before the change says nothing of it, unless it stays.
+	stale := f.before != "" && f.before == text(f.job.Object.Object, "status", "error") && f.signed == nil
+	if j.stage != reached {
+		f.stableSince = time.Time{}
+	}
+	if j.stage == refused || j.stage == failing || j.stage == troubled {
+		if f.trouble != j.what {
+			f.trouble, f.troubleSince = j.what, now
+		}
+	} else {
+		f.trouble = ""
+	}
+	stands := now.Sub(f.troubleSince)
+	switch j.stage {
+	case reached:
+		return f.settle(now), nil
+	case lost:
+		return true, f.failed(ctx, ChangeFailed, j.what)
+	case refused, failing:
+		how := ChangeStuck
+		limit := time.Duration(0)
+		switch {
+		case stale:
+			limit = staleLimit
+		case j.stage == failing && passes(j.what):
+			limit = passingLimit
+		}
+		if j.stage == refused {
+			how = ChangeRejected
+		}
+		if stands >= limit && (!f.options.KeepTrying || j.stage == refused) {
+			return true, f.failed(ctx, how, j.what)
+		}
+		f.reporter.waiting("%s: the operator tries again: %s", f.change.Job.Ref(), j.what)
+	case troubled:
+		limit := troubleLimit
+		if passes(j.what) {
+			limit = passingLimit
+		}
+		if stands >= limit && !f.options.KeepTrying {
+			return true, f.failed(ctx, ChangeFailed, j.what)
+		}
+		f.reporter.waiting("%s: %s", f.change.Job.Ref(), j.what)
+	case notTaken:
+		if err := f.silent(ctx, now); err != nil {
+			return true, err
+		}
+		f.reporter.waiting("%s: %s", f.change.Job.Ref(), j.what)
+	default:
+		f.reporter.waiting("%s: %s", f.change.Job.Ref(), j.what)
+	}
+	return false, nil
+}
+
+// settle reports whether the goal has been reached for long enough.
+func (f *changeFollower) settle(now time.Time) bool {
+	if f.stableSince.IsZero() {
+		f.stableSince = now
+	}
+	left := f.change.Goal.StableFor - now.Sub(f.stableSince)
+	if left <= 0 {
+		return true
+	}
+	f.reporter.waiting("%s: %s; it is to stay so for %s more", f.change.Job.Ref(), orUnknown(f.job.State()), left.Round(time.Second))
+	return false
+}
+
+// silent looks for the reason when the operator doesn't react at all.
+func (f *changeFollower) silent(ctx context.Context, now time.Time) error {
+	if f.heard || f.looked || now.Sub(f.since) < silenceLimit {
+		return nil
+	}
+	f.looked = true
+	health := f.client.OperatorHealth(ctx)
+	if health.Stopped() {
+		return &ChangeFailedError{
+			Job: f.change.Job.Ref(), How: ChangeStuck, Cause: health.String(),
+			After: "The changed spec stays and is carried out when the operator runs again; to take it back: " + f.undoCommand(),
+		}
+	}
+	f.reporter.note("%s: the operator has not reacted yet. %s", f.change.Job.Ref(), health)
+	return nil
+}
+
+func (f *changeFollower) sayTrouble(err error) {
+	ref := f.change.Job.Ref()
+	f.away = err != nil
+	if err == nil {
+		f.reporter.waiting("%s: the API server answers again; waiting", ref)
+		return
+	}
+	f.reporter.waiting("%s: the API server doesn't answer (%s); trying again", ref, wait.Reason(err))
+}
+
+// finish proves an end that is reached, and explains and undoes one that isn't.
+func (f *changeFollower) finish(ctx context.Context, objects <-chan seen, err error) error {
+	var failed *ChangeFailedError
+	if errors.As(err, &failed) && (failed.How == ChangeRejected || failed.How == ChangeStuck) && failed.After == "" {
+		f.putBack(ctx, objects, failed)
+	}
+	if err != nil {
+		return err
+	}
+	f.report.observe(f.job)
+	if err := f.prove(ctx); err != nil {
+		return err
+	}
+	f.report.Done = true
+	return nil
+}
