@@ -82,8 +82,7 @@ func (f *changeFlags) client() (*operator.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	client.SavepointCause = f.savepointCause(client, f.tunnelFlags, f.tls)
-	client.AskFlink = f.askFlink(client, f.tunnelFlags, f.tls)
+	f.askJobManagers(client, f.tunnelFlags, f.tls)
 	return client, nil
 }
 
@@ -92,49 +91,8 @@ func (f *changeFlags) bounded(ctx context.Context) (context.Context, context.Can
 	return context.WithTimeoutCause(ctx, f.timeout, exit.Timeoutf("timed out after %s", f.timeout))
 }
 
-// savepointCause asks a JobManager why a savepoint failed.
-func (c *common) savepointCause(client *operator.Client, by tunnelFlags, files reach.TLSFiles) func(context.Context, operator.Ref, string, string) string {
-	return func(ctx context.Context, cluster operator.Ref, job, trigger string) string {
-		place, err := reach.Find(ctx, client, cluster)
-		if err != nil {
-			return ""
-		}
-		tunnel, err := c.tunnel(by, nil)
-		if err != nil {
-			return ""
-		}
-		defer tunnel.Close()
-		jobManager, _, err := restClient(tunnel, place, files)
-		if err != nil {
-			return ""
-		}
-		return reach.SavepointCause(ctx, jobManager, job, trigger)
-	}
-}
-
-// askFlink asks a job's JobManager for the state that it runs from.
-func (c *common) askFlink(client *operator.Client, by tunnelFlags, files reach.TLSFiles) func(context.Context, operator.Ref) (operator.FlinkState, error) {
-	return func(ctx context.Context, ref operator.Ref) (operator.FlinkState, error) {
-		place, err := reach.Find(ctx, client, ref)
-		if err != nil {
-			return operator.FlinkState{}, err
-		}
-		tunnel, err := c.tunnel(by, nil)
-		if err != nil {
-			return operator.FlinkState{}, err
-		}
-		defer tunnel.Close()
-		jobManager, _, err := restClient(tunnel, place, files)
-		if err != nil {
-			return operator.FlinkState{}, err
-		}
-		state, err := reach.State(ctx, jobManager, place.JobID)
-		return state, reachError(ctx, err)
-	}
-}
-
-// advised adds what to do next to an error of a change, where that is known.
-func advised(err error) error {
+// withAdvice adds what to do next to an error of a change, where that is known.
+func withAdvice(err error) error {
 	var failed *operator.ChangeFailedError
 	if errors.As(err, &failed) {
 		if advice := health.Advice(failed.Reasons()); advice != "" {

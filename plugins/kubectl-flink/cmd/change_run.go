@@ -139,7 +139,7 @@ func (f *changeFlags) one(ctx context.Context, client *operator.Client, ref oper
 	ctx, cancel := f.bounded(ctx)
 	defer cancel()
 	report, err := change(ctx, client, ref, options, reporter)
-	return report, advised(ended(ctx, err))
+	return report, withAdvice(ended(ctx, err))
 }
 
 // several changes several jobs at once and tells of each as it ends.

@@ -26,7 +26,7 @@ func (o *savepointOptions) run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	client.SavepointCause = o.savepointCause(client, o.tunnelFlags, o.tls)
+	o.askJobManagers(client, o.tunnelFlags, o.tls)
 	// Looking up the jobs is bounded too, but a person who picks one doesn't
 	// use up the savepoint's time.
 	lookup, found := o.bounded(ctx)

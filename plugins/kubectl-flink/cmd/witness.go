@@ -18,9 +18,6 @@ func (c *common) askJobManagers(client *operator.Client, way tunnelFlags, files 
 		if err != nil {
 			return err
 		}
-		if place.JobID == "" {
-			return errors.New("the job has no id yet")
-		}
 		tunnel, err := c.tunnel(way, nil)
 		if err != nil {
 			return err
@@ -32,6 +29,14 @@ func (c *common) askJobManagers(client *operator.Client, way tunnelFlags, files 
 		}
 		return reachError(ctx, question(jobManager, place))
 	}
+	askJob := func(ctx context.Context, ref operator.Ref, question func(*rest.Client, reach.Place) error) error {
+		return ask(ctx, ref, func(jobManager *rest.Client, place reach.Place) error {
+			if place.JobID == "" {
+				return errors.New("the job has no id yet")
+			}
+			return question(jobManager, place)
+		})
+	}
 	client.SavepointCause = func(ctx context.Context, cluster operator.Ref, job, trigger string) (cause string) {
 		_ = ask(ctx, cluster, func(jobManager *rest.Client, _ reach.Place) error {
 			cause = reach.SavepointCause(ctx, jobManager, job, trigger)
@@ -42,17 +47,24 @@ func (c *common) askJobManagers(client *operator.Client, way tunnelFlags, files 
 	client.JobFailures = func(ctx context.Context, ref operator.Ref, since time.Time) (roots []string) {
 		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 		defer cancel()
-		_ = ask(ctx, ref, func(jobManager *rest.Client, place reach.Place) error {
+		_ = askJob(ctx, ref, func(jobManager *rest.Client, place reach.Place) error {
 			roots = reach.Failures(ctx, jobManager, place.JobID, since)
 			return nil
 		})
 		return roots
 	}
 	client.RestoredFrom = func(ctx context.Context, ref operator.Ref) (path string, err error) {
-		err = ask(ctx, ref, func(jobManager *rest.Client, place reach.Place) error {
+		err = askJob(ctx, ref, func(jobManager *rest.Client, place reach.Place) error {
 			path, err = reach.RestoredFrom(ctx, jobManager, place.JobID)
 			return err
 		})
 		return path, err
+	}
+	client.AskFlink = func(ctx context.Context, ref operator.Ref) (state operator.FlinkState, err error) {
+		err = askJob(ctx, ref, func(jobManager *rest.Client, place reach.Place) error {
+			state, err = reach.State(ctx, jobManager, place.JobID)
+			return err
+		})
+		return state, err
 	}
 }

@@ -145,9 +145,6 @@ func (c *Client) KeepState(job Job, verb string, choice StateChoice) (fields map
 	return nil, mode, nil
 }
 
-// checkpointDirKeys are the directory's names, newest first.
-var checkpointDirKeys = []string{"execution.checkpointing.dir", "state.checkpoints.dir"}
-
 // CheckDirectories refuses a change whose upgrade mode needs a directory that
 // isn't configured: the operator would reject it. Where the configuration can't
 // be read in full, the operator's word is awaited instead.

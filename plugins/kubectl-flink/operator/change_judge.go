@@ -118,9 +118,6 @@ func (j Job) blueGreenSpec() map[string]any {
 // UpgradeMode is spec.job.upgradeMode; the operator's default is stateless.
 func (j Job) UpgradeMode() string { return or(text(j.spec(), "job", "upgradeMode"), "stateless") }
 
-// Wanted is spec.job.state: running (the default) or suspended.
-func (j Job) Wanted() string { return or(text(j.spec(), "job", "state"), "running") }
-
 // SuspendedMode is the mode by which the operator suspended the job, and by
 // which it will resume unless the spec says stateless then; "" while it isn't
 // suspended.

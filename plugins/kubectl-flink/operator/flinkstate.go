@@ -3,7 +3,6 @@ package operator
 import (
 	"context"
 	"errors"
-	"strings"
 	"time"
 )
 
@@ -63,16 +62,4 @@ func (c *Client) State(ctx context.Context, job Job) (state FlinkState, known bo
 		return FlinkState{}, false, err.Error()
 	}
 	return state, true, ""
-}
-
-// SamePath reports whether two savepoint or checkpoint paths are the same
-// place: file:/x, file:///x and /x are, and a slash at the end means nothing.
-func SamePath(a, b string) bool { return plainPath(a) == plainPath(b) }
-
-func plainPath(path string) string {
-	path = strings.TrimRight(path, "/")
-	if rest, ok := strings.CutPrefix(path, "file:"); ok {
-		path = "/" + strings.TrimLeft(rest, "/")
-	}
-	return path
 }
