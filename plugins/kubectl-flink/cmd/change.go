@@ -1,11 +1,7 @@
 package cmd
 
 import (
-	"bufio"
 	"context"
-	"errors"
-	"fmt"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -13,8 +9,6 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/completion"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
-	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/health"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/reach"
 )
@@ -89,44 +83,4 @@ func (f *changeFlags) client() (*operator.Client, error) {
 // bounded is ctx with the time-out.
 func (f *changeFlags) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeoutCause(ctx, f.timeout, exit.Timeoutf("timed out after %s", f.timeout))
-}
-
-// withAdvice adds what to do next to an error of a change, where that is known.
-func withAdvice(err error) error {
-	var failed *operator.ChangeFailedError
-	if errors.As(err, &failed) {
-		if advice := health.Advice(failed.Reasons()); advice != "" {
-			return fmt.Errorf("%w\n%s", err, advice)
-		}
-	}
-	return err
-}
-
-// confirm asks, on a terminal, for a typed yes before state is lost. Where
-// nobody can be asked, and with --yes, the flag that allowed the loss is
-// enough.
-func (c *common) confirm(ctx context.Context, yes bool, question string) error {
-	if yes || !term.IsTerminal(c.In) || !term.IsTerminal(c.ErrOut) {
-		return nil
-	}
-	fmt.Fprintf(c.ErrOut, "%s\nType yes to go on: ", term.Safe(question))
-	answers := make(chan string, 1)
-	// A read from a terminal can't be cancelled; the process ends right after.
-	go func() {
-		line, err := bufio.NewReader(c.In).ReadString('\n')
-		if err != nil {
-			line = ""
-		}
-		answers <- strings.TrimSpace(line)
-	}()
-	select {
-	case <-ctx.Done():
-		fmt.Fprintln(c.ErrOut)
-		return context.Cause(ctx)
-	case answer := <-answers:
-		if strings.EqualFold(answer, "yes") {
-			return nil
-		}
-		return errors.New("not confirmed: nothing was changed")
-	}
 }

@@ -90,7 +90,7 @@ func (o *savepointOptions) one(ctx context.Context, client *operator.Client, ref
 
 // withAdvice adds what to do next, where that is known.
 func withAdvice(err error) error {
-	var failed *operator.SavepointFailedError
+	var failed interface{ Reasons() string }
 	if errors.As(err, &failed) {
 		if advice := health.Advice(failed.Reasons()); advice != "" {
 			return fmt.Errorf("%w\n%s", err, advice)

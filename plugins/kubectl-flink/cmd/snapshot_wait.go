@@ -59,7 +59,7 @@ func (o *savepointOptions) await(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	o.askJobManager(client)
+	o.askJobManagers(client, o.tunnelFlags, o.tls)
 	ctx, cancel := o.bounded(ctx)
 	defer cancel()
 	line := progress.New(o.ErrOut, o.quiet)

@@ -43,7 +43,7 @@ func (f *changeFollower) prove(ctx context.Context) error {
 			Job: ref, How: ChangeUnproven, Cause: "it runs, but the JobManager says that it was not restored from anything",
 			After: "Its earlier state still exists" + at(goal.Path) + "; go back to it before the new run gets further: set spec.job.initialSavepointPath to it and change spec.job.savepointRedeployNonce",
 		}
-	case goal.Path == "" || samePath(goal.Path, state.Restored.Path):
+	case goal.Path == "" || SamePath(goal.Path, state.Restored.Path):
 	case f.job.JobID() != "" && strings.Contains(state.Restored.Path, f.job.JobID()):
 		f.reporter.note("%s has restarted since, from its own checkpoint %s", ref, state.Restored.Path)
 	default:

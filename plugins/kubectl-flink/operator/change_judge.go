@@ -129,10 +129,6 @@ func (j Job) SuspendedMode() string {
 	return or(text(reconciled, "job", "upgradeMode"), "stateless")
 }
 
-// lastState is what upgradeSavepointPath holds where the state is found by the
-// JobManager's high-availability data instead.
-const lastState = "KUBERNETES_OPERATOR_LAST_STATE"
-
 // UpgradeSavepointPath is the savepoint or checkpoint from which the operator
 // last started the job, or will next; "" where there is none. After a
 // suspension by last-state it is still the one before.

@@ -172,5 +172,5 @@ func (c *Client) undrain(ctx context.Context, ref Ref, path string) error {
 // timers have fired, so that going on from its savepoint gives wrong results.
 func (j Job) Drained() bool {
 	mark := j.Object.GetAnnotations()[drainedMark]
-	return mark == "yes" || mark != "" && samePath(mark, j.UpgradeSavepointPath())
+	return mark == "yes" || mark != "" && SamePath(mark, j.UpgradeSavepointPath())
 }
