@@ -17,6 +17,7 @@ import (
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/completion"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/interrupt"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/kube"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 )
@@ -31,7 +32,12 @@ func Main(newRoot func(genericiooptions.IOStreams) *cobra.Command) int {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	go func() {
-		<-signals
+		for stop := range signals {
+			// A prompt takes Ctrl-C for the statement that runs.
+			if stop != os.Interrupt || !interrupt.Deliver() {
+				break
+			}
+		}
 		// A second Ctrl-C ends the process as if nobody listened.
 		signal.Stop(signals)
 		cancel(errInterrupted)

@@ -46,6 +46,9 @@ type Screen[M any] struct {
 	// Draw is the picture of a model on a terminal of width columns. It is
 	// called again at least once a second, for what the clock changes.
 	Draw func(model M, width int) Picture
+	// Last, where set, makes the picture that is left on the terminal of the one
+	// that was shown last; height is the terminal's.
+	Last func(picture Picture, height int) Picture
 	// Keys are the screen's own.
 	Keys []Key
 	// Waiting is shown until the first model comes.
@@ -105,6 +108,9 @@ func Run[M any](ctx context.Context, in io.Reader, out io.Writer, s Screen[M]) e
 	}
 	if m.known {
 		picture := m.picture()
+		if s.Last != nil {
+			picture = s.Last(picture, m.height)
+		}
 		if _, err := io.WriteString(out, strings.Join(append(picture.Head, picture.Body...), "\n")+"\n"); err != nil {
 			return err
 		}

@@ -37,6 +37,7 @@ func (r *runner) failure(ctx context.Context, statement Statement, err error) er
 		}
 		return fmt.Errorf("%s:%d: %w", statement.Source, statement.Line, err)
 	}
+	r.last = refused
 	var out strings.Builder
 	line, column := statement.Line, 0
 	if refused.Line > 0 {
@@ -61,6 +62,8 @@ func (r *runner) failure(ctx context.Context, statement Statement, err error) er
 	case full == "" || full == strings.TrimSpace(term.Safe(refused.Root)):
 	case r.options.Full:
 		out.WriteString("\n\n" + full)
+	case r.prompt:
+		out.WriteString("\n" + r.palette.Paint(term.Dim, `(\full shows all of it)`))
 	}
 	return &failed{text: out.String(), cause: err}
 }
@@ -97,3 +100,11 @@ func (s Statement) label() string {
 
 // isLong reports whether an answer is a text of its own rather than a cell.
 func isLong(text string) bool { return strings.Contains(strings.TrimSpace(text), "\n") }
+
+// all is as much as is known of the error.
+func (e *Error) all() string {
+	if strings.TrimSpace(e.Full) == "" {
+		return e.Root
+	}
+	return e.Full
+}

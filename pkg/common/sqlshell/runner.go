@@ -22,9 +22,12 @@ type runner struct {
 	prompt bool
 	// out is where results go: the standard output, or an exported file.
 	out io.Writer
-	// format is the current one; timing prints how long a statement took.
-	format string
-	timing bool
+	// format is the current one; timing prints how long a statement took;
+	// expanded prints a line per field; whole cuts no columns.
+	format                  string
+	timing, expanded, whole bool
+	// last is the last failure, for \full.
+	last *Error
 }
 
 func newRunner(backend Backend, options Options) (*runner, error) {
@@ -226,9 +229,12 @@ func (f *feed) close() {
 func (r *runner) result(ctx context.Context, execution Execution, schema Schema, line *progress.Line) (int, error) {
 	feed := newFeed(ctx, execution)
 	defer feed.close()
+	if schema.Query && r.canLive() {
+		return r.watch(ctx, feed, schema, line)
+	}
 	inner := r.writer(schema)
 	writer, settling := inner, (*settlingWriter)(nil)
-	if !showsChanges(r.format) {
+	if !showsChanges(r.shown()) {
 		settling = newSettlingWriter(inner, r.options.Limit)
 		writer = settling
 	}
@@ -308,6 +314,14 @@ func (r *runner) copy(ctx context.Context, feed *feed, writer rowWriter, settlin
 	}
 }
 
+// shown is the format of results now.
+func (r *runner) shown() string {
+	if r.expanded {
+		return Vertical
+	}
+	return r.format
+}
+
 func (r *runner) writer(schema Schema) rowWriter {
 	width := 0
 	if term.IsTerminal(r.out) {
@@ -317,9 +331,12 @@ func (r *runner) writer(schema Schema) rowWriter {
 	if r.out != r.options.Out {
 		palette = term.Palette{}
 	}
-	writer := newRowWriter(r.format, r.out, width, palette)
+	if r.whole {
+		width = 0
+	}
+	writer := newRowWriter(r.shown(), r.out, width, palette)
 	if table, ok := writer.(*tableWriter); ok {
-		table.lines = r.prompt && width > 0
+		table.lines = r.prompt && r.out == r.options.Out && !table.op
 		if !schema.Query && len(schema.Columns) == 1 {
 			return &answerWriter{tableWriter: table}
 		}

@@ -17,7 +17,9 @@ type tableWriter struct {
 	op, box, lines bool
 	palette        term.Palette
 	// limit is the number of columns of the terminal; 0 cuts nothing.
-	limit   int
+	limit int
+	// hold is how many rows are held back; 0 is firstRows.
+	hold    int
 	columns []Column
 	widths  []int
 	numeric []bool
@@ -59,7 +61,7 @@ func (w *tableWriter) row(row Row) error {
 		return w.line(cells, nulls)
 	}
 	w.first, w.nulls = append(w.first, cells), append(w.nulls, nulls)
-	if len(w.first) >= firstRows {
+	if hold := w.hold; len(w.first) >= max(hold, 1) && (hold > 0 || len(w.first) >= firstRows) {
 		return w.start()
 	}
 	return nil

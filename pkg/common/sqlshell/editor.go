@@ -1,0 +1,124 @@
+package sqlshell
+
+import (
+	"context"
+	"errors"
+	"io"
+	"strconv"
+	"strings"
+
+	"github.com/reeflective/readline"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
+)
+
+// editor is the line editor with what it needs to know of SQL.
+type editor struct {
+	line    *readline.Shell
+	history *history
+	out     io.Writer
+	// room is how many rows are known to be below the prompt's first.
+	room int
+}
+
+// errCleared says that Ctrl-C cleared the line.
+var errCleared = errors.New("cleared")
+
+func newEditor(ctx context.Context, s *shell, history *history) (*editor, error) {
+	line := readline.NewShell()
+	e := &editor{line: line, history: history, out: s.options.Out}
+	// What a user's inputrc doesn't say.
+	for option, value := range map[string]any{
+		"enable-bracketed-paste": true, "multiline-column": false, "multiline-column-custom": "",
+		"completion-ignore-case": true, "history-size": 0,
+		// Asking the terminal where the cursor is at every key loses keys that are
+		// typed meanwhile; a prompt begins at the first column. See makeRoom.
+		"cursor-position-probe": false,
+	} {
+		if err := line.Config.Set(option, value); err != nil {
+			return nil, err
+		}
+	}
+	name := term.SafeLine(s.options.Prompt)
+	if name == "" {
+		name = "sql"
+	}
+	primary := s.palette.Paint(term.Bold, name) + "> "
+	line.Prompt.Primary(func() string { return primary })
+	line.AcceptMultiline = func(text []rune) bool { return accepts(string(text)) }
+	indent := term.DisplayWidth(name) + 2
+	line.SyntaxHighlighter = func(text []rune) string {
+		e.makeRoom(string(text), indent)
+		return highlight(string(text), s.palette)
+	}
+	line.PasteTransformer = func(text string) string { return strings.ReplaceAll(term.Safe(text), "\t", "    ") }
+	line.Completer = func(text []rune, cursor int) readline.Completions { return s.complete(ctx, text, cursor) }
+	line.History.Delete()
+	line.History.Add("statements", history)
+	return e, nil
+}
+
+// makeRoom scrolls the terminal so far that there is a row below the text: the
+// editor, which doesn't know how far down it is, would take the last row of the
+// terminal for one below the text and erase it. The cursor stays where it is.
+func (e *editor) makeRoom(text string, indent int) {
+	width, rows := max(term.Width(e.out), 1), 1
+	for line := range strings.SplitSeq(text, "\n") {
+		rows += 1 + (indent+term.DisplayWidth(line))/width
+	}
+	rows = min(rows, term.Height(e.out)-2)
+	if rows > e.room {
+		e.room = rows
+		_, _ = io.WriteString(e.out, strings.Repeat("\x1bD", rows)+"\x1b["+strconv.Itoa(rows)+"A")
+	}
+}
+
+// mostOffered completions are listed at once: a longer list could not be told
+// from the text above it.
+const mostOffered = 40
+
+// read is the next text that the user ends with Enter: one or more statements.
+func (e *editor) read() (string, error) {
+	e.room = 0
+	e.makeRoom("", 0)
+	text, err := e.line.Readline()
+	if errors.Is(err, readline.ErrInterrupt) {
+		return "", errCleared
+	}
+	return text, err
+}
+
+// accepts reports whether Enter runs the text rather than begins a new line.
+func accepts(text string) bool {
+	text = strings.TrimSpace(text)
+	if text == "" || strings.HasPrefix(text, `\`) {
+		return true
+	}
+	switch strings.ToUpper(text) {
+	case "HELP", "QUIT", "EXIT", "CLEAR":
+		return true
+	}
+	return complete(text)
+}
+
+// complete offers what can stand at the cursor.
+func (s *shell) complete(ctx context.Context, text []rune, cursor int) readline.Completions {
+	before, after := string(text[:cursor]), string(text[cursor:])
+	if strings.HasPrefix(before, `\`) && !strings.ContainsAny(before, " \n") {
+		var values []string
+		for _, m := range metas {
+			values = append(values, `\`+m.names[0], m.does)
+		}
+		c := readline.CompleteValuesDescribed(values...)
+		c.PREFIX = before
+		return c
+	}
+	values, prefix := s.names.candidates(ctx, before, after)
+	values = values[:min(len(values), mostOffered)]
+	for i, value := range values {
+		values[i] = term.SafeLine(value)
+	}
+	c := readline.CompleteValues(values...)
+	c.PREFIX = prefix
+	return c.NoSpace()
+}

@@ -1,0 +1,214 @@
+package sqlshell
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
+)
+
+// meta is one command to the shell.
+type meta struct {
+	// names without the backslash; argument as help shows it.
+	names    []string
+	argument string
+	does     string
+	run      func(ctx context.Context, s *shell, argument string) error
+}
+
+var metas []meta
+
+// shows is a command that is short for a statement.
+func shows(does, statement string, names ...string) meta {
+	return meta{names: names, does: does, run: func(ctx context.Context, s *shell, _ string) error {
+		return s.execute(ctx, statement)
+	}}
+}
+
+func init() {
+	metas = []meta{
+		{names: []string{"?", "h", "help"}, does: "this help", run: func(_ context.Context, s *shell, _ string) error { return s.help() }},
+		{names: []string{"q", "quit"}, does: "leave (also QUIT, EXIT, Ctrl-D)", run: func(context.Context, *shell, string) error { return errLeave }},
+		{names: []string{"d"}, argument: "[NAME]", does: "tables and views, or the columns of one", run: describe},
+		shows("tables", "SHOW TABLES", "dt"),
+		shows("views", "SHOW VIEWS", "dv"),
+		shows("databases", "SHOW DATABASES", "l", "dn"),
+		shows("catalogs", "SHOW CATALOGS", "dc"),
+		shows("functions of the user", "SHOW USER FUNCTIONS", "df"),
+		shows("modules", "SHOW MODULES", "dm"),
+		{names: []string{"c"}, argument: "DATABASE", does: "use a database, also CATALOG.DATABASE", run: func(ctx context.Context, s *shell, name string) error {
+			if name == "" {
+				return errors.New(`\c needs a database, as in \c my_catalog.my_database`)
+			}
+			return s.execute(ctx, "USE "+name)
+		}},
+		{names: []string{"jobs"}, does: "jobs that this session started (SHOW JOBS: all of the cluster)", run: func(ctx context.Context, s *shell, _ string) error { return s.jobs(ctx) }},
+		{names: []string{"cancel"}, argument: "JOB", does: "cancel a job", run: func(ctx context.Context, s *shell, id string) error {
+			if id == "" {
+				return errors.New(`\cancel needs a job id; \jobs lists them`)
+			}
+			if err := s.backend.CancelJob(ctx, id); err != nil {
+				return err
+			}
+			fmt.Fprintf(s.options.Out, "Job %s is being cancelled\n", term.SafeLine(id))
+			return nil
+		}},
+		{names: []string{"e", "edit"}, argument: "[FILE]", does: "edit the last statement, or FILE, in $EDITOR and run it", run: func(ctx context.Context, s *shell, file string) error { return s.edit(ctx, file) }},
+		{names: []string{"i", "include"}, argument: "FILE", does: "run the statements of FILE", run: func(ctx context.Context, s *shell, file string) error { return s.include(ctx, file) }},
+		{names: []string{"x"}, argument: "[on|off]", does: "a line for each field", run: func(_ context.Context, s *shell, a string) error {
+			return s.toggle("Expanded display", &s.expanded, a)
+		}},
+		{names: []string{"whole"}, argument: "[on|off]", does: "don't cut columns to the width of the terminal", run: func(_ context.Context, s *shell, a string) error {
+			return s.toggle("Whole columns", &s.whole, a)
+		}},
+		{names: []string{"timing"}, argument: "[on|off]", does: "how long each statement took", run: func(_ context.Context, s *shell, a string) error {
+			return s.toggle("Timing", &s.timing, a)
+		}},
+		{names: []string{"format"}, argument: "[FORMAT]", does: "format of results: " + strings.Join(Formats(), ", "), run: setFormat},
+		{names: []string{"export", "o"}, argument: "[FILE]", does: "write results to FILE (.csv, .tsv, .json, .ndjson, .txt); without FILE: here again", run: func(_ context.Context, s *shell, file string) error { return s.export(file) }},
+		{names: []string{"set"}, argument: "[KEY VALUE]", does: "set an option of the session, or list them", run: func(ctx context.Context, s *shell, a string) error {
+			key, value, _ := strings.Cut(strings.Replace(a, "=", " ", 1), " ")
+			if key == "" {
+				return s.execute(ctx, "SET")
+			}
+			return s.execute(ctx, fmt.Sprintf("SET %s = %s", literal(key), literal(strings.TrimSpace(value))))
+		}},
+		{names: []string{"unset"}, argument: "KEY", does: "reset an option of the session", run: func(ctx context.Context, s *shell, key string) error {
+			if key == "" {
+				return errors.New(`\unset needs a key; RESET; resets all`)
+			}
+			return s.execute(ctx, "RESET "+literal(key))
+		}},
+		{names: []string{"full"}, does: "all that was said of the last error", run: func(_ context.Context, s *shell, _ string) error {
+			if s.last == nil {
+				return errors.New("there was no error yet")
+			}
+			fmt.Fprintln(s.options.Out, strings.TrimSpace(term.Safe(s.last.all())))
+			return nil
+		}},
+	}
+}
+
+// literal is a SQL string.
+func literal(text string) string {
+	if len(text) >= 2 && text[0] == '\'' && text[len(text)-1] == '\'' {
+		return text
+	}
+	return "'" + strings.ReplaceAll(text, "'", "''") + "'"
+}
+
+func describe(ctx context.Context, s *shell, name string) error {
+	if name == "" {
+		return s.execute(ctx, "SHOW TABLES") // Flink lists views too
+	}
+	return s.execute(ctx, "DESCRIBE "+strings.TrimSuffix(name, ";"))
+}
+
+func setFormat(_ context.Context, s *shell, format string) error {
+	if format == "" {
+		fmt.Fprintf(s.options.Out, "Format is %s\n", s.format)
+		return nil
+	}
+	if !slices.Contains(Formats(), format) {
+		return fmt.Errorf("unknown format %q; use one of: %s", format, strings.Join(Formats(), ", "))
+	}
+	s.format = format
+	return nil
+}
+
+// command runs one command to the shell.
+func (s *shell) command(ctx context.Context, line string) error {
+	name, argument, _ := strings.Cut(strings.TrimPrefix(line, `\`), " ")
+	name, argument = strings.TrimSpace(name), strings.TrimSuffix(strings.TrimSpace(argument), ";")
+	for _, m := range metas {
+		if slices.Contains(m.names, strings.TrimSuffix(name, ";")) {
+			return m.run(ctx, s, argument)
+		}
+	}
+	return fmt.Errorf(`there is no command \%s; \? lists them`, term.SafeLine(name))
+}
+
+func (s *shell) help() error {
+	var out strings.Builder
+	out.WriteString("A statement ends with ; and may have several lines. Tab completes, ↑ recalls,\nCtrl-R searches, Ctrl-C ends the query or clears the line, Ctrl-D leaves.\n\n")
+	for _, m := range metas {
+		left := `\` + strings.Join(m.names, `, \`)
+		if m.argument != "" {
+			left += " " + m.argument
+		}
+		fmt.Fprintf(&out, "  %s %s\n", term.Pad(left, 21), m.does)
+	}
+	_, err := fmt.Fprint(s.options.Out, out.String())
+	return err
+}
+
+func (s *shell) toggle(what string, value *bool, argument string) error {
+	switch strings.ToLower(argument) {
+	case "":
+		*value = !*value
+	case "on", "true", "1":
+		*value = true
+	case "off", "false", "0":
+		*value = false
+	default:
+		return fmt.Errorf("%s is on or off, not %q", what, argument)
+	}
+	state := "off"
+	if *value {
+		state = "on"
+	}
+	fmt.Fprintf(s.options.Out, "%s is %s\n", what, state)
+	return nil
+}
+
+// export sends results to a new file, in the format that its name tells.
+func (s *shell) export(file string) error {
+	if s.exported != nil {
+		name := s.exported.Name()
+		err := s.exported.Close()
+		s.exported, s.out, s.format = nil, s.options.Out, s.formatBefore
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(s.options.Out, "%s is written\n", term.SafeLine(name))
+	}
+	if file == "" {
+		return nil
+	}
+	format := map[string]string{".csv": CSV, ".tsv": TSV, ".json": JSON, ".ndjson": NDJSON, ".jsonl": NDJSON, ".txt": Table}[strings.ToLower(filepath.Ext(file))]
+	if format == "" {
+		return fmt.Errorf("%s: the name's end must tell the format: .csv, .tsv, .json, .ndjson or .txt", file)
+	}
+	out, err := os.OpenFile(file, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o666)
+	if errors.Is(err, os.ErrExist) {
+		return fmt.Errorf("%s exists already; nothing was overwritten", file)
+	}
+	if err != nil {
+		return err
+	}
+	s.exported, s.out, s.formatBefore, s.format = out, out, s.format, format
+	fmt.Fprintf(s.options.Out, "Results go to %s until \\export\n", term.SafeLine(file))
+	return nil
+}
+
+// jobs lists the jobs of the session.
+func (s *shell) jobs(ctx context.Context) error {
+	jobs, err := s.backend.Jobs(ctx)
+	if err != nil {
+		return err
+	}
+	writer := s.writer(Schema{})
+	text := Type{Name: "VARCHAR"}
+	err = writer.begin([]Column{{"job id", text}, {"name", text}, {"state", text}})
+	for _, job := range jobs {
+		if err == nil {
+			err = writer.row(Row{Fields: []any{job.ID, job.Name, job.State}})
+		}
+	}
+	return errors.Join(err, writer.end())
+}
