@@ -39,6 +39,11 @@ func newEditor(ctx context.Context, s *shell, history *history) (*editor, error)
 			return nil, err
 		}
 	}
+	for _, keymap := range []string{"emacs", "emacs-standard", "vi-insert"} {
+		if err := line.Config.Bind(keymap, "\t", "menu-complete", false); err != nil {
+			return nil, err
+		}
+	}
 	name := term.SafeLine(s.options.Prompt)
 	if name == "" {
 		name = "sql"
@@ -120,5 +125,5 @@ func (s *shell) complete(ctx context.Context, text []rune, cursor int) readline.
 	}
 	c := readline.CompleteValues(values...)
 	c.PREFIX = prefix
-	return c.NoSpace()
+	return c
 }

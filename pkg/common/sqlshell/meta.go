@@ -47,7 +47,7 @@ func init() {
 			}
 			return s.execute(ctx, "USE "+name)
 		}},
-		{names: []string{"jobs"}, does: "jobs that this session started (SHOW JOBS: all of the cluster)", run: func(ctx context.Context, s *shell, _ string) error { return s.jobs(ctx) }},
+		{names: []string{"jobs"}, does: "jobs of this session (SHOW JOBS; lists all)", run: func(ctx context.Context, s *shell, _ string) error { return s.jobs(ctx) }},
 		{names: []string{"cancel"}, argument: "JOB", does: "cancel a job", run: func(ctx context.Context, s *shell, id string) error {
 			if id == "" {
 				return errors.New(`\cancel needs a job id; \jobs lists them`)
@@ -58,7 +58,7 @@ func init() {
 			fmt.Fprintf(s.options.Out, "Job %s is being cancelled\n", term.SafeLine(id))
 			return nil
 		}},
-		{names: []string{"e", "edit"}, argument: "[FILE]", does: "edit the last statement, or FILE, in $EDITOR and run it", run: func(ctx context.Context, s *shell, file string) error { return s.edit(ctx, file) }},
+		{names: []string{"e", "edit"}, argument: "[FILE]", does: "edit the last statement or FILE, and run it", run: func(ctx context.Context, s *shell, file string) error { return s.edit(ctx, file) }},
 		{names: []string{"i", "include"}, argument: "FILE", does: "run the statements of FILE", run: func(ctx context.Context, s *shell, file string) error { return s.include(ctx, file) }},
 		{names: []string{"x"}, argument: "[on|off]", does: "a line for each field", run: func(_ context.Context, s *shell, a string) error {
 			return s.toggle("Expanded display", &s.expanded, a)
@@ -69,8 +69,8 @@ func init() {
 		{names: []string{"timing"}, argument: "[on|off]", does: "how long each statement took", run: func(_ context.Context, s *shell, a string) error {
 			return s.toggle("Timing", &s.timing, a)
 		}},
-		{names: []string{"format"}, argument: "[FORMAT]", does: "format of results: " + strings.Join(Formats(), ", "), run: setFormat},
-		{names: []string{"export", "o"}, argument: "[FILE]", does: "write results to FILE (.csv, .tsv, .json, .ndjson, .txt); without FILE: here again", run: func(_ context.Context, s *shell, file string) error { return s.export(file) }},
+		{names: []string{"format"}, argument: "[FORMAT]", does: "how results are printed, such as csv or tableau", run: setFormat},
+		{names: []string{"export", "o"}, argument: "[FILE]", does: "write results to FILE.csv (or .tsv .json .ndjson .txt)", run: func(_ context.Context, s *shell, file string) error { return s.export(file) }},
 		{names: []string{"set"}, argument: "[KEY VALUE]", does: "set an option of the session, or list them", run: func(ctx context.Context, s *shell, a string) error {
 			key, value, _ := strings.Cut(strings.Replace(a, "=", " ", 1), " ")
 			if key == "" {
@@ -111,7 +111,7 @@ func describe(ctx context.Context, s *shell, name string) error {
 
 func setFormat(_ context.Context, s *shell, format string) error {
 	if format == "" {
-		fmt.Fprintf(s.options.Out, "Format is %s\n", s.format)
+		fmt.Fprintf(s.options.Out, "Format is %s, of %s\n", s.format, strings.Join(Formats(), ", "))
 		return nil
 	}
 	if !slices.Contains(Formats(), format) {
