@@ -54,7 +54,7 @@ FlinkSessionJob, FlinkStateSnapshot and FlinkBlueGreenDeployment.`,
 			root.AddCommand(command)
 		}
 	}
-	addTo(groupSee, newList(c), newStatus(c), newExceptions(c), newCheckpoints(c), newEvents(c), newJobs(c))
+	addTo(groupSee, newList(c), newStatus(c), newExceptions(c), newCheckpoints(c), newEvents(c), newLogs(c), newJobs(c))
 	addTo(groupJob, newSubmit(c), newSuspend(c), newResume(c))
 	addTo(groupState, newSavepoint(c), newCheckpoint(c), newSnapshot(c))
 	addTo(groupReach, newUI(c), newPortForward(c), newREST(c))

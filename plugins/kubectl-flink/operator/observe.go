@@ -9,12 +9,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/watch"
-
-	"github.com/kubectl-flink/kubectl-flink/pkg/common/wait"
 )
 
 // Pod is a JobManager's or TaskManager's pod.
@@ -257,19 +253,13 @@ var podsResource = schema.GroupVersionResource{Version: "v1", Resource: "pods"}
 // FollowPods tells of a Flink cluster's pods and their changes until ctx ends;
 // a Bookmark with the zero Pod says that all that exist have been told.
 func (c *Client) FollowPods(ctx context.Context, namespace, cluster string, handle func(watch.EventType, Pod)) error {
-	return wait.Follow(ctx, c.dynamic.Resource(podsResource).Namespace(namespace), metav1.ListOptions{LabelSelector: PodSelector(cluster)},
-		func(event watch.EventType, object *unstructured.Unstructured) (bool, error) {
-			if object == nil {
-				handle(event, Pod{})
-				return false, nil
-			}
-			var pod corev1.Pod
-			if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, &pod); err != nil {
-				return true, err
-			}
-			handle(event, ReadPod(&pod))
-			return false, nil
-		})
+	return PodLogs{c}.Follow(ctx, namespace, PodSelector(cluster), func(event watch.EventType, pod *corev1.Pod) {
+		if pod == nil {
+			handle(event, Pod{})
+			return
+		}
+		handle(event, ReadPod(pod))
+	})
 }
 
 // RestoresFrom says what the next upgrade of the job would do with its state.

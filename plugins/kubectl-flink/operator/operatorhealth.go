@@ -12,6 +12,9 @@ import (
 // operatorLabel marks the operator's Deployment, as its Helm chart does.
 const operatorLabel = "app.kubernetes.io/name=flink-kubernetes-operator"
 
+// OperatorPods selects the pods of operators.
+const OperatorPods = operatorLabel
+
 // OperatorState is what can be seen of the operator itself.
 type OperatorState struct {
 	// Deployments are the operators found; there may be several, for

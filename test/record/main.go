@@ -1,0 +1,200 @@
+// Command record writes down what a cluster says about one namespace with
+// Flink jobs: the operator's objects, pods, events and the JobManagers'
+// answers. Tests print pages from such recordings instead of from a cluster.
+//
+//	go run ./test/record -n NAMESPACE > testdata/recorded/NAME.json
+//
+// It asks through `kubectl get --raw`, so the kubeconfig is kubectl's. What
+// tells of the machine (addresses, node names, uids, resource versions) is
+// replaced.
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// Recording is what the API server answered, by path and query.
+type Recording struct {
+	// Now is the time on the recorder's clock.
+	Now time.Time `json:"now"`
+	// Note says how the cluster came to be as it was.
+	Note      string                     `json:"note,omitempty"`
+	Namespace string                     `json:"namespace"`
+	Answers   map[string]json.RawMessage `json:"answers"`
+}
+
+func main() {
+	namespace := flag.String("n", "default", "namespace")
+	note := flag.String("note", "", "how the cluster came to be as it is")
+	flag.Parse()
+	if err := record(*namespace, *note); err != nil {
+		fmt.Fprintln(os.Stderr, "record:", err)
+		os.Exit(1)
+	}
+}
+
+type recorder struct {
+	namespace string
+	answers   map[string]json.RawMessage
+}
+
+func record(namespace, note string) error {
+	r := &recorder{namespace, map[string]json.RawMessage{}}
+	now := time.Now().UTC()
+	const group = "/apis/flink.apache.org/v1beta1"
+	r.get(group)
+	// The pods first: what the jobs look like then is what they look like
+	// with these pods.
+	r.get("/api/v1/namespaces/" + namespace + "/pods")
+	for _, plural := range []string{"flinkdeployments", "flinksessionjobs", "flinkbluegreendeployments", "flinkstatesnapshots"} {
+		r.get(group + "/namespaces/" + namespace + "/" + plural)
+	}
+	r.get("/api/v1/namespaces/" + namespace + "/events")
+	r.get("/apis/apps/v1/deployments?labelSelector=app.kubernetes.io%2Fname%3Dflink-kubernetes-operator")
+	var clusters struct {
+		Items []struct {
+			Metadata struct{ Name string }
+		}
+	}
+	if err := json.Unmarshal(r.answers[group+"/namespaces/"+namespace+"/flinkdeployments"], &clusters); err != nil {
+		return fmt.Errorf("namespace %s: %w", namespace, err)
+	}
+	for _, cluster := range clusters.Items {
+		r.get("/api/v1/namespaces/" + namespace + "/configmaps/flink-config-" + cluster.Metadata.Name)
+		r.jobManager(cluster.Metadata.Name)
+	}
+	encoder := json.NewEncoder(os.Stdout)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", " ")
+	return encoder.Encode(Recording{now, note, namespace, r.answers})
+}
+
+// jobManager asks one for what the verbs ask it.
+func (r *recorder) jobManager(cluster string) {
+	base := "/api/v1/namespaces/" + r.namespace + "/services/" + cluster + "-rest:rest/proxy"
+	if r.get(base+"/config") == nil {
+		return
+	}
+	r.get(base + "/overview")
+	r.get(base + "/jobmanager/config")
+	var jobs struct{ Jobs []struct{ JID string } }
+	_ = json.Unmarshal(r.get(base+"/jobs/overview"), &jobs)
+	for _, job := range jobs.Jobs {
+		at := base + "/jobs/" + job.JID
+		var detail struct{ Vertices []struct{ ID string } }
+		_ = json.Unmarshal(r.get(at), &detail)
+		r.get(at + "/exceptions?maxExceptions=20")
+		r.get(at + "/metrics?get=numRestarts,fullRestarts")
+		r.get(at + "/checkpoints/config")
+		var checkpoints struct {
+			Latest struct {
+				Completed *struct {
+					ID    int
+					Tasks map[string]any
+				}
+			}
+		}
+		_ = json.Unmarshal(r.get(at+"/checkpoints"), &checkpoints)
+		if last := checkpoints.Latest.Completed; last != nil {
+			details := fmt.Sprintf("%s/checkpoints/details/%d", at, last.ID)
+			r.get(details)
+			for task := range last.Tasks {
+				r.get(details + "/subtasks/" + task)
+			}
+		}
+		for _, vertex := range detail.Vertices {
+			r.vertex(at + "/vertices/" + vertex.ID + "/subtasks/metrics")
+		}
+	}
+}
+
+// vertex asks which metrics there are, and for all that pages are made of.
+func (r *recorder) vertex(at string) {
+	var names []struct{ ID string }
+	_ = json.Unmarshal(r.get(at), &names)
+	var wanted []string
+	for _, name := range names {
+		if shown.MatchString(name.ID) {
+			wanted = append(wanted, name.ID)
+		}
+	}
+	if len(wanted) > 0 {
+		r.get(at + "?get=" + strings.Join(wanted, ","))
+	}
+}
+
+var shown = regexp.MustCompile(`^(busy|idle|backPressured)TimeMsPerSecond$|numRecords(In|Out)PerSecond$|^currentInputWatermark$|pendingRecords$|records-lag-max$`)
+
+func (r *recorder) get(path string) json.RawMessage {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, "kubectl", "get", "--raw", path).Output()
+	if err != nil {
+		return nil // the replay answers 404
+	}
+	answer, err := scrub(out)
+	if err != nil {
+		return nil
+	}
+	r.answers[path] = answer
+	return answer
+}
+
+var (
+	address  = regexp.MustCompile(`\b(10|172|192|127)\.\d{1,3}\.\d{1,3}\.\d{1,3}\b`)
+	identity = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
+)
+
+// scrub replaces what tells of the machine, and drops what no page shows.
+func scrub(raw []byte) (json.RawMessage, error) {
+	var value any
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	decoder.UseNumber()
+	if err := decoder.Decode(&value); err != nil {
+		return nil, err
+	}
+	return json.Marshal(clean("", value))
+}
+
+func clean(key string, value any) any {
+	switch v := value.(type) {
+	case map[string]any:
+		for _, drop := range []string{"managedFields", "selfLink", "hostIP", "hostIPs", "podIPs", "imageID", "containerID"} {
+			delete(v, drop)
+		}
+		for name, child := range v {
+			v[name] = clean(name, child)
+		}
+		return v
+	case []any:
+		for i := range v {
+			v[i] = clean(key, v[i])
+		}
+		return v
+	case string:
+		switch {
+		case key == "resourceVersion":
+			return "1"
+		case key == "nodeName":
+			return "node-1"
+		case identity.MatchString(v):
+			return "00000000-0000-0000-0000-000000000000"
+		}
+		return address.ReplaceAllStringFunc(v, func(found string) string {
+			if strings.HasPrefix(found, "127.") {
+				return found
+			}
+			return "10.0.0.1"
+		})
+	}
+	return value
+}
