@@ -15,9 +15,11 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -72,10 +74,30 @@ func record(namespace, note string) error {
 		r.get("/api/v1/namespaces/" + namespace + "/configmaps/flink-config-" + cluster.Metadata.Name)
 		r.jobManager(cluster.Metadata.Name)
 	}
-	encoder := json.NewEncoder(os.Stdout)
+	return write(Recording{now, note, namespace, r.answers})
+}
+
+// write puts each answer on a line of its own, for differences that can be
+// read.
+func write(r Recording) error {
+	paths := slices.Sorted(maps.Keys(r.Answers))
+	out := fmt.Sprintf("{\"now\":%s,\n\"note\":%s,\n\"namespace\":%s,\n\"answers\":{", encoded(r.Now), encoded(r.Note), encoded(r.Namespace))
+	for i, path := range paths {
+		if i > 0 {
+			out += ","
+		}
+		out += "\n" + encoded(path) + ":" + string(r.Answers[path])
+	}
+	_, err := os.Stdout.WriteString(out + "\n}}\n")
+	return err
+}
+
+func encoded(value any) string {
+	var out bytes.Buffer
+	encoder := json.NewEncoder(&out)
 	encoder.SetEscapeHTML(false)
-	encoder.SetIndent("", " ")
-	return encoder.Encode(Recording{now, note, namespace, r.answers})
+	_ = encoder.Encode(value) // strings and times can be encoded
+	return strings.TrimSpace(out.String())
 }
 
 // jobManager asks one for what the verbs ask it.
@@ -184,7 +206,7 @@ func clean(key string, value any) any {
 		switch {
 		case key == "resourceVersion":
 			return "1"
-		case key == "nodeName":
+		case key == "nodeName" || (key == "host" || key == "reportingInstance") && !address.MatchString(v):
 			return "node-1"
 		case identity.MatchString(v):
 			return "00000000-0000-0000-0000-000000000000"

@@ -3,7 +3,6 @@ package cmd
 import (
 	"context"
 	"slices"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -48,7 +47,7 @@ that say the same are one with a count. The API server keeps them for an hour.`,
 			if warnings {
 				events = slices.DeleteFunc(events, func(e operator.Event) bool { return e.Type != "Warning" })
 			}
-			return output.Print(c.Out, view.EventList(events, palette, time.Now()))
+			return output.Print(c.Out, view.EventList(events, palette, c.now()))
 		},
 	}
 	output.AddFlags(cmd, printer.Wide, printer.JSON, printer.YAML, "jsonpath", "custom-columns")

@@ -24,11 +24,9 @@ type askOptions struct {
 	jobID   string
 	color   string
 	palette term.Palette
-	now     func() time.Time
 }
 
 func (o *askOptions) add(cmd *cobra.Command, jobID bool, formats ...string) {
-	o.now = time.Now
 	o.output.AddFlags(cmd, formats...)
 	flags := cmd.Flags()
 	flags.DurationVar(&o.timeout, "timeout", 30*time.Second, "How long to wait for the JobManager's answer")

@@ -43,11 +43,10 @@ type listOptions struct {
 	kinds []operator.Kind
 	// done says that completed snapshots are wanted as lines, too.
 	done bool
-	now  func() time.Time
 }
 
 func newList(c *common) *cobra.Command {
-	o := &listOptions{common: c, now: time.Now}
+	o := &listOptions{common: c}
 	words := make([]string, len(health.Words))
 	for i, w := range health.Words {
 		words[i] = string(w)

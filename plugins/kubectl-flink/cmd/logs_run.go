@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -164,7 +163,7 @@ func (o *logsOptions) fromFiles(ctx context.Context, place reach.Place) error {
 		return reachError(ctx, err)
 	}
 	if o.files {
-		return o.output.Print(o.Out, view.LogFiles(files, time.Now()))
+		return o.output.Print(o.Out, view.LogFiles(files, o.now()))
 	}
 	o.printer.Clusters = []string{place.Cluster.Ref().Name}
 	merger := logs.NewMerger()

@@ -3,6 +3,8 @@
 package cmd
 
 import (
+	"time"
+
 	"github.com/spf13/cobra"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 
@@ -24,13 +26,19 @@ const (
 type common struct {
 	genericiooptions.IOStreams
 	factory *kube.Factory
+	// now is the clock that ages are told by.
+	now func() time.Time
 }
 
 func (c *common) operator() (*operator.Client, error) { return operator.NewClient(c.factory) }
 
 // NewRoot is `kubectl flink`.
 func NewRoot(streams genericiooptions.IOStreams) *cobra.Command {
-	c := &common{IOStreams: streams, factory: kube.NewFactory("kubectl-flink", streams)}
+	c := &common{IOStreams: streams, factory: kube.NewFactory("kubectl-flink", streams), now: time.Now}
+	return c.root()
+}
+
+func (c *common) root() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "kubectl-flink",
 		Short: "Operate Apache Flink jobs on Kubernetes",

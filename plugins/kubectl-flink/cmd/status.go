@@ -39,11 +39,10 @@ type statusOptions struct {
 	color      string
 	palette    term.Palette
 	quiet      bool
-	now        func() time.Time
 }
 
 func newStatus(c *common) *cobra.Command {
-	o := &statusOptions{common: c, now: time.Now}
+	o := &statusOptions{common: c}
 	cmd := &cobra.Command{
 		Use:   "status [[TYPE/]NAME]",
 		Short: "Show how a job is, what surrounds it, and what to look at next",
@@ -170,10 +169,30 @@ func (o *statusOptions) look(ctx context.Context, client *operator.Client, ref o
 		o.askJobManager(ctx, place, &status)
 	}()
 	around := client.Around(ctx, ref, cluster)
+	if other := otherColour(place, cluster); other != "" {
+		// Both colours are there; what the new one lacks holds the change up.
+		if pods, err := client.Pods(ctx, ref.Namespace, other); err == nil {
+			around.Pods = append(around.Pods, pods...)
+		}
+	}
 	<-answered
 	status.Around(around)
+	verdict = health.Refine(summary, verdict, around)
+	status.Why = verdict.Why
 	status.Next = health.Next(summary, verdict, around)
 	return status, place, context.Cause(ctx)
+}
+
+// otherColour is the second FlinkDeployment of a blue/green deployment that is
+// changing over; "" where there is none.
+func otherColour(place reach.Place, serving string) string {
+	if place.Job.Kind.Name != operator.BlueGreen.Name || !strings.HasPrefix(place.Job.BlueGreenState(), "TRANSITIONING_") {
+		return ""
+	}
+	if name, ok := strings.CutSuffix(serving, "-blue"); ok {
+		return name + "-green"
+	}
+	return strings.TrimSuffix(serving, "-green") + "-blue"
 }
 
 func statusOf(s operator.Summary, v health.Verdict, place reach.Place) view.Status {

@@ -61,6 +61,8 @@ func TestStatusPages(t *testing.T) {
 				around.Pods = append(around.Pods, operator.ReadPod(&r.Pods[i]))
 			}
 			status.Around(around)
+			verdict = health.Refine(summary, verdict, around)
+			status.Why = verdict.Why
 			status.Next = health.Next(summary, verdict, around)
 			for _, output := range []string{printer.Human, printer.YAML} {
 				flags := printer.Flags{Output: output}

@@ -26,10 +26,13 @@ func Next(s operator.Summary, v Verdict, around operator.Surroundings) []string 
 		case pod.Status == "ImagePullBackOff" || pod.Status == "ErrImagePull" || pod.Status == "ErrImageNeverPull" || pod.Status == "InvalidImageName":
 			add("%s can't get its image: check spec.image %q and imagePullSecrets", pod.Name, s.Image)
 		case pod.Status == "CrashLoopBackOff":
-			add("%s ends again and again: kubectl logs %s -n %s --previous", pod.Name, pod.Name, s.Namespace)
+			add("%s ends again and again; what it wrote: kubectl flink logs %s -n %s --previous", pod.Name, name, s.Namespace)
 		case pod.Status == "Pending" && pod.Message != "":
 			add("%s finds no node (%s): ask for less in spec.%s.resource, or add nodes", pod.Name, pod.Message, specOf(pod.Role))
 		}
+	}
+	if starting(around.Pods) != "" && (s.State == "CREATED" || s.State == "RESTARTING") {
+		add("why TaskManagers end: kubectl flink logs %s -n %s --jm --grep 'is terminated'", name, s.Namespace)
 	}
 	switch v.Word {
 	case Rejected:

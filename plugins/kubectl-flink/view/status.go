@@ -102,7 +102,7 @@ func (p StatusPage) text(s Status) string {
 		}
 	}
 	o.pods(s.Pods)
-	o.events(s.Events)
+	o.events(s.Events, s.Metadata.Type+"/"+s.Metadata.Name)
 	for i, next := range s.Next {
 		if i == 0 {
 			fmt.Fprintf(&o.out, "\n%s\n", p.Palette.Paint(term.Bold, "Next"))
@@ -145,6 +145,8 @@ func (p *page) state(s Status) {
 	case s.Spec.Observed == 0:
 	case s.Health == health.Rejected:
 		accepted += fmt.Sprintf(" rejected, %d in force", s.Spec.Observed)
+	case s.Health == health.RolledBack || s.Health == health.RollingBack:
+		accepted += " given up"
 	case s.Spec.Observed < s.Spec.Generation:
 		accepted += fmt.Sprintf(" not seen yet, %d in force", s.Spec.Observed)
 	default:
@@ -256,7 +258,9 @@ func (p *page) pods(pods []PodPart) {
 // shownEvents is how many events a compact page has.
 const shownEvents = 5
 
-func (p *page) events(events []Happened) {
+// events are what happened, newest first; those of the object own without its
+// name.
+func (p *page) events(events []Happened, own string) {
 	if len(events) == 0 {
 		return
 	}
@@ -267,6 +271,9 @@ func (p *page) events(events []Happened) {
 	}
 	fmt.Fprintf(&p.out, "\n%s\n", p.Palette.Paint(term.Bold, "Events"))
 	for _, e := range events {
+		if e.Object == own {
+			e.Object = ""
+		}
 		line := fmt.Sprintf("%-4s %s", strings.TrimSuffix(p.ago(e.Time), " ago"), EventText(e))
 		if !p.Verbose {
 			line = term.Cut(line, p.Width-2)

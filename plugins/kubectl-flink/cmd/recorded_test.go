@@ -1,0 +1,180 @@
+package cmd
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"k8s.io/cli-runtime/pkg/genericiooptions"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/kube"
+)
+
+// playback is a recording of test/record, answered as the API server did.
+type playback struct {
+	Now       time.Time                  `json:"now"`
+	Note      string                     `json:"note"`
+	Namespace string                     `json:"namespace"`
+	Answers   map[string]json.RawMessage `json:"answers"`
+}
+
+func (p playback) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	answer := func(raw json.RawMessage) { _, _ = w.Write(raw) }
+	if raw, ok := p.Answers[r.URL.RequestURI()]; ok {
+		answer(raw)
+		return
+	}
+	query, _ := url.QueryUnescape(r.URL.RawQuery)
+	if raw, ok := p.Answers[r.URL.Path+"?"+query]; ok {
+		answer(raw)
+		return
+	}
+	raw, ok := p.Answers[r.URL.Path]
+	switch {
+	case ok && !strings.Contains(r.URL.Path, "/proxy/"):
+		answer(chosen(raw, r.URL.Query().Get("labelSelector")))
+	case ok && r.URL.RawQuery == "":
+		answer(raw)
+	case strings.HasPrefix(r.URL.Path, "/apis/apps/v1/deployments"):
+		for path, raw := range p.Answers {
+			if strings.HasPrefix(path, r.URL.Path) {
+				answer(raw)
+				return
+			}
+		}
+		fallthrough
+	default:
+		// One object of a list.
+		list, name := r.URL.Path[:strings.LastIndex(r.URL.Path, "/")], r.URL.Path[strings.LastIndex(r.URL.Path, "/")+1:]
+		var items struct{ Items []map[string]any }
+		_ = json.Unmarshal(p.Answers[list], &items)
+		for _, item := range items.Items {
+			if metadata, _ := item["metadata"].(map[string]any); metadata["name"] == name {
+				_ = json.NewEncoder(w).Encode(item)
+				return
+			}
+		}
+		w.WriteHeader(http.StatusNotFound)
+		if strings.Contains(r.URL.Path, "/proxy/") {
+			answer(json.RawMessage(`{"errors":["not recorded"]}`))
+			return
+		}
+		answer(json.RawMessage(`{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"NotFound","message":"not recorded","code":404}`))
+	}
+}
+
+// chosen is a list with the items that have app=NAME, if the selector asks
+// for one.
+func chosen(raw json.RawMessage, selector string) json.RawMessage {
+	app := ""
+	for part := range strings.SplitSeq(selector, ",") {
+		if value, ok := strings.CutPrefix(part, "app="); ok {
+			app = value
+		}
+	}
+	var list map[string]any
+	if app == "" || json.Unmarshal(raw, &list) != nil {
+		return raw
+	}
+	items, _ := list["items"].([]any)
+	kept := []any{}
+	for _, item := range items {
+		metadata, _ := item.(map[string]any)["metadata"].(map[string]any)
+		labels, _ := metadata["labels"].(map[string]any)
+		if labels["app"] == app {
+			kept = append(kept, item)
+		}
+	}
+	list["items"] = kept
+	out, _ := json.Marshal(list)
+	return out
+}
+
+// played runs kubectl flink on a recording; its output is stdout, stderr and
+// the error.
+func played(t *testing.T, p playback, args ...string) string {
+	t.Helper()
+	server := httptest.NewServer(p)
+	defer server.Close()
+	var out, errOut bytes.Buffer
+	streams := genericiooptions.IOStreams{In: strings.NewReader(""), Out: &out, ErrOut: &errOut}
+	c := &common{IOStreams: streams, factory: kube.NewFactory("kubectl-flink", streams), now: func() time.Time { return p.Now }}
+	root := c.root()
+	root.SilenceUsage, root.SilenceErrors = true, true
+	root.SetOut(&out)
+	root.SetErr(&errOut)
+	root.SetArgs(append(args, "-n", p.Namespace, "--server", server.URL))
+	if err := root.ExecuteContext(t.Context()); err != nil {
+		errOut.WriteString("error: " + strings.ReplaceAll(err.Error(), server.URL, "SERVER") + "\n")
+	}
+	text := out.String() + errOut.String()
+	if strings.ContainsRune(text, 0x1b) {
+		t.Errorf("escape sequence in %q", text)
+	}
+	return text
+}
+
+// pages are the verbs that are printed for each recording.
+var pages = [][]string{
+	{"list"},
+	{"status", "TARGET", "--via", "apiserver"},
+	{"exceptions", "TARGET", "--via", "apiserver"},
+	{"checkpoints", "TARGET", "--via", "apiserver"},
+}
+
+func TestRecordedPages(t *testing.T) {
+	t.Setenv("KUBECONFIG", filepath.Join(t.TempDir(), "none"))
+	t.Setenv("COLUMNS", "80")
+	files, err := filepath.Glob("testdata/recorded/*.json")
+	if err != nil || len(files) < 10 {
+		t.Fatalf("%d recordings: %v", len(files), err)
+	}
+	for _, file := range files {
+		name := strings.TrimSuffix(filepath.Base(file), ".json")
+		t.Run(name, func(t *testing.T) {
+			data, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var p playback
+			if err := json.Unmarshal(data, &p); err != nil {
+				t.Fatal(err)
+			}
+			target := p.target(t)
+			text := "# " + p.Note + "\n"
+			for _, page := range pages {
+				args := []string{}
+				for _, arg := range page {
+					args = append(args, strings.ReplaceAll(arg, "TARGET", target))
+				}
+				text += "\n$ kubectl flink " + strings.Join(args[:min(len(args), 2)], " ") + "\n" + played(t, p, args...)
+			}
+			golden(t, filepath.Join("testdata/recorded", name+".txt"), text)
+		})
+	}
+}
+
+// target is the recording's job: the blue/green deployment, the session job,
+// else the FlinkDeployment.
+func (p playback) target(t *testing.T) string {
+	t.Helper()
+	for _, kind := range []string{"flinkbluegreendeployment", "flinksessionjob", "flinkdeployment"} {
+		var list struct {
+			Items []struct{ Metadata struct{ Name string } }
+		}
+		_ = json.Unmarshal(p.Answers["/apis/flink.apache.org/v1beta1/namespaces/"+p.Namespace+"/"+kind+"s"], &list)
+		if len(list.Items) > 0 {
+			return kind + "/" + list.Items[0].Metadata.Name
+		}
+	}
+	t.Fatal("no job recorded")
+	return ""
+}

@@ -1,0 +1,88 @@
+package health
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+)
+
+// Refine says more exactly why, with what surrounds the job: the object alone
+// says that a job waits or restarts, its pods and events say for what. The
+// word stays, so that it is the same in a list.
+func Refine(s operator.Summary, v Verdict, around operator.Surroundings) Verdict {
+	if v.Word.OK() || v.Word == Deleting || v.Word == Rejected {
+		return v
+	}
+	if !s.Error.IsZero() && s.Error.Root() != jobNotFound {
+		return v // the operator knows best
+	}
+	if cause := seen(s, v, around); cause != "" {
+		v.Why = strings.TrimSuffix(v.Why, also(jobNotFound)) + also(cause)
+	}
+	return v
+}
+
+// jobNotFound is the operator's error while a JobManager that has just come
+// up doesn't know the job yet; it tells nobody anything.
+const jobNotFound = "Job Not Found"
+
+// seen is the most telling of what can be seen around the job.
+func seen(s operator.Summary, v Verdict, around operator.Surroundings) string {
+	if around.Operator.Stopped() && (v.Word == Pending || v.Word == Ignored || v.Word.Moving()) {
+		return "the operator is not running"
+	}
+	for _, pod := range around.Pods {
+		switch {
+		case pod.LastEnd == "OOMKilled":
+			return pod.Name + " was killed for want of memory"
+		case pod.Status == "Pending" && pod.Message != "":
+			first, _, _ := strings.Cut(pod.Message, ". ")
+			return pod.Name + " finds no node: " + first
+		case badWait(pod.Status):
+			return strings.TrimSuffix(pod.Name+" is in "+pod.Status+": "+pod.Message, ": ")
+		}
+	}
+	if s.State == "RESTARTING" || s.State == "FAILING" || s.State == "CREATED" {
+		// Newest first; older ones may be of another trouble.
+		for _, event := range around.Events {
+			if event.Reason == "JobException" {
+				return event.Root()
+			}
+		}
+	}
+	if s.State == "CREATED" || s.State == "RESTARTING" {
+		if n := taskManagers(around.Pods); n == 0 {
+			return "it has no TaskManager yet"
+		}
+		return starting(around.Pods)
+	}
+	return ""
+}
+
+func badWait(status string) bool {
+	return strings.HasSuffix(status, "BackOff") || strings.HasPrefix(status, "ErrImage") || status == "InvalidImageName" || status == "CreateContainerConfigError"
+}
+
+func taskManagers(pods []operator.Pod) int {
+	n := 0
+	for _, pod := range pods {
+		if pod.Role == "taskmanager" {
+			n++
+		}
+	}
+	return n
+}
+
+// starting tells of TaskManagers that came and went: Flink numbers them, and
+// the ones before are gone with their logs.
+func starting(pods []operator.Pod) string {
+	for _, pod := range pods {
+		number := pod.Name[strings.LastIndex(pod.Name, "-")+1:]
+		var n int
+		if _, err := fmt.Sscan(number, &n); pod.Role == "taskmanager" && err == nil && n > taskManagers(pods) {
+			return fmt.Sprintf("%s is starting; TaskManagers before it have ended (%d), and the JobManager's log says why", pod.Name, n-taskManagers(pods))
+		}
+	}
+	return ""
+}
