@@ -31,6 +31,8 @@ const (
 	deadAfter = 30 * time.Second
 	// controlTimeout bounds the writing of a control frame.
 	controlTimeout = 10 * time.Second
+	// replyTimeout is how long the kubelet may take to accept a stream.
+	replyTimeout = 10 * time.Second
 )
 
 // errSessionClosed ends the streams of a session that this side closed.
@@ -171,9 +173,15 @@ func (s *session) open(ctx context.Context, port int32, pod Pod) (*stream, error
 		// Both replies are waited for: a kubelet that has yet to reply when the
 		// connection goes keeps the pair's goroutines for ever (spdystream's
 		// waitWriteReply).
+		timer := time.NewTimer(replyTimeout)
+		defer timer.Stop()
 		select {
 		case <-st.accepted:
 			return st, nil
+		case <-timer.C:
+			// Seen after a port was refused several times: the kubelet stays
+			// silent on that connection from then on. Another one works.
+			err = fmt.Errorf("no reply from the kubelet to the port-forward of pod %s within %s", pod, replyTimeout)
 		case <-st.ended:
 			// A refused port: its reason is the first read's. The session is
 			// good for the next stream.

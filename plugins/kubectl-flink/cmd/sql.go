@@ -1,0 +1,214 @@
+package cmd
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/completion"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/sqlshell"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/reach"
+)
+
+// sqlOptions are the flags of `kubectl flink sql`.
+type sqlOptions struct {
+	*common
+	tunnelFlags
+	tls          reach.TLSFiles
+	execute      []string
+	files        []string
+	initFile     string
+	output       string
+	limit        int
+	timeout      time.Duration
+	set          []string
+	define       []string
+	wait         bool
+	detach       bool
+	full         bool
+	quiet        bool
+	gateway      string
+	startGateway bool
+	inJobManager bool
+}
+
+func newSQL(c *common) *cobra.Command {
+	o := &sqlOptions{common: c}
+	cmd := &cobra.Command{
+		Use:   "sql [[TYPE/]NAME]",
+		Short: "Run SQL in a session cluster: a prompt, statements or files",
+		Long: `Run SQL in a session cluster through a SQL gateway: at a prompt, or the
+statements of -e and -f one after another.
+
+A gateway is a Service with its port (8083) that leads to the session cluster or
+is called after it, a container beside the JobManager, or the namespace's only
+Service of that kind. --start-gateway runs one for the length of the session, in
+a pod of its own that ends by itself when this command is gone; --in-jobmanager
+runs it in the JobManager's pod instead, in its memory.
+
+A statement that starts a job, such as INSERT, prints the job's id; the job goes
+on. Ctrl-C ends a query and the job behind it.`,
+		Example: plugin.Examples(`
+			# A prompt, with a gateway for as long as it is open
+			kubectl flink sql session-example --start-gateway
+
+			# One statement, for a script
+			kubectl flink sql session-example --start-gateway -e 'SELECT 1' -o csv
+
+			# A file; the first error ends it
+			kubectl flink sql session-example -f pipeline.sql --wait
+
+			# A gateway that runs somewhere else in the namespace
+			kubectl flink sql session-example --gateway svc/sql-gateway:8083`),
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: c.completeSessions(),
+		RunE:              func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), args) },
+	}
+	flags := cmd.Flags()
+	flags.StringArrayVarP(&o.execute, "execute", "e", nil, "Statements to run; may be repeated")
+	flags.StringArrayVarP(&o.files, "file", "f", nil, "File with statements to run, after those of -e; - is standard input; may be repeated")
+	flags.StringVarP(&o.initFile, "init", "i", "", "File with statements to run first, without showing their results")
+	flags.StringVarP(&o.output, "output", "o", "", "Output format of results. One of: ("+strings.Join(sqlshell.Formats(), ", ")+")")
+	_ = cmd.RegisterFlagCompletionFunc("output", completion.Fixed(sqlshell.Formats()...))
+	flags.IntVar(&o.limit, "limit", 0, "End a query after so many rows; 0 is no limit")
+	flags.DurationVar(&o.timeout, "timeout", 0, "How long each statement may take; 0 is no bound")
+	flags.StringArrayVar(&o.set, "set", nil, "Session option KEY=VALUE, as SET does; may be repeated")
+	flags.StringArrayVarP(&o.define, "define", "D", nil, "Flink configuration KEY=VALUE of the session, and of a gateway that is started; may be repeated")
+	flags.BoolVar(&o.wait, "wait", false, "Wait until a job that a statement started has ended, and fail where it fails")
+	flags.BoolVar(&o.detach, "detach", false, "Don't wait for jobs (the default)")
+	flags.BoolVar(&o.full, "full", false, "Print all of an error that the gateway sent")
+	flags.BoolVarP(&o.quiet, "quiet", "q", false, "No progress and no notes on standard error")
+	flags.StringVar(&o.gateway, "gateway", "", "SQL gateway to use, as [TYPE/]NAME[:PORT] (default: the one that is found)")
+	flags.BoolVar(&o.startGateway, "start-gateway", false, "Start a SQL gateway for this session, in a pod of its own")
+	flags.BoolVar(&o.inJobManager, "in-jobmanager", false, "With --start-gateway: in the JobManager's pod, whose memory it shares")
+	cmd.MarkFlagsMutuallyExclusive("wait", "detach")
+	cmd.MarkFlagsMutuallyExclusive("gateway", "start-gateway")
+	o.tunnelFlags.add(cmd, true)
+	addRESTFlags(cmd, &o.tls)
+	return cmd
+}
+
+// interactive reports whether somebody types statements.
+func (o *sqlOptions) interactive() bool { return len(o.execute)+len(o.files) == 0 }
+
+func (o *sqlOptions) validate() error {
+	if o.inJobManager && !o.startGateway {
+		return exit.Usagef("--in-jobmanager says where --start-gateway starts it: give both")
+	}
+	if o.limit < 0 {
+		return exit.Usagef("--limit must not be negative, not %d", o.limit)
+	}
+	if o.timeout < 0 {
+		return exit.Usagef("--timeout must not be negative, not %s", o.timeout)
+	}
+	return sqlshell.CheckFormat(o.output)
+}
+
+// keyValues reads KEY=VALUE pairs of a flag.
+func keyValues(flag string, pairs []string) (map[string]string, error) {
+	out := map[string]string{}
+	for _, pair := range pairs {
+		key, value, ok := strings.Cut(pair, "=")
+		if key = strings.Trim(strings.TrimSpace(key), "'"); !ok || key == "" {
+			return nil, exit.Usagef("%s %q: want KEY=VALUE", flag, pair)
+		}
+		out[key] = value
+	}
+	return out, nil
+}
+
+// sessionPlace finds the session cluster that args mean. Without args it is
+// the namespace's only one.
+func (c *common) sessionPlace(ctx context.Context, args []string) (*operator.Client, reach.Place, error) {
+	client, err := c.operator()
+	if err != nil {
+		return nil, reach.Place{}, err
+	}
+	var ref operator.Ref
+	if len(args) > 0 {
+		ref, err = c.oneJob(ctx, client, args)
+	} else {
+		ref, err = c.onlySession(ctx, client)
+	}
+	if err != nil {
+		return client, reach.Place{}, err
+	}
+	place, err := reach.Find(ctx, client, ref)
+	if err != nil {
+		return client, place, err
+	}
+	return client, place, reach.SQLPlace(place)
+}
+
+// sessions are the session clusters of the namespace.
+func (c *common) sessions(ctx context.Context, client *operator.Client, options metav1.ListOptions) ([]operator.Job, error) {
+	namespace, _, err := c.factory.Namespace()
+	if err != nil {
+		return nil, err
+	}
+	list, err := client.List(ctx, operator.Deployment, namespace, options)
+	if err != nil {
+		return nil, err
+	}
+	var out []operator.Job
+	for i := range list {
+		if job := (operator.Job{Kind: operator.Deployment, Object: &list[i]}); job.IsSessionCluster() {
+			out = append(out, job)
+		}
+	}
+	return out, nil
+}
+
+func (c *common) onlySession(ctx context.Context, client *operator.Client) (operator.Ref, error) {
+	found, err := c.sessions(ctx, client, metav1.ListOptions{})
+	if err != nil {
+		return operator.Ref{}, err
+	}
+	namespace, _, err := c.factory.Namespace()
+	if err != nil {
+		return operator.Ref{}, err
+	}
+	names := make([]string, len(found))
+	for i, job := range found {
+		names[i] = job.Ref().Name
+	}
+	switch pick := c.picker(); {
+	case len(found) == 0:
+		return operator.Ref{}, exit.Usagef("no session cluster found in namespace %s: SQL runs in a FlinkDeployment without spec.job, such as examples/session-example.yaml", namespace)
+	case len(found) == 1:
+		return found[0].Ref(), nil
+	case pick == nil:
+		return operator.Ref{}, exit.Usagef("namespace %s has %d session clusters; name one of them: %s", namespace, len(found), strings.Join(names, ", "))
+	default:
+		chosen, err := pick(ctx, "Which session cluster?", names)
+		if err != nil {
+			return operator.Ref{}, err
+		}
+		return found[chosen].Ref(), nil
+	}
+}
+
+// completeSessions completes the names of session clusters.
+func (c *common) completeSessions() cobra.CompletionFunc {
+	return completion.Values(func(ctx context.Context, args []string, _ string) ([]completion.Choice, error) {
+		if len(args) > 0 {
+			return nil, nil
+		}
+		client, err := c.operator()
+		if err != nil {
+			return nil, err
+		}
+		found, err := c.sessions(ctx, client, metav1.ListOptions{ResourceVersion: "0"})
+		var out []completion.Choice
+		for _, job := range found {
+			out = append(out, completion.Choice{Value: job.Ref().Name, Description: "session cluster, JobManager " + job.JobManager()})
+		}
+		return out, err
+	})
+}

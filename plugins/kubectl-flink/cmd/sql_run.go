@@ -1,0 +1,271 @@
+package cmd
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"k8s.io/cli-runtime/pkg/genericiooptions"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/portforward"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/progress"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/sqlshell"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/reach"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/sqlgateway"
+)
+
+// partingLimit bounds what is tidied up at the end.
+const partingLimit = 15 * time.Second
+
+func (o *sqlOptions) run(ctx context.Context, args []string) (err error) {
+	if err := o.validate(); err != nil {
+		return err
+	}
+	settings, err := keyValues("-D", o.define)
+	if err != nil {
+		return err
+	}
+	properties, err := keyValues("--set", o.set)
+	if err != nil {
+		return err
+	}
+	sources, initial, closeFiles, err := o.sources()
+	if err != nil {
+		return err
+	}
+	defer closeFiles()
+
+	line := progress.New(o.ErrOut, o.quiet)
+	defer line.Done()
+	tunnel, err := o.tunnel(o.tunnelFlags, func(e portforward.Event) {
+		if e.Type == portforward.Waiting {
+			line.Set("waiting for %s: %s", e.Target, e.Text)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	defer tunnel.Close()
+
+	var place reach.Place
+	var client *operator.Client
+	named := len(args) > 0 || o.gateway == ""
+	if named {
+		if client, place, err = o.sessionPlace(ctx, args); err != nil {
+			return err
+		}
+	}
+	gateway, where, stop, err := o.connect(ctx, line, tunnel, client, place, settings)
+	if err != nil {
+		return reachError(ctx, err)
+	}
+	defer func() {
+		away, cancel := context.WithTimeout(context.WithoutCancel(ctx), partingLimit)
+		defer cancel()
+		if stopErr := stop(away); stopErr != nil {
+			line.Print("warning: %v", stopErr)
+		}
+	}()
+	options := sqlgateway.Options{Name: "kubectl-flink", Properties: maps.Clone(settings)}
+	if named {
+		o.warnOfVersion(line, gateway, place)
+		for key, value := range reach.GatewayProperties(place) {
+			if _, own := options.Properties[key]; !own {
+				options.Properties[key] = value
+			}
+		}
+		o.useJobManager(&options, tunnel, place)
+	}
+	maps.Copy(options.Properties, properties)
+	if !o.interactive() && !o.quiet {
+		options.Notice = func(text string) { line.Print("%s", text) }
+	}
+	session, err := sqlgateway.Open(ctx, gateway, options)
+	if err != nil {
+		return reachError(ctx, fmt.Errorf("open a session with %s: %w", where, err))
+	}
+	defer func() {
+		away, cancel := context.WithTimeout(context.WithoutCancel(ctx), partingLimit)
+		defer cancel()
+		if closeErr := session.Close(away); closeErr != nil && err == nil {
+			line.Print("warning: the session with %s could not be closed: %v", where, closeErr)
+		}
+	}()
+	return reachError(ctx, o.statements(ctx, line, session, place, sources, initial))
+}
+
+// statements runs what is asked for in the session.
+func (o *sqlOptions) statements(ctx context.Context, line *progress.Line, session *sqlgateway.Session, place reach.Place, sources, initial []sqlshell.Source) error {
+	shell := sqlshell.Options{
+		IOStreams: o.IOStreams, Format: o.output, Limit: o.limit, Timeout: o.timeout,
+		Wait: o.wait, Full: o.full, Quiet: o.quiet,
+	}
+	if len(initial) > 0 {
+		line.Set("running %s", o.initFile)
+		silent := shell
+		silent.IOStreams = genericiooptions.IOStreams{In: o.In, Out: io.Discard, ErrOut: o.ErrOut}
+		silent.Format, silent.Limit, silent.Quiet = "", 0, true
+		if err := sqlshell.Script(ctx, session, initial, silent); err != nil {
+			return err
+		}
+	}
+	line.Done()
+	if !o.interactive() {
+		return sqlshell.Script(ctx, session, sources, shell)
+	}
+	shell.HistoryFile = historyFile()
+	shell.Prompt = "sql"
+	if place.Cluster.Object != nil {
+		shell.Prompt = place.Cluster.Ref().Name
+	}
+	return sqlshell.Run(ctx, session, shell)
+}
+
+// connect finds or starts a gateway. stop ends one that was started.
+func (o *sqlOptions) connect(ctx context.Context, line *progress.Line, tunnel *portforward.Tunnel, client *operator.Client, place reach.Place, settings map[string]string) (gateway *sqlgateway.Client, where string, stop func(context.Context) error, err error) {
+	none := func(context.Context) error { return nil }
+	transport := func(target portforward.Target) http.RoundTripper { return tunnel.RoundTripper(target, nil) }
+	if o.startGateway {
+		config, err := o.factory.Config()
+		if err != nil {
+			return nil, "", none, err
+		}
+		starter := &reach.GatewayStarter{
+			Core: client.Core(), Config: config, Connect: transport, Transport: o.transport, Settings: settings,
+			Wide:    o.via == string(portforward.ViaAPIServer),
+			Waiting: func(text string) { line.Set("waiting for %s", text) },
+		}
+		start := starter.InPod
+		if o.inJobManager {
+			line.Print("The SQL gateway shares the memory of the JobManager of %s: a large query may end both", place.Cluster.Ref())
+			start = starter.InJobManager
+		}
+		started, err := start(ctx, place)
+		if err != nil {
+			return nil, "", none, err
+		}
+		line.Set("a SQL gateway (Flink %s) runs in %s for this session", started.Client.Flink, started.Where)
+		return started.Client, started.Where, started.Stop, nil
+	}
+	var target portforward.Target
+	if o.gateway != "" {
+		namespace, _, err := o.factory.Namespace()
+		if err != nil {
+			return nil, "", none, err
+		}
+		if target, err = reach.ParseGateway(o.gateway, namespace); err != nil {
+			return nil, "", none, err
+		}
+	} else if target, err = reach.FindGateway(ctx, client.Core(), place.Cluster.Ref()); err != nil {
+		return nil, "", none, err
+	}
+	gateway, err = sqlgateway.Connect(ctx, transport(target))
+	if err != nil {
+		return nil, "", none, fmt.Errorf("the SQL gateway at %s, port %s: %w", target, target.Port.String(), err)
+	}
+	return gateway, target.String(), none, nil
+}
+
+// useJobManager lets the session ask the JobManager for its jobs, where TLS
+// doesn't stand in the way.
+func (o *sqlOptions) useJobManager(options *sqlgateway.Options, tunnel *portforward.Tunnel, place reach.Place) {
+	if client, _, err := restClient(tunnel, place, o.tls); err == nil {
+		options.JobManager = client
+	}
+	cluster := place.Cluster.Ref()
+	context := ""
+	if o.factory.Flags.Context != nil && *o.factory.Flags.Context != "" {
+		context = " --context " + *o.factory.Flags.Context
+	}
+	options.StopHint = func(job string) string {
+		return fmt.Sprintf("kubectl flink rest %s '/jobs/%s?mode=cancel' -X PATCH -n %s%s", cluster.Name, job, cluster.Namespace, context)
+	}
+}
+
+// warnOfVersion tells of a gateway of another Flink: it sends the cluster
+// serialized jobs that another version can't read.
+func (o *sqlOptions) warnOfVersion(line *progress.Line, gateway *sqlgateway.Client, place reach.Place) {
+	major, rest, _ := strings.Cut(gateway.Flink, ".")
+	minor, _, _ := strings.Cut(rest, ".")
+	want := strings.ReplaceAll(strings.TrimPrefix(place.Cluster.FlinkVersion(), "v"), "_", ".")
+	if have := major + "." + minor; want != "" && gateway.Flink != "" && have != want {
+		line.Print("warning: the SQL gateway is Flink %s and %s is Flink %s: jobs may fail", gateway.Flink, place.Cluster.Ref(), want)
+	}
+}
+
+// sources opens what -e, -f and -i name, before anything is asked of a server.
+func (o *sqlOptions) sources() (sources, initial []sqlshell.Source, done func(), err error) {
+	var files []*os.File
+	done = func() {
+		for _, f := range files {
+			_ = f.Close()
+		}
+	}
+	open := func(flag, name string) (sqlshell.Source, error) {
+		f, err := os.Open(name)
+		if err != nil {
+			return sqlshell.Source{}, exit.With(exit.Usage, fmt.Errorf("%s: %w", flag, err))
+		}
+		files = append(files, f)
+		if info, err := f.Stat(); err == nil && info.IsDir() {
+			return sqlshell.Source{}, exit.Usagef("%s %s is a directory", flag, name)
+		}
+		return sqlshell.Source{Name: name, Text: f}, nil
+	}
+	for _, text := range o.execute {
+		sources = append(sources, sqlshell.Source{Name: "-e", Text: strings.NewReader(text)})
+	}
+	stdin := false
+	for _, name := range o.files {
+		if name == "-" {
+			if stdin {
+				return nil, nil, done, exit.Usagef("-f - can be given once")
+			}
+			stdin = true
+			sources = append(sources, sqlshell.Source{Name: "-", Text: o.In})
+			continue
+		}
+		source, err := open("-f", name)
+		if err != nil {
+			done()
+			return nil, nil, done, err
+		}
+		sources = append(sources, source)
+	}
+	if o.initFile != "" {
+		source, err := open("-i", o.initFile)
+		if err != nil {
+			done()
+			return nil, nil, done, err
+		}
+		initial = append(initial, source)
+	}
+	return sources, initial, done, nil
+}
+
+// historyFile is where the prompt keeps its history; "" where there is no home.
+func historyFile() string {
+	dir := os.Getenv("XDG_STATE_HOME")
+	if dir == "" {
+		home, err := os.UserHomeDir()
+		if err != nil {
+			return ""
+		}
+		dir = filepath.Join(home, ".local", "state")
+		if runtime.GOOS == "windows" {
+			if dir, err = os.UserCacheDir(); err != nil {
+				return ""
+			}
+		}
+	}
+	return filepath.Join(dir, "kubectl-flink", "sql_history")
+}

@@ -1,0 +1,193 @@
+package reach
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/sqlgateway"
+)
+
+const (
+	// gatewayMemory bounds a gateway's pod; planning takes some 400 MiB.
+	gatewayMemory, gatewayAsks = "1Gi", "512Mi"
+	// gatewayLife ends a gateway whatever happens, in seconds.
+	gatewayLife = 24 * 60 * 60
+	// gatewayIdle is how long a gateway that nobody is connected to lives, in
+	// seconds. Clients send a heartbeat every half minute.
+	gatewayIdle = 120
+
+	mainContainer = "flink-main-container"
+	managedBy     = "kubectl-flink"
+	gatewayName   = "flink-sql-gateway"
+)
+
+// gatewayScript runs a gateway and ends it when nobody has been connected to
+// its port for a while, or when its standard input ends ($3). It says in one
+// line why it can't. Its arguments are the port, the seconds, "stdin" or "",
+// and the gateway's own.
+const gatewayScript = `
+home="${FLINK_HOME:-/opt/flink}"
+port=$1 patience=$2 input=$3
+shift 3
+if [ ! -f "$home/bin/sql-gateway.sh" ]; then
+  echo "kubectl-flink: this image has no $home/bin/sql-gateway.sh" >&2
+  exit 69
+fi
+if [ -z "$(ls "$home"/lib/*sql-gateway*.jar "$home"/opt/*sql-gateway*.jar 2>/dev/null)" ]; then
+  echo "kubectl-flink: this image has no flink-sql-gateway jar in $home/lib or $home/opt" >&2
+  exit 69
+fi
+"$home/bin/sql-gateway.sh" start-foreground "$@" </dev/null &
+gateway=$!
+trap 'kill $gateway 2>/dev/null' TERM INT HUP
+if [ "$input" = stdin ]; then
+  exec 3<&0
+  { cat <&3 >/dev/null; kill $gateway 2>/dev/null; } &
+fi
+connected=$(printf ': [0-9A-F]*:%04X [0-9A-F]*:[0-9A-F]* 01 ' "$port")
+idle=0
+while kill -0 $gateway 2>/dev/null; do
+  sleep 1 &
+  wait $!
+  if cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | grep -q "$connected"; then idle=0; else idle=$((idle + 1)); fi
+  if [ "$idle" -ge "$patience" ]; then kill $gateway 2>/dev/null; fi
+done
+wait $gateway
+`
+
+// javaOptions make a gateway start fast and stay small.
+const javaOptions = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1 "
+
+// gatewayArguments are the gateway's own: where it listens, and what each of
+// its sessions is configured for. wide has it listen to others than its pod.
+func gatewayArguments(p Place, port int, wide bool, extra map[string]string) []string {
+	bind := "127.0.0.1"
+	if wide {
+		bind = "0.0.0.0"
+	}
+	settings := map[string]string{
+		"sql-gateway.endpoint.rest.address":      "localhost",
+		"sql-gateway.endpoint.rest.bind-address": bind,
+		"sql-gateway.endpoint.rest.port":         fmt.Sprint(port),
+		"sql-gateway.session.idle-timeout":       "3min",
+		"sql-gateway.session.check-interval":     "30s",
+	}
+	maps.Copy(settings, GatewayProperties(p))
+	maps.Copy(settings, extra)
+	var out []string
+	for _, key := range slices.Sorted(maps.Keys(settings)) {
+		out = append(out, "-D"+key+"="+settings[key])
+	}
+	return out
+}
+
+// gatewayPod is a pod like the JobManager's, with a gateway in it: the same
+// image, account, volumes and environment, so that the same connectors,
+// credentials and certificates are there. deployment owns it.
+func gatewayPod(p Place, deployment *appsv1.Deployment, wide bool, extra map[string]string) *corev1.Pod {
+	cluster := p.Cluster.Ref()
+	template := deployment.Spec.Template.DeepCopy()
+	spec := template.Spec
+	main := spec.Containers[0]
+	for _, c := range spec.Containers {
+		if c.Name == mainContainer {
+			main = c
+		}
+	}
+	main.Args = slices.Concat(
+		[]string{"bash", "-c", gatewayScript, gatewayName, fmt.Sprint(sqlgateway.Port), fmt.Sprint(gatewayIdle), ""},
+		gatewayArguments(p, sqlgateway.Port, wide, extra))
+	main.Ports, main.StartupProbe, main.ReadinessProbe, main.LivenessProbe, main.Lifecycle = nil, nil, nil, nil, nil
+	main.Stdin, main.TTY = false, false
+	main.Resources = corev1.ResourceRequirements{
+		Limits:   corev1.ResourceList{corev1.ResourceMemory: resource.MustParse(gatewayMemory), corev1.ResourceCPU: resource.MustParse("2")},
+		Requests: corev1.ResourceList{corev1.ResourceMemory: resource.MustParse(gatewayAsks), corev1.ResourceCPU: resource.MustParse("100m")},
+	}
+	options := javaOptions + "-XX:MaxRAMPercentage=55"
+	main.Env = slices.DeleteFunc(main.Env, func(e corev1.EnvVar) bool {
+		if e.Name == "JAVA_TOOL_OPTIONS" && e.Value != "" {
+			options = e.Value + " " + options
+		}
+		return e.Name == "JAVA_TOOL_OPTIONS"
+	})
+	main.Env = append(main.Env, corev1.EnvVar{Name: "JAVA_TOOL_OPTIONS", Value: options})
+
+	spec.Containers = []corev1.Container{main}
+	spec.Volumes = mounted(spec.Volumes, slices.Concat(spec.InitContainers, spec.Containers))
+	spec.RestartPolicy = corev1.RestartPolicyNever
+	life, grace := int64(gatewayLife), int64(10)
+	spec.ActiveDeadlineSeconds, spec.TerminationGracePeriodSeconds = &life, &grace
+	spec.HostNetwork, spec.NodeName, spec.Hostname, spec.Subdomain = false, "", "", ""
+	if spec.Affinity != nil {
+		// What keeps JobManagers apart doesn't concern a gateway.
+		spec.Affinity.PodAffinity, spec.Affinity.PodAntiAffinity = nil, nil
+	}
+	spec.TopologySpreadConstraints = nil
+	return &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace:    cluster.Namespace,
+			GenerateName: cluster.Name + "-sql-gateway-",
+			Labels: map[string]string{
+				"app.kubernetes.io/name":       gatewayName,
+				"app.kubernetes.io/instance":   cluster.Name,
+				"app.kubernetes.io/managed-by": managedBy,
+			},
+			OwnerReferences: []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "Deployment", Name: deployment.Name, UID: deployment.UID}},
+		},
+		Spec: spec,
+	}
+}
+
+// mounted are the volumes that containers use.
+func mounted(volumes []corev1.Volume, containers []corev1.Container) []corev1.Volume {
+	return slices.DeleteFunc(volumes, func(v corev1.Volume) bool {
+		return !slices.ContainsFunc(containers, func(c corev1.Container) bool {
+			return slices.ContainsFunc(c.VolumeMounts, func(m corev1.VolumeMount) bool { return m.Name == v.Name }) ||
+				slices.ContainsFunc(c.VolumeDevices, func(d corev1.VolumeDevice) bool { return d.Name == v.Name })
+		})
+	})
+}
+
+// clearGateways deletes what is left of gateways that ended by themselves,
+// because their clients could not delete them.
+func (g *GatewayStarter) clearGateways(ctx context.Context, cluster operator.Ref) {
+	pods, err := g.Core.CoreV1().Pods(cluster.Namespace).List(ctx, metav1.ListOptions{
+		LabelSelector: "app.kubernetes.io/name=" + gatewayName + ",app.kubernetes.io/managed-by=" + managedBy + ",app.kubernetes.io/instance=" + cluster.Name,
+	})
+	if err != nil {
+		return
+	}
+	for i := range pods.Items {
+		if phase := pods.Items[i].Status.Phase; phase == corev1.PodSucceeded || phase == corev1.PodFailed {
+			_ = g.Core.CoreV1().Pods(cluster.Namespace).Delete(ctx, pods.Items[i].Name, metav1.DeleteOptions{})
+		}
+	}
+}
+
+// saidWhy is the line of a log that tells why a gateway didn't start.
+func saidWhy(log string) string {
+	last := ""
+	for line := range strings.SplitSeq(log, "\n") {
+		line = strings.TrimSpace(line)
+		if own, ok := strings.CutPrefix(line, "kubectl-flink: "); ok {
+			return own
+		}
+		if cause, ok := strings.CutPrefix(line, "Caused by: "); ok {
+			last = cause
+		} else if strings.Contains(line, "Exception") && !strings.HasPrefix(line, "at ") && last == "" {
+			last = line
+		} else if strings.HasPrefix(line, "[ERROR]") || strings.Contains(line, "OutOfMemoryError") {
+			last = line
+		}
+	}
+	return last
+}

@@ -1,0 +1,140 @@
+package sqlgateway
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/sqlshell"
+)
+
+// expected is the most that is told of what a parser would have taken.
+const expected = 6
+
+var (
+	// Calcite tells a place in three ways; the first number pair is its start.
+	place = regexp.MustCompile(`(?i)\b(?:from|at)?\s*line (\d+), column (\d+)(?: to line \d+, column \d+)?`)
+	// class is the name of a Java exception before its message.
+	class = regexp.MustCompile(`^(?:[a-z_][\w]*\.)+[A-Z][\w$]*(?:Exception|Error|Throwable)?(?:: |$)`)
+	// prefixes say again what the exception's kind says.
+	prefixes = regexp.MustCompile(`^(?:SQL validation failed\.|SQL parse failed\.)\s*`)
+	// operation is what a gateway says of each statement that fails.
+	operation = regexp.MustCompile(`^Failed to (?:execute the operation [0-9a-f-]+|fetchResults)\.?$`)
+	frame     = regexp.MustCompile(`^\s*(?:at [\w$.]+[/\w$.<>]*\(|\.\.\. \d+ (?:more|common frames))`)
+)
+
+// reduce finds in a gateway's messages, which are mostly Java's nested stack
+// traces, the innermost reason and the place in the statement.
+func reduce(messages []string) *sqlshell.Error {
+	full := strings.Join(messages, "\n")
+	e := &sqlshell.Error{Full: full}
+	var chain []string
+	for _, message := range messages {
+		chain = append(chain, causes(message)...)
+	}
+	for i := len(chain) - 1; i >= 0; i-- {
+		if e.Root == "" {
+			e.Root = chain[i]
+		}
+		// The innermost exception often lacks the place that those around it
+		// tell, with the same words.
+		if m := place.FindStringSubmatch(chain[i]); m != nil && e.Line == 0 {
+			e.Line, _ = strconv.Atoi(m[1])
+			e.Column, _ = strconv.Atoi(m[2])
+		}
+	}
+	// Java's own exceptions say what broke, and those of Flink around them
+	// what was being done.
+	if n := len(chain); n > 1 && (vague(e.Root) || len(e.Root) < 12) {
+		e.Root = strings.TrimRight(chain[n-2], ".: ") + ": " + e.Root
+	}
+	if e.Line > 0 {
+		e.Root = withoutPlace(e.Root)
+	}
+	return e
+}
+
+// vague reports whether a reason means little without what was being done.
+func vague(reason string) bool {
+	for _, start := range []string{"Argument bytes must", "null", "Index ", "No value present"} {
+		if strings.HasPrefix(reason, start) {
+			return true
+		}
+	}
+	return false
+}
+
+// withoutPlace takes the place out of a reason: it is told beside it.
+func withoutPlace(reason string) string {
+	loc := place.FindStringIndex(reason)
+	if loc == nil {
+		return reason
+	}
+	before, after := strings.TrimSpace(reason[:loc[0]]), strings.TrimLeft(reason[loc[1]:], ":. ")
+	switch {
+	case before == "":
+		return after
+	case after == "":
+		return before
+	case strings.HasPrefix(after, "\n"):
+		return before + after
+	}
+	return before + " " + after
+}
+
+// causes are the reasons in a stack trace, outermost first, without frames and
+// without those that only say that something failed.
+func causes(trace string) []string {
+	trace = strings.TrimPrefix(trace, "<Exception on server side:\n")
+	trace, _, _ = strings.Cut(trace, "\nEnd of exception on server side>")
+	var out []string
+	for part := range strings.SplitSeq("\n"+trace, "\nCaused by: ") {
+		var lines []string
+		for line := range strings.SplitSeq(strings.TrimLeft(part, "\n"), "\n") {
+			if frame.MatchString(line) || strings.HasPrefix(strings.TrimSpace(line), "Suppressed: ") {
+				break
+			}
+			lines = append(lines, line)
+		}
+		reason := strings.TrimSpace(strings.Join(lines, "\n"))
+		for class.MatchString(reason) {
+			loc := class.FindStringIndex(reason)
+			if loc[1] == len(reason) {
+				// No message: the exception's name is all there is.
+				reason = reason[strings.LastIndexByte(reason, '.')+1:]
+				break
+			}
+			reason = reason[loc[1]:]
+		}
+		reason = shorten(prefixes.ReplaceAllString(reason, ""))
+		if reason == "" || operation.MatchString(reason) || len(out) > 0 && out[len(out)-1] == reason {
+			continue
+		}
+		out = append(out, reason)
+	}
+	return out
+}
+
+// shorten keeps a few of the hundreds of tokens that Calcite would have taken.
+func shorten(reason string) string {
+	before, list, ok := strings.Cut(reason, "Was expecting one of:\n")
+	if !ok {
+		return reason
+	}
+	var tokens []string
+	for line := range strings.SplitSeq(list, "\n") {
+		token := strings.TrimSuffix(strings.TrimSpace(line), " ...")
+		if token == "" || strings.Contains(token, `" "`) || strings.Contains(token, `" <`) {
+			continue
+		}
+		tokens = append(tokens, token)
+	}
+	more := ""
+	if len(tokens) > expected {
+		tokens, more = tokens[:expected], ", …"
+	}
+	if len(tokens) == 0 {
+		return strings.TrimSpace(before)
+	}
+	return strings.TrimSpace(before) + "\nExpected one of: " + strings.Join(tokens, ", ") + more
+}

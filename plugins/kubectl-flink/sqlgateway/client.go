@@ -1,0 +1,212 @@
+// Package sqlgateway speaks to Flink's SQL Gateway: sessions, statements and
+// their results over REST v1 to v4 (Flink 1.16 to 2.3), as a sqlshell.Backend.
+package sqlgateway
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Port is the gateway's default port.
+const Port = 8083
+
+const (
+	// maxAnswer bounds one page of a result, in bytes. A gateway sends up to
+	// 5,000 rows at once.
+	maxAnswer = 256 << 20
+	// newest is the newest version of the REST API that is known here.
+	newest = 4
+)
+
+// Client asks one gateway. It is safe for use by several goroutines.
+type Client struct {
+	http *http.Client
+	// version is the REST API's; 0 until it was negotiated.
+	version int
+	// Flink is the gateway's version of Flink, as in 1.20.5.
+	Flink string
+}
+
+// Error is an answer of the gateway other than success.
+type Error struct {
+	Method, Path string
+	Code         int
+	// Messages are the gateway's own, mostly whole stack traces.
+	Messages []string
+}
+
+func (e *Error) Error() string {
+	if root := reduce(e.Messages).Root; root != "" {
+		return root
+	}
+	return fmt.Sprintf("the SQL gateway answered %d %s to %s %s", e.Code, http.StatusText(e.Code), e.Method, e.Path)
+}
+
+// Connect asks which versions the gateway speaks. transport must lead to it
+// whatever the host. The error of a port where something else listens says so.
+func Connect(ctx context.Context, transport http.RoundTripper) (*Client, error) {
+	c := &Client{http: &http.Client{
+		Transport:     transport,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}
+	var served struct {
+		Versions []string `json:"versions"`
+	}
+	err := c.once(ctx, http.MethodGet, "/api_versions", nil, &served)
+	var answer *Error
+	var garbage *garbledError
+	if errors.As(err, &answer) && answer.Code == http.StatusNotFound || errors.As(err, &garbage) || err == nil && len(served.Versions) == 0 {
+		return nil, errors.New("what answers there is not a Flink SQL Gateway (its port is 8083 by default; 8081 is the JobManager's)")
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range served.Versions {
+		if n, err := strconv.Atoi(strings.TrimPrefix(strings.ToLower(name), "v")); err == nil && n <= newest {
+			c.version = max(c.version, n)
+		}
+	}
+	if c.version == 0 {
+		return nil, fmt.Errorf("the SQL gateway speaks %s of its REST API, and this program v1 to v%d", strings.Join(served.Versions, ", "), newest)
+	}
+	var info struct {
+		Version string `json:"version"`
+	}
+	if err := c.call(ctx, http.MethodGet, "/info", nil, &info); err != nil {
+		return nil, err
+	}
+	c.Flink = info.Version
+	return c, nil
+}
+
+// Version is the version of the REST API that is spoken, from 1.
+func (c *Client) Version() int { return c.version }
+
+// call sends in as JSON below the negotiated version and decodes the answer
+// into out; either may be nil.
+func (c *Client) call(ctx context.Context, method, path string, in, out any) error {
+	return c.once(ctx, method, "/v"+strconv.Itoa(c.version)+path, in, out)
+}
+
+// garbledError is an answer that isn't a gateway's.
+type garbledError struct{ err error }
+
+func (e *garbledError) Error() string {
+	return "the answer isn't what a SQL gateway sends: " + e.err.Error()
+}
+func (e *garbledError) Unwrap() error { return e.err }
+
+func (c *Client) once(ctx context.Context, method, path string, in, out any) error {
+	var body io.Reader
+	if in != nil {
+		payload, err := json.Marshal(in)
+		if err != nil {
+			return err
+		}
+		body = bytes.NewReader(payload)
+	}
+	request, err := http.NewRequestWithContext(ctx, method, "http://sql-gateway"+path, body)
+	if err != nil {
+		return err
+	}
+	request.Header.Set("Accept", "application/json")
+	if in != nil {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	response, err := c.http.Do(request)
+	var link *url.Error
+	if errors.As(err, &link) {
+		err = link.Err // the address in it is none that the user knows
+	}
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	data, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
+	if err != nil {
+		return err
+	}
+	if len(data) > maxAnswer {
+		return fmt.Errorf("the SQL gateway's answer is larger than %d MiB: select fewer or smaller columns", maxAnswer>>20)
+	}
+	if response.StatusCode >= http.StatusMultipleChoices {
+		return &Error{Method: method, Path: path, Code: response.StatusCode, Messages: messages(data)}
+	}
+	if out == nil {
+		return nil
+	}
+	if err := json.Unmarshal(data, out); err != nil {
+		return &garbledError{err}
+	}
+	return nil
+}
+
+// messages are what an answer says of an error, without the frame around it.
+func messages(data []byte) []string {
+	var answer struct {
+		Errors []string `json:"errors"`
+	}
+	if json.Unmarshal(data, &answer) != nil {
+		if text := strings.TrimSpace(string(data)); text != "" && len(text) < 2000 {
+			return []string{text}
+		}
+		return nil
+	}
+	var out []string
+	for _, message := range answer.Errors {
+		if strings.TrimSpace(message) != "" && (message != "Internal server error." || len(answer.Errors) == 1) {
+			out = append(out, message)
+		}
+	}
+	return out
+}
+
+// gone reports whether err says that the gateway doesn't know the session any
+// more. Gateways answer 500 for it; proxies and newer ones 404 or 410.
+func gone(err error) bool {
+	var answer *Error
+	if !errors.As(err, &answer) {
+		return false
+	}
+	if answer.Code == http.StatusGone {
+		return true
+	}
+	text := strings.Join(answer.Messages, "\n")
+	return strings.Contains(text, "Session '") && strings.Contains(text, "does not exist") ||
+		answer.Code == http.StatusNotFound && !strings.Contains(text, "peration")
+}
+
+// passing reports whether the same request may go well in a moment: no answer
+// came, or one of a proxy in between.
+func passing(err error) bool {
+	var answer *Error
+	var garbage *garbledError
+	switch {
+	case err == nil || errors.As(err, &garbage):
+		return false
+	case errors.As(err, &answer):
+		return answer.Code == http.StatusBadGateway || answer.Code == http.StatusServiceUnavailable || answer.Code == http.StatusGatewayTimeout
+	}
+	return true
+}
+
+// sleep waits for d or the end of ctx.
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-timer.C:
+		return nil
+	}
+}

@@ -1,0 +1,451 @@
+package sqlgateway
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/sqlshell"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/rest"
+)
+
+// The row formats of REST v2 and newer.
+const (
+	formatJSON  = "JSON"
+	formatPlain = "PLAIN_TEXT"
+)
+
+const (
+	// The gateway can't be told to wait for rows, so it is asked again: at
+	// once where rows come, ever more rarely where none do.
+	shortestPause = 10 * time.Millisecond
+	longestPause  = 200 * time.Millisecond
+	// fullPage is a number of rows after which more are most likely there.
+	fullPage = 500
+	// submission is how long a cancelled query may still be on its way to the
+	// cluster: its job has to be known to be cancelled.
+	submission = 10 * time.Second
+)
+
+// execution is one statement. Only Cancel and JobID may be called while
+// another method runs.
+type execution struct {
+	session   *Session
+	statement string
+	// handle is the session's; path is the operation's.
+	handle, path string
+
+	token   int64
+	format  string
+	pause   time.Duration
+	schema  *sqlshell.Schema
+	rows    []sqlshell.Row
+	ended   bool
+	closed  sync.Once
+	failure error
+	// looked is when the job was last looked at, or had rows; noticed is what
+	// was told of it.
+	looked  time.Time
+	noticed string
+
+	mu  sync.Mutex
+	job string
+	// fetching is held while results are asked for.
+	fetching sync.Mutex
+}
+
+// page is one answer with results.
+type page struct {
+	Type    string `json:"resultType"`
+	Query   *bool  `json:"isQueryResult"`
+	Job     string `json:"jobID"`
+	Kind    string `json:"resultKind"`
+	Results struct {
+		Columns []column `json:"columns"`
+		Format  string   `json:"rowFormat"`
+		Data    []struct {
+			Kind   string            `json:"kind"`
+			Fields []json.RawMessage `json:"fields"`
+		} `json:"data"`
+	} `json:"results"`
+	Next string `json:"nextResultUri"`
+}
+
+// Schema waits for the first answer that has columns.
+func (e *execution) Schema(ctx context.Context) (sqlshell.Schema, error) {
+	e.fetching.Lock()
+	defer e.fetching.Unlock()
+	for e.schema == nil {
+		if e.ended {
+			return sqlshell.Schema{Command: true}, nil
+		}
+		if err := e.fetch(ctx); err != nil {
+			return sqlshell.Schema{}, err
+		}
+	}
+	return *e.schema, nil
+}
+
+// Next waits for rows.
+func (e *execution) Next(ctx context.Context) ([]sqlshell.Row, error) {
+	e.fetching.Lock()
+	defer e.fetching.Unlock()
+	for len(e.rows) == 0 {
+		if e.ended {
+			return nil, io.EOF
+		}
+		if err := e.fetch(ctx); err != nil {
+			return nil, err
+		}
+	}
+	rows := e.rows
+	e.rows = nil
+	return rows, nil
+}
+
+// JobID is the job's, as soon as it is known.
+func (e *execution) JobID() string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.job
+}
+
+// fetch asks for the next page, after a pause where the last had nothing.
+func (e *execution) fetch(ctx context.Context) error {
+	if e.failure != nil {
+		return e.failure
+	}
+	if e.pause > 0 {
+		if err := sleep(ctx, e.pause); err != nil {
+			return err
+		}
+	}
+	p, err := e.ask(ctx)
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if err != nil {
+		e.failure = err
+		return err
+	}
+	if p.Type == "NOT_READY" {
+		e.slower(0)
+		return nil
+	}
+	if p.Job != "" {
+		e.setJob(p.Job)
+	}
+	if e.schema == nil && len(p.Results.Columns) > 0 {
+		e.schema = e.shape(p)
+		if e.format == formatJSON && e.session.client.version > 1 {
+			for _, c := range e.schema.Columns {
+				if plainOnly(c.Type) {
+					e.format = formatPlain
+				}
+			}
+		}
+	}
+	if err := e.take(ctx, p); err != nil {
+		e.failure = err
+		return err
+	}
+	next, ok := tokenOf(p.Next)
+	if p.Type == "EOS" || !ok {
+		e.ended = true
+		return nil
+	}
+	e.token = next
+	e.slower(len(p.Results.Data))
+	if len(p.Results.Data) > 0 || e.looked.IsZero() {
+		e.looked = time.Now()
+	} else if e.schema != nil && e.schema.Query {
+		e.watchJob(ctx)
+	}
+	return nil
+}
+
+// slower sets the pause before the next question.
+func (e *execution) slower(rows int) {
+	switch {
+	case rows >= fullPage:
+		e.pause = 0
+	case rows > 0:
+		e.pause = max(e.pause/2, shortestPause)
+	default:
+		e.pause = min(max(e.pause*3/2, shortestPause), longestPause)
+	}
+}
+
+// ask sends the same question until it is answered: the gateway gives the
+// results of the last token again.
+func (e *execution) ask(ctx context.Context) (page, error) {
+	var p page
+	var until time.Time
+	for delay := shortestPause; ; delay = min(2*delay, 2*time.Second) {
+		path := e.path + "/result/" + strconv.FormatInt(e.token, 10)
+		if e.session.client.version > 1 {
+			path += "?rowFormat=" + e.format
+		}
+		p = page{}
+		err := e.session.client.call(ctx, http.MethodGet, path, nil, &p)
+		if err == nil {
+			return p, nil
+		}
+		if e.format == formatJSON && e.session.client.version > 1 && notJSON(err) {
+			e.format = formatPlain
+			continue
+		}
+		if gone(err) {
+			e.session.lost(e.handle)
+		}
+		if ctx.Err() != nil || !passing(err) {
+			return p, e.explain(err)
+		}
+		if until.IsZero() {
+			until = time.Now().Add(reconnect)
+		}
+		if time.Now().After(until) {
+			return p, fmt.Errorf("the SQL gateway can't be reached any more: %w", err)
+		}
+		if err := sleep(ctx, delay); err != nil {
+			return p, err
+		}
+	}
+}
+
+func (e *execution) explain(err error) error {
+	if notJSON(err) {
+		return &sqlshell.Error{Root: "this SQL gateway speaks only v1 of its REST API, which can't send this result: CAST maps whose keys aren't text, and multisets, to STRING", Full: err.Error()}
+	}
+	return e.session.explain(err)
+}
+
+// notJSON reports whether the gateway failed to write its rows as JSON.
+func notJSON(err error) bool {
+	var answer *Error
+	return errors.As(err, &answer) && strings.Contains(strings.Join(answer.Messages, "\n"), "Could not map response to JSON")
+}
+
+// tokenOf is the number in the address of the next page.
+func tokenOf(next string) (int64, bool) {
+	_, after, found := strings.Cut(next, "/result/")
+	after, _, _ = strings.Cut(after, "?")
+	token, err := strconv.ParseInt(after, 10, 64)
+	return token, found && err == nil
+}
+
+// shape is what the first page tells of the result. REST v1 of Flink 1.16
+// doesn't say what a result is: there the statement and the columns do.
+func (e *execution) shape(p page) *sqlshell.Schema {
+	s := &sqlshell.Schema{Query: p.Query != nil && *p.Query}
+	for _, c := range p.Results.Columns {
+		s.Columns = append(s.Columns, sqlshell.Column{Name: c.Name, Type: c.Type.ours()})
+	}
+	one := ""
+	if len(s.Columns) == 1 {
+		one = s.Columns[0].Name
+	}
+	if p.Query == nil {
+		switch strings.ToUpper(firstWord(e.statement)) {
+		case "SELECT", "WITH", "VALUES", "TABLE":
+			s.Query = true
+		}
+	}
+	s.Job = !s.Query && one == "job id"
+	s.Command = p.Kind == "SUCCESS"
+	if p.Kind == "" && !s.Query && one == "result" && len(p.Results.Data) == 1 && len(p.Results.Data[0].Fields) == 1 {
+		s.Command = string(p.Results.Data[0].Fields[0]) == `"OK"`
+	}
+	return s
+}
+
+var changes = map[string]sqlshell.Change{
+	"INSERT": sqlshell.Insert, "UPDATE_BEFORE": sqlshell.UpdateBefore,
+	"UPDATE_AFTER": sqlshell.UpdateAfter, "DELETE": sqlshell.Delete,
+}
+
+// take reads the rows of a page.
+func (e *execution) take(ctx context.Context, p page) error {
+	if len(p.Results.Data) == 0 {
+		return nil
+	}
+	if e.schema == nil {
+		return errors.New("the SQL gateway sent rows without columns")
+	}
+	if e.schema.Command {
+		e.ended = true // "OK" is all that comes
+		return nil
+	}
+	var zone *time.Location
+	for _, c := range e.schema.Columns {
+		if zone == nil && mentions(c.Type, "TIMESTAMP_LTZ") {
+			zone = e.session.location(ctx)
+		}
+	}
+	isPlain := p.Results.Format == formatPlain
+	rows := make([]sqlshell.Row, 0, len(p.Results.Data))
+	for _, d := range p.Results.Data {
+		change, ok := changes[d.Kind]
+		if !ok {
+			return fmt.Errorf("the SQL gateway sent a row of the unknown kind %q", d.Kind)
+		}
+		if len(d.Fields) != len(e.schema.Columns) {
+			return fmt.Errorf("the SQL gateway sent a row with %d values for %d columns", len(d.Fields), len(e.schema.Columns))
+		}
+		row := sqlshell.Row{Change: change, Fields: make([]any, len(d.Fields))}
+		for i, raw := range d.Fields {
+			var err error
+			if isPlain {
+				row.Fields[i], err = plainField(e.schema.Columns[i].Type, raw)
+			} else {
+				row.Fields[i], err = value(e.schema.Columns[i].Type, raw, zone)
+			}
+			if err != nil {
+				return fmt.Errorf("column %q: %w", e.schema.Columns[i].Name, err)
+			}
+		}
+		rows = append(rows, row)
+	}
+	if e.schema.Job && e.JobID() == "" && len(rows) == 1 {
+		if id, ok := rows[0].Fields[0].(string); ok {
+			e.setJob(id)
+		}
+	}
+	e.rows = append(e.rows, rows...)
+	return nil
+}
+
+func plainField(t sqlshell.Type, raw json.RawMessage) (any, error) {
+	if string(raw) == "null" {
+		return nil, nil //nolint:nilnil // NULL is nil
+	}
+	s, err := text(raw)
+	if err != nil {
+		return nil, garbled(t, raw)
+	}
+	return plain(t, s), nil
+}
+
+func mentions(t sqlshell.Type, name string) bool {
+	if t.Name == name {
+		return true
+	}
+	for _, inner := range []*sqlshell.Type{t.Key, t.Element} {
+		if inner != nil && mentions(*inner, name) {
+			return true
+		}
+	}
+	for _, field := range t.Fields {
+		if mentions(field.Type, name) {
+			return true
+		}
+	}
+	return false
+}
+
+func (e *execution) setJob(id string) {
+	e.mu.Lock()
+	e.job = id
+	e.mu.Unlock()
+	e.session.started(id)
+}
+
+// Cancel ends the statement and the job of a query. Whoever waits in Schema or
+// Next must have given up before.
+//
+// A query's operation is FINISHED for the gateway as soon as its job is
+// submitted, and can't be cancelled then; closing it cancels the job.
+func (e *execution) Cancel(ctx context.Context) error {
+	e.fetching.Lock()
+	defer e.fetching.Unlock()
+	if e.schema == nil && e.failure == nil && e.mayQuery() {
+		// The job is on its way to the cluster. Interrupting the gateway now
+		// could leave it there, known to nobody.
+		limited, cancel := context.WithTimeout(ctx, submission)
+		for e.schema == nil && e.fetch(limited) == nil && !e.ended {
+		}
+		cancel()
+	}
+	if e.schema == nil || e.schema.Job {
+		// Refused where the operation has ended meanwhile.
+		_ = e.session.client.call(ctx, http.MethodPost, e.path+"/cancel", nil, nil)
+	}
+	e.close(ctx)
+	if e.schema == nil || !e.schema.Query {
+		return nil
+	}
+	return e.session.assureEnd(ctx, e.JobID())
+}
+
+// mayQuery reports whether the statement may be a query, whose job has to end
+// with it.
+func (e *execution) mayQuery() bool {
+	switch strings.ToUpper(firstWord(e.statement)) {
+	case "SELECT", "WITH", "VALUES", "TABLE", "":
+		return true
+	}
+	return false
+}
+
+// assureEnd waits until a query's job has ended, and cancels it at the
+// JobManager where the gateway didn't.
+func (s *Session) assureEnd(ctx context.Context, job string) error {
+	if job == "" || s.options.JobManager == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, closeLimit)
+	defer cancel()
+	asked := false
+	for started := time.Now(); ; {
+		found, err := s.options.JobManager.Job(ctx, job)
+		if rest.NotFound(err) || err == nil && (sqlshell.Job{State: found.State}).Ended() {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("the query was cancelled, but whether its job %s has ended isn't known: %w", job, err)
+		}
+		if !asked && time.Since(started) > 2*time.Second {
+			asked = true
+			if err := s.options.JobManager.CancelJob(ctx, job); err != nil && !rest.NotFound(err) {
+				return fmt.Errorf("the query was cancelled, but not its job %s: %w", job, err)
+			}
+		}
+		if err := sleep(ctx, 100*time.Millisecond); err != nil {
+			return fmt.Errorf("the query was cancelled, but its job %s is %s after %s", job, found.State, closeLimit)
+		}
+	}
+}
+
+// Close frees the operation. For a query that means to cancel its job, so that
+// is waited for; the rest is done while the next statement begins.
+func (e *execution) Close(ctx context.Context) error {
+	e.fetching.Lock()
+	defer e.fetching.Unlock()
+	if e.schema != nil && e.schema.Query && !e.ended {
+		e.close(ctx)
+		return e.session.assureEnd(ctx, e.JobID())
+	}
+	background := context.WithoutCancel(ctx)
+	e.session.work.Go(func() {
+		limited, cancel := context.WithTimeout(background, closeLimit)
+		defer cancel()
+		e.close(limited)
+	})
+	return nil
+}
+
+// close frees the operation once. That it is gone already is as good.
+func (e *execution) close(ctx context.Context) {
+	e.closed.Do(func() {
+		if e.session.client.call(ctx, http.MethodDelete, e.path+"/close", nil, nil) == nil {
+			e.ended = true
+		}
+	})
+}

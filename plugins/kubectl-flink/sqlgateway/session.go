@@ -1,0 +1,276 @@
+package sqlgateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/sqlshell"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/rest"
+)
+
+const (
+	// heartbeat keeps a session alive; gateways end idle ones after 10 minutes
+	// by default.
+	heartbeat = 30 * time.Second
+	// reconnect is how long an answer is asked for again while the gateway
+	// can't be reached, beyond what the transport itself waits.
+	reconnect = 30 * time.Second
+	// closeLimit bounds what is tidied up in the background.
+	closeLimit = 10 * time.Second
+)
+
+// Options are what a Session needs to know beside its gateway.
+type Options struct {
+	// Name is the session's, for those who look into the gateway's log.
+	Name string
+	// Properties are set for the session: Flink's configuration and the SQL
+	// options that SET knows.
+	Properties map[string]string
+	// JobManager is that of the cluster where statements run; nil asks the
+	// gateway for jobs instead.
+	JobManager *rest.Client
+	// Notice is told what keeps a query from giving rows, from the goroutine
+	// that waits for them; nil is silent.
+	Notice func(text string)
+	// StopHint is the command that stops a job later; nil is none.
+	StopHint func(job string) string
+}
+
+// Session is one session with a gateway. It implements sqlshell.Backend.
+type Session struct {
+	client  *Client
+	options Options
+
+	end  context.CancelFunc
+	work sync.WaitGroup
+
+	mu     sync.Mutex
+	handle string
+	jobs   []string // in the order they were started
+	zone   *time.Location
+}
+
+// Open begins a session and keeps it alive until Close.
+func Open(ctx context.Context, client *Client, options Options) (*Session, error) {
+	s := &Session{client: client, options: options}
+	if _, err := s.begin(ctx); err != nil {
+		return nil, err
+	}
+	background, end := context.WithCancel(context.WithoutCancel(ctx))
+	s.end = end
+	s.work.Go(func() { s.keepAlive(background) })
+	return s, nil
+}
+
+// begin opens the session where it isn't open, and returns its handle.
+func (s *Session) begin(ctx context.Context) (string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.handle != "" {
+		return s.handle, nil
+	}
+	var answer struct {
+		Handle string `json:"sessionHandle"`
+	}
+	properties := s.options.Properties
+	if properties == nil {
+		properties = map[string]string{}
+	}
+	request := map[string]any{"sessionName": s.options.Name, "properties": properties}
+	if err := s.client.call(ctx, http.MethodPost, "/sessions", request, &answer); err != nil {
+		return "", s.explain(err)
+	}
+	if answer.Handle == "" {
+		return "", errors.New("the SQL gateway opened a session without a handle")
+	}
+	s.handle, s.zone = answer.Handle, nil
+	return s.handle, nil
+}
+
+func (s *Session) keepAlive(ctx context.Context) {
+	for sleep(ctx, heartbeat) == nil {
+		s.mu.Lock()
+		handle := s.handle
+		s.mu.Unlock()
+		if handle == "" {
+			continue
+		}
+		limited, cancel := context.WithTimeout(ctx, heartbeat)
+		if err := s.client.call(limited, http.MethodPost, "/sessions/"+handle+"/heartbeat", nil, nil); gone(err) {
+			s.lost(handle)
+		}
+		cancel()
+	}
+}
+
+// lost forgets the session: the next statement begins another.
+func (s *Session) lost(handle string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.handle == handle {
+		s.handle = ""
+	}
+}
+
+// explain turns the gateway's answer into an error for people.
+func (s *Session) explain(err error) error {
+	var answer *Error
+	switch {
+	case err == nil:
+		return nil
+	case gone(err):
+		return &sqlshell.Error{
+			Root: "the SQL gateway doesn't know this session any more: it restarted, or the session was idle for too long. " +
+				"What the session had set and created for itself is lost; the next statement begins a new one",
+			Full: err.Error(),
+		}
+	case errors.As(err, &answer):
+		e := reduce(answer.Messages)
+		if e.Root == "" {
+			e.Root = answer.Error()
+		}
+		return e
+	}
+	return err
+}
+
+// Run sends one statement.
+func (s *Session) Run(ctx context.Context, statement string) (sqlshell.Execution, error) {
+	return s.run(ctx, statement)
+}
+
+func (s *Session) run(ctx context.Context, statement string) (*execution, error) {
+	handle, err := s.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	word := strings.ToUpper(firstWord(statement))
+	if word == "SET" || word == "RESET" {
+		s.mu.Lock()
+		s.zone = nil // it may be what changes
+		s.mu.Unlock()
+	}
+	var answer struct {
+		Handle string `json:"operationHandle"`
+	}
+	err = s.client.call(ctx, http.MethodPost, "/sessions/"+handle+"/statements", map[string]any{"statement": statement}, &answer)
+	switch {
+	case gone(err):
+		s.lost(handle)
+		return nil, s.explain(err)
+	case passing(err) && ctx.Err() == nil:
+		// It must not be sent twice: an INSERT would run twice.
+		return nil, fmt.Errorf("the connection to the SQL gateway broke while the statement was sent: %w\nWhether it runs isn't known; see with SHOW JOBS", err)
+	case err != nil:
+		return nil, s.explain(err)
+	case answer.Handle == "":
+		return nil, errors.New("the SQL gateway took the statement without giving it a handle")
+	}
+	return &execution{
+		session: s, statement: statement,
+		handle: handle, path: "/sessions/" + handle + "/operations/" + answer.Handle,
+		format: formatJSON,
+	}, nil
+}
+
+// firstWord is the first word of a statement that isn't in a comment.
+func firstWord(statement string) string {
+	for {
+		statement = strings.TrimLeft(statement, " \t\r\n(")
+		switch {
+		case strings.HasPrefix(statement, "--"):
+			_, statement, _ = strings.Cut(statement, "\n")
+		case strings.HasPrefix(statement, "/*") && !strings.HasPrefix(statement, "/*+"):
+			_, statement, _ = strings.Cut(statement, "*/")
+		default:
+			end := strings.IndexFunc(statement, func(r rune) bool { return !('a' <= r|0x20 && r|0x20 <= 'z') })
+			if end < 0 {
+				return statement
+			}
+			return statement[:end]
+		}
+	}
+}
+
+// started remembers a job of this session.
+func (s *Session) started(job string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, known := range s.jobs {
+		if known == job {
+			return
+		}
+	}
+	s.jobs = append(s.jobs, job)
+}
+
+// location is the session's time zone; UTC where it isn't known.
+func (s *Session) location(ctx context.Context) *time.Location {
+	s.mu.Lock()
+	zone, handle := s.zone, s.handle
+	s.mu.Unlock()
+	if zone != nil || handle == "" {
+		return zone
+	}
+	var answer struct {
+		Properties map[string]string `json:"properties"`
+	}
+	zone = time.UTC
+	if err := s.client.call(ctx, http.MethodGet, "/sessions/"+handle, nil, &answer); err == nil {
+		zone = parseZone(answer.Properties["table.local-time-zone"])
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.zone = zone
+	return zone
+}
+
+// parseZone reads table.local-time-zone: a region, or GMT with an offset.
+// "default" is the gateway's own, in which containers have UTC.
+func parseZone(name string) *time.Location {
+	if name == "" || name == "default" {
+		return time.UTC
+	}
+	for _, prefix := range []string{"GMT", "UTC", "UT"} {
+		offset, ok := strings.CutPrefix(name, prefix)
+		if !ok || offset == "" {
+			continue
+		}
+		hours, minutes, _ := strings.Cut(offset[1:], ":")
+		h, err := strconv.Atoi(hours)
+		m, _ := strconv.Atoi(minutes)
+		if seconds := (h*60 + m) * 60; err == nil && offset[0] == '-' {
+			return time.FixedZone(name, -seconds)
+		} else if err == nil && offset[0] == '+' {
+			return time.FixedZone(name, seconds)
+		}
+	}
+	if zone, err := time.LoadLocation(name); err == nil {
+		return zone
+	}
+	return time.UTC
+}
+
+// Close ends the session. Jobs that INSERTs started go on.
+func (s *Session) Close(ctx context.Context) error {
+	s.end()
+	s.work.Wait()
+	s.mu.Lock()
+	handle := s.handle
+	s.handle = ""
+	s.mu.Unlock()
+	if handle == "" {
+		return nil
+	}
+	err := s.client.call(ctx, http.MethodDelete, "/sessions/"+handle, nil, nil)
+	if gone(err) {
+		return nil
+	}
+	return s.explain(err)
+}
