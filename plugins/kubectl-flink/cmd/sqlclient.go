@@ -1,0 +1,404 @@
+package cmd
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/completion"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/podexec"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/portforward"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/progress"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/reach"
+)
+
+// sqlClientOptions are the flags of `kubectl flink sql-client`.
+type sqlClientOptions struct {
+	*common
+	tunnelFlags
+	file     string
+	initFile string
+	jars     []string
+	define   []string
+	local    bool
+	quiet    bool
+}
+
+func newSQLClient(c *common) *cobra.Command {
+	o := &sqlClientOptions{common: c}
+	cmd := &cobra.Command{
+		Use:   "sql-client [[TYPE/]NAME] [-- ARGS]",
+		Short: "Run Flink's own sql-client in a session cluster",
+		Long: `Run Flink's sql-client.sh in the JobManager's pod of a session cluster, with the
+options that make it work there, and ARGS after them. Files named by -f, -i and
+--jar are this computer's; they are copied into the pod and removed at the end.
+The exit code is sql-client's, and 1 where it says that a statement of a file
+failed.
+
+The client's JVM shares the JobManager's memory. --local runs the sql-client.sh
+of $FLINK_HOME on this computer instead, against a forwarded port. "kubectl flink
+sql" needs no JVM at all.`,
+		Example: plugin.Examples(`
+			# Flink's own prompt
+			kubectl flink sql-client session-example
+
+			# A local file, with a connector from this computer
+			kubectl flink sql-client session-example -f pipeline.sql --jar flink-sql-connector-kafka.jar
+
+			# Options of sql-client itself
+			kubectl flink sql-client session-example -- --session mine`),
+		Args: func(cmd *cobra.Command, args []string) error {
+			if at := cmd.ArgsLenAtDash(); at >= 0 {
+				args = args[:at]
+			}
+			return cobra.MaximumNArgs(1)(cmd, args)
+		},
+		ValidArgsFunction: c.completeSessions(),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			names, more := args, []string(nil)
+			if at := cmd.ArgsLenAtDash(); at >= 0 {
+				names, more = args[:at], args[at:]
+			}
+			return o.run(cmd.Context(), names, more)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVarP(&o.file, "file", "f", "", "File of this computer with statements to run, instead of a prompt")
+	flags.StringVarP(&o.initFile, "init", "i", "", "File of this computer with statements to run first")
+	flags.StringArrayVarP(&o.jars, "jar", "j", nil, "Jar of this computer for the client and its jobs; may be repeated")
+	flags.StringArrayVarP(&o.define, "define", "D", nil, "Flink configuration KEY=VALUE; may be repeated")
+	flags.BoolVar(&o.local, "local", false, "Run the sql-client.sh of $FLINK_HOME on this computer")
+	flags.BoolVarP(&o.quiet, "quiet", "q", false, "No progress and no notes on standard error")
+	flags.StringVar(&o.transport, "transport", podexec.Auto, "How to reach the kubelet: auto (WebSocket, else SPDY), spdy or websocket")
+	_ = cmd.RegisterFlagCompletionFunc("transport", completion.Fixed(podexec.Auto, podexec.SPDY, podexec.WebSocket))
+	return cmd
+}
+
+func (o *sqlClientOptions) run(ctx context.Context, names, more []string) error {
+	if !slices.Contains([]string{podexec.Auto, podexec.SPDY, podexec.WebSocket}, o.transport) {
+		return exit.Usagef("--transport: %q is not auto, spdy or websocket", o.transport)
+	}
+	if _, err := keyValues("-D", o.define); err != nil {
+		return err
+	}
+	for _, f := range o.uploads() {
+		info, err := os.Stat(f.path)
+		if err != nil {
+			return exit.With(exit.Usage, fmt.Errorf("%s: %w", f.flag, err))
+		}
+		if !info.Mode().IsRegular() {
+			return exit.Usagef("%s: %s is not a regular file", f.flag, f.path)
+		}
+	}
+	_, place, err := o.sessionPlace(ctx, names)
+	if err != nil {
+		return err
+	}
+	if version := place.Cluster.FlinkVersion(); version == "v1_15" || version == "v1_16" || version == "v1_17" {
+		return fmt.Errorf("the sql-client of Flink %s has no -D to be told where its cluster is (Flink 1.18 and newer have): use kubectl flink sql %s --start-gateway",
+			strings.ReplaceAll(strings.TrimPrefix(version, "v"), "_", "."), place.Cluster.Ref().Name)
+	}
+	if o.local {
+		return o.runLocal(ctx, place, more)
+	}
+	return o.runInPod(ctx, place, more)
+}
+
+// upload is a file of this computer that sql-client is to read.
+type upload struct{ flag, option, path string }
+
+func (o *sqlClientOptions) uploads() []upload {
+	var out []upload
+	if o.initFile != "" {
+		out = append(out, upload{"-i", "-i", o.initFile})
+	}
+	if o.file != "" {
+		out = append(out, upload{"-f", "-f", o.file})
+	}
+	for _, jar := range o.jars {
+		out = append(out, upload{"--jar", "-j", jar})
+	}
+	return out
+}
+
+// arguments are sql-client's. paths are those of the uploads where it runs.
+func (o *sqlClientOptions) arguments(address, port string, paths, more []string) []string {
+	if len(more) > 0 && more[0] == "gateway" {
+		// A gateway knows its cluster itself.
+		args := slices.Clone(more)
+		for i, f := range o.uploads() {
+			args = append(args, f.option, paths[i])
+		}
+		return args
+	}
+	args := []string{"embedded"}
+	if len(more) > 0 && more[0] == "embedded" {
+		more = more[1:]
+	}
+	for _, setting := range append([]string{
+		"execution.target=remote", "rest.address=" + address, "rest.port=" + port, "high-availability.type=NONE",
+	}, o.define...) {
+		args = append(args, "-D"+setting)
+	}
+	for i, f := range o.uploads() {
+		args = append(args, f.option, paths[i])
+	}
+	return append(args, more...)
+}
+
+// clientScript runs sql-client and removes the directory ($1) of its files,
+// whatever ends it. $2 says that standard input is only held open: its end
+// ends the client, because a container's process outlives its connection.
+const clientScript = `
+directory=$1 held=$2
+shift 2
+trap 'rm -rf "$directory"' EXIT
+trap 'exit 129' HUP
+trap 'exit 143' TERM
+client="${FLINK_HOME:-/opt/flink}/bin/sql-client.sh"
+# The operator's configuration has no log4j-cli.properties, which log4j would
+# complain of into the results.
+export JVM_ARGS="$JVM_ARGS -Dlog4j2.StatusLogger.level=OFF"
+if [ "$held" != held ]; then
+  "$client" "$@"
+  exit $?
+fi
+"$client" "$@" </dev/null &
+pid=$!
+exec 3<&0
+{ cat <&3 >/dev/null; kill $pid 2>/dev/null; } &
+watcher=$!
+wait $pid
+code=$?
+kill $watcher 2>/dev/null
+exit $code
+`
+
+// prepareScript says where files may be put, or that the image has no client.
+const prepareScript = `
+home="${FLINK_HOME:-/opt/flink}"
+if [ ! -f "$home/bin/sql-client.sh" ] || [ -z "$(ls "$home"/lib/*sql-client*.jar "$home"/opt/*sql-client*.jar 2>/dev/null)" ]; then
+  exit 69
+fi
+mktemp -d /tmp/kubectl-flink-XXXXXXXX
+`
+
+// noClient is prepareScript's exit code for an image without sql-client.
+const noClient = 69
+
+func (o *sqlClientOptions) runInPod(ctx context.Context, place reach.Place, more []string) error {
+	core, err := o.factory.Clientset()
+	if err != nil {
+		return err
+	}
+	config, err := o.factory.Config()
+	if err != nil {
+		return err
+	}
+	pod, container, err := reach.JobManagerPod(ctx, core, place)
+	if err != nil {
+		return err
+	}
+	line := progress.New(o.ErrOut, o.quiet)
+	defer line.Done()
+	command := func(in io.Reader, out io.Writer, args ...string) podexec.Command {
+		return podexec.Command{Namespace: pod.Namespace, Pod: pod.Name, Container: container, Args: args, Transport: o.transport, In: in, Out: out, ErrOut: o.ErrOut}
+	}
+	var said strings.Builder
+	err = podexec.Run(ctx, config, core, command(nil, &said, "bash", "-c", prepareScript))
+	var exited *podexec.ExitError
+	if errors.As(err, &exited) && exited.Code == noClient {
+		return fmt.Errorf("the image of %s has no SQL client: no bin/sql-client.sh, or no flink-sql-client jar in lib or opt\n"+
+			"kubectl flink sql %s works with a SQL gateway of any image (--gateway svc/NAME:PORT)", place.Cluster.Ref(), place.Cluster.Ref().Name)
+	}
+	if err != nil {
+		return fmt.Errorf("make a directory for sql-client's files in pod %s: %w", pod.Name, err)
+	}
+	directory := strings.TrimSpace(said.String())
+	if !strings.HasPrefix(directory, "/tmp/kubectl-flink-") {
+		return fmt.Errorf("pod %s gave %q for a directory", pod.Name, directory)
+	}
+	started := false
+	defer func() {
+		if started {
+			return // the script removes it
+		}
+		away, cancel := context.WithTimeout(context.WithoutCancel(ctx), partingLimit)
+		defer cancel()
+		_ = podexec.Run(away, config, core, command(nil, io.Discard, "rm", "-rf", directory))
+	}()
+	var paths []string
+	for i, f := range o.uploads() {
+		line.Set("copying %s into pod %s", f.path, pod.Name)
+		// A number keeps files of the same name apart, and the ending tells
+		// Flink that a jar is one.
+		path := directory + "/" + strconv.Itoa(i) + "-" + safeName(filepath.Base(f.path))
+		if err := sendFile(f.path, func(in io.Reader) error {
+			return podexec.Run(ctx, config, core, command(in, io.Discard, "bash", "-c", `cat >"$1"`, "copy", path))
+		}); err != nil {
+			return err
+		}
+		paths = append(paths, path)
+	}
+	line.Done()
+	port := place.Config["rest.bind-port"]
+	if _, err := strconv.Atoi(port); err != nil {
+		if port = place.Config["rest.port"]; port == "" {
+			port = "8081"
+		}
+	}
+	started = true
+	tty := o.file == "" && term.IsTerminal(o.In) && term.IsTerminal(o.Out)
+	held := ""
+	in := o.In
+	if !tty && o.file != "" {
+		held = "held"
+		open, hold := io.Pipe()
+		defer hold.Close()
+		in = open
+		// After Ctrl-C the script still has to hear of it.
+		stop := context.AfterFunc(ctx, func() { hold.Close() })
+		defer stop()
+	}
+	terminal := os.Getenv("TERM")
+	if terminal == "" {
+		terminal = "dumb"
+	}
+	args := append([]string{"env", "TERM=" + terminal, "LC_ALL=C.UTF-8", "bash", "-c", clientScript, "sql-client", directory, held},
+		o.arguments("localhost", port, paths, more)...)
+	run := command(in, o.Out, args...)
+	run.TTY = tty
+	// Ctrl-C goes to the client: a query ends, not the session. With files it
+	// ends the client, whose own end is then waited for.
+	running := context.WithoutCancel(ctx)
+	if held == "" && !tty {
+		running = ctx
+	}
+	running, cancel := context.WithCancel(running)
+	defer cancel()
+	if held != "" {
+		stop := context.AfterFunc(ctx, func() {
+			away, done := context.WithTimeout(running, partingLimit)
+			defer done()
+			<-away.Done()
+			cancel()
+		})
+		defer stop()
+	}
+	failures := &failureWatcher{out: o.Out}
+	if held != "" {
+		run.Out = failures
+	}
+	err = podexec.Run(running, config, core, run)
+	switch {
+	case err == nil && failures.seen:
+		// Flink 1.20's ends with 0 all the same.
+		return exit.Silent(exit.Failed)
+	case held != "" && ctx.Err() != nil:
+		return context.Cause(ctx)
+	case errors.As(err, &exited):
+		return exit.Silent(exited.Code)
+	}
+	return err
+}
+
+// failureWatcher passes on what sql-client prints and sees whether it says that
+// a statement failed.
+type failureWatcher struct {
+	out  io.Writer
+	tail []byte
+	seen bool
+}
+
+const failureMark = "[ERROR] Could not execute SQL statement"
+
+func (w *failureWatcher) Write(p []byte) (int, error) {
+	w.tail = append(w.tail, p...)
+	w.seen = w.seen || bytes.Contains(w.tail, []byte(failureMark))
+	if over := len(w.tail) - len(failureMark); over > 0 {
+		w.tail = append(w.tail[:0], w.tail[over:]...)
+	}
+	return w.out.Write(p)
+}
+
+// sendFile hands a local file to send.
+func sendFile(path string, send func(io.Reader) error) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := send(f); err != nil {
+		return fmt.Errorf("copy %s into the pod: %w", path, err)
+	}
+	return nil
+}
+
+// safeName keeps of a file's name what no shell and no Flink minds.
+func safeName(name string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '.', r == '-', r == '_':
+			return r
+		}
+		return '_'
+	}, name)
+}
+
+// runLocal runs the user's own sql-client against a forwarded port.
+func (o *sqlClientOptions) runLocal(ctx context.Context, place reach.Place, more []string) error {
+	home := os.Getenv("FLINK_HOME")
+	if home == "" {
+		return exit.Usagef("--local runs $FLINK_HOME/bin/sql-client.sh, and FLINK_HOME is not set")
+	}
+	client := filepath.Join(home, "bin", "sql-client.sh")
+	if _, err := os.Stat(client); err != nil {
+		return exit.With(exit.Usage, fmt.Errorf("--local: %w", err))
+	}
+	flags := o.tunnelFlags
+	flags.reconnect = portforward.DefaultReconnectTimeout
+	tunnel, err := o.tunnel(flags, nil)
+	if err != nil {
+		return err
+	}
+	defer tunnel.Close()
+	// Ctrl-C goes to the client, which ends by itself.
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt)
+	defer signal.Stop(signals)
+	listener, err := tunnel.Listen(context.WithoutCancel(ctx), portforward.ListenOptions{Target: place.Target(), Addresses: []string{"127.0.0.1"}})
+	if err != nil {
+		return reachError(ctx, err)
+	}
+	defer listener.Close()
+	var paths []string
+	for _, f := range o.uploads() {
+		path, err := filepath.Abs(f.path)
+		if err != nil {
+			return err
+		}
+		paths = append(paths, path)
+	}
+	command := exec.Command(client, o.arguments("127.0.0.1", strconv.Itoa(listener.Port()), paths, more)...) //nolint:noctx // see above
+	command.Stdin, command.Stdout, command.Stderr = o.In, o.Out, o.ErrOut
+	err = command.Run()
+	var exited *exec.ExitError
+	if errors.As(err, &exited) {
+		return exit.Silent(max(exited.ExitCode(), 1))
+	}
+	return err
+}

@@ -1,0 +1,182 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// sqlSession is a session cluster in a namespace of its own.
+func (c *cluster) sqlSession(t *testing.T, namespace, version, flinkVersion string) {
+	t.Helper()
+	c.kubectl(t, "create", "namespace", namespace)
+	t.Cleanup(func() {
+		c.run(t, "delete", "flinkdeployment", "--all", "-n", namespace, "--wait", "--timeout=2m").wants(t, 0)
+		c.kubectl(t, "delete", "namespace", namespace, "--wait=false")
+	})
+	rbac, err := tool("manifests", "flink-rbac", "--namespace", namespace)
+	must(t, err)
+	c.apply(t, namespace, rbac)
+	c.apply(t, namespace, example(t, "session-example.yaml", "flink:1.20", "flink:"+version, "v1_20", flinkVersion))
+	eventually(t, "the session cluster", "READY", func() string {
+		return strings.TrimSpace(c.run(t, "get", "flinkdeployment", "session-example", "-n", namespace, "-o", "jsonpath={.status.jobManagerDeploymentStatus}").out)
+	})
+}
+
+// sqlJobs are the states of the jobs of the session cluster, by name.
+func (c *cluster) sqlJobs(t *testing.T, namespace string) map[string]string {
+	t.Helper()
+	r := c.run(t, "flink", "rest", "session-example", "/jobs/overview", "-n", namespace).wants(t, 0)
+	var answer struct {
+		Jobs []struct{ Jid, Name, State string }
+	}
+	must(t, json.Unmarshal([]byte(r.out), &answer))
+	out := map[string]string{}
+	for _, job := range answer.Jobs {
+		out[job.Jid] = job.State
+	}
+	return out
+}
+
+// Every type of SQL, written as NDJSON.
+const everyType = `SELECT CAST(true AS BOOLEAN) AS b, CAST(1 AS TINYINT) AS ti, CAST(2 AS SMALLINT) AS si, 3 AS i,
+ CAST(9007199254740993 AS BIGINT) AS bi, CAST(1.5 AS FLOAT) AS f, CAST(2.5E300 AS DOUBLE) AS d,
+ CAST('12345678901234567890.123456789' AS DECIMAL(38,9)) AS de, CAST('abc' AS CHAR(5)) AS c, CAST('abc' AS VARCHAR(5)) AS vc,
+ 'ü' AS s, X'00FF' AS bin, DATE '2024-02-29' AS dt, TIME '12:34:56' AS tm, TIMESTAMP '2024-02-29 12:34:56.123456' AS ts,
+ CAST(TIMESTAMP '2024-02-29 12:34:56.12' AS TIMESTAMP_LTZ(3)) AS ltz, INTERVAL '1-2' YEAR TO MONTH AS iy,
+ INTERVAL '3 04:05:06.789' DAY TO SECOND AS ids, ARRAY[1, CAST(NULL AS INT)] AS a, MAP['k', 1] AS m,
+ CAST(ROW(1, 'x') AS ROW<a INT, b STRING>) AS r, CAST(NULL AS STRING) AS n;
+SELECT MAP[1, ARRAY[2, 3]] AS m;`
+
+func testSQL(t *testing.T, namespace, version, flinkVersion string) {
+	main.sqlSession(t, namespace, version, flinkVersion)
+	file := func(name, text string) string {
+		path := filepath.Join(t.TempDir(), name)
+		must(t, os.WriteFile(path, []byte(text), 0o600))
+		return path
+	}
+	sql := func(args ...string) result {
+		return main.run(t, append([]string{"flink", "sql", "session-example", "-n", namespace}, args...)...)
+	}
+	sql("-e", "SELECT 1").wants(t, 1, "no SQL gateway found", "--start-gateway")
+
+	// One gateway for the types, the DDL, the queries and the jobs.
+	r := sql("--start-gateway", "-o", "ndjson", "-e", everyType).wants(t, 0)
+	lines := strings.Split(strings.TrimSpace(r.out), "\n")
+	if len(lines) != 2 {
+		t.Fatal(r)
+	}
+	for _, want := range []string{
+		`"b":true`, `"ti":1`, `"bi":9007199254740993`, `"d":2.5E300`, `12345678901234567890.123456789`, `"c":"abc  "`, `"s":"ü"`,
+		`"dt":"2024-02-29"`, `"tm":"12:34:56"`, `"ts":"2024-02-29 12:34:56.123456"`, `"ltz":"2024-02-29 12:34:56.120Z"`,
+		`"iy":"+1-02"`, `"ids":"+3 04:05:06.789"`, `"a":[1,null]`, `"m":{"k":1}`, `"r":{"a":1,"b":"x"}`, `"n":null`,
+	} {
+		if !strings.Contains(lines[0], want) {
+			t.Errorf("lacks %s:\n%s", want, lines[0])
+		}
+	}
+	if !strings.Contains(lines[1], "[2,3]") {
+		t.Error(lines[1])
+	}
+
+	r = sql("--start-gateway", "-o", "csv", "-e", `CREATE TABLE three (a INT) WITH ('connector'='datagen','number-of-rows'='3','fields.a.kind'='sequence','fields.a.start'='1','fields.a.end'='3');
+		CREATE TABLE endless (a INT) WITH ('connector'='datagen','rows-per-second'='50');
+		CREATE TABLE hole (a INT) WITH ('connector'='blackhole');
+		CREATE TABLE pit (a INT) WITH ('connector'='blackhole');
+		EXPLAIN SELECT a FROM three;
+		SELECT a FROM three;
+		SELECT a FROM endless LIMIT 2;
+		EXECUTE STATEMENT SET BEGIN INSERT INTO hole SELECT a FROM three; INSERT INTO pit SELECT a FROM three; END;`, "--wait").wants(t, 0)
+	if !strings.Contains(r.out, "Optimized Physical Plan") || !strings.Contains(r.out, "job id") {
+		t.Error(r)
+	}
+	r = sql("--start-gateway", "--limit", "5", "-o", "tsv", "-e", `CREATE TABLE endless (a INT) WITH ('connector'='datagen','rows-per-second'='50');
+		SELECT a FROM endless`).wants(t, 0)
+	if n := len(strings.Split(strings.TrimSpace(r.out), "\n")); n != 6 {
+		t.Errorf("%d lines, want a header and 5 rows\n%s", n, r)
+	}
+
+	broken := file("broken.sql", "SHOW CATALOGS;\n\n\n-- nothing here\nCREATE TABLE t (a INT)\nWITH ('connector'='datagen'); SELECT a,\n  nope FROM t;\nSHOW TABLES;\n")
+	r = sql("--start-gateway", "-f", broken).wants(t, 1, broken+":7:3", "nope", "^")
+	if strings.Contains(r.err, "\tat ") || strings.Contains(r.out, "table name") {
+		t.Error(r)
+	}
+
+	t.Run("Ctrl-C ends the query and its job", func(t *testing.T) { interruptSQL(t, namespace) })
+
+	// An INSERT goes on; the JobManager ends it here.
+	r = sql("--start-gateway", "-o", "csv", "-e", `CREATE TABLE endless (a INT) WITH ('connector'='datagen','rows-per-second'='5');
+		CREATE TABLE hole (a INT) WITH ('connector'='blackhole');
+		INSERT INTO hole SELECT a FROM endless`).wants(t, 0)
+	fields := strings.Fields(r.out)
+	id := fields[len(fields)-1]
+	eventually(t, "the job that INSERT started", "RUNNING", func() string { return main.sqlJobs(t, namespace)[id] })
+	main.run(t, "flink", "rest", "session-example", "/jobs/"+id+"?mode=cancel", "-X", "PATCH", "-n", namespace).wants(t, 0)
+
+	ok := file("ok.sql", "SHOW CATALOGS;\n")
+	r = main.run(t, "flink", "sql-client", "session-example", "-n", namespace, "-f", ok).wants(t, 0)
+	if !strings.Contains(r.out, "default_catalog") {
+		t.Error(r)
+	}
+	main.run(t, "flink", "sql-client", "session-example", "-n", namespace, "-f", broken).wants(t, 1)
+
+	// Nothing is left behind: no gateway, no job, no file.
+	eventually(t, "the gateways' pods", "", func() string {
+		return strings.TrimSpace(main.run(t, "get", "pods", "-n", namespace, "-l", "app.kubernetes.io/name=flink-sql-gateway", "-o", "name").out)
+	})
+	eventually(t, "jobs that still run", "", func() string {
+		var left []string
+		for id, state := range main.sqlJobs(t, namespace) {
+			if state != "FINISHED" && state != "CANCELED" && state != "FAILED" {
+				left = append(left, id+" "+state)
+			}
+		}
+		return strings.Join(left, ", ")
+	})
+	if out := main.kubectl(t, "exec", "deployment/session-example", "-n", namespace, "--", "bash", "-c", "ls /tmp | grep kubectl-flink || true"); out != "" {
+		t.Error(out)
+	}
+}
+
+func interruptSQL(t *testing.T, namespace string) {
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	command := main.command(ctx, "flink", "sql", "session-example", "-n", namespace, "--start-gateway", "-o", "tsv", "-e",
+		"CREATE TABLE endless (a INT) WITH ('connector'='datagen','rows-per-second'='20'); SELECT a FROM endless")
+	stdout, err := command.StdoutPipe()
+	must(t, err)
+	var errOut bytes.Buffer
+	command.Stderr = &errOut
+	must(t, command.Start())
+	rows := 0
+	for lines := bufio.NewScanner(stdout); lines.Scan(); {
+		if rows++; rows == 5 {
+			must(t, command.Process.Signal(os.Interrupt))
+		}
+	}
+	_ = command.Wait()
+	result{"", errOut.String(), command.ProcessState.ExitCode()}.wants(t, 130)
+	for id, state := range main.sqlJobs(t, namespace) {
+		if state != "FINISHED" && state != "CANCELED" {
+			t.Errorf("job %s is %s", id, state)
+		}
+	}
+}
+
+func TestSQLOnFlink1(t *testing.T) { testSQL(t, "sql-1", "1.20", "v1_20") }
+
+func TestSQLOnFlink2(t *testing.T) { testSQL(t, "sql-2", "2.3", "v2_3") }
+
+func TestSQLOnAnApplicationCluster(t *testing.T) {
+	main.basic(t)
+	for _, verb := range []string{"sql", "sql-client"} {
+		main.run(t, "flink", verb, "basic-example").wants(t, 1, "is an application cluster", "session cluster")
+	}
+}
