@@ -80,8 +80,9 @@ bench: build ## Sizes and times, as ratios against kubectl
 	@echo "list of 5,000 jobs"; go test -tags 'api bench' -count=1 -timeout 20m -v -run TestListOfThousands ./test/api/ | grep -E 'jobs:|FAIL|panic'
 	@if [ "$$(uname -s)$$(id -u)" = Linux0 ]; then \
 		$(CLUSTER) up --name demo && \
-		go run ./test/bench/tunnel --kubeconfig "$$($(CLUSTER) kubeconfig --name demo)" --kubectl "$$($(CLUSTER) assets)/kubectl"; \
-	else echo "not run: the tunnel's part, which needs a cluster (Linux and root)"; fi
+		go run ./test/bench/tunnel --kubeconfig "$$($(CLUSTER) kubeconfig --name demo)" --kubectl "$$($(CLUSTER) assets)/kubectl" && \
+		go run ./test/bench/sql --kubeconfig "$$($(CLUSTER) kubeconfig --name demo)" --kubectl "$$($(CLUSTER) assets)/kubectl" --bin $(BIN); \
+	else echo "not run: the tunnel's and SQL's parts, which need a cluster (Linux and root)"; fi
 
 .PHONY: cluster-up
 cluster-up: ## Bring the demo's cluster up

@@ -20,6 +20,7 @@ import (
 
 const (
 	job     = "basic-example"
+	session = "session-example"
 	cluster = "demo"
 	// patience is how long the job may take to run: on a slow machine its
 	// JVMs start for minutes.
@@ -74,6 +75,10 @@ func run(ctx context.Context, bin, kubeconfig string) error {
 		return err
 	}
 	if err := d.show(ctx, "flink", "savepoint", job); err != nil {
+		return err
+	}
+	// For SQL; it starts while the user reads.
+	if err := d.show(ctx, "apply", "-f", "examples/"+session+".yaml"); err != nil {
 		return err
 	}
 	d.next(bin, kubectlDir, kubeconfig, time.Since(started))
@@ -158,9 +163,11 @@ Done in %s. To go on:
   kubectl flink savepoint %s --dry-run=client -o yaml
   kubectl flink ui %s
   kubectl flink rest %s /jobs/overview
+  kubectl flink sql %s --start-gateway
+  kubectl flink sql %s --start-gateway -e 'SELECT 1'
   kubectl flink version
 
-`, took.Round(time.Second), kubeconfig, path, job, job, job, job)
+`, took.Round(time.Second), kubeconfig, path, job, job, job, job, session, session)
 	if kubectlDir != "" {
 		fmt.Println("make demo-down takes the cluster down.")
 	}
