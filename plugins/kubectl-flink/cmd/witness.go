@@ -3,6 +3,7 @@ package cmd
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
@@ -66,5 +67,18 @@ func (c *common) askJobManagers(client *operator.Client, way tunnelFlags, files 
 			return err
 		})
 		return state, err
+	}
+	client.RunningJobs = func(ctx context.Context, cluster operator.Ref) map[string]string {
+		out := map[string]string{}
+		_ = ask(ctx, cluster, func(jobManager *rest.Client, _ reach.Place) error {
+			jobs, err := jobManager.Jobs(ctx)
+			for _, job := range jobs {
+				if !slices.Contains([]string{"FINISHED", "CANCELED", "FAILED"}, job.State) {
+					out[job.ID] = job.Name
+				}
+			}
+			return err
+		})
+		return out
 	}
 }

@@ -45,6 +45,10 @@ type Client struct {
 	// nobody could be asked.
 	RestoredFrom func(ctx context.Context, ref Ref) (string, error)
 
+	// RunningJobs, where set, asks the JobManager of a session cluster for the
+	// names of the jobs that haven't ended, by their ids.
+	RunningJobs func(ctx context.Context, cluster Ref) map[string]string
+
 	// AskFlink, where set, asks the JobManager of a job for the state that it
 	// runs from and has. It is the proof that a change kept a job's state.
 	AskFlink func(ctx context.Context, job Ref) (FlinkState, error)

@@ -1,0 +1,167 @@
+package cmd
+
+import (
+	"context"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/kube"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/progress"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/reach"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/view"
+)
+
+// cloneOptions are the flags of `kubectl flink clone`.
+type cloneOptions struct {
+	*common
+	tunnelFlags
+	tls         reach.TLSFiles
+	output      printer.Flags
+	request     operator.CloneRequest
+	toContext   string
+	toNamespace string
+	dryRun      string
+	wait        bool
+	timeout     time.Duration
+	quiet       bool
+}
+
+func newClone(c *common) *cobra.Command {
+	o := &cloneOptions{common: c}
+	cmd := &cobra.Command{
+		Use:   "clone [TYPE/]NAME NEW-NAME",
+		Short: "Start a copy of a job from the job's state, here or elsewhere",
+		Long: `Start a copy of a job under another name, in another namespace or in another
+cluster, from the job's state: a savepoint taken now where the job runs, else
+the state that it was suspended with, or what --from names. It ends when the
+copy runs and its JobManager has told that its state came from there.
+
+The copy has the job's spec without what belongs to the job alone: status,
+owners, labels and annotations of what deployed it, nonces and old savepoint
+paths. The job itself goes on: both then read the same sources and write to the
+same sinks. --suspend-source stops it with the savepoint that the copy starts
+from; it is never deleted.
+
+Before anything is done, the copy's namespace is looked at for the service
+account, Secrets, ConfigMaps and volumes that its pods need, and whether they
+could read the state.`,
+		Example: plugin.Examples(`
+			# A copy beside the job
+			kubectl flink clone basic-example basic-copy
+
+			# Into another namespace, from the newest state that there is
+			kubectl flink clone basic-example basic-example --to-namespace staging --from latest
+
+			# Move a job to another cluster; the old one stays suspended
+			kubectl flink clone basic-example basic-example --to-context other --suspend-source`),
+		Args:              cobra.ExactArgs(2),
+		ValidArgsFunction: c.completeJobs(false),
+		RunE:              func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), args) },
+	}
+	flags := cmd.Flags()
+	o.output.AddFlags(cmd)
+	flags.StringVar(&o.toNamespace, "to-namespace", "", "Namespace of the copy (default the job's, or that of --to-context)")
+	flags.StringVar(&o.toContext, "to-context", "", "Context of the kubeconfig that leads to the copy's cluster (default the same)")
+	flags.StringVar(&o.request.From, "from", "", "State to start from: a FlinkStateSnapshot of the job, a path, latest, or none")
+	flags.BoolVar(&o.request.SuspendSource, "suspend-source", false, "Stop the job with the savepoint that the copy starts from")
+	flags.BoolVar(&o.request.AllowNonRestored, "allow-non-restored-state", false, "Start also if a part of the state belongs to no operator of the job any more")
+	flags.BoolVar(&o.request.Force, "force", false, "Clone also if the copy doesn't seem to have what it needs")
+	flags.BoolVar(&o.wait, "wait", true, "Wait until the copy runs")
+	flags.DurationVar(&o.timeout, "timeout", 10*time.Minute, "How long to wait for savepoint and start")
+	addDryRun(cmd, &o.dryRun)
+	flags.BoolVarP(&o.quiet, "quiet", "q", false, "No progress on standard error")
+	o.tunnelFlags.add(cmd, true)
+	addRESTFlags(cmd, &o.tls)
+	return cmd
+}
+
+func (o *cloneOptions) run(ctx context.Context, args []string) (err error) {
+	if err := o.output.Validate(); err != nil {
+		return err
+	}
+	if o.request.DryRun, err = parseDryRun(o.dryRun); err != nil {
+		return err
+	}
+	if o.timeout <= 0 {
+		return exit.Usagef("--timeout: %s is not a positive duration", o.timeout)
+	}
+	namespace, _, err := o.factory.Namespace()
+	if err != nil {
+		return err
+	}
+	ref, err := operator.ParseRef(args[0], namespace, operator.JobKinds...)
+	if err != nil {
+		return err
+	}
+	to, err := o.target()
+	if err != nil {
+		return err
+	}
+	o.request.Name, o.request.NoWait = args[1], !o.wait
+	o.request.Namespace = o.toNamespace
+	if o.request.Namespace == "" {
+		if o.request.Namespace = namespace; to != o.common {
+			if o.request.Namespace, _, err = to.factory.Namespace(); err != nil {
+				return err
+			}
+		}
+	}
+	if err := o.request.Validate(ref); err != nil {
+		return err
+	}
+	return o.clone(ctx, ref, to)
+}
+
+// target is where the copy goes.
+func (o *cloneOptions) target() (*common, error) {
+	if o.toContext == "" {
+		return o.common, nil
+	}
+	factory := kube.NewFactory("kubectl-flink", o.IOStreams)
+	factory.Flags.KubeConfig = o.factory.Flags.KubeConfig
+	factory.Flags.Context = &o.toContext
+	to := &common{IOStreams: o.IOStreams, factory: factory}
+	theirs, err := factory.Config()
+	if err != nil {
+		return nil, exit.Usagef("--to-context: %v", err)
+	}
+	ours, err := o.factory.Config()
+	if err != nil {
+		return nil, err
+	}
+	o.request.Elsewhere = theirs.Host != ours.Host
+	return to, nil
+}
+
+func (o *cloneOptions) clone(ctx context.Context, ref operator.Ref, to *common) error {
+	client, err := o.operator()
+	if err != nil {
+		return err
+	}
+	o.askJobManagers(client, o.tunnelFlags, o.tls)
+	target := client
+	if to != o.common {
+		if target, err = to.operator(); err != nil {
+			return err
+		}
+		to.askJobManagers(target, o.tunnelFlags, o.tls)
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, o.timeout, exit.Timeoutf("timed out after %s", o.timeout))
+	defer cancel()
+	line := progress.New(o.ErrOut, o.quiet)
+	defer line.Done()
+	report, err := client.Clone(ctx, ref, target, o.request, reporterOf(line))
+	line.Done()
+	if err != nil {
+		return advised(ended(ctx, err))
+	}
+	if report.Running && !report.Suspended && report.From != "" && o.output.IsHuman() && !o.quiet {
+		o.complain(nil, ref.String()+" goes on running: both have the same sources and sinks now")
+	}
+	return o.output.Print(o.Out, view.Cloned(report, o.request.DryRun))
+}

@@ -1,0 +1,179 @@
+package cmd
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/progress"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/reach"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/view"
+)
+
+// deleteOptions are the flags of `kubectl flink delete`.
+type deleteOptions struct {
+	*common
+	tunnelFlags
+	tls     reach.TLSFiles
+	output  printer.Flags
+	request operator.DeleteRequest
+	dryRun  string
+	yes     bool
+	wait    bool
+	timeout time.Duration
+	quiet   bool
+}
+
+func newDelete(c *common) *cobra.Command {
+	o := &deleteOptions{common: c}
+	cmd := &cobra.Command{
+		Use:   "delete [TYPE/]NAME ...",
+		Short: "Delete jobs, but not what they would start again from",
+		Long: `Delete jobs and wait until they are gone.
+
+The operator cancels a deleted job without a savepoint, and the object was what
+knew where its state is. So the newest savepoint or checkpoint that can be found
+is printed, and the job is deleted only if that is newer than its start, unless
+--lose-state is given. --with-savepoint takes a savepoint first; what the job
+does between that and its end it does again when it is started from there. To
+have it stop with the savepoint, suspend it before.
+
+With -o yaml the output is the manifest that starts the job again from there.
+
+A deletion that doesn't come about is explained: jobs in a session cluster, an
+operator that isn't running, a foreign finalizer.`,
+		Example: plugin.Examples(`
+			# Take a savepoint, delete the job, and keep what starts it again
+			kubectl flink delete basic-example --with-savepoint --yes -o yaml > basic-example.yaml
+
+			# ... later
+			kubectl flink submit -f basic-example.yaml
+
+			# What would be left?
+			kubectl flink delete basic-example --dry-run
+
+			# Also if nothing is left to start from
+			kubectl flink delete sessionjob/session-job-example --lose-state`),
+		Args:              cobra.MinimumNArgs(1),
+		ValidArgsFunction: c.completeJobs(true),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			refs, err := o.complete(args)
+			if err != nil {
+				return err
+			}
+			return o.run(cmd.Context(), refs)
+		},
+	}
+	flags := cmd.Flags()
+	o.output.AddFlags(cmd)
+	flags.BoolVar(&o.request.WithSavepoint, "with-savepoint", false, "Take a savepoint first")
+	flags.BoolVar(&o.request.LoseState, "lose-state", false, "Delete also if no state newer than the job's start is known")
+	flags.BoolVar(&o.request.Force, "force", false, "Also delete what Argo CD, Flux or Confluent Manager for Apache Flink manages and will make again")
+	flags.BoolVarP(&o.yes, "yes", "y", false, "Don't ask")
+	flags.BoolVar(&o.wait, "wait", true, "Wait until it is gone")
+	flags.DurationVar(&o.timeout, "timeout", 10*time.Minute, "How long to wait for savepoint and end; a deletion goes on when this ends")
+	addDryRun(cmd, &o.dryRun)
+	flags.BoolVarP(&o.quiet, "quiet", "q", false, "No progress on standard error")
+	o.tunnelFlags.add(cmd, true)
+	addRESTFlags(cmd, &o.tls)
+	return cmd
+}
+
+func (o *deleteOptions) complete(args []string) (refs []operator.Ref, err error) {
+	if err := o.output.Validate(); err != nil {
+		return nil, err
+	}
+	if o.request.DryRun, err = parseDryRun(o.dryRun); err != nil {
+		return nil, err
+	}
+	o.request.NoWait = !o.wait
+	switch {
+	case o.timeout <= 0:
+		return nil, exit.Usagef("--timeout: %s is not a positive duration", o.timeout)
+	case o.request.WithSavepoint && o.request.LoseState:
+		return nil, exit.Usagef("give --with-savepoint or --lose-state, not both: one keeps the state, the other doesn't")
+	case !o.yes && o.request.DryRun == "" && !(term.IsTerminal(o.In) && term.IsTerminal(o.ErrOut)):
+		return nil, exit.Usagef("there is no terminal to ask on whether to delete: add --yes")
+	}
+	namespace, _, err := o.factory.Namespace()
+	if err != nil {
+		return nil, err
+	}
+	seen := map[operator.Ref]bool{}
+	for _, arg := range args {
+		ref, err := operator.ParseRef(arg, namespace, operator.JobKinds...)
+		if err != nil {
+			return nil, err
+		}
+		if !seen[ref] {
+			seen[ref] = true
+			refs = append(refs, ref)
+		}
+	}
+	return refs, nil
+}
+
+func (o *deleteOptions) run(ctx context.Context, refs []operator.Ref) error {
+	client, err := o.operator()
+	if err != nil {
+		return err
+	}
+	o.askJobManagers(client, o.tunnelFlags, o.tls)
+	line := progress.New(o.ErrOut, o.quiet)
+	defer line.Done()
+	reporter := reporterOf(line)
+	if !o.yes {
+		o.request.Confirm = func(ctx context.Context, question string) error {
+			line.Clear()
+			return o.confirm(ctx, false, question)
+		}
+	}
+	var reports []operator.DeleteReport
+	var failure error
+	for _, ref := range refs {
+		report, err := o.one(ctx, client, ref, reporter)
+		if err != nil {
+			if failure == nil || len(refs) == 1 {
+				failure = err
+			} else {
+				o.complain(line, failure.Error())
+				failure = err
+			}
+			if exit.Code(err) == exit.Interrupted {
+				break
+			}
+			continue
+		}
+		reports = append(reports, report)
+	}
+	line.Done()
+	if len(reports) > 0 {
+		if err := o.output.Print(o.Out, view.Deleted(reports, o.request.DryRun)); err != nil {
+			return err
+		}
+	}
+	return failure
+}
+
+func (o *deleteOptions) one(ctx context.Context, client *operator.Client, ref operator.Ref, reporter operator.Reporter) (operator.DeleteReport, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, o.timeout, exit.Timeoutf("timed out after %s", o.timeout))
+	defer cancel()
+	report, err := client.Delete(ctx, ref, o.request, reporter)
+	if err != nil {
+		return report, advised(ended(ctx, err))
+	}
+	if path := report.State.Path; path != "" && o.output.IsHuman() {
+		reporter.Note(fmt.Sprintf("Start it again from there: kubectl flink submit -f MANIFEST -n %s --from %s", ref.Namespace, path))
+		if report.State.Passing {
+			reporter.Note("A newer checkpoint may have replaced it before the job ended: then it is the directory beside it with the highest number")
+		}
+	}
+	return report, nil
+}

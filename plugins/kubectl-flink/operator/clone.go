@@ -1,0 +1,219 @@
+package operator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
+)
+
+// The words for --from that are neither a snapshot nor a path.
+const (
+	fromLatest = "latest"
+	fromNone   = "none"
+)
+
+// CloneRequest is how a job is to be copied.
+type CloneRequest struct {
+	// Name and Namespace are the copy's.
+	Name, Namespace string
+	// Elsewhere says that the copy goes to another cluster.
+	Elsewhere bool
+	// From is a FlinkStateSnapshot of the source, a path, "latest" or "none"
+	// (no state); "" is a fresh savepoint where the source runs, else the state
+	// that it was suspended with.
+	From string
+	// SuspendSource stops the source with the savepoint that the copy starts
+	// from.
+	SuspendSource bool
+	// Force goes on where the copy doesn't seem to have what it needs.
+	Force bool
+	// AllowNonRestored, NoWait and DryRun are as in SubmitRequest.
+	AllowNonRestored, NoWait bool
+	DryRun                   string
+}
+
+// CloneReport is what became of it.
+type CloneReport struct {
+	Source Ref
+	// From is the state that the copy starts from; "" for none.
+	From string
+	// Suspended says that the source was.
+	Suspended bool
+	SubmitReport
+}
+
+// Validate finds what is wrong with the request alone.
+func (r CloneRequest) Validate(source Ref) error {
+	if err := CheckName(source.Kind, r.Name); err != nil {
+		return err
+	}
+	switch {
+	case r.From != "" && r.SuspendSource:
+		return exit.Usagef("--suspend-source starts the clone from the savepoint that the source stops with; leave out --from")
+	case r.From == fromNone && r.AllowNonRestored:
+		return exit.Usagef("--allow-non-restored-state says something about a state, and --from none has none")
+	case !r.Elsewhere && r.Name == source.Name && r.Namespace == source.Namespace:
+		return exit.Usagef("the clone would be %s itself: give another name, --to-namespace or --to-context", source)
+	}
+	return nil
+}
+
+// Clone copies a job of c to the cluster of target, which may be the same, and
+// starts the copy from the job's state. The job itself is never deleted.
+func (c *Client) Clone(ctx context.Context, ref Ref, target *Client, request CloneRequest, reporter Reporter) (CloneReport, error) {
+	report := CloneReport{Source: ref}
+	reporter.waiting("%s: checking the job", ref)
+	object, err := c.Get(ctx, ref)
+	if err != nil {
+		return report, err
+	}
+	source := Job{ref.Kind, object}
+	if parent := source.BlueGreenParent(); parent != "" {
+		return report, fmt.Errorf("%s belongs to %s/%s: clone that one", ref, BlueGreen.Singular, parent)
+	}
+	fresh := source.Fresh()
+	fresh.Object.SetName(request.Name)
+	fresh.Object.SetNamespace(request.Namespace)
+	report.Job = fresh
+	if source.IsSessionCluster() {
+		if request.SuspendSource || request.From != "" {
+			return report, exit.Usagef("%s is a session cluster, which has no state; leave out --from and --suspend-source", ref)
+		}
+		request.From = fromNone
+	}
+	known, err := c.stateFor(ctx, source, request)
+	if err != nil {
+		return report, err
+	}
+	if err := c.checkTarget(ctx, source, fresh, target, request, known, reporter); err != nil {
+		return report, err
+	}
+	// What the API server would refuse is to be known before the source is
+	// touched.
+	if request.DryRun != "client" {
+		_, err := target.Resource(ref.Kind, request.Namespace).Create(ctx, fresh.Object.DeepCopy(), metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}, FieldManager: fieldManager})
+		if err != nil {
+			return report, fmt.Errorf("the clone: %w", err)
+		}
+	}
+	report.From = known
+	if request.DryRun == "" && known == "" && request.From != fromNone {
+		if report.From, err = c.saveForClone(ctx, source, request, &report, reporter); err != nil {
+			return report, err
+		}
+	}
+	if report.From == "" && request.DryRun != "" && request.From != fromNone {
+		reporter.note("%s would start from a savepoint of %s taken then", fresh.Ref(), ref)
+	}
+	report.SubmitReport, err = target.Submit(ctx, fresh, SubmitRequest{
+		From: report.From, AllowNonRestored: request.AllowNonRestored, NoWait: request.NoWait, DryRun: request.DryRun,
+	}, reporter)
+	if err != nil && report.Suspended {
+		err = fmt.Errorf("%w\n%s is suspended with %s; go on with it: kubectl flink resume %s -n %s", err, ref, report.From, ref, ref.Namespace)
+	}
+	return report, err
+}
+
+// stateFor is the state that the copy starts from, as far as that is there
+// already; "" where a savepoint is to be taken, or none is wanted.
+func (c *Client) stateFor(ctx context.Context, source Job, request CloneRequest) (string, error) {
+	switch from := request.From; {
+	case request.SuspendSource, from == fromNone:
+		return "", nil
+	case from == "" && source.Wanted() == "running" && (source.IsRunning() || source.Kind.Name == BlueGreen.Name):
+		return "", nil
+	case from == "" || from == fromLatest:
+		states, err := c.LastStates(ctx, source)
+		if err != nil {
+			return "", err
+		}
+		if len(states) > 0 && (from == fromLatest || states[0].Final) {
+			return states[0].Path, nil
+		}
+		if nothing, _ := source.nothingToLose(); nothing && from == "" {
+			return "", fmt.Errorf("%s has no state that a clone could start from: %s\nStart the clone empty with --from none", source.Ref(), source.Describe(timeNow()))
+		}
+		message := fmt.Sprintf("%s is not RUNNING, so no savepoint can be taken for the clone: %s", source.Ref(), source.Describe(timeNow()))
+		if len(states) > 0 {
+			return "", errors.New(message + fmt.Sprintf("\nIts newest state is %s %s: use it with --from latest", states[0].Kind(), states[0].Path))
+		}
+		return "", errors.New(message + "\nNo state of it is known; name one with --from, or start the clone empty with --from none")
+	case strings.ContainsAny(from, "/:"):
+		return from, nil
+	}
+	object, err := c.Get(ctx, Ref{StateSnap, source.Object.GetNamespace(), request.From})
+	if err != nil {
+		return "", fmt.Errorf("--from: %w", err)
+	}
+	snapshot := Snapshot{object}
+	if snapshot.State() != SnapshotCompleted || snapshot.Path() == "" {
+		return "", fmt.Errorf("--from: %s/%s is %s: there is nothing to start from", StateSnap.Singular, request.From, orUnknown(snapshot.State()))
+	}
+	return snapshot.Path(), nil
+}
+
+// saveForClone takes the savepoint that the copy starts from.
+func (c *Client) saveForClone(ctx context.Context, source Job, request CloneRequest, report *CloneReport, reporter Reporter) (string, error) {
+	if request.SuspendSource {
+		suspended, err := c.Suspend(ctx, source.Ref(), SuspendRequest{Mode: "savepoint", Did: "suspended", ChangeOptions: ChangeOptions{Force: request.Force}}, reporter)
+		if err != nil {
+			return "", fmt.Errorf("%w\nNothing was cloned", err)
+		}
+		report.Suspended = true
+		if suspended.Left.Path == "" {
+			return "", fmt.Errorf("%s was suspended, but where its state is isn't known\nGo on with it: kubectl flink resume %s -n %s", source.Ref(), source.Ref(), source.Ref().Namespace)
+		}
+		reporter.note("%s suspended with savepoint %s", source.Ref().Printed(), suspended.Left.Path)
+		return suspended.Left.Path, nil
+	}
+	saved, err := c.Savepoint(ctx, source.Ref(), SavepointRequest{Method: Auto, Format: "auto"}, reporter)
+	if err != nil {
+		return "", fmt.Errorf("%w\nNothing was cloned", err)
+	}
+	reporter.note("savepoint completed: %s", saved.Path)
+	return saved.Path, nil
+}
+
+// checkTarget refuses a copy that couldn't start where it is to go.
+func (c *Client) checkTarget(ctx context.Context, source, fresh Job, target *Client, request CloneRequest, from string, reporter Reporter) error {
+	namespace := request.Namespace
+	away := request.Elsewhere || namespace != source.Object.GetNamespace()
+	if _, err := target.core.CoreV1().Namespaces().Get(ctx, namespace, metav1.GetOptions{}); apierrors.IsNotFound(err) {
+		return fmt.Errorf("there is no namespace %s for the clone: create it, with the service account and permissions that Flink's pods need", namespace)
+	}
+	if served, err := target.Serves(ctx, fresh.Kind); err == nil && !served {
+		return fmt.Errorf("the clone's cluster has no %s", fresh.Kind.Name)
+	} else if errors.Is(err, ErrNotInstalled) {
+		return fmt.Errorf("the clone's cluster: %w", err)
+	}
+	var missing []string
+	if away {
+		missing = target.missing(ctx, namespace, references(fresh.spec()))
+	}
+	cluster, err := c.clusterOf(ctx, source)
+	if err != nil {
+		return err
+	}
+	if request.From != fromNone {
+		stop, warn := c.storageOf(ctx, source, cluster, request, from)
+		missing = append(missing, stop...)
+		for _, w := range warn {
+			reporter.note("check: %s", w)
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	text := "the clone would not start:\n  " + strings.Join(missing, "\n  ")
+	if request.Force {
+		reporter.note("warning: %s", text)
+		return nil
+	}
+	return errors.New(text + "\nPut that right, or use --force to clone all the same")
+}

@@ -1,0 +1,61 @@
+package view
+
+import (
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+)
+
+// Deleted is the result of `kubectl flink delete`; dryRun is "", "client" or
+// "server". As an object it is the manifest that starts the job again.
+func Deleted(reports []operator.DeleteReport, dryRun string) printer.Result {
+	result := printer.Result{Table: &printer.Table{Columns: []printer.Column{
+		{Name: "NAME"}, {Name: "DELETED"}, {Name: "STATE"}, {Name: "AGE OF STATE"}, {Name: "PATH"},
+	}}}
+	objects := make([]any, len(reports))
+	for i, r := range reports {
+		objects[i] = r.Again.Object.Object
+		result.Names = append(result.Names, r.Job.Printed())
+		kind, age := "", ""
+		if r.State.Path != "" {
+			kind = r.State.Kind()
+		}
+		if !r.State.At.IsZero() {
+			age = operator.Ago(time.Since(r.State.At))
+		}
+		result.Table.Rows = append(result.Table.Rows, []printer.Cell{
+			printer.C(r.Job.String()), printer.C(fmt.Sprint(r.Gone)), printer.C(kind), printer.C(age), printer.C(r.State.Path),
+		})
+	}
+	result.Object = printer.List(objects)
+	if len(objects) == 1 {
+		result.Object = objects[0]
+	}
+	result.Text = func(w io.Writer) error {
+		for _, r := range reports {
+			if _, err := fmt.Fprintln(w, term.SafeLine(deletedLine(r, dryRun))); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return result
+}
+
+func deletedLine(r operator.DeleteReport, dryRun string) string {
+	line := r.Job.Printed() + " deleted"
+	switch {
+	case dryRun != "":
+		line += fmt.Sprintf(" (%s dry run)", dryRun)
+	case !r.Gone:
+		line = r.Job.Printed() + " is being deleted"
+	}
+	if r.State.Path != "" {
+		line += ": " + r.State.Kind() + " " + r.State.Path
+	}
+	return line
+}
