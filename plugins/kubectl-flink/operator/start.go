@@ -25,6 +25,11 @@ type Start struct {
 	// Done, where set, reports whether the job is what is waited for; without
 	// it the job has to run, or to have finished.
 	Done func(Job) bool
+	// aside looks only at what the operator may not tell: new pods and the
+	// job's own exceptions.
+	aside bool
+	// generation is the spec's before the change, for aside.
+	generation int64
 }
 
 // StuckError says why a job doesn't run.
@@ -46,6 +51,14 @@ func (e *StuckError) Error() string {
 		message += "\n  " + o.String()
 	}
 	return message
+}
+
+// summary is why, in a line.
+func (e *NotRunningError) summary() string {
+	if len(e.Obstacles) == 0 {
+		return "it is " + e.State
+	}
+	return e.Obstacles[0].String()
 }
 
 // Reasons is all that is known of why.
@@ -265,8 +278,8 @@ func (s *starter) judge(now time.Time) (bool, error) {
 	case s.start.Done == nil && job.carriedOut() && job.State() == "CANCELED":
 		return true, fmt.Errorf("%s was canceled by somebody", s.start.Ref)
 	}
-	obstacles := s.state.obstacles()
-	if len(obstacles) == 0 && job.Lifecycle() == "" {
+	obstacles := s.obstacles()
+	if len(obstacles) == 0 && job.Lifecycle() == "" && !s.start.aside {
 		obstacles = s.last // what was found about the operator
 	}
 	s.last = obstacles
@@ -287,6 +300,23 @@ func (s *starter) judge(now time.Time) (bool, error) {
 	}
 	s.reporter.waiting("%s: waiting until it runs; it is %s", s.start.Ref, phase(job))
 	return false, nil
+}
+
+func (s *starter) obstacles() []Obstacle {
+	if !s.start.aside {
+		return s.state.obstacles()
+	}
+	aside := s.state
+	aside.job = Job{s.state.job.Kind, s.state.job.Object.DeepCopy()}
+	unstructured.RemoveNestedField(aside.job.Object.Object, "status", "error")
+	unstructured.RemoveNestedField(aside.job.Object.Object, "status", "lifecycleState")
+	if aside.job.Object.GetGeneration() <= s.start.generation || !aside.job.carriedOut() || aside.job.State() == "RUNNING" || aside.job.State() == "FAILED" {
+		// The old run still goes on, or the new one does; and what has failed
+		// for good the operator tells.
+		return nil
+	}
+	aside.pods = slices.DeleteFunc(slices.Clone(aside.pods), func(p Pod) bool { return p.Started.Before(s.start.Since.Add(-time.Second)) })
+	return slices.DeleteFunc(aside.obstacles(), func(o Obstacle) bool { return o.About == "the operator" })
 }
 
 // carriedOut reports whether the operator has taken up the newest spec; true
