@@ -197,6 +197,9 @@ func (f *changeFollower) putBack(ctx context.Context, objects <-chan seen, faile
 	}
 }
 
+// longestCommand is how long a patch may be that a user is to copy, in bytes.
+const longestCommand = 600
+
 // undoCommand takes the change back by hand.
 func (f *changeFollower) undoCommand() string {
 	if !f.report.Changed {
@@ -208,6 +211,10 @@ func (f *changeFollower) undoCommand() string {
 		return "change the spec back"
 	}
 	ref := f.change.Job.Ref()
+	if len(body) > longestCommand || strings.Contains(strings.Join(describePatch(back.Spec), "\n"), mask) {
+		// Too much for a command line, or with somebody's secret in it.
+		return fmt.Sprintf("kubectl edit %s %s -n %s", ref.Kind.Singular, ref.Name, ref.Namespace)
+	}
 	return fmt.Sprintf("kubectl patch %s %s -n %s --type merge -p '%s'", ref.Kind.Singular, ref.Name, ref.Namespace, strings.ReplaceAll(string(body), "'", `'\''`))
 }
 

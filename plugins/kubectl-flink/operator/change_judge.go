@@ -318,7 +318,13 @@ func describePatch(patch map[string]any) []string {
 			out = append(out, prefix[1:]+" removed")
 			return
 		}
-		out = append(out, fmt.Sprintf("%s: %v", prefix[1:], value))
+		shown := masked(prefix[1:], fmt.Sprint(value)).shown
+		if list, ok := value.([]any); ok {
+			if _, shown = plainList(list); shown == "" {
+				shown = "another list"
+			}
+		}
+		out = append(out, fmt.Sprintf("%s: %s", prefix[1:], shown))
 	}
 	for key, value := range patch {
 		walk("."+key, value)

@@ -54,7 +54,7 @@ func (e *StuckError) Error() string {
 }
 
 // summary is why, in a line.
-func (e *NotRunningError) summary() string {
+func (e *StuckError) summary() string {
 	if len(e.Obstacles) == 0 {
 		return "it is " + e.State
 	}
@@ -367,7 +367,10 @@ func (e *waitEnded) Unwrap() []error { return []error{e.cause, e.stuck} }
 func Reasons(err error) string {
 	var stuck *StuckError
 	var failed *SavepointFailedError
+	var changed *ChangeFailedError
 	switch {
+	case errors.As(err, &changed):
+		return changed.Reasons()
 	case errors.As(err, &stuck):
 		return stuck.Reasons()
 	case errors.As(err, &failed):

@@ -69,6 +69,9 @@ func (c *Client) Upgrade(ctx context.Context, ref Ref, request UpgradeRequest, r
 		return report, err
 	}
 	report.ChangeReport, err = c.changeWatched(ctx, change, request.ChangeOptions, reporter)
+	if plan.Effect < Redeploy {
+		report.From = Kept{} // of an earlier start
+	}
 	if err == nil && report.Done && plan.Effect == Redeploy && plan.Mode == "savepoint" {
 		err = provesSavepoint(report.ChangeReport)
 	}
@@ -160,7 +163,7 @@ func (c *Client) changeWatched(ctx context.Context, change Change, options Chang
 	go func() {
 		start := Start{Ref: change.Job.Ref(), Since: timeNow(), Done: func(Job) bool { return false }, aside: true, generation: change.Job.Object.GetGeneration()}
 		_, err := c.AwaitRunning(watched, start, Reporter{Note: reporter.Note})
-		var stuck *NotRunningError
+		var stuck *StuckError
 		if watched.Err() == nil && errors.As(err, &stuck) {
 			found <- err
 			cancel(err)
@@ -170,7 +173,7 @@ func (c *Client) changeWatched(ctx context.Context, change Change, options Chang
 	}()
 	report, err := c.Change(watched, change, options, reporter)
 	cancel(nil)
-	var stuck *NotRunningError
+	var stuck *StuckError
 	if other := <-found; err != nil && errors.As(other, &stuck) {
 		err = &ChangeFailedError{Job: change.Job.Ref(), How: ChangeFailed, Cause: stuck.summary()}
 	}

@@ -214,7 +214,7 @@ func applyMerge(into, patch map[string]any) {
 	}
 }
 
-// hasKey reports whether the job's own configuration has a key set to true.
+// isOn reports whether the job's own configuration has a key set to true.
 func (j Job) isOn(key string) bool {
 	config, _ := j.spec()["flinkConfiguration"].(map[string]any)
 	return strings.EqualFold(Flatten(config)[key], "true")

@@ -30,6 +30,14 @@ func (c *Client) afterFailure(ctx context.Context, before Job, change Change, re
 	// What a failed upgrade ends with doesn't end the way back.
 	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), rollbackLimit, exit.Timeoutf("timed out after %s", rollbackLimit))
 	defer cancel()
+	object, err := c.Get(ctx, ref)
+	if err != nil {
+		return report, fmt.Errorf("%w\n%w", failure, err)
+	}
+	now := Job{ref.Kind, object}
+	if change.Goal.State && report.Left.Path == "" {
+		report.Left = c.leftSince(ctx, now, before)
+	}
 	if before.patched(change.Spec).isOn(rollbackKey) {
 		reporter.note("%v", failure)
 		job, err := c.awaitOwnRollback(ctx, ref, reporter)
@@ -44,7 +52,7 @@ func (c *Client) afterFailure(ctx context.Context, before Job, change Change, re
 	}
 	reporter.note("%v", failure)
 	reporter.note("%s: going back to the spec of before%s", ref, savedAt(report.Left))
-	back, err := c.rollBack(ctx, before, change, report.Left, reporter)
+	back, err := c.rollBack(ctx, now, change, report.Left, reporter)
 	report.RolledBack = &back
 	if err != nil {
 		return report, fmt.Errorf("%w\nThe way back failed too: %w", failure, err)
@@ -71,21 +79,13 @@ func undoHint(change Change) string {
 
 // rollBack makes the spec what it was and starts the job from the state that
 // the failed upgrade left.
-func (c *Client) rollBack(ctx context.Context, before Job, change Change, left Kept, reporter Reporter) (ChangeReport, error) {
-	object, err := c.Get(ctx, before.Ref())
-	if err != nil {
-		return ChangeReport{}, err
-	}
-	now := Job{before.Kind, object}
+func (c *Client) rollBack(ctx context.Context, now Job, change Change, left Kept, reporter Reporter) (ChangeReport, error) {
 	undo := change.undo()
 	back := Change{
 		Job: now, Did: "rolled back", Spec: undo.Spec, Annotations: undo.Annotations,
 		Goal: Goal{State: change.Goal.State, NewRun: true},
 	}
-	if change.Goal.State && left.Path == "" {
-		left = c.leftSince(ctx, now, before)
-	}
-	if path := left.Path; path != "" && before.Kind.Name != BlueGreen.Name && now.observedGeneration() > 0 {
+	if path := left.Path; path != "" && now.Kind.Name != BlueGreen.Name && now.observedGeneration() > 0 {
 		// The one way that needs nothing of the failed run: neither its
 		// JobManager nor a savepoint of it.
 		nonce, _ := number(now.spec(), "job", "savepointRedeployNonce")
