@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -137,9 +138,9 @@ func (c *Client) stateFor(ctx context.Context, source Job, request CloneRequest)
 			return states[0].Path, nil
 		}
 		if nothing, _ := source.nothingToLose(); nothing && from == "" {
-			return "", fmt.Errorf("%s has no state that a clone could start from: %s\nStart the clone empty with --from none", source.Ref(), source.Describe(timeNow()))
+			return "", fmt.Errorf("%s has no state that a clone could start from: %s\nStart the clone empty with --from none", source.Ref(), source.Describe(time.Now()))
 		}
-		message := fmt.Sprintf("%s is not RUNNING, so no savepoint can be taken for the clone: %s", source.Ref(), source.Describe(timeNow()))
+		message := fmt.Sprintf("%s is not RUNNING, so no savepoint can be taken for the clone: %s", source.Ref(), source.Describe(time.Now()))
 		if len(states) > 0 {
 			return "", errors.New(message + fmt.Sprintf("\nIts newest state is %s %s: use it with --from latest", states[0].Kind(), states[0].Path))
 		}

@@ -161,7 +161,7 @@ func (c *Client) changeWatched(ctx context.Context, change Change, options Chang
 	defer cancel(nil)
 	found := make(chan error, 1)
 	go func() {
-		start := Start{Ref: change.Job.Ref(), Since: timeNow(), Done: func(Job) bool { return false }, aside: true, generation: change.Job.Object.GetGeneration()}
+		start := Start{Ref: change.Job.Ref(), Since: time.Now(), Done: func(Job) bool { return false }, aside: true, generation: change.Job.Object.GetGeneration()}
 		_, err := c.AwaitRunning(watched, start, Reporter{Note: reporter.Note})
 		var stuck *StuckError
 		if watched.Err() == nil && errors.As(err, &stuck) {

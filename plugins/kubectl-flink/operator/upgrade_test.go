@@ -1,0 +1,166 @@
+package operator
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+)
+
+func jobOf(t *testing.T, kind Kind, manifest string) Job {
+	t.Helper()
+	object := &unstructured.Unstructured{}
+	if err := json.Unmarshal([]byte(manifest), &object.Object); err != nil {
+		t.Fatal(err)
+	}
+	return Job{kind, object}
+}
+
+const upgradable = `{"apiVersion":"flink.apache.org/v1beta1","kind":"FlinkDeployment","metadata":{"name":"a","namespace":"n"},"spec":{
+	"image":"flink:1.20","flinkVersion":"v1_20",
+	"flinkConfiguration":{"a.b":"1","s3":{"secret-key":"hush","endpoint":"x"},"kubernetes.operator.x":"y"},
+	"podTemplate":{"spec":{"containers":[{"name":"c","env":[{"name":"DB_PASSWORD","value":"hush"},{"name":"MODE","value":"m"}]}]}},
+	"job":{"jarURI":"local:///x.jar","parallelism":2,"args":["--rate","10","--password","hush"],"upgradeMode":"savepoint"}}}`
+
+func TestUpgradePlans(t *testing.T) {
+	for name, c := range map[string]struct {
+		fields UpgradeFields
+		diff   []string
+		effect Effect
+	}{
+		"nothing":        {UpgradeFields{Image: "flink:1.20", Parallelism: 2}, nil, NoEffect},
+		"image":          {UpgradeFields{Image: "flink:1.21"}, []string{"image: flink:1.20 > flink:1.21"}, Redeploy},
+		"version":        {UpgradeFields{FlinkVersion: "2.3"}, []string{"flinkVersion: v1_20 > v2_3"}, Redeploy},
+		"parallelism":    {UpgradeFields{Parallelism: 3}, []string{"job.parallelism: 2 > 3"}, Redeploy},
+		"operator's key": {UpgradeFields{Set: map[string]string{"kubernetes.operator.x": "z"}}, []string{"flinkConfiguration kubernetes.operator.x: y > z"}, NoRestart},
+		"autoscaler":     {UpgradeFields{Set: map[string]string{"job.autoscaler.enabled": "true"}}, []string{"flinkConfiguration job.autoscaler.enabled:  > true"}, NoRestart},
+		"nested key":     {UpgradeFields{Set: map[string]string{"s3.endpoint": "y"}}, []string{"flinkConfiguration s3.endpoint: x > y"}, Redeploy},
+		"a secret":       {UpgradeFields{Set: map[string]string{"s3.secret-key": "new"}}, []string{"flinkConfiguration s3.secret-key: ****** > ****** (another value)"}, Redeploy},
+		"unset":          {UpgradeFields{Unset: []string{"a.b", "s3.endpoint", "none"}}, []string{"flinkConfiguration a.b: 1 > ", "flinkConfiguration s3.endpoint: x > "}, Redeploy},
+		"arguments": {
+			UpgradeFields{Args: []string{"--rate", "20", "--token=hush"}, SetArgs: true},
+			[]string{`job.args: ["--rate","10","--password","******"] > ["--rate","20","--token=******"]`}, Redeploy,
+		},
+		"overrides, no adaptive scheduler": {UpgradeFields{Set: map[string]string{"pipeline.jobvertex-parallelism-overrides": "a:1"}}, []string{"flinkConfiguration pipeline.jobvertex-parallelism-overrides:  > a:1"}, Redeploy},
+	} {
+		job := jobOf(t, Deployment, upgradable)
+		patch, _, err := c.fields.patch(job)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		after := job.patched(patch)
+		changes := DiffSpecs(job.spec(), after.spec())
+		var got []string
+		for _, change := range changes {
+			got = append(got, fmt.Sprintf("%s: %s > %s", change.Path, change.Old, change.New))
+		}
+		if strings.Join(got, "\n") != strings.Join(c.diff, "\n") || effectOf(changes, after.spec()) != c.effect {
+			t.Errorf("%s: %q, effect %d, want %q, %d", name, got, effectOf(changes, after.spec()), c.diff, c.effect)
+		}
+		if strings.Contains(strings.Join(describePatch(patch), " "), "hush") {
+			t.Errorf("%s: %v", name, describePatch(patch))
+		}
+	}
+	adaptive := jobOf(t, Deployment, strings.Replace(upgradable, `"a.b":"1"`, `"jobmanager.scheduler":"adaptive"`, 1))
+	patch, _, _ := UpgradeFields{Set: map[string]string{"pipeline.jobvertex-parallelism-overrides": "a:1"}}.patch(adaptive)
+	after := adaptive.patched(patch)
+	if e := effectOf(DiffSpecs(adaptive.spec(), after.spec()), after.spec()); e != InPlace {
+		t.Errorf("overrides with the adaptive scheduler: effect %d", e)
+	}
+}
+
+func TestUpgradeByManifest(t *testing.T) {
+	job := jobOf(t, Deployment, upgradable)
+	// Applied before with the image and one key; since then somebody has set
+	// upgradeMode and another key.
+	job.Object.SetAnnotations(map[string]string{lastApplied: `{"spec":{"image":"flink:1.20","flinkConfiguration":{"a.b":"1"}}}`})
+	wanted := jobOf(t, Deployment, `{"apiVersion":"flink.apache.org/v1beta1","kind":"FlinkDeployment","metadata":{"name":"a"},"spec":{"image":"flink:9","flinkConfiguration":{"c":"2"}}}`)
+	patch, annotations, err := UpgradeFields{Manifest: wanted}.patch(job)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, _ := json.Marshal(patch)
+	if want := `{"flinkConfiguration":{"a.b":null,"c":"2"},"image":"flink:9"}`; string(got) != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	if text, _ := annotations[lastApplied].(string); !strings.Contains(text, "flink:9") {
+		t.Errorf("the next kubectl apply would not know: %v", annotations)
+	}
+	wanted.Object.SetName("b")
+	if _, _, err := (UpgradeFields{Manifest: wanted}).patch(job); err == nil {
+		t.Error("another job's manifest")
+	}
+}
+
+func TestFresh(t *testing.T) {
+	job := jobOf(t, Deployment, `{"apiVersion":"flink.apache.org/v1beta1","kind":"FlinkDeployment",
+		"metadata":{"name":"a","namespace":"n","uid":"u","resourceVersion":"1","finalizers":["f"],"ownerReferences":[{"name":"x"}],
+			"labels":{"team":"t","app.kubernetes.io/managed-by":"Helm","argocd.argoproj.io/instance":"i","kustomize.toolkit.fluxcd.io/name":"k"},
+			"annotations":{"kubectl.kubernetes.io/last-applied-configuration":"{}","note":"n"}},
+		"spec":{"restartNonce":3,"flinkConfiguration":{"kubernetes.cluster-id":"a","high-availability":{"type":"kubernetes","cluster-id":"a"}},
+			"job":{"state":"suspended","initialSavepointPath":"x","savepointTriggerNonce":1,"savepointRedeployNonce":1,"parallelism":2}},
+		"status":{"lifecycleState":"STABLE"}}`)
+	got, _ := json.Marshal(job.Fresh().Object.Object)
+	want := `{"apiVersion":"flink.apache.org/v1beta1","kind":"FlinkDeployment","metadata":{"annotations":{"note":"n"},"labels":{"team":"t"},"name":"a","namespace":"n"},` +
+		`"spec":{"flinkConfiguration":{"high-availability":{"type":"kubernetes"}},"job":{"parallelism":2,"state":"running"}}}`
+	if string(got) != want {
+		t.Errorf("%s\nwant %s", got, want)
+	}
+	if text(job.Object.Object, "spec", "job", "initialSavepointPath") != "x" {
+		t.Error("the job itself was changed")
+	}
+}
+
+func TestWhatACloneNeeds(t *testing.T) {
+	spec := jobOf(t, Deployment, `{"spec":{"serviceAccount":"flink","flinkConfiguration":{"kubernetes.secrets":"s1:/a,s2:/b"},
+		"podTemplate":{"spec":{"imagePullSecrets":[{"name":"pull"}],
+			"containers":[{"name":"c","env":[{"name":"E","valueFrom":{"secretKeyRef":{"name":"s3","key":"k"}}},{"name":"O","valueFrom":{"secretKeyRef":{"name":"maybe","key":"k","optional":true}}}],
+				"volumeMounts":[{"name":"data","mountPath":"/flink-data"},{"name":"tmp","mountPath":"/flink-data/tmp"}]}],
+			"volumes":[{"name":"data","persistentVolumeClaim":{"claimName":"pvc"}},{"name":"tmp","emptyDir":{}},{"name":"conf","configMap":{"name":"cm"}}]}}}}`).spec()
+	var got []string
+	for _, r := range references(spec) {
+		got = append(got, r.kind+"/"+r.name)
+	}
+	if want := "configmap/cm persistentvolumeclaim/pvc secret/pull secret/s1 secret/s2 secret/s3 serviceaccount/flink"; strings.Join(got, " ") != want {
+		t.Errorf("%v, want %s", got, want)
+	}
+	for path, want := range map[string]string{"/flink-data/savepoints": "persistentVolumeClaim", "/flink-data/tmp/x": "emptyDir", "/flink-database": "", "/x": ""} {
+		if got := volumeOf(spec, path); got != want {
+			t.Errorf("%s: %q, want %q", path, got, want)
+		}
+	}
+}
+
+func TestDeleteOnlyWhatIsSafe(t *testing.T) {
+	start := time.UnixMilli(1_764_000_000_000)
+	running := `{"metadata":{"name":"a"},"spec":{"job":{}},"status":{"lifecycleState":"STABLE","jobManagerDeploymentStatus":"READY",
+		"reconciliationStatus":{"lastStableSpec":"{}"},"jobStatus":{"state":"RUNNING","jobId":"x","startTime":"1764000000000"}}}`
+	older, newer := LastState{Path: "p", At: start.Add(-time.Hour)}, LastState{Path: "p", At: start.Add(time.Minute)}
+	for name, c := range map[string]struct {
+		job     string
+		state   LastState
+		request DeleteRequest
+		ok      bool
+	}{
+		"no state":                     {running, LastState{}, DeleteRequest{}, false},
+		"an older one":                 {running, older, DeleteRequest{}, false},
+		"one of unknown age":           {running, LastState{Path: "p"}, DeleteRequest{}, false},
+		"a newer one":                  {running, newer, DeleteRequest{}, true},
+		"suspended with it":            {running, LastState{Path: "p", Final: true}, DeleteRequest{}, true},
+		"to be lost":                   {running, LastState{}, DeleteRequest{LoseState: true}, true},
+		"to be saved, in a dry run":    {running, LastState{}, DeleteRequest{WithSavepoint: true, DryRun: "client"}, true},
+		"has never run":                {`{"metadata":{"name":"a"},"spec":{"job":{}}}`, LastState{}, DeleteRequest{}, true},
+		"has finished":                 {strings.Replace(running, "RUNNING", "FINISHED", 1), LastState{}, DeleteRequest{}, true},
+		"failed before it was stable":  {strings.NewReplacer("RUNNING", "FAILED", `"{}"`, `""`).Replace(running), LastState{}, DeleteRequest{}, true},
+		"failed after it had run":      {strings.Replace(running, "RUNNING", "FAILED", 1), LastState{}, DeleteRequest{}, false},
+		"a session cluster has no own": {`{"metadata":{"name":"a"},"spec":{},"status":{"lifecycleState":"STABLE"}}`, LastState{}, DeleteRequest{}, true},
+	} {
+		if err := checkSafe(jobOf(t, Deployment, c.job), c.state, c.request); (err == nil) != c.ok {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
