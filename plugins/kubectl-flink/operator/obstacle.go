@@ -111,6 +111,8 @@ func (s situation) ofOperator() []Obstacle {
 	o := Obstacle{About: "the operator", Text: failure.Root(), Weight: Stubborn}
 	if failure.Mentions("ValidationException") || failure.Mentions("InvalidSpecException") {
 		o.Weight, o.Text = Final, "rejects the spec: "+failure.Root()
+	} else if passes(failure.Root()) {
+		o.Weight = Soft
 	}
 	return []Obstacle{o}
 }

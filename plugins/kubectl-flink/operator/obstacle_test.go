@@ -28,6 +28,7 @@ func TestObstacles(t *testing.T) {
 	}{
 		"rejected":      {situation{job: job(Deployment, failed("ValidationException", "no dir"))}, Final, "the operator: rejects the spec: no dir"},
 		"tried again":   {situation{job: job(SessionJob, failed("ReconciliationException", "no jar"))}, Stubborn, "the operator: no jar"},
+		"mounts soon":   {situation{job: job(Deployment, failed("DeploymentFailedException", "MountVolume.SetUp failed for volume"))}, Soft, "the operator: MountVolume.SetUp failed for volume"},
 		"image, again":  {situation{job: job(Deployment, state("RECONCILING")), pods: []Pod{{Name: "p", Status: "ErrImagePull", Message: "not found\nmore"}}}, Stubborn, "pod/p: ErrImagePull: not found"},
 		"image, final":  {situation{job: job(Deployment, state("RECONCILING")), pods: []Pod{{Name: "p", Status: "ImagePullBackOff"}}}, Final, "pod/p: ImagePullBackOff"},
 		"no node":       {situation{job: job(Deployment, state("CREATED")), pods: []Pod{{Name: "p", Status: "Pending", Message: "0/1 nodes"}}}, Soft, "pod/p: finds no node: 0/1 nodes"},
