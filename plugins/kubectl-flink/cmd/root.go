@@ -62,7 +62,8 @@ FlinkSessionJob, FlinkStateSnapshot and FlinkBlueGreenDeployment.`,
 			root.AddCommand(command)
 		}
 	}
-	addTo(groupJob, newSubmit(c), newUpgrade(c), newClone(c), newDelete(c), newList(c), newStatus(c), newExceptions(c), newCheckpoints(c), newEvents(c), newLogs(c), newJobs(c), newSuspend(c), newResume(c))
+	addTo(groupSee, newList(c), newStatus(c), newExceptions(c), newCheckpoints(c), newEvents(c), newLogs(c), newJobs(c))
+	addTo(groupJob, newSubmit(c), newUpgrade(c), newClone(c), newDelete(c), newSuspend(c), newResume(c))
 	addTo(groupState, newSavepoint(c), newCheckpoint(c), newSnapshot(c))
 	addTo(groupReach, newUI(c), newPortForward(c), newREST(c), newSQL(c), newSQLClient(c))
 	addTo(groupOther, newVersion(c))
