@@ -39,6 +39,9 @@ Usage: cluster VERB [flags]
               kube-apiserver: COMPONENT [--name NAME]
   manifests   print YAML: flink-rbac [--namespace NS], crds [--operator VERSION]
   assets      build kube-apiserver, etcd and kubectl, and print their directory
+  tool        build a program that releases and checks are made with, and
+              print its directory: goreleaser, krew or golangci-lint
+  shells      install the shells that completion is tested in: bash, zsh, fish
   fetch       fetch and build everything, without a cluster [flags of up]
 
 Everything that is fetched and built is kept in $KUBECTL_FLINK_CACHE, by
@@ -114,7 +117,7 @@ func run(ctx context.Context, args []string) error {
 		return usageError{err}
 	}
 
-	wants := map[string]int{"load-image": 1, "logs": 1, "manifests": 1, "restart": 1}[verb]
+	wants := map[string]int{"load-image": 1, "logs": 1, "manifests": 1, "restart": 1, "tool": 1}[verb]
 	if len(positional) != wants {
 		return usageError{fmt.Errorf("%s takes %d arguments, not %q", verb, wants, positional)}
 	}
@@ -137,6 +140,14 @@ func run(ctx context.Context, args []string) error {
 		return c.manifests(ctx, positional[0])
 	case "assets":
 		return c.assets(ctx)
+	case "tool":
+		return c.tool(ctx, positional[0])
+	case "shells":
+		f, err := c.factory()
+		if err != nil {
+			return err
+		}
+		return f.Tools(ctx, artifact.Shells...)
 	}
 	return usageError{fmt.Errorf("no verb %q", verb)}
 }

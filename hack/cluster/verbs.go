@@ -9,9 +9,11 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
+	"github.com/kubectl-flink/kubectl-flink/hack/cluster/internal/artifact"
 	"github.com/kubectl-flink/kubectl-flink/hack/cluster/internal/instance"
 	"github.com/kubectl-flink/kubectl-flink/hack/cluster/internal/manifest"
 )
@@ -156,6 +158,22 @@ func (c *command) manifests(ctx context.Context, what string) error {
 	}
 	_, err = os.Stdout.Write(data)
 	return err
+}
+
+func (c *command) tool(ctx context.Context, name string) error {
+	if !slices.Contains(artifact.BuildTools, name) {
+		return usageError{fmt.Errorf("no tool %q here, only %s", name, strings.Join(artifact.BuildTools, ", "))}
+	}
+	f, err := c.factory()
+	if err != nil {
+		return err
+	}
+	dir, err := f.BuildTool(ctx, name)
+	if err != nil {
+		return err
+	}
+	fmt.Println(dir)
+	return nil
 }
 
 func (c *command) assets(ctx context.Context) error {

@@ -56,7 +56,7 @@ func newAppStart(c *common) *cobra.Command {
 	a := &appChange{common: c}
 	cmd := a.command("start APP", "Start a suspended application",
 		"Start a suspended application, from the state that it was suspended with or from a savepoint.",
-		"kubectl cmf app start basic-example\nkubectl cmf app start basic-example --from before-upgrade", a.start)
+		"kubectl cmf app start basic-example\nkubectl cmf app start basic-example --from before-upgrade\nkubectl cmf app start basic-example --wait=false", a.start)
 	cmd.Flags().StringVar(&a.from, "from", "", "Savepoint to start from: the name or UID of one of the application's, or of a detached one")
 	_ = cmd.RegisterFlagCompletionFunc("from", completion.Values(c.completeStart))
 	return cmd
@@ -66,7 +66,7 @@ func newAppSuspend(c *common) *cobra.Command {
 	a := &appChange{common: c}
 	cmd := a.command("suspend APP", "Stop an application and keep it",
 		"Stop an application and keep it. Its upgradeMode says what becomes of the state; with stateless it is lost.",
-		"kubectl cmf app suspend basic-example", a.suspend)
+		"kubectl cmf app suspend basic-example\nkubectl cmf app suspend basic-example --timeout 2m\nkubectl cmf app suspend basic-example --lose-state", a.suspend)
 	cmd.Flags().BoolVar(&a.loseState, "lose-state", false, "Suspend even an application whose upgradeMode is stateless")
 	return cmd
 }
@@ -75,7 +75,7 @@ func newAppRestart(c *common) *cobra.Command {
 	a := &appChange{common: c}
 	cmd := a.command("restart APP", "Suspend an application and start it again",
 		"Suspend an application and start it again, from the state that suspending kept.",
-		"kubectl cmf app restart basic-example", func(ctx context.Context, client *connect.Connection, ref cmf.Ref) error {
+		"kubectl cmf app restart basic-example\nkubectl cmf app restart basic-example --timeout 20m\nkubectl cmf app restart basic-example -e dev-env", func(ctx context.Context, client *connect.Connection, ref cmf.Ref) error {
 			a.wait = true // starting before it has stopped would start nothing
 			if err := a.suspend(ctx, client, ref); err != nil {
 				return err

@@ -84,7 +84,7 @@ func newApply(c *common, kind *cmf.Kind, v verb) *cobra.Command {
 	}[v]
 	cmd := &cobra.Command{
 		Use: string(v) + " -f FILE", Short: short, Args: cobra.NoArgs,
-		Example: plugin.Examples("kubectl cmf " + path + " -f " + exampleFile(kind) + "\nkubectl cmf " + path + " -f " + exampleFile(kind) + " --dry-run=client -o yaml"),
+		Example: plugin.Examples("kubectl cmf " + path + " -f " + exampleFile(kind) + "\nkubectl cmf " + path + " -f " + exampleFile(kind) + " --dry-run=client -o yaml\nkubectl cmf " + path + " -f - < " + exampleFile(kind)),
 		RunE:    func(cmd *cobra.Command, args []string) error { return a.run(cmd, args) },
 	}
 	if kind == nil {

@@ -22,7 +22,7 @@ func newAppStatus(c *common) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "status APP", Short: "Show how an application is, and why",
 		Long:              "Show how an application is: its states, its newest savepoint and events. Exit code 0: as its spec wants it; 3: not, or not yet.",
-		Example:           plugin.Examples("kubectl cmf app status basic-example\nkubectl cmf app status basic-example -o jsonpath='{.verdict}'"),
+		Example:           plugin.Examples("kubectl cmf app status basic-example\nkubectl cmf app status basic-example -o jsonpath='{.verdict}'\nkubectl cmf app status basic-example -o json"),
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: c.oneName(kind),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -115,7 +115,7 @@ func newAppLogs(c *common) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "logs APP", Short: "Print the logs of an application's pods",
 		Long:              "Print the logs of an application's pods. They are read from Kubernetes, in the namespace of the application's environment: the kube context must be that of the cluster where it runs.",
-		Example:           plugin.Examples("kubectl cmf app logs basic-example\nkubectl cmf app logs basic-example --component jobmanager -f --tail 100"),
+		Example:           plugin.Examples("kubectl cmf app logs basic-example\nkubectl cmf app logs basic-example --component jobmanager -f --tail 100\nkubectl cmf app logs basic-example --previous"),
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: c.oneName(kind),
 		RunE: func(cmd *cobra.Command, args []string) error {

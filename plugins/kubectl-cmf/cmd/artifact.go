@@ -21,7 +21,7 @@ func artifactUpload(c *common, use string, update bool) *cobra.Command {
 	kind := cmf.Must("artifact")
 	cmd := &cobra.Command{
 		Use: use + " ARTIFACT --file FILE", Short: map[bool]string{false: "Upload a file as an artifact", true: "Upload a new version of an artifact"}[update],
-		Example: plugin.Examples("kubectl cmf artifact " + use + " my-functions --file target/my-functions.jar"),
+		Example: plugin.Examples("kubectl cmf artifact " + use + " my-functions --file target/my-functions.jar\nkubectl cmf artifact " + use + " my-functions --file target/my-functions.jar -e dev-env\nkubectl cmf artifact " + use + " my-functions --file target/my-functions.jar --quiet"),
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if file == "" {
@@ -64,7 +64,7 @@ func newArtifactDownload(c *common) *cobra.Command {
 	kind := cmf.Must("artifact")
 	cmd := &cobra.Command{
 		Use: "download ARTIFACT --to FILE", Short: "Download an artifact's file",
-		Example:           plugin.Examples("kubectl cmf artifact download my-functions --to my-functions.jar\nkubectl cmf artifact download my-functions --to old.jar --version 1"),
+		Example:           plugin.Examples("kubectl cmf artifact download my-functions --to my-functions.jar\nkubectl cmf artifact download my-functions --to old.jar --version 1\nkubectl cmf artifact download my-functions --to my-functions.jar -e dev-env"),
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: c.oneName(kind),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/completion"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/apply"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/cmf"
@@ -28,6 +29,7 @@ func newGet(c *common, kind *cmf.Kind) *cobra.Command {
 	g := &getter{common: c, kind: kind}
 	cmd := &cobra.Command{
 		Use: "get [" + nameArg(kind) + " ...]", Short: "Show " + many(kind) + " by name; without a name, list them",
+		Example:           plugin.Examples("kubectl cmf " + kind.Name + " get\nkubectl cmf " + kind.Name + " get " + exampleName(kind) + "\nkubectl cmf " + kind.Name + " get " + exampleName(kind) + " -o yaml"),
 		ValidArgsFunction: completion.Values(c.completeNames(kind)),
 		RunE:              func(cmd *cobra.Command, args []string) error { return g.get(cmd.Context(), args) },
 	}
@@ -41,6 +43,7 @@ func newDescribe(c *common, kind *cmf.Kind) *cobra.Command {
 	g := &getter{common: c, kind: kind}
 	cmd := &cobra.Command{
 		Use: "describe " + nameArg(kind) + " ...", Short: "Show all that is known of " + many(kind),
+		Example:           plugin.Examples("kubectl cmf " + kind.Name + " describe " + exampleName(kind) + "\nkubectl cmf " + kind.Name + " describe " + exampleName(kind) + " --show-secrets\nkubectl cmf " + kind.Name + " describe " + exampleName(kind) + " | less"),
 		Args:              cobra.MinimumNArgs(1),
 		ValidArgsFunction: completion.Values(c.completeNames(kind)),
 		RunE:              func(cmd *cobra.Command, args []string) error { return g.describe(cmd.Context(), args) },

@@ -77,7 +77,7 @@ func newAppSavepoint(c *common) *cobra.Command {
 	kind := cmf.Must("app")
 	cmd := &cobra.Command{
 		Use: "savepoint APP", Short: "Take a savepoint of a running application and wait for it",
-		Example:           plugin.Examples("kubectl cmf app savepoint basic-example\nkubectl cmf app savepoint basic-example --name before-upgrade --format native"),
+		Example:           plugin.Examples("kubectl cmf app savepoint basic-example\nkubectl cmf app savepoint basic-example --name before-upgrade --format native\nkubectl cmf app savepoint basic-example --path s3://flink/savepoints"),
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: c.oneName(kind),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -112,7 +112,7 @@ func newSavepointDetach(c *common) *cobra.Command {
 	return &cobra.Command{
 		Use: "detach SAVEPOINT --application APP", Short: "Make a savepoint independent of its application",
 		Long:              "Make a savepoint independent of its application: it stays when the application is deleted, and others can start from it.",
-		Example:           plugin.Examples("kubectl cmf savepoint detach before-upgrade --application basic-example"),
+		Example:           plugin.Examples("kubectl cmf savepoint detach before-upgrade --application basic-example\nkubectl cmf savepoint detach before-upgrade --application basic-example -e dev-env\nkubectl cmf savepoint detach before-upgrade --statement clicks"),
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: c.oneName(kind),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -122,6 +122,20 @@ var exampleNames = map[string]string{
 	"detached-savepoint": "old-state --path s3://flink/savepoints/savepoint-123",
 }
 
+// exampleName is the name of one of a kind in help.
+func exampleName(kind *cmf.Kind) string {
+	switch kind.Name {
+	case "app":
+		return "basic-example"
+	case "artifact":
+		return "my-functions"
+	}
+	if name, _, found := strings.Cut(exampleNames[kind.Name], " "); found {
+		return name
+	}
+	return nameArg(kind)
+}
+
 // used reports whether a flag of the short form was given.
 func (s *shortFlags) used(cmd *cobra.Command) bool {
 	for _, f := range s.flags {

@@ -17,7 +17,7 @@ func newTemplate(c *common, kind *cmf.Kind) *cobra.Command {
 	var version string
 	cmd := &cobra.Command{
 		Use: "template", Short: "Print a commented skeleton of " + one(kind) + " for this version of CMF", Args: cobra.NoArgs,
-		Example: plugin.Examples("kubectl cmf " + kind.Name + " template > " + kind.Name + ".yaml"),
+		Example: plugin.Examples("kubectl cmf " + kind.Name + " template\nkubectl cmf " + kind.Name + " template > " + kind.Name + ".yaml\nkubectl cmf " + kind.Name + " template --for-version 2.3.0"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			v, err := c.templateVersion(cmd.Context(), version)
 			if err != nil {

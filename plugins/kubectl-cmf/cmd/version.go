@@ -36,7 +36,7 @@ func newVersion(c *common) *cobra.Command {
 	var client bool
 	cmd := &cobra.Command{
 		Use: "version", Short: "Show the versions of this plugin and of CMF, and what that CMF lacks",
-		Example: plugin.Examples("kubectl cmf version\nkubectl cmf version --client"),
+		Example: plugin.Examples("kubectl cmf version\nkubectl cmf version --client\nkubectl cmf version -o json"),
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := output.Validate(); err != nil {

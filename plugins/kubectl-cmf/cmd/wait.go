@@ -25,7 +25,7 @@ func newWait(c *common, kind *cmf.Kind) *cobra.Command {
 		Use: "wait " + nameArg(kind) + " ...", Short: "Wait until " + many(kind) + " are ready, in a state, or gone",
 		Long: "Wait for a condition: ready (the state that the spec asks for), delete, state=WORD, or jsonpath={.path}=value.\n" +
 			"Exit code 0: it is so; 1: it failed or can't become so; 124: it took too long.",
-		Example:           plugin.Examples("kubectl cmf " + kind.Name + " wait NAME\nkubectl cmf " + kind.Name + " wait NAME --for delete --timeout 2m"),
+		Example:           plugin.Examples("kubectl cmf " + kind.Name + " wait " + exampleName(kind) + "\nkubectl cmf " + kind.Name + " wait " + exampleName(kind) + " --timeout 2m\nkubectl cmf " + kind.Name + " wait " + exampleName(kind) + " --for delete"),
 		Args:              cobra.MinimumNArgs(1),
 		ValidArgsFunction: completion.Values(c.completeNames(kind)),
 		RunE: func(cmd *cobra.Command, names []string) error {

@@ -25,7 +25,10 @@ the job was restored from. The small bars are size and duration, oldest first.`,
 			kubectl flink checkpoints basic-example
 
 			# The path of the last completed one
-			kubectl flink checkpoints basic-example -o jsonpath='{.latest.completed.external_path}'`),
+			kubectl flink checkpoints basic-example -o jsonpath='{.latest.completed.external_path}'
+
+			# Everything that Flink knows of them
+			kubectl flink checkpoints basic-example -o json`),
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: c.completeJobs(false),
 		RunE: func(cmd *cobra.Command, args []string) error {

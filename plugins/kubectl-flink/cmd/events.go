@@ -29,7 +29,10 @@ that say the same are one with a count. The API server keeps them for an hour.`,
 			kubectl flink events basic-example
 
 			# Only what went wrong
-			kubectl flink events basic-example --warnings`),
+			kubectl flink events basic-example --warnings
+
+			# For a script
+			kubectl flink events basic-example -o json`),
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: c.completeJobs(false),
 		RunE: func(cmd *cobra.Command, args []string) error {

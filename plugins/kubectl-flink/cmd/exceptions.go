@@ -31,7 +31,10 @@ once it is gone; the operator's own error is in kubectl flink status.`,
 			kubectl flink exceptions basic-example
 
 			# With whole stack traces
-			kubectl flink exceptions basic-example --full`),
+			kubectl flink exceptions basic-example --full
+
+			# Only the newest
+			kubectl flink exceptions basic-example --limit 1`),
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: c.completeJobs(false),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -26,7 +26,13 @@ client: no upgrade takes care of it, and it keeps the session cluster from being
 deleted.`,
 		Example: plugin.Examples(`
 			# Which jobs are in the session cluster, and whose are they?
-			kubectl flink jobs session-example`),
+			kubectl flink jobs session-example
+
+			# Their IDs
+			kubectl flink jobs session-example -o name
+
+			# All that Flink says of them
+			kubectl flink jobs session-example -o json`),
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: c.completeClusters(),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -56,11 +56,18 @@ var tools = []tool{
 	{"debootstrap", "debootstrap", onPath("debootstrap")},
 	{"mvn", "maven", onPath("mvn")},
 	{"javac", "default-jdk-headless", onPath("javac")},
+	{"bash", "bash", onPath("bash")},
+	{"zsh", "zsh", onPath("zsh")},
+	{"fish", "fish", onPath("fish")},
+	{"bash-completion", "bash-completion", func(context.Context) bool { return fileExists("/usr/share/bash-completion/bash_completion") }},
 	{"pip", "python3-pip", func(ctx context.Context) bool {
 		_, err := pythonWithPip(ctx)
 		return err == nil
 	}},
 }
+
+// Shells are the shells that completion is tested in.
+var Shells = []string{"bash", "zsh", "fish", "bash-completion"}
 
 // NodeTools are the tools a running node needs.
 var NodeTools = []string{"containerd", "ctr", "runc", "iptables", "ip", "cni"}

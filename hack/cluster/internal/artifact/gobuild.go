@@ -114,6 +114,15 @@ func (f *Factory) Etcd(ctx context.Context) (string, error) {
 	return f.component(ctx, "etcd", "-s -w")
 }
 
+// BuildTools are programs that releases and checks are made with; each has a
+// component module that pins it and all it is made of.
+var BuildTools = []string{"goreleaser", "krew", "golangci-lint"}
+
+// BuildTool is the directory of one of BuildTools.
+func (f *Factory) BuildTool(ctx context.Context, name string) (string, error) {
+	return f.component(ctx, name, "-s -w")
+}
+
 // Assets is one directory that has the Kubernetes programs and etcd.
 func (f *Factory) Assets(ctx context.Context) (string, error) {
 	// The short build first: both want every core, and whoever waits for the

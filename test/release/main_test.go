@@ -1,0 +1,110 @@
+//go:build release
+
+// Package release tests what users get: the archives that goreleaser makes,
+// krew's installation of them, and completion in real shells.
+package release
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// all makes the tests look at all six platforms; without it, at this one.
+var all = os.Getenv("RELEASE_ALL") != ""
+
+func root(t *testing.T) string {
+	t.Helper()
+	dir, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// command runs a program in dir and returns its output; it has to succeed.
+func command(t *testing.T, dir string, env []string, program string, args ...string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), program, args...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), env...)
+	var out, errOut bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errOut
+	if err := cmd.Run(); err != nil {
+		t.Fatalf("%s %s: %v\n%s%s", program, strings.Join(args, " "), err, out.String(), errOut.String())
+	}
+	return out.String()
+}
+
+// cluster runs a verb of hack/cluster, which builds the tools and keeps them.
+func cluster(t *testing.T, args ...string) string {
+	t.Helper()
+	return strings.TrimSpace(command(t, root(t), nil, "go", append([]string{"-C", "hack/cluster", "run", "."}, args...)...))
+}
+
+func tool(t *testing.T, name string) string {
+	t.Helper()
+	return filepath.Join(cluster(t, "tool", name), name)
+}
+
+// platforms are those whose archives there are.
+func platforms() []string {
+	if !all {
+		return []string{runtime.GOOS + "_" + runtime.GOARCH}
+	}
+	var names []string
+	for _, system := range []string{"linux", "darwin", "windows"} {
+		for _, arch := range []string{"amd64", "arm64"} {
+			names = append(names, system+"_"+arch)
+		}
+	}
+	return names
+}
+
+func archiveName(plugin, platform string) string {
+	if strings.HasPrefix(platform, "windows") {
+		return plugin + "_" + platform + ".zip"
+	}
+	return plugin + "_" + platform + ".tar.gz"
+}
+
+var (
+	once    sync.Once
+	distDir string
+	failure error
+)
+
+// dist is the directory of a snapshot, made once: of this platform, or with
+// RELEASE_ALL of all six.
+func dist(t *testing.T) string {
+	t.Helper()
+	goreleaser := tool(t, "goreleaser")
+	once.Do(func() { distDir, failure = snapshot(goreleaser, root(t)) })
+	if failure != nil {
+		t.Fatal(failure)
+	}
+	return distDir
+}
+
+// snapshot runs goreleaser in the repository. Signing needs the hosted
+// workflow's identity, and the bill of materials a program that it installs.
+func snapshot(goreleaser, repository string) (string, error) {
+	args := []string{"release", "--snapshot", "--clean", "--skip=sign,sbom,announce,publish"}
+	if !all {
+		args = append(args, "--single-target")
+	}
+	cmd := exec.Command(goreleaser, args...)
+	cmd.Dir = repository
+	cmd.Env = append(os.Environ(), "GOFLAGS=", "GITHUB_TOKEN="+cmp.Or(os.Getenv("GITHUB_TOKEN"), "none"))
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("goreleaser %s: %w\n%s", strings.Join(args, " "), err, out)
+	}
+	return filepath.Join(repository, "dist"), nil
+}
