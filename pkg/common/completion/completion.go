@@ -43,9 +43,13 @@ func Values(find Func) cobra.CompletionFunc {
 		}
 		ctx, cancel := context.WithTimeout(parent, Limit)
 		defer cancel()
-		choices, err := find(ctx, args, prefix)
-		if err != nil {
-			return nil, cobra.ShellCompDirectiveNoFileComp
+		choices, known := kept(prefix)
+		if !known {
+			var err error
+			if choices, err = find(ctx, args, prefix); err != nil {
+				return nil, cobra.ShellCompDirectiveNoFileComp
+			}
+			keep(prefix, choices)
 		}
 		var out []cobra.Completion
 		for _, c := range choices {

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime"
 	"strings"
 	"syscall"
 
@@ -16,6 +17,7 @@ import (
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/completion"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/config"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/interrupt"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/kube"
@@ -43,7 +45,19 @@ func Main(newRoot func(genericiooptions.IOStreams) *cobra.Command) int {
 		cancel(errInterrupted)
 	}()
 	streams := genericiooptions.IOStreams{In: os.Stdin, Out: os.Stdout, ErrOut: os.Stderr}
-	return Execute(ctx, newRoot(streams), streams, completion.Args(os.Args))
+	args := completion.Args(os.Args)
+	root := newRoot(streams)
+	home, _ := os.UserHomeDir()
+	err := config.Apply(root, config.Path(runtime.GOOS, os.Getenv, home))
+	if len(args) > 0 && strings.HasPrefix(args[0], cobra.ShellCompRequestCmd) {
+		// A completion has no place to report an error.
+		completion.KeepAnswers(args)
+	} else if err != nil {
+		code := exit.Code(err)
+		Report(streams.ErrOut, nil, code, err)
+		return code
+	}
+	return Execute(ctx, root, streams, args)
 }
 
 // Execute runs root with args and returns the exit code; errors are printed to

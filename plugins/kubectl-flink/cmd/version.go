@@ -15,7 +15,7 @@ import (
 
 func newVersion(c *common) *cobra.Command {
 	var output printer.Flags
-	var clientOnly bool
+	var clientOnly, check bool
 	cmd := &cobra.Command{
 		Use:   "version",
 		Short: "Show the versions of this plugin, Kubernetes and the operator",
@@ -24,11 +24,15 @@ Operator, and which of the operator's kinds the cluster serves.`,
 		Example: plugin.Examples(`
 			kubectl flink version
 			kubectl flink version --client
+			kubectl flink version --check
 			kubectl flink version -o json`),
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := output.Validate(); err != nil {
 				return err
+			}
+			if check {
+				return plugin.CheckLatest(cmd.Context(), c.Out, "kubectl-flink")
 			}
 			v := view.Versions{Client: version.Get()}
 			var failure error
@@ -43,6 +47,7 @@ Operator, and which of the operator's kinds the cluster serves.`,
 	}
 	output.AddFlags(cmd, printer.JSON, printer.YAML)
 	cmd.Flags().BoolVar(&clientOnly, "client", false, "Show the plugin's version only; ask no cluster")
+	cmd.Flags().BoolVar(&check, "check", false, "Ask GitHub for the latest release and compare; exit code 3 if it is newer")
 	return cmd
 }
 

@@ -1,0 +1,62 @@
+package version
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"k8s.io/apimachinery/pkg/util/version"
+)
+
+// LatestURL is asked for the latest release, and only when a user asks.
+const LatestURL = "https://api.github.com/repos/kubectl-flink/kubectl-flink/releases/latest"
+
+// Latest is what became of the question for a newer release.
+type Latest struct {
+	Version string
+	// Page is where to read about it and get it.
+	Page string
+	// Newer says that it is newer than this build. Comparable is false for
+	// builds that are no release.
+	Newer, Comparable bool
+}
+
+// Latest asks url for the latest release and compares it with info.
+func (i Info) Latest(ctx context.Context, url, program string) (Latest, error) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return Latest{}, err
+	}
+	request.Header.Set("Accept", "application/vnd.github+json")
+	request.Header.Set("User-Agent", i.UserAgent(program))
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return Latest{}, fmt.Errorf("ask for the latest release: %w", err)
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return Latest{}, fmt.Errorf("ask for the latest release: %s answered %s", url, response.Status)
+	}
+	var release struct {
+		Tag  string `json:"tag_name"`
+		Page string `json:"html_url"`
+	}
+	if err := json.NewDecoder(io.LimitReader(response.Body, 1<<20)).Decode(&release); err != nil {
+		return Latest{}, fmt.Errorf("read what the latest release is: %w", err)
+	}
+	latest := Latest{Version: release.Tag, Page: release.Page}
+	newest, err := version.ParseSemantic(release.Tag)
+	if err != nil {
+		return latest, fmt.Errorf("the latest release is called %q, which is no version", release.Tag)
+	}
+	if own, err := version.ParseSemantic(i.Version); err == nil {
+		latest.Comparable = true
+		latest.Newer = own.LessThan(newest)
+	}
+	return latest, nil
+}
