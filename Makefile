@@ -68,10 +68,34 @@ test-api: ## Tests against a real API server, without an operator
 test-e2e: build ## Tests on a real cluster with operator and Flink (root, Linux)
 	go test -tags e2e -count=1 -timeout 60m -v ./test/e2e/...
 
+.PHONY: test-shells
+test-shells: ## Completion in real bash, zsh and fish (root, Debian)
+	go test -tags release -count=1 -timeout 20m -run 'Shells|Completion' ./test/release/...
+
+# What takes too long for every change.
+.PHONY: test-long
+test-long: build ## Releases of all platforms, krew, other systems, soaks
+	RELEASE_ALL=1 go test -tags release -count=1 -timeout 90m -v ./test/release/...
+	@for os in darwin windows; do for arch in amd64 arm64; do \
+		echo "== vet and build tests for $$os/$$arch"; \
+		GOOS=$$os GOARCH=$$arch CGO_ENABLED=0 go vet ./plugins/... ./pkg/... || exit 1; \
+		for pkg in $$(go list ./plugins/... ./pkg/...); do GOOS=$$os GOARCH=$$arch CGO_ENABLED=0 go test -c -o /dev/null $$pkg || exit 1; done; \
+	done; done
+	go test $(RACE) -count=10 -timeout 60m ./pkg/common/... ./plugins/kubectl-flink/reach/...
+
 .PHONY: lint
 lint: ## Static checks
-	go vet ./... && go vet -tags api ./test/... && go vet -tags e2e ./test/...
-	go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.12.0 run ./...
+	go vet ./... && go vet -tags api ./test/... && go vet -tags e2e ./test/... && go vet -tags release ./test/...
+	"$$($(CLUSTER) tool golangci-lint)/golangci-lint" run ./...
+
+.PHONY: docs
+docs: ## Renew docs/reference from the commands
+	go run ./hack/docs reference docs/reference
+
+.PHONY: release-snapshot
+release-snapshot: ## Archives and packages of all six platforms into dist/, and krew's manifests
+	"$$($(CLUSTER) tool goreleaser)/goreleaser" release --snapshot --clean --skip=sign,sbom,announce,publish
+	go run ./krew/render --tag v0.0.0-snapshot --checksums dist/checksums.txt --out dist/krew
 
 .PHONY: bench
 bench: build ## Sizes and times, as ratios against kubectl
