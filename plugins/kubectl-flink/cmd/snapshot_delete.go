@@ -94,7 +94,10 @@ hangs so already goes with --keep-data.`,
 			kubectl flink snapshot delete NAME --keep-data
 
 			# Delete the savepoint too, without being asked
-			kubectl flink snapshot delete NAME --dispose --yes`),
+			kubectl flink snapshot delete NAME --dispose --yes
+
+			# Only say what would be deleted
+			kubectl flink snapshot delete NAME --keep-data --dry-run=client`),
 		Args:              cobra.MinimumNArgs(1),
 		ValidArgsFunction: c.completeSnapshots(true),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -27,7 +27,10 @@ func newSnapshotDescribe(c *common) *cobra.Command {
 			kubectl flink snapshot describe basic-example-savepoint-manual-1764000000000
 
 			# Which jobs start from it
-			kubectl flink snapshot describe NAME -o jsonpath='{.summary.usedBy}'`),
+			kubectl flink snapshot describe NAME -o jsonpath='{.summary.usedBy}'
+
+			# All of it
+			kubectl flink snapshot describe NAME -o yaml`),
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: c.completeSnapshots(false),
 		RunE: func(cmd *cobra.Command, args []string) error {
