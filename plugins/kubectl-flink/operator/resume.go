@@ -3,10 +3,7 @@ package operator
 import (
 	"context"
 	"fmt"
-	"time"
 )
-
-func timeNow() time.Time { return time.Now() }
 
 // ResumeRequest is how a job is to be resumed.
 type ResumeRequest struct {

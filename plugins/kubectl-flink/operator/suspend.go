@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 )
@@ -144,7 +145,7 @@ func (c *Client) checkSuspendable(ctx context.Context, job Job, mode string) err
 	if target.IsRunning() {
 		return nil
 	}
-	message := fmt.Sprintf("%s is not RUNNING, so no savepoint can be taken: %s", target.Ref(), target.Describe(timeNow()))
+	message := fmt.Sprintf("%s is not RUNNING, so no savepoint can be taken: %s", target.Ref(), target.Describe(time.Now()))
 	if failure := target.Failure(); !failure.IsZero() {
 		message += "\nThe operator says: " + failure.Root()
 	}

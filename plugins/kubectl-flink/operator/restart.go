@@ -1,0 +1,108 @@
+package operator
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// RestartRequest is how a job is to be restarted.
+type RestartRequest struct {
+	StateChoice
+	ChangeOptions
+}
+
+// Restart starts a running job anew, with new pods where it has a cluster of
+// its own, from its state. It says from which before it begins.
+func (c *Client) Restart(ctx context.Context, ref Ref, request RestartRequest, reporter Reporter) (ChangeReport, error) {
+	report := ChangeReport{Job: ref, Did: "restarted", DryRun: request.DryRun}
+	change, err := c.planRestart(ctx, ref, "restart", request.StateChoice, request.ChangeOptions, reporter)
+	if err != nil {
+		return report, err
+	}
+	change.Did = "restarted"
+	change.Spec = Merge(change.Spec, map[string]any{"restartNonce": change.Job.nextRestartNonce()})
+	return c.Change(ctx, change, request.ChangeOptions, reporter)
+}
+
+// nextRestartNonce differs from the nonce in the spec and from the one that
+// the operator carried out last: a spec may have lost its nonce since, and the
+// old number would then change nothing.
+func (j Job) nextRestartNonce() int64 {
+	now, _ := number(j.spec(), "restartNonce")
+	before := int64(0)
+	reconciled := j.ReconciledSpec()
+	if j.Kind.Name == BlueGreen.Name {
+		reconciled = j.blueGreenSpec()
+	}
+	if n, ok := reconciled["restartNonce"].(json.Number); ok {
+		before, _ = n.Int64()
+	}
+	return max(now, before) + 1
+}
+
+// planRestart is what all changes that start a running job anew have in
+// common: what is refused, what is said before, and the part of the spec that
+// keeps the state. verb is for messages.
+func (c *Client) planRestart(ctx context.Context, ref Ref, verb string, choice StateChoice, options ChangeOptions, reporter Reporter) (Change, error) {
+	reporter.waiting("%s: checking the job", ref)
+	job, err := c.Target(ctx, ref)
+	if err != nil {
+		return Change{}, err
+	}
+	change := Change{Job: job}
+	if job.Wanted() == "suspended" {
+		return change, fmt.Errorf("%s is suspended; start it with: kubectl flink resume %s -n %s", ref, ref, ref.Namespace)
+	}
+	if err := c.CheckRejected(job); err != nil {
+		return change, err
+	}
+	if err := c.CheckManaged(job, options, reporter); err != nil {
+		return change, err
+	}
+	fields, mode, err := c.KeepState(job, verb, choice)
+	if err != nil {
+		return change, err
+	}
+	change.Spec = fields
+	if err := c.CheckDirectories(ctx, job, mode); err != nil {
+		return change, err
+	}
+	if state, known, _ := c.State(ctx, job); known {
+		change.Flink = &state
+	}
+	change.Goal = Goal{NewRun: true, State: mode == "savepoint" || mode == "last-state" && (change.Flink == nil || change.Flink.Latest != nil)}
+	switch mode {
+	case "savepoint":
+		more, why, err := c.SavepointFormat(ctx, job)
+		if err != nil {
+			return change, err
+		}
+		if why != "" {
+			reporter.note("%s: %s", ref, why)
+		}
+		change.Spec = Merge(change.Spec, more)
+		if job.Kind.Name == BlueGreen.Name || job.IsRunning() {
+			reporter.note("%s: a savepoint is taken first, and the job starts from it", ref)
+		} else {
+			reporter.note("%s is not RUNNING (%s), so no savepoint can be taken: it starts from %s", ref, job.Describe(time.Now()), newest(change.Flink))
+		}
+	case "last-state":
+		reporter.note("%s starts from %s", ref, newest(change.Flink))
+	case "stateless":
+		reporter.note("%s starts empty%s", ref, lastKnown(change.Flink))
+		if err := options.confirm(ctx, "%s will start empty%s.", ref, lastKnown(change.Flink)); err != nil {
+			return change, err
+		}
+	}
+	return change, nil
+}
+
+// newest names the newest checkpoint, as far as it is known.
+func newest(state *FlinkState) string {
+	if state == nil || state.Latest == nil {
+		return "its last checkpoint"
+	}
+	return fmt.Sprintf("its last checkpoint (now %s, %s old)", state.Latest.Path, Ago(max(time.Since(state.Latest.At), 0)))
+}
