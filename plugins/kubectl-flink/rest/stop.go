@@ -1,0 +1,31 @@
+package rest
+
+import (
+	"context"
+	"net/http"
+)
+
+// StopRequest is the body of POST /jobs/:id/stop. Empty fields are left to
+// Flink.
+type StopRequest struct {
+	TargetDirectory string `json:"targetDirectory,omitempty"`
+	FormatType      string `json:"formatType,omitempty"` // CANONICAL or NATIVE
+	// Drain sends the last watermark first, so that windows and timers fire.
+	Drain bool `json:"drain"`
+}
+
+// StopJob stops a job with a savepoint and returns the trigger id, to be asked
+// for with SavepointStatus.
+func (c *Client) StopJob(ctx context.Context, job string, request StopRequest) (string, error) {
+	var out struct {
+		ID string `json:"request-id"`
+	}
+	err := c.call(ctx, http.MethodPost, join("jobs", job, "stop"), request, &out)
+	return out.ID, err
+}
+
+// CancelJob cancels a job without a savepoint. It returns as soon as Flink has
+// begun to.
+func (c *Client) CancelJob(ctx context.Context, job string) error {
+	return c.call(ctx, http.MethodPatch, join("jobs", job)+"?mode=cancel", nil, nil)
+}
