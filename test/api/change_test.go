@@ -23,8 +23,8 @@ var bothDirs = map[string]any{
 	"execution.checkpointing.dir": "file:///flink-data/checkpoints", "execution.checkpointing.savepoint-dir": "file:///flink-data/savepoints",
 }
 
-// observed is the status that an operator writes which has carried out a spec.
-func observed(object *unstructured.Unstructured, lifecycle, state string, more map[string]any) map[string]any {
+// carriedOut is the status that an operator writes which has carried out a spec.
+func carriedOut(object *unstructured.Unstructured, lifecycle, state string, more map[string]any) map[string]any {
 	spec, _ := json.Marshal(map[string]any{"spec": object.Object["spec"]})
 	status := runningStatus()
 	status["lifecycleState"] = lifecycle
@@ -42,7 +42,7 @@ func observed(object *unstructured.Unstructured, lifecycle, state string, more m
 func (s *server) changeable(t *testing.T, namespace, name string, spec map[string]any, annotations map[string]any) *unstructured.Unstructured {
 	t.Helper()
 	object := s.create(t, operator.Deployment, namespace, name, spec, nil)
-	object = s.setStatus(t, operator.Deployment, object, observed(object, "STABLE", "RUNNING", nil))
+	object = s.setStatus(t, operator.Deployment, object, carriedOut(object, "STABLE", "RUNNING", nil))
 	if annotations != nil {
 		body, err := json.Marshal(map[string]any{"metadata": map[string]any{"annotations": annotations}})
 		must(t, err)
@@ -63,10 +63,10 @@ func (s *server) carryOut(t *testing.T, namespace string) {
 		state, _, _ := unstructured.NestedString(object.Object, "spec", "job", "state")
 		path := "file:/flink-data/savepoints/savepoint-" + object.GetName()
 		if state == "suspended" {
-			s.setStatus(t, operator.Deployment, object, observed(object, "SUSPENDED", "FINISHED", map[string]any{"upgradeSavepointPath": path}))
+			s.setStatus(t, operator.Deployment, object, carriedOut(object, "SUSPENDED", "FINISHED", map[string]any{"upgradeSavepointPath": path}))
 			return
 		}
-		s.setStatus(t, operator.Deployment, object, observed(object, "STABLE", "RUNNING", map[string]any{
+		s.setStatus(t, operator.Deployment, object, carriedOut(object, "STABLE", "RUNNING", map[string]any{
 			"upgradeSavepointPath": path, "jobId": fmt.Sprintf("run%d", object.GetGeneration()), "startTime": fmt.Sprint(1764000000000 + object.GetGeneration()),
 		}))
 	})
@@ -234,7 +234,7 @@ func TestSavepointLoopIsRecognised(t *testing.T) {
 			delete(status, "error")
 			current.setStatus(t, operator.Deployment, object, status)
 		case seen != object.GetGeneration():
-			current.setStatus(t, operator.Deployment, object, observed(object, "STABLE", "RUNNING", nil))
+			current.setStatus(t, operator.Deployment, object, carriedOut(object, "STABLE", "RUNNING", nil))
 		}
 	})
 	started := time.Now()
@@ -274,7 +274,7 @@ func TestResumeDoesNotLoseState(t *testing.T) {
 		job := spec["job"].(map[string]any)
 		job["state"], job["upgradeMode"] = "suspended", tc.then
 		object := current.create(t, operator.Deployment, ns, name, spec, nil)
-		current.setStatus(t, operator.Deployment, object, observed(object, "SUSPENDED", "FINISHED", map[string]any{"upgradeSavepointPath": "file:/s/savepoint-1"}))
+		current.setStatus(t, operator.Deployment, object, carriedOut(object, "SUSPENDED", "FINISHED", map[string]any{"upgradeSavepointPath": "file:/s/savepoint-1"}))
 		current.patch(t, ns, name, `{"spec":{"job":{"upgradeMode":"`+tc.now+`"}}}`)
 		before := current.deployment(t, ns, name).GetGeneration()
 		current.flink(t, t.Context(), "resume", name, "-n", ns).wants(t, exit.Failed, tc.want, "--lose-state")
@@ -293,7 +293,7 @@ func TestChangeAndConflicts(t *testing.T) {
 	ref := operator.Ref{Kind: operator.Deployment, Namespace: ns, Name: "orders"}
 	job, err := client.Target(t.Context(), ref)
 	must(t, err)
-	current.setStatus(t, operator.Deployment, current.deployment(t, ns, "orders"), observed(job.Object, "STABLE", "RESTARTING", nil))
+	current.setStatus(t, operator.Deployment, current.deployment(t, ns, "orders"), carriedOut(job.Object, "STABLE", "RESTARTING", nil))
 	change := operator.Change{Job: job, Did: "changed", Spec: map[string]any{"job": map[string]any{"parallelism": int64(5)}}}
 	report, err := client.Change(t.Context(), change, operator.ChangeOptions{NoWait: true}, operator.Reporter{})
 	if err != nil || report.Generation != job.Object.GetGeneration()+1 {

@@ -1,0 +1,80 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"strings"
+	"testing"
+)
+
+// changeSpace is a namespace for jobs that are changed.
+func changeSpace(t *testing.T, name string) string {
+	t.Helper()
+	rbac, err := tool("manifests", "flink-rbac")
+	must(t, err)
+	main.run(t, "create", "namespace", name)
+	main.apply(t, name, strings.ReplaceAll(rbac, "namespace: default", "namespace: "+name))
+	t.Cleanup(func() {
+		main.run(t, "delete", "flinkdeployments,flinksessionjobs", "--all", "-n", name, "--wait", "--timeout=2m")
+		main.run(t, "delete", "namespace", name, "--wait=false")
+	})
+	return name
+}
+
+// One job through every change, its state followed from each to the next.
+func TestChangesKeepState(t *testing.T) {
+	ns := changeSpace(t, "change-e2e")
+	main.apply(t, ns, example(t, "basic-example.yaml"))
+	main.running(t, "flinkdeployment", "basic-example", ns)
+
+	// By hand the operator would throw the state away here.
+	main.kubectl(t, "patch", "flinkdeployment", "basic-example", "-n", ns, "--type", "merge", "-p", `{"spec":{"job":{"upgradeMode":"stateless"}}}`)
+	generation := func() string {
+		return main.kubectl(t, "get", "flinkdeployment", "basic-example", "-n", ns, "-o", "jsonpath={.metadata.generation}")
+	}
+	before := generation()
+	main.run(t, "flink", "restart", "basic-example", "-n", ns).wants(t, 1, "upgradeMode stateless", "--lose-state")
+	main.run(t, "flink", "scale", "basic-example", "--parallelism", "1", "-n", ns).wants(t, 1, "upgradeMode stateless")
+	if after := generation(); after != before {
+		t.Errorf("generation %s, was %s", after, before)
+	}
+
+	// Checkpoints are taken all the time here, so that this is during one, too.
+	left := main.run(t, "flink", "suspend", "basic-example", "-n", ns, "-o", pathOnly).wants(t, 0).out
+	main.hasMetadata(t, left)
+	r := main.run(t, "flink", "resume", "basic-example", "-n", ns, "-o", "jsonpath={.status.path} {.status.restoredFrom.proven}").wants(t, 0)
+	if r.out != left+" true" {
+		t.Errorf("resumed from %q, left %q", r.out, left)
+	}
+	// Restart and scale start from a savepoint of their own.
+	for _, args := range [][]string{{"restart"}, {"scale", "--parallelism", "1"}} {
+		r := main.run(t, append(append([]string{"flink"}, args...), "basic-example", "-n", ns, "-o", "jsonpath={.status.restoredFrom.kind} {.status.restoredFrom.proven} {.status.path}")...).
+			wants(t, 0, "a savepoint is taken first")
+		path, ok := strings.CutPrefix(r.out, "savepoint true ")
+		if !ok || path == left {
+			t.Errorf("%v: %q", args, r.out)
+		}
+		main.hasMetadata(t, path)
+		left = path
+	}
+	r = main.run(t, "flink", "stop", "basic-example", "--drain", "-n", ns, "-o", pathOnly).wants(t, 0)
+	main.hasMetadata(t, r.out)
+	main.run(t, "flink", "resume", "basic-example", "-n", ns).wants(t, 1, "was drained")
+}
+
+// On Flink 2 the operator's canonical savepoint of this job fails and restarts
+// it, again and again, while the operator says STABLE.
+func TestSuspendOnFlink2(t *testing.T) {
+	const key = "kubernetes.operator.savepoint.format.type"
+	ns := changeSpace(t, "change-e2e-2")
+	main.apply(t, ns, example(t, "flink-2-example.yaml", key+": NATIVE", key+": CANONICAL"))
+	main.running(t, "flinkdeployment", "flink-2-example", ns)
+	main.run(t, "flink", "suspend", "flink-2-example", "-n", ns).wants(t, 1,
+		"UnsupportedOperationException", key+": NATIVE", "The spec was put back", "the job is RUNNING")
+	main.kubectl(t, "patch", "flinkdeployment", "flink-2-example", "-n", ns, "--type", "merge", "-p", `{"spec":{"flinkConfiguration":{"`+key+`":null}}}`)
+	main.running(t, "flinkdeployment", "flink-2-example", ns)
+
+	r := main.run(t, "flink", "suspend", "flink-2-example", "-n", ns).wants(t, 0, key+": NATIVE is set")
+	_, path, _ := strings.Cut(r.out, " suspended: savepoint ")
+	main.hasMetadata(t, path)
+}
