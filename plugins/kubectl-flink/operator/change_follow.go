@@ -73,6 +73,9 @@ func (f *changeFollower) follow(parent context.Context) error {
 	objects := make(chan seen)
 	events := make(chan seen)
 	ref := f.change.Job.Ref()
+	if err := f.client.mayWatch(ctx, ref); err != nil {
+		return err
+	}
 	go f.watch(ctx, objects, f.client.Resource(ref.Kind, ref.Namespace), wait.Named(ref.Name))
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()

@@ -8,6 +8,10 @@ import (
 	"slices"
 	"strings"
 
+	authorizationv1 "k8s.io/api/authorization/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 )
 
@@ -221,4 +225,18 @@ func (c *Client) CheckRejected(job Job) error {
 		return nil
 	}
 	return errors.New("the operator rejects the spec of " + job.Ref().String() + " and would ignore a change to it: " + failure.Root() + "\nCorrect the spec first: kubectl edit " + job.Kind.Singular + " " + job.Ref().Name + " -n " + job.Ref().Namespace)
+}
+
+// mayWatch refuses a user who may list but not watch, who could start a change
+// but not see its end. Where the question itself isn't answered, the watch will
+// tell.
+func (c *Client) mayWatch(ctx context.Context, ref Ref) error {
+	review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{
+		ResourceAttributes: &authorizationv1.ResourceAttributes{Namespace: ref.Namespace, Verb: "watch", Group: Group, Resource: ref.Kind.Plural, Name: ref.Name},
+	}}
+	answer, err := c.core.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, review, metav1.CreateOptions{})
+	if err != nil || answer.Status.Allowed {
+		return nil //nolint:nilerr // the watch itself will say
+	}
+	return apierrors.NewForbidden(ref.Kind.GVR().GroupResource(), ref.Name, errors.New("you may not watch it, so that the end of the change could not be seen; nothing was changed"))
 }

@@ -1,0 +1,116 @@
+package operator
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+)
+
+func TestInverseTakesAMergePatchBack(t *testing.T) {
+	before := map[string]any{"job": map[string]any{"state": "running", "parallelism": int64(2)}, "flinkConfiguration": map[string]any{"a": "1"}}
+	patch := map[string]any{"job": map[string]any{"state": "suspended", "upgradeMode": "savepoint"}, "flinkConfiguration": map[string]any{"b": "2"}, "podTemplate": map[string]any{"x": "y"}}
+	want := map[string]any{"job": map[string]any{"state": "running", "upgradeMode": nil}, "flinkConfiguration": map[string]any{"b": nil}, "podTemplate": nil}
+	if diff := cmp.Diff(want, Inverse(before, patch)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestContains(t *testing.T) {
+	object := map[string]any{"job": map[string]any{"parallelism": float64(2), "state": "running"}}
+	for name, tc := range map[string]struct {
+		patch map[string]any
+		want  bool
+	}{
+		"same number":   {map[string]any{"job": map[string]any{"parallelism": int64(2)}}, true},
+		"other value":   {map[string]any{"job": map[string]any{"state": "suspended"}}, false},
+		"gone already":  {map[string]any{"job": map[string]any{"upgradeMode": nil}}, true},
+		"to be removed": {map[string]any{"job": map[string]any{"state": nil}}, false},
+		"nothing":       {nil, true},
+	} {
+		if got := Contains(object, tc.patch); got != tc.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
+func changedJob(generation int64, status map[string]any) Job {
+	object := &unstructured.Unstructured{Object: map[string]any{
+		"spec":   map[string]any{"job": map[string]any{"state": "suspended", "upgradeMode": "savepoint"}},
+		"status": status,
+	}}
+	object.SetName("orders")
+	object.SetGeneration(generation)
+	return Job{Deployment, object}
+}
+
+// The statuses are those of operator 1.16, as they were seen.
+func TestJudge(t *testing.T) {
+	suspend := Change{Spec: map[string]any{"job": map[string]any{"state": "suspended"}}, Goal: Goal{Suspended: true}, Job: changedJob(1, nil)}
+	start := Change{Spec: map[string]any{"restartNonce": int64(1)}, Goal: Goal{NewRun: true}, Job: changedJob(1, map[string]any{"jobStatus": map[string]any{"jobId": "a", "startTime": "1"}})}
+	status := func(observed int64, lifecycle, jm, state, id, startTime, failure string) map[string]any {
+		return map[string]any{
+			"observedGeneration": observed, "lifecycleState": lifecycle, "jobManagerDeploymentStatus": jm, "error": failure,
+			"jobStatus": map[string]any{"state": state, "jobId": id, "startTime": startTime},
+		}
+	}
+	for name, tc := range map[string]struct {
+		change Change
+		status map[string]any
+		want   stage
+	}{
+		"not seen yet":          {suspend, status(1, "STABLE", "READY", "RUNNING", "a", "1", ""), notTaken},
+		"suspended":             {suspend, status(2, "SUSPENDED", "READY", "FINISHED", "a", "1", ""), reached},
+		"by last-state":         {suspend, status(2, "SUSPENDED", "MISSING", "RECONCILING", "a", "1", ""), reached},
+		"rejected":              {suspend, status(1, "STABLE", "READY", "RUNNING", "a", "1", `{"type":"x.ValidationException","message":"no"}`), refused},
+		"savepoint fails":       {suspend, status(1, "STABLE", "READY", "RUNNING", "a", "1", `{"type":"x.UpgradeFailureException","message":"Savepoint Error"}`), failing},
+		"old run still stable":  {start, status(2, "STABLE", "READY", "RUNNING", "a", "1", ""), moving},
+		"deploying":             {start, status(2, "DEPLOYED", "DEPLOYING", "RECONCILING", "b", "1", ""), moving},
+		"mounts are being made": {start, status(2, "DEPLOYED", "ERROR", "RECONCILING", "b", "1", `MountVolume.SetUp failed for volume "pod-template-volume"`), troubled},
+		"runs with a new id":    {start, status(2, "STABLE", "READY", "RUNNING", "b", "2", ""), reached},
+		"same id by HA":         {start, status(2, "STABLE", "READY", "RUNNING", "a", "2", ""), reached},
+		"failed":                {start, status(2, "FAILED", "READY", "FAILED", "b", "2", ""), lost},
+		"rolled back":           {start, status(2, "ROLLED_BACK", "READY", "RUNNING", "b", "2", ""), lost},
+	} {
+		if got := tc.change.judge(changedJob(2, tc.status), 2); got.stage != tc.want {
+			t.Errorf("%s: stage %d (%s), want %d", name, got.stage, got.what, tc.want)
+		}
+	}
+}
+
+func TestManagedBy(t *testing.T) {
+	for name, tc := range map[string]struct {
+		labels, annotations map[string]string
+		want                string
+		reverts             bool
+	}{
+		"nobody":        {map[string]string{"app.kubernetes.io/instance": "x"}, nil, "", false},
+		"Argo CD":       {nil, map[string]string{"argocd.argoproj.io/tracking-id": "x"}, "Argo CD", true},
+		"Flux":          {map[string]string{"kustomize.toolkit.fluxcd.io/name": "x"}, nil, "Flux (Kustomization)", true},
+		"Flux is off":   {map[string]string{"kustomize.toolkit.fluxcd.io/name": "x"}, map[string]string{"kustomize.toolkit.fluxcd.io/reconcile": "disabled"}, "Flux (Kustomization)", false},
+		"Helm release":  {map[string]string{"helm.toolkit.fluxcd.io/name": "x"}, nil, "Flux (HelmRelease)", true},
+		"Helm by hand":  {map[string]string{"app.kubernetes.io/managed-by": "Helm", "app.kubernetes.io/instance": "x"}, nil, "Helm", false},
+		"Confluent CRs": {nil, map[string]string{"cmf.platform.confluent.io/managed-by": "a/b"}, "Confluent for Kubernetes", true},
+	} {
+		job := changedJob(1, nil)
+		job.Object.SetLabels(tc.labels)
+		job.Object.SetAnnotations(tc.annotations)
+		manager, _ := job.ManagedBy()
+		if manager.Name != tc.want || manager.Reverts != tc.reverts {
+			t.Errorf("%s: %+v", name, manager)
+		}
+	}
+}
+
+func TestStateIsNotLostUnasked(t *testing.T) {
+	job := changedJob(1, nil)
+	_ = unstructured.SetNestedField(job.Object.Object, "stateless", "spec", "job", "upgradeMode")
+	if _, _, err := (&Client{}).KeepState(job, "restart", StateChoice{}); err == nil || !strings.Contains(err.Error(), "--lose-state") {
+		t.Error(err)
+	}
+	fields, mode, err := (&Client{}).KeepState(job, "restart", StateChoice{UpgradeMode: "savepoint"})
+	if err != nil || mode != "savepoint" || fields["job"].(map[string]any)["upgradeMode"] != "savepoint" {
+		t.Error(fields, mode, err)
+	}
+}
