@@ -23,9 +23,3 @@ func (c *Client) StopJob(ctx context.Context, job string, request StopRequest) (
 	err := c.call(ctx, http.MethodPost, join("jobs", job, "stop"), request, &out)
 	return out.ID, err
 }
-
-// CancelJob cancels a job without a savepoint. It returns as soon as Flink has
-// begun to.
-func (c *Client) CancelJob(ctx context.Context, job string) error {
-	return c.call(ctx, http.MethodPatch, join("jobs", job)+"?mode=cancel", nil, nil)
-}
