@@ -42,6 +42,14 @@ var rules = []rule{
 		"The job has no savepoint directory: give one with --path, or set execution.checkpointing.savepoint-dir (state.savepoints.dir before Flink 1.20) in spec.flinkConfiguration",
 	},
 	{
+		[]string{"Cannot map checkpoint/savepoint state", "Cannot map savepoint state", "allowNonRestoredState"},
+		"The savepoint has state of an operator that the job doesn't have any more, or whose uid changed: give the operator its old uid, or leave its state out with --allow-non-restored-state",
+	},
+	{
+		[]string{"Cannot find checkpoint or savepoint file/directory", "Cannot find meta data file", "Could not find checkpoint or savepoint"},
+		"There is no savepoint at that path, as the job's pods see it: see what is saved with kubectl flink snapshot list",
+	},
+	{
 		[]string{"Secondary resource "},
 		"The job stopped running: look at its status.error and events (kubectl describe)",
 	},
