@@ -101,6 +101,7 @@ func (c *Client) recreate(ctx context.Context, job Job, source Source, request R
 	if err != nil {
 		return report, err
 	}
+	_ = os.Remove(manifest)
 	report.Done, report.From = true, Kept{Kind: source.Kind, Path: restored, Proven: true}
 	return report, nil
 }

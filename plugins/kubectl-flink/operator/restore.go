@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 )
 
@@ -90,7 +89,7 @@ func (c *Client) Restore(ctx context.Context, ref Ref, request RestoreRequest, r
 	if request.Recreate {
 		report.ChangeReport, err = c.recreate(ctx, job, report.Source, request, reporter)
 	} else {
-		report.ChangeReport, err = c.Change(ctx, redeploy(job, report.Source.Path, request.AllowNonRestored), request.ChangeOptions, reporter)
+		report.ChangeReport, err = c.changeAndLook(ctx, redeploy(job, report.Source.Path, request.AllowNonRestored), request.ChangeOptions, reporter)
 		if err == nil && report.Done && !report.From.Proven {
 			err = fmt.Errorf("%s runs, but that it was restored from %s is not proven: its JobManager can't be asked\nSee with: kubectl flink checkpoints %s -n %s", ref, report.Source.Path, ref, ref.Namespace)
 		}
@@ -186,4 +185,3 @@ func wayBack(err error, ref Ref, report RestoreReport) error {
 	}
 	return exit.With(exit.Code(err), fmt.Errorf("%w\nGo back to the job as it was before: kubectl flink restore %s --from %s --no-savepoint -n %s", err, ref, from, ref.Namespace))
 }
-

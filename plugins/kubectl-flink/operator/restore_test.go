@@ -1,0 +1,120 @@
+package operator
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+func TestLatestIsTheNewestStateThatExists(t *testing.T) {
+	checkpoint := map[string]any{"checkpoint": map[string]any{}}
+	going := taken("going", 1, SnapshotCompleted, "/s/going", ofSavepoint(nil), nil)
+	at := metav1.NewTime(noon)
+	going.Object.SetDeletionTimestamp(&at)
+	other := taken("other", 0, SnapshotCompleted, "/s/other", ofSavepoint(nil), nil)
+	section(other.Object.Object, "spec")["jobReference"] = map[string]any{"kind": Deployment.Name, "name": "other"}
+	inventory := Inventory{Saved: []Saved{
+		SavedFrom(taken("adopted", 0, SnapshotCompleted, "/s/adopted", ofSavepoint(map[string]any{"alreadyExists": true}), nil)),
+		SavedFrom(other),
+		SavedFrom(going),
+		SavedFrom(taken("failed", 2, SnapshotFailed, "", ofSavepoint(nil), nil)),
+		SavedFrom(taken("chk", 3, SnapshotCompleted, "/c/chk-3", checkpoint, nil)),
+		SavedFrom(taken("sp", 4, SnapshotCompleted, "/s/sp", ofSavepoint(nil), nil)),
+		SavedFrom(taken("older", 5, SnapshotCompleted, "/s/older", ofSavepoint(nil), nil)),
+	}}
+	newest := FlinkState{Latest: &FlinkSnapshot{Path: "file:/c/chk-9", At: noon}}
+	running := testJob(map[string]any{"jobStatus": map[string]any{"state": "RUNNING"}, "jobManagerDeploymentStatus": "READY"})
+	failing := testJob(map[string]any{"jobStatus": map[string]any{"state": "RESTARTING"}})
+	for _, test := range []struct {
+		name  string
+		job   Job
+		flink FlinkState
+		want  string
+	}{
+		{"running", running, newest, "/s/sp"},
+		{"failing", failing, newest, "file:/c/chk-9"},
+		{"no JobManager", failing, FlinkState{}, "/s/sp"},
+		{"older checkpoint", failing, FlinkState{Latest: &FlinkSnapshot{Path: "file:/c/chk-1", At: noon.Add(-9 * time.Hour)}}, "/s/sp"},
+	} {
+		source, err := latest(test.job, inventory, test.flink, Reporter{})
+		if err != nil || source.Path != test.want {
+			t.Errorf("%s: %s %v, want %s", test.name, source.Path, err, test.want)
+		}
+	}
+	inventory.Saved = inventory.Saved[:1]
+	if source, err := latest(failing, inventory, FlinkState{}, Reporter{}); err != nil || source.Snapshot != "adopted" || !source.At.IsZero() {
+		t.Errorf("%+v %v", source, err)
+	}
+	if _, err := latest(failing, Inventory{}, FlinkState{}, Reporter{}); err == nil || !strings.Contains(err.Error(), "nothing is known to be saved") {
+		t.Error(err)
+	}
+}
+
+func TestWhoseStateItIs(t *testing.T) {
+	ref := func(kind Kind, name string) Ref { return Ref{kind, "ns", name} }
+	child := testJob(nil)
+	parent := Job{BlueGreen, child.Object}
+	for _, test := range []struct {
+		job     Job
+		of      Ref
+		allowed bool
+		ok      bool
+	}{
+		{child, ref(Deployment, "basic"), false, true},
+		{child, ref(SessionJob, "basic"), false, false},
+		{child, ref(Deployment, "other"), false, false},
+		{child, ref(Deployment, "other"), true, true},
+		{child, Ref{}, false, true},
+		{parent, ref(Deployment, "basic-blue"), false, true},
+		{parent, ref(Deployment, "basic"), false, false},
+	} {
+		if err := checkOwner(test.job, Source{Of: test.of}, test.allowed); (err == nil) != test.ok {
+			t.Errorf("%s of %s: %v", test.job.Ref(), test.of, err)
+		}
+	}
+}
+
+func TestRedeploy(t *testing.T) {
+	job := testJob(nil)
+	job.Object.Object["spec"] = map[string]any{"job": map[string]any{"savepointRedeployNonce": int64(41)}}
+	change := redeploy(job, "s3://b/sp", true)
+	fields := section(change.Spec, "job")
+	if fields["savepointRedeployNonce"] != int64(42) || fields["initialSavepointPath"] != "s3://b/sp" || fields["state"] != "running" || fields["allowNonRestoredState"] != true {
+		t.Errorf("%v", fields)
+	}
+	if !change.Goal.NewJobID || change.Goal.Path != "s3://b/sp" {
+		t.Errorf("%+v", change.Goal)
+	}
+	if fields := section(redeploy(testJob(nil), "s3://b/sp", false).Spec, "job"); fields["savepointRedeployNonce"] != int64(1) || fields["allowNonRestoredState"] != nil {
+		t.Errorf("%v", fields)
+	}
+}
+
+func TestAnObjectCreatedAnew(t *testing.T) {
+	job := testJob(map[string]any{"jobStatus": map[string]any{}})
+	job.Object.Object["spec"] = map[string]any{"image": "flink:1.20", "job": map[string]any{"savepointTriggerNonce": int64(1), "state": "suspended", "upgradeMode": "savepoint"}}
+	job.Object.SetAnnotations(map[string]string{"kubectl.kubernetes.io/last-applied-configuration": "{}", "team": "a"})
+	job.Object.SetFinalizers([]string{"f"})
+	job.Object.SetResourceVersion("7")
+	fresh := job.anew("/s/1", false).Object
+	fields := section(fresh.Object, "spec", "job")
+	if fields["initialSavepointPath"] != "/s/1" || fields["state"] != "running" || fields["upgradeMode"] != "savepoint" || fields["savepointTriggerNonce"] != nil {
+		t.Errorf("%v", fields)
+	}
+	if fresh.GetResourceVersion() != "" || len(fresh.GetFinalizers()) > 0 || fresh.Object["status"] != nil || len(fresh.GetAnnotations()) != 1 {
+		t.Errorf("%v", fresh.Object)
+	}
+	if section(job.Object.Object, "spec", "job")["state"] != "suspended" {
+		t.Error("the original was changed")
+	}
+}
+
+func TestPathsAndNames(t *testing.T) {
+	for from, want := range map[string]bool{"/s/1": true, "s3://b/1": true, "file:/s": true, "sp-1": false, "flinksnp/sp-1": false, "latest": false} {
+		if isPath(from) != want {
+			t.Error(from)
+		}
+	}
+}

@@ -1,0 +1,114 @@
+//go:build api
+
+package api
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+)
+
+// observed is a status of an operator that tells which spec it has accepted.
+func observed(status map[string]any) map[string]any {
+	status["observedGeneration"] = int64(1)
+	return status
+}
+
+func TestRestoreRefusesBeforeItChangesAnything(t *testing.T) {
+	ns := current.namespace(t)
+	current.create(t, operator.Deployment, ns, "basic", deploymentSpec(savepointDir), observed(runningStatus()))
+	current.create(t, operator.Deployment, ns, "other", deploymentSpec(savepointDir), observed(runningStatus()))
+	failing := observed(runningStatus())
+	failing["jobStatus"].(map[string]any)["state"] = "RESTARTING"
+	current.create(t, operator.Deployment, ns, "failing", deploymentSpec(savepointDir), failing)
+	current.saved(t, ns, "mine", "basic", "file:/s/mine", false)
+	current.saved(t, ns, "theirs", "other", "file:/s/theirs", false)
+	current.create(t, operator.StateSnap, ns, "bad", map[string]any{"jobReference": map[string]any{"kind": "FlinkDeployment", "name": "basic"}, "savepoint": map[string]any{}},
+		map[string]any{"state": "FAILED", "error": "Permission denied"})
+	current.create(t, operator.Deployment, ns, "session", map[string]any{"flinkVersion": "v1_20", "serviceAccount": "flink"}, observed(runningStatus()))
+	suspended := observed(runningStatus())
+	suspended["lifecycleState"] = "SUSPENDED"
+	delete(suspended, "jobManagerDeploymentStatus")
+	current.create(t, operator.SessionJob, ns, "asleep", map[string]any{
+		"deploymentName": "session", "job": map[string]any{"jarURI": "https://x/y.jar", "parallelism": int64(1), "state": "suspended"},
+	}, suspended)
+	for _, test := range []struct {
+		args []string
+		code int
+		want []string
+	}{
+		{[]string{"basic"}, exit.Usage, []string{"--from", "kubectl flink snapshot list --job flinkdeployment/basic"}},
+		{[]string{"basic", "--from", "min"}, exit.Failed, []string{"Names near it: mine"}},
+		{[]string{"basic", "--from", "bad"}, exit.Failed, []string{"flinkstatesnapshot/bad is not COMPLETED: FAILED: Permission denied"}},
+		{[]string{"basic", "--from", "theirs"}, exit.Failed, []string{"is of another job, flinkdeployment/other", "--other-job"}},
+		{[]string{"basic", "--from", "file:///s/theirs/"}, exit.Failed, []string{"is of another job, flinkdeployment/other"}},
+		{[]string{"failing", "--from", "/s/x"}, exit.Failed, []string{"is not RUNNING (RESTARTING", "--no-savepoint"}},
+		{[]string{"failing", "--from", "latest"}, exit.Failed, []string{"nothing is known to be saved"}},
+		{[]string{"session", "--from", "mine"}, exit.Failed, []string{"is a session cluster"}},
+		{[]string{"sessionjob/asleep", "--from", "/s/x"}, exit.Failed, []string{"FLINK-40374", "kubectl flink resume", "--recreate"}},
+		{[]string{"basic", "--from", "mine", "--recreate", "--wait=false"}, exit.Usage, []string{"--recreate"}},
+		{[]string{"basic", "--from", "mine", "--dry-run=bogus"}, exit.Usage, []string{"--dry-run"}},
+	} {
+		current.flink(t, t.Context(), append([]string{"restore", "-n", ns}, test.args...)...).wants(t, test.code, test.want...)
+	}
+	r := current.flink(t, t.Context(), "restore", "basic", "--from", "latest", "-n", ns, "--dry-run", "-o", "jsonpath={.spec.patch.spec.job.initialSavepointPath}")
+	r.wants(t, exit.OK, "a savepoint would be taken first", "flinkstatesnapshot/mine")
+	if r.out != "file:/s/mine" {
+		t.Error(r)
+	}
+	current.flink(t, t.Context(), "restore", "basic", "--from", "mine", "-n", ns, "--dry-run=server", "--no-savepoint").wants(t, exit.OK)
+	object, err := current.dynamic.Resource(operator.Deployment.GVR()).Namespace(ns).Get(t.Context(), "basic", metav1.GetOptions{})
+	must(t, err)
+	if object.GetGeneration() != 1 || len(current.snapshots(t, ns)) != 3 {
+		t.Errorf("generation %d, %d snapshots", object.GetGeneration(), len(current.snapshots(t, ns)))
+	}
+}
+
+func TestRestoreTakesASavepointFirst(t *testing.T) {
+	ns := current.namespace(t)
+	current.create(t, operator.Deployment, ns, "basic", deploymentSpec(savepointDir), observed(runningStatus()))
+	current.saved(t, ns, "mine", "basic", "file:/s/mine", false)
+	current.completeSnapshots(t, ns)
+	r := current.flink(t, t.Context(), "restore", "basic", "--from", "mine", "-n", ns, "--wait=false", "--allow-non-restored-state")
+	r.wants(t, exit.OK, "savepoint of the job as it is now: file:/flink-data/savepoints/savepoint-basic-savepoint-manual-")
+	object, err := current.dynamic.Resource(operator.Deployment.GVR()).Namespace(ns).Get(t.Context(), "basic", metav1.GetOptions{})
+	must(t, err)
+	job, _, _ := unstructured.NestedMap(object.Object, "spec", "job")
+	if fmt.Sprint(job["initialSavepointPath"], job["savepointRedeployNonce"], job["allowNonRestoredState"], job["state"]) != "file:/s/mine 1 true running" {
+		t.Errorf("%v", job)
+	}
+	// Where no savepoint can be taken, nothing is changed.
+	ns = current.namespace(t)
+	current.create(t, operator.Deployment, ns, "basic", deploymentSpec(savepointDir), observed(runningStatus()))
+	current.asOperator(t, operator.StateSnap, ns, func(object *unstructured.Unstructured) {
+		if (operator.Snapshot{Object: object}).State() == "" {
+			current.setStatus(t, operator.StateSnap, object, map[string]any{"state": "FAILED", "error": "Permission denied"})
+		}
+	})
+	current.flink(t, t.Context(), "restore", "basic", "--from", "/s/mine", "-n", ns).wants(t, exit.Failed, "nothing was changed", "Permission denied", "--no-savepoint")
+	object, err = current.dynamic.Resource(operator.Deployment.GVR()).Namespace(ns).Get(t.Context(), "basic", metav1.GetOptions{})
+	must(t, err)
+	if object.GetGeneration() != 1 {
+		t.Error("the job was changed")
+	}
+}
+
+func TestRestoreOnAnOldOperator(t *testing.T) {
+	ns := old.namespace(t)
+	old.create(t, operator.Deployment, ns, "basic", deploymentSpecFor("v1_18"), runningStatus())
+	r := old.flink(t, t.Context(), "restore", "basic", "--from", "/s/1", "-n", ns, "--no-savepoint")
+	r.wants(t, exit.Failed, "came with operator 1.8", "--recreate")
+	r = old.flink(t, t.Context(), "restore", "basic", "--from", "/s/1", "-n", ns, "--no-savepoint", "--recreate", "--dry-run")
+	r.wants(t, exit.OK)
+	object, err := old.dynamic.Resource(operator.Deployment.GVR()).Namespace(ns).Get(t.Context(), "basic", metav1.GetOptions{})
+	must(t, err)
+	if object.GetGeneration() != 1 || strings.Contains(fmt.Sprint(object.Object["spec"]), "initialSavepointPath") {
+		t.Errorf("%v", object.Object["spec"])
+	}
+}
