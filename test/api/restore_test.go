@@ -14,25 +14,25 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
 )
 
-// observed is a status of an operator that tells which spec it has accepted.
-func observed(status map[string]any) map[string]any {
+// acceptedSpec is a status of an operator that tells which spec it has accepted.
+func acceptedSpec(status map[string]any) map[string]any {
 	status["observedGeneration"] = int64(1)
 	return status
 }
 
 func TestRestoreRefusesBeforeItChangesAnything(t *testing.T) {
 	ns := current.namespace(t)
-	current.create(t, operator.Deployment, ns, "basic", deploymentSpec(savepointDir), observed(runningStatus()))
-	current.create(t, operator.Deployment, ns, "other", deploymentSpec(savepointDir), observed(runningStatus()))
-	failing := observed(runningStatus())
+	current.create(t, operator.Deployment, ns, "basic", deploymentSpec(savepointDir), acceptedSpec(runningStatus()))
+	current.create(t, operator.Deployment, ns, "other", deploymentSpec(savepointDir), acceptedSpec(runningStatus()))
+	failing := acceptedSpec(runningStatus())
 	failing["jobStatus"].(map[string]any)["state"] = "RESTARTING"
 	current.create(t, operator.Deployment, ns, "failing", deploymentSpec(savepointDir), failing)
 	current.saved(t, ns, "mine", "basic", "file:/s/mine", false)
 	current.saved(t, ns, "theirs", "other", "file:/s/theirs", false)
 	current.create(t, operator.StateSnap, ns, "bad", map[string]any{"jobReference": map[string]any{"kind": "FlinkDeployment", "name": "basic"}, "savepoint": map[string]any{}},
 		map[string]any{"state": "FAILED", "error": "Permission denied"})
-	current.create(t, operator.Deployment, ns, "session", map[string]any{"flinkVersion": "v1_20", "serviceAccount": "flink"}, observed(runningStatus()))
-	suspended := observed(runningStatus())
+	current.create(t, operator.Deployment, ns, "session", map[string]any{"flinkVersion": "v1_20", "serviceAccount": "flink"}, acceptedSpec(runningStatus()))
+	suspended := acceptedSpec(runningStatus())
 	suspended["lifecycleState"] = "SUSPENDED"
 	delete(suspended, "jobManagerDeploymentStatus")
 	current.create(t, operator.SessionJob, ns, "asleep", map[string]any{
@@ -72,7 +72,7 @@ func TestRestoreRefusesBeforeItChangesAnything(t *testing.T) {
 
 func TestRestoreTakesASavepointFirst(t *testing.T) {
 	ns := current.namespace(t)
-	current.create(t, operator.Deployment, ns, "basic", deploymentSpec(savepointDir), observed(runningStatus()))
+	current.create(t, operator.Deployment, ns, "basic", deploymentSpec(savepointDir), acceptedSpec(runningStatus()))
 	current.saved(t, ns, "mine", "basic", "file:/s/mine", false)
 	current.completeSnapshots(t, ns)
 	r := current.flink(t, t.Context(), "restore", "basic", "--from", "mine", "-n", ns, "--wait=false", "--allow-non-restored-state")
@@ -85,7 +85,7 @@ func TestRestoreTakesASavepointFirst(t *testing.T) {
 	}
 	// Where no savepoint can be taken, nothing is changed.
 	ns = current.namespace(t)
-	current.create(t, operator.Deployment, ns, "basic", deploymentSpec(savepointDir), observed(runningStatus()))
+	current.create(t, operator.Deployment, ns, "basic", deploymentSpec(savepointDir), acceptedSpec(runningStatus()))
 	current.asOperator(t, operator.StateSnap, ns, func(object *unstructured.Unstructured) {
 		if (operator.Snapshot{Object: object}).State() == "" {
 			current.setStatus(t, operator.StateSnap, object, map[string]any{"state": "FAILED", "error": "Permission denied"})
