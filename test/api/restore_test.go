@@ -80,7 +80,7 @@ func TestRestoreTakesASavepointFirst(t *testing.T) {
 	object, err := current.dynamic.Resource(operator.Deployment.GVR()).Namespace(ns).Get(t.Context(), "basic", metav1.GetOptions{})
 	must(t, err)
 	job, _, _ := unstructured.NestedMap(object.Object, "spec", "job")
-	if fmt.Sprint(job["initialSavepointPath"], job["savepointRedeployNonce"], job["allowNonRestoredState"], job["state"]) != "file:/s/mine 1 true running" {
+	if fmt.Sprintf("%v %v %v %v", job["initialSavepointPath"], job["savepointRedeployNonce"], job["allowNonRestoredState"], job["state"]) != "file:/s/mine 1 true running" {
 		t.Errorf("%v", job)
 	}
 	// Where no savepoint can be taken, nothing is changed.
