@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"time"
@@ -65,7 +66,8 @@ HEALTH is one word, derived from what the object says: ` + strings.Join(words, "
 
 No JobManager is asked, so that the list is fast and needs only permission to
 list the operator's kinds. --live asks each job's JobManager for its last
-checkpoint and its restarts; "?" is where none answers.
+checkpoint and its restarts; "?" is where none answers. A narrow terminal shows
+the columns that fit, a pipe always all but those of -o wide.
 
 -o json prints the objects, and beside metadata, spec and status a "summary"
 with the table's derived values.`,
@@ -116,6 +118,15 @@ with the table's derived values.`,
 	_ = cmd.RegisterFlagCompletionFunc("state", completion.Fixed("RUNNING", "RESTARTING", "FAILED", "FINISHED", "SUSPENDED", "STABLE", "UPGRADING"))
 	_ = cmd.RegisterFlagCompletionFunc("sort-by", completion.Fixed(sortColumns()...))
 	return cmd
+}
+
+// terminalWidth is the number of columns of the terminal behind w; 0 where it
+// is none: what scripts read mustn't depend on a width.
+func terminalWidth(w io.Writer) int {
+	if !term.IsTerminal(w) {
+		return 0
+	}
+	return term.Width(w)
 }
 
 // addColor adds --color.

@@ -53,7 +53,7 @@ func (o *listOptions) run(ctx context.Context) error {
 }
 
 func (o *listOptions) view() view.List {
-	return view.List{Namespaces: o.allNamespaces, Live: o.live, Palette: o.palette, Now: o.now()}
+	return view.List{Namespaces: o.allNamespaces, Live: o.live, Palette: o.palette, Width: terminalWidth(o.Out), Now: o.now()}
 }
 
 func (o *listOptions) nothing() string {
@@ -246,9 +246,8 @@ func (o *listOptions) follow(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var widths []int
 	v := o.view()
-	v.Widths = &widths
+	v.Layout = &printer.Layout{}
 	saved := o.savepoints(ctx, client)
 	o.selection.Objects = true
 	var first []view.Row

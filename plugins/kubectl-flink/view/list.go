@@ -43,8 +43,10 @@ type List struct {
 	Namespaces bool
 	Live       bool
 	Palette    term.Palette
-	Widths     *[]int
-	Now        time.Time
+	Layout     *printer.Layout
+	// Width is the terminal's; 0 prints all columns.
+	Width int
+	Now   time.Time
 }
 
 // Color is the colour of a health word.
@@ -70,15 +72,16 @@ func shortType(kind operator.Kind) string {
 
 // Result is the rows in every format.
 func (l List) Result(rows []Row) printer.Result {
-	table := &printer.Table{Palette: l.Palette, Widths: l.Widths}
+	table := &printer.Table{Palette: l.Palette, Width: l.Width, Layout: l.Layout}
 	if l.Namespaces {
 		table.Columns = append(table.Columns, printer.Column{Name: "NAMESPACE"})
 	}
-	for _, name := range []string{"TYPE/NAME", "JOB", "LIFECYCLE", "HEALTH", "VERSION", "PARALLELISM", "MODE", "LAST SAVEPOINT"} {
-		table.Columns = append(table.Columns, printer.Column{Name: name})
-	}
+	table.Columns = append(table.Columns, printer.Column{Name: "TYPE/NAME"}, printer.Column{Name: "JOB"},
+		printer.Column{Name: "LIFECYCLE", Give: 4}, printer.Column{Name: "HEALTH"}, printer.Column{Name: "VERSION", Give: 2},
+		printer.Column{Name: "PARALLELISM", Short: "PAR", Give: 3}, printer.Column{Name: "MODE", Give: 1},
+		printer.Column{Name: "LAST SAVEPOINT", Short: "SAVEPOINT", Give: 5})
 	if l.Live {
-		table.Columns = append(table.Columns, printer.Column{Name: "LAST CHECKPOINT"}, printer.Column{Name: "RESTARTS"})
+		table.Columns = append(table.Columns, printer.Column{Name: "LAST CHECKPOINT", Short: "CHECKPOINT"}, printer.Column{Name: "RESTARTS"})
 	}
 	table.Columns = append(table.Columns, printer.Column{Name: "AGE"})
 	for _, name := range []string{"JM", "IMAGE", "JOB ID", "ERROR"} {

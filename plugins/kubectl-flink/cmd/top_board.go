@@ -1,0 +1,245 @@
+package cmd
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/watch"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/portforward"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/health"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/reach"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/rest"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/view"
+)
+
+// topKinds are whose jobs `top` shows. The children of a blue/green deployment
+// are FlinkDeployments.
+var topKinds = []operator.Kind{operator.Deployment, operator.SessionJob}
+
+// boardState is what the screen of `top` is drawn from.
+type boardState struct {
+	rows     []view.TopJob
+	usageErr error
+}
+
+// board gathers the numbers of many jobs. A JobManager that doesn't answer
+// holds up its own row only.
+type board struct {
+	o      *topOptions
+	client *operator.Client
+	tunnel *portforward.Tunnel
+	meter  rest.Meter
+	slots  chan struct{}
+
+	mu       sync.Mutex
+	jobs     map[operator.Ref]*boardJob
+	usage    operator.Usages
+	usageErr error
+}
+
+// boardJob is a job as it was last seen.
+type boardJob struct {
+	summary operator.Summary
+	row     view.TopJob
+	// way leads to the JobManager; nil wants it looked up (again).
+	way    *wayTo
+	asking bool
+}
+
+type wayTo struct {
+	place  reach.Place
+	client *rest.Client
+}
+
+func newBoard(o *topOptions, client *operator.Client, tunnel *portforward.Tunnel) *board {
+	return &board{o: o, client: client, tunnel: tunnel, slots: make(chan struct{}, asked), jobs: map[operator.Ref]*boardJob{}}
+}
+
+// set takes a job as the API server has it.
+func (b *board) set(summary operator.Summary) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if summary.Session {
+		return
+	}
+	job := b.jobs[summary.Ref()]
+	if job == nil {
+		job = &boardJob{}
+		b.jobs[summary.Ref()] = job
+	}
+	job.summary, job.way = summary, nil
+	old := job.row
+	job.row = view.TopJob{
+		Type: summary.Kind.Singular, Namespace: summary.Namespace, Name: summary.Name, Ref: summary.Ref(),
+		State: summary.State, JobID: summary.JobID, Health: health.Of(summary, b.o.now()).Word,
+	}
+	if b.answers(summary) { // until the JobManager is asked again
+		job.row.In, job.row.Out, job.row.Lag, job.row.Busy, job.row.Backpressured = old.In, old.Out, old.Lag, old.Busy, old.Backpressured
+		job.row.LastCheckpoint, job.row.Unreachable = old.LastCheckpoint, old.Unreachable
+	}
+}
+
+// answers reports whether there is a JobManager to ask.
+func (b *board) answers(s operator.Summary) bool {
+	return s.JobID != "" && s.JobManager != "MISSING" && s.Lifecycle != "SUSPENDED"
+}
+
+func (b *board) state() boardState {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	out := boardState{usageErr: b.usageErr}
+	for _, job := range b.jobs {
+		row := job.row
+		cluster := row.Name
+		if job.summary.Cluster != "" {
+			cluster = job.summary.Cluster
+		}
+		if usage, ok := b.usage.Of(row.Namespace, cluster); ok {
+			row.Usage = &usage
+		}
+		out.rows = append(out.rows, row)
+	}
+	view.ByName(out.rows)
+	return out
+}
+
+// ask asks the JobManager of each job that isn't being asked; done is called
+// after each answer.
+func (b *board) ask(ctx context.Context, group *sync.WaitGroup, done func()) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, job := range b.jobs {
+		if job.asking || !b.answers(job.summary) {
+			continue
+		}
+		job.asking = true
+		summary, way := job.summary, job.way
+		group.Go(func() {
+			b.slots <- struct{}{}
+			defer func() { <-b.slots }()
+			row := view.TopJob{}
+			way, err := b.askOne(ctx, summary, way, &row)
+			b.mu.Lock()
+			job.asking, job.way = false, way
+			if job.summary.JobID == summary.JobID {
+				job.row.In, job.row.Out, job.row.Lag, job.row.Busy, job.row.Backpressured = row.In, row.Out, row.Lag, row.Busy, row.Backpressured
+				job.row.LastCheckpoint, job.row.Unreachable = row.LastCheckpoint, ""
+				if err != nil {
+					job.row.Unreachable = err.Error()
+				}
+			}
+			b.mu.Unlock()
+			done()
+		})
+	}
+}
+
+func (b *board) askOne(ctx context.Context, summary operator.Summary, way *wayTo, row *view.TopJob) (*wayTo, error) {
+	ctx, cancel := context.WithTimeout(ctx, b.o.timeout)
+	defer cancel()
+	if way == nil {
+		place, err := reach.Find(ctx, b.client, summary.Ref())
+		if err != nil {
+			return nil, err
+		}
+		client, _, err := restClient(b.tunnel, place, b.o.tls)
+		if err != nil {
+			return nil, err
+		}
+		way = &wayTo{place, client}
+	}
+	load, err := b.meter.Load(ctx, way.client, way.place.JobID)
+	if err != nil {
+		return nil, reachError(ctx, err)
+	}
+	row.Take(load)
+	checkpoints, err := way.client.Checkpoints(ctx, way.place.JobID)
+	if last := checkpoints.Latest.Completed; err == nil && last != nil {
+		row.LastCheckpoint = view.Moment(last.Acknowledged.Time())
+	}
+	return way, nil
+}
+
+// measure asks for what pods use.
+func (b *board) measure(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, b.o.timeout)
+	defer cancel()
+	_, clusters, err := b.client.Usages(ctx, b.o.selection.Namespace, "")
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.usage, b.usageErr = clusters, err
+}
+
+// once is everything once.
+func (b *board) once(ctx context.Context) (boardState, error) {
+	for _, kind := range topKinds {
+		items, err := b.client.Summaries(ctx, kind, b.o.selection)
+		if err != nil {
+			return boardState{}, err
+		}
+		for _, item := range items {
+			b.set(item.Summary)
+		}
+	}
+	var group sync.WaitGroup
+	group.Go(func() { b.measure(ctx) })
+	b.ask(ctx, &group, func() {})
+	group.Wait()
+	return b.state(), context.Cause(ctx)
+}
+
+// follow shows the board whenever something has changed, until ctx ends.
+func (b *board) follow(ctx context.Context, show func(boardState)) error {
+	ctx, cancel := context.WithCancel(ctx)
+	var group sync.WaitGroup
+	defer group.Wait()
+	defer cancel()
+	synced := make(chan struct{})
+	lists := 0
+	group.Go(func() {
+		select {
+		case <-synced:
+		case <-ctx.Done():
+			return
+		}
+		clock := time.NewTicker(b.o.interval)
+		defer clock.Stop()
+		for {
+			group.Go(func() { b.measure(ctx) })
+			b.ask(ctx, &group, func() { show(b.state()) })
+			show(b.state())
+			select {
+			case <-ctx.Done():
+				return
+			case <-clock.C:
+			}
+		}
+	})
+	return b.client.Follow(ctx, topKinds, b.o.selection, func(kind operator.Kind, event watch.EventType, object *unstructured.Unstructured) error {
+		switch {
+		case event == watch.Bookmark:
+			if lists++; lists == len(topKinds) {
+				close(synced)
+			}
+			return nil
+		case event == watch.Deleted:
+			b.mu.Lock()
+			delete(b.jobs, operator.Ref{Kind: kind, Namespace: object.GetNamespace(), Name: object.GetName()})
+			b.mu.Unlock()
+		default:
+			summary, err := operator.Summarize(kind, object)
+			if err != nil {
+				return err
+			}
+			b.set(summary)
+		}
+		if lists >= len(topKinds) {
+			show(b.state())
+		}
+		return nil
+	})
+}

@@ -1,0 +1,111 @@
+package cmd
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/screen"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/reach"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/rest"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/view"
+)
+
+// vertices shows the vertices of one job.
+func (o *topOptions) vertices(ctx context.Context, args []string) error {
+	var meter rest.Meter
+	if o.once {
+		return o.ask(ctx, args, func(ctx context.Context, place reach.Place, jobManager *rest.Client) error {
+			model, err := o.load(ctx, &meter, place, jobManager)
+			if err != nil {
+				return err
+			}
+			view.Sort(model.Vertices, view.VertexOrders, o.sortBy, o.reverse)
+			return o.output.Print(o.Out, o.view(terminalWidth(o.Out)).Vertices(model, place.Job.Ref()))
+		})
+	}
+	client, place, err := o.findPlace(ctx, args)
+	if err != nil {
+		return err
+	}
+	ref := place.Job.Ref()
+	return screen.Run(ctx, o.In, o.Out, screen.Screen[view.JobLoad]{
+		Waiting: "waiting for the numbers of " + ref.String(), Keys: o.keys(view.Orders(view.VertexOrders)),
+		Source: func(ctx context.Context, show func(view.JobLoad)) error {
+			return o.followLoad(ctx, client, ref, &meter, show)
+		},
+		Draw: func(l view.JobLoad, width int) screen.Picture { return o.drawVertices(l, ref, width) },
+	})
+}
+
+func (o *topOptions) load(ctx context.Context, meter *rest.Meter, place reach.Place, jobManager *rest.Client) (view.JobLoad, error) {
+	id, err := o.job(ctx, place, jobManager)
+	if err != nil {
+		return view.JobLoad{}, err
+	}
+	load, err := meter.Load(ctx, jobManager, id)
+	return view.NewJobLoad(place.Job.Ref(), id, load), err
+}
+
+// followLoad asks at intervals until ctx ends. The way is looked up each time:
+// an upgrade gives the job another id, a switch another cluster.
+func (o *topOptions) followLoad(ctx context.Context, client *operator.Client, ref operator.Ref, meter *rest.Meter, show func(view.JobLoad)) error {
+	tunnel, err := o.tunnel(o.tunnelFlags, nil)
+	if err != nil {
+		return err
+	}
+	defer tunnel.Close()
+	clock := time.NewTicker(o.interval)
+	defer clock.Stop()
+	last := view.JobLoad{Metadata: view.StatusMetadata{Type: ref.Kind.Singular, Name: ref.Name, Namespace: ref.Namespace}}
+	once := func() (view.JobLoad, error) {
+		ctx, cancel := context.WithTimeoutCause(ctx, o.timeout, fmt.Errorf("no answer within %s", o.timeout))
+		defer cancel()
+		place, err := reach.Find(ctx, client, ref)
+		if err != nil {
+			return view.JobLoad{}, reachError(ctx, err)
+		}
+		last.State = place.Job.State()
+		if why := place.WhyNot(); why != "" && (place.Suspended() || place.Cluster.JobManager() != "READY") {
+			return view.JobLoad{}, fmt.Errorf("no JobManager to ask: %s", why)
+		}
+		jobManager, _, err := restClient(tunnel, place, o.tls)
+		if err != nil {
+			return view.JobLoad{}, err
+		}
+		load, err := o.load(ctx, meter, place, jobManager)
+		return load, reachError(ctx, err)
+	}
+	for {
+		load, err := once()
+		switch {
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case err != nil:
+			last.Unreachable = err.Error()
+		default:
+			last = load
+		}
+		show(last)
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-clock.C:
+		}
+	}
+}
+
+func (o *topOptions) drawVertices(l view.JobLoad, ref operator.Ref, width int) screen.Picture {
+	l.Vertices = slices.Clone(l.Vertices)
+	view.Sort(l.Vertices, view.VertexOrders, o.sortBy, o.reverse)
+	v := o.view(width)
+	lines := o.table(v.Vertices(l, ref))
+	second := o.sorted()
+	if l.Unreachable != "" {
+		second = o.palette.Paint(term.Red, "as last seen: "+term.SafeLine(l.Unreachable))
+	}
+	return screen.Picture{Head: []string{v.Title(l), second, "", lines[0]}, Body: lines[1:]}
+}
