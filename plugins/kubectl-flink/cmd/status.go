@@ -12,7 +12,9 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/completion"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/portforward"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/screen"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/health"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
@@ -65,7 +67,7 @@ answer the page lacks those lines.
 			# After kubectl apply: wait until the change is carried out
 			kubectl flink status basic-example --for upgraded --timeout 10m
 
-			# Changes as they happen
+			# The page and what changes, live
 			kubectl flink status basic-example -w`),
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: c.completeJobs(false),
@@ -80,7 +82,7 @@ answer the page lacks those lines.
 	o.output.AddFlags(cmd, printer.Name, printer.JSON, printer.YAML, "jsonpath")
 	flags.BoolVar(&o.verbose, "verbose", false, "Everything: all causes, events, snapshots, pods with node and resources")
 	flags.BoolVar(&o.exitStatus, "exit-status", false, "Exit with 3 unless the job is healthy, finished or suspended as its spec wants")
-	flags.BoolVarP(&o.watch, "watch", "w", false, "Then print changes of the job and its pods as they happen")
+	flags.BoolVarP(&o.watch, "watch", "w", false, "Renew the page as things happen, until you press q; not on a terminal: then print changes of the job and its pods")
 	flags.StringVar(&o.goal, "for", "", "Wait until the job is "+strings.Join(goals, ", "))
 	flags.DurationVar(&o.timeout, "timeout", 5*time.Minute, "With --for: how long to wait")
 	flags.DurationVar(&o.liveWait, "live-timeout", 5*time.Second, "How long to wait for the JobManager; 0 doesn't ask it")
@@ -127,6 +129,9 @@ func (o *statusOptions) run(ctx context.Context, args []string) error {
 			return err
 		}
 	}
+	if o.watch && screen.Possible(o.Out) {
+		return o.live(ctx, client, ref)
+	}
 	status, place, err := o.look(ctx, client, ref)
 	if err != nil {
 		return err
@@ -166,7 +171,13 @@ func (o *statusOptions) look(ctx context.Context, client *operator.Client, ref o
 	answered := make(chan struct{})
 	go func() {
 		defer close(answered)
-		o.askJobManager(ctx, place, &status)
+		tunnel, err := o.tunnel(o.tunnelFlags, nil)
+		if err != nil {
+			status.Unknown = append(status.Unknown, "the JobManager: "+err.Error())
+			return
+		}
+		defer tunnel.Close()
+		o.askJobManager(ctx, tunnel, place, &status)
 	}()
 	around := client.Around(ctx, ref, cluster)
 	if other := otherColour(place, cluster); other != "" {
@@ -214,6 +225,9 @@ func statusOf(s operator.Summary, v health.Verdict, place reach.Place) view.Stat
 		Savepoints:  get("execution.checkpointing.savepoint-dir", "state.savepoints.dir"),
 		HA:          get("high-availability.type", "high-availability"), HADir: get("high-availability.storageDir"),
 	}
+	if get("job.autoscaler.enabled", "kubernetes.operator.job.autoscaler.enabled") == "true" {
+		status.Autoscaler = &view.Scaler{Enabled: true}
+	}
 	if cluster := place.Cluster; cluster.Object != nil && s.Kind.Name != operator.Deployment.Name {
 		status.Metadata.Cluster = cluster.Object.GetName()
 		if status.JobManager == "" {
@@ -235,18 +249,13 @@ func statusOf(s operator.Summary, v health.Verdict, place reach.Place) view.Stat
 }
 
 // askJobManager adds what only the JobManager knows.
-func (o *statusOptions) askJobManager(ctx context.Context, place reach.Place, status *view.Status) {
+func (o *statusOptions) askJobManager(ctx context.Context, tunnel *portforward.Tunnel, place reach.Place, status *view.Status) {
 	if o.liveWait <= 0 || place.Cluster.Object == nil || place.Cluster.JobManager() != "READY" || place.Suspended() {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, o.liveWait)
 	defer cancel()
 	err := func() error {
-		tunnel, err := o.tunnel(o.tunnelFlags, nil)
-		if err != nil {
-			return err
-		}
-		defer tunnel.Close()
 		jobManager, _, err := restClient(tunnel, place, o.tls)
 		if err != nil {
 			return err

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/watch"
@@ -98,8 +99,12 @@ type Surroundings struct {
 	// Snapshots are newest first.
 	Snapshots []Snapshot
 	// Events are newest first.
-	Events   []Event
-	Operator OperatorState
+	Events []Event
+	// Autoscaler is what it remembers of the job, if it works on it.
+	Autoscaler Autoscaler
+	Operator   OperatorState
+	// Usages are what pods use, where somebody measures that.
+	Usages   Usages
 	Problems []string
 }
 
@@ -147,6 +152,21 @@ func (c *Client) Around(ctx context.Context, job Ref, cluster string) Surroundin
 		})
 		return err
 	})
+	ask("autoscaler", func() error {
+		// Most jobs have none, and few may read ConfigMaps.
+		scaler, err := c.Autoscaler(ctx, job.Namespace, job.Name)
+		out.Autoscaler = scaler
+		if apierrors.IsNotFound(err) || apierrors.IsForbidden(err) {
+			return nil
+		}
+		return err
+	})
+	if cluster != "" {
+		ask("usage", func() error {
+			out.Usages, _, _ = c.Usages(ctx, job.Namespace, cluster)
+			return nil // a help where it is to be had
+		})
+	}
 	ask("operator", func() error {
 		out.Operator = c.OperatorHealth(ctx)
 		return nil // a user of one namespace can't see it, mostly

@@ -18,8 +18,14 @@ type StatusPage struct {
 	Palette term.Palette
 	Width   int
 	Verbose bool
-	Now     time.Time
+	// Live is the page that is renewed: with what has changed, without what
+	// never does.
+	Live bool
+	Now  time.Time
 }
+
+// String is the page as text.
+func (p StatusPage) String(s Status) string { return p.text(s) }
 
 // Result is the page in every format.
 func (p StatusPage) Result(s Status, ref operator.Ref) printer.Result {
@@ -92,6 +98,7 @@ func (p StatusPage) text(s Status) string {
 		o.long("Why", s.Why)
 	}
 	o.state(s)
+	o.resources(s.Pods)
 	o.kept(s)
 	if s.Error != nil && s.Error.Root != s.Why {
 		o.long("Error", s.Error.Root)
@@ -101,7 +108,9 @@ func (p StatusPage) text(s Status) string {
 			o.item("  cause", "%s", cause)
 		}
 	}
+	o.scaler(s.Autoscaler)
 	o.pods(s.Pods)
+	o.changes(s.Changes)
 	o.events(s.Events, s.Metadata.Type+"/"+s.Metadata.Name)
 	for i, next := range s.Next {
 		if i == 0 {
@@ -202,6 +211,9 @@ func (p *page) kept(s Status) {
 		}
 		p.item(label, "%s %s  %s", saved.State, p.ago(saved.Created), or(saved.Path, or(saved.Error, saved.Name)))
 	}
+	if p.Live && !p.Verbose {
+		return
+	}
 	p.item("Storage", "%s", strings.Join(strings.Fields(s.Storage.Backend+" "+s.Storage.Checkpoints), ", "))
 	if p.Verbose {
 		p.item("Savepoints", "%s", s.Storage.Savepoints)
@@ -220,7 +232,7 @@ func (p *page) pods(pods []PodPart) {
 		return
 	}
 	table := printer.Table{Palette: p.Palette, Columns: []printer.Column{
-		{Name: "POD"}, {Name: "STATUS"}, {Name: "RESTARTS"}, {Name: "LAST END"}, {Name: "AGE"}, {Name: "NODE", Wide: true}, {Name: "REQUESTS", Wide: true}, {Name: "LIMITS", Wide: true},
+		{Name: "POD"}, {Name: "STATUS"}, {Name: "RESTARTS"}, {Name: "LAST END"}, {Name: "AGE"}, {Name: "NODE", Wide: true}, {Name: "REQUESTS", Wide: true}, {Name: "LIMITS", Wide: true}, {Name: "USED", Wide: true},
 	}}
 	for _, pod := range pods {
 		status, color := pod.Status, term.Color("")
@@ -240,7 +252,7 @@ func (p *page) pods(pods []PodPart) {
 		}
 		table.Rows = append(table.Rows, []printer.Cell{
 			printer.C(pod.Name), {Text: status, Color: color}, printer.C(fmt.Sprint(pod.Restarts)), printer.C(end), printer.C(created),
-			printer.C(pod.Node), printer.C(pod.Requests), printer.C(pod.Limits),
+			printer.C(pod.Node), printer.C(pod.Requests), printer.C(pod.Limits), printer.C(used(pod.Usage)),
 		})
 	}
 	p.out.WriteByte('\n')
@@ -252,6 +264,30 @@ func (p *page) pods(pods []PodPart) {
 		if pod.Message != "" {
 			p.item("", "%s: %s", pod.Name, pod.Message)
 		}
+	}
+}
+
+func used(u *operator.Usage) string {
+	if u == nil {
+		return "-"
+	}
+	return CPU(u.CPU) + ", " + Memory(u.Memory)
+}
+
+// shownChanges is how many changes a compact page has.
+const shownChanges = 8
+
+// changes are newest first. Their texts are safe and painted already.
+func (p *page) changes(changes []Change) {
+	if len(changes) == 0 {
+		return
+	}
+	if !p.Verbose {
+		changes = changes[:min(len(changes), shownChanges)]
+	}
+	fmt.Fprintf(&p.out, "\n%s\n", p.Palette.Paint(term.Bold, "Changes"))
+	for _, c := range changes {
+		fmt.Fprintf(&p.out, "  %s\n", term.Cut(c.At.Format("15:04:05")+"  "+c.Text, p.Width-2))
 	}
 }
 

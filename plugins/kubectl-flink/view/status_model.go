@@ -24,12 +24,22 @@ type Status struct {
 	Restore     string     `json:"restore,omitempty"`
 	Storage     Storage    `json:"storage"`
 	Error       *ErrorPart `json:"error,omitempty"`
+	Autoscaler  *Scaler    `json:"autoscaler,omitempty"`
 	Pods        []PodPart  `json:"pods,omitempty"`
 	Events      []Happened `json:"events,omitempty"`
 	// Next is what to look at next.
 	Next []string `json:"next,omitempty"`
 	// Unknown says what couldn't be read, and why.
 	Unknown []string `json:"unknown,omitempty"`
+	// Changes are what a live page has seen, newest first.
+	Changes []Change `json:"-"`
+}
+
+// Change is what has changed of the job or a pod at a moment. Text is safe and
+// may be painted.
+type Change struct {
+	At   time.Time
+	Text string
 }
 
 // StatusMetadata names the job.
@@ -125,6 +135,8 @@ type PodPart struct {
 	Created  *time.Time `json:"created,omitempty"`
 	Requests string     `json:"requests,omitempty"`
 	Limits   string     `json:"limits,omitempty"`
+	// Usage is nil where nobody measures it.
+	Usage *operator.Usage `json:"usage,omitempty"`
 }
 
 // Happened is one event, or several alike.
@@ -149,6 +161,12 @@ func (s *Status) Around(a operator.Surroundings) {
 			Requests: p.Asked, Limits: p.Limit,
 		})
 	}
+	for i := range s.Pods {
+		if usage, ok := a.Usages.Of(s.Metadata.Namespace, s.Pods[i].Name); ok {
+			s.Pods[i].Usage = &usage
+		}
+	}
+	s.scaler(a.Autoscaler)
 	for _, snap := range a.Snapshots {
 		kind := "checkpoint"
 		if snap.IsSavepoint() {
