@@ -11,19 +11,32 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/screen/screentest"
 )
 
-func TestTopOfARunningJob(t *testing.T) {
-	main.basic(t)
+// A job of its own: it loses its TaskManager.
+func TestLiveScreens(t *testing.T) {
+	const namespace = "live-screens"
+	main.kubectl(t, "create", "namespace", namespace)
+	t.Cleanup(func() { main.kubectl(t, "delete", "namespace", namespace, "--wait=false") })
+	rbac, err := tool("manifests", "flink-rbac", "--namespace", namespace)
+	must(t, err)
+	main.apply(t, namespace, rbac)
+	main.apply(t, namespace, example(t, "basic-example.yaml"))
+	main.running(t, "flinkdeployment", "basic-example", namespace)
+	t.Run("top", func(t *testing.T) { topOfARunningJob(t, namespace) })
+	t.Run("status", func(t *testing.T) { statusTellsOfAKilledTaskManager(t, namespace) })
+}
+
+func topOfARunningJob(t *testing.T, namespace string) {
 	// The JobManager collects its numbers every 10 seconds; those of the first
 	// moments are zero.
 	eventually(t, "records and time of the job's vertices", "moving", func() string {
 		var load struct {
 			Vertices []struct {
-				Out        float64 `json:"recordsOutPerSecond"`
-				BusyMax    float64 `json:"busyPercentMax"`
-				IdleShare  float64 `json:"idlePercent"`
+				Out       float64 `json:"recordsOutPerSecond"`
+				BusyMax   float64 `json:"busyPercentMax"`
+				IdleShare float64 `json:"idlePercent"`
 			} `json:"vertices"`
 		}
-		out := main.kubectl(t, "flink", "top", "basic-example", "--once", "-o", "json", "-n", "default")
+		out := main.kubectl(t, "flink", "top", "basic-example", "--once", "-o", "json", "-n", namespace)
 		must(t, json.Unmarshal([]byte(out), &load))
 		if len(load.Vertices) == 2 && load.Vertices[0].Out > 0 && load.Vertices[0].BusyMax > 0 && load.Vertices[1].IdleShare > 0 {
 			return "moving"
@@ -36,7 +49,7 @@ func TestTopOfARunningJob(t *testing.T) {
 			In   float64 `json:"recordsInPerSecond"`
 		} `json:"items"`
 	}
-	must(t, json.Unmarshal([]byte(main.kubectl(t, "flink", "top", "-n", "default", "-o", "json")), &list))
+	must(t, json.Unmarshal([]byte(main.kubectl(t, "flink", "top", "-n", namespace, "-o", "json")), &list))
 	for _, job := range list.Items {
 		if job.Name == "basic-example" && job.In <= 0 {
 			t.Errorf("no records: %+v", job)
@@ -45,7 +58,7 @@ func TestTopOfARunningJob(t *testing.T) {
 	terminal := screentest.Open(t, 80, 24)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	command := main.command(ctx, "flink", "top", "basic-example", "-n", "default")
+	command := main.command(ctx, "flink", "top", "basic-example", "-n", namespace)
 	terminal.Start(command)
 	terminal.Sees("RUNNING", "BUSY", "Source: Events", "q quit", "sorted by graph")
 	terminal.Press("s")
@@ -54,17 +67,15 @@ func TestTopOfARunningJob(t *testing.T) {
 	must(t, command.Wait())
 }
 
-// The live page tells what happens when a TaskManager is killed. The job is the
-// shared one; it goes on from its last checkpoint.
-func TestStatusTellsOfAKilledTaskManager(t *testing.T) {
-	main.basic(t)
+// The live page tells what happens when a TaskManager is killed.
+func statusTellsOfAKilledTaskManager(t *testing.T, namespace string) {
 	terminal := screentest.Open(t, 80, 40)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	command := main.command(ctx, "flink", "status", "basic-example", "-n", "default", "-w")
+	command := main.command(ctx, "flink", "status", "basic-example", "-n", namespace, "-w")
 	terminal.Start(command)
 	terminal.Sees("flinkdeployment/basic-example  healthy", "slots used", "Changes", "basic-example-taskmanager-1-", "q quit")
-	main.kubectl(t, "delete", "pod", "-n", "default", "-l", "app=basic-example,component=taskmanager", "--wait=false")
+	main.kubectl(t, "delete", "pod", "-n", namespace, "-l", "app=basic-example,component=taskmanager", "--wait=false")
 	terminal.Within(patience, "the end of the TaskManager's pod, another one, and the job running again", func(text string) bool {
 		_, changes, _ := strings.Cut(text, "Changes")
 		gone := strings.Index(changes, " gone")
@@ -78,5 +89,4 @@ func TestStatusTellsOfAKilledTaskManager(t *testing.T) {
 	if err := command.Wait(); err == nil || command.ProcessState.ExitCode() != 130 {
 		t.Errorf("Ctrl-C: %v", err)
 	}
-	main.running(t, "flinkdeployment", "basic-example", "default")
 }
