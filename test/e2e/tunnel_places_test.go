@@ -180,4 +180,22 @@ func TestRESTOverTLS(t *testing.T) {
 	text := filepath.Join(dir, "text")
 	must(t, os.WriteFile(text, []byte("x"), 0o600))
 	main.run(t, append(ask, "--rest-ca", text)...).wants(t, 2, "holds no PEM certificate")
+
+	// The operator, which doesn't get through either, wouldn't carry out a
+	// change: another cluster. The kubelet's probe has no certificate to show.
+	main.kubectl(t, "delete", "flinkdeployment/places-tls", "--wait")
+	main.apply(t, "default", strings.Replace(overTLS, "flinkConfiguration:\n",
+		"flinkConfiguration:\n    security.ssl.rest.authentication-enabled: \"true\"\n    kubernetes.operator.jm-deployment.startup.probe.enabled: \"false\"\n", 1))
+	pair := []string{"--rest-ca", ca, "--rest-cert", filepath.Join(dir, "rest.pem"), "--rest-key", filepath.Join(dir, "rest.key")}
+	eventually(t, "the REST API answers over mutual TLS", "0", func() string {
+		r := main.run(t, append(ask, pair...)...)
+		if r.code == 0 && strings.Contains(r.out, "flink-version") {
+			return "0"
+		}
+		return r.String()
+	})
+	main.run(t, append(ask, "--rest-ca", ca)...).wants(t, 2, "give --rest-cert and --rest-key")
+	stranger := filepath.Join(dir, "ca.pem")
+	r := main.run(t, append(ask, "--rest-ca", ca, "--rest-cert", stranger, "--rest-key", filepath.Join(dir, "ca.key"))...)
+	r.wants(t, 1, "certificate")
 }

@@ -49,7 +49,9 @@ func (f TLSFiles) Config(p Place) (*tls.Config, error) {
 		if err != nil {
 			return nil, exit.With(exit.Usage, fmt.Errorf("load --rest-cert and --rest-key: %w", err))
 		}
-		config.Certificates = []tls.Certificate{pair}
+		// Always sent: crypto/tls alone would hold it back where the server names
+		// other authorities, as a JVM does that trusts this very certificate.
+		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &pair, nil }
 	}
 	return config, nil
 }
