@@ -57,7 +57,8 @@ func render(tag, checksums, base, templates, out string) error {
 			if !ok {
 				return "", fmt.Errorf("%s has no checksum of %s", checksums, name)
 			}
-			return fmt.Sprintf("uri: %s/%s\n      sha256: %s", base, name, sum), nil
+			// Quoted: a checksum may look like a number.
+			return fmt.Sprintf("uri: %s/%s\n      sha256: %q", base, name, sum), nil
 		}
 		t, err := template.New(filepath.Base(file)).Funcs(template.FuncMap{"archive": archive}).ParseFiles(file)
 		if err != nil {
