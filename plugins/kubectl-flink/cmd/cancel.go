@@ -36,7 +36,10 @@ as failed or finished. Those have stop, suspend and delete.`,
 			kubectl flink cancel session-example
 
 			# One of several, with a savepoint
-			kubectl flink cancel session-example --job-id a1b2c3 --with-savepoint`),
+			kubectl flink cancel session-example --job-id a1b2c3 --with-savepoint
+
+			# Only say which job it would be
+			kubectl flink cancel session-example --dry-run=client`),
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: c.completeClusters(),
 		RunE: func(cmd *cobra.Command, args []string) error {
