@@ -6,6 +6,8 @@ COMMIT  := $(shell git rev-parse HEAD 2>/dev/null)
 DATE    := $(shell git log -1 --format=%cI 2>/dev/null)
 PKG     := github.com/kubectl-flink/kubectl-flink/pkg/common/version
 LDFLAGS := -s -w -X $(PKG).number=$(VERSION) -X $(PKG).commit=$(COMMIT) -X $(PKG).date=$(DATE)
+# Kubernetes' libraries without inlining: 2 MB less, and nothing that is felt.
+GCFLAGS := k8s.io/...=-l
 BIN     := $(CURDIR)/bin
 CLUSTER := go -C hack/cluster run .
 
@@ -27,7 +29,7 @@ help: ## List the targets
 .PHONY: build
 build: ## Build both plugins into bin/
 	@mkdir -p $(BIN)
-	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/ ./plugins/kubectl-flink ./plugins/kubectl-cmf
+	CGO_ENABLED=0 go build -trimpath -gcflags '$(GCFLAGS)' -ldflags '$(LDFLAGS)' -o $(BIN)/ ./plugins/kubectl-flink ./plugins/kubectl-cmf
 	@ln -sf kubectl-flink $(BIN)/kubectl_complete-flink
 	@ln -sf kubectl-cmf $(BIN)/kubectl_complete-cmf
 

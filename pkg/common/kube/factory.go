@@ -13,12 +13,12 @@ import (
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"k8s.io/client-go/dynamic"
-	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/metadata"
 	_ "k8s.io/client-go/plugin/pkg/client/auth" // exec and OIDC credentials, as in kubectl
 	"k8s.io/client-go/rest"
 	"k8s.io/klog/v2"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/clientset"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/version"
 )
@@ -171,7 +171,7 @@ func (f *Factory) Metadata() (metadata.Interface, error) {
 }
 
 // Clientset is a client for Kubernetes' own kinds.
-func (f *Factory) Clientset() (kubernetes.Interface, error) {
+func (f *Factory) Clientset() (clientset.Interface, error) {
 	config, client, err := f.connection()
 	if err != nil {
 		return nil, err
@@ -179,5 +179,5 @@ func (f *Factory) Clientset() (kubernetes.Interface, error) {
 	core := rest.CopyConfig(config)
 	core.ContentType = "application/vnd.kubernetes.protobuf"
 	core.AcceptContentTypes = "application/vnd.kubernetes.protobuf,application/json"
-	return kubernetes.NewForConfigAndClient(core, client)
+	return clientset.NewWith(core, client)
 }

@@ -12,12 +12,13 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/remotecommand"
 	"k8s.io/client-go/util/exec"
 	"k8s.io/streaming/pkg/httpstream"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/clientset"
 )
 
 // The transports. WebSocket can say that standard input has ended; SPDY is for
@@ -49,7 +50,7 @@ func (e *ExitError) Error() string { return fmt.Sprintf("the program ended with 
 
 // Run runs the program to its end. Its error is an *ExitError, what the API
 // server said, or the cause of ctx.
-func Run(ctx context.Context, config *rest.Config, core kubernetes.Interface, c Command) error {
+func Run(ctx context.Context, config *rest.Config, core clientset.Interface, c Command) error {
 	address := core.CoreV1().RESTClient().Post().Resource("pods").Namespace(c.Namespace).Name(c.Pod).SubResource("exec").
 		VersionedParams(&corev1.PodExecOptions{
 			Container: c.Container, Command: c.Args, TTY: c.TTY,

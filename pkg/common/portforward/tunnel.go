@@ -20,8 +20,9 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/clientset"
 )
 
 // Via is the API server's door that requests go through.
@@ -64,7 +65,7 @@ type Options struct {
 	BufferLimit int
 	// Clients serves look-ups of pods and Services; nil makes one from the
 	// configuration.
-	Clients kubernetes.Interface
+	Clients clientset.Interface
 	// Log is told what happens, from several goroutines; nil is silent. It
 	// must not block.
 	Log func(Event)
@@ -105,7 +106,7 @@ type Event struct {
 type Tunnel struct {
 	options   Options
 	config    *rest.Config
-	clients   kubernetes.Interface
+	clients   clientset.Interface
 	connector *connector
 
 	ctx    context.Context
@@ -157,7 +158,7 @@ func New(config *rest.Config, options Options) (*Tunnel, error) {
 	}
 	clients := options.Clients
 	if clients == nil {
-		if clients, err = kubernetes.NewForConfig(config); err != nil {
+		if clients, err = clientset.New(config); err != nil {
 			return nil, err
 		}
 	}

@@ -10,8 +10,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/kubernetes"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/clientset"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/cmf"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/connect"
@@ -68,7 +68,7 @@ func (l *logs) run(ctx context.Context, client *connect.Connection, ref cmf.Ref)
 	return errors.Join(errs...)
 }
 
-func (l *logs) pod(ctx context.Context, kube kubernetes.Interface, pod *corev1.Pod, prefix bool) error {
+func (l *logs) pod(ctx context.Context, kube clientset.Interface, pod *corev1.Pod, prefix bool) error {
 	options := &corev1.PodLogOptions{Container: "flink-main-container", Follow: l.follow, Previous: l.previous}
 	if l.tail >= 0 {
 		options.TailLines = &l.tail

@@ -2,11 +2,12 @@ package connect
 
 import (
 	"k8s.io/client-go/dynamic"
-	"k8s.io/client-go/kubernetes"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/clientset"
 )
 
 // clients is what of kube.Factory the search uses.
 type clients interface {
-	Clientset() (kubernetes.Interface, error)
+	Clientset() (clientset.Interface, error)
 	Dynamic() (dynamic.Interface, error)
 }

@@ -127,7 +127,7 @@ func (o *sqlOptions) statements(ctx context.Context, line *progress.Line, sessio
 	if place.Cluster.Object != nil {
 		shell.Prompt = place.Cluster.Ref().Name
 	}
-	return o.typed(ctx, session, shell)
+	return sqlshell.Run(ctx, session, shell)
 }
 
 // connect finds or starts a gateway. stop ends one that was started.

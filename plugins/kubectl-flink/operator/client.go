@@ -14,8 +14,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/dynamic"
-	"k8s.io/client-go/kubernetes"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/clientset"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/kube"
 )
 
@@ -25,7 +25,7 @@ const chunk = 500
 // Client reads and changes the operator's objects.
 type Client struct {
 	dynamic dynamic.Interface
-	core    kubernetes.Interface
+	core    clientset.Interface
 
 	servedOnce sync.Once
 	served     []string
@@ -68,7 +68,7 @@ func NewClient(factory *kube.Factory) (*Client, error) {
 }
 
 // ClientOf uses connections that exist.
-func ClientOf(dyn dynamic.Interface, core kubernetes.Interface) *Client {
+func ClientOf(dyn dynamic.Interface, core clientset.Interface) *Client {
 	return &Client{dynamic: dyn, core: core}
 }
 
@@ -78,7 +78,7 @@ func (c *Client) Resource(kind Kind, namespace string) dynamic.ResourceInterface
 }
 
 // Core is the client for Kubernetes' own kinds.
-func (c *Client) Core() kubernetes.Interface { return c.core }
+func (c *Client) Core() clientset.Interface { return c.core }
 
 // ErrNotInstalled says that the cluster has no Flink operator.
 var ErrNotInstalled = errors.New(`the Flink Kubernetes Operator's CRDs are not installed in this cluster

@@ -11,8 +11,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
-	"k8s.io/client-go/kubernetes"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/clientset"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/portforward"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
@@ -153,16 +153,16 @@ var (
 )
 
 // MinIO finds the MinIO Service's API and console in namespace, else anywhere.
-func MinIO(ctx context.Context, core kubernetes.Interface, namespace string) ([]Forward, error) {
+func MinIO(ctx context.Context, core clientset.Interface, namespace string) ([]Forward, error) {
 	return minIO.find(ctx, core, namespace)
 }
 
 // ControlCenter finds Confluent Control Center in namespace, else anywhere.
-func ControlCenter(ctx context.Context, core kubernetes.Interface, namespace string) ([]Forward, error) {
+func ControlCenter(ctx context.Context, core clientset.Interface, namespace string) ([]Forward, error) {
 	return controlCenter.find(ctx, core, namespace)
 }
 
-func (p preset) find(ctx context.Context, core kubernetes.Interface, namespace string) ([]Forward, error) {
+func (p preset) find(ctx context.Context, core clientset.Interface, namespace string) ([]Forward, error) {
 	list, err := core.CoreV1().Services(namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return nil, err

@@ -10,8 +10,8 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
-	"k8s.io/client-go/kubernetes"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/clientset"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/portforward"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
@@ -76,7 +76,7 @@ func ParseGateway(arg, namespace string) (portforward.Target, error) {
 // leads to one, or one that runs in its JobManager's pods. The error is a
 // *NoGatewayError where there is none, and lists those among which can't be
 // chosen.
-func FindGateway(ctx context.Context, core kubernetes.Interface, cluster operator.Ref) (portforward.Target, error) {
+func FindGateway(ctx context.Context, core clientset.Interface, cluster operator.Ref) (portforward.Target, error) {
 	services, err := core.CoreV1().Services(cluster.Namespace).List(ctx, metav1.ListOptions{})
 	switch {
 	case apierrors.IsForbidden(err):

@@ -15,9 +15,9 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
-	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/clientset"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/podexec"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/portforward"
@@ -38,7 +38,7 @@ const (
 
 // GatewayStarter starts SQL gateways for the length of a session.
 type GatewayStarter struct {
-	Core   kubernetes.Interface
+	Core   clientset.Interface
 	Config *rest.Config
 	// Connect makes a transport to a gateway.
 	Connect func(portforward.Target) http.RoundTripper
@@ -285,7 +285,7 @@ func (g *GatewayStarter) InJobManager(ctx context.Context, p Place) (*StartedGat
 
 // JobManagerPod is a running JobManager pod of a place, and the container that
 // Flink runs in.
-func JobManagerPod(ctx context.Context, core kubernetes.Interface, p Place) (*corev1.Pod, string, error) {
+func JobManagerPod(ctx context.Context, core clientset.Interface, p Place) (*corev1.Pod, string, error) {
 	cluster := p.Cluster.Ref()
 	list, err := core.CoreV1().Pods(cluster.Namespace).List(ctx, metav1.ListOptions{LabelSelector: JobManager(cluster, intstr.IntOrString{}).Name})
 	if err != nil {
