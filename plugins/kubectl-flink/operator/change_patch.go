@@ -6,10 +6,13 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/dynamic"
 )
 
 // patch is the merge patch of a change to the whole object.
@@ -139,7 +142,10 @@ func (c *Client) apply(ctx context.Context, change Change, dryRun string) (Job, 
 		if err != nil {
 			return job, err
 		}
-		patched, err := client.Patch(ctx, object.GetName(), types.MergePatchType, body, options)
+		if ctx.Err() != nil {
+			return job, context.Cause(ctx)
+		}
+		patched, err := send(ctx, client, object.GetName(), body, options)
 		if err == nil {
 			return Job{job.Kind, patched}, nil
 		}
@@ -158,6 +164,18 @@ func (c *Client) apply(ctx context.Context, change Change, dryRun string) (Job, 
 	}
 	return job, fmt.Errorf("%s was not changed: it is being written to all the time; try again", job.Ref())
 }
+
+// send patches. A patch on its way can't be called back, so its answer is
+// awaited also after Ctrl-C: whoever is told that the command ended must know
+// whether the change was made.
+func send(ctx context.Context, client dynamic.ResourceInterface, name string, body []byte, options metav1.PatchOptions) (*unstructured.Unstructured, error) {
+	ctx, done := context.WithTimeout(context.WithoutCancel(ctx), answerLimit)
+	defer done()
+	return client.Patch(ctx, name, types.MergePatchType, body, options)
+}
+
+// answerLimit is how long the API server may take to answer a patch.
+const answerLimit = 15 * time.Second
 
 // lastWriter says who wrote the spec last, where managedFields tell.
 func lastWriter(job Job) string {

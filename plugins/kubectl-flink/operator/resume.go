@@ -3,6 +3,7 @@ package operator
 import (
 	"context"
 	"fmt"
+	"time"
 )
 
 // ResumeRequest is how a job is to be resumed.
@@ -81,6 +82,8 @@ func (c *Client) resumesFrom(ctx context.Context, job Job, request ResumeRequest
 		return nil, kept, fmt.Errorf("%s was suspended as stateless: no state was kept, so that it would start empty, whatever its upgradeMode is now\nStart it empty with --lose-state, or from a savepoint that exists: set spec.job.initialSavepointPath to it, change spec.job.savepointRedeployNonce and set spec.job.state: running", ref)
 	case job.Drained() && !request.Force:
 		return nil, kept, fmt.Errorf("%s was drained when it was stopped: its windows and timers have fired, and going on from that savepoint gives wrong results\nUse --force to resume it all the same", ref)
+	case kept.Kind == "" && !request.LoseState && !request.Force:
+		return nil, kept, fmt.Errorf("the operator doesn't say what state %s would start from: %s\nTry again once it is SUSPENDED; or see what state there is (kubectl flink snapshot list --job %s -n %s) and start from it with kubectl flink restore", ref, job.Describe(time.Now()), ref.Name, ref.Namespace)
 	case kept.Path != "":
 		reporter.note("%s resumes from %s %s", ref, kept.Kind, kept.Path)
 	case kept.Kind == KeptCheckpoint:

@@ -50,9 +50,10 @@ func (c *Client) awaitGone(parent context.Context, s Snapshot, d Deletion, repor
 	if at := s.Object.GetDeletionTimestamp(); at != nil {
 		since = at.Time
 	}
+	first := s // s changes below
 	lookouts.Add(2)
-	go func() { defer lookouts.Done(); c.watchCleanup(ctx, cancel, s, since) }()
-	go func() { defer lookouts.Done(); c.watchStuck(ctx, cancel, s, d) }()
+	go func() { defer lookouts.Done(); c.watchCleanup(ctx, cancel, first, since) }()
+	go func() { defer lookouts.Done(); c.watchStuck(ctx, cancel, first, d) }()
 	err := wait.Follow(ctx, c.Resource(StateSnap, s.Object.GetNamespace()), wait.Named(s.Name()), func(event watch.EventType, object *unstructured.Unstructured) (bool, error) {
 		switch {
 		case event == watch.Bookmark:

@@ -173,5 +173,7 @@ func (c *Client) undrain(ctx context.Context, ref Ref, path string) error {
 // timers have fired, so that going on from its savepoint gives wrong results.
 func (j Job) Drained() bool {
 	mark := j.Object.GetAnnotations()[drainedMark]
-	return mark == "yes" || mark != "" && SamePath(mark, j.UpgradeSavepointPath())
+	path := j.UpgradeSavepointPath()
+	// While the operator doesn't say what it would start from, the mark counts.
+	return mark == "yes" || mark != "" && (path == "" || SamePath(mark, path))
 }
