@@ -189,7 +189,9 @@ func (ch Change) judge(job Job, generation int64) judgement {
 		return judgement{moving, "stopping; the job is " + orUnknown(job.State())}
 	}
 	runs := job.State() == "RUNNING" && (job.JobManager() == "" || job.JobManager() == "READY")
-	if lifecycle == "STABLE" && (runs || job.State() == "FINISHED" && ch.isNewRun(job)) && ch.isNewRun(job) {
+	// A job that a savepoint stopped is FINISHED too, until its next run begins.
+	finished := job.State() == "FINISHED" && (len(ch.Spec) == 0 || job.JobID() != ch.Job.JobID() || job.startTime() != ch.Job.startTime())
+	if lifecycle == "STABLE" && (runs || finished) && ch.isNewRun(job) {
 		return judgement{reached, ""}
 	}
 	if !failure.IsZero() {

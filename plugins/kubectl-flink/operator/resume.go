@@ -44,7 +44,9 @@ func (c *Client) Resume(ctx context.Context, ref Ref, request ResumeRequest, rep
 		return report, err
 	}
 	change.Spec = Merge(map[string]any{"job": map[string]any{"state": "running"}}, fields)
-	change.Goal = Goal{State: kept.Kind != KeptNone, Path: kept.Path}
+	// A job that was stopped with a savepoint stays FINISHED, and for a moment
+	// STABLE, until the next run begins.
+	change.Goal = Goal{NewRun: true, State: kept.Kind != KeptNone, Path: kept.Path}
 	report, err = c.Change(ctx, change, request.ChangeOptions, reporter)
 	report.Left = kept
 	return report, err
