@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -209,9 +210,14 @@ func TestPodsThatComeAreFollowed(t *testing.T) {
 
 func TestOneUnreadableLogDoesNotHideTheOthers(t *testing.T) {
 	pods := fakePods{pods: []corev1.Pod{*pod("a", 0, true), *pod("x", 0, true), *pod("w", 0, false)}, logs: map[string]string{"a": "2026-11-25T01:00:01Z one\n2026-11-25T01:00:01Z \ttwo"}}
+	var mu sync.Mutex
 	var told []string
 	var got []Record
-	r := Reading{Pods: pods, Tail: -1, Tell: func(format string, args ...any) { told = append(told, fmt.Sprintf(format, args...)) }}
+	r := Reading{Pods: pods, Tail: -1, Tell: func(format string, args ...any) {
+		mu.Lock()
+		defer mu.Unlock()
+		told = append(told, fmt.Sprintf(format, args...))
+	}}
 	err := r.Read(t.Context(), []Source{{Choose: chooseAll}}, func(record Record) error { got = append(got, record); return nil })
 	if err != nil || len(got) != 1 || got[0].Text() != "one\n\ttwo" {
 		t.Errorf("%q %v", got, err)

@@ -44,6 +44,10 @@ func (c *Client) Resume(ctx context.Context, ref Ref, request ResumeRequest, rep
 		return report, err
 	}
 	change.Spec = Merge(map[string]any{"job": map[string]any{"state": "running"}}, fields)
+	if job.Drained() {
+		// Else every later suspension would drain it again.
+		change.Spec = Merge(change.Spec, map[string]any{"flinkConfiguration": map[string]any{drainKey: nil}})
+	}
 	// A job that was stopped with a savepoint stays FINISHED, and for a moment
 	// STABLE, until the next run begins.
 	change.Goal = Goal{NewRun: true, State: kept.Kind != KeptNone, Path: kept.Path}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/watch"
@@ -91,7 +92,7 @@ func (c *Client) watchCleanup(ctx context.Context, cancel context.CancelCauseFun
 				return false, nil
 			}
 			for _, e := range c.warningsSince(ctx, s.Object.GetNamespace(), since.Add(-2*time.Second), s.Name()) {
-				if e.Reason != cleanupFailed {
+				if e.Reason != cleanupFailed || c.keepsData(ctx, s) {
 					continue
 				}
 				why := "the operator says: " + e.Root()
@@ -103,6 +104,17 @@ func (c *Client) watchCleanup(ctx context.Context, cancel context.CancelCauseFun
 			}
 			return false, nil
 		})
+}
+
+// keepsData reports whether the snapshot's data stays by now, or the snapshot
+// is gone: what the operator said before is of no matter then.
+func (c *Client) keepsData(ctx context.Context, s Snapshot) bool {
+	object, err := c.Resource(StateSnap, s.Object.GetNamespace()).Get(ctx, s.Name(), metav1.GetOptions{})
+	if err != nil {
+		return apierrors.IsNotFound(err)
+	}
+	dispose, found, _ := unstructured.NestedBool(object.Object, "spec", "savepoint", "disposeOnDelete")
+	return found && !dispose
 }
 
 // watchStuck looks, after a while, for what else may hold the snapshot.

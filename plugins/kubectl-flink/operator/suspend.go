@@ -40,12 +40,9 @@ func (r SuspendRequest) Validate() error {
 	return r.ChangeOptions.Validate()
 }
 
-const (
-	drainKey = "kubernetes.operator.job.drain-on-savepoint-deletion"
-	// drainedMark is the annotation that remembers the savepoint of a drained
-	// job, for whoever resumes it.
-	drainedMark = "kubectl-flink/drained"
-)
+// drainKey stays in the spec of a job that was drained, and tells so whoever
+// wants to resume it.
+const drainKey = "kubernetes.operator.job.drain-on-savepoint-deletion"
 
 // Suspend stops a job and keeps its state, unless the mode is stateless. The
 // mode is set in the spec in the same patch: it is the new spec's mode by which
@@ -100,9 +97,6 @@ func (c *Client) Suspend(ctx context.Context, ref Ref, request SuspendRequest, r
 	if err == nil && report.Done && request.Mode != "stateless" && report.Left.Kind == KeptNone {
 		err = fmt.Errorf("%s is suspended, but the operator kept no state of it", ref)
 	}
-	if request.Drain && report.Done {
-		err = errors.Join(err, c.undrain(ctx, ref, report.Left.Path))
-	}
 	return report, err
 }
 
@@ -152,28 +146,8 @@ func (c *Client) checkSuspendable(ctx context.Context, job Job, mode string) err
 	return errors.New(message + "\nWait until it runs, or suspend it with its last checkpoint: --mode last-state")
 }
 
-// undrain removes the drain from the spec, or every later suspension would
-// drain too, and remembers the drained savepoint for whoever wants to resume.
-func (c *Client) undrain(ctx context.Context, ref Ref, path string) error {
-	object, err := c.Get(ctx, ref)
-	if err != nil {
-		return fmt.Errorf("remove %s from the spec of %s: %w", drainKey, ref, err)
-	}
-	change := Change{
-		Job: Job{ref.Kind, object}, Spec: map[string]any{"flinkConfiguration": map[string]any{drainKey: nil}},
-		Annotations: map[string]any{drainedMark: or(path, "yes")},
-	}
-	if _, err := c.apply(ctx, change, ""); err != nil {
-		return fmt.Errorf("%s is stopped, but %s could not be removed from its spec, so that later suspensions drain it too: %w", ref, drainKey, err)
-	}
-	return nil
-}
-
 // Drained reports whether the job was drained when it was stopped: windows and
 // timers have fired, so that going on from its savepoint gives wrong results.
 func (j Job) Drained() bool {
-	mark := j.Object.GetAnnotations()[drainedMark]
-	path := j.UpgradeSavepointPath()
-	// While the operator doesn't say what it would start from, the mark counts.
-	return mark == "yes" || mark != "" && (path == "" || SamePath(mark, path))
+	return j.Wanted() == "suspended" && Flatten(section(j.spec(), "flinkConfiguration"))[drainKey] == "true"
 }

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -63,6 +64,8 @@ func TestQueryOverPages(t *testing.T) {
 	if diff := cmp.Diff(want, rows); diff != "" {
 		t.Error(diff)
 	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	if f.properties["k"] != "v" || !slices.Contains(f.asked, "GET /v4/sessions/"+fakeSession+"/operations/"+fakeOperation+"/result/2?rowFormat=JSON") {
 		t.Error(f.properties, f.asked)
 	}
@@ -159,10 +162,10 @@ func TestGarbage(t *testing.T) {
 // A statement must not be sent twice: an INSERT would run twice.
 func TestAStatementIsSentOnce(t *testing.T) {
 	f := newFake(t)
-	sent := 0
+	var sent atomic.Int64
 	lossy := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasSuffix(r.URL.Path, "/statements") {
-			sent++
+			sent.Add(1)
 			panic(http.ErrAbortHandler)
 		}
 		f.ServeHTTP(w, r)
@@ -176,8 +179,8 @@ func TestAStatementIsSentOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close(t.Context())
-	if _, err := s.Run(t.Context(), "INSERT INTO t VALUES (1)"); err == nil || !strings.Contains(err.Error(), "SHOW JOBS") || sent != 1 {
-		t.Error(err, sent)
+	if _, err := s.Run(t.Context(), "INSERT INTO t VALUES (1)"); err == nil || !strings.Contains(err.Error(), "SHOW JOBS") || sent.Load() != 1 {
+		t.Error(err, sent.Load())
 	}
 }
 

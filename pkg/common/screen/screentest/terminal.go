@@ -5,6 +5,7 @@
 package screentest
 
 import (
+	"io"
 	"os"
 	"os/exec"
 	"strings"
@@ -41,7 +42,15 @@ func Open(t *testing.T, width, height int) *Terminal {
 		t.Fatal(err)
 	}
 	term := &Terminal{File: file, t: t, master: master, screen: vt.NewEmulator(width, height), changed: make(chan struct{}, 1)}
-	t.Cleanup(func() { file.Close(); master.Close(); term.screen.Close() })
+	// The emulator's Close is not made for a Read at the same time; closing the
+	// pipe that Read reads from ends it.
+	t.Cleanup(func() {
+		file.Close()
+		master.Close()
+		if pipe, ok := term.screen.InputPipe().(io.Closer); ok {
+			pipe.Close()
+		}
+	})
 	term.setSize(width, height)
 	go term.show()
 	go term.answer()
