@@ -156,7 +156,7 @@ func TestShellsComplete(t *testing.T) {
 		}{
 			{"status ", []string{"basic-example", "broken-example", "sessionjob/word-count"}},
 			{"status b", []string{"basic-example", "broken-example"}},
-			{"checkp", []string{"checkpoints"}},
+			{"exc", []string{"exceptions"}},
 			{"status basic-example --context ", []string{"dev", "production"}},
 			{"completion ", []string{"bash", "fish", "install", "powershell", "zsh"}},
 		} {
