@@ -29,7 +29,7 @@ type set struct {
 	discovery     *discoveryv1.DiscoveryV1Client
 }
 
-func (s *set) AppsV1() appsv1.AppsV1Interface                                { return s.apps }
+func (s *set) AppsV1() appsv1.AppsV1Interface                            { return s.apps }
 func (s *set) AuthorizationV1() authorizationv1.AuthorizationV1Interface { return s.authorization }
 func (s *set) CoreV1() corev1.CoreV1Interface                            { return s.core }
 func (s *set) DiscoveryV1() discoveryv1.DiscoveryV1Interface             { return s.discovery }
