@@ -3,6 +3,9 @@
 package e2e
 
 import (
+	"bufio"
+	"bytes"
+	"context"
 	"strings"
 	"testing"
 )
@@ -46,13 +49,25 @@ func TestChangesKeepState(t *testing.T) {
 	if r.out != left+" true" {
 		t.Errorf("resumed from %q, left %q", r.out, left)
 	}
-	// Restart and scale start from a savepoint of their own.
-	for _, args := range [][]string{{"restart"}, {"scale", "--parallelism", "1"}} {
-		r := main.run(t, append(append([]string{"flink"}, args...), "basic-example", "-n", ns, "-o", "jsonpath={.status.restoredFrom.kind} {.status.restoredFrom.proven} {.status.path}")...).
-			wants(t, 0, "a savepoint is taken first")
+	// Restart and scale start from a savepoint of their own, also where the API
+	// server or the operator goes away in the middle.
+	for _, c := range []struct {
+		args    []string
+		disturb func()
+	}{
+		{[]string{"restart"}, func() {
+			_, err := tool("restart", "kube-apiserver", "--name", main.name)
+			must(t, err)
+		}},
+		{[]string{"scale", "--parallelism", "1"}, func() {
+			main.kubectl(t, "delete", "pods", "--all", "-n", "flink-operator", "--wait=false")
+		}},
+	} {
+		args := append(append([]string{"flink"}, c.args...), "basic-example", "-n", ns, "-o", "jsonpath={.status.restoredFrom.kind} {.status.restoredFrom.proven} {.status.path}")
+		r := main.runDisturbed(t, "patched (", c.disturb, args...).wants(t, 0, "a savepoint is taken first")
 		path, ok := strings.CutPrefix(r.out, "savepoint true ")
 		if !ok || path == left {
-			t.Errorf("%v: %q", args, r.out)
+			t.Errorf("%v: %q", c.args, r.out)
 		}
 		main.hasMetadata(t, path)
 		left = path
@@ -60,6 +75,32 @@ func TestChangesKeepState(t *testing.T) {
 	r = main.run(t, "flink", "stop", "basic-example", "--drain", "-n", ns, "-o", pathOnly).wants(t, 0)
 	main.hasMetadata(t, r.out)
 	main.run(t, "flink", "resume", "basic-example", "-n", ns).wants(t, 1, "was drained")
+}
+
+// runDisturbed runs `kubectl args` and disturbs it once it has said sign.
+func (c *cluster) runDisturbed(t *testing.T, sign string, disturb func(), args ...string) result {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	command := c.command(ctx, args...)
+	var out, errOut bytes.Buffer
+	command.Stdout = &out
+	said, err := command.StderrPipe()
+	must(t, err)
+	must(t, command.Start())
+	done := false
+	for lines := bufio.NewScanner(said); lines.Scan(); {
+		errOut.WriteString(lines.Text() + "\n")
+		if !done && strings.Contains(lines.Text(), sign) {
+			done = true
+			disturb()
+		}
+	}
+	_ = command.Wait()
+	if !done {
+		t.Errorf("it never said %q", sign)
+	}
+	return result{out.String(), errOut.String(), command.ProcessState.ExitCode()}
 }
 
 // On Flink 2 the operator's canonical savepoint of this job fails and restarts

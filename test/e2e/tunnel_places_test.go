@@ -109,7 +109,7 @@ func blueGreen(t *testing.T, name string) string {
 		"\nspec:\n  template:\n    spec:\n    " + strings.ReplaceAll(strings.TrimRight(spec, "\n"), "\n", "\n    ") + "\n"
 }
 
-func TestRESTOfABlueGreenDeployment(t *testing.T) {
+func TestBlueGreenDeployment(t *testing.T) {
 	const name = "flinkbluegreendeployment/places-bg"
 	main.apply(t, "default", blueGreen(t, "places-bg"))
 	t.Cleanup(func() { main.kubectl(t, "delete", name, "--wait") })
@@ -118,6 +118,14 @@ func TestRESTOfABlueGreenDeployment(t *testing.T) {
 	r := main.run(t, "flink", "rest", "bluegreen/places-bg", "/jobs/:jobid").wants(t, 0)
 	if id == "" || !strings.Contains(r.out, `"jid":"`+id+`"`) {
 		t.Errorf("want the job %s of the active child\n%s", id, r)
+	}
+
+	main.run(t, "flink", "suspend", "flinkdeployment/places-bg-blue").wants(t, 1, "belongs to a blue/green deployment", "flinkbluegreendeployment/places-bg")
+	left := main.run(t, "flink", "suspend", "bluegreen/places-bg", "-o", pathOnly).wants(t, 0).out
+	main.hasMetadata(t, left)
+	r = main.run(t, "flink", "resume", "bluegreen/places-bg", "-o", "jsonpath={.status.path} {.status.restoredFrom.proven}").wants(t, 0)
+	if r.out != left+" true" {
+		t.Errorf("resumed from %q, left %q", r.out, left)
 	}
 }
 

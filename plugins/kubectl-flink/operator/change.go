@@ -113,6 +113,9 @@ func (k Kept) IsZero() bool { return k.Kind == "" && k.Path == "" }
 // ChangeReport is what became of a change.
 type ChangeReport struct {
 	Job Ref
+	// Unmanaged says that it is about the job with JobID in the session cluster
+	// Job, which no object stands for.
+	Unmanaged bool
 	// Did is the change's, in the past tense: "suspended".
 	Did string
 	// Patch is the whole merge patch, without resourceVersion.

@@ -135,7 +135,11 @@ func (f *changeFollower) failed(ctx context.Context, how, cause string) error {
 	if how == ChangeStuck {
 		cause = f.client.deepen(ctx, target, "", f.asked, cause)
 	}
-	return &ChangeFailedError{Job: ref, How: how, Cause: cause, Events: distinct(events, cause)}
+	failed := &ChangeFailedError{Job: ref, How: how, Cause: cause, Events: distinct(events, cause)}
+	if cause == takenForFinished {
+		failed.After = fmt.Sprintf("Its state is kept. Start it from there with: kubectl flink restart %s -n %s", ref, ref.Namespace)
+	}
+	return failed
 }
 
 // putBackLimit is how long the job may take to be again as it was.

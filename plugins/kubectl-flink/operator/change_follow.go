@@ -315,7 +315,7 @@ func (f *changeFollower) settle(now time.Time) bool {
 	if left <= 0 {
 		return true
 	}
-	f.reporter.waiting("%s: %s; it is to stay so for %s more", f.change.Job.Ref(), orUnknown(f.job.State()), left.Round(time.Second))
+	f.reporter.waiting("%s: %s; it is to stay so for %s", f.change.Job.Ref(), orUnknown(f.job.State()), f.change.Goal.StableFor)
 	return false
 }
 

@@ -194,11 +194,21 @@ func (ch Change) judge(job Job, generation int64) judgement {
 	if lifecycle == "STABLE" && (runs || finished) && ch.isNewRun(job) {
 		return judgement{reached, ""}
 	}
-	if !failure.IsZero() {
+	switch {
+	case !failure.IsZero():
 		return judgement{troubled, failure.Root()}
+	case lifecycle == "STABLE" && job.State() == "FINISHED" && ch.Job.Wanted() == "suspended":
+		// Normal for a moment.
+		return judgement{troubled, takenForFinished}
 	}
 	return judgement{moving, progressOf(job)}
 }
+
+// takenForFinished is what can become of a job that is resumed soon after it
+// was suspended. Seen with 1.16.1: the operator writes back the status from
+// before the suspension, finds the job FINISHED, and has nothing to do. Any
+// change that redeploys makes it start the job, from the right state.
+const takenForFinished = "the operator takes the job for finished and doesn't start it"
 
 // reconciledState is spec.job.state as the operator carried it out last.
 func (j Job) reconciledState() string { return text(j.ReconciledSpec(), "job", "state") }
@@ -228,7 +238,7 @@ func (ch Change) judgeBlueGreen(job Job) judgement {
 		return judgement{reached, ""}
 	case ch.Goal.Suspended:
 		return judgement{moving, "stopping; the job is " + orUnknown(job.State())}
-	case job.State() == "RUNNING" && (!ch.Goal.NewRun && !ch.Goal.NewJobID || job.BlueGreenState() != ch.Job.BlueGreenState()):
+	case job.State() == "RUNNING" && (!ch.Goal.NewRun && !ch.Goal.NewJobID || job.BlueGreenState() != ch.Job.BlueGreenState() || ch.Job.State() != "RUNNING"):
 		return judgement{reached, ""}
 	}
 	return judgement{moving, progressOf(job)}

@@ -49,6 +49,7 @@ func changedJob(generation int64, status map[string]any) Job {
 func TestJudge(t *testing.T) {
 	suspend := Change{Spec: map[string]any{"job": map[string]any{"state": "suspended"}}, Goal: Goal{Suspended: true}, Job: changedJob(1, nil)}
 	start := Change{Spec: map[string]any{"restartNonce": int64(1)}, Goal: Goal{NewRun: true}, Job: changedJob(1, map[string]any{"jobStatus": map[string]any{"jobId": "a", "startTime": "1"}})}
+	resume := Change{Spec: map[string]any{"job": map[string]any{"state": "running"}}, Goal: Goal{NewRun: true}, Job: start.Job}
 	status := func(observed int64, lifecycle, jm, state, id, startTime, failure string) map[string]any {
 		return map[string]any{
 			"observedGeneration": observed, "lifecycleState": lifecycle, "jobManagerDeploymentStatus": jm, "error": failure,
@@ -70,11 +71,31 @@ func TestJudge(t *testing.T) {
 		"mounts are being made": {start, status(2, "DEPLOYED", "ERROR", "RECONCILING", "b", "1", `MountVolume.SetUp failed for volume "pod-template-volume"`), troubled},
 		"runs with a new id":    {start, status(2, "STABLE", "READY", "RUNNING", "b", "2", ""), reached},
 		"same id by HA":         {start, status(2, "STABLE", "READY", "RUNNING", "a", "2", ""), reached},
+		"still as suspended":    {resume, status(2, "STABLE", "MISSING", "FINISHED", "a", "1", ""), troubled},
+		"resumed":               {resume, status(2, "STABLE", "READY", "RUNNING", "b", "2", ""), reached},
+		"resumed and finished":  {resume, status(2, "STABLE", "READY", "FINISHED", "b", "2", ""), reached},
 		"failed":                {start, status(2, "FAILED", "READY", "FAILED", "b", "2", ""), lost},
 		"rolled back":           {start, status(2, "ROLLED_BACK", "READY", "RUNNING", "b", "2", ""), lost},
 	} {
 		if got := tc.change.judge(changedJob(2, tc.status), 2); got.stage != tc.want {
 			t.Errorf("%s: stage %d (%s), want %d", name, got.stage, got.what, tc.want)
+		}
+	}
+}
+
+// A blue/green deployment is resumed in place: its colour stays.
+func TestJudgeBlueGreenResumed(t *testing.T) {
+	at := func(state string) Job {
+		object := &unstructured.Unstructured{Object: map[string]any{"status": map[string]any{
+			"blueGreenState": "ACTIVE_BLUE", "lastReconciledSpec": `{"template":{"spec":{"job":{"state":"running"}}}}`,
+			"jobStatus": map[string]any{"state": state},
+		}}}
+		return Job{BlueGreen, object}
+	}
+	resume := Change{Spec: map[string]any{"job": map[string]any{"state": "running"}}, Goal: Goal{NewRun: true}, Job: at("SUSPENDED")}
+	for state, want := range map[string]stage{"SUSPENDED": moving, "RECONCILING": moving, "RUNNING": reached} {
+		if got := resume.judge(at(state), 2); got.stage != want {
+			t.Errorf("%s: stage %d (%s), want %d", state, got.stage, got.what, want)
 		}
 	}
 }

@@ -45,7 +45,7 @@ func (r CancelRequest) Validate() error {
 // Cancel ends a job of a session cluster that no object manages. managers are
 // those that some object does, by job id: they are refused.
 func Cancel(ctx context.Context, client *rest.Client, place Place, request CancelRequest, managers map[string]operator.Ref, reporter operator.Reporter) (operator.ChangeReport, error) {
-	report := operator.ChangeReport{Job: place.Cluster.Ref(), Did: "canceled"}
+	report := operator.ChangeReport{Job: place.Cluster.Ref(), Unmanaged: true, Did: "canceled"}
 	if request.Savepoint {
 		report.Did = "stopped"
 	}

@@ -76,7 +76,11 @@ func changeWord(r operator.ChangeReport) string {
 }
 
 func changeLine(r operator.ChangeReport) string {
-	line := r.Job.Printed() + " " + changeWord(r)
+	what := r.Job.Printed()
+	if r.Unmanaged {
+		what = "job " + r.JobID + " of " + what
+	}
+	line := what + " " + changeWord(r)
 	if r.DryRun != "" {
 		return fmt.Sprintf("%s (%s dry run)", line, r.DryRun)
 	}

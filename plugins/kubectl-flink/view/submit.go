@@ -49,15 +49,23 @@ func submittedLine(r operator.SubmitReport, dryRun string) string {
 	case dryRun != "":
 		return fmt.Sprintf("%s created (%s dry run)", name, dryRun)
 	case r.Finished:
-		return fmt.Sprintf("%s finished: job %s", name, r.Job.JobID())
+		return name + " finished" + ofJob(r.Job.JobID())
 	case r.Running && r.Job.IsSessionCluster():
 		return name + " ready"
 	case r.Running && r.Restored != "":
-		return fmt.Sprintf("%s running: job %s, restored from %s", name, r.Job.JobID(), r.Restored)
+		return fmt.Sprintf("%s running%s, restored from %s", name, ofJob(r.Job.JobID()), r.Restored)
 	case r.Running:
-		return fmt.Sprintf("%s running: job %s", name, r.Job.JobID())
+		return name + " running" + ofJob(r.Job.JobID())
 	case r.Job.Wanted() == "suspended":
 		return name + " created suspended: it runs when spec.job.state is running"
 	}
 	return name + " created"
+}
+
+// ofJob names a job's id; a FlinkBlueGreenDeployment doesn't know it.
+func ofJob(id string) string {
+	if id == "" {
+		return ""
+	}
+	return ": job " + id
 }
