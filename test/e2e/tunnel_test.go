@@ -170,7 +170,9 @@ func TestTunnelPodDeletedInMidDownload(t *testing.T) {
 	defer response.Body.Close()
 	_, err = io.ReadFull(response.Body, make([]byte, 1<<20))
 	must(t, err)
-	main.kubectl(t, "delete", "pod", "-n", ns, "-l", "app=payload", "--wait=false")
+	// Nothing is read until the pod is gone: what is on its way then is a few
+	// MiB, and the rest can't come.
+	main.kubectl(t, "delete", "pod", "-n", ns, "-l", "app=payload", "--wait=true")
 	if n, err := io.Copy(io.Discard, response.Body); err == nil {
 		t.Errorf("the cut download ended in order after %d bytes", n)
 	}
