@@ -2,31 +2,12 @@ package sqlshell
 
 import (
 	"strings"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/secret"
 )
 
 // hidden stands for a secret in the history and in messages.
-const hidden = "'******'"
-
-// secretWords are parts of option names whose values nobody should read.
-var secretWords = []string{"password", "passwd", "secret", "token", "apikey", "api-key", "api_key", "api.key", "access-key", "access.key", "accesskey", "private-key", "private.key", "privatekey", "account-key", "account.key", "credential", "sasl.jaas.config", "basic-auth", "basic.auth", "user-info", "user.info", "passphrase", "sas-key", "shared-key", "keytab"}
-
-// plainWords are option names that only look like secrets'.
-var plainWords = []string{"key.format", "key.fields", "primary-key"}
-
-func secretName(name string) bool {
-	name = strings.ToLower(name)
-	for _, word := range plainWords {
-		if strings.Contains(name, word) {
-			return false
-		}
-	}
-	for _, word := range secretWords {
-		if strings.Contains(name, word) {
-			return true
-		}
-	}
-	return strings.HasSuffix(name, ".key") || strings.HasSuffix(name, "-key") || strings.HasSuffix(name, "_key") || name == "key"
-}
+const hidden = "'" + secret.Hidden + "'"
 
 // redact hides the values of options whose names say that they are secret, and
 // credentials in URLs: 'name' = 'value' and name = 'value', as in SET, WITH
@@ -47,10 +28,10 @@ func redact(sql string) string {
 			equals = true
 			out.WriteString(t.text)
 			continue
-		case equals && secretName(name) && (t.kind == tokenString || t.kind == tokenWord || t.kind == tokenNumber || t.kind == tokenName):
+		case equals && secret.Name(name) && (t.kind == tokenString || t.kind == tokenWord || t.kind == tokenNumber || t.kind == tokenName):
 			out.WriteString(hidden)
 		case t.kind == tokenString:
-			out.WriteString(redactURL(t.text))
+			out.WriteString(secret.Text(t.text))
 		default:
 			out.WriteString(t.text)
 		}
@@ -71,53 +52,4 @@ func redact(sql string) string {
 		equals = false
 	}
 	return out.String()
-}
-
-// redactURL hides the password of a URL such as jdbc:mysql://user:secret@host.
-func redactURL(quoted string) string {
-	scheme := strings.Index(quoted, "://")
-	if scheme < 0 {
-		return redactParameters(quoted)
-	}
-	rest := quoted[scheme+3:]
-	end := strings.IndexAny(rest, "/?#' ")
-	if end < 0 {
-		end = len(rest)
-	}
-	at := strings.LastIndexByte(rest[:end], '@')
-	colon := strings.IndexByte(rest, ':')
-	if at < 0 || colon < 0 || colon > at {
-		return redactParameters(quoted)
-	}
-	return redactParameters(quoted[:scheme+3] + rest[:colon+1] + "******" + rest[at:])
-}
-
-// redactParameters hides password=… within a string, as in JDBC URLs and JAAS
-// configurations.
-func redactParameters(quoted string) string {
-	lower := strings.ToLower(quoted)
-	for _, word := range []string{"password=", "secret=", "token="} {
-		from := 0
-		for {
-			at := strings.Index(lower[from:], word)
-			if at < 0 {
-				break
-			}
-			start := from + at + len(word)
-			end := start
-			if end < len(quoted) && quoted[end] == '"' {
-				end++
-				for end < len(quoted) && quoted[end] != '"' {
-					end++
-				}
-			}
-			for end < len(quoted) && !strings.ContainsRune("&;' ,", rune(quoted[end])) {
-				end++
-			}
-			quoted = quoted[:start] + "******" + quoted[end:]
-			lower = strings.ToLower(quoted)
-			from = start + 6
-		}
-	}
-	return quoted
 }
