@@ -37,7 +37,7 @@ var clusterName = cmp.Or(os.Getenv("E2E_CLUSTER"), "e2e")
 var (
 	root    string
 	kubectl string
-	// main runs the default operator with Flink 1.20 and 2.3.
+	// main runs the default operator with Flink 1.20 and 2.3, and has an S3 server.
 	main *cluster
 )
 
@@ -49,7 +49,7 @@ func run(m *testing.M) int {
 		kubectl, err = tool("assets")
 	}
 	if err == nil {
-		main, err = up(clusterName, "--flink", "1.20,2.3")
+		main, err = up(clusterName, "--flink", "1.20,2.3", "--minio")
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "e2e:", err)

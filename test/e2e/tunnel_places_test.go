@@ -127,6 +127,29 @@ func TestBlueGreenDeployment(t *testing.T) {
 	if r.out != left+" true" {
 		t.Errorf("resumed from %q, left %q", r.out, left)
 	}
+
+	// One local port goes on through the switch to the other colour.
+	f := main.forward(t, 1, "bluegreen/places-bg", ":rest")
+	runs := func(child string) {
+		t.Helper()
+		eventually(t, "the port leads to "+child, "true", func() string {
+			id := main.field(t, "flinkdeployment/"+child, ".status.jobStatus.jobId")
+			code, body := get(f.address(0) + "/jobs/" + id)
+			if id != "" && code == http.StatusOK && strings.Contains(body, id) {
+				return "true"
+			}
+			return fmt.Sprint(code, " ", body)
+		})
+	}
+	runs("places-bg-blue")
+	r = main.run(t, "flink", "upgrade", "bluegreen/places-bg", "--parallelism", "1", "--stable-for", "2s").wants(t, 0)
+	if state := main.field(t, name, ".status.blueGreenState"); state != "ACTIVE_GREEN" {
+		t.Errorf("upgraded, and %s\n%s", state, r)
+	}
+	runs("places-bg-green")
+	if !strings.Contains(f.stderr(), "places-bg-green") {
+		t.Errorf("the switch wasn't told: %s", f.stderr())
+	}
 }
 
 const overTLS = `
