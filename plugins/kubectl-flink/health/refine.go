@@ -14,6 +14,11 @@ func Refine(s operator.Summary, v Verdict, around operator.Surroundings) Verdict
 	if v.Word.OK() || v.Word == Deleting || v.Word == Rejected {
 		return v
 	}
+	if cause := crashed(around); cause != "" {
+		// The operator passes on the kubelet's "back-off", which says nothing.
+		v.Why = cause
+		return v
+	}
 	if !s.Error.IsZero() && s.Error.Root() != jobNotFound {
 		return v // the operator knows best
 	}
@@ -56,6 +61,16 @@ func seen(s operator.Summary, v Verdict, around operator.Surroundings) string {
 			return "it has no TaskManager yet"
 		}
 		return starting(around.Pods)
+	}
+	return ""
+}
+
+// crashed says why a container ends again and again, as its log does.
+func crashed(around operator.Surroundings) string {
+	for _, pod := range around.Pods {
+		if pod.Status == "CrashLoopBackOff" && pod.Cause != "" {
+			return pod.Name + " ends again and again: " + pod.Cause
+		}
 	}
 	return ""
 }

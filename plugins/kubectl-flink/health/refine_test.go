@@ -26,6 +26,7 @@ func TestWhatSurroundsAJobSaysWhy(t *testing.T) {
 		{job("CREATED"), Verdict{Starting, "w"}, tm(operator.Pod{Status: "Pending", Message: "0/1 nodes: Insufficient cpu. preemption: none"}), "w: basic-taskmanager-1-1 finds no node: 0/1 nodes: Insufficient cpu"},
 		{job("RESTARTING"), Verdict{Degraded, "w"}, tm(operator.Pod{LastEnd: "OOMKilled"}), "w: basic-taskmanager-1-1 was killed for want of memory"},
 		{job("CREATED"), Verdict{Starting, "w"}, tm(operator.Pod{Status: "ImagePullBackOff", Message: "no such image"}), "w: basic-taskmanager-1-1 is in ImagePullBackOff: no such image"},
+		{job("RECONCILING"), Verdict{Failed, "back-off 40s restarting failed container"}, tm(operator.Pod{Status: "CrashLoopBackOff", LastEnd: "Error", Cause: "ClassNotFoundException: com.example.Job"}), "basic-taskmanager-1-1 ends again and again: ClassNotFoundException: com.example.Job"},
 		{job("CREATED"), Verdict{Starting, "w"}, operator.Surroundings{}, "w: it has no TaskManager yet"},
 		{job("CREATED"), Verdict{Starting, "w"}, later, "TaskManagers before it have ended (3)"},
 		{job("RESTARTING"), Verdict{Degraded, "w"}, operator.Surroundings{Events: []operator.Event{{Reason: "JobException", Message: "boom"}}}, "w: boom"},

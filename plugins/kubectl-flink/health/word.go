@@ -102,6 +102,8 @@ func Of(s operator.Summary, now time.Time) Verdict {
 		return Verdict{Ignored, "no operator has written a status for " + operator.Ago(now.Sub(s.Created)) + ": is one running, and does it watch this namespace?"}
 	case invalid(s):
 		return Verdict{Rejected, root}
+	case mounts(s, now):
+		return Verdict{Starting, "its JobManager's pod is being made"}
 	case s.Lifecycle == "FAILED" || s.State == "FAILED" || s.JobManager == "ERROR":
 		return Verdict{Failed, root}
 	case s.Lifecycle == "ROLLING_BACK" || s.Reconciliation == "ROLLING_BACK":
@@ -124,6 +126,18 @@ func Of(s operator.Summary, now time.Time) Verdict {
 // with the spec before; observedGeneration stays behind.
 func invalid(s operator.Summary) bool {
 	return (s.Lags() || s.Observed == 0) && (s.Error.Mentions("ValidationException") || s.Error.Mentions("InvalidSpecException"))
+}
+
+// mounts reports whether a JobManager has just been asked for: its pod is made
+// before the ConfigMaps that it mounts, and the operator takes the kubelet's
+// complaint about that for an error.
+func mounts(s operator.Summary, now time.Time) bool {
+	since := s.ReconciliationAt
+	if since.IsZero() {
+		since = s.Created
+	}
+	return s.JobManager == "ERROR" && s.Lifecycle != "FAILED" && s.State != "FAILED" &&
+		now.Sub(since) < SlowSight && s.Error.Mentions("DeploymentFailedException") && strings.Contains(s.Error.Root(), "MountVolume.SetUp failed") && strings.HasSuffix(s.Error.Root(), "not found")
 }
 
 func moves(s operator.Summary) bool {

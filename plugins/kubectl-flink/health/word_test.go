@@ -21,10 +21,17 @@ func TestWords(t *testing.T) {
 		return s
 	}
 	invalid := operator.DecodeFailure(`{"type":"x.ReconciliationException","message":"m","throwableList":[{"type":"x.ValidationException","message":"no version"}]}`)
+	mount := operator.DecodeFailure(`{"type":"org.apache.flink.kubernetes.operator.exception.DeploymentFailedException","message":"MountVolume.SetUp failed for volume \"flink-config-volume\" : configmap \"flink-config-a\" not found","additionalMetadata":{"reason":"FailedMount"},"throwableList":[]}`)
 	for name, c := range map[string]struct {
 		change func(*operator.Summary)
 		want   Word
 	}{
+		"its JobManager is made": {func(s *operator.Summary) {
+			s.State, s.Lifecycle, s.JobManager, s.Error, s.ReconciliationAt = "RECONCILING", "DEPLOYED", "ERROR", mount, ago(5*time.Second)
+		}, Starting},
+		"a ConfigMap stays away": {func(s *operator.Summary) {
+			s.State, s.Lifecycle, s.JobManager, s.Error, s.ReconciliationAt = "RECONCILING", "DEPLOYED", "ERROR", mount, ago(time.Hour)
+		}, Failed},
 		"runs":                  {nil, Healthy},
 		"not seen yet":          {func(s *operator.Summary) { s.Generation = 3 }, Pending},
 		"rejected":              {func(s *operator.Summary) { s.Generation = 3; s.Error = invalid }, Rejected},

@@ -31,8 +31,10 @@ type Pod struct {
 	LastEnd  string
 	LastExit int32
 	LastAt   time.Time
-	Node     string
-	Started  time.Time
+	// Cause is why it ended, as its log says; read for pods that don't get up.
+	Cause   string
+	Node    string
+	Started time.Time
 	// Asked and Limit are "CPU, memory" as the pod has them.
 	Asked, Limit string
 }
@@ -133,6 +135,11 @@ func (c *Client) Around(ctx context.Context, job Ref, cluster string) Surroundin
 	if cluster != "" {
 		ask("pods", func() error {
 			pods, err := c.Pods(ctx, job.Namespace, cluster)
+			for i := range pods {
+				if pods[i].LastEnd != "" && !pods[i].Ready {
+					pods[i].Cause = c.crashCause(ctx, job.Namespace, pods[i])
+				}
+			}
 			out.Pods = pods
 			return err
 		})
