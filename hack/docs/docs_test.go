@@ -92,6 +92,12 @@ var scripts = map[string]bool{"completion": true, "options": true, "help": true}
 // Each command says in one line what it is for, and shows how it is called.
 func TestHelp(t *testing.T) {
 	for _, root := range roots() {
+		// Related verbs stand together.
+		for _, cmd := range root.Commands() {
+			if cmd.IsAvailableCommand() && cmd.GroupID == "" {
+				t.Errorf("%s is in no group of %s --help", cmd.Name(), root.CommandPath())
+			}
+		}
 		each(root, func(cmd *cobra.Command) {
 			path := cmd.CommandPath()
 			short := cmd.Short
@@ -116,5 +122,19 @@ func TestHelp(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestWords(t *testing.T) {
+	for line, want := range map[string]string{
+		`get a -o jsonpath='{.a b}' > file`:   "get|a|-o|jsonpath={.a b}",
+		`get "$(kubectl x -o y)" -o z | less`: "get|substituted|-o|z",
+		`get $(a $(b) c) d # why`:             "get|substituted|d",
+		`get '$(a)' "b c"`:                    "get|$(a)|b c",
+		`apply -f - < file`:                   "apply|-f|-",
+	} {
+		if got := strings.Join(words(line), "|"); got != want {
+			t.Errorf("%s: %s, want %s", line, got, want)
+		}
 	}
 }

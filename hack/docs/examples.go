@@ -21,6 +21,7 @@ func calls(root *cobra.Command, example string) [][]string {
 }
 
 // words splits a line as a shell does, up to the end of the first command.
+// What $(another command) would give is one word.
 func words(line string) []string {
 	var all []string
 	var word strings.Builder
@@ -33,8 +34,22 @@ func words(line string) []string {
 			open = false
 		}
 	}
-	for _, r := range line {
+	runes := []rune(line)
+	for i := 0; i < len(runes); i++ {
+		r := runes[i]
 		switch {
+		case quote != '\'' && r == '$' && i+1 < len(runes) && runes[i+1] == '(':
+			open = true
+			for depth := 0; i < len(runes); i++ {
+				if runes[i] == '(' {
+					depth++
+				} else if runes[i] == ')' {
+					if depth--; depth == 0 {
+						break
+					}
+				}
+			}
+			word.WriteString("substituted")
 		case quote != 0:
 			if r == quote {
 				quote = 0
@@ -45,10 +60,7 @@ func words(line string) []string {
 			quote, open = r, true
 		case r == ' ' || r == '\t':
 			end()
-		case strings.ContainsRune("|>;)&#", r) && (r != '#' || !open):
-			end()
-			return all
-		case r == '<':
+		case strings.ContainsRune("|<>;)&#", r) && (r != '#' || !open):
 			end()
 			return all
 		default:

@@ -98,7 +98,7 @@ Where an object lives, in this order: its annotation kubectl-cmf/environment (ku
 			kubectl cmf apply -f deploy/
 			kubectl cmf apply -f app.yaml -e dev-env --wait
 			kubectl cmf apply -f deploy/ --inventory team-a --prune
-			helm template chart | kubectl cmf apply -f -`)
+			kubectl kustomize overlays/dev | kubectl cmf apply -f -`)
 		c.addScope(cmd)
 	}
 	flags := cmd.Flags()
@@ -122,6 +122,14 @@ Where an object lives, in this order: its annotation kubectl-cmf/environment (ku
 		a.short.add(cmd, kind)
 	}
 	return cmd
+}
+
+// exampleInput is a call that reads standard input.
+func exampleInput(kind *cmf.Kind, call string) string {
+	if kind == nil {
+		return "kubectl kustomize overlays/dev | " + call + " -f -"
+	}
+	return call + " -f - < " + exampleFile(kind)
 }
 
 func exampleFile(kind *cmf.Kind) string {

@@ -115,7 +115,7 @@ func newAppLogs(c *common) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "logs APP", Short: "Print the logs of an application's pods",
 		Long:              "Print the logs of an application's pods. They are read from Kubernetes, in the namespace of the application's environment: the kube context must be that of the cluster where it runs.",
-		Example:           plugin.Examples("kubectl cmf app logs basic-example\nkubectl cmf app logs basic-example --component jobmanager -f --tail 100\nkubectl cmf app logs basic-example --previous"),
+		Example:           plugin.Examples("kubectl cmf app logs basic-example\nkubectl cmf app logs basic-example --component jobmanager -f --tail 100\nkubectl cmf app logs basic-example --component taskmanager --tail 20"),
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: c.oneName(kind),
 		RunE: func(cmd *cobra.Command, args []string) error {

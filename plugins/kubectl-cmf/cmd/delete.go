@@ -37,7 +37,7 @@ func newDelete(c *common, kind *cmf.Kind) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "delete -f FILE", Short: "Delete what files describe", Args: cobra.NoArgs,
 		Long:    "Delete what files describe, dependents first. Objects are found by kind and name; the rest of a file doesn't matter.",
-		Example: plugin.Examples("kubectl cmf delete -f deploy/\nkubectl cmf delete -f app.yaml --with-savepoint\nkubectl cmf delete -f deploy/ --dry-run=client"),
+		Example: plugin.Examples("kubectl cmf delete -f app.yaml --with-savepoint\nkubectl cmf delete -f deploy/ --lose-state --dry-run=client\nkubectl cmf delete -f deploy/ --lose-state"),
 		RunE:    func(cmd *cobra.Command, args []string) error { return d.run(cmd.Context(), args) },
 	}
 	if kind == nil {
@@ -48,8 +48,14 @@ func newDelete(c *common, kind *cmf.Kind) *cobra.Command {
 		cmd.Short = "Delete " + many(kind)
 		cmd.Long = ""
 		cmd.Args = cobra.ArbitraryArgs
-		call := "kubectl cmf " + kind.Name + " delete "
-		cmd.Example = plugin.Examples(call + exampleName(kind) + "\n" + call + exampleName(kind) + " --ignore-not-found\n" + call + exampleName(kind) + " --dry-run=client")
+		call := example(kind, "delete", exampleName(kind))
+		switch {
+		case kind.Keeps != nil && kind.Keeps.Savepoint:
+			call += " --with-savepoint"
+		case kind.Keeps != nil:
+			call += " --lose-state"
+		}
+		cmd.Example = plugin.Examples(call + "\n" + call + " --ignore-not-found\n" + call + " --dry-run=client")
 		cmd.ValidArgsFunction = completion.Values(c.completeNames(kind))
 	}
 	flags := cmd.Flags()

@@ -24,7 +24,7 @@ func newDiff(c *common, kind *cmf.Kind) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "diff -f FILE", Short: "Show what apply would change", Args: cobra.NoArgs,
 		Long:    "Show what apply would change. Exit code 0: nothing; 3: something; others: it couldn't be found out. Secrets are never shown.",
-		Example: plugin.Examples("kubectl cmf " + path + " -f " + exampleFile(kind) + "\nkubectl cmf " + path + " -f - < " + exampleFile(kind) + "\nkubectl cmf " + path + " -f " + exampleFile(kind) + " -e dev-env"),
+		Example: plugin.Examples("kubectl cmf " + path + " -f " + exampleFile(kind) + "\n" + exampleInput(kind, "kubectl cmf "+path) + "\nkubectl cmf " + path + " -f " + exampleFile(kind) + " -e dev-env"),
 		RunE:    func(cmd *cobra.Command, _ []string) error { return c.diff(cmd.Context(), files, kind) },
 	}
 	if kind == nil {

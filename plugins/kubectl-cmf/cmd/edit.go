@@ -26,10 +26,12 @@ func newEdit(c *common, kind *cmf.Kind) *cobra.Command {
 		Use: "edit " + nameArg(kind), Short: "Change " + one(kind) + " in an editor",
 		Long: "Change " + one(kind) + " in the editor that KUBE_EDITOR or EDITOR names. Passwords are hidden and stay as they are unless they are replaced.\n" +
 			"If someone else changes it meanwhile, nothing is overwritten.",
-		Example:           plugin.Examples("kubectl cmf " + kind.Name + " edit " + exampleName(kind) + "\nKUBE_EDITOR=nano kubectl cmf " + kind.Name + " edit " + exampleName(kind) + "\nkubectl cmf " + kind.Name + " edit " + exampleName(kind) + " --force"),
+		Example:           plugin.Examples("kubectl cmf " + kind.Name + " edit " + exampleName(kind) + "\nKUBE_EDITOR='sed -i s/:2.1.0/:2.1.1/' kubectl cmf " + kind.Name + " edit " + exampleName(kind) + "\nkubectl cmf " + kind.Name + " edit " + exampleName(kind) + " --force"),
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: c.oneName(kind),
-		RunE:              func(cmd *cobra.Command, args []string) error { return c.edit(cmd.Context(), kind, args[0], force) },
+		// It can only say that it is of no use: what to do instead.
+		Hidden: len(kind.WriteOnly) > 0,
+		RunE:   func(cmd *cobra.Command, args []string) error { return c.edit(cmd.Context(), kind, args[0], force) },
 	}
 	cmd.Flags().BoolVar(&force, "force", false, "Delete and create again what can't be changed, and change what Confluent for Kubernetes manages")
 	return cmd

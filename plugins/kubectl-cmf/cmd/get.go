@@ -29,7 +29,7 @@ func newGet(c *common, kind *cmf.Kind) *cobra.Command {
 	g := &getter{common: c, kind: kind}
 	cmd := &cobra.Command{
 		Use: "get [" + nameArg(kind) + " ...]", Short: "Show " + many(kind) + " by name; without a name, list them",
-		Example:           plugin.Examples("kubectl cmf " + kind.Name + " get\nkubectl cmf " + kind.Name + " get " + exampleName(kind) + "\nkubectl cmf " + kind.Name + " get " + exampleName(kind) + " -o yaml"),
+		Example:           plugin.Examples("kubectl cmf " + kind.Name + " get" + exampleScope(kind) + "\nkubectl cmf " + kind.Name + " get " + exampleName(kind) + "\nkubectl cmf " + kind.Name + " get " + exampleName(kind) + " -o yaml"),
 		ValidArgsFunction: completion.Values(c.completeNames(kind)),
 		RunE:              func(cmd *cobra.Command, args []string) error { return g.get(cmd.Context(), args) },
 	}

@@ -36,7 +36,7 @@ func newList(c *common, kind *cmf.Kind) *cobra.Command {
 	l := &lister{common: c, kind: kind}
 	cmd := &cobra.Command{
 		Use: "list", Aliases: []string{"ls"}, Short: "List " + many(kind),
-		Example: plugin.Examples("kubectl cmf " + kind.Name + " list\nkubectl cmf " + kind.Name + " list -o wide\nkubectl cmf " + kind.Name + " list -o jsonpath='{.items[*].metadata.name}'"),
+		Example: plugin.Examples(example(kind, "list"+exampleScope(kind)) + "\n" + example(kind, "list"+exampleScope(kind), "-o wide") + "\n" + example(kind, "list"+exampleScope(kind), "-o jsonpath='{.items[*].metadata.name}'")),
 		Args:    cobra.NoArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return l.run(cmd.Context()) },
 	}

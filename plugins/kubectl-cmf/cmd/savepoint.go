@@ -112,7 +112,7 @@ func newSavepointDetach(c *common) *cobra.Command {
 	return &cobra.Command{
 		Use: "detach SAVEPOINT --application APP", Short: "Make a savepoint independent of its application",
 		Long:              "Make a savepoint independent of its application: it stays when the application is deleted, and others can start from it.",
-		Example:           plugin.Examples("kubectl cmf savepoint detach before-upgrade --application basic-example\nkubectl cmf savepoint detach before-upgrade --application basic-example -e dev-env\nkubectl cmf savepoint detach before-upgrade --statement clicks"),
+		Example:           plugin.Examples("kubectl cmf savepoint detach before-upgrade --application basic-example\nkubectl cmf savepoint detach before-upgrade --application basic-example -e dev-env\nkubectl cmf savepoint detach before-upgrade --application basic-example --quiet"),
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: c.oneName(kind),
 		RunE: func(cmd *cobra.Command, args []string) error {

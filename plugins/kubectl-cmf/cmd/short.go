@@ -106,7 +106,7 @@ func (s *shortFlags) add(cmd *cobra.Command, kind *cmf.Kind) {
 	cmd.Use = "create (-f FILE | " + nameArg(kind) + ")"
 	cmd.Args = cobra.MaximumNArgs(1)
 	cmd.Short = "Create " + many(kind) + " from files, or one by name"
-	cmd.Example += "\n  " + "kubectl cmf " + kind.Name + " create " + exampleNames[kind.Name]
+	cmd.Example += "\n  " + example(kind, "create", exampleNames[kind.Name])
 }
 
 // exampleNames show the short form in help.
@@ -122,13 +122,37 @@ var exampleNames = map[string]string{
 	"detached-savepoint": "old-state --path s3://flink/savepoints/savepoint-123",
 }
 
-// exampleName is the name of one of a kind in help.
-func exampleName(kind *cmf.Kind) string {
+// example is a call in help; what it is about is named last.
+func example(kind *cmf.Kind, words ...string) string {
+	return strings.Join(append([]string{"kubectl cmf", kind.Name}, words...), " ")
+}
+
+// exampleScope says in help what something belongs to that isn't in an
+// environment alone.
+func exampleScope(kind *cmf.Kind) string {
+	switch {
+	case kind.NeedsCatalog():
+		return " --catalog main"
+	case kind.NeedsApplication(), kind.NeedsOwner():
+		return " --application basic-example"
+	}
+	return ""
+}
+
+// exampleName is the name of one of a kind in help, with what it belongs to.
+func exampleName(kind *cmf.Kind) string { return exampleWord(kind) + exampleScope(kind) }
+
+func exampleWord(kind *cmf.Kind) string {
 	switch kind.Name {
 	case "app":
 		return "basic-example"
 	case "artifact":
 		return "my-functions"
+	case "kubernetes-cluster":
+		return "spoke-1"
+	case "event", "instance":
+		// Their names are made up by CMF.
+		return "$(" + example(kind, "list --application basic-example -o jsonpath='{.items[0].metadata.name}'") + ")"
 	}
 	if name, _, found := strings.Cut(exampleNames[kind.Name], " "); found {
 		return name

@@ -39,6 +39,9 @@ type Options struct {
 	NoPageable bool
 	// Namespaces, where set, are the Kubernetes namespaces that exist.
 	Namespaces []string
+	// Clusters are the Kubernetes clusters that have registered (CMF 2.3 and
+	// newer).
+	Clusters []string
 	// Now is the clock.
 	Now func() time.Time
 	// Backend, where set, runs applications for real.
@@ -105,7 +108,14 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Server{options: o, version: v, store: map[string]*collection{}}, nil
+	s := &Server{options: o, version: v, store: map[string]*collection{}}
+	for _, name := range o.Clusters {
+		s.put(s.in("kubernetes-clusters"), nil, name, object{
+			"apiVersion": "cmf.confluent.io/v1", "kind": "KubernetesCluster",
+			"metadata": map[string]any{"name": name}, "spec": map[string]any{"lifecycleState": "ACTIVE"},
+		})
+	}
+	return s, nil
 }
 
 // version is major, minor.

@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -37,10 +38,14 @@ func run(ctx context.Context) error {
 		cert     = flag.String("tls-cert", "", "serve TLS with this certificate (PEM)")
 		key      = flag.String("tls-key", "", "key of the certificate (PEM)")
 		clientCA = flag.String("client-ca", "", "ask for client certificates of this authority (PEM)")
+		clusters = flag.String("clusters", "", "names of registered Kubernetes clusters, separated by commas")
 		flink    = flag.Bool("flink", false, "make a FlinkDeployment of each application, in the cluster that this runs in")
 	)
 	flag.Parse()
 	options := cmftest.Options{Version: *version, Step: *step, Certificates: *clientCA != ""}
+	if *clusters != "" {
+		options.Clusters = strings.Split(*clusters, ",")
+	}
 	if *token != "" {
 		data, err := os.ReadFile(*token)
 		if err != nil {
