@@ -55,11 +55,11 @@ func (s *server) versions(t *testing.T, namespace string) map[string]string {
 }
 
 // The verbs that change something, as a user would try them on job and on its
-// completed snapshot. Deleting ones come last.
+// older snapshot; those that delete apart.
 func changes(manifest string) (changing, deleting [][]string) {
 	for _, line := range []string{
-		"savepoint job --method snapshot",
-		"checkpoint job --method snapshot",
+		"savepoint job --method resource",
+		"checkpoint job --method resource",
 		"suspend job --mode last-state",
 		"restart job --upgrade-mode last-state",
 		"scale job --parallelism 2",
@@ -72,22 +72,24 @@ func changes(manifest string) (changing, deleting [][]string) {
 	for _, line := range []string{
 		"delete job --lose-state --yes",
 		"snapshot delete saved --keep-data --yes",
-		"snapshot prune --keep 0 --keep-data --yes",
+		"snapshot prune --keep 1 --keep-data --yes",
 	} {
 		deleting = append(deleting, strings.Fields(line))
 	}
 	return changing, deleting
 }
 
-// ground is a namespace with a running job and a snapshot of it, and a
+// ground is a namespace with a running job and two snapshots of it, and a
 // manifest of another job.
 func ground(t *testing.T) (namespace, manifest string) {
 	t.Helper()
 	namespace = current.namespace(t)
 	current.runningJob(t, namespace, "job", savepointDir)
-	current.create(t, operator.StateSnap, namespace, "saved",
-		map[string]any{"jobReference": map[string]any{"kind": "FlinkDeployment", "name": "job"}, "savepoint": map[string]any{"disposeOnDelete": false}},
-		map[string]any{"state": "COMPLETED", "path": "file:/flink-data/savepoints/savepoint-a1b2c3-0", "triggerTimestamp": "2026-01-01T00:00:00Z", "resultTimestamp": "2026-01-01T00:00:01Z"})
+	for name, day := range map[string]string{"saved": "01", "newer": "02"} {
+		current.create(t, operator.StateSnap, namespace, name,
+			map[string]any{"jobReference": map[string]any{"kind": "FlinkDeployment", "name": "job"}, "savepoint": map[string]any{"disposeOnDelete": false}},
+			map[string]any{"state": "COMPLETED", "path": "file:/flink-data/savepoints/savepoint-a1b2c3-" + day, "triggerTimestamp": "2026-01-" + day + "T00:00:00Z", "resultTimestamp": "2026-01-" + day + "T00:00:01Z"})
+	}
 	manifest = filepath.Join(t.TempDir(), "job.yaml")
 	must(t, os.WriteFile(manifest, []byte(`{apiVersion: flink.apache.org/v1beta1, kind: FlinkDeployment, metadata: {name: new}, spec: {
   image: "flink:1.20", flinkVersion: v1_20, serviceAccount: flink, job: {jarURI: "local:///opt/job.jar", parallelism: 1, upgradeMode: stateless}}}`), 0o600))
@@ -99,7 +101,7 @@ func TestViewerLooksAndChangesNothing(t *testing.T) {
 	user := current.role(t, namespace, "viewer")
 	as := []string{"-n", namespace, "--as", user}
 	for _, line := range []string{
-		"list", "list -o wide", "list job", "status job", "status job -o json", "events job",
+		"list", "list -o wide", "status job", "status job -o json", "events job",
 		"snapshot list", "snapshot describe saved", "snapshot wait saved", "version",
 	} {
 		current.flink(t, t.Context(), append(strings.Fields(line), as...)...).wants(t, 0)
@@ -166,14 +168,14 @@ func TestAdminDoesAll(t *testing.T) {
 	for _, args := range changing {
 		current.flink(t, t.Context(), append(append(args, as...), "--dry-run=server")...).wants(t, 0)
 	}
-	for i := len(deleting) - 1; i >= 0; i-- {
-		args := deleting[i]
+	for i := range deleting {
+		args := deleting[len(deleting)-1-i]
 		if args[0] == "snapshot" && args[1] == "prune" {
 			args = append(args, "--dry-run=server")
 		}
 		current.flink(t, t.Context(), append(args, as...)...).wants(t, 0)
 	}
-	if left := current.versions(t, namespace); len(left) != 0 {
+	if left := current.versions(t, namespace); len(left) != 1 || left["FlinkStateSnapshot/newer"] == "" {
 		t.Errorf("left: %v", left)
 	}
 	current.may(t, namespace, user, "create", "pods", "exec", true)
