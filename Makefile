@@ -20,6 +20,9 @@ ifeq ($(origin KUBECONFIG),command line)
 DEMO_FLAGS := --kubeconfig $(KUBECONFIG)
 endif
 
+# How long each fuzz target runs in make test-long.
+FUZZTIME ?= 1m
+
 PREFIX ?= $(shell if [ "$$(id -u)" = 0 ]; then echo /usr/local/bin; else echo $$HOME/.local/bin; fi)
 
 .PHONY: help
@@ -84,6 +87,13 @@ test-long: build ## Releases of all platforms, krew, other systems, soaks
 		for pkg in $$(go list ./plugins/... ./pkg/...); do GOOS=$$os GOARCH=$$arch CGO_ENABLED=0 go test -c -o /dev/null $$pkg || exit 1; done; \
 	done; done
 	go test $(RACE) -count=10 -timeout 60m ./pkg/common/... ./plugins/kubectl-flink/reach/...
+	go test -tags 'e2e long' -count=1 -timeout 180m -v ./test/e2e/...
+	@for dir in $$(grep -rl --include='*_test.go' '^func Fuzz' pkg plugins | xargs -n1 dirname | sort -u); do \
+		for target in $$(go test -list '^Fuzz' ./$$dir | grep '^Fuzz'); do \
+			echo "== $$target in $$dir, for $(FUZZTIME)"; \
+			go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) ./$$dir || exit 1; \
+		done; \
+	done
 
 .PHONY: lint
 lint: ## Static checks

@@ -100,3 +100,52 @@ func TestDifferentRowsHaveDifferentKeys(t *testing.T) {
 		seen[key] = fields
 	}
 }
+
+// A picture that drops rows still knows how many there are, and holds none that
+// the changes took away.
+func FuzzPicture(f *testing.F) {
+	f.Add([]byte{0, 4, 8, 1, 5}, uint8(3))
+	f.Add([]byte{0, 1, 2, 0, 16, 17, 2, 3, 6, 7, 11}, uint8(1))
+	f.Add([]byte("+I-U+U-D"), uint8(200))
+	f.Fuzz(func(t *testing.T, changes []byte, most uint8) {
+		if most == 0 {
+			most = 1
+		}
+		p := newPicture(int(most), 1<<30)
+		truth, size, everDropped := map[string]int{}, 0, false
+		for _, b := range changes {
+			fields := []any{fmt.Sprint(b >> 2 & 15), nil}
+			key := string(appendKey(nil, fields))
+			change := Change(b % 4)
+			switch {
+			case change == Insert || change == UpdateAfter:
+				truth[key]++
+				size++
+			case truth[key] == 0:
+				continue // no query takes away what isn't there
+			default:
+				truth[key]--
+				size--
+			}
+			p.apply(Row{Change: change, Fields: fields})
+			everDropped = everDropped || p.dropped > 0
+			if p.len() > int(most) || p.len()+p.dropped != size {
+				t.Fatalf("%v: %d rows and %d dropped ones, of %d, at most %d", changes, p.len(), p.dropped, size, most)
+			}
+		}
+		held, bytes, indexed := map[string]int{}, 0, 0
+		for _, key := range contents(p) {
+			held[key]++
+			bytes += cost(key)
+			if held[key] > truth[key] {
+				t.Fatalf("%v: holds %d of %q, not %d", changes, held[key], key, truth[key])
+			}
+		}
+		for _, same := range p.byKey {
+			indexed += len(same)
+		}
+		if p.bytes != bytes || indexed != p.len() || !everDropped && p.len() != size {
+			t.Fatalf("%v: %d bytes and %d indexed of %d rows with %d bytes", changes, p.bytes, indexed, p.len(), bytes)
+		}
+	})
+}

@@ -100,7 +100,7 @@ func startPrompt(t *testing.T) (terminal *screentest.Terminal, command *exec.Cmd
 	history = filepath.Join(t.TempDir(), "state", "history")
 	terminal = screentest.Open(t, 80, 24)
 	command = exec.Command(self)
-	command.Env = append(os.Environ(), "SQLSHELL_PROMPT=1", "SQLSHELL_HISTORY="+history, "TERM=xterm-256color", "INPUTRC=/dev/null", "EDITOR=true", "VISUAL=")
+	command.Env = append(os.Environ(), "SQLSHELL_PROMPT=1", "SQLSHELL_HISTORY="+history, "TERM=xterm-256color", "INPUTRC=/dev/null", "EDITOR="+os.Getenv("SQLSHELL_EDITOR"), "VISUAL=")
 	terminal.Start(command)
 	t.Cleanup(func() {
 		_ = command.Process.Kill()
@@ -191,6 +191,65 @@ func TestUnboundedQueryIsWatched(t *testing.T) {
 	prompted(terminal)
 	terminal.Press("\x04")
 	terminal.Sees(`cancelled ["SELECT customer, COUNT(*) FROM orders GROUP BY customer" "SELECT *`)
+}
+
+// replacingEditor is a program that replaces the 1 in a file by 22.
+func replacingEditor(t *testing.T) string {
+	path := filepath.Join(t.TempDir(), "editor")
+	if err := os.WriteFile(path, []byte("#!/bin/sh\nsed 's/1/22/' \"$1\" >\"$1.new\" && mv \"$1.new\" \"$1\"\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestCommandsToTheShell(t *testing.T) {
+	t.Setenv("SQLSHELL_EDITOR", replacingEditor(t))
+	terminal, command, _ := startPrompt(t)
+	dir := t.TempDir()
+	file := filepath.Join(dir, "in.sql")
+	if err := os.WriteFile(file, []byte("SHOW;\n\nSELECT\n  1;\n SELECT wrong;\nSHOW;"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	terminal.Press("SELECT 1;\r")
+	terminal.Sees("(2 rows)")
+	prompted(terminal)
+	terminal.Press("\\e\r")
+	terminal.Sees("\nSELECT 22;\nOK")
+	prompted(terminal)
+	terminal.Press("\\timing\r")
+	terminal.Sees("Timing is on")
+	prompted(terminal)
+	terminal.Press("\\i " + file + "\r")
+	terminal.Until("an error with the file's name", func(text string) bool {
+		// Lines are broken where the terminal ends.
+		return strings.Contains(strings.ReplaceAll(text, "\n", ""), "in.sql:5:9: Column 'wrong' not") && strings.Contains(text, "(2 rows) Time: 0.")
+	})
+	prompted(terminal)
+	// An exported file has the format of its name, however results are shown
+	// on the terminal.
+	terminal.Press("\\x on\r")
+	terminal.Sees("Expanded display is on")
+	prompted(terminal)
+	exported := filepath.Join(dir, "out.csv")
+	terminal.Press("\\export " + exported + "\r")
+	terminal.Sees("until \\export")
+	prompted(terminal)
+	terminal.Press("SELECT 1;\r")
+	prompted(terminal)
+	terminal.Press("\\export\r")
+	terminal.Sees("is written")
+	prompted(terminal)
+	terminal.Press("\\export " + exported + "\r")
+	terminal.Sees("exists already")
+	prompted(terminal)
+	terminal.Press("\\q\r")
+	if err := command.Wait(); err != nil {
+		t.Error(err)
+	}
+	content, err := os.ReadFile(exported)
+	if want := "EXPR$0,name\n1,\n22,two \x1b[31mred\n"; err != nil || string(content) != want {
+		t.Errorf("%v, the file has\n%q", err, content)
+	}
 }
 
 func TestHistoryIsPrivateAndKeepsNoSecrets(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"time"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
@@ -259,6 +260,14 @@ var errLimit = errors.New("limit")
 
 func (r *runner) copy(ctx context.Context, feed *feed, writer rowWriter, settling *settlingWriter, line *progress.Line) (int, error) {
 	count := 0
+	file := regular(r.out)
+	// shows ends the line of what is waited for when rows come on the terminal;
+	// those that go to a file are counted there.
+	shows := func() {
+		if file == "" {
+			line.Done()
+		}
+	}
 	// Without rows for a moment, what was printed should be seen.
 	var idle, settle <-chan time.Time
 	for {
@@ -267,6 +276,9 @@ func (r *runner) copy(ctx context.Context, feed *feed, writer rowWriter, settlin
 			return count, context.Cause(ctx)
 		case <-idle:
 			idle = nil
+			if file != "" {
+				line.Set("%s rows written to %s", thousands(count), file)
+			}
 			if settling != nil && !settling.streams {
 				continue
 			}
@@ -276,7 +288,7 @@ func (r *runner) copy(ctx context.Context, feed *feed, writer rowWriter, settlin
 		case <-settle:
 			settle = nil
 			if !settling.gathering {
-				line.Done()
+				shows()
 			}
 			if err := settling.settle(); err != nil {
 				return count, err
@@ -285,7 +297,7 @@ func (r *runner) copy(ctx context.Context, feed *feed, writer rowWriter, settlin
 		case b := <-feed.batches:
 			for _, row := range b.rows {
 				if settling == nil || settling.streams {
-					line.Done()
+					shows()
 				}
 				if err := writer.row(row); err != nil {
 					return count, err
@@ -314,9 +326,25 @@ func (r *runner) copy(ctx context.Context, feed *feed, writer rowWriter, settlin
 	}
 }
 
-// shown is the format of results now.
+// regular is the name of the file that out is; "" if it is none, but a
+// terminal, a pipe or a device.
+func regular(out io.Writer) string {
+	file, ok := out.(*os.File)
+	if !ok {
+		return ""
+	}
+	if info, err := file.Stat(); err != nil || !info.Mode().IsRegular() {
+		return ""
+	}
+	if file == os.Stdout {
+		return "the file"
+	}
+	return file.Name()
+}
+
+// shown is the format of results now; that of an exported file is its own.
 func (r *runner) shown() string {
-	if r.expanded {
+	if r.expanded && r.out == r.options.Out {
 		return Vertical
 	}
 	return r.format

@@ -122,7 +122,8 @@ func (s *shell) text(ctx context.Context, name string, text io.Reader) (leave bo
 func (s *shell) print(err error) {
 	switch {
 	case exit.Code(err) == exit.Interrupted:
-		fmt.Fprintln(s.options.ErrOut, s.palette.Paint(term.Yellow, "cancelled"))
+		// Over the ^C that the terminal echoed.
+		fmt.Fprintln(s.options.ErrOut, "\r"+s.palette.Paint(term.Yellow, "cancelled"))
 	case !exit.IsQuiet(err):
 		fmt.Fprintln(s.options.ErrOut, s.palette.Paint(term.Red, "error: ")+strings.TrimPrefix(kube.Message(err), "error: "))
 	}

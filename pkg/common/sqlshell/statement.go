@@ -37,7 +37,7 @@ const (
 	// brackets.
 	KindQuery
 	// KindJob starts a job: INSERT, UPDATE, DELETE, statement sets, compiled
-	// plans, CREATE TABLE AS.
+	// plans. That CREATE TABLE … AS SELECT does too is told by its Schema only.
 	KindJob
 	// KindExit ends the shell: QUIT, EXIT.
 	KindExit

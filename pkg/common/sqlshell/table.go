@@ -83,7 +83,7 @@ func (w *tableWriter) start() error {
 			w.widths[i] = max(w.widths[i], term.DisplayWidth(c))
 		}
 	}
-	w.widths = fit(w.widths, w.limit, w.between())
+	w.widths = fit(w.widths, w.limit, w.edges())
 	names := make([]string, len(w.columns))
 	for i, column := range w.columns {
 		names[i] = term.SafeLine(column.Name)
@@ -100,14 +100,26 @@ func (w *tableWriter) start() error {
 }
 
 // between is the number of columns between two cells.
-func (w *tableWriter) between() int { return 3 }
+const between = 3
 
-// fit makes widths small enough for limit columns: the widest shrink first.
-func fit(widths []int, limit, between int) []int {
+// edges is the number of columns before the first and behind the last cell.
+func (w *tableWriter) edges() int {
+	switch {
+	case w.box:
+		return 4
+	case w.lines:
+		return 2
+	}
+	return 0
+}
+
+// fit makes widths small enough for limit columns, of which edges are taken:
+// the widest shrink first.
+func fit(widths []int, limit, edges int) []int {
 	if limit <= 0 || len(widths) == 0 {
 		return widths
 	}
-	room := limit - between*(len(widths)-1) - 4
+	room := limit - between*(len(widths)-1) - edges
 	for {
 		total, widest := 0, 0
 		for i, width := range widths {

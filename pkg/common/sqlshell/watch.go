@@ -240,9 +240,9 @@ func (v *view) draw(s scene, width int) screen.Picture {
 	if s.ended {
 		state = "complete"
 	}
-	status := fmt.Sprintf("%s  %s rows  %s changes  %s", state, count(len(s.rows)+s.dropped), count(s.changes), order)
+	status := fmt.Sprintf("%s  %s rows  %s changes  %s", state, thousands(len(s.rows)+s.dropped), thousands(s.changes), order)
 	if s.dropped > 0 {
-		status += fmt.Sprintf("  the %s oldest are no longer here", count(s.dropped))
+		status += fmt.Sprintf("  the %s oldest are no longer here", thousands(s.dropped))
 	}
 	if v.from > 0 {
 		status += fmt.Sprintf("  columns from %d (←)", v.from+1)
@@ -301,8 +301,8 @@ func compare(a, b any, t Type) int {
 	return strings.Compare(x, y)
 }
 
-// count writes a number with commas between thousands.
-func count(n int) string {
+// thousands writes a number with commas between thousands.
+func thousands(n int) string {
 	s := strconv.Itoa(n)
 	for i := len(s) - 3; i > 0; i -= 3 {
 		s = s[:i] + "," + s[i:]

@@ -2,6 +2,7 @@ package sqlgateway
 
 import (
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -20,7 +21,12 @@ var (
 	prefixes = regexp.MustCompile(`^(?:SQL validation failed\.|SQL parse failed\.)\s*`)
 	// operation is what a gateway says of each statement that fails.
 	operation = regexp.MustCompile(`^Failed to (?:execute the operation [0-9a-f-]+|fetchResults)\.?$`)
-	frame     = regexp.MustCompile(`^\s*(?:at [\w$.]+[/\w$.<>]*\(|\.\.\. \d+ (?:more|common frames))`)
+	// submitting is what Flink says around a failure to bring a job to the
+	// cluster; unreachable is how such a failure of the network looks.
+	submitting  = regexp.MustCompile(`^Failed to submit (?:JobGraph|StreamGraph|ExecutionPlan|job)`)
+	unreachable = regexp.MustCompile(`^Connection (?:refused|reset|timed out|is not established)|Name or service not known|Temporary failure in name resolution|^connection timed out|[Nn]o route to host`)
+
+	frame = regexp.MustCompile(`^\s*(?:at [\w$.]+[/\w$.<>]*\(|\.\.\. \d+ (?:more|common frames))`)
 )
 
 // reduce finds in a gateway's messages, which are mostly Java's nested stack
@@ -43,10 +49,20 @@ func reduce(messages []string) *sqlshell.Error {
 			e.Column, _ = strconv.Atoi(m[2])
 		}
 	}
+	// The one around it often says the same with more of it: to which address a
+	// connection was refused.
+	inner := len(chain) - 1
+	for inner > 0 && strings.HasPrefix(chain[inner-1], e.Root) {
+		inner--
+		e.Root = chain[inner]
+	}
 	// Java's own exceptions say what broke, and those of Flink around them
 	// what was being done.
-	if n := len(chain); n > 1 && (vague(e.Root) || len(e.Root) < 12) {
-		e.Root = strings.TrimRight(chain[n-2], ".: ") + ": " + e.Root
+	switch {
+	case unreachable.MatchString(e.Root) && slices.ContainsFunc(chain, submitting.MatchString):
+		e.Root = "the SQL gateway can't reach the JobManager to submit the job: " + e.Root
+	case inner > 0 && (vague(e.Root) || len(e.Root) < 12):
+		e.Root = strings.TrimRight(chain[inner-1], ".: ") + ": " + e.Root
 	}
 	if e.Line > 0 {
 		e.Root = withoutPlace(e.Root)

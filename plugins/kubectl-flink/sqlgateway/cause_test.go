@@ -62,6 +62,15 @@ func TestReduce(t *testing.T) {
 			[]string{"org.apache.flink.table.api.ValidationException: Could not find any factory for identifier 'kafkaa' in the classpath.\n\nAvailable factory identifiers are:\n\nblackhole\ndatagen"},
 			reduced{"Could not find any factory for identifier 'kafkaa' in the classpath.\n\nAvailable factory identifiers are:\n\nblackhole\ndatagen", 0, 0},
 		},
+		{
+			[]string{"org.apache.flink.table.api.TableException: Failed to execute sql", "org.apache.flink.util.FlinkException: Failed to execute job 'SELECT 1'.",
+				"org.apache.flink.runtime.client.JobSubmissionException: Failed to submit JobGraph.",
+				"org.apache.flink.util.concurrent.FutureUtils$RetryException: Could not complete the operation. Number of retries has been exhausted.",
+				"java.util.concurrent.CompletionException: org.apache.flink.shaded.netty4.io.netty.channel.AbstractChannel$AnnotatedConnectException: Connection refused: session-example-rest.ns/10.0.0.1:8081",
+				"org.apache.flink.shaded.netty4.io.netty.channel.AbstractChannel$AnnotatedConnectException: Connection refused: session-example-rest.ns/10.0.0.1:8081",
+				"java.net.ConnectException: Connection refused"},
+			reduced{"the SQL gateway can't reach the JobManager to submit the job: Connection refused: session-example-rest.ns/10.0.0.1:8081", 0, 0},
+		},
 		{[]string{"java.lang.ArithmeticException: Division by zero"}, reduced{"Division by zero", 0, 0}},
 		{[]string{"java.lang.NullPointerException"}, reduced{"NullPointerException", 0, 0}},
 	} {

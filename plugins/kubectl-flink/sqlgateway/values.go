@@ -87,10 +87,14 @@ func text(raw []byte) (string, error) {
 	return s, err
 }
 
-// decimal keeps every digit, also where Java writes an exponent.
+// decimal keeps every digit, also where Java writes an exponent, and has as
+// many behind the point as its type says, which the gateway's JSON leaves out.
 func decimal(t sqlshell.Type, raw []byte) (any, error) {
 	s := strings.Trim(string(raw), `"`)
 	if !strings.ContainsAny(s, "eE") {
+		if whole, digits, _ := strings.Cut(s, "."); len(digits) < t.Scale {
+			s = whole + "." + digits + strings.Repeat("0", t.Scale-len(digits))
+		}
 		return s, nil
 	}
 	n, ok := new(big.Rat).SetString(s)
