@@ -227,6 +227,9 @@ func near(a, b string) bool {
 	return distance(a, b) <= limit
 }
 
+// Near reports whether a user who typed b may have meant a.
+func Near(a, b string) bool { return near(a, b) }
+
 // distance is the Levenshtein distance of a and b, in bytes.
 func distance(a, b string) int {
 	row := make([]int, len(b)+1)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sort"
+	"strconv"
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -55,7 +56,7 @@ func flattenInto(out Config, prefix string, value any) {
 	case nil:
 	case float64:
 		// JSON has one kind of number; configuration has mostly whole ones.
-		out[prefix] = strings.TrimSuffix(fmt.Sprintf("%f", v), ".000000")
+		out[prefix] = strconv.FormatFloat(v, 'f', -1, 64)
 	default:
 		out[prefix] = fmt.Sprint(v)
 	}

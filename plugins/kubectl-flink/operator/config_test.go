@@ -19,7 +19,7 @@ func TestFlattenMakesOneKeyOfEachPath(t *testing.T) {
 	})
 	want := Config{
 		"state.savepoints.dir": "s3://a", "state.backend.type": "rocksdb",
-		"list": "a;2", "whole": "3", "part": "1.500000", "on": "true",
+		"list": "a;2", "whole": "3", "part": "1.5", "on": "true",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

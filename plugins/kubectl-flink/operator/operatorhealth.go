@@ -33,6 +33,8 @@ type OperatorDeployment struct {
 	Image   string
 	Wanted  int32
 	Ready   int32
+	// ConfigMaps are those that its pods mount.
+	ConfigMaps []string
 }
 
 // OperatorHealth looks for the operator in all namespaces, for at most 5 s.
@@ -50,6 +52,7 @@ func (c *Client) OperatorHealth(ctx context.Context) OperatorState {
 		if d.Spec.Replicas != nil {
 			o.Wanted = *d.Spec.Replicas
 		}
+		o.ConfigMaps = configMapsOf(&d.Spec.Template.Spec)
 		if containers := d.Spec.Template.Spec.Containers; len(containers) > 0 {
 			o.Image = containers[0].Image
 		}

@@ -1,0 +1,179 @@
+package view
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/secret"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+)
+
+// Config is what `kubectl flink config` knows. Secrets are hidden in it.
+type Config struct {
+	APIVersion string `json:"apiVersion"`
+	Kind       string `json:"kind"`
+	Job        string `json:"job"`
+	JobID      string `json:"jobID,omitempty"`
+	// Cluster is the FlinkDeployment that the job runs in.
+	Cluster      string `json:"cluster,omitempty"`
+	FlinkVersion string `json:"flinkVersion,omitempty"`
+	// Asked says that the JobManager told what it runs with.
+	Asked bool               `json:"jobManagerAsked"`
+	Items []operator.Setting `json:"items"`
+	// Restarts and Parameters are what the job's code set beside the keys.
+	Restarts   string            `json:"restartStrategy,omitempty"`
+	Parameters map[string]string `json:"jobParameters,omitempty"`
+	// Unknown says what couldn't be read, and why.
+	Unknown []string `json:"unknown,omitempty"`
+}
+
+// Hide hides the secrets among the job's parameters.
+func (c *Config) Hide() {
+	for key, value := range c.Parameters {
+		c.Parameters[key] = secret.Value(key, value)
+	}
+	c.Restarts = secret.Text(c.Restarts)
+}
+
+// ConfigPage prints a configuration for people.
+type ConfigPage struct {
+	Palette term.Palette
+	// Width cuts long values; 0 leaves them whole.
+	Width int
+	// Brief leaves out what only the whole configuration needs.
+	Brief bool
+}
+
+// Result is the configuration in every format.
+func (p ConfigPage) Result(c Config) printer.Result {
+	names := make([]string, len(c.Items))
+	for i, item := range c.Items {
+		names[i] = item.Key
+	}
+	return printer.Result{Object: c, Names: names, Table: p.table(c, false), Text: func(w io.Writer) error { return p.text(w, c) }}
+}
+
+func (p ConfigPage) text(w io.Writer, c Config) error {
+	var out strings.Builder
+	if !p.Brief {
+		p.head(&out, c)
+	}
+	if len(c.Items) > 0 {
+		if err := p.table(c, true).Print(&out, false, false); err != nil {
+			return err
+		}
+	}
+	p.notes(&out, c)
+	if !p.Brief {
+		p.inCode(&out, c)
+	}
+	for _, unknown := range c.Unknown {
+		fmt.Fprintf(&out, "\n%s %s\n", p.Palette.Paint(term.Yellow, "Not known:"), term.SafeLine(unknown))
+	}
+	_, err := io.WriteString(w, out.String())
+	return err
+}
+
+func (p ConfigPage) head(out *strings.Builder, c Config) {
+	line := p.Palette.Paint(term.Bold, term.SafeLine(c.Job))
+	if c.Cluster != "" && c.Cluster != c.Job {
+		line += " in " + term.SafeLine(c.Cluster)
+	}
+	if c.FlinkVersion != "" {
+		line += "  Flink " + term.SafeLine(c.FlinkVersion)
+	}
+	said := "as its JobManager runs"
+	if !c.Asked {
+		said = "from the objects alone: no JobManager was asked"
+	}
+	fmt.Fprintf(out, "%s  %s\n\n", line, p.Palette.Paint(term.Dim, said))
+}
+
+// table is the settings; in a page, values are cut so that lines stay whole.
+func (p ConfigPage) table(c Config, page bool) *printer.Table {
+	table := &printer.Table{Palette: p.Palette, Columns: []printer.Column{{Name: "KEY"}, {Name: "SOURCE"}, {Name: "VALUE"}}}
+	if !page {
+		table.Columns = []printer.Column{{Name: "KEY"}, {Name: "SOURCE"}, {Name: "FROM"}, {Name: "NOTE"}, {Name: "VALUE"}}
+	}
+	// The gaps, the source (8) and the mark take 17 columns.
+	longest := 0
+	for _, item := range c.Items {
+		longest = max(longest, term.DisplayWidth(term.SafeLine(item.Key)))
+	}
+	room := max(p.Width-longest-17, 16)
+	for _, item := range c.Items {
+		value := term.SafeLine(item.Value)
+		color := term.Color("")
+		source := item.Source
+		switch {
+		case item.Standard:
+			color = term.Dim
+		case item.Differs():
+			color = term.Yellow
+		}
+		if item.Value == "" {
+			value = `""`
+			if item.Standard || item.Spec != nil {
+				value = "-"
+			}
+		}
+		key := printer.Cell{Text: item.Key}
+		if item.Deprecated != nil {
+			key.Color = term.Yellow
+		}
+		if !page {
+			table.Rows = append(table.Rows, []printer.Cell{key, {Text: source}, {Text: item.From}, {Text: cmp.Or(strings.Join(item.Notes, "; "), "-")}, {Text: value, Color: color}})
+			continue
+		}
+		if p.Width > 0 {
+			value = term.Cut(value, room)
+		}
+		table.Rows = append(table.Rows, []printer.Cell{key, {Text: source, Color: term.Dim}, {Text: value, Color: color}})
+	}
+	return table
+}
+
+// notes are what is remarkable about single keys.
+func (p ConfigPage) notes(out *strings.Builder, c Config) {
+	first := true
+	for _, item := range c.Items {
+		for _, note := range item.Notes {
+			if first {
+				out.WriteString("\nNotes\n")
+				first = false
+			}
+			p.told(out, term.SafeLine(item.Key)+": ", term.SafeLine(note))
+		}
+	}
+}
+
+// inCode is what the job's code set that has no key.
+func (p ConfigPage) inCode(out *strings.Builder, c Config) {
+	if c.Restarts == "" && len(c.Parameters) == 0 {
+		return
+	}
+	out.WriteString("\nIn the job's code\n")
+	if c.Restarts != "" {
+		p.told(out, "restart strategy: ", term.SafeLine(c.Restarts))
+	}
+	for _, key := range slices.Sorted(maps.Keys(c.Parameters)) {
+		p.told(out, "parameter "+term.SafeLine(key)+": ", term.SafeLine(c.Parameters[key]))
+	}
+}
+
+// told writes a text that goes on, indented, on the next line.
+func (p ConfigPage) told(out *strings.Builder, label, text string) {
+	width := p.Width
+	if width <= 0 {
+		width = 1 << 20
+	}
+	for i, line := range wrapped(label+text, width-4) {
+		out.WriteString(strings.Repeat(" ", 2+2*min(i, 1)) + line + "\n")
+	}
+}
