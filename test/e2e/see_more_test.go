@@ -55,3 +55,47 @@ func TestLogsFollowed(t *testing.T) {
 		t.Errorf("%q %v", buffer[:n], err)
 	}
 }
+
+// StateMachineExample sends its events to the flat map by key.
+func TestGraphOfARunningJob(t *testing.T) {
+	main.basic(t)
+	graph := func(args ...string) string {
+		t.Helper()
+		return main.kubectl(t, append([]string{"flink", "graph", "basic-example", "-n", "default"}, args...)...)
+	}
+	var model struct {
+		State    string
+		Vertices []struct {
+			ID, Name, Status string
+			Parallelism      int
+			Operators        []string
+		}
+		Edges []struct{ From, To, ShipStrategy string }
+	}
+	must(t, json.Unmarshal([]byte(graph("-o", "json")), &model))
+	if model.State != "RUNNING" || len(model.Vertices) != 2 || len(model.Edges) != 1 {
+		t.Fatalf("%+v", model)
+	}
+	source, sink, edge := model.Vertices[0], model.Vertices[1], model.Edges[0]
+	if edge.From != source.ID || edge.To != sink.ID || edge.ShipStrategy != "HASH" || source.Parallelism < 1 || len(sink.Operators) != 2 {
+		t.Errorf("%+v", model)
+	}
+	for _, c := range []struct {
+		args []string
+		want []string
+	}{
+		{nil, []string{"flinkdeployment/basic-example  RUNNING", "│ Source: Events Generator Source │", "│ HASH", "▼", "busy "}},
+		{[]string{"-o", "tree"}, []string{"[1] Source: Events Generator Source", "└─ HASH → [2] Flat Map"}},
+		{[]string{"-o", "dot"}, []string{"digraph", "v1 -> v2 [label=\"HASH\"]"}},
+		{[]string{"-o", "mermaid"}, []string{"flowchart TB", "v1 -->|\"HASH\"| v2"}},
+		{[]string{"-o", "svg"}, []string{"<svg ", ">HASH</text>", "</svg>"}},
+	} {
+		out := graph(c.args...)
+		for _, want := range c.want {
+			if !strings.Contains(out, want) || strings.Contains(out, "\x1b") {
+				t.Errorf("%v lacks %q:\n%s", c.args, want, out)
+			}
+		}
+	}
+	main.run(t, "flink", "graph", "basic-example", "-n", "default", "-w").wants(t, 2, "--watch")
+}

@@ -33,6 +33,8 @@ type Result struct {
 	Table *Table
 	// Text, where set, is what people see by default instead of Table.
 	Text func(w io.Writer) error
+	// Forms are further formats, by name, that only this command has.
+	Forms map[string]func(w io.Writer) error
 }
 
 // List makes one list object of several, as kubectl prints them.
@@ -107,6 +109,9 @@ func (f *Flags) Validate() error {
 
 // Print writes the result to w in the chosen format.
 func (f *Flags) Print(w io.Writer, r Result) error {
+	if form, ok := r.Forms[f.Output]; ok {
+		return form(w)
+	}
 	switch f.Format() {
 	case Human:
 		if r.Text != nil {

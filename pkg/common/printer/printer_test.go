@@ -2,6 +2,8 @@ package printer
 
 import (
 	"bytes"
+	"errors"
+	"io"
 	"strings"
 	"testing"
 
@@ -105,5 +107,22 @@ func TestWrongFormatsAreUsageErrors(t *testing.T) {
 		if exit.Code(err) != exit.Usage || !strings.Contains(err.Error(), "--output") {
 			t.Errorf("-o %s: %v", output, err)
 		}
+	}
+}
+
+func TestFormsThatOnlyOneCommandHas(t *testing.T) {
+	r := Result{Object: sample("a"), Forms: map[string]func(io.Writer) error{
+		"svg": func(w io.Writer) error { _, err := io.WriteString(w, "<svg/>"); return err },
+	}}
+	var flags Flags
+	flags.AddFlags(&cobra.Command{}, "svg", JSON)
+	flags.Output = "svg"
+	var out bytes.Buffer
+	if err := errors.Join(flags.Validate(), flags.Print(&out, r)); err != nil || out.String() != "<svg/>" {
+		t.Errorf("%q %v", out.String(), err)
+	}
+	flags.Output = "dot"
+	if err := flags.Validate(); exit.Code(err) != exit.Usage {
+		t.Errorf("a form that isn't there: %v", err)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/reach"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/rest"
 )
@@ -74,6 +75,51 @@ func (o *askOptions) ask(ctx context.Context, args []string, question func(conte
 	ctx, cancel := context.WithTimeoutCause(ctx, o.timeout, exit.Timeoutf("timed out after %s: the JobManager of %s doesn't answer", o.timeout, place.Cluster.Ref()))
 	defer cancel()
 	return reachError(ctx, question(ctx, place, jobManager))
+}
+
+// poll asks a job's JobManager at intervals until ctx ends; failed is told of
+// what goes wrong, with the job's state as far as it is known. The way is
+// looked up each time: an upgrade gives the job another id, a switch another
+// cluster.
+func (o *askOptions) poll(ctx context.Context, client *operator.Client, ref operator.Ref, interval time.Duration, question func(context.Context, reach.Place, *rest.Client) error, failed func(state string, err error)) error {
+	tunnel, err := o.tunnel(o.tunnelFlags, nil)
+	if err != nil {
+		return err
+	}
+	defer tunnel.Close()
+	clock := time.NewTicker(interval)
+	defer clock.Stop()
+	once := func() (string, error) {
+		ctx, cancel := context.WithTimeoutCause(ctx, o.timeout, fmt.Errorf("no answer within %s", o.timeout))
+		defer cancel()
+		place, err := reach.Find(ctx, client, ref)
+		if err != nil {
+			return "", reachError(ctx, err)
+		}
+		state := place.Job.State()
+		if why := place.WhyNot(); why != "" && (place.Suspended() || place.Cluster.JobManager() != "READY") {
+			return state, fmt.Errorf("no JobManager to ask: %s", why)
+		}
+		jobManager, _, err := restClient(tunnel, place, o.tls)
+		if err != nil {
+			return state, err
+		}
+		return state, reachError(ctx, question(ctx, place, jobManager))
+	}
+	for {
+		state, err := once()
+		switch {
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case err != nil:
+			failed(state, err)
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-clock.C:
+		}
+	}
 }
 
 // job is Flink's id of the job that is meant.

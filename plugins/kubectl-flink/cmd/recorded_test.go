@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -36,6 +37,14 @@ func (p playback) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if raw, ok := p.Answers[r.URL.Path+"?"+query]; ok {
 		answer(raw)
 		return
+	}
+	if wanted, found := strings.CutPrefix(query, "get="); found {
+		for path, raw := range p.Answers {
+			if strings.HasPrefix(path, r.URL.Path+"?get=") {
+				answer(measured(raw, strings.Split(wanted, ",")))
+				return
+			}
+		}
 	}
 	raw, ok := p.Answers[r.URL.Path]
 	switch {
@@ -69,6 +78,18 @@ func (p playback) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		answer(json.RawMessage(`{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"NotFound","message":"not recorded","code":404}`))
 	}
+}
+
+// measured are the metrics of these names.
+func measured(raw json.RawMessage, names []string) json.RawMessage {
+	var all []map[string]any
+	_ = json.Unmarshal(raw, &all)
+	all = slices.DeleteFunc(all, func(metric map[string]any) bool {
+		id, _ := metric["id"].(string)
+		return !slices.Contains(names, id)
+	})
+	out, _ := json.Marshal(all)
+	return out
 }
 
 // chosen is a list with the items that have app=NAME, if the selector asks
@@ -128,6 +149,7 @@ var pages = [][]string{
 	{"status", "TARGET", "--via", "apiserver"},
 	{"exceptions", "TARGET", "--via", "apiserver"},
 	{"checkpoints", "TARGET", "--via", "apiserver"},
+	{"graph", "TARGET", "--via", "apiserver"},
 }
 
 func TestRecordedPages(t *testing.T) {

@@ -2,9 +2,7 @@ package cmd
 
 import (
 	"context"
-	"fmt"
 	"slices"
-	"time"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/screen"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
@@ -50,52 +48,24 @@ func (o *topOptions) load(ctx context.Context, meter *rest.Meter, place reach.Pl
 	return view.NewJobLoad(place.Job.Ref(), id, load), err
 }
 
-// followLoad asks at intervals until ctx ends. The way is looked up each time:
-// an upgrade gives the job another id, a switch another cluster.
+// followLoad asks at intervals until ctx ends.
 func (o *topOptions) followLoad(ctx context.Context, client *operator.Client, ref operator.Ref, meter *rest.Meter, show func(view.JobLoad)) error {
-	tunnel, err := o.tunnel(o.tunnelFlags, nil)
-	if err != nil {
-		return err
-	}
-	defer tunnel.Close()
-	clock := time.NewTicker(o.interval)
-	defer clock.Stop()
 	last := view.JobLoad{Metadata: view.StatusMetadata{Type: ref.Kind.Singular, Name: ref.Name, Namespace: ref.Namespace}}
-	once := func() (view.JobLoad, error) {
-		ctx, cancel := context.WithTimeoutCause(ctx, o.timeout, fmt.Errorf("no answer within %s", o.timeout))
-		defer cancel()
-		place, err := reach.Find(ctx, client, ref)
-		if err != nil {
-			return view.JobLoad{}, reachError(ctx, err)
-		}
-		last.State = place.Job.State()
-		if why := place.WhyNot(); why != "" && (place.Suspended() || place.Cluster.JobManager() != "READY") {
-			return view.JobLoad{}, fmt.Errorf("no JobManager to ask: %s", why)
-		}
-		jobManager, _, err := restClient(tunnel, place, o.tls)
-		if err != nil {
-			return view.JobLoad{}, err
-		}
+	return o.poll(ctx, client, ref, o.interval, func(ctx context.Context, place reach.Place, jobManager *rest.Client) error {
 		load, err := o.load(ctx, meter, place, jobManager)
-		return load, reachError(ctx, err)
-	}
-	for {
-		load, err := once()
-		switch {
-		case ctx.Err() != nil:
-			return context.Cause(ctx)
-		case err != nil:
-			last.Unreachable = err.Error()
-		default:
-			last = load
+		if err != nil {
+			return err
 		}
+		last = load
 		show(last)
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-clock.C:
+		return nil
+	}, func(state string, err error) {
+		if state != "" {
+			last.State = state
 		}
-	}
+		last.Unreachable = err.Error()
+		show(last)
+	})
 }
 
 func (o *topOptions) drawVertices(l view.JobLoad, ref operator.Ref, width int) screen.Picture {

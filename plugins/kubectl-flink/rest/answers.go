@@ -69,6 +69,8 @@ type Job struct {
 	Vertices       []Vertex          `json:"vertices"`
 	Now            Millis            `json:"now"` // by the JobManager's clock
 	Plan           Plan              `json:"plan"`
+	// PendingOperators are not among Vertices yet. Flink 2 and newer.
+	PendingOperators int `json:"pending-operators"`
 }
 
 // Plan is the graph of a Job: the same vertices, with what flows into each.
@@ -101,6 +103,16 @@ type Vertex struct {
 	EndTime        Millis         `json:"end-time"`
 	Duration       Millis         `json:"duration"`
 	Tasks          map[string]int `json:"tasks"`
+	Metrics        VertexMetrics  `json:"metrics"`
+}
+
+// VertexMetrics are what a Vertex's tasks have counted; complete once each has
+// told.
+type VertexMetrics struct {
+	Read          int64 `json:"read-records"`
+	ReadComplete  bool  `json:"read-records-complete"`
+	Written       int64 `json:"write-records"`
+	WriteComplete bool  `json:"write-records-complete"`
 }
 
 // SavepointRequest is the body of POST /jobs/:id/savepoints. Empty fields are
