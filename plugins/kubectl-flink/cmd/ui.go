@@ -94,6 +94,42 @@ type uiStatus struct {
 	lastLine string
 	pod      string
 	up       bool
+	// unready is set while the operator says why there is no JobManager.
+	unready bool
+	job     string
+}
+
+func (s *uiStatus) wait(why string) {
+	s.mu.Lock()
+	s.unready = true
+	s.mu.Unlock()
+	s.set("waiting: %s", why)
+}
+
+// ready ends such a wait; nothing is connected until a page asks.
+func (s *uiStatus) ready() {
+	s.mu.Lock()
+	was := s.unready && !s.up
+	s.unready = false
+	s.mu.Unlock()
+	if was {
+		s.set("the JobManager is ready")
+	}
+}
+
+// runs tells where the job's page is when the job was started anew: its id,
+// and so the page, is another one then.
+func (s *uiStatus) runs(place reach.Place) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if place.JobID == "" || place.JobID == s.job || place.Job.State() != "RUNNING" && s.job != "" {
+		return
+	}
+	known := s.job != ""
+	s.job = place.JobID
+	if known && s.url != "" {
+		s.line.Print("%s runs as job %s now: %s", place.Job.Ref(), place.JobID, s.url+place.Page())
+	}
 }
 
 // answered puts the line right after an answer: a wait may have been for a
@@ -187,9 +223,13 @@ func (o *uiOptions) run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	status.runs(place)
 	front, err := reach.NewFront(client, tunnel, place, o.tls, func(p reach.Place) {
+		status.runs(p)
 		if why := p.WhyNot(); why != "" {
-			status.set("waiting: %s", why)
+			status.wait(why)
+		} else {
+			status.ready()
 		}
 	})
 	if err != nil {
