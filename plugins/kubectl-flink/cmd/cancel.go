@@ -36,7 +36,8 @@ as failed or finished. Those have stop, suspend and delete.`,
 			kubectl flink cancel session-example
 
 			# One of several, with a savepoint
-			kubectl flink cancel session-example --job-id a1b2c3 --with-savepoint
+			id=$(kubectl flink jobs session-example -o jsonpath='{.items[0].id}')
+			kubectl flink cancel session-example --job-id "$id" --with-savepoint
 
 			# Only say which job it would be
 			kubectl flink cancel session-example --dry-run=client`),

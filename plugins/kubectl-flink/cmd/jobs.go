@@ -29,7 +29,7 @@ deleted.`,
 			kubectl flink jobs session-example
 
 			# Their IDs
-			kubectl flink jobs session-example -o name
+			kubectl flink jobs session-example -o jsonpath='{.items[*].id}'
 
 			# All that Flink says of them
 			kubectl flink jobs session-example -o json`),

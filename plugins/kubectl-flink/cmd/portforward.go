@@ -40,11 +40,11 @@ flinkbluegreendeployment, whose ports may be called rest, rpc, blob and metrics,
 or pod, service, deployment, statefulset or replicaset as in kubectl. LOCAL is
 the same as REMOTE when left out, and any free port when empty (":REMOTE").`,
 		Example: plugin.Examples(`
-			# REST and metrics of a job's JobManager
-			kubectl flink port-forward basic-example rest metrics
+			# REST and the blob server of a job's JobManager
+			kubectl flink port-forward basic-example rest blob
 
-			# Port 5000 of this computer to port 8081 of a TaskManager's pod
-			kubectl flink port-forward pod/basic-example-taskmanager-1-1 5000:8081
+			# Port 5000 of this computer to a port of a TaskManager's pod
+			kubectl flink port-forward pod/basic-example-taskmanager-1-1 5000:6122
 
 			# MinIO's API and console, wherever it runs
 			kubectl flink port-forward --minio

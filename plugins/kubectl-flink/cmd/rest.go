@@ -55,7 +55,7 @@ the answer: JSON indented on a terminal, as it came in a pipe.
 too, and the exit code is then 1.`,
 		Example: plugin.Examples(`
 			# The jobs of the cluster
-			kubectl flink rest basic-example /jobs/overview | jq
+			kubectl flink rest basic-example /jobs/overview
 
 			# The job's checkpoints
 			kubectl flink rest basic-example /jobs/:jobid/checkpoints

@@ -31,13 +31,14 @@ while the job goes on. Operators before 1.8 can't restore a job that exists;
 --recreate deletes its object and creates it anew.`,
 		Example: plugin.Examples(`
 			# From a snapshot by name
-			kubectl flink restore basic-example --from basic-example-savepoint-manual-1764000000000
+			kubectl flink restore basic-example --from nightly
 
 			# From the newest that still exists
 			kubectl flink restore basic-example --from latest
 
 			# A job that fails, from a savepoint by path, leaving out state of operators that it lost
-			kubectl flink restore basic-example --from s3://bucket/savepoint-a1b2c3 --no-savepoint --allow-non-restored-state`),
+			path=$(kubectl flink snapshot list --job basic-example --state COMPLETED -o jsonpath='{.items[0].summary.path}')
+			kubectl flink restore basic-example --from "$path" --no-savepoint --allow-non-restored-state`),
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: c.completeJobs(false),
 		RunE: func(cmd *cobra.Command, args []string) error {

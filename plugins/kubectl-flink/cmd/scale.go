@@ -28,7 +28,7 @@ spec.taskManager.replicas decides (then use --task-managers), or the autoscaler.
 			kubectl flink scale basic-example --parallelism 4 --dry-run=server -o yaml
 
 			# A standalone cluster, by its TaskManagers
-			kubectl flink scale basic-example --task-managers 2`),
+			kubectl flink scale standalone-example --task-managers 2`),
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: c.completeJobs(false),
 		RunE: func(cmd *cobra.Command, args []string) error {

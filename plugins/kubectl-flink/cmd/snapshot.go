@@ -31,7 +31,7 @@ To take a new one: kubectl flink savepoint, kubectl flink checkpoint.`,
 			kubectl flink snapshot list
 
 			# Everything about one
-			kubectl flink snapshot describe NAME
+			kubectl flink snapshot describe nightly
 
 			# Which ones would go
 			kubectl flink snapshot prune --keep 3 --dry-run`),

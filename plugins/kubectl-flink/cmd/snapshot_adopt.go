@@ -31,10 +31,10 @@ Whether there is a savepoint at PATH is not looked at: only the job's pods can.`
 			kubectl flink snapshot adopt file:///flink-data/savepoints/savepoint-a1b2c3-000000000000 --job basic-example
 
 			# Under a name of one's own
-			kubectl flink snapshot adopt s3://bucket/savepoints/savepoint-a1b2c3 --job basic-example --name before-migration
+			kubectl flink snapshot adopt s3://flink/savepoints/savepoint-a1b2c3 --job basic-example --name before-migration
 
 			# Only say what would be created
-			kubectl flink snapshot adopt s3://bucket/savepoints/savepoint-a1b2c3 --job basic-example --dry-run=client`),
+			kubectl flink snapshot adopt s3://flink/savepoints/savepoint-a1b2c3 --job basic-example --dry-run=client`),
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			request.Path, request.Format = args[0], strings.ToUpper(format)

@@ -91,13 +91,13 @@ it can't, and the object would stay for ever: that is refused, and one that
 hangs so already goes with --keep-data.`,
 		Example: plugin.Examples(`
 			# Forget the object, keep the savepoint
-			kubectl flink snapshot delete NAME --keep-data
+			kubectl flink snapshot delete nightly --keep-data
 
 			# Delete the savepoint too, without being asked
-			kubectl flink snapshot delete NAME --dispose --yes
+			kubectl flink snapshot delete nightly --dispose --yes
 
 			# Only say what would be deleted
-			kubectl flink snapshot delete NAME --keep-data --dry-run=client`),
+			kubectl flink snapshot delete nightly --keep-data --dry-run=client`),
 		Args:              cobra.MinimumNArgs(1),
 		ValidArgsFunction: c.completeSnapshots(true),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -24,13 +24,13 @@ func newSnapshotDescribe(c *common) *cobra.Command {
 		Short:   "Show all about one: where, how long, why it failed, what uses it",
 		Example: plugin.Examples(`
 			# Why did it fail?
-			kubectl flink snapshot describe basic-example-savepoint-manual-1764000000000
+			kubectl flink snapshot describe nightly
 
 			# Which jobs start from it
-			kubectl flink snapshot describe NAME -o jsonpath='{.summary.usedBy}'
+			kubectl flink snapshot describe nightly -o jsonpath='{.summary.usedBy}'
 
 			# All of it
-			kubectl flink snapshot describe NAME -o yaml`),
+			kubectl flink snapshot describe nightly -o yaml`),
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: c.completeSnapshots(false),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -61,7 +61,8 @@ session cluster has directories for checkpoints and savepoints.`,
 			kubectl flink submit --deployment session-example --jar file:///opt/flink/examples/streaming/TopSpeedWindowing.jar
 
 			# With a name, arguments, and the state of a savepoint
-			kubectl flink submit top-speed --deployment session-example --jar https://example.com/top-speed.jar --from s3://bucket/savepoint-1 -- --input s3://bucket/in`),
+			path=$(kubectl flink savepoint sessionjob/session-job-example -o jsonpath='{.status.path}')
+			kubectl flink submit top-speed --deployment session-example --jar file:///opt/flink/examples/streaming/TopSpeedWindowing.jar --from "$path" -- --discovery-interval 10s`),
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			jobs, err := o.complete(cmd, args)

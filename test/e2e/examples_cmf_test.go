@@ -1,0 +1,116 @@
+//go:build e2e && long
+
+package e2e
+
+import (
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/cmd"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/cmftest"
+)
+
+// cmfKinds are those that files describe, each after what it needs.
+var cmfKinds = []string{"secret", "env", "secret-mapping", "catalog", "database", "pool", "app", "statement", "savepoint", "detached-savepoint"}
+
+// Every example of kubectl cmf's help, and of the recipes, through the real kubectl, each on a
+// stand-in of its own: what examples speak of is there, made from the files
+// that `template` prints. The application's pods are those of a real job.
+func TestExamplesOfCMF(t *testing.T) {
+	main.basic(t)
+	templates := cmfFiles(t)
+	t.Run("each", func(t *testing.T) {
+		for _, e := range append(samples(cmd.NewRoot(nowhere())), recipes(t, "kubectl cmf")...) {
+			t.Run(e.name(), func(t *testing.T) {
+				t.Parallel()
+				s := cmfShell(t, e, templates)
+				s.example(t, e)
+			})
+		}
+	})
+}
+
+// cmfFiles are manifests of what the examples speak of.
+func cmfFiles(t *testing.T) map[string]string {
+	t.Helper()
+	names := strings.NewReplacer(
+		"my-secret-id", "kafka-secret-id", "my-secret", "kafka-secret", "my-environment", "dev-env", "my-namespace", "default",
+		"my-catalog", "main", "my-database", "kafka", "my-pool", "pool1", "my-application", "basic-example", "my-statement", "clicks",
+	)
+	own := map[string]string{"savepoint": "before-upgrade", "detached-savepoint": "old-state"}
+	out := map[string]string{}
+	for _, kind := range cmfKinds {
+		text := main.kubectl(t, "cmf", kind, "template", "--for-version", "2.4.0")
+		out[kind] = strings.ReplaceAll(names.Replace(text), "my-savepoint", own[kind]) + "\n"
+	}
+	return out
+}
+
+// cmfShell is a shell before a stand-in in which e can be tried.
+func cmfShell(t *testing.T, e sample, files map[string]string) *shell {
+	t.Helper()
+	server, err := cmftest.New(cmftest.Options{Step: 10 * time.Millisecond, Clusters: []string{"spoke-1"}})
+	must(t, err)
+	web := httptest.NewServer(server)
+	t.Cleanup(web.Close)
+	s := &shell{dir: t.TempDir(), endless: []endless{
+		{regexp.MustCompile(`logs .*-f`), "INFO", "\x03", 130},
+	}}
+	s.env = append(os.Environ(), "KUBECONFIG="+main.kubeconfig,
+		"PATH="+filepath.Join(root, "bin")+":"+kubectl+":"+os.Getenv("PATH"),
+		"CONFLUENT_CMF_URL="+web.URL, "KUBECTL_CMF_STATE="+filepath.Join(s.dir, "state.json"),
+		"HOME="+s.dir, "SHELL=/bin/bash", "JAAS_CONFIG=secret",
+		// Who edits nothing changes nothing.
+		"EDITOR=true", "KUBE_EDITOR=", "VISUAL=")
+	for kind, text := range files {
+		s.write(t, kind+".yaml", text)
+		s.write(t, "deploy/"+kind+".yaml", text)
+	}
+	s.write(t, "overlays/dev/app.yaml", files["app"])
+	s.write(t, "overlays/dev/kustomization.yaml", "resources: [app.yaml]\ncommonAnnotations: {kubectl-cmf/environment: dev-env}\n")
+	s.write(t, "target/my-functions.jar", "PK")
+	prepare := func(script string) { t.Helper(); s.run(t, script).wants(t, 0) }
+
+	words := strings.Fields(strings.TrimPrefix(e.command, "kubectl cmf"))
+	kind, verb := "", ""
+	if len(words) > 0 {
+		kind = words[0]
+	}
+	if len(words) > 1 {
+		verb = words[1]
+	}
+	there := len(cmfKinds)
+	switch at := slices.Index(cmfKinds, kind); {
+	case at >= 0 && (verb == "create" || strings.Contains(e.script, "--for delete")):
+		there = at
+	case verb == "delete" && at >= 0:
+		there = at + 1 // nothing that depends on it
+	case verb == "savepoint":
+		there = slices.Index(cmfKinds, "savepoint")
+	case kind == "apply":
+		there = 2 // the environment
+	}
+	for _, kind := range cmfKinds[:there] {
+		s.write(t, "before/"+kind+".yaml", files[kind])
+	}
+	if there > 0 {
+		prepare("kubectl cmf apply -f before/ --wait")
+	}
+	switch {
+	case kind == "artifact" && verb != "create" && !strings.Contains(e.script, "--for delete"):
+		prepare("kubectl cmf artifact create my-functions --file target/my-functions.jar")
+	case kind == "kubernetes-cluster":
+		prepare("kubectl cmf kubernetes-cluster get spoke-1 -o yaml > kubernetes-cluster.yaml")
+	case e.command == "kubectl cmf env use":
+		prepare("kubectl cmf env use dev-env")
+	case e.command == "kubectl cmf app start":
+		prepare("kubectl cmf app suspend basic-example")
+	}
+	return s
+}

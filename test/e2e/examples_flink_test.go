@@ -1,0 +1,294 @@
+//go:build e2e && long
+
+package e2e
+
+import (
+	"archive/zip"
+	"bytes"
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/cmftest/testca"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/cmd"
+)
+
+// Commands whose examples come in this order, after all others, which only
+// look: each finds the job running, and those at the end take it away.
+var changing = []string{
+	"savepoint", "checkpoint", "snapshot", "sql", "sql-client", "scale", "restart", "suspend", "resume", "stop", "restore",
+	"upgrade", "clone", "submit", "cancel", "delete",
+}
+
+// snapshots are the verbs of snapshot in order: the example of wait takes the
+// savepoint that the others speak of, and delete takes it away.
+var snapshots = []string{"wait", "list", "describe", "", "adopt", "prune", "delete"}
+
+// Every example of kubectl flink's help, and of the recipes, in a namespace with the jobs of
+// examples/, through the real kubectl.
+func TestExamplesOfFlink(t *testing.T) {
+	x := newExamples(t)
+	all := append(samples(cmd.NewRoot(nowhere())), recipes(t, "kubectl flink")...)
+	order := func(e sample) int {
+		words := append(strings.Fields(e.command), "", "", "")
+		n := 100 * (1 + slices.Index(changing, words[2]))
+		if words[2] == "snapshot" {
+			n += slices.Index(snapshots, words[3])
+		}
+		return n
+	}
+	slices.SortStableFunc(all, func(a, b sample) int { return order(a) - order(b) })
+	for _, e := range all {
+		t.Run(e.name(), func(t *testing.T) {
+			x.prepare(t, e)
+			x.example(t, e)
+			x.clear(t, e)
+		})
+	}
+}
+
+// examples is where kubectl flink's examples run.
+type examples struct {
+	*shell
+	namespace string
+}
+
+func newExamples(t *testing.T) *examples {
+	x := &examples{namespace: "examples", shell: &shell{dir: t.TempDir()}}
+	x.endless = []endless{
+		{regexp.MustCompile(` list -w`), "basic-example", "\x03", 130},
+		{regexp.MustCompile(` status basic-example -w`), "q quit", "q", 0},
+		{regexp.MustCompile(` top( |$)(.*[^e]$|$)`), "q quit", "q", 0},
+		{regexp.MustCompile(` logs .*-f$`), "INFO", "\x03", 130},
+		{regexp.MustCompile(` port-forward `), "Forwarding from", "\x03", 0},
+		{regexp.MustCompile(` ui `), "http://localhost:", "\x03", 130},
+		{regexp.MustCompile(` sql session-example --start-gateway$`), "Flink SQL>", "QUIT;\r", 0},
+		{regexp.MustCompile(` sql-client session-example( -- .*)?$`), "Flink SQL>", "QUIT;\r", 0},
+	}
+	for _, namespace := range []string{x.namespace, "staging", "examples-other"} {
+		main.run(t, "create", "namespace", namespace) // one may be left of a run that was ended
+		t.Cleanup(func() {
+			main.run(t, "delete", "flinkstatesnapshots,flinksessionjobs", "--all", "-n", namespace, "--timeout=2m")
+			main.run(t, "delete", "flinkdeployments", "--all", "-n", namespace, "--timeout=3m").wants(t, 0)
+			main.kubectl(t, "delete", "namespace", namespace, "--wait=false")
+		})
+		rbac, err := tool("manifests", "flink-rbac", "--namespace", namespace)
+		must(t, err)
+		main.apply(t, namespace, rbac)
+	}
+	// The namespace is the context's, as it would be a user's; the context
+	// "other" is another namespace.
+	config, err := os.ReadFile(main.kubeconfig)
+	must(t, err)
+	x.write(t, "kubeconfig", string(config))
+	file := filepath.Join(x.dir, "kubeconfig")
+	x.env = append(os.Environ(), "KUBECONFIG="+file, "HOME="+x.dir, "SHELL=/bin/bash", "BROWSER=true",
+		"PATH="+filepath.Join(root, "bin")+":"+kubectl+":"+os.Getenv("PATH"))
+	x.must(t, `kubectl config set-context --current --namespace `+x.namespace)
+	x.must(t, `kubectl config set-context other --namespace examples-other \
+		--cluster "$(kubectl config view --minify -o jsonpath='{.contexts[0].context.cluster}')" \
+		--user "$(kubectl config view --minify -o jsonpath='{.contexts[0].context.user}')"`)
+
+	x.write(t, "job.yaml", example(t, "basic-example.yaml", "parallelism: 2", "parallelism: 1"))
+	x.write(t, "basic.yaml", example(t, "basic-example.yaml"))
+	x.write(t, "session.yaml", example(t, "session-example.yaml"))
+	x.write(t, "session-job.yaml", example(t, "session-job-example.yaml"))
+	x.write(t, "standalone.yaml", example(t, "session-example.yaml", "name: session-example", "name: standalone-example", "  image:", "  mode: standalone\n  image:"))
+	x.write(t, "gateway.yaml", gateway)
+	x.write(t, "pipeline.sql", "CREATE TABLE three (a INT) WITH ('connector'='datagen','number-of-rows'='3');\nCREATE TABLE hole (a INT) WITH ('connector'='blackhole');\nINSERT INTO hole SELECT a FROM three;\n")
+	var jar bytes.Buffer
+	must(t, zip.NewWriter(&jar).Close())
+	x.write(t, "flink-sql-connector-kafka.jar", jar.String())
+	x.must(t, "kubectl apply -f session.yaml")
+	x.job(t)
+	return x
+}
+
+// must runs a script that the examples need.
+func (x *examples) must(t *testing.T, script string) string {
+	t.Helper()
+	return strings.TrimSpace(x.run(t, script).wants(t, 0).out)
+}
+
+// job brings basic-example to run, whatever the example before did to it.
+func (x *examples) job(t *testing.T) {
+	t.Helper()
+	switch x.run(t, "kubectl get flinkdep basic-example -o jsonpath='{.spec.job.state} {.status.jobStatus.state}'").out {
+	case "running RUNNING":
+	case "":
+		x.must(t, "kubectl apply -f basic.yaml")
+	default:
+		x.run(t, "kubectl flink resume basic-example --force")
+	}
+	main.running(t, "flinkdeployment", "basic-example", x.namespace)
+	x.must(t, "kubectl label flinkdep basic-example team=orders --overwrite")
+}
+
+// session waits for the session cluster.
+func (x *examples) session(t *testing.T) {
+	t.Helper()
+	eventually(t, "the session cluster", "READY", func() string {
+		return x.run(t, "kubectl get flinkdep session-example -o jsonpath='{.status.jobManagerDeploymentStatus}'").out
+	})
+}
+
+// unmanaged starts a job in the session cluster that no object stands for.
+func (x *examples) unmanaged(t *testing.T) {
+	t.Helper()
+	x.session(t)
+	x.must(t, "kubectl exec deploy/session-example -- flink run -d /opt/flink/examples/streaming/TopSpeedWindowing.jar")
+	eventually(t, "the job in the session cluster", "RUNNING", func() string {
+		return x.run(t, "kubectl flink jobs session-example -o jsonpath='{.items[0].state}'").out
+	})
+}
+
+func (x *examples) sessionJob(t *testing.T) {
+	t.Helper()
+	x.session(t)
+	x.must(t, "kubectl apply -f session-job.yaml")
+	main.running(t, "flinksessionjob", "session-job-example", x.namespace)
+}
+
+// prepare makes what an example speaks of.
+func (x *examples) prepare(t *testing.T, e sample) {
+	t.Helper()
+	verb := append(strings.Fields(e.command), "", "")[2]
+	uses := func(text string) bool { return strings.Contains(e.script, text) }
+	switch verb {
+	case "completion", "help", "options", "version":
+		if uses("--check") {
+			before := x.env
+			t.Cleanup(func() { x.env = before })
+			x.env = append(slices.Clip(x.env), x.github(t)...)
+		}
+		return
+	case "submit":
+		if uses("submit -f") {
+			x.must(t, "kubectl flink delete basic-example --lose-state --yes")
+		}
+	case "cancel":
+		x.unmanaged(t)
+	default:
+		x.job(t)
+	}
+	switch {
+	case verb == "resume":
+		x.must(t, "kubectl flink suspend basic-example")
+	case uses("--method rest"):
+		x.unmanaged(t)
+	case uses("session-job-example"):
+		x.sessionJob(t)
+	case uses("session-example"):
+		x.session(t)
+	case uses("standalone-example"):
+		x.must(t, "kubectl apply -f standalone.yaml")
+		eventually(t, "the standalone cluster", "READY", func() string {
+			return x.run(t, "kubectl get flinkdep standalone-example -o jsonpath='{.status.jobManagerDeploymentStatus}'").out
+		})
+	case uses("--control-center"):
+		// Nothing but its name and port make a Service Control Center's.
+		x.must(t, `kubectl create service clusterip controlcenter-ng --tcp 9021:8081 && kubectl patch service controlcenter-ng -p '{"spec": {"selector": {"app": "session-example", "component": "jobmanager"}}}'`)
+	}
+	if uses("nightly") && !uses("--name nightly") {
+		if x.run(t, "kubectl get flinksnp nightly").code != 0 {
+			x.must(t, "kubectl flink savepoint basic-example --name nightly")
+		}
+	}
+	if verb == "sql" && !uses("--start-gateway") {
+		x.must(t, "kubectl apply -f gateway.yaml && kubectl rollout status deployment/sql-gateway --timeout 3m")
+	}
+}
+
+// clear takes away what the next example doesn't need.
+func (x *examples) clear(t *testing.T, e sample) {
+	t.Helper()
+	uses := func(text string) bool { return strings.Contains(e.script, text) }
+	switch verb := append(strings.Fields(e.command), "", "")[2]; {
+	case verb == "clone":
+		for _, namespace := range []string{"staging", "examples-other"} {
+			main.run(t, "delete", "flinkdeployments", "--all", "-n", namespace, "--timeout=3m").wants(t, 0)
+		}
+		main.run(t, "delete", "flinkdeployment", "basic-copy", "-n", x.namespace, "--ignore-not-found", "--timeout=3m").wants(t, 0)
+	case verb == "cancel", uses("--method rest"):
+		x.run(t, "kubectl flink cancel session-example --yes")
+	case uses("standalone-example"):
+		x.must(t, "kubectl delete flinkdep standalone-example")
+	case uses("svc/sql-gateway"):
+		x.must(t, "kubectl delete -f gateway.yaml")
+	case verb == "submit" && uses("--deployment"), uses("session-job-example"):
+		main.run(t, "delete", "flinksessionjobs", "--all", "-n", x.namespace, "--timeout=3m").wants(t, 0)
+	}
+}
+
+// gateway is a SQL gateway of the session cluster.
+const gateway = `
+apiVersion: v1
+kind: Service
+metadata: {name: sql-gateway}
+spec:
+  selector: {app: sql-gateway}
+  ports: [{port: 8083}]
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: sql-gateway}
+spec:
+  selector: {matchLabels: {app: sql-gateway}}
+  template:
+    metadata: {labels: {app: sql-gateway}}
+    spec:
+      containers:
+        - name: gateway
+          image: flink:1.20
+          command: [bash, -c]
+          args:
+            - exec sql-gateway.sh start-foreground -Dsql-gateway.endpoint.rest.address=0.0.0.0
+              -Dexecution.target=remote -Drest.address=session-example-rest -Drest.port=8081
+          ports: [{containerPort: 8083}]
+          readinessProbe: {httpGet: {path: /v1/info, port: 8083}}
+          resources: {requests: {cpu: 100m}}
+`
+
+// github is the environment in which api.github.com is a server of this test,
+// whose latest release is older than any: the machine may have no way to it.
+func (x *examples) github(t *testing.T) []string {
+	t.Helper()
+	authority := testca.New(t)
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, `{"tag_name": "v0.0.1", "html_url": "https://github.com/kubectl-flink/kubectl-flink/releases/tag/v0.0.1"}`)
+	}))
+	server.TLS = &tls.Config{Certificates: []tls.Certificate{authority.Server(t, "api.github.com")}, MinVersion: tls.VersionTLS12}
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		there, err := net.Dial("tcp", server.Listener.Addr().String())
+		if r.Method != http.MethodConnect || err != nil {
+			w.WriteHeader(http.StatusBadGateway)
+			return
+		}
+		w.WriteHeader(http.StatusOK)
+		here, _, err := w.(http.Hijacker).Hijack()
+		if err != nil {
+			return
+		}
+		ctx, cancel := context.WithCancel(context.Background())
+		go func() { _, _ = io.Copy(there, here); cancel() }()
+		go func() { _, _ = io.Copy(here, there); cancel() }()
+		<-ctx.Done()
+		_ = here.Close()
+		_ = there.Close()
+	}))
+	t.Cleanup(proxy.Close)
+	x.write(t, "ca.pem", string(authority.PEM))
+	return []string{"HTTPS_PROXY=" + proxy.URL, "NO_PROXY=", "SSL_CERT_FILE=" + filepath.Join(x.dir, "ca.pem")}
+}
