@@ -286,6 +286,50 @@ func TestResumeDoesNotLoseState(t *testing.T) {
 
 // The operator's status writes move the version between our read and our
 // patch; that is no conflict. A change of the spec by somebody else is.
+// An operator may lose a suspension from its memory when the job is resumed at
+// that very moment. It then takes the job for finished.
+func TestResumeThatTheOperatorForgets(t *testing.T) {
+	ns := current.namespace(t)
+	current.changeable(t, ns, "orders", deploymentSpec(bothDirs), nil)
+	path := map[string]any{"upgradeSavepointPath": "file:/flink-data/savepoints/savepoint-orders"}
+	current.asOperator(t, operator.Deployment, ns, func(object *unstructured.Unstructured) {
+		seen, _, _ := unstructured.NestedInt64(object.Object, "status", "observedGeneration")
+		_, told, _ := unstructured.NestedFieldNoCopy(object.Object, "spec", "restartNonce")
+		switch {
+		case seen == object.GetGeneration():
+		case jobField(object, "state") == "suspended":
+			current.setStatus(t, operator.Deployment, object, carriedOut(object, "SUSPENDED", "FINISHED", path))
+		case !told:
+			current.setStatus(t, operator.Deployment, object, carriedOut(object, "STABLE", "FINISHED", path))
+		default:
+			current.setStatus(t, operator.Deployment, object, carriedOut(object, "STABLE", "RUNNING", map[string]any{"upgradeSavepointPath": path["upgradeSavepointPath"], "jobId": "another"}))
+		}
+	})
+	current.flink(t, t.Context(), "suspend", "orders", "-n", ns).wants(t, exit.OK)
+	current.flink(t, t.Context(), "resume", "orders", "-n", ns, "--reconnect-timeout", "0s").wants(t, exit.OK, "takes the job for finished", "told it again (restartNonce: 1)")
+}
+
+// The operator is stopped in the middle of a change.
+func TestChangeOfAnOperatorThatStopped(t *testing.T) {
+	ns := current.namespace(t)
+	current.changeable(t, ns, "orders", deploymentSpec(bothDirs), nil)
+	current.asOperator(t, operator.Deployment, ns, func(object *unstructured.Unstructured) {
+		if seen, _, _ := unstructured.NestedInt64(object.Object, "status", "observedGeneration"); seen == object.GetGeneration() {
+			return
+		}
+		status := carriedOut(object, "UPGRADING", "FINISHED", nil)
+		status["reconciliationStatus"].(map[string]any)["state"] = "UPGRADING"
+		current.stoppedOperator(t, ns)
+		current.setStatus(t, operator.Deployment, object, status)
+	})
+	began := time.Now()
+	current.flink(t, t.Context(), "restart", "orders", "-n", ns, "--reconnect-timeout", "0s").wants(t, exit.Failed,
+		"the operator is not running: deployment "+ns+"/stopped has 0 of 0 replicas ready", "It had begun with the change", "kubectl patch flinkdeployment orders")
+	if took := time.Since(began); took > time.Minute {
+		t.Errorf("it took %s", took)
+	}
+}
+
 func TestChangeAndConflicts(t *testing.T) {
 	ns := current.namespace(t)
 	current.changeable(t, ns, "orders", deploymentSpec(bothDirs), nil)

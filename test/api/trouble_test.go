@@ -83,13 +83,12 @@ func TestSavepointToFollowIsGone(t *testing.T) {
 		"flinkstatesnapshot/other was deleted by somebody while it was IN_PROGRESS")
 }
 
-// The operator is stopped after it has started the savepoint.
-func TestSavepointOfAnOperatorThatStopped(t *testing.T) {
-	ns := current.namespace(t)
-	current.runningJob(t, ns, "basic", savepointDir)
+// stoppedOperator is an operator that is scaled to 0, for one test.
+func (s *server) stoppedOperator(t *testing.T, ns string) {
+	t.Helper()
 	labels := map[string]string{"app.kubernetes.io/name": "flink-kubernetes-operator"}
 	none := int32(0)
-	_, err := current.core.AppsV1().Deployments(ns).Create(t.Context(), &appsv1.Deployment{
+	_, err := s.core.AppsV1().Deployments(ns).Create(context.Background(), &appsv1.Deployment{
 		ObjectMeta: metav1.ObjectMeta{Name: "stopped", Labels: labels},
 		Spec: appsv1.DeploymentSpec{
 			Replicas: &none, Selector: &metav1.LabelSelector{MatchLabels: labels},
@@ -102,8 +101,15 @@ func TestSavepointOfAnOperatorThatStopped(t *testing.T) {
 	must(t, err)
 	// The other tests have no operator.
 	t.Cleanup(func() {
-		must(t, current.core.AppsV1().Deployments(ns).Delete(context.Background(), "stopped", metav1.DeleteOptions{}))
+		must(t, s.core.AppsV1().Deployments(ns).Delete(context.Background(), "stopped", metav1.DeleteOptions{}))
 	})
+}
+
+// The operator is stopped after it has started the savepoint.
+func TestSavepointOfAnOperatorThatStopped(t *testing.T) {
+	ns := current.namespace(t)
+	current.runningJob(t, ns, "basic", savepointDir)
+	current.stoppedOperator(t, ns)
 	current.asOperator(t, operator.StateSnap, ns, func(object *unstructured.Unstructured) {
 		if (operator.Snapshot{Object: object}).State() == "" {
 			current.setStatus(t, operator.StateSnap, object, map[string]any{"state": "IN_PROGRESS", "triggerId": "x"})
@@ -114,6 +120,9 @@ func TestSavepointOfAnOperatorThatStopped(t *testing.T) {
 	if strings.Contains(r.err, "goes on without this command") {
 		t.Error(r)
 	}
+	// Nobody has to wait for the time-out to hear of it.
+	current.flink(t, t.Context(), "savepoint", "basic", "-n", ns, "--follow").wants(t, exit.Failed,
+		"flinkstatesnapshot/stuck was begun but not followed to its end: the operator is not running", "kubectl flink snapshot wait stuck")
 }
 
 // The job is deleted before the operator has triggered the savepoint; only an

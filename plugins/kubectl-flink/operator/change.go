@@ -29,6 +29,9 @@ type Change struct {
 	// Annotations are merged into the object's; a nil value removes one.
 	Annotations map[string]any
 	Goal        Goal
+	// stopped says that the operator may have stopped the job by now, while
+	// Job is from before that.
+	stopped bool
 	// Flink is what the JobManager told before the change; nil where it wasn't
 	// asked or didn't answer.
 	Flink *FlinkState

@@ -24,32 +24,36 @@ func (f *changeFollower) prove(ctx context.Context) error {
 		return nil
 	}
 	f.reporter.waiting("%s: asking the JobManager what state it runs from", ref)
-	state, known, why := f.askTwice(ctx)
-	if !known {
+	told := f.answer(ctx)
+	if !told.known {
 		if f.change.Goal.State {
-			f.reporter.note("%s: that it runs from its state is the operator's word only; the JobManager can't be asked: %s", ref, why)
+			f.reporter.note("%s: that it runs from its state is the operator's word only; the JobManager can't be asked: %s", ref, told.why)
 			if path := f.job.UpgradeSavepointPath(); path != "" {
 				f.report.From = Kept{Kind: KindOfPath(path), Path: path}
 			}
 		}
 		return nil
 	}
-	f.report.From = state.Restored.Kept()
+	restored := told.state.Restored
+	f.report.From = restored.Kept()
 	goal := f.change.Goal
+	if goal.Path == "" && f.left.Kind == KeptSavepoint {
+		goal.Path = f.left.Path
+	}
 	switch {
 	case !goal.State:
-	case state.Restored == nil:
+	case restored == nil:
 		return &ChangeFailedError{
 			Job: ref, How: ChangeUnproven, Cause: "it runs, but the JobManager says that it was not restored from anything",
 			After: "Its earlier state still exists" + at(goal.Path) + "; go back to it before the new run gets further: set spec.job.initialSavepointPath to it and change spec.job.savepointRedeployNonce",
 		}
-	case goal.Path == "" || SamePath(goal.Path, state.Restored.Path):
-	case f.job.JobID() != "" && strings.Contains(state.Restored.Path, f.job.JobID()):
-		f.reporter.note("%s has restarted since, from its own checkpoint %s", ref, state.Restored.Path)
+	case goal.Path == "" || SamePath(goal.Path, restored.Path):
+	case f.job.JobID() != "" && strings.Contains(restored.Path, f.job.JobID()):
+		f.reporter.note("%s has restarted since, from its own checkpoint %s", ref, restored.Path)
 	default:
 		return &ChangeFailedError{
 			Job: ref, How: ChangeUnproven,
-			Cause: fmt.Sprintf("it was restored from %s instead of %s", state.Restored.Path, goal.Path),
+			Cause: fmt.Sprintf("it was restored from %s instead of %s", restored.Path, goal.Path),
 		}
 	}
 	return nil
@@ -62,21 +66,13 @@ func at(path string) string {
 	return " at " + path
 }
 
-// askTwice asks the JobManager, which may not be ready to be asked at the
-// moment at which the operator finds the job running.
-func (f *changeFollower) askTwice(ctx context.Context) (state FlinkState, known bool, why string) {
-	for try := range 3 {
-		if state, known, why = f.client.State(ctx, f.job); known || f.client.AskFlink == nil || ctx.Err() != nil {
-			return state, known, why
-		}
-		if try < 2 {
-			select {
-			case <-ctx.Done():
-			case <-time.After(time.Second):
-			}
-		}
+// answer is what the JobManager told of the run that was waited for.
+func (f *changeFollower) answer(ctx context.Context) answer {
+	if f.told.why != "" || f.told.known && f.told.jobID == f.job.JobID() {
+		return f.told
 	}
-	return state, known, why
+	state, known, why := f.client.State(ctx, f.job)
+	return answer{f.job.JobID(), state, known, why}
 }
 
 // leftBehind is the state that a job keeps which was suspended.
@@ -171,6 +167,7 @@ func (f *changeFollower) putBack(ctx context.Context, objects <-chan seen, faile
 	f.job, f.generation = changed, changed.Object.GetGeneration()
 	failed.After = "The spec was put back (" + strings.Join(describePatch(back.Spec), ", ") + ")"
 	back.Goal = Goal{Suspended: back.Job.Wanted() == "suspended" && f.change.Job.Wanted() == "suspended"}
+	back.stopped = true
 	wasUp := f.change.Job.IsRunning() || f.change.Job.Lifecycle() == "SUSPENDED"
 	if failed.How == ChangeRejected || !wasUp {
 		// It was never touched.
@@ -181,9 +178,20 @@ func (f *changeFollower) putBack(ctx context.Context, objects <-chan seen, faile
 	timer := time.NewTimer(putBackLimit)
 	defer timer.Stop()
 	for {
-		if j := back.judge(f.job, f.generation); j.stage == reached {
+		switch back.judge(f.job, f.generation).stage {
+		case reached:
 			failed.After += "; the job is " + f.job.Describe(f.now())
 			return
+		case skipped:
+			// The operator had succeeded at the last moment.
+			if !f.woken {
+				again := Change{Job: f.job, Spec: map[string]any{"restartNonce": f.job.nextRestartNonce()}}
+				if changed, err := f.client.apply(ctx, again, ""); err == nil {
+					f.woken = true
+					f.job, f.generation = changed, changed.Object.GetGeneration()
+					back.Spec = Merge(Merge(nil, back.Spec), again.Spec)
+				}
+			}
 		}
 		select {
 		case <-ctx.Done():

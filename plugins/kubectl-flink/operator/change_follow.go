@@ -40,18 +40,39 @@ type changeFollower struct {
 	left Kept
 	// before is status.error at the time of the change.
 	before string
-	// heard says that the operator did something after the change; looked that
-	// somebody looked why it did not.
-	heard, looked bool
+	// heard is when the operator last did something, or the change was made;
+	// looked when somebody last looked why it does not, and found what that
+	// was.
+	heard, looked time.Time
+	found         string
+	// woken says that the operator was told again to start the job.
+	woken bool
 	// trouble is the error that stands, troubleSince since when.
 	trouble      string
 	troubleSince time.Time
+	// lastTrouble is the last one since the change: the operator forgets it
+	// when it rolls the change back.
+	lastTrouble string
 	// signed is the newest event that shows that the operator failed to begin.
 	signed *Event
 	// stableSince is when the goal was reached; zero while it isn't.
 	stableSince time.Time
 	// away says that the API server doesn't answer.
 	away bool
+	// answers are the JobManager's. asking says that one is on its way, unheard
+	// how often none came in a row, and told is the newest about this run.
+	answers chan answer
+	asking  bool
+	unheard int
+	told    answer
+}
+
+// answer is what a JobManager told of a run; where it isn't known, why says so.
+type answer struct {
+	jobID string
+	state FlinkState
+	known bool
+	why   string
 }
 
 // seen is one word of a watch.
@@ -72,6 +93,7 @@ func (f *changeFollower) follow(parent context.Context) error {
 	defer cancel()
 	objects := make(chan seen)
 	events := make(chan seen)
+	f.answers = make(chan answer, 1)
 	ref := f.change.Job.Ref()
 	if err := f.client.mayWatch(ctx, ref); err != nil {
 		return err
@@ -107,6 +129,9 @@ func (f *changeFollower) follow(parent context.Context) error {
 				f.noteEvent(s.object)
 				done, err = f.consider(ctx)
 			}
+		case a := <-f.answers:
+			f.hear(a)
+			done, err = f.consider(ctx)
 		case <-tick.C:
 			done, err = f.consider(ctx)
 		}
@@ -136,6 +161,7 @@ func (f *changeFollower) watch(ctx context.Context, to chan<- seen, resource dyn
 func (f *changeFollower) apply(ctx context.Context) error {
 	ref := f.change.Job.Ref()
 	f.since, f.job = f.now(), f.change.Job
+	f.heard = f.since
 	f.before = text(f.job.Object.Object, "status", "error")
 	if f.report.Changed {
 		changed, err := f.client.apply(ctx, f.change, "")
@@ -180,7 +206,7 @@ func (f *changeFollower) see(ctx context.Context, s seen) (bool, error) {
 		f.generation = job.Object.GetGeneration()
 	}
 	if !sameJSON(job.Object.Object["status"], f.job.Object.Object["status"]) {
-		f.heard = true
+		f.heard = f.now()
 	}
 	f.job = job
 	f.report.observe(job)
@@ -192,6 +218,11 @@ func (f *changeFollower) see(ctx context.Context, s seen) (bool, error) {
 // while the job is stopped.
 func (f *changeFollower) noteLeft() {
 	path := f.job.UpgradeSavepointPath()
+	last := section(f.job.Object.Object, "status", "jobStatus", "savepointInfo", "lastSavepoint")
+	if path == text(last, "location") && text(last, "triggerType") != "UPGRADE" {
+		// An operator before 1.10 keeps the user's savepoints there, too.
+		return
+	}
 	if path != "" && path != f.change.Job.UpgradeSavepointPath() {
 		f.left = Kept{Kind: KindOfPath(path), Path: path}
 	}
@@ -225,7 +256,7 @@ func (f *changeFollower) noteEvent(object *unstructured.Unstructured) {
 	if at.Before(f.asked) || !f.report.Changed && !at.After(f.asked) {
 		return
 	}
-	f.heard = true
+	f.heard = f.now()
 	f.signed = &Event{Object: strings.ToLower(text(object.Object, "involvedObject", "kind")) + "/" + about, Reason: reason, Message: text(object.Object, "message"), Time: at}
 }
 
@@ -255,20 +286,31 @@ func (f *changeFollower) consider(ctx context.Context) (bool, error) {
 	// An error from before the change says nothing of it, unless it stays.
 	stale := f.before != "" && f.before == text(f.job.Object.Object, "status", "error") && f.signed == nil
 	if j.stage != reached {
-		f.stableSince = time.Time{}
+		f.stableSince, f.told = time.Time{}, answer{}
 	}
 	if j.stage == refused || j.stage == failing || j.stage == troubled {
 		if f.trouble != j.what {
 			f.trouble, f.troubleSince = j.what, now
 		}
+		if !stale {
+			f.lastTrouble = j.what
+		}
 	} else {
 		f.trouble = ""
 	}
 	stands := now.Sub(f.troubleSince)
+	if j.stage != reached && j.stage != lost {
+		if err := f.silent(ctx, now, j); err != nil {
+			return true, err
+		}
+	}
 	switch j.stage {
 	case reached:
-		return f.settle(now), nil
+		return f.wholly(ctx) && f.settle(now), nil
 	case lost:
+		if j.what == rolledBack && f.lastTrouble != "" {
+			j.what += because(f.lastTrouble)
+		}
 		return true, f.failed(ctx, ChangeFailed, j.what)
 	case refused, failing:
 		how := ChangeStuck
@@ -295,15 +337,60 @@ func (f *changeFollower) consider(ctx context.Context) (bool, error) {
 			return true, f.failed(ctx, ChangeFailed, j.what)
 		}
 		f.reporter.waiting("%s: %s", f.change.Job.Ref(), j.what)
-	case notTaken:
-		if err := f.silent(ctx, now); err != nil {
-			return true, err
-		}
-		f.reporter.waiting("%s: %s", f.change.Job.Ref(), j.what)
+	case skipped:
+		return f.wake(ctx, j)
 	default:
 		f.reporter.waiting("%s: %s", f.change.Job.Ref(), j.what)
 	}
 	return false, nil
+}
+
+// askEvery is how long is waited between two questions to the JobManager;
+// askOften is how many may go unanswered before the operator's word is enough.
+const (
+	askEvery = time.Second
+	askOften = 3
+)
+
+// wholly reports whether all of the job's tasks run, as far as the JobManager
+// can be asked: Flink calls a job RUNNING also while its tasks wait for slots.
+func (f *changeFollower) wholly(ctx context.Context) bool {
+	if f.change.Goal.Suspended || f.job.State() != "RUNNING" || f.client.AskFlink == nil || f.unheard >= askOften {
+		return true
+	}
+	flink := f.told.state
+	if f.told.known && f.told.jobID == f.job.JobID() && flink.State == "RUNNING" && flink.Waiting == 0 {
+		return true
+	}
+	f.stableSince = time.Time{}
+	if flink.Waiting > 0 {
+		f.reporter.waiting("%s: RUNNING, but %d of its %d tasks don't run yet", f.change.Job.Ref(), flink.Waiting, flink.Tasks)
+	} else {
+		f.reporter.waiting("%s: RUNNING; asking the JobManager for its tasks and what state it runs from", f.change.Job.Ref())
+	}
+	if !f.asking {
+		f.asking = true
+		job, again := f.job, f.told.known || f.unheard > 0
+		go func() {
+			if again {
+				select {
+				case <-ctx.Done():
+				case <-time.After(askEvery):
+				}
+			}
+			state, known, why := f.client.State(ctx, job)
+			f.answers <- answer{job.JobID(), state, known, why}
+		}()
+	}
+	return false
+}
+
+// hear takes in what the JobManager told.
+func (f *changeFollower) hear(a answer) {
+	f.asking, f.told = false, a
+	if f.unheard++; a.known {
+		f.unheard = 0
+	}
 }
 
 // settle reports whether the goal has been reached for long enough.
@@ -319,21 +406,65 @@ func (f *changeFollower) settle(now time.Time) bool {
 	return false
 }
 
-// silent looks for the reason when the operator doesn't react at all.
-func (f *changeFollower) silent(ctx context.Context, now time.Time) error {
-	if f.heard || f.looked || now.Sub(f.since) < silenceLimit {
+// silent looks for the reason when the operator does nothing for a while: in
+// the beginning, or in the middle of a change.
+func (f *changeFollower) silent(ctx context.Context, now time.Time, j judgement) error {
+	if f.away || now.Sub(f.heard) < silenceLimit || now.Sub(f.looked) < silenceLimit {
 		return nil
 	}
-	f.looked = true
+	f.looked = now
 	health := f.client.OperatorHealth(ctx)
 	if health.Stopped() {
+		stands := "The changed spec stays and is carried out when the operator runs again"
+		if j.stage != notTaken {
+			stands = "It had begun with the change (" + j.what + "), and goes on with it when it runs again"
+		}
 		return &ChangeFailedError{
 			Job: f.change.Job.Ref(), How: ChangeStuck, Cause: health.String(),
-			After: "The changed spec stays and is carried out when the operator runs again; to take it back: " + f.undoCommand(),
+			After: stands + "; to take the change back: " + f.undoCommand(),
 		}
 	}
-	f.reporter.note("%s: the operator has not reacted yet. %s", f.change.Job.Ref(), health)
+	found := health.String()
+	if j.stage == notTaken && f.heard.Equal(f.since) && found != f.found {
+		f.reporter.note("%s: the operator has not reacted yet. %s", f.change.Job.Ref(), found)
+	} else if found != f.found && health.Known() && !health.Ready() {
+		f.reporter.note("%s: the operator does nothing. %s", f.change.Job.Ref(), found)
+	}
+	f.found = found
 	return nil
+}
+
+// wake makes the operator start a job that it takes for finished: once more by
+// a change that it can't overlook.
+func (f *changeFollower) wake(ctx context.Context, j judgement) (bool, error) {
+	ref := f.change.Job.Ref()
+	if f.woken {
+		return true, f.failed(ctx, ChangeFailed, j.what)
+	}
+	f.woken = true
+	again := Change{Job: f.job, Spec: f.wakeUp()}
+	changed, err := f.client.apply(ctx, again, "")
+	if err != nil {
+		return true, fmt.Errorf("%s: %s, and it could not be told again: %w", ref, j.what, err)
+	}
+	f.reporter.note("%s: %s (it lost the suspension from its memory); told it again (%s)", ref, j.what, strings.Join(describePatch(again.Spec), ", "))
+	f.change.Spec = Merge(Merge(nil, f.change.Spec), again.Spec)
+	f.report.Patch = f.change.patch()
+	f.job, f.generation = changed, changed.Object.GetGeneration()
+	f.report.Generation, f.heard = f.generation, f.now()
+	return false, nil
+}
+
+// wakeUp is the change that starts a job anew which has FINISHED with its
+// suspension. The operator then starts it from the newest state that it saw;
+// where that isn't the one that the job left, it is told which.
+func (f *changeFollower) wakeUp() map[string]any {
+	path := f.change.Goal.Path
+	known := text(f.job.Object.Object, "status", "jobStatus", "upgradeSavepointPath")
+	if _, redeploys := number(f.job.Object.Object, "status", "observedGeneration"); redeploys && path != "" && known != "" && !SamePath(known, path) {
+		return redeploy(f.job, path, false).Spec
+	}
+	return map[string]any{"restartNonce": f.job.nextRestartNonce()}
 }
 
 func (f *changeFollower) sayTrouble(err error) {

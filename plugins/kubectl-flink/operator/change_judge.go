@@ -22,6 +22,8 @@ const (
 	moving
 	// troubled: it is being carried out, with an error that may pass.
 	troubled
+	// skipped: the operator takes it for carried out, and it is not.
+	skipped
 	// reached: the goal is.
 	reached
 	// lost: the goal can't be reached any more without somebody's help.
@@ -174,7 +176,7 @@ func (ch Change) judge(job Job, generation int64) judgement {
 	reconciliation := text(job.Object.Object, "status", "reconciliationStatus", "state")
 	switch {
 	case lifecycle == "ROLLED_BACK" || reconciliation == "ROLLED_BACK":
-		return judgement{lost, "the operator rolled it back" + because(failure.Root())}
+		return judgement{lost, rolledBack + because(failure.Root())}
 	case lifecycle == "ROLLING_BACK" || reconciliation == "ROLLING_BACK":
 		return judgement{moving, "the operator rolls it back" + because(failure.Root())}
 	case ch.Goal.Suspended && lifecycle == "SUSPENDED":
@@ -195,20 +197,41 @@ func (ch Change) judge(job Job, generation int64) judgement {
 		return judgement{reached, ""}
 	}
 	switch {
+	case reconciliation == "DEPLOYED" && ch.isSkipped(job):
+		return judgement{skipped, takenForFinished}
 	case !failure.IsZero():
 		return judgement{troubled, failure.Root()}
-	case lifecycle == "STABLE" && job.State() == "FINISHED" && ch.Job.Wanted() == "suspended":
-		// Normal for a moment.
-		return judgement{troubled, takenForFinished}
 	}
 	return judgement{moving, progressOf(job)}
 }
 
-// takenForFinished is what can become of a job that is resumed soon after it
-// was suspended. Seen with 1.16.1: the operator writes back the status from
-// before the suspension, finds the job FINISHED, and has nothing to do. Any
-// change that redeploys makes it start the job, from the right state.
+// takenForFinished is what can become of a job that is to run again just after
+// it was stopped.
+//
+// The operator (1.7 to 1.16) writes every status three times, and gives up if
+// the object changes between the first and the last of them. It then goes on
+// from the status before, in its memory. If that status was the suspension, and
+// the change was to run again, the spec is as it was before the suspension: it
+// sees nothing to do, and that the job has FINISHED.
 const takenForFinished = "the operator takes the job for finished and doesn't start it"
+
+// isSkipped reports whether the operator sees a job that has to run anew as
+// finished with nothing to do. It is for statuses of a spec that is carried
+// out: on the way of a real start the operator notes the job as suspended
+// first, and as running together with another state.
+func (ch Change) isSkipped(job Job) bool {
+	anew := ch.Goal.NewRun || ch.Goal.NewJobID
+	if ch.stopped {
+		// It may also have finished by itself, and then has no savepoint of that.
+		path := job.UpgradeSavepointPath()
+		anew = anew || path != "" && path != ch.Job.UpgradeSavepointPath() && KindOfPath(path) == KeptSavepoint
+	}
+	return anew && job.State() == "FINISHED" && job.reconciledState() == "running" &&
+		job.JobID() == ch.Job.JobID() && job.startTime() == ch.Job.startTime()
+}
+
+// rolledBack is said of a change that the operator took back by itself.
+const rolledBack = "the operator rolled it back"
 
 // reconciledState is spec.job.state as the operator carried it out last.
 func (j Job) reconciledState() string { return text(j.ReconciledSpec(), "job", "state") }

@@ -71,7 +71,7 @@ func TestJudge(t *testing.T) {
 		"mounts are being made": {start, status(2, "DEPLOYED", "ERROR", "RECONCILING", "b", "1", `MountVolume.SetUp failed for volume "pod-template-volume"`), troubled},
 		"runs with a new id":    {start, status(2, "STABLE", "READY", "RUNNING", "b", "2", ""), reached},
 		"same id by HA":         {start, status(2, "STABLE", "READY", "RUNNING", "a", "2", ""), reached},
-		"still as suspended":    {resume, status(2, "STABLE", "MISSING", "FINISHED", "a", "1", ""), troubled},
+		"still as suspended":    {resume, status(2, "UPGRADING", "MISSING", "FINISHED", "a", "1", ""), moving},
 		"resumed":               {resume, status(2, "STABLE", "READY", "RUNNING", "b", "2", ""), reached},
 		"resumed and finished":  {resume, status(2, "STABLE", "READY", "FINISHED", "b", "2", ""), reached},
 		"failed":                {start, status(2, "FAILED", "READY", "FAILED", "b", "2", ""), lost},
@@ -80,6 +80,68 @@ func TestJudge(t *testing.T) {
 		if got := tc.change.judge(changedJob(2, tc.status), 2); got.stage != tc.want {
 			t.Errorf("%s: stage %d (%s), want %d", name, got.stage, got.what, tc.want)
 		}
+	}
+}
+
+// The statuses that operator 1.16 writes on the way of a resumption, and those
+// of one that it forgets: the first word on the new spec is then the status
+// from before the suspension.
+func TestJudgeResumedAndForgotten(t *testing.T) {
+	at := func(observed int64, reconciliation, reconciled, lifecycle, jm, state, id, startTime string) map[string]any {
+		return map[string]any{
+			"observedGeneration": observed, "lifecycleState": lifecycle, "jobManagerDeploymentStatus": jm,
+			"reconciliationStatus": map[string]any{"state": reconciliation, "lastReconciledSpec": `{"spec":{"job":{"state":"` + reconciled + `","upgradeMode":"savepoint"}}}`},
+			"jobStatus":            map[string]any{"state": state, "jobId": id, "startTime": startTime, "upgradeSavepointPath": "file:/s/savepoint-1"},
+		}
+	}
+	suspended := at(2, "DEPLOYED", "suspended", "SUSPENDED", "READY", "FINISHED", "a", "1")
+	resume := Change{Spec: map[string]any{"job": map[string]any{"state": "running"}}, Goal: Goal{NewRun: true}, Job: changedJob(2, suspended)}
+	back := Change{Spec: resume.Spec, stopped: true, Job: changedJob(2, at(2, "DEPLOYED", "running", "STABLE", "READY", "RUNNING", "a", "1"))}
+	delete(back.Job.Object.Object["status"].(map[string]any)["jobStatus"].(map[string]any), "upgradeSavepointPath")
+	for _, sequence := range []struct {
+		name     string
+		change   Change
+		statuses []map[string]any
+		stages   []stage
+	}{
+		{"by savepoint", resume, []map[string]any{
+			suspended,
+			at(3, "UPGRADING", "suspended", "UPGRADING", "READY", "FINISHED", "a", "1"),
+			at(3, "UPGRADING", "suspended", "UPGRADING", "MISSING", "FINISHED", "a", "1"),
+			at(3, "UPGRADING", "suspended", "UPGRADING", "MISSING", "FINISHED", "b", "1"),
+			at(3, "DEPLOYED", "running", "DEPLOYED", "DEPLOYING", "RECONCILING", "b", "1"),
+			at(3, "DEPLOYED", "running", "DEPLOYED", "READY", "CREATED", "b", "2"),
+			at(3, "DEPLOYED", "running", "STABLE", "READY", "RUNNING", "b", "2"),
+		}, []stage{notTaken, moving, moving, moving, moving, moving, reached}},
+		{"by last-state, with the old id", resume, []map[string]any{
+			at(3, "UPGRADING", "suspended", "UPGRADING", "MISSING", "FINISHED", "a", "1"),
+			at(3, "DEPLOYED", "running", "DEPLOYED", "DEPLOYING", "RECONCILING", "a", "1"),
+			at(3, "DEPLOYED", "running", "STABLE", "READY", "RUNNING", "a", "2"),
+		}, []stage{moving, moving, reached}},
+		{"a bounded job, finished at once", resume, []map[string]any{
+			at(3, "DEPLOYED", "running", "STABLE", "READY", "FINISHED", "a", "2"),
+		}, []stage{reached}},
+		{"forgotten", resume, []map[string]any{
+			suspended,
+			at(1, "DEPLOYED", "running", "STABLE", "READY", "FINISHED", "a", "1"),
+			at(3, "DEPLOYED", "running", "STABLE", "READY", "FINISHED", "a", "1"),
+		}, []stage{notTaken, notTaken, skipped}},
+		{"put back while the suspension succeeds", back, []map[string]any{
+			at(3, "DEPLOYED", "running", "STABLE", "READY", "FINISHED", "a", "1"),
+		}, []stage{skipped}},
+	} {
+		for i, status := range sequence.statuses {
+			job := changedJob(3, status)
+			if got := sequence.change.judge(job, 3); got.stage != sequence.stages[i] {
+				t.Errorf("%s, %d: stage %d (%s), want %d", sequence.name, i, got.stage, got.what, sequence.stages[i])
+			}
+		}
+	}
+	// Nobody knows then that it wasn't the job itself that finished.
+	chk := at(3, "DEPLOYED", "running", "STABLE", "READY", "FINISHED", "a", "1")
+	chk["jobStatus"].(map[string]any)["upgradeSavepointPath"] = "file:/c/a/chk-7"
+	if got := back.judge(changedJob(3, chk), 3); got.stage == skipped {
+		t.Errorf("a job that finished by itself would be started again (%s)", got.what)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"sort"
 	"strconv"
 	"strings"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -116,4 +117,33 @@ func (c *Client) EffectiveConfig(ctx context.Context, cluster Job) (config Confi
 		}
 	}
 	return config, known, nil
+}
+
+// flinkDuration reads a duration as Flink writes it: "5 min", "30s", "1 h";
+// a number alone is milliseconds.
+func flinkDuration(text string) (d time.Duration, ok bool) {
+	text = strings.TrimSpace(text)
+	end := strings.IndexFunc(text, func(r rune) bool { return r < '0' || r > '9' })
+	if end < 0 {
+		end = len(text)
+	}
+	n, err := strconv.ParseInt(text[:end], 10, 64)
+	if err != nil {
+		return 0, false
+	}
+	unit := time.Millisecond
+	switch strings.ToLower(strings.TrimSpace(text[end:])) {
+	case "", "ms", "milli", "millis", "millisecond", "milliseconds":
+	case "s", "sec", "secs", "second", "seconds":
+		unit = time.Second
+	case "m", "min", "mins", "minute", "minutes":
+		unit = time.Minute
+	case "h", "hour", "hours":
+		unit = time.Hour
+	case "d", "day", "days":
+		unit = 24 * time.Hour
+	default:
+		return 0, false
+	}
+	return time.Duration(n) * unit, true
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -73,6 +74,21 @@ org.apache.flink.runtime.checkpoint.CheckpointException: ` + said + `
 		got := lastCheckpointFailure(bufio.NewScanner(strings.NewReader(log)), "abc")
 		if want := "UnsupportedOperationException: Not supported yet."; got != want {
 			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
+func TestFlinkDuration(t *testing.T) {
+	for text, want := range map[string]time.Duration{
+		"5 min": 5 * time.Minute, "30s": 30 * time.Second, "1 h": time.Hour, "2 d": 48 * time.Hour, "1500": 1500 * time.Millisecond, "20 ms": 20 * time.Millisecond,
+		"": -1, "soon": -1, "5 fortnights": -1,
+	} {
+		got, ok := flinkDuration(text)
+		if !ok {
+			got = -1
+		}
+		if got != want {
+			t.Errorf("%q: %s, want %s", text, got, want)
 		}
 	}
 }

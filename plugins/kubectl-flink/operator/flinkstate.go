@@ -20,6 +20,10 @@ type FlinkState struct {
 	// Parallelism is the largest of all vertices, MaxParallelism the smallest;
 	// 0 is unknown.
 	Parallelism, MaxParallelism int
+	// Tasks is how many there are, Waiting how many of them don't run and ought
+	// to: they have no slot, or are being deployed. Flink calls a job RUNNING
+	// before.
+	Tasks, Waiting int
 }
 
 // FlinkSnapshot is one checkpoint or savepoint.

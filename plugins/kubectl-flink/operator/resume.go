@@ -39,12 +39,6 @@ func (c *Client) Resume(ctx context.Context, ref Ref, request ResumeRequest, rep
 		change.Spec = map[string]any{"job": map[string]any{"state": "running"}}
 		return c.Change(ctx, change, request.ChangeOptions, reporter)
 	}
-	if request.DryRun == "" {
-		if job, err = c.settled(ctx, job, reporter); err != nil {
-			return report, err
-		}
-		change.Job = job
-	}
 	fields, kept, err := c.resumesFrom(ctx, job, request, reporter)
 	if err != nil {
 		return report, err
@@ -60,39 +54,6 @@ func (c *Client) Resume(ctx context.Context, ref Ref, request ResumeRequest, rep
 	report, err = c.Change(ctx, change, request.ChangeOptions, reporter)
 	report.Left = kept
 	return report, err
-}
-
-// settleTime is how long the operator is left alone after it wrote a status.
-const settleTime = 6 * time.Second
-
-// settled waits until the operator's last word on the job is a moment old, and
-// reads the job again. Seen with 1.16.1: a resumption right after a suspension
-// met an operator whose cache did not have the suspension yet; it wrote the
-// status from before it, took the job for finished, and never started it.
-func (c *Client) settled(ctx context.Context, job Job, reporter Reporter) (Job, error) {
-	var last time.Time
-	for _, entry := range job.Object.GetManagedFields() {
-		if entry.Subresource == "status" && entry.Time != nil && entry.Time.After(last) {
-			last = entry.Time.Time
-		}
-	}
-	left := settleTime - time.Since(last)
-	if left <= 0 || left > settleTime {
-		return job, nil
-	}
-	reporter.waiting("%s: letting the operator come to rest after the suspension", job.Ref())
-	timer := time.NewTimer(left)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return job, context.Cause(ctx)
-	case <-timer.C:
-	}
-	object, err := c.Get(ctx, job.Ref())
-	if err != nil {
-		return job, err
-	}
-	return Job{job.Kind, object}, nil
 }
 
 func firstState(job Job) string {

@@ -337,15 +337,26 @@ func (f *nonceFollower) failed(ctx context.Context, job Job) error {
 }
 
 func (f *nonceFollower) watchSilence(ctx context.Context, cancel context.CancelCauseFunc) {
-	f.silence.Start(ctx, func(ctx context.Context) {
+	f.silence.Start(ctx, func(ctx context.Context, begun bool) {
 		health := f.client.OperatorHealth(ctx)
-		f.silence.Found(health.String())
+		finding := health.String()
 		if health.Stopped() {
-			cancel(&SavepointFailedError{What: f.what(), State: "not carried out", Cause: health.String(),
-				LeftBehind: "The nonce stays in the spec: it is carried out when the operator runs again"})
+			failed := &SavepointFailedError{What: f.what(), State: "not carried out", Cause: finding,
+				LeftBehind: "The nonce stays in the spec: it is carried out when the operator runs again"}
+			if begun {
+				failed.State = "was begun but not followed to its end"
+				failed.LeftBehind = "Flink goes on with it, and the operator takes note when it runs again"
+			}
+			f.silence.Found(finding)
+			cancel(failed)
 			return
 		}
-		f.reporter.note("the operator has not reacted yet. %s", health)
+		if begun && (!health.Known() || health.Ready()) {
+			return // it takes its time
+		}
+		if f.silence.Found(finding) {
+			f.reporter.note("the operator has not reacted yet. %s", finding)
+		}
 	})
 }
 

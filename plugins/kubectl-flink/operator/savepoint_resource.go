@@ -98,7 +98,7 @@ func (c *Client) savepointByResource(ctx context.Context, p *plan, reporter Repo
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	if f.created && f.report.Snapshot.State() == "" {
+	if f.created {
 		f.watchSilence(ctx, cancel, name)
 	}
 	err := wait.Follow(ctx, snapshots, wait.Named(name), func(event watch.EventType, object *unstructured.Unstructured) (bool, error) {
@@ -318,24 +318,32 @@ func (f *snapshotFollower) explain(ctx context.Context, err error) error {
 	return exit.With(code, errors.New(message))
 }
 
-// watchSilence looks for the reason when the operator doesn't react at all.
+// watchSilence looks for the reason when the operator doesn't react at all, or
+// not any more.
 func (f *snapshotFollower) watchSilence(ctx context.Context, cancel context.CancelCauseFunc, name string) {
 	namespace := f.report.Job.Namespace
-	f.silence.Start(ctx, func(ctx context.Context) {
+	f.silence.Start(ctx, func(ctx context.Context, begun bool) {
 		health := f.client.OperatorHealth(ctx)
+		finding := health.String()
 		switch {
 		case health.Stopped():
-			f.silence.Found(health.String())
-			cancel(&SavepointFailedError{
-				What: StateSnap.Singular + "/" + name, State: "not carried out", Cause: health.String(),
+			failed := &SavepointFailedError{
+				What: StateSnap.Singular + "/" + name, State: "not carried out", Cause: finding,
 				LeftBehind: fmt.Sprintf("The request stays and is carried out when the operator runs again; to withdraw it: kubectl delete %s %s -n %s", StateSnap.Singular, name, namespace),
-			})
-		case health.Known() && !health.Ready():
-			f.silence.Found(health.String())
-			f.reporter.note("%s", health.String())
-		default:
-			finding := "The operator has not reacted. " + health.String() + " It ignores FlinkStateSnapshot when it is older than 1.10, when its CRD came after the operator's start, when kubernetes.operator.snapshot.resource.enabled is false, when it doesn't watch this namespace, or when its label selector doesn't match (--label)."
+			}
+			if begun {
+				failed.State = "was begun but not followed to its end"
+				failed.LeftBehind = fmt.Sprintf("Flink goes on with it, and the operator takes note when it runs again: kubectl flink snapshot wait %s -n %s", name, namespace)
+			}
 			f.silence.Found(finding)
+			cancel(failed)
+			return
+		case begun && (!health.Known() || health.Ready()):
+			return // it takes its time
+		case !begun && (!health.Known() || health.Ready()):
+			finding = "The operator has not reacted. " + finding + " It ignores FlinkStateSnapshot when it is older than 1.10, when its CRD came after the operator's start, when kubernetes.operator.snapshot.resource.enabled is false, when it doesn't watch this namespace, or when its label selector doesn't match (--label)."
+		}
+		if f.silence.Found(finding) {
 			f.reporter.note("%s", finding)
 		}
 	})
@@ -355,20 +363,28 @@ type silence struct {
 // or two.
 const silenceLimit = 12 * time.Second
 
-// Start calls look, once, unless Heard was called within silenceLimit.
-func (s *silence) Start(ctx context.Context, look func(context.Context)) {
+// Start calls look each time that Heard hasn't been called for silenceLimit.
+// begun says whether it ever was.
+func (s *silence) Start(ctx context.Context, look func(ctx context.Context, begun bool)) {
 	s.mu.Lock()
-	s.done, s.wake = make(chan struct{}), make(chan struct{})
+	s.done, s.wake = make(chan struct{}), make(chan struct{}, 1)
 	s.mu.Unlock()
 	go func() {
 		defer close(s.done)
 		timer := time.NewTimer(silenceLimit)
 		defer timer.Stop()
-		select {
-		case <-ctx.Done():
-		case <-s.wake:
-		case <-timer.C:
-			look(ctx)
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-s.wake:
+			case <-timer.C:
+				s.mu.Lock()
+				begun := s.heard
+				s.mu.Unlock()
+				look(ctx, begun)
+			}
+			timer.Reset(silenceLimit)
 		}
 	}()
 }
@@ -377,19 +393,20 @@ func (s *silence) Start(ctx context.Context, look func(context.Context)) {
 func (s *silence) Heard() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.heard && s.wake != nil {
-		close(s.wake)
+	select {
+	case s.wake <- struct{}{}:
+	default: // not begun, or woken already
 	}
 	s.heard, s.finding = true, ""
 }
 
-// Found remembers why nothing happens.
-func (s *silence) Found(finding string) {
+// Found remembers why nothing happens, and reports whether that is new.
+func (s *silence) Found(finding string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.heard {
-		s.finding = finding
-	}
+	before := s.finding
+	s.finding = finding
+	return before != finding
 }
 
 // Finding is why nothing happens; "" if something did.

@@ -104,6 +104,10 @@ type starter struct {
 	first map[string]time.Time
 	noted map[string]bool
 	last  []Obstacle
+	// operator is what was found about it when it was silent.
+	operator []Obstacle
+	// version is of the object when the operator was last heard.
+	version string
 }
 
 func (s *starter) run(parent context.Context) (Job, error) {
@@ -128,14 +132,15 @@ func (s *starter) run(parent context.Context) (Job, error) {
 	}
 	work(func() { s.look(ctx, cluster) })
 	var quiet silence
-	if s.state.job.Lifecycle() == "" {
-		quiet.Start(ctx, func(ctx context.Context) { s.lookForOperator(ctx) })
+	if !s.start.aside {
+		quiet.Start(ctx, s.lookForOperator)
 	}
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for {
 		done, err := s.judge(time.Now())
-		if s.state.job.Lifecycle() != "" || s.state.job.BlueGreenState() != "" {
+		if version := s.state.job.Object.GetResourceVersion(); version != s.version && (s.state.job.Lifecycle() != "" || s.state.job.BlueGreenState() != "") {
+			s.version, s.operator = version, nil
 			quiet.Heard()
 		}
 		if done || err != nil {
@@ -254,13 +259,20 @@ func (s *starter) look(ctx context.Context, cluster string) {
 	}
 }
 
-func (s *starter) lookForOperator(ctx context.Context) {
+// lookForOperator looks why the operator is silent: in the beginning, or
+// (begun) in the middle.
+func (s *starter) lookForOperator(ctx context.Context, begun bool) {
 	health := s.client.OperatorHealth(ctx)
 	o := Obstacle{About: "the operator", Text: "has not reacted. " + health.String() + " It ignores objects in namespaces that it doesn't watch, and those that its label selector leaves out.", Weight: Soft}
-	if health.Stopped() {
+	switch {
+	case health.Stopped():
 		o = Obstacle{About: "the operator", Text: "is not running: " + strings.TrimPrefix(health.String(), "the operator is not running: "), Weight: Final}
+	case begun && health.Known() && !health.Ready():
+		o = Obstacle{About: "the operator", Text: "does nothing. " + health.String(), Weight: Soft}
+	case begun:
+		return // it takes its time
 	}
-	s.tell(ctx, func() { s.last = []Obstacle{o} })
+	s.tell(ctx, func() { s.operator = []Obstacle{o} })
 }
 
 // judge reports whether the job runs, or that it won't.
@@ -279,8 +291,8 @@ func (s *starter) judge(now time.Time) (bool, error) {
 		return true, fmt.Errorf("%s was canceled by somebody", s.start.Ref)
 	}
 	obstacles := s.obstacles()
-	if len(obstacles) == 0 && job.Lifecycle() == "" && !s.start.aside {
-		obstacles = s.last // what was found about the operator
+	if len(s.operator) > 0 && (len(obstacles) == 0 || s.operator[0].Weight == Final) {
+		obstacles = append(slices.Clone(s.operator), obstacles...)
 	}
 	s.last = obstacles
 	stuck := false

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
-	"strings"
 
 	"k8s.io/apimachinery/pkg/util/jsonmergepatch"
 
@@ -212,10 +211,4 @@ func applyMerge(into, patch map[string]any) {
 			into[key] = value
 		}
 	}
-}
-
-// isOn reports whether the job's own configuration has a key set to true.
-func (j Job) isOn(key string) bool {
-	config, _ := j.spec()["flinkConfiguration"].(map[string]any)
-	return strings.EqualFold(Flatten(config)[key], "true")
 }

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"math"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -27,8 +30,7 @@ func (c *Client) afterFailure(ctx context.Context, before Job, change Change, re
 		return report, failure
 	}
 	ref := before.Ref()
-	// What a failed upgrade ends with doesn't end the way back.
-	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), rollbackLimit, exit.Timeoutf("timed out after %s", rollbackLimit))
+	ctx, cancel := afterwards(ctx, rollbackLimit)
 	defer cancel()
 	object, err := c.Get(ctx, ref)
 	if err != nil {
@@ -38,14 +40,8 @@ func (c *Client) afterFailure(ctx context.Context, before Job, change Change, re
 	if change.Goal.State && report.Left.Path == "" {
 		report.Left = c.leftSince(ctx, now, before)
 	}
-	if before.patched(change.Spec).isOn(rollbackKey) {
-		reporter.note("%v", failure)
-		job, err := c.awaitOwnRollback(ctx, ref, reporter)
-		if err != nil {
-			return report, fmt.Errorf("%w\nThe operator is to roll it back itself (%s), but: %w", failure, rollbackKey, err)
-		}
-		report.observe(job)
-		return report, fmt.Errorf("%w\nThe operator rolled it back: what ran before runs again, but the spec still has the change. Take it out: %s", failure, undoHint(change))
+	if patience, on := c.ownRollback(ctx, before.patched(change.Spec)); on {
+		return c.followOwnRollback(ctx, patience, change, report, failure, timedOut, reporter)
 	}
 	if !request.RollBack {
 		return report, fmt.Errorf("%w\nThe change stays in the spec%s\nGo back with: %s\nor have that done next time with --rollback-on-failure", failure, savedAt(report.Left), undoHint(change))
@@ -116,9 +112,86 @@ func (c *Client) leftSince(ctx context.Context, now, before Job) Kept {
 	return Kept{}
 }
 
+// afterwards is a context for what comes after a failure: what that ended with,
+// such as its time-out, doesn't end it, but Ctrl-C does.
+func afterwards(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
+	after, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	bounded, release := context.WithTimeoutCause(after, limit, exit.Timeoutf("timed out after %s", limit))
+	stop := context.AfterFunc(ctx, func() {
+		if cause := context.Cause(ctx); exit.Code(cause) == exit.Interrupted {
+			cancel(cause)
+		}
+	})
+	return bounded, func() { stop(); release(); cancel(nil) }
+}
+
+// readinessKey is how long a changed job may take to be stable until the
+// operator rolls it back; readinessDefault where it isn't set.
+const (
+	readinessKey     = "kubernetes.operator.deployment.readiness.timeout"
+	readinessDefault = 5 * time.Minute
+)
+
+// ownRollback reports whether the operator rolls a job back itself, and after
+// how long.
+func (c *Client) ownRollback(ctx context.Context, job Job) (patience time.Duration, on bool) {
+	if job.Kind.Name != Deployment.Name {
+		return 0, false
+	}
+	config, _, err := c.EffectiveConfig(ctx, job)
+	if err != nil {
+		config = Config{}
+	}
+	own, _ := job.spec()["flinkConfiguration"].(map[string]any)
+	maps.Copy(config, Flatten(own))
+	patience, ok := flinkDuration(config[readinessKey])
+	if !ok {
+		patience = readinessDefault
+	}
+	return patience, strings.EqualFold(config[rollbackKey], "true")
+}
+
+// followOwnRollback follows the operator on its own way back instead of racing
+// it. It is told in the error how that ended.
+func (c *Client) followOwnRollback(ctx context.Context, patience time.Duration, change Change, report UpgradeReport, failure error, timedOut bool, reporter Reporter) (UpgradeReport, error) {
+	ref := change.Job.Ref()
+	now, err := c.Get(ctx, ref)
+	if err != nil {
+		return report, fmt.Errorf("%w\n%w", failure, err)
+	}
+	job := Job{ref.Kind, now}
+	if timedOut && !job.rolledBack() {
+		return report, exit.With(exit.TimedOut, fmt.Errorf("%w\nThe operator rolls it back itself (%s) if it isn't stable %s after the change; see with: kubectl flink status %s -n %s", failure, rollbackKey, patience, ref.Name, ref.Namespace))
+	}
+	if !job.rolledBack() {
+		reporter.note("%v", failure)
+		reporter.note("%s: the operator rolls it back itself (%s), %s after the change at the latest", ref, rollbackKey, patience)
+		limit, release := afterwards(ctx, patience+rollbackLimit)
+		defer release()
+		if job, err = c.awaitOwnRollback(limit, ref, reporter); err != nil {
+			return report, exit.With(exit.Code(err), fmt.Errorf("%w\nThe operator is to roll it back itself (%s), but: %w; it is %s\nGo back with: %s", failure, rollbackKey, err, job.Describe(time.Now()), undoHint(change)))
+		}
+	}
+	report.observe(job)
+	report.From = Kept{}
+	from := ""
+	if state, known, _ := c.State(ctx, job); known {
+		report.From = state.Restored.Kept()
+		from = ", from " + report.From.Kind + " " + report.From.Path
+		if state.Restored == nil {
+			from = ", without state"
+		}
+	}
+	return report, fmt.Errorf("%w\nThe operator rolled it back (lifecycle ROLLED_BACK): what ran before runs again%s. The spec still has the change; take it out: %s", failure, from, undoHint(change))
+}
+
+// rolledBack reports whether the operator's own rollback is done.
+func (j Job) rolledBack() bool { return j.Lifecycle() == "ROLLED_BACK" && j.IsRunning() }
+
 // awaitOwnRollback follows the operator's own rollback to its end.
 func (c *Client) awaitOwnRollback(ctx context.Context, ref Ref, reporter Reporter) (Job, error) {
 	var job Job
+	generation := int64(math.MaxInt64)
 	reporter.waiting("%s: waiting for the operator to roll it back", ref)
 	err := wait.Follow(ctx, c.Resource(ref.Kind, ref.Namespace), wait.Named(ref.Name), func(event watch.EventType, object *unstructured.Unstructured) (bool, error) {
 		if event == watch.Bookmark {
@@ -128,8 +201,17 @@ func (c *Client) awaitOwnRollback(ctx context.Context, ref Ref, reporter Reporte
 			return true, fmt.Errorf("%s was deleted by somebody", ref)
 		}
 		job = Job{ref.Kind, object}
+		generation = min(generation, object.GetGeneration())
 		reporter.waiting("%s: waiting for the operator to roll it back; it is %s", ref, phase(job))
-		return job.Lifecycle() == "ROLLED_BACK" && job.IsRunning(), nil
-	})
+		switch state := job.State(); {
+		case job.rolledBack():
+			return true, nil
+		case job.Lifecycle() == "STABLE" && job.carriedOut() && state == "RUNNING":
+			return true, errors.New("it runs now with the change after all")
+		case job.Object.GetGeneration() > generation:
+			return true, fmt.Errorf("%w meanwhile%s", errOvertaken, lastWriter(job))
+		}
+		return false, nil
+	}, reporter.trouble(ref.String(), func() {}))
 	return job, err
 }

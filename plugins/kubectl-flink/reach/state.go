@@ -22,6 +22,7 @@ func State(ctx context.Context, client *rest.Client, jobID string) (operator.Fli
 			state.MaxParallelism = vertex.MaxParallelism
 		}
 	}
+	state.Tasks, state.Waiting = tasks(job)
 	checkpoints, err := client.Checkpoints(ctx, jobID)
 	if err != nil {
 		return state, fmt.Errorf("ask for the checkpoints of job %s: %w", jobID, err)
@@ -36,4 +37,24 @@ func State(ctx context.Context, client *rest.Client, jobID string) (operator.Fli
 		state.Latest = &operator.FlinkSnapshot{ID: c.ID, Path: c.Path, Savepoint: c.IsSavepoint, At: c.Acknowledged.Time()}
 	}
 	return state, nil
+}
+
+// tasks counts a job's tasks, and those of them that don't run. The tasks of a
+// batch job run one after the other, so that one of them is enough.
+func tasks(job rest.Job) (total, waiting int) {
+	counts := map[string]int{}
+	for _, vertex := range job.Vertices {
+		for state, n := range vertex.Tasks {
+			counts[state] += n
+			total += n
+		}
+	}
+	busy := counts["RUNNING"] + counts["FINISHED"]
+	// Flink before 1.20 doesn't say; there, tasks that nobody has asked a slot
+	// for yet are the sign.
+	batch := job.JobType == "BATCH" || job.JobType == "" && counts["CREATED"]+counts["FINISHED"] > 0
+	if batch && busy > 0 {
+		return total, 0
+	}
+	return total, total - busy
 }
