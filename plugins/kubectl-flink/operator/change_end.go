@@ -23,7 +23,6 @@ func (f *changeFollower) prove(ctx context.Context) error {
 	if f.job.State() == "FINISHED" {
 		return nil
 	}
-	f.reporter.waiting("%s: asking the JobManager what state it runs from", ref)
 	told := f.answer(ctx)
 	if !told.known {
 		if f.change.Goal.State {
@@ -71,6 +70,7 @@ func (f *changeFollower) answer(ctx context.Context) answer {
 	if f.told.why != "" || f.told.known && f.told.jobID == f.job.JobID() {
 		return f.told
 	}
+	f.reporter.waiting("%s: asking the JobManager what state it runs from", f.change.Job.Ref())
 	state, known, why := f.client.State(ctx, f.job)
 	return answer{f.job.JobID(), state, known, why}
 }

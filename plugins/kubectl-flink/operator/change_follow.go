@@ -218,9 +218,9 @@ func (f *changeFollower) see(ctx context.Context, s seen) (bool, error) {
 // while the job is stopped.
 func (f *changeFollower) noteLeft() {
 	path := f.job.UpgradeSavepointPath()
-	last := section(f.job.Object.Object, "status", "jobStatus", "savepointInfo", "lastSavepoint")
-	if path == text(last, "location") && text(last, "triggerType") != "UPGRADE" {
-		// An operator before 1.10 keeps the user's savepoints there, too.
+	if text(f.job.Object.Object, "status", "jobStatus", "upgradeSavepointPath") == "" && f.job.reconciledState() != "suspended" {
+		// An operator before 1.10 keeps the user's savepoints there, too; while
+		// the job is stopped, the newest is the one that stopped it.
 		return
 	}
 	if path != "" && path != f.change.Job.UpgradeSavepointPath() {

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
 // stage is how far the operator has got with a change.
@@ -140,8 +142,25 @@ func (j Job) UpgradeSavepointPath() string {
 		return ""
 	}
 	if path == "" {
-		// Before operator 1.10 only the last savepoint is kept.
-		path = text(j.Object.Object, "status", "jobStatus", "savepointInfo", "lastSavepoint", "location")
+		path = j.newestSaved()
+	}
+	return path
+}
+
+// newestSaved is the newest savepoint that the status of an operator before 1.10
+// tells of. The one that it noted last may be a checkpoint from before.
+func (j Job) newestSaved() string {
+	info := section(j.Object.Object, "status", "jobStatus", "savepointInfo")
+	entries, _, _ := unstructured.NestedSlice(info, "savepointHistory")
+	if last := section(info, "lastSavepoint"); last != nil {
+		entries = append(entries, last)
+	}
+	path, newest := "", int64(0)
+	for _, entry := range entries {
+		entry, _ := entry.(map[string]any)
+		if at, _ := number(entry, "timeStamp"); at >= newest && text(entry, "location") != "" {
+			path, newest = text(entry, "location"), at
+		}
 	}
 	return path
 }

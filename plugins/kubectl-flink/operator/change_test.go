@@ -197,3 +197,23 @@ func TestStateIsNotLostUnasked(t *testing.T) {
 		t.Error(fields, mode, err)
 	}
 }
+
+// Seen with operator 1.7: just after a savepoint it noted a checkpoint of before
+// as the last one.
+func TestKeptStateOfAnOldOperator(t *testing.T) {
+	saved := func(at int64, path, trigger string) map[string]any {
+		return map[string]any{"timeStamp": at, "location": path, "triggerType": trigger}
+	}
+	job := changedJob(2, map[string]any{
+		"reconciliationStatus": map[string]any{"state": "DEPLOYED", "lastReconciledSpec": `{"spec":{"job":{"state":"suspended","upgradeMode":"savepoint"}}}`},
+		"jobStatus": map[string]any{"savepointInfo": map[string]any{
+			"lastSavepoint": saved(1795648884410, "file:/c/a/chk-248", "UNKNOWN"),
+			"savepointHistory": []any{
+				saved(1795648867811, "file:/s/savepoint-1", "MANUAL"), saved(1795648885799, "file:/s/savepoint-2", "UPGRADE"), saved(1795648884410, "file:/c/a/chk-248", "UNKNOWN"),
+			},
+		}},
+	})
+	if kept := job.KeptState(); kept.Kind != KeptSavepoint || kept.Path != "file:/s/savepoint-2" {
+		t.Errorf("%+v", kept)
+	}
+}

@@ -23,7 +23,7 @@ func (c *Client) Restart(ctx context.Context, ref Ref, request RestartRequest, r
 	}
 	change.Did = "restarted"
 	change.Spec = Merge(change.Spec, map[string]any{"restartNonce": change.Job.nextRestartNonce()})
-	return c.Change(ctx, change, request.ChangeOptions, reporter)
+	return c.changeWatched(ctx, change, request.ChangeOptions, reporter)
 }
 
 // nextRestartNonce differs from the nonce in the spec and from the one that

@@ -2,6 +2,7 @@ package operator
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -48,12 +49,79 @@ func (c *Client) Resume(ctx context.Context, ref Ref, request ResumeRequest, rep
 		// Else every later suspension would drain it again.
 		change.Spec = Merge(change.Spec, map[string]any{"flinkConfiguration": map[string]any{drainKey: nil}})
 	}
-	// A job that was stopped with a savepoint stays FINISHED, and for a moment
-	// STABLE, until the next run begins.
+	if request.DryRun == "" && kept.Path != "" && text(change.Spec, "job", "upgradeMode") != "stateless" {
+		if change.Job, err = c.seesKept(ctx, job, kept, reporter); err != nil {
+			return report, err
+		}
+	}
+	// A job that was stopped with a savepoint stays FINISHED until the next run
+	// begins.
 	change.Goal = Goal{NewRun: true, State: kept.Kind != KeptNone, Path: kept.Path}
-	report, err = c.Change(ctx, change, request.ChangeOptions, reporter)
+	report, err = c.changeWatched(ctx, change, request.ChangeOptions, reporter)
 	report.Left = kept
+	var failed *ChangeFailedError
+	if errors.As(err, &failed) && failed.After == "" && kept.Path != "" {
+		failed.After = fmt.Sprintf("The state that it left is %s %s. Start it from there again with: kubectl flink restore %s --from %s --no-savepoint -n %s", kept.Kind, kept.Path, ref, kept.Path, ref.Namespace)
+		if !job.tellsGeneration() {
+			failed.After += " --recreate"
+		}
+	}
 	return report, err
+}
+
+// seesLimit is how long the operator may take to see the state that a job left.
+const seesLimit = 15 * time.Second
+
+// seesKept waits until the operator can't but start the job from the state that
+// it left, and gives the job as it is then.
+//
+// An operator before 1.10 looks at a stopped job, too, as long as its JobManager
+// is there, and starts from the newest state that this tells of. For 3 s
+// (web.refresh-interval) the JobManager tells of what was before the last
+// savepoint: a job resumed then starts from an older checkpoint, or not at all.
+// Once the JobManager tells of the savepoint, whatever the operator sees after
+// that is right, because a finished job has no newer state.
+func (c *Client) seesKept(ctx context.Context, job Job, kept Kept, reporter Reporter) (Job, error) {
+	ref := job.Ref()
+	if kept.Kind != KeptSavepoint || text(job.Object.Object, "status", "jobStatus", "upgradeSavepointPath") != "" || job.Kind.Name == BlueGreen.Name {
+		return job, nil
+	}
+	limit, cancel := context.WithTimeout(ctx, seesLimit)
+	defer cancel()
+	for {
+		state, known, _ := c.State(limit, job)
+		tells := known && state.Latest != nil && SamePath(state.Latest.Path, kept.Path)
+		noted := text(job.Object.Object, "status", "jobStatus", "savepointInfo", "lastSavepoint", "location")
+		if tells || job.JobManager() != "READY" && SamePath(noted, kept.Path) {
+			return job, nil
+		}
+		reporter.waiting("%s: waiting until the operator sees that it left %s", ref, kept.Path)
+		timer := time.NewTimer(time.Second)
+		select {
+		case <-limit.Done():
+			timer.Stop()
+			if ctx.Err() != nil {
+				return job, context.Cause(ctx)
+			}
+			if SamePath(noted, kept.Path) {
+				return job, nil // nobody can ask the JobManager
+			}
+			return job, fmt.Errorf("%s left savepoint %s, but the operator would start it from %s\nStart it from the savepoint with: kubectl flink restore %s --from %s --recreate -n %s", ref, kept.Path, noted, ref, kept.Path, ref.Namespace)
+		case <-timer.C:
+		}
+		object, err := c.Get(ctx, ref)
+		if err != nil {
+			return job, err
+		}
+		job = Job{ref.Kind, object}
+	}
+}
+
+// tellsGeneration reports whether the operator notes which generation it
+// carried out, as it does since 1.8.
+func (j Job) tellsGeneration() bool {
+	_, ok := number(j.Object.Object, "status", "observedGeneration")
+	return ok
 }
 
 func firstState(job Job) string {

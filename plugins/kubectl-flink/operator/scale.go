@@ -59,7 +59,7 @@ func (c *Client) Scale(ctx context.Context, ref Ref, request ScaleRequest, repor
 	change.Spec = Merge(change.Spec, fields)
 	// The operator may rescale in place, without a new run.
 	change.Goal = Goal{}
-	report, err = c.Change(ctx, change, request.ChangeOptions, reporter)
+	report, err = c.changeWatched(ctx, change, request.ChangeOptions, reporter)
 	if err == nil && report.Done && parallelism > 0 {
 		c.sayParallelism(ctx, change.Job, parallelism, reporter)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 )
 
@@ -151,6 +152,10 @@ func (c *Client) planUpgrade(ctx context.Context, job Job, request UpgradeReques
 	return change, plan, nil
 }
 
+// crashPatience is how long a job may go on not running after its JobManager
+// ended: with high availability the next one takes over, if it can.
+const crashPatience = 45 * time.Second
+
 // changeWatched is Change with an eye on the new pods and the job's own
 // exceptions, which the operator tells of late or not at all.
 func (c *Client) changeWatched(ctx context.Context, change Change, options ChangeOptions, reporter Reporter) (ChangeReport, error) {
@@ -159,23 +164,44 @@ func (c *Client) changeWatched(ctx context.Context, change Change, options Chang
 	}
 	watched, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	found := make(chan error, 1)
+	var group sync.WaitGroup
+	var stuck *StuckError
+	crash := ""
+	group.Add(1)
 	go func() {
+		defer group.Done()
 		start := Start{Ref: change.Job.Ref(), Since: time.Now(), Done: func(Job) bool { return false }, aside: true, generation: change.Job.Object.GetGeneration()}
 		_, err := c.AwaitRunning(watched, start, Reporter{Note: reporter.Note})
-		var stuck *StuckError
 		if watched.Err() == nil && errors.As(err, &stuck) {
-			found <- err
 			cancel(err)
-			return
 		}
-		found <- nil
 	}()
+	if change.Job.Kind.Name == Deployment.Name {
+		group.Add(1)
+		go func() {
+			defer group.Done()
+			cause := c.awaitCrash(watched, change.Job.Object.GetNamespace(), change.Job.Object.GetName(), time.Now())
+			if cause == "" {
+				return
+			}
+			reporter.note("%s: its JobManager ended: %s", change.Job.Ref(), cause)
+			select {
+			case <-watched.Done():
+			case <-time.After(crashPatience):
+				crash = cause
+				cancel(errors.New(cause))
+			}
+		}()
+	}
 	report, err := c.Change(watched, change, options, reporter)
 	cancel(nil)
-	var stuck *StuckError
-	if other := <-found; err != nil && errors.As(other, &stuck) {
+	group.Wait()
+	switch {
+	case err == nil || ctx.Err() != nil:
+	case stuck != nil:
 		err = &ChangeFailedError{Job: change.Job.Ref(), How: ChangeFailed, Cause: stuck.summary()}
+	case crash != "":
+		err = &ChangeFailedError{Job: change.Job.Ref(), How: ChangeFailed, Cause: "its JobManager ended with: " + crash}
 	}
 	return report, err
 }
