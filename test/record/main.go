@@ -61,7 +61,7 @@ func record(namespace, note string) error {
 		r.get(group + "/namespaces/" + namespace + "/" + plural)
 	}
 	r.get("/api/v1/namespaces/" + namespace + "/events")
-	r.get("/apis/apps/v1/deployments?labelSelector=app.kubernetes.io%2Fname%3Dflink-kubernetes-operator")
+	r.operator(r.get("/apis/apps/v1/deployments?labelSelector=app.kubernetes.io%2Fname%3Dflink-kubernetes-operator"))
 	var clusters struct {
 		Items []struct {
 			Metadata struct{ Name string }
@@ -100,6 +100,30 @@ func encoded(value any) string {
 	return strings.TrimSpace(out.String())
 }
 
+// operator reads the configuration of the operators among deployments.
+func (r *recorder) operator(deployments json.RawMessage) {
+	var list struct {
+		Items []struct {
+			Metadata struct{ Namespace string }
+			Spec     struct {
+				Template struct {
+					Spec struct {
+						Volumes []struct{ ConfigMap *struct{ Name string } }
+					}
+				}
+			}
+		}
+	}
+	_ = json.Unmarshal(deployments, &list)
+	for _, item := range list.Items {
+		for _, volume := range item.Spec.Template.Spec.Volumes {
+			if volume.ConfigMap != nil {
+				r.get("/api/v1/namespaces/" + item.Metadata.Namespace + "/configmaps/" + volume.ConfigMap.Name)
+			}
+		}
+	}
+}
+
 // jobManager asks one for what the verbs ask it.
 func (r *recorder) jobManager(cluster string) {
 	base := "/api/v1/namespaces/" + r.namespace + "/services/" + cluster + "-rest:rest/proxy"
@@ -117,19 +141,14 @@ func (r *recorder) jobManager(cluster string) {
 		r.get(at + "/exceptions?maxExceptions=20")
 		r.get(at + "/metrics?get=numRestarts,fullRestarts")
 		r.get(at + "/checkpoints/config")
-		var checkpoints struct {
-			Latest struct {
-				Completed *struct {
-					ID    int
-					Tasks map[string]any
-				}
-			}
-		}
+		r.get(at + "/config")
+		var checkpoints struct{ Latest struct{ Completed *struct{ ID int } } }
 		_ = json.Unmarshal(r.get(at+"/checkpoints"), &checkpoints)
 		if last := checkpoints.Latest.Completed; last != nil {
 			details := fmt.Sprintf("%s/checkpoints/details/%d", at, last.ID)
-			r.get(details)
-			for task := range last.Tasks {
+			var answer struct{ Tasks map[string]any }
+			_ = json.Unmarshal(r.get(details), &answer)
+			for task := range answer.Tasks {
 				r.get(details + "/subtasks/" + task)
 			}
 		}

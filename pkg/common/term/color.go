@@ -47,7 +47,7 @@ func NewPalette(mode string, w io.Writer) (Palette, error) {
 
 // Paint gives text a colour. The text must be safe already.
 func (p Palette) Paint(color Color, text string) string {
-	if !p.On || text == "" {
+	if !p.On || text == "" || color == "" {
 		return text
 	}
 	return "\x1b[" + string(color) + "m" + text + "\x1b[0m"

@@ -28,6 +28,7 @@ func TestRecordedConfigurations(t *testing.T) {
 		"running":     {{}, {"-o", "wide"}, {"execution.checkpointing.*", "parallelism.default", "-o", "yaml"}, {"--source", "operator", "-o", "name"}},
 		"running-2.3": {{}, {"restart-strategy.*"}},
 		"session":     {{}},
+		"old-keys":    {{}, {"--diff"}, {"--deprecated"}, {"--source", "operator", "-o", "wide"}, {"s3.*", "db.*", "state.*", "-o", "json"}},
 		"blue-green":  {{"--grep", "PARALLEL"}},
 		"suspended":   {{}},
 		"rejected":    {{"--diff"}, {"--diff", "-o", "json"}},
@@ -39,6 +40,9 @@ func TestRecordedConfigurations(t *testing.T) {
 			for _, flags := range pages {
 				args := append([]string{"config", p.target(t)}, flags...)
 				text += "\n$ kubectl flink " + strings.Join(args, " ") + "\n" + played(t, p, append(args, "--via", "apiserver")...)
+			}
+			if strings.Contains(text, "hunter2") {
+				t.Errorf("a secret shows:\n%s", text)
 			}
 			golden(t, filepath.Join("testdata/config", name+".txt"), text)
 		})

@@ -20,15 +20,18 @@ type Checkpoints struct {
 		Completed *Checkpoint `json:"completed"`
 		Savepoint *Checkpoint `json:"savepoint"`
 		Failed    *Checkpoint `json:"failed"`
-		Restored  *struct {
-			ID          int64  `json:"id"`
-			Time        Millis `json:"restore_timestamp"`
-			IsSavepoint bool   `json:"is_savepoint"`
-			Path        string `json:"external_path"`
-		} `json:"restored"`
+		Restored  *Restored   `json:"restored"`
 	} `json:"latest"`
 	// History is newest first; web.checkpoints.history (10) of them.
 	History []Checkpoint `json:"history"`
+}
+
+// Restored is what a job was restored from last.
+type Restored struct {
+	ID          int64  `json:"id"`
+	Time        Millis `json:"restore_timestamp"`
+	IsSavepoint bool   `json:"is_savepoint"`
+	Path        string `json:"external_path"`
 }
 
 // CheckpointCounts counts since the JobManager started.

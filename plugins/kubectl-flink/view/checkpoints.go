@@ -21,6 +21,8 @@ type Checkpoints struct {
 	JobID string `json:"jobID"`
 	rest.Checkpoints
 	Config *rest.CheckpointConfig `json:"config,omitempty"`
+	// Detail is the latest completed one, vertex by vertex.
+	Detail *CheckpointDetail `json:"detail,omitempty"`
 }
 
 // CheckpointPage prints checkpoints for people.
@@ -75,11 +77,25 @@ func (p CheckpointPage) head(out *strings.Builder, c Checkpoints) {
 	if last := c.Latest.Completed; last != nil {
 		line("Latest", "#%d %s", last.ID, last.Path)
 	}
+	if c.Detail != nil {
+		if slowest := c.Detail.Slowest(); slowest != "" {
+			line("Slowest", "%s", slowest)
+		}
+	}
 	var sizes, durations []float64
 	for _, one := range slices.Backward(c.History) {
 		if one.Status == "COMPLETED" {
 			sizes, durations = append(sizes, float64(one.State)), append(durations, float64(one.Duration))
 		}
+	}
+	if d := c.Summary.Duration; d.Max > 0 && c.Counts.Completed > 1 {
+		usual := func(s rest.Statistics) int64 { // Flink before 1.14 has no percentiles
+			if s.P50 > 0 {
+				return int64(s.P50)
+			}
+			return int64(s.Avg)
+		}
+		line("Usual", "%s (p99 %s, at most %s), %s of state (at most %s)", Millis(usual(d)), Millis(int64(max(d.P99, 0))), Millis(int64(d.Max)), Bytes(usual(c.Summary.State)), Bytes(int64(c.Summary.State.Max)))
 	}
 	if len(sizes) > 1 {
 		line("Size", "%s  %s to %s", Bars(sizes), Bytes(int64(slices.Min(sizes))), Bytes(int64(slices.Max(sizes))))
@@ -100,12 +116,8 @@ func (p CheckpointPage) table(c Checkpoints) *printer.Table {
 		case "IN_PROGRESS":
 			color = term.Cyan
 		}
-		kind := strings.ToLower(strings.ReplaceAll(one.Type, "_", " "))
-		if kind == "" && one.IsSavepoint {
-			kind = "savepoint"
-		}
 		table.Rows = append(table.Rows, []printer.Cell{
-			printer.C(fmt.Sprint(one.ID)), {Text: one.Status, Color: color}, printer.C(kind), printer.C(age(one.Triggered.Time(), p.Now)),
+			printer.C(fmt.Sprint(one.ID)), {Text: one.Status, Color: color}, printer.C(checkpointKind(one)), printer.C(age(one.Triggered.Time(), p.Now)),
 			printer.C(Millis(int64(one.Duration))), printer.C(Bytes(one.Size)), printer.C(Bytes(one.State)),
 			printer.C(fmt.Sprintf("%d/%d", one.Acked, one.Subtasks)), printer.C(Bytes(one.Persisted)), printer.C(one.Path),
 		})

@@ -56,7 +56,7 @@ func (p ConfigPage) Result(c Config) printer.Result {
 	for i, item := range c.Items {
 		names[i] = item.Key
 	}
-	return printer.Result{Object: c, Names: names, Table: p.table(c, false), Text: func(w io.Writer) error { return p.text(w, c) }}
+	return printer.Result{Object: c, Names: names, Table: p.table(c), Text: func(w io.Writer) error { return p.text(w, c) }}
 }
 
 func (p ConfigPage) text(w io.Writer, c Config) error {
@@ -64,11 +64,7 @@ func (p ConfigPage) text(w io.Writer, c Config) error {
 	if !p.Brief {
 		p.head(&out, c)
 	}
-	if len(c.Items) > 0 {
-		if err := p.table(c, true).Print(&out, false, false); err != nil {
-			return err
-		}
-	}
+	p.rows(&out, c)
 	p.notes(&out, c)
 	if !p.Brief {
 		p.inCode(&out, c)
@@ -95,48 +91,77 @@ func (p ConfigPage) head(out *strings.Builder, c Config) {
 	fmt.Fprintf(out, "%s  %s\n\n", line, p.Palette.Paint(term.Dim, said))
 }
 
-// table is the settings; in a page, values are cut so that lines stay whole.
-func (p ConfigPage) table(c Config, page bool) *printer.Table {
-	table := &printer.Table{Palette: p.Palette, Columns: []printer.Column{{Name: "KEY"}, {Name: "SOURCE"}, {Name: "VALUE"}}}
-	if !page {
-		table.Columns = []printer.Column{{Name: "KEY"}, {Name: "SOURCE"}, {Name: "FROM"}, {Name: "NOTE"}, {Name: "VALUE"}}
-	}
-	// The gaps, the source (8) and the mark take 17 columns.
-	longest := 0
+// table is all of the settings, for -o wide.
+func (p ConfigPage) table(c Config) *printer.Table {
+	table := &printer.Table{Palette: p.Palette, Columns: []printer.Column{{Name: "KEY"}, {Name: "SOURCE"}, {Name: "FROM"}, {Name: "NOTE"}, {Name: "VALUE"}}}
 	for _, item := range c.Items {
-		longest = max(longest, term.DisplayWidth(term.SafeLine(item.Key)))
-	}
-	room := max(p.Width-longest-17, 16)
-	for _, item := range c.Items {
-		value := term.SafeLine(item.Value)
-		color := term.Color("")
-		source := item.Source
-		switch {
-		case item.Standard:
-			color = term.Dim
-		case item.Differs():
-			color = term.Yellow
-		}
-		if item.Value == "" {
-			value = `""`
-			if item.Standard || item.Spec != nil {
-				value = "-"
-			}
-		}
-		key := printer.Cell{Text: item.Key}
-		if item.Deprecated != nil {
-			key.Color = term.Yellow
-		}
-		if !page {
-			table.Rows = append(table.Rows, []printer.Cell{key, {Text: source}, {Text: item.From}, {Text: cmp.Or(strings.Join(item.Notes, "; "), "-")}, {Text: value, Color: color}})
-			continue
-		}
-		if p.Width > 0 {
-			value = term.Cut(value, room)
-		}
-		table.Rows = append(table.Rows, []printer.Cell{key, {Text: source, Color: term.Dim}, {Text: value, Color: color}})
+		value, color := shownValue(item)
+		table.Rows = append(table.Rows, []printer.Cell{
+			{Text: item.Key, Color: keyColor(item)}, {Text: item.Source}, {Text: item.From},
+			{Text: cmp.Or(strings.Join(item.Notes, "; "), "-")}, {Text: value, Color: color},
+		})
 	}
 	return table
+}
+
+// rows are the settings in a page. On a terminal a long key takes the room of
+// its own value only.
+func (p ConfigPage) rows(out *strings.Builder, c Config) {
+	if len(c.Items) == 0 {
+		return
+	}
+	const sourceWidth, gap, least = len(operator.FromOperator), 2, 16
+	keyWidth := 0
+	for _, item := range c.Items {
+		keyWidth = max(keyWidth, term.DisplayWidth(term.SafeLine(item.Key)))
+	}
+	if p.Width > 0 {
+		keyWidth = min(keyWidth, max(p.Width-2*gap-sourceWidth-2*least, 2*least))
+	}
+	row := func(key, source, value string, keyColor, color term.Color) {
+		key = term.Pad(key, keyWidth)
+		used := term.DisplayWidth(key) + 2*gap + sourceWidth
+		line := p.Palette.Paint(keyColor, key) + strings.Repeat(" ", gap) + p.Palette.Paint(term.Dim, term.Pad(source, sourceWidth)) + strings.Repeat(" ", gap)
+		switch {
+		case p.Width <= 0 || used+term.DisplayWidth(value) <= p.Width:
+		case p.Width-used >= least:
+			value = term.Cut(value, p.Width-used)
+		default:
+			out.WriteString(strings.TrimRight(line, " ") + "\n")
+			line, value = strings.Repeat(" ", 2*gap), term.Cut(value, p.Width-2*gap)
+		}
+		out.WriteString(line + p.Palette.Paint(color, value) + "\n")
+	}
+	row("KEY", "SOURCE", "VALUE", "", "")
+	for _, item := range c.Items {
+		value, color := shownValue(item)
+		row(term.SafeLine(item.Key), item.Source, value, keyColor(item), color)
+	}
+}
+
+func keyColor(item operator.Setting) term.Color {
+	if item.Deprecated != nil {
+		return term.Yellow
+	}
+	return ""
+}
+
+// shownValue is the value as a person reads it: "-" where there is none.
+func shownValue(item operator.Setting) (string, term.Color) {
+	value := term.SafeLine(item.Value)
+	switch {
+	case value == "" && (item.Standard || item.Spec != nil):
+		value = "-"
+	case value == "":
+		value = `""`
+	}
+	switch {
+	case item.Standard:
+		return value, term.Dim
+	case item.Differs():
+		return value, term.Yellow
+	}
+	return value, ""
 }
 
 // notes are what is remarkable about single keys.
@@ -155,12 +180,16 @@ func (p ConfigPage) notes(out *strings.Builder, c Config) {
 
 // inCode is what the job's code set that has no key.
 func (p ConfigPage) inCode(out *strings.Builder, c Config) {
-	if c.Restarts == "" && len(c.Parameters) == 0 {
+	restarts := c.Restarts
+	if strings.HasPrefix(restarts, "Cluster level default") {
+		restarts = ""
+	}
+	if restarts == "" && len(c.Parameters) == 0 {
 		return
 	}
 	out.WriteString("\nIn the job's code\n")
-	if c.Restarts != "" {
-		p.told(out, "restart strategy: ", term.SafeLine(c.Restarts))
+	if restarts != "" {
+		p.told(out, "restart strategy: ", term.SafeLine(restarts))
 	}
 	for _, key := range slices.Sorted(maps.Keys(c.Parameters)) {
 		p.told(out, "parameter "+term.SafeLine(key)+": ", term.SafeLine(c.Parameters[key]))
