@@ -181,4 +181,20 @@ func TestSavepointOnAnOldOperator(t *testing.T) {
 	if got := old.kubectl(t, "flink", "version"); !strings.Contains(got, "1.7.0") {
 		t.Error(got)
 	}
+	r = old.run(t, "flink", "checkpoint", "basic-example").wants(t, 0, "checkpointTriggerNonce set to")
+	if !strings.Contains(r.out, "/chk-") {
+		t.Error(r)
+	}
+	old.run(t, "flink", "restore", "basic-example", "--from", path).wants(t, 1, "can't redeploy a job from a savepoint", "--recreate")
+
+	// It would start a job that is resumed at once from an older checkpoint.
+	left := old.run(t, "flink", "suspend", "basic-example", "-o", pathOnly).wants(t, 0).out
+	old.hasMetadata(t, left)
+	r = old.run(t, "flink", "resume", "basic-example", "-o", "jsonpath={.status.path} {.status.restoredFrom.proven}").wants(t, 0, "resumes from savepoint "+left)
+	if r.out != left+" true" {
+		t.Errorf("resumed from %q, left %q", r.out, left)
+	}
+	if r := old.run(t, "flink", "snapshot", "list", "-o", "jsonpath={range .items[*]}{.summary.path} {end}").wants(t, 0); !strings.Contains(r.out, path) || !strings.Contains(r.out, left) {
+		t.Errorf("%s lacks %s or %s", r.out, path, left)
+	}
 }

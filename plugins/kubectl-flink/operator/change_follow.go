@@ -190,6 +190,9 @@ func (f *changeFollower) see(ctx context.Context, s seen) (bool, error) {
 	if s.event == watch.Deleted {
 		return true, fmt.Errorf("%s was deleted by somebody", job.Ref())
 	}
+	if job.Object.GetUID() != f.change.Job.Object.GetUID() {
+		return true, fmt.Errorf("%s was deleted and created anew by somebody", job.Ref())
+	}
 	if !f.applied {
 		return false, nil
 	}

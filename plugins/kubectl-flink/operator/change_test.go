@@ -216,4 +216,45 @@ func TestKeptStateOfAnOldOperator(t *testing.T) {
 	if kept := job.KeptState(); kept.Kind != KeptSavepoint || kept.Path != "file:/s/savepoint-2" {
 		t.Errorf("%+v", kept)
 	}
+	for _, s := range savedIn(job) {
+		if s.Savepoint == isCheckpointPath(s.Path) {
+			t.Errorf("%s: savepoint %v", s.Path, s.Savepoint)
+		}
+	}
+}
+
+// A forgotten job is started by a nonce; but from the state that it left, where
+// the operator knows another.
+func TestWakeUp(t *testing.T) {
+	for known, want := range map[string]string{"file:///s/2": "restartNonce: 1", "file:/c/chk-9": "job.initialSavepointPath: file:/s/2, job.savepointRedeployNonce: 1, job.state: running"} {
+		job := changedJob(3, map[string]any{"observedGeneration": int64(3), "jobStatus": map[string]any{"upgradeSavepointPath": known}})
+		f := changeFollower{job: job, change: Change{Goal: Goal{Path: "file:/s/2"}}}
+		if got := strings.Join(describePatch(f.wakeUp()), ", "); got != want {
+			t.Errorf("%s: %s, want %s", known, got, want)
+		}
+	}
+}
+
+func TestHasState(t *testing.T) {
+	running := changedJob(1, map[string]any{"jobStatus": map[string]any{"state": "RUNNING"}})
+	failing := changedJob(1, map[string]any{"jobStatus": map[string]any{"state": "RESTARTING"}})
+	with, without := &FlinkState{Latest: &FlinkSnapshot{}}, &FlinkState{}
+	for name, tc := range map[string]struct {
+		job   Job
+		mode  string
+		state *FlinkState
+		want  bool
+	}{
+		"a savepoint is taken":             {running, "savepoint", without, true},
+		"none can be, nothing to go on":    {failing, "savepoint", without, false},
+		"none can be, the last checkpoint": {failing, "savepoint", with, true},
+		"last-state, no checkpoint yet":    {running, "last-state", without, false},
+		"last-state, nobody can be asked":  {running, "last-state", nil, true},
+		"last-state, restored, no newer":   {running, "last-state", &FlinkState{Restored: &FlinkSnapshot{}}, true},
+		"stateless":                        {running, "stateless", with, false},
+	} {
+		if got := hasState(tc.job, tc.mode, tc.state); got != tc.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
 }

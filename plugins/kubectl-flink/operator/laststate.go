@@ -86,7 +86,7 @@ func statesInStatus(job Job) []LastState {
 	}
 	for _, entry := range entries {
 		if entry, ok := entry.(map[string]any); ok && text(entry, "location") != "" {
-			out = append(out, LastState{Savepoint: true, Path: text(entry, "location"), At: millis(entry, "timeStamp")})
+			out = append(out, LastState{Savepoint: !isCheckpointPath(text(entry, "location")), Path: text(entry, "location"), At: millis(entry, "timeStamp")})
 		}
 	}
 	if path := text(status, "upgradeSavepointPath"); path != "" && path != lastState && job.Lifecycle() == "SUSPENDED" {

@@ -72,7 +72,7 @@ func (c *Client) planRestart(ctx context.Context, ref Ref, verb string, choice S
 	if state, known, _ := c.State(ctx, job); known {
 		change.Flink = &state
 	}
-	change.Goal = Goal{NewRun: true, State: mode == "savepoint" || mode == "last-state" && (change.Flink == nil || change.Flink.Latest != nil)}
+	change.Goal = Goal{NewRun: true, State: hasState(job, mode, change.Flink)}
 	switch mode {
 	case "savepoint":
 		more, why, err := c.SavepointFormat(ctx, job)
@@ -97,6 +97,18 @@ func (c *Client) planRestart(ctx context.Context, ref Ref, verb string, choice S
 		}
 	}
 	return change, nil
+}
+
+// hasState reports whether a job that is started anew by an upgrade mode has to
+// be restored from something: not if it doesn't run and has no checkpoint yet.
+func hasState(job Job, mode string, state *FlinkState) bool {
+	switch {
+	case mode == "stateless":
+		return false
+	case mode == "savepoint" && (job.Kind.Name == BlueGreen.Name || job.IsRunning()):
+		return true
+	}
+	return state == nil || state.Latest != nil || state.Restored != nil
 }
 
 // newest names the newest checkpoint, as far as it is known.

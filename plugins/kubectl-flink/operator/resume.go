@@ -38,7 +38,9 @@ func (c *Client) Resume(ctx context.Context, ref Ref, request ResumeRequest, rep
 	if job.Lifecycle() == "" && job.State() == "" || job.Lifecycle() == "CREATED" {
 		reporter.note("%s was created suspended and has never run: it starts %s", ref, firstState(job))
 		change.Spec = map[string]any{"job": map[string]any{"state": "running"}}
-		return c.Change(ctx, change, request.ChangeOptions, reporter)
+		path := text(job.spec(), "job", "initialSavepointPath")
+		change.Goal = Goal{State: path != "", Path: path}
+		return c.changeWatched(ctx, change, request.ChangeOptions, reporter)
 	}
 	fields, kept, err := c.resumesFrom(ctx, job, request, reporter)
 	if err != nil {

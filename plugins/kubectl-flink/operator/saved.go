@@ -86,7 +86,8 @@ func savedIn(job Job) []Saved {
 	of := func(entry map[string]any) Saved {
 		at := millis(entry, "timeStamp")
 		return Saved{
-			Savepoint: true, Trigger: text(entry, "triggerType"), Format: text(entry, "formatType"),
+			// Operators before 1.10 note the last checkpoint of a finished job here, too.
+			Savepoint: !isCheckpointPath(text(entry, "location")), Trigger: text(entry, "triggerType"), Format: text(entry, "formatType"),
 			Path: text(entry, "location"), Created: at, Completed: at,
 		}
 	}

@@ -132,7 +132,6 @@ func (c *Client) planUpgrade(ctx context.Context, job Job, request UpgradeReques
 			return change, plan, err
 		}
 		change.Goal.NewRun = true
-		change.Goal.State = plan.Mode != "stateless" && job.Wanted() == "running" && job.JobID() != ""
 		if plan.Mode == "savepoint" {
 			fields, why, err := c.SavepointFormat(ctx, job)
 			if err != nil {
@@ -146,6 +145,7 @@ func (c *Client) planUpgrade(ctx context.Context, job Job, request UpgradeReques
 		if state, known, _ := c.State(ctx, job); known {
 			change.Flink = &state
 		}
+		change.Goal.State = job.Wanted() == "running" && job.JobID() != "" && hasState(job, plan.Mode, change.Flink)
 	}
 	plan.Changes = DiffSpecs(job.spec(), job.patched(change.Spec).spec())
 	plan.Effect = effectOf(plan.Changes, job.patched(change.Spec).spec())
