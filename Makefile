@@ -24,6 +24,7 @@ endif
 FUZZTIME ?= 1m
 
 PREFIX ?= $(shell if [ "$$(id -u)" = 0 ]; then echo /usr/local/bin; else echo $$HOME/.local/bin; fi)
+MANDIR ?= $(abspath $(PREFIX)/..)/share/man/man1
 
 .PHONY: help
 help: ## List the targets
@@ -37,11 +38,15 @@ build: ## Build both plugins into bin/
 	@ln -sf kubectl-cmf $(BIN)/kubectl_complete-cmf
 
 .PHONY: install
-install: build ## Put the plugins and their completion on PATH (PREFIX=DIR)
+install: build ## Put the plugins, their completion and man pages on PATH (PREFIX=DIR)
 	@mkdir -p $(PREFIX)
 	install -m 755 $(BIN)/kubectl-flink $(BIN)/kubectl-cmf $(PREFIX)/
 	@ln -sf kubectl-flink $(PREFIX)/kubectl_complete-flink
 	@ln -sf kubectl-cmf $(PREFIX)/kubectl_complete-cmf
+	@# man looks beside each directory of PATH.
+	@CGO_ENABLED=0 go run -trimpath -gcflags '$(GCFLAGS)' ./hack/docs release $(BIN)/pages $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
+	@mkdir -p $(MANDIR)
+	install -m 644 $(BIN)/pages/*/man/*.1 $(MANDIR)/
 	@case ":$$PATH:" in *:$(PREFIX):*) ;; *) echo "add $(PREFIX) to PATH, so that kubectl finds the plugins" ;; esac
 
 .PHONY: demo
@@ -103,6 +108,18 @@ lint: ## Static checks
 .PHONY: docs
 docs: ## Renew docs/reference from the commands
 	go run ./hack/docs reference docs/reference
+
+.PHONY: pictures
+pictures: build ## Draws docs/pictures anew, of the jobs of make demo
+	@export KUBECONFIG="$$($(CLUSTER) kubeconfig --name demo)" PATH="$(BIN):$$($(CLUSTER) assets):$$PATH" && \
+	draw="go run ./hack/picture" && \
+	$$draw -out docs/pictures/status.svg -height 26 -see 'q quit' -see Changes -settle 8s -- kubectl flink status basic-example -w && \
+	$$draw -out docs/pictures/top.svg -height 9 -see 'q quit' -see RUNNING -settle 12s -- kubectl flink top basic-example && \
+	$$draw -out docs/pictures/graph.svg -see Sink -- kubectl flink graph basic-example && \
+	$$draw -out docs/pictures/checkpoints.svg -height 24 -see COMPLETED -- kubectl flink checkpoints basic-example && \
+	$$draw -out docs/pictures/sql.svg -height 24 -see 'Flink SQL>' \
+		-press "CREATE TABLE readings (id INT, degrees DOUBLE) WITH ('connector' = 'datagen', 'number-of-rows' = '5', 'fields.id.kind' = 'sequence', 'fields.id.start' = '1', 'fields.id.end' = '5');\r" -settle 3s \
+		-press 'SELECT id, ROUND(degrees / 1E306, 2) AS degrees FROM readings;\r' -see '5 rows' -- kubectl flink sql session-example --start-gateway
 
 .PHONY: release-snapshot
 release-snapshot: ## Archives and packages of all six platforms into dist/, and krew's manifests

@@ -68,7 +68,7 @@ func newExamples(t *testing.T) *examples {
 	x.endless = []endless{
 		{regexp.MustCompile(` list -w`), "basic-example", "\x03", 130},
 		{regexp.MustCompile(` status basic-example -w`), "q quit", "q", 0},
-		{regexp.MustCompile(` top( |$)(.*[^e]$|$)`), "q quit", "q", 0},
+		{regexp.MustCompile(` (top|graph)( basic-example)?( -A --sort-by lag| -w)?$`), "q quit", "q", 0},
 		{regexp.MustCompile(` logs .*-f$`), "INFO", "\x03", 130},
 		{regexp.MustCompile(` port-forward `), "Forwarding from", "\x03", 0},
 		{regexp.MustCompile(` ui `), "http://localhost:", "\x03", 130},

@@ -135,6 +135,11 @@ func (s *shell) example(t *testing.T, e sample) {
 		if !open.script.MatchString(e.script) {
 			continue
 		}
+		if first, rest, several := strings.Cut(e.script, "\n"); several {
+			s.example(t, sample{e.command, first})
+			s.example(t, sample{e.command, rest})
+			return
+		}
 		terminal := screentest.Open(t, 110, 40)
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
@@ -167,7 +172,8 @@ func (s *shell) example(t *testing.T, e sample) {
 		}
 		return
 	}
-	if r := s.run(t, e.script); r.code != 0 {
+	// To show a difference is what diff is for.
+	if r := s.run(t, e.script); r.code != 0 && !(r.code == 3 && (strings.HasSuffix(e.command, " diff") || strings.HasSuffix(e.script, " --diff"))) {
 		t.Errorf("$ %s\n%s", e.script, r)
 	}
 }
