@@ -117,7 +117,7 @@ pictures: build ## Draws docs/pictures anew, of the jobs of make demo
 	$$draw -out docs/pictures/top.svg -height 9 -see 'q quit' -see RUNNING -settle 12s -- kubectl flink top basic-example && \
 	$$draw -out docs/pictures/graph.svg -see Sink -- kubectl flink graph basic-example && \
 	$$draw -out docs/pictures/checkpoints.svg -height 24 -see COMPLETED -- kubectl flink checkpoints basic-example && \
-	$$draw -out docs/pictures/sql.svg -height 24 -see 'Flink SQL>' \
+	$$draw -out docs/pictures/sql.svg -height 24 -see 'session-example>' \
 		-press "CREATE TABLE readings (id INT, degrees DOUBLE) WITH ('connector' = 'datagen', 'number-of-rows' = '5', 'fields.id.kind' = 'sequence', 'fields.id.start' = '1', 'fields.id.end' = '5');\r" -settle 3s \
 		-press 'SELECT id, ROUND(degrees / 1E306, 2) AS degrees FROM readings;\r' -see '5 rows' -- kubectl flink sql session-example --start-gateway
 

@@ -72,7 +72,7 @@ func newExamples(t *testing.T) *examples {
 		{regexp.MustCompile(` logs .*-f$`), "INFO", "\x03", 130},
 		{regexp.MustCompile(` port-forward `), "Forwarding from", "\x03", 0},
 		{regexp.MustCompile(` ui `), "http://localhost:", "\x03", 130},
-		{regexp.MustCompile(` sql session-example --start-gateway$`), "Flink SQL>", "QUIT;\r", 0},
+		{regexp.MustCompile(` sql session-example --start-gateway$`), "session-example>", "QUIT;\r", 0},
 		{regexp.MustCompile(` sql-client session-example( -- .*)?$`), "Flink SQL>", "QUIT;\r", 0},
 	}
 	for _, namespace := range []string{x.namespace, "staging", "examples-other"} {
@@ -197,7 +197,7 @@ func (x *examples) prepare(t *testing.T, e sample) {
 		})
 	case uses("--control-center"):
 		// Nothing but its name and port make a Service Control Center's.
-		x.must(t, `kubectl create service clusterip controlcenter-ng --tcp 9021:8081 && kubectl patch service controlcenter-ng -p '{"spec": {"selector": {"app": "session-example", "component": "jobmanager"}}}'`)
+		x.must(t, `kubectl delete service controlcenter-ng --ignore-not-found; kubectl create service clusterip controlcenter-ng --tcp 9021:8081 && kubectl patch service controlcenter-ng -p '{"spec": {"selector": {"app": "session-example", "component": "jobmanager"}}}'`)
 	}
 	if uses("nightly") && !uses("--name nightly") {
 		if x.run(t, "kubectl get flinksnp nightly").code != 0 {
