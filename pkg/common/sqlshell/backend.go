@@ -49,6 +49,13 @@ type Execution interface {
 	Close(ctx context.Context) error
 }
 
+// Troubled is an Execution that knows what keeps it from giving rows.
+type Troubled interface {
+	// Trouble is one line for people; "" while there is none. It may be called
+	// while another method runs.
+	Trouble() string
+}
+
 // Schema is the shape of a result.
 type Schema struct {
 	Columns []Column

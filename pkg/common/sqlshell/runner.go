@@ -29,6 +29,8 @@ type runner struct {
 	timing, expanded, whole bool
 	// last is the last failure, for \full.
 	last *Error
+	// told is the trouble of the query that was told last.
+	told string
 }
 
 func newRunner(backend Backend, options Options) (*runner, error) {
@@ -189,9 +191,10 @@ func (r *runner) stop(ctx context.Context, statement Statement, execution Execut
 // feed is what an execution gives, read ahead by one batch in a goroutine of
 // its own, so that somebody can wait for it and for a key at once.
 type feed struct {
-	batches <-chan batch
-	stop    context.CancelFunc
-	done    <-chan struct{}
+	execution Execution
+	batches   <-chan batch
+	stop      context.CancelFunc
+	done      <-chan struct{}
 }
 
 type batch struct {
@@ -217,7 +220,34 @@ func newFeed(ctx context.Context, execution Execution) *feed {
 			}
 		}
 	}()
-	return &feed{batches: batches, stop: stop, done: done}
+	return &feed{execution: execution, batches: batches, stop: stop, done: done}
+}
+
+// trouble is what keeps rows from coming; "" where that isn't known.
+func (f *feed) trouble() string {
+	if t, ok := f.execution.(Troubled); ok {
+		return term.SafeLine(t.Trouble())
+	}
+	return ""
+}
+
+// lookAtTrouble is how often is looked for what keeps rows from coming.
+const lookAtTrouble = time.Second
+
+// tellTrouble says once what keeps rows from coming.
+func (r *runner) tellTrouble(feed *feed, line *progress.Line) {
+	text := feed.trouble()
+	if text == r.told {
+		return
+	}
+	r.told = text
+	switch {
+	case text == "" || r.options.Quiet:
+	case term.IsTerminal(r.options.ErrOut):
+		line.Print("%s", text)
+	default:
+		fmt.Fprintln(r.options.ErrOut, text)
+	}
 }
 
 // close ends reading.
@@ -230,6 +260,7 @@ func (f *feed) close() {
 func (r *runner) result(ctx context.Context, execution Execution, schema Schema, line *progress.Line) (int, error) {
 	feed := newFeed(ctx, execution)
 	defer feed.close()
+	r.told = ""
 	if schema.Query && r.canLive() {
 		return r.watch(ctx, feed, schema, line)
 	}
@@ -270,10 +301,14 @@ func (r *runner) copy(ctx context.Context, feed *feed, writer rowWriter, settlin
 	}
 	// Without rows for a moment, what was printed should be seen.
 	var idle, settle <-chan time.Time
+	look := time.NewTicker(lookAtTrouble)
+	defer look.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return count, context.Cause(ctx)
+		case <-look.C:
+			r.tellTrouble(feed, line)
 		case <-idle:
 			idle = nil
 			if file != "" {

@@ -40,8 +40,12 @@ var errEnded = errors.New("ended")
 func (r *runner) watch(ctx context.Context, feed *feed, schema Schema, line *progress.Line) (int, error) {
 	v := &view{columns: schema.Columns, picture: newPicture(mostWatched, mostWatchedBytes), palette: r.palette, sortBy: -1, whole: r.whole}
 	var late <-chan time.Time
+	look := time.NewTicker(lookAtTrouble)
+	defer look.Stop()
 	for {
 		select {
+		case <-look.C:
+			r.tellTrouble(feed, line)
 		case <-ctx.Done():
 			if v.picture.len() > 0 {
 				line.Done()
@@ -130,6 +134,7 @@ type scene struct {
 	dropped int
 	changed bool
 	ended   bool
+	trouble string
 }
 
 func (v *view) scene(number int, ended bool) scene {
@@ -139,10 +144,14 @@ func (v *view) scene(number int, ended bool) scene {
 func (r *runner) screen(ctx context.Context, feed *feed, schema Schema, v *view) (int, error) {
 	done := v.end != nil
 	source := func(ctx context.Context, show func(scene)) error {
-		number := 0
+		number, trouble := 0, ""
 		send := func(ended bool) {
 			number++
-			show(v.scene(number, ended))
+			scene := v.scene(number, ended)
+			if !ended {
+				scene.trouble = trouble
+			}
+			show(scene)
 		}
 		send(done)
 		tick := time.NewTicker(redraw)
@@ -152,6 +161,9 @@ func (r *runner) screen(ctx context.Context, feed *feed, schema Schema, v *view)
 			case <-ctx.Done():
 				return nil
 			case <-tick.C:
+				if now := feed.trouble(); now != trouble {
+					trouble, fresh = now, true
+				}
 				if fresh {
 					send(false)
 					fresh = false
@@ -248,6 +260,9 @@ func (v *view) draw(s scene, width int) screen.Picture {
 		status += fmt.Sprintf("  columns from %d (←)", v.from+1)
 	}
 	p := screen.Picture{Head: []string{v.palette.Paint(term.Bold, status), lines[0], lines[1]}, Body: lines[2:]}
+	if s.trouble != "" {
+		p.Head = slices.Insert(p.Head, 1, v.palette.Paint(term.Yellow, s.trouble))
+	}
 	v.drawn, v.drawnFor = &p, key
 	return p
 }

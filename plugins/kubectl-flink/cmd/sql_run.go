@@ -86,9 +86,6 @@ func (o *sqlOptions) run(ctx context.Context, args []string) (err error) {
 		o.useJobManager(&options, tunnel, place)
 	}
 	maps.Copy(options.Properties, properties)
-	if !o.interactive() && !o.quiet {
-		options.Notice = func(text string) { line.Print("%s", text) }
-	}
 	session, err := sqlgateway.Open(ctx, gateway, options)
 	if err != nil {
 		return reachError(ctx, fmt.Errorf("open a session with %s: %w", where, err))

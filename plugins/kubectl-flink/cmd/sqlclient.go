@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -169,10 +170,18 @@ shift 2
 trap 'rm -rf "$directory"' EXIT
 trap 'exit 129' HUP
 trap 'exit 143' TERM
-client="${FLINK_HOME:-/opt/flink}/bin/sql-client.sh"
-# The operator's configuration has no log4j-cli.properties, which log4j would
-# complain of into the results.
+home="${FLINK_HOME:-/opt/flink}"
+client="$home/bin/sql-client.sh"
+# The operator's configuration has no log4j-cli.properties: log4j would write
+# the stack traces of every failed statement into the results.
+conf="${FLINK_CONF_DIR:-$home/conf}"
+if [ ! -f "$conf/log4j-cli.properties" ] && mkdir "$directory/conf" && cp -rL "$conf/." "$directory/conf"; then
+  echo 'rootLogger.level = OFF' >"$directory/conf/log4j-cli.properties"
+  export FLINK_CONF_DIR="$directory/conf"
+fi
 export JVM_ARGS="$JVM_ARGS -Dlog4j2.StatusLogger.level=OFF"
+# Else the client's line editor warns that it has no terminal.
+[ -t 0 ] || export JVM_ARGS="$JVM_ARGS -Dorg.jline.terminal.dumb=true"
 if [ "$held" != held ]; then
   "$client" "$@"
   exit $?
@@ -299,14 +308,13 @@ func (o *sqlClientOptions) runInPod(ctx context.Context, place reach.Place, more
 		})
 		defer stop()
 	}
-	failures := &failureWatcher{out: o.Out}
-	if held != "" {
-		run.Out = failures
+	var failures *failureWatcher
+	if !tty {
+		run.Out, failures = o.output()
 	}
 	err = podexec.Run(running, config, core, run)
 	switch {
-	case err == nil && failures.seen:
-		// Flink 1.20's ends with 0 all the same.
+	case err == nil && failures.seenIn(o.file):
 		return exit.Silent(exit.Failed)
 	case held != "" && ctx.Err() != nil:
 		return context.Cause(ctx)
@@ -314,6 +322,15 @@ func (o *sqlClientOptions) runInPod(ctx context.Context, place reach.Place, more
 		return exit.Silent(exited.Code)
 	}
 	return err
+}
+
+// output is where what sql-client prints goes where it has no terminal.
+func (o *sqlClientOptions) output() (io.Writer, *failureWatcher) {
+	w := &failureWatcher{out: o.Out}
+	if !term.IsTerminal(o.Out) {
+		w.out = &plainWriter{out: o.Out}
+	}
+	return w, w
 }
 
 // failureWatcher passes on what sql-client prints and sees whether it says that
@@ -324,6 +341,10 @@ type failureWatcher struct {
 	seen bool
 }
 
+// seenIn reports whether a statement of the file failed: Flink 1.20's client
+// ends with 0 all the same.
+func (w *failureWatcher) seenIn(file string) bool { return w != nil && file != "" && w.seen }
+
 const failureMark = "[ERROR] Could not execute SQL statement"
 
 func (w *failureWatcher) Write(p []byte) (int, error) {
@@ -333,6 +354,30 @@ func (w *failureWatcher) Write(p []byte) (int, error) {
 		w.tail = append(w.tail[:0], w.tail[over:]...)
 	}
 	return w.out.Write(p)
+}
+
+// plainWriter leaves out colours, which sql-client writes into pipes and files
+// too.
+type plainWriter struct {
+	out  io.Writer
+	text []byte
+}
+
+var (
+	colour = regexp.MustCompile(`\x1b\[[0-9;]*m`)
+	// colourBegun is one that the end of a portion may have cut.
+	colourBegun = regexp.MustCompile(`\x1b(\[[0-9;]*)?$`)
+)
+
+func (w *plainWriter) Write(p []byte) (int, error) {
+	w.text = append(w.text, p...)
+	whole := len(w.text)
+	if cut := colourBegun.FindIndex(w.text[max(0, whole-16):]); cut != nil {
+		whole = max(0, whole-16) + cut[0]
+	}
+	_, err := w.out.Write(colour.ReplaceAll(w.text[:whole], nil))
+	w.text = append(w.text[:0], w.text[whole:]...)
+	return len(p), err
 }
 
 // sendFile hands a local file to send.
@@ -395,10 +440,20 @@ func (o *sqlClientOptions) runLocal(ctx context.Context, place reach.Place, more
 	}
 	command := exec.Command(client, o.arguments("127.0.0.1", strconv.Itoa(listener.Port()), paths, more)...) //nolint:noctx // see above
 	command.Stdin, command.Stdout, command.Stderr = o.In, o.Out, o.ErrOut
+	var failures *failureWatcher
+	if o.file != "" || !term.IsTerminal(o.In) || !term.IsTerminal(o.Out) {
+		command.Stdout, failures = o.output()
+		command.Env = append(os.Environ(), strings.TrimSpace("JVM_ARGS="+os.Getenv("JVM_ARGS")+" -Dorg.jline.terminal.dumb=true"))
+	}
 	err = command.Run()
 	var exited *exec.ExitError
-	if errors.As(err, &exited) {
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case errors.As(err, &exited):
 		return exit.Silent(max(exited.ExitCode(), 1))
+	case err == nil && failures.seenIn(o.file):
+		return exit.Silent(exit.Failed)
 	}
 	return err
 }

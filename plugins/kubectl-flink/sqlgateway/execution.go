@@ -49,13 +49,12 @@ type execution struct {
 	ended   bool
 	closed  sync.Once
 	failure error
-	// looked is when the job was last looked at, or had rows; noticed is what
-	// was told of it.
-	looked  time.Time
-	noticed string
+	// looked is when the job was last looked at, or had rows.
+	looked time.Time
 
-	mu  sync.Mutex
-	job string
+	mu      sync.Mutex
+	job     string
+	trouble string
 	// fetching is held while results are asked for.
 	fetching sync.Mutex
 }
@@ -164,6 +163,7 @@ func (e *execution) fetch(ctx context.Context) error {
 	e.slower(len(p.Results.Data))
 	if len(p.Results.Data) > 0 || e.looked.IsZero() {
 		e.looked = time.Now()
+		e.setTrouble("")
 	} else if e.schema != nil && e.schema.Query {
 		e.watchJob(ctx)
 	}
@@ -302,7 +302,7 @@ func (e *execution) take(ctx context.Context, p page) error {
 		for i, raw := range d.Fields {
 			var err error
 			if isPlain {
-				row.Fields[i], err = plainField(e.schema.Columns[i].Type, raw)
+				row.Fields[i], err = plainField(e.schema.Columns[i].Type, raw, zone)
 			} else {
 				row.Fields[i], err = value(e.schema.Columns[i].Type, raw, zone)
 			}
@@ -321,7 +321,7 @@ func (e *execution) take(ctx context.Context, p page) error {
 	return nil
 }
 
-func plainField(t sqlshell.Type, raw json.RawMessage) (any, error) {
+func plainField(t sqlshell.Type, raw json.RawMessage, zone *time.Location) (any, error) {
 	if string(raw) == "null" {
 		return nil, nil //nolint:nilnil // NULL is nil
 	}
@@ -329,7 +329,7 @@ func plainField(t sqlshell.Type, raw json.RawMessage) (any, error) {
 	if err != nil {
 		return nil, garbled(t, raw)
 	}
-	return plain(t, s), nil
+	return plain(t, s, zone), nil
 }
 
 func mentions(t sqlshell.Type, name string) bool {

@@ -1,10 +1,12 @@
 package sqlgateway
 
 import (
+	"cmp"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"strings"
+	"time"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/sqlshell"
 )
@@ -13,18 +15,18 @@ import (
 // every value to text. Text inside of an array, map or row has no quotes there
 // and can't be told from what is around it, so that such a value stays text as
 // a whole.
-func plain(t sqlshell.Type, s string) any {
+func plain(t sqlshell.Type, s string, zone *time.Location) any {
 	if nested(t) {
 		if hasText(t) {
 			return s
 		}
-		p := plainReader{rest: s}
+		p := plainReader{rest: s, zone: zone}
 		if v, err := p.value(t); err == nil && p.rest == "" {
 			return v
 		}
 		return s
 	}
-	return plainScalar(t, s)
+	return plainScalar(t, s, zone)
 }
 
 func nested(t sqlshell.Type) bool {
@@ -61,8 +63,13 @@ func hasText(t sqlshell.Type) bool {
 	return false
 }
 
-func plainScalar(t sqlshell.Type, s string) any {
+func plainScalar(t sqlshell.Type, s string, zone *time.Location) any {
 	switch t.Name {
+	case "TIMESTAMP_LTZ":
+		// It is in the session's zone, without saying so.
+		if at, err := time.ParseInLocation("2006-01-02 15:04:05.999999999", s, cmp.Or(zone, time.UTC)); err == nil {
+			return s + at.Format("Z07:00")
+		}
 	case "BOOLEAN":
 		return strings.EqualFold(s, "true")
 	case "TINYINT", "SMALLINT", "INT", "BIGINT", "FLOAT", "DOUBLE":
@@ -82,7 +89,10 @@ func plainScalar(t sqlshell.Type, s string) any {
 var errPlain = errors.New("not what its type says")
 
 // plainReader reads nested values: [a, b], {k=v, l=w} and (a, b).
-type plainReader struct{ rest string }
+type plainReader struct {
+	rest string
+	zone *time.Location
+}
 
 func (p *plainReader) take(token string) bool {
 	rest, ok := strings.CutPrefix(p.rest, token)
@@ -142,7 +152,7 @@ func (p *plainReader) value(t sqlshell.Type) (any, error) {
 	}
 	s := p.rest[:end]
 	p.rest = p.rest[end:]
-	return plainScalar(t, s), nil
+	return plainScalar(t, s, p.zone), nil
 }
 
 func (p *plainReader) list(open, end string, item func(i int) error) error {

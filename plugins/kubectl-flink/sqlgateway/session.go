@@ -35,9 +35,6 @@ type Options struct {
 	// JobManager is that of the cluster where statements run; nil asks the
 	// gateway for jobs instead.
 	JobManager *rest.Client
-	// Notice is told what keeps a query from giving rows, from the goroutine
-	// that waits for them; nil is silent.
-	Notice func(text string)
 	// StopHint is the command that stops a job later; nil is none.
 	StopHint func(job string) string
 }

@@ -13,12 +13,25 @@ import (
 // and how often after that.
 const lookAfter = 3 * time.Second
 
-// watchJob says what keeps a query from giving rows: Flink restarts a failing
+// Trouble is what keeps the query from giving rows: Flink restarts a failing
 // job for ever by default, and the gateway says nothing of it.
+func (e *execution) Trouble() string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.trouble
+}
+
+func (e *execution) setTrouble(text string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.trouble = text
+}
+
+// watchJob looks at the job of a query that has given no rows for a while.
 func (e *execution) watchJob(ctx context.Context) {
 	s := e.session
 	id := e.JobID()
-	if s.options.Notice == nil || s.options.JobManager == nil || id == "" || time.Since(e.looked) < lookAfter {
+	if s.options.JobManager == nil || id == "" || time.Since(e.looked) < lookAfter {
 		return
 	}
 	e.looked = time.Now()
@@ -33,12 +46,9 @@ func (e *execution) watchJob(ctx context.Context) {
 	case job.State == "RESTARTING" || job.State == "FAILING":
 		text = fmt.Sprintf("the query's job is %s: %s", job.State, s.causeOf(limited, id))
 	case time.Since(job.StartTime.Time()) > 2*lookAfter && waitsForSlots(job.Vertices):
-		text = "the query's job waits for task slots: are there TaskManagers, and does the cluster have room for more?"
+		text = "the query's job waits for task slots: its TaskManagers are still starting, or the cluster has no room for more"
 	}
-	if text != "" && text != e.noticed {
-		e.noticed = text
-		s.options.Notice(text)
-	}
+	e.setTrouble(text)
 }
 
 // waitsForSlots reports whether no task runs yet and one is to be scheduled.

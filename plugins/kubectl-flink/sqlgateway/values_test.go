@@ -37,7 +37,9 @@ func TestValues(t *testing.T) {
 		{`{"type":"TIME_WITHOUT_TIME_ZONE","precision":3}`, `"12:34"`, "12:34:00.000", ""},
 		{`{"type":"TIMESTAMP_WITHOUT_TIME_ZONE","precision":3}`, `"2024-02-29T12:34:56"`, "2024-02-29 12:34:56.000", ""},
 		{`{"type":"TIMESTAMP_WITHOUT_TIME_ZONE","precision":9}`, `"2024-02-29T12:34:56.123456789"`, "2024-02-29 12:34:56.123456789", "2024-02-29 12:34:56.123456789"},
-		{`{"type":"TIMESTAMP_WITH_LOCAL_TIME_ZONE","precision":3}`, `"2024-02-29T23:34:56.12Z"`, "2024-03-01 01:34:56.120+02:00", ""},
+		{`{"type":"TIMESTAMP_WITH_LOCAL_TIME_ZONE","precision":3}`, `"2024-02-29T23:34:56.12Z"`, "2024-03-01 01:34:56.120+02:00", "2024-03-01 01:34:56.120"},
+		{`{"type":"ARRAY","elementType":{"type":"TIMESTAMP_WITH_LOCAL_TIME_ZONE","precision":0}}`, `["2024-02-29T23:34:56Z"]`,
+			[]any{"2024-03-01 01:34:56+02:00"}, "[2024-03-01 01:34:56]"},
 		{`{"type":"INTERVAL_YEAR_MONTH","precision":2,"resolution":"MONTH"}`, `14`, "+1-02", "+1-02"},
 		{`{"type":"INTERVAL_YEAR_MONTH","precision":2,"resolution":"MONTH"}`, `-14`, "-1-02", ""},
 		{`{"type":"INTERVAL_DAY_TIME","precision":2,"fractionalPrecision":3}`, `273906789`, "+3 04:05:06.789", "+3 04:05:06.789"},
@@ -60,7 +62,7 @@ func TestValues(t *testing.T) {
 		if c.plain == "" {
 			continue
 		}
-		if diff := cmp.Diff(c.want, plain(l.ours(), c.plain)); diff != "" {
+		if diff := cmp.Diff(c.want, plain(l.ours(), c.plain, east)); diff != "" {
 			t.Errorf("%s %s: %s", c.kind, c.plain, diff)
 		}
 	}
@@ -72,12 +74,12 @@ func TestPlainTextInsideOfOthersStaysText(t *testing.T) {
 	if err := json.Unmarshal([]byte(`{"type":"MAP","keyType":{"type":"INTEGER"},"valueType":{"type":"VARCHAR","length":9}}`), &l); err != nil {
 		t.Fatal(err)
 	}
-	if got := plain(l.ours(), "{1=a, 2=b}"); got != "{1=a, 2=b}" {
+	if got := plain(l.ours(), "{1=a, 2=b}", nil); got != "{1=a, 2=b}" {
 		t.Errorf("%#v", got)
 	}
 	array := sqlshell.Type{Name: "ARRAY", Element: &sqlshell.Type{Name: "INT"}}
 	for _, broken := range []string{"[1", "1]", "[1;2]x", "", "["} {
-		if got := plain(array, broken); got != broken {
+		if got := plain(array, broken, nil); got != broken {
 			t.Errorf("%q became %#v", broken, got)
 		}
 	}
@@ -104,7 +106,7 @@ func FuzzPlain(f *testing.F) {
 	}
 	f.Fuzz(func(_ *testing.T, s string) {
 		for _, kind := range types {
-			plain(kind, s)
+			plain(kind, s, nil)
 			_, _ = value(kind, json.RawMessage(s), nil)
 		}
 	})
