@@ -3,6 +3,8 @@ package cmd
 import (
 	"context"
 	"fmt"
+	"regexp"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -39,12 +41,17 @@ func (o *askOptions) add(cmd *cobra.Command, jobID bool, formats ...string) {
 	addRESTFlags(cmd, &o.tls)
 }
 
+var jobIDs = regexp.MustCompile(`^[0-9a-fA-F]{32}$`)
+
 func (o *askOptions) complete() error {
 	if err := o.output.Validate(); err != nil {
 		return err
 	}
 	if o.timeout <= 0 {
 		return exit.Usagef("--timeout: %s is not a positive duration", o.timeout)
+	}
+	if o.jobID != "" && !jobIDs.MatchString(o.jobID) {
+		return exit.Usagef("--job-id: %q is not a job's id, 32 hexadecimal digits; list a session cluster's with: kubectl flink jobs NAME", o.jobID)
 	}
 	var err error
 	o.palette, err = term.NewPalette(o.color, o.Out)
@@ -74,7 +81,19 @@ func (o *askOptions) ask(ctx context.Context, args []string, question func(conte
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, o.timeout, exit.Timeoutf("timed out after %s: the JobManager of %s doesn't answer", o.timeout, place.Cluster.Ref()))
 	defer cancel()
-	return reachError(ctx, question(ctx, place, jobManager))
+	return o.unknownJob(place, reachError(ctx, question(ctx, place, jobManager)))
+}
+
+// unknownJob says what it means that the JobManager doesn't know the job.
+func (o *askOptions) unknownJob(place reach.Place, err error) error {
+	id, next := o.jobID, "list its jobs with: kubectl flink jobs "+place.Cluster.Ref().Name
+	if id == "" {
+		id, next = place.JobID, "it ended, or the JobManager is starting anew; see: kubectl flink status "+place.Job.Ref().String()
+	}
+	if !rest.NotFound(err) || !strings.Contains(err.Error(), "Job "+id+" not found") {
+		return err
+	}
+	return fmt.Errorf("the JobManager of %s doesn't know the job %s: %s", place.Cluster.Ref(), id, next)
 }
 
 // poll asks a job's JobManager at intervals until ctx ends; failed is told of
@@ -104,7 +123,7 @@ func (o *askOptions) poll(ctx context.Context, client *operator.Client, ref oper
 		if err != nil {
 			return state, err
 		}
-		return state, reachError(ctx, question(ctx, place, jobManager))
+		return state, o.unknownJob(place, reachError(ctx, question(ctx, place, jobManager)))
 	}
 	for {
 		state, err := once()

@@ -200,3 +200,26 @@ func (p playback) target(t *testing.T) string {
 	t.Fatal("no job recorded")
 	return ""
 }
+
+func TestGraphRefusesWrongFlags(t *testing.T) {
+	t.Setenv("KUBECONFIG", filepath.Join(t.TempDir(), "none"))
+	data, err := os.ReadFile("testdata/recorded/running.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var p playback
+	if err := json.Unmarshal(data, &p); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ args, want string }{
+		{"--job-id xyz", `error: --job-id: "xyz" is not a job's id`},
+		{"--watch", "error: --watch draws on a terminal"},
+		{"--watch -o svg", "error: --watch draws on the terminal; leave out -o svg"},
+		{"--watch --interval 1ms", "error: --interval: 1ms is too short"},
+		{"-o png", `error: --output: unknown format "png"; use one of: tree, dot, mermaid, svg`},
+	} {
+		if got := played(t, p, append([]string{"graph", "basic-example"}, strings.Fields(c.args)...)...); !strings.HasPrefix(got, c.want) {
+			t.Errorf("%s: %q, want %q", c.args, got, c.want)
+		}
+	}
+}

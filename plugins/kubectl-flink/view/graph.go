@@ -137,13 +137,13 @@ func (p GraphPage) Title(g JobGraph) string {
 		state = "no job"
 	}
 	text += "  " + p.Palette.Paint(stateColor(state), term.SafeLine(state))
-	if g.JobName != "" {
-		text += "  " + term.SafeLine(g.JobName)
-	}
 	if g.PendingOperators > 0 {
 		text += fmt.Sprintf("  (%d operators not planned yet)", g.PendingOperators)
 	}
-	return text
+	if g.JobName != "" {
+		text += "  " + term.SafeLine(g.JobName)
+	}
+	return term.Cut(text, p.Width)
 }
 
 // flow is an edge of the picture: all that flow from one vertex to another.
@@ -197,7 +197,11 @@ type note struct {
 
 // notes are what is said of a vertex, in groups that belong together.
 func (v GraphVertex) notes(source, sink bool) [][]note {
-	groups := [][]note{{{text: fmt.Sprintf("×%d", v.Parallelism)}, {text: term.SafeLine(v.Status), color: taskColor(v.Status)}}}
+	parallelism := fmt.Sprintf("×%d", v.Parallelism)
+	if v.Parallelism <= 0 { // Flink decides when the data comes
+		parallelism = "×?"
+	}
+	groups := [][]note{{{text: parallelism}, {text: term.SafeLine(v.Status), color: taskColor(v.Status)}}}
 	var load []note
 	if v.BusyMax != nil {
 		busy := percent(v.BusyMax, "")

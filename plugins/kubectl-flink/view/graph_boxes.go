@@ -14,7 +14,7 @@ const (
 	boxFrame = 4
 	// leastBox is the least width of a box's text.
 	leastBox = 14
-	// usualBox is how wide a box's text may be, or half the terminal.
+	// usualBox is how wide a box's text may be, or three quarters of the terminal.
 	usualBox = 44
 	// nameLines is the most lines that a vertex's name takes.
 	nameLines = 3
@@ -27,7 +27,7 @@ func (p GraphPage) Boxes(g JobGraph) (lines []string, fits bool) {
 	source, sink := ends(len(g.Vertices), flows)
 	notes := make([][][]note, len(g.Vertices))
 	sizes := make([]layered.Size, len(g.Vertices))
-	most := max(usualBox, p.Width/2)
+	most := max(usualBox, p.Width*3/4)
 	for i, v := range g.Vertices {
 		notes[i] = v.notes(source[i], sink[i])
 		sizes[i] = boxSize(v.Name, notes[i], most)
@@ -199,15 +199,24 @@ func wrapWords(text string, width int) []string {
 	return lines
 }
 
-// headOf is as much of a word as goes into the width, at least one letter.
+// headOf is as much of a word as goes into the width, at least one letter;
+// rather up to a bracket or a dot than just anywhere.
 func headOf(word string, width int) string {
-	end := 0
+	end, nice := 0, 0
 	for i, r := range word {
-		if next := i + len(string(r)); end == 0 || term.DisplayWidth(word[:next]) <= width {
-			end = next
-			continue
+		next := i + len(string(r))
+		if end > 0 && term.DisplayWidth(word[:next]) > width {
+			break
 		}
-		break
+		switch end = next; {
+		case strings.ContainsRune("[({", r):
+			nice = i
+		case strings.ContainsRune(".:/_-,", r):
+			nice = next
+		}
+	}
+	if end < len(word) && term.DisplayWidth(word[:nice]) > width/2 {
+		return word[:nice]
 	}
 	return word[:end]
 }

@@ -159,7 +159,7 @@ func TestGraphsFitTheTerminal(t *testing.T) {
 				}
 				for line := range strings.Lines(text) {
 					line = strings.TrimSuffix(line, "\n")
-					if term.DisplayWidth(line) > width && !strings.HasPrefix(line, "flinkdeployment/") {
+					if term.DisplayWidth(line) > width {
 						t.Errorf("graph %d, %s, %d columns: %q", i, form, width, line)
 					}
 				}
@@ -279,7 +279,7 @@ func TestGraphOfAnAnswer(t *testing.T) {
 			t.Errorf("lacks %q:\n%s", want, text)
 		}
 	}
-	if title := (GraphPage{}).Title(g); title != "flinkdeployment/basic-example  RUNNING  job  (2 operators not planned yet)" {
+	if title := (GraphPage{}).Title(g); title != "flinkdeployment/basic-example  RUNNING  (2 operators not planned yet)  job" {
 		t.Error(title)
 	}
 }
@@ -292,5 +292,21 @@ func TestCirclesAreTold(t *testing.T) {
 	}
 	if text := strings.Join(GraphPage{Width: 80}.Tree(g), "\n"); !strings.Contains(text, "HASH → [1] above") {
 		t.Error(text)
+	}
+}
+
+func TestNamesAreBrokenWhereTheyCanBe(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		want []string
+	}{
+		{"Source: orders", []string{"Source: orders"}},
+		{"GroupAggregate[11] -> out", []string{"GroupAggregate", "[11] -> out"}},
+		{"org.example.jobs.Enrichment", []string{"org.example.", "jobs.Enrichment"}},
+		{"abcdefghijklmnopqrstuvwxyz", []string{"abcdefghijklmnop", "qrstuvwxyz"}},
+	} {
+		if got := wrapName(tc.name, 16, 3); !slices.Equal(got, tc.want) {
+			t.Errorf("%q: %q", tc.name, got)
+		}
 	}
 }

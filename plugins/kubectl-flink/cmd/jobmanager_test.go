@@ -1,0 +1,41 @@
+package cmd
+
+import (
+	"errors"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/reach"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/rest"
+)
+
+// A JobManager that doesn't know the job answers with a Java exception.
+func TestAnUnknownJobIsExplained(t *testing.T) {
+	object := &unstructured.Unstructured{Object: map[string]any{"metadata": map[string]any{"name": "basic-example", "namespace": "default"}}}
+	job := operator.Job{Kind: operator.Deployment, Object: object}
+	place := reach.Place{Job: job, Cluster: job, JobID: "1a"}
+	notFound := func(message string) error {
+		return &rest.Error{Method: "GET", Path: "/jobs/1a", Code: 404, Messages: []string{message}}
+	}
+	const said = "org.apache.flink.runtime.rest.NotFoundException: Job 1a not found\n\tat somewhere"
+	for _, tc := range []struct {
+		jobID string
+		err   error
+		want  string
+	}{
+		{"", notFound(said), "the JobManager of flinkdeployment/basic-example doesn't know the job 1a: it ended, or the JobManager is starting anew; see: kubectl flink status flinkdeployment/basic-example"},
+		{"1a", notFound(said), "the JobManager of flinkdeployment/basic-example doesn't know the job 1a: list its jobs with: kubectl flink jobs basic-example"},
+		{"", notFound("Not found: /nope"), "the JobManager answered 404 to GET /jobs/1a: Not found: /nope"},
+		{"", errors.New("other"), "other"},
+	} {
+		o := &askOptions{jobID: tc.jobID}
+		if got := o.unknownJob(place, tc.err); got == nil || got.Error() != tc.want {
+			t.Errorf("got %v\nwant %s", got, tc.want)
+		}
+	}
+	if err := (&askOptions{}).unknownJob(place, nil); err != nil {
+		t.Error(err)
+	}
+}
