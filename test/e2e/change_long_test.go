@@ -4,6 +4,8 @@ package e2e
 
 import (
 	"bufio"
+	"bytes"
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -13,6 +15,18 @@ import (
 	"testing"
 	"time"
 )
+
+// runFor is run with patience of its own.
+func (c *cluster) runFor(t *testing.T, patience time.Duration, args ...string) result {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	command := c.command(ctx, args...)
+	var out, errOut bytes.Buffer
+	command.Stdout, command.Stderr = &out, &errOut
+	_ = command.Run()
+	return result{out.String(), errOut.String(), command.ProcessState.ExitCode()}
+}
 
 // operatorProcess is the operator's process on this machine.
 func (c *cluster) operatorProcess(t *testing.T) int {
@@ -116,4 +130,44 @@ func TestChangesOnAnOldOperator(t *testing.T) {
 	r = old.run(t, "flink", "stop", "basic-example", "-o", pathOnly).wants(t, 0)
 	old.hasMetadata(t, r.out)
 	old.kubectl(t, "delete", "flinkdeployment", "basic-example", "--wait")
+}
+
+// The operator rolls an upgrade back by itself, which is followed and not raced.
+func TestUpgradeThatTheOperatorRollsBack(t *testing.T) {
+	ns := changeSpace(t, "change-e2e-rollback")
+	main.apply(t, ns, example(t, "basic-example.yaml", "    high-availability.type: kubernetes",
+		"    kubernetes.operator.deployment.rollback.enabled: \"true\"\n    kubernetes.operator.deployment.readiness.timeout: 150 s\n    high-availability.type: kubernetes"))
+	main.running(t, "flinkdeployment", "basic-example", ns)
+	r := main.runFor(t, 12*time.Minute, "flink", "upgrade", "basic-example", "-n", ns, "--image", "flink:none", "--rollback-on-failure", "--timeout", "10m", "--yes").wants(t, 1,
+		"flink:none", "the operator rolls it back itself", "2m30s after the change at the latest", "The operator rolled it back (lifecycle ROLLED_BACK)", "what ran before runs again, from ", "kubectl patch flinkdeployment basic-example")
+	if strings.Contains(r.err, "going back to the spec of before") {
+		t.Errorf("it raced the operator\n%s", r.err)
+	}
+	status := main.run(t, "flink", "status", "basic-example", "-n", ns, "--exit-status").wants(t, 3)
+	if !strings.Contains(status.out, "ROLLED_BACK") {
+		t.Error(status)
+	}
+}
+
+// The operator goes away in the middle of an upgrade and doesn't come back.
+func TestUpgradeWhoseOperatorGoes(t *testing.T) {
+	ns := changeSpace(t, "change-e2e-gone")
+	main.apply(t, ns, example(t, "basic-example.yaml"))
+	main.running(t, "flinkdeployment", "basic-example", ns)
+	scale := func(replicas string) {
+		main.kubectl(t, "scale", "deployment", "flink-kubernetes-operator", "-n", "flink-operator", "--replicas="+replicas)
+	}
+	t.Cleanup(func() { scale("1") })
+	var gone time.Time
+	r := main.runDisturbed(t, "lifecycle UPGRADING", func() { scale("0"); gone = time.Now() },
+		"flink", "upgrade", "basic-example", "-n", ns, "--parallelism", "1", "--timeout", "4m", "--yes").wants(t, 1, "the operator is not running", "It had begun with the change")
+	if took := time.Since(gone); took > time.Minute {
+		t.Errorf("it took %s\n%s", took, r.err)
+	}
+	// It goes on where it was.
+	scale("1")
+	main.run(t, "flink", "status", "basic-example", "-n", ns, "--for", "stable", "--timeout", "4m").wants(t, 0)
+	if got := main.kubectl(t, "flink", "checkpoints", "basic-example", "-n", ns, "-o", "jsonpath={.latest.restored.is_savepoint}"); got != "true" {
+		t.Errorf("restored from a savepoint: %q", got)
+	}
 }

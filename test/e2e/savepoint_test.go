@@ -127,6 +127,9 @@ func TestSavepointWithoutOperator(t *testing.T) {
 	main.run(t, "flink", "savepoint", "basic-example", "--name", "unseen").wants(t, 1,
 		"the operator is not running", "flink-operator/flink-kubernetes-operator has 0 of 0 replicas ready", "kubectl delete flinkstatesnapshot unseen")
 	main.kubectl(t, "delete", "flinkstatesnapshot", "unseen")
+	main.run(t, "flink", "suspend", "basic-example").wants(t, 1,
+		"the operator is not running", "flink-operator/flink-kubernetes-operator has 0 of 0 replicas ready", "kubectl patch flinkdeployment basic-example")
+	main.kubectl(t, "patch", "flinkdeployment", "basic-example", "--type", "merge", "-p", `{"spec":{"job":{"state":"running"}}}`)
 }
 
 func TestSavepointOfManyJobs(t *testing.T) {

@@ -56,6 +56,8 @@ func (f *Factory) AddFlags(flags *pflag.FlagSet) {
 	level.Usage = "Number for the log level verbosity, as in kubectl"
 	flags.AddFlag(level)
 	klog.LogToStderr(false)
+	// Else errors go to standard error beside the output that is set here.
+	_ = klogFlags.Set("stderrthreshold", "FATAL")
 	klog.SetOutput(logWriter{f.Streams.ErrOut})
 }
 

@@ -295,7 +295,7 @@ func (f *changeFollower) consider(ctx context.Context) (bool, error) {
 		if f.trouble != j.what {
 			f.trouble, f.troubleSince = j.what, now
 		}
-		if !stale {
+		if !stale && !passes(j.what) {
 			f.lastTrouble = j.what
 		}
 	} else {
@@ -311,8 +311,8 @@ func (f *changeFollower) consider(ctx context.Context) (bool, error) {
 	case reached:
 		return f.wholly(ctx) && f.settle(now), nil
 	case lost:
-		if j.what == rolledBack && f.lastTrouble != "" {
-			j.what += because(f.lastTrouble)
+		if j.what == rolledBack {
+			j.what += because(or(f.lastTrouble, "it was not stable in time ("+readinessKey+")"))
 		}
 		return true, f.failed(ctx, ChangeFailed, j.what)
 	case refused, failing:

@@ -193,7 +193,12 @@ func (ch Change) judge(job Job, generation int64) judgement {
 	}
 	lifecycle := job.Lifecycle()
 	reconciliation := text(job.Object.Object, "status", "reconciliationStatus", "state")
+	runs := job.State() == "RUNNING" && (job.JobManager() == "" || job.JobManager() == "READY")
 	switch {
+	case lifecycle == "ROLLED_BACK" && ch.Job.Lifecycle() == lifecycle && runs && !ch.Goal.Suspended && ch.isNewRun(job) &&
+		job.JobID() == ch.Job.JobID() && job.startTime() == ch.Job.startTime():
+		// It was before, and the change was one that the operator takes note of.
+		return judgement{reached, ""}
 	case lifecycle == "ROLLED_BACK" || reconciliation == "ROLLED_BACK":
 		return judgement{lost, rolledBack + because(failure.Root())}
 	case lifecycle == "ROLLING_BACK" || reconciliation == "ROLLING_BACK":
@@ -209,7 +214,6 @@ func (ch Change) judge(job Job, generation int64) judgement {
 	case ch.Goal.Suspended:
 		return judgement{moving, "stopping; the job is " + orUnknown(job.State())}
 	}
-	runs := job.State() == "RUNNING" && (job.JobManager() == "" || job.JobManager() == "READY")
 	// A job that a savepoint stopped is FINISHED too, until its next run begins.
 	finished := job.State() == "FINISHED" && (len(ch.Spec) == 0 || job.JobID() != ch.Job.JobID() || job.startTime() != ch.Job.startTime())
 	if lifecycle == "STABLE" && (runs || finished) && ch.isNewRun(job) {

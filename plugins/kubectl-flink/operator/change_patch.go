@@ -125,6 +125,10 @@ func Inverse(before, patch map[string]any) map[string]any {
 // status in between.
 const conflicts = 20
 
+// rehearsal is a dry run that finds out what the API server makes of a change,
+// without its warnings for the user.
+const rehearsal = "rehearsal"
+
 // apply makes the change. The patch carries the resourceVersion that was read,
 // so that two users can't overwrite each other unseen; the operator's status
 // writes move that version too, so a conflict is tried again as long as nobody
@@ -133,8 +137,11 @@ func (c *Client) apply(ctx context.Context, change Change, dryRun string) (Job, 
 	job := change.Job
 	client := c.Resource(job.Kind, job.Object.GetNamespace())
 	options := metav1.PatchOptions{FieldManager: fieldManager}
-	if dryRun == "server" {
+	if dryRun != "" {
 		options.DryRun = []string{metav1.DryRunAll}
+	}
+	if dryRun == rehearsal {
+		options.FieldValidation = metav1.FieldValidationIgnore
 	}
 	object := job.Object
 	for range conflicts {

@@ -50,6 +50,7 @@ func TestJudge(t *testing.T) {
 	suspend := Change{Spec: map[string]any{"job": map[string]any{"state": "suspended"}}, Goal: Goal{Suspended: true}, Job: changedJob(1, nil)}
 	start := Change{Spec: map[string]any{"restartNonce": int64(1)}, Goal: Goal{NewRun: true}, Job: changedJob(1, map[string]any{"jobStatus": map[string]any{"jobId": "a", "startTime": "1"}})}
 	resume := Change{Spec: map[string]any{"job": map[string]any{"state": "running"}}, Goal: Goal{NewRun: true}, Job: start.Job}
+	note := Change{Job: changedJob(1, map[string]any{"lifecycleState": "ROLLED_BACK", "jobStatus": map[string]any{"jobId": "a", "startTime": "1"}})}
 	status := func(observed int64, lifecycle, jm, state, id, startTime, failure string) map[string]any {
 		return map[string]any{
 			"observedGeneration": observed, "lifecycleState": lifecycle, "jobManagerDeploymentStatus": jm, "error": failure,
@@ -75,6 +76,8 @@ func TestJudge(t *testing.T) {
 		"resumed":               {resume, status(2, "STABLE", "READY", "RUNNING", "b", "2", ""), reached},
 		"resumed and finished":  {resume, status(2, "STABLE", "READY", "FINISHED", "b", "2", ""), reached},
 		"failed":                {start, status(2, "FAILED", "READY", "FAILED", "b", "2", ""), lost},
+		"rolled back before":    {note, status(2, "ROLLED_BACK", "READY", "RUNNING", "a", "1", ""), reached},
+		"rolled back again":     {note, status(2, "ROLLED_BACK", "READY", "RUNNING", "a", "2", ""), lost},
 		"rolled back":           {start, status(2, "ROLLED_BACK", "READY", "RUNNING", "b", "2", ""), lost},
 	} {
 		if got := tc.change.judge(changedJob(2, tc.status), 2); got.stage != tc.want {

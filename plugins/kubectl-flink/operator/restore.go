@@ -123,7 +123,7 @@ func (c *Client) checkRedeploy(ctx context.Context, job Job) error {
 		return nil // operator 1.8 or newer
 	}
 	// The API server drops fields that its CRD doesn't have.
-	rehearsed, err := c.apply(ctx, redeploy(job, "file:/", false), "server")
+	rehearsed, err := c.apply(ctx, redeploy(job, "file:/", false), rehearsal)
 	if err != nil {
 		return err
 	}

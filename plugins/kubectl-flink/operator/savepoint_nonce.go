@@ -275,6 +275,10 @@ func (f *nonceFollower) handle(ctx context.Context, event watch.EventType, objec
 		f.noteRetry(ctx, job)
 	}
 	if !job.IsRunning() && trigger == "" {
+		if job.Wanted() == "suspended" && job.reconciledState() == "suspended" {
+			return true, &SavepointFailedError{What: f.what(), State: "not carried out", Cause: "the job was suspended meanwhile",
+				LeftBehind: "The nonce stays in the spec: it is carried out when the job runs again"}
+		}
 		f.reporter.waiting("%s: waiting; the job is %s", job.Ref(), job.Describe(f.plan.now()))
 	}
 	return false, nil
