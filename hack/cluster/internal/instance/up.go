@@ -8,7 +8,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"syscall"
+	"time"
 
 	"github.com/kubectl-flink/kubectl-flink/hack/cluster/internal/artifact"
 	"github.com/kubectl-flink/kubectl-flink/hack/cluster/internal/cache"
@@ -56,7 +58,11 @@ func Up(ctx context.Context, f *artifact.Factory, o Options) error {
 	if err != nil {
 		return err
 	}
-	if reason := unusable(ctx, o.Name, key); reason != "" {
+	reason := unusable(ctx, o.Name, key)
+	if ctx.Err() != nil { // what was interrupted has judged nothing
+		return context.Cause(ctx)
+	}
+	if reason != "" {
 		f.Log.Printf(o.Name, "%s", reason)
 		if err := down(ctx, o.Name, false); err != nil {
 			return fmt.Errorf("take down what is left of %s: %w", o.Name, err)
@@ -114,11 +120,34 @@ func unusable(ctx context.Context, name, key string) string {
 	case r.Key != key:
 		return "it is made of other parts than wanted now, starting anew"
 	}
-	st := inspect(ctx, name)
+	st := settled(ctx, func() Status { return inspect(ctx, name) }, slowness, time.Second)
 	if st.State != StateRunning {
 		return fmt.Sprintf("it is %s (%s), starting anew", st.State, st.Reason)
 	}
 	return ""
+}
+
+// slowness is how long a cluster all of whose programs run may fail to say that
+// it is well. On a busy machine one question takes longer than healthTimeout,
+// and what starts anew loses all that ran in it.
+const slowness = 3 * time.Minute
+
+// settled looks until the cluster is running, one of its programs isn't, or
+// patience is over.
+func settled(ctx context.Context, look func() Status, patience, pause time.Duration) Status {
+	until := time.Now().Add(patience)
+	for {
+		st := look()
+		ended := slices.ContainsFunc(st.Components, func(c ComponentStatus) bool { return !c.Up })
+		if st.State != StateBroken || ended || time.Now().After(until) {
+			return st
+		}
+		select {
+		case <-ctx.Done():
+			return st
+		case <-time.After(pause):
+		}
+	}
 }
 
 func create(ctx context.Context, f *artifact.Factory, o Options, p parts, manifests []byte, key string) error {
