@@ -222,9 +222,10 @@ func (ch Change) judge(job Job, generation int64) judgement {
 	switch {
 	case reconciliation == "DEPLOYED" && ch.isSkipped(job):
 		return judgement{skipped, takenForFinished}
-	case !failure.IsZero():
+	case !failure.IsZero() && (job.JobManager() == "ERROR" || !passes(failure.Root())):
 		return judgement{troubled, failure.Root()}
 	}
+	// An error that has passed stands in the status until the job is stable.
 	return judgement{moving, progressOf(job)}
 }
 

@@ -1,6 +1,8 @@
 package operator
 
 import (
+	"context"
+	"errors"
 	"strings"
 	"testing"
 
@@ -62,23 +64,25 @@ func TestJudge(t *testing.T) {
 		status map[string]any
 		want   stage
 	}{
-		"not seen yet":          {suspend, status(1, "STABLE", "READY", "RUNNING", "a", "1", ""), notTaken},
-		"suspended":             {suspend, status(2, "SUSPENDED", "READY", "FINISHED", "a", "1", ""), reached},
-		"by last-state":         {suspend, status(2, "SUSPENDED", "MISSING", "RECONCILING", "a", "1", ""), reached},
-		"rejected":              {suspend, status(1, "STABLE", "READY", "RUNNING", "a", "1", `{"type":"x.ValidationException","message":"no"}`), refused},
-		"savepoint fails":       {suspend, status(1, "STABLE", "READY", "RUNNING", "a", "1", `{"type":"x.UpgradeFailureException","message":"Savepoint Error"}`), failing},
-		"old run still stable":  {start, status(2, "STABLE", "READY", "RUNNING", "a", "1", ""), moving},
-		"deploying":             {start, status(2, "DEPLOYED", "DEPLOYING", "RECONCILING", "b", "1", ""), moving},
-		"mounts are being made": {start, status(2, "DEPLOYED", "ERROR", "RECONCILING", "b", "1", `MountVolume.SetUp failed for volume "pod-template-volume"`), troubled},
-		"runs with a new id":    {start, status(2, "STABLE", "READY", "RUNNING", "b", "2", ""), reached},
-		"same id by HA":         {start, status(2, "STABLE", "READY", "RUNNING", "a", "2", ""), reached},
-		"still as suspended":    {resume, status(2, "UPGRADING", "MISSING", "FINISHED", "a", "1", ""), moving},
-		"resumed":               {resume, status(2, "STABLE", "READY", "RUNNING", "b", "2", ""), reached},
-		"resumed and finished":  {resume, status(2, "STABLE", "READY", "FINISHED", "b", "2", ""), reached},
-		"failed":                {start, status(2, "FAILED", "READY", "FAILED", "b", "2", ""), lost},
-		"rolled back before":    {note, status(2, "ROLLED_BACK", "READY", "RUNNING", "a", "1", ""), reached},
-		"rolled back again":     {note, status(2, "ROLLED_BACK", "READY", "RUNNING", "a", "2", ""), lost},
-		"rolled back":           {start, status(2, "ROLLED_BACK", "READY", "RUNNING", "b", "2", ""), lost},
+		"not seen yet":           {suspend, status(1, "STABLE", "READY", "RUNNING", "a", "1", ""), notTaken},
+		"suspended":              {suspend, status(2, "SUSPENDED", "READY", "FINISHED", "a", "1", ""), reached},
+		"by last-state":          {suspend, status(2, "SUSPENDED", "MISSING", "RECONCILING", "a", "1", ""), reached},
+		"rejected":               {suspend, status(1, "STABLE", "READY", "RUNNING", "a", "1", `{"type":"x.ValidationException","message":"no"}`), refused},
+		"savepoint fails":        {suspend, status(1, "STABLE", "READY", "RUNNING", "a", "1", `{"type":"x.UpgradeFailureException","message":"Savepoint Error"}`), failing},
+		"old run still stable":   {start, status(2, "STABLE", "READY", "RUNNING", "a", "1", ""), moving},
+		"deploying":              {start, status(2, "DEPLOYED", "DEPLOYING", "RECONCILING", "b", "1", ""), moving},
+		"mounts are being made":  {start, status(2, "DEPLOYED", "ERROR", "RECONCILING", "b", "1", `MountVolume.SetUp failed for volume "pod-template-volume"`), troubled},
+		"mounts are made by now": {start, status(2, "DEPLOYED", "DEPLOYING", "RECONCILING", "b", "1", `MountVolume.SetUp failed for volume "pod-template-volume"`), moving},
+		"crashes":                {start, status(2, "DEPLOYED", "DEPLOYING", "RECONCILING", "b", "1", `CrashLoopBackOff`), troubled},
+		"runs with a new id":     {start, status(2, "STABLE", "READY", "RUNNING", "b", "2", ""), reached},
+		"same id by HA":          {start, status(2, "STABLE", "READY", "RUNNING", "a", "2", ""), reached},
+		"still as suspended":     {resume, status(2, "UPGRADING", "MISSING", "FINISHED", "a", "1", ""), moving},
+		"resumed":                {resume, status(2, "STABLE", "READY", "RUNNING", "b", "2", ""), reached},
+		"resumed and finished":   {resume, status(2, "STABLE", "READY", "FINISHED", "b", "2", ""), reached},
+		"failed":                 {start, status(2, "FAILED", "READY", "FAILED", "b", "2", ""), lost},
+		"rolled back before":     {note, status(2, "ROLLED_BACK", "READY", "RUNNING", "a", "1", ""), reached},
+		"rolled back again":      {note, status(2, "ROLLED_BACK", "READY", "RUNNING", "a", "2", ""), lost},
+		"rolled back":            {start, status(2, "ROLLED_BACK", "READY", "RUNNING", "b", "2", ""), lost},
 	} {
 		if got := tc.change.judge(changedJob(2, tc.status), 2); got.stage != tc.want {
 			t.Errorf("%s: stage %d (%s), want %d", name, got.stage, got.what, tc.want)
@@ -258,6 +262,76 @@ func TestHasState(t *testing.T) {
 	} {
 		if got := hasState(tc.job, tc.mode, tc.state); got != tc.want {
 			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
+// Flink calls a job RUNNING also while its tasks wait for slots.
+func TestRunningWithoutTasks(t *testing.T) {
+	job := changedJob(2, map[string]any{"jobStatus": map[string]any{"state": "RUNNING", "jobId": "b"}})
+	answers := []FlinkState{{State: "RUNNING", Tasks: 3, Waiting: 2}, {State: "RUNNING", Tasks: 3}}
+	client := &Client{AskFlink: func(context.Context, Ref) (FlinkState, error) {
+		next := answers[0]
+		answers = answers[1:]
+		return next, nil
+	}}
+	f := &changeFollower{client: client, change: Change{Job: job}, job: job, answers: make(chan answer, 1)}
+	for i, want := range []bool{false, false, true} {
+		if got := f.wholly(t.Context()); got != want {
+			t.Errorf("%d: %v", i, got)
+		}
+		if !want {
+			f.hear(<-f.answers)
+		}
+	}
+	// The answer was about another run.
+	f.job = changedJob(2, map[string]any{"jobStatus": map[string]any{"state": "RUNNING", "jobId": "c"}})
+	answers = []FlinkState{{State: "RUNNING", Tasks: 3}}
+	if f.wholly(t.Context()) {
+		t.Error("the new run was not asked for")
+	}
+	f.hear(<-f.answers)
+}
+
+// Nobody has to be told that the JobManager can't be asked more than a few times.
+func TestRunningByTheOperatorsWord(t *testing.T) {
+	job := changedJob(2, map[string]any{"jobStatus": map[string]any{"state": "RUNNING", "jobId": "b"}})
+	f := &changeFollower{client: &Client{AskFlink: func(context.Context, Ref) (FlinkState, error) { return FlinkState{}, errNoWitness }}, change: Change{Job: job}, job: job, answers: make(chan answer, 1)}
+	for range askOften {
+		f.hear(answer{"b", FlinkState{}, false, "no way"})
+	}
+	if !f.wholly(t.Context()) {
+		t.Error("it waits for ever")
+	}
+}
+
+func TestProof(t *testing.T) {
+	job := changedJob(2, map[string]any{"jobStatus": map[string]any{"state": "RUNNING", "jobId": "b"}})
+	from := func(path string) *FlinkSnapshot {
+		return &FlinkSnapshot{Path: path, Savepoint: !isCheckpointPath(path)}
+	}
+	left := Kept{Kind: KeptSavepoint, Path: "file:/s/2"}
+	for name, tc := range map[string]struct {
+		goal     Goal
+		left     Kept
+		restored *FlinkSnapshot
+		proven   bool
+	}{
+		"the one that it left":             {Goal{State: true}, left, from("file:///s/2"), true},
+		"an older one":                     {Goal{State: true}, left, from("file:/s/1"), false},
+		"nothing":                          {Goal{State: true}, left, nil, false},
+		"nothing, and none was wanted":     {Goal{}, Kept{}, nil, true},
+		"its own checkpoint since":         {Goal{State: true}, left, from("file:/c/b/chk-3"), true},
+		"the checkpoint of the run before": {Goal{State: true}, left, from("file:/c/a/chk-3"), false},
+		"by last-state, any":               {Goal{State: true}, Kept{Kind: KeptCheckpoint, Path: "file:/c/a/chk-3"}, from("file:/c/a/chk-4"), true},
+		"the one named":                    {Goal{State: true, Path: "file:/s/1"}, left, from("file:/s/1"), true},
+	} {
+		f := &changeFollower{client: &Client{}, change: Change{Job: job, Goal: tc.goal}, job: job, left: tc.left}
+		f.told = answer{"b", FlinkState{State: "RUNNING", Restored: tc.restored}, true, ""}
+		err := f.prove(t.Context())
+		var failed *ChangeFailedError
+		if (err == nil) != tc.proven || err != nil && (!errors.As(err, &failed) || failed.How != ChangeUnproven) {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
