@@ -68,10 +68,10 @@ func newExamples(t *testing.T) *examples {
 	x.endless = []endless{
 		{regexp.MustCompile(` list -w`), "basic-example", "\x03", 130},
 		{regexp.MustCompile(` status basic-example -w`), "q quit", "q", 0},
-		{regexp.MustCompile(` (top|graph)( basic-example)?( -A --sort-by lag| -w)?$`), "q quit", "q", 0},
+		{regexp.MustCompile(` top( basic-example)?( -A --sort-by lag)?$`), "q quit", "q", 0},
 		{regexp.MustCompile(` logs .*-f$`), "INFO", "\x03", 130},
 		{regexp.MustCompile(` port-forward `), "Forwarding from", "\x03", 0},
-		{regexp.MustCompile(` ui `), "http://localhost:", "\x03", 130},
+		{regexp.MustCompile(` ui `), "http://localhost:", "\x03", 0},
 		{regexp.MustCompile(` sql session-example --start-gateway$`), "session-example>", "QUIT;\r", 0},
 		{regexp.MustCompile(` sql-client session-example( -- .*)?$`), "Flink SQL>", "QUIT;\r", 0},
 	}
@@ -146,7 +146,7 @@ func (x *examples) session(t *testing.T) {
 func (x *examples) unmanaged(t *testing.T) {
 	t.Helper()
 	x.session(t)
-	x.must(t, "kubectl exec deploy/session-example -- flink run -d /opt/flink/examples/streaming/TopSpeedWindowing.jar")
+	x.must(t, "kubectl exec deploy/session-example -- flink run -d -t remote -m session-example-rest:8081 /opt/flink/examples/streaming/TopSpeedWindowing.jar")
 	eventually(t, "the job in the session cluster", "RUNNING", func() string {
 		return x.run(t, "kubectl flink jobs session-example -o jsonpath='{.items[0].state}'").out
 	})

@@ -294,6 +294,7 @@ func (o *uiOptions) show(ctx context.Context, listener *portforward.Listener, pa
 	}
 	switch {
 	case o.printURL:
+		status.line.Clear()
 		fmt.Fprintln(o.Out, address+page)
 	case o.noBrowser:
 		status.line.Print("%s", address+page)
