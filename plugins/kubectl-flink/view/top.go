@@ -135,9 +135,9 @@ func (t Top) Jobs(rows []TopJob) printer.Result {
 		table.Columns = append(table.Columns, printer.Column{Name: "NAMESPACE"})
 	}
 	table.Columns = append(table.Columns,
-		printer.Column{Name: "NAME"}, printer.Column{Name: "JOB", Give: 3}, printer.Column{Name: "BUSY"},
-		printer.Column{Name: "BACKPRESSURED", Short: "BACKPR"}, printer.Column{Name: "IN/S"}, printer.Column{Name: "OUT/S", Give: 4},
-		printer.Column{Name: "LAG"}, printer.Column{Name: "CHECKPOINT", Short: "CHKPT", Give: 5},
+		printer.Column{Name: "NAME"}, printer.Column{Name: "JOB", Give: 5}, printer.Column{Name: "BUSY"},
+		printer.Column{Name: "BACKPRESSURED", Short: "BACKPR"}, printer.Column{Name: "IN/S"}, printer.Column{Name: "OUT/S", Give: 3},
+		printer.Column{Name: "LAG"}, printer.Column{Name: "CHECKPOINT", Short: "CHKPT", Give: 4},
 		printer.Column{Name: "CPU", Give: 2}, printer.Column{Name: "MEMORY", Short: "MEM", Give: 1})
 	for _, name := range []string{"HEALTH", "JOB ID", "UNREACHABLE"} {
 		table.Columns = append(table.Columns, printer.Column{Name: name, Wide: true})

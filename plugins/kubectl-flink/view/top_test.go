@@ -65,6 +65,10 @@ waiting              -        -     -       -     -       -     -      -
 			t.Errorf("wider than 80 columns: %q", line)
 		}
 	}
+	// With namespaces, too, the state stays: it says why the rest is unknown.
+	if got := printedJobs(t, Top{Now: now, Width: 74, Namespaces: true, NoUsage: true}, topJobs()); !strings.Contains(got, " JOB      BUSY  BACKPR  IN/S  LAG   CHKPT\n") {
+		t.Errorf("74 columns with namespaces:\n%s", got)
+	}
 	if got := printedJobs(t, Top{Now: now, NoUsage: true}, topJobs()[3:]); !strings.Contains(got, "n/a") {
 		t.Errorf("without a metrics API:\n%s", got)
 	}
