@@ -19,6 +19,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
@@ -149,9 +150,16 @@ var serial atomic.Int64
 // namespace makes a namespace for one test.
 func (s *server) namespace(t *testing.T) string {
 	t.Helper()
-	name := fmt.Sprintf("t%d", serial.Add(1))
+	return s.namedNamespace(t, fmt.Sprintf("t%d", serial.Add(1)))
+}
+
+// namedNamespace is for manifests that name theirs.
+func (s *server) namedNamespace(t *testing.T, name string) string {
+	t.Helper()
 	_, err := s.core.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}, metav1.CreateOptions{})
-	must(t, err)
+	if !apierrors.IsAlreadyExists(err) {
+		must(t, err)
+	}
 	return name
 }
 

@@ -183,7 +183,7 @@ func (ch Change) judge(job Job, generation int64) judgement {
 		switch {
 		case failure.Mentions("ValidationException") || failure.Mentions("InvalidSpecException"):
 			return judgement{refused, failure.Root()}
-		case failure.Mentions("UpgradeFailureException"):
+		case failure.Mentions("UpgradeFailureException"), job.BlueGreenState() != "" && job.State() == "FAILING" && !failure.IsZero():
 			return judgement{failing, failure.Root()}
 		}
 		return judgement{notTaken, ch.postponed(job)}
@@ -193,7 +193,7 @@ func (ch Change) judge(job Job, generation int64) judgement {
 	}
 	lifecycle := job.Lifecycle()
 	reconciliation := text(job.Object.Object, "status", "reconciliationStatus", "state")
-	runs := job.State() == "RUNNING" && (job.JobManager() == "" || job.JobManager() == "READY")
+	runs := (job.State() == "RUNNING" || job.IsSessionCluster()) && (job.JobManager() == "" || job.JobManager() == "READY")
 	switch {
 	case lifecycle == "ROLLED_BACK" && ch.Job.Lifecycle() == lifecycle && runs && !ch.Goal.Suspended && ch.isNewRun(job) &&
 		job.JobID() == ch.Job.JobID() && job.startTime() == ch.Job.startTime():
@@ -279,6 +279,9 @@ func (ch Change) judgeBlueGreen(job Job) judgement {
 	switch {
 	case !active:
 		return judgement{moving, strings.ToLower(strings.ReplaceAll(job.BlueGreenState(), "_", " "))}
+	case job.State() == "FAILING" && !failure.IsZero():
+		// The operator has given the change up, and does nothing more about it.
+		return judgement{lost, failure.Root()}
 	case !failure.IsZero():
 		return judgement{troubled, failure.Root()}
 	case ch.Goal.Suspended && job.State() == "SUSPENDED":
@@ -307,6 +310,11 @@ func (ch Change) postponed(job Job) string {
 	}
 	if l := job.Lifecycle(); l == "UPGRADING" || l == "ROLLING_BACK" {
 		why = append(why, "an earlier change is in progress (lifecycle "+l+")")
+	}
+	if _, wasActive := ch.Job.ActiveChild(); wasActive && strings.HasPrefix(job.BlueGreenState(), "SAVEPOINTING") {
+		return "the operator takes a savepoint (" + job.BlueGreenState() + ")"
+	} else if wasActive && text(job.Object.Object, "status", "savepointTriggerId") != "" {
+		return "the savepoint has ended; waiting for the operator to start the other colour"
 	}
 	if bg := job.BlueGreenState(); strings.HasPrefix(bg, "TRANSITIONING") || strings.HasPrefix(bg, "SAVEPOINTING") || strings.HasPrefix(bg, "INITIALIZING") {
 		why = append(why, "an earlier transition is in progress ("+bg+")")

@@ -176,22 +176,27 @@ func (c *Client) checkEmpty(ctx context.Context, job Job) error {
 	if !job.IsSessionCluster() {
 		return nil
 	}
-	blockers := c.jobsIn(ctx, job)
+	blockers := c.jobsIn(ctx, job, anyJob)
 	if len(blockers) == 0 {
 		return nil
 	}
 	return fmt.Errorf("%s was not deleted: it would wait for its jobs to end: %s\nDelete or cancel them first", job.Ref(), strings.Join(blockers, ", "))
 }
 
-// jobsIn are the jobs in a session cluster that hold up its deletion.
-func (c *Client) jobsIn(ctx context.Context, cluster Job) []string {
+func anyJob(Job) bool { return true }
+
+// jobsIn are the jobs in a session cluster: those session jobs that count, and
+// the ones that run there without an object.
+func (c *Client) jobsIn(ctx context.Context, cluster Job, counts func(Job) bool) []string {
 	var out []string
 	ids := map[string]bool{}
 	if jobs, err := c.List(ctx, SessionJob, cluster.Object.GetNamespace(), metav1.ListOptions{}); err == nil {
 		for i := range jobs {
 			if job := (Job{SessionJob, &jobs[i]}); job.SessionCluster() == cluster.Object.GetName() {
-				out = append(out, job.Ref().String())
 				ids[job.JobID()] = true
+				if counts(job) {
+					out = append(out, job.Ref().String())
+				}
 			}
 		}
 	}

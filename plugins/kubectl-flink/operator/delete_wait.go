@@ -91,7 +91,7 @@ func (c *Client) blockers(ctx context.Context, job Job, since time.Time) (out []
 		return []string{stopped}, stopped
 	}
 	if job.IsSessionCluster() {
-		if jobs := c.jobsIn(ctx, job); len(jobs) > 0 {
+		if jobs := c.jobsIn(ctx, job, anyJob); len(jobs) > 0 {
 			out = append(out, "its jobs hold it up: "+strings.Join(jobs, ", "))
 		}
 	}

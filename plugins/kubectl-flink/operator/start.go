@@ -162,10 +162,15 @@ func (s *starter) cluster() string {
 	case SessionJob.Name:
 		return s.state.job.SessionCluster()
 	case BlueGreen.Name:
-		if name, ok := s.state.job.ActiveChild(); ok {
-			return name
+		active, ok := s.state.job.ActiveChild()
+		switch {
+		case s.start.aside && active == s.start.Ref.Name+"-blue":
+			// The change makes the other colour.
+			return s.start.Ref.Name + "-green"
+		case s.start.aside || !ok:
+			return s.start.Ref.Name + "-blue"
 		}
-		return s.start.Ref.Name + "-blue"
+		return active
 	}
 	return s.start.Ref.Name
 }

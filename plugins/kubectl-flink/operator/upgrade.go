@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 )
@@ -93,9 +94,20 @@ func (c *Client) upgradeTarget(ctx context.Context, ref Ref) (Job, error) {
 		return job, err
 	}
 	if cluster := (Job{ref.Kind, object}); cluster.IsSessionCluster() && object.GetDeletionTimestamp() == nil {
-		return cluster, errors.New("the upgrade of a session cluster stops all of its jobs, and there is nothing that keeps their state here\nSuspend them first (kubectl flink suspend), then change it with kubectl edit")
+		return cluster, nil
 	}
 	return job, err
+}
+
+// checkUpgradable refuses to start a session cluster anew while jobs run in it:
+// the operator stops them all, and nothing sees to their state.
+func (c *Client) checkUpgradable(ctx context.Context, cluster Job) error {
+	jobs := c.jobsIn(ctx, cluster, func(job Job) bool { return job.Wanted() != "suspended" || job.IsRunning() })
+	if len(jobs) == 0 {
+		return nil
+	}
+	ref := cluster.Ref()
+	return fmt.Errorf("%s was not changed: it would be started anew, and nothing keeps the state of the jobs in it: %s\nSuspend them first (kubectl flink suspend flinksessionjob/NAME -n %s); one that nobody manages ends with kubectl flink cancel %s -n %s", ref, strings.Join(jobs, ", "), ref.Namespace, ref.Name, ref.Namespace)
 }
 
 func (c *Client) planUpgrade(ctx context.Context, job Job, request UpgradeRequest, reporter Reporter) (Change, UpgradePlan, error) {
@@ -114,6 +126,14 @@ func (c *Client) planUpgrade(ctx context.Context, job Job, request UpgradeReques
 		if request.UpgradeMode == "" {
 			return change, plan, nil
 		}
+	}
+	if job.IsSessionCluster() {
+		change.Goal = Goal{StableFor: request.StableFor}
+		plan.Session = true
+		if plan.Effect == Redeploy {
+			err = c.checkUpgradable(ctx, job)
+		}
+		return change, plan, err
 	}
 	plan.Suspended = job.Wanted() == "suspended" && after.Wanted() == "suspended"
 	change.Goal = Goal{Suspended: after.Wanted() == "suspended", StableFor: request.StableFor}

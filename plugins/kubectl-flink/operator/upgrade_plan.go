@@ -39,6 +39,8 @@ type UpgradePlan struct {
 	// is resumed.
 	Suspended bool
 	BlueGreen bool
+	// Session says that it is a session cluster, in which no job runs.
+	Session bool
 }
 
 // Words is what the operator will do, in a sentence.
@@ -52,6 +54,8 @@ func (p UpgradePlan) Words() string {
 		return "the operator takes note of it; the job goes on without a restart"
 	case p.Effect == InPlace:
 		return "the operator scales the job in place"
+	case p.Session:
+		return "the operator starts the session cluster anew; no job runs in it"
 	}
 	start := "the operator stops the job with a savepoint and starts it from there"
 	switch p.Mode {
