@@ -59,6 +59,9 @@ type changeFollower struct {
 	stableSince time.Time
 	// away says that the API server doesn't answer.
 	away bool
+	// nextLook is when, after the change, to look again at what the object
+	// doesn't tell.
+	nextLook time.Duration
 	// answers are the JobManager's. asking says that one is on its way, unheard
 	// how often none came in a row, and told is the newest about this run.
 	answers chan answer
@@ -97,6 +100,9 @@ func (f *changeFollower) follow(parent context.Context) error {
 	ref := f.change.Job.Ref()
 	if err := f.client.mayWatch(ctx, ref); err != nil {
 		return err
+	}
+	if err := f.client.awaitOneColour(ctx, f.change.Job, f.reporter); err != nil {
+		return f.cutOff(parent, err)
 	}
 	go f.watch(ctx, objects, f.client.Resource(ref.Kind, ref.Namespace), wait.Named(ref.Name))
 	tick := time.NewTicker(time.Second)
@@ -171,7 +177,7 @@ func (f *changeFollower) apply(ctx context.Context) error {
 		f.job = changed
 		f.reporter.note("%s patched (%s)", ref.Printed(), strings.Join(describePatch(f.change.Spec), ", "))
 	}
-	f.applied, f.asked = true, changedAt(f.job.Object, f.since)
+	f.applied, f.asked, f.nextLook = true, changedAt(f.job.Object, f.since), silenceLimit
 	if !f.report.Changed {
 		// An earlier command may have made the change.
 		f.asked = f.since
@@ -343,6 +349,12 @@ func (f *changeFollower) consider(ctx context.Context) (bool, error) {
 	case skipped:
 		return f.wake(ctx, j)
 	default:
+		if now.Sub(f.since) > f.nextLook {
+			f.nextLook = now.Sub(f.since) + silenceLimit
+			if err := f.client.colourless(ctx, f.job); err != nil {
+				return true, err
+			}
+		}
 		f.reporter.waiting("%s: %s", f.change.Job.Ref(), j.what)
 	}
 	return false, nil
@@ -490,6 +502,9 @@ func (f *changeFollower) finish(ctx context.Context, objects <-chan seen, err er
 		return err
 	}
 	f.report.observe(f.job)
+	if err := f.client.awaitOneColour(ctx, f.job, f.reporter); err != nil {
+		return f.cutOff(ctx, err)
+	}
 	if err := f.prove(ctx); err != nil {
 		return err
 	}

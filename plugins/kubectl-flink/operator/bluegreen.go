@@ -1,0 +1,80 @@
+package operator
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+)
+
+// otherColour is the FlinkDeployment that a blue/green deployment doesn't serve
+// from; "" while it moves from one to the other.
+func (j Job) otherColour() string {
+	name := j.Object.GetName()
+	switch active, _ := j.ActiveChild(); active {
+	case name + "-blue":
+		return name + "-green"
+	case name + "-green":
+		return name + "-blue"
+	}
+	return ""
+}
+
+// nextColour is the FlinkDeployment that a blue/green deployment moves to; ""
+// while it doesn't move.
+func (j Job) nextColour() string {
+	colour, moves := strings.CutPrefix(j.BlueGreenState(), "TRANSITIONING_TO_")
+	if !moves {
+		return ""
+	}
+	return j.Object.GetName() + "-" + strings.ToLower(colour)
+}
+
+// awaitOneColour waits until the colour of before is gone. Seen with operator
+// 1.16.1: it calls the new colour active while the old one is still being
+// deleted; a transition that begins then writes to the dying FlinkDeployment,
+// and once that is gone the operator fails on every try, for ever.
+func (c *Client) awaitOneColour(ctx context.Context, job Job, reporter Reporter) error {
+	name := job.otherColour()
+	if name == "" {
+		return nil
+	}
+	for {
+		object, err := c.Get(ctx, Ref{Deployment, job.Object.GetNamespace(), name})
+		if err != nil || object.GetDeletionTimestamp() == nil {
+			// Gone; or it stays, suspended, from a transition that was given up.
+			return ctx.Err()
+		}
+		reporter.waiting("%s: waiting until %s, the colour before, is gone", job.Ref(), name)
+		timer := time.NewTimer(time.Second)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return context.Cause(ctx)
+		case <-timer.C:
+		}
+	}
+}
+
+// colourless says that a blue/green deployment moves to a colour that doesn't
+// exist, which the operator never gets out of; nil where that isn't so.
+func (c *Client) colourless(ctx context.Context, job Job) error {
+	name := job.nextColour()
+	if name == "" {
+		return nil
+	}
+	ref := job.Ref()
+	if _, err := c.Get(ctx, Ref{Deployment, ref.Namespace, name}); !apierrors.IsNotFound(err) {
+		return nil
+	}
+	serving := "ACTIVE_BLUE"
+	if strings.HasSuffix(name, "-blue") {
+		serving = "ACTIVE_GREEN"
+	}
+	return &ChangeFailedError{
+		Job: ref, How: ChangeFailed, Cause: "it moves to " + name + ", which doesn't exist: somebody deleted it, or it was still being deleted when the move began, and the operator can't go on",
+		After: fmt.Sprintf("The other colour goes on running. Have the operator begin again with: kubectl patch %s %s -n %s --subresource=status --type merge -p '{\"status\":{\"blueGreenState\":%q,\"savepointTriggerId\":null}}'", ref.Kind.Singular, ref.Name, ref.Namespace, serving),
+	}
+}
