@@ -40,7 +40,8 @@ Usage: cluster VERB [flags]
   manifests   print YAML: flink-rbac [--namespace NS], crds [--operator VERSION]
   assets      build kube-apiserver, etcd and kubectl, and print their directory
   tool        build a program that releases and checks are made with, and
-              print its directory: goreleaser, krew or golangci-lint
+              print its directory: goreleaser, krew,
+              validate-krew-manifest or golangci-lint
   shells      install the shells that completion is tested in: bash, zsh, fish
   fetch       fetch and build everything, without a cluster [flags of up]
 

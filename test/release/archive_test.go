@@ -131,19 +131,27 @@ func TestPackages(t *testing.T) {
 	}
 }
 
-// Two runs on one commit give the same archives to the byte. It takes a second
-// snapshot, so it is left to `make test-long`.
+// Another checkout, on a machine with another name, with other permissions and
+// in another time zone gives the same archives and packages to the byte. Of all
+// platforms, and with nothing that was compiled before, `make test-long` shows
+// it.
 func TestReproducible(t *testing.T) {
-	if !all {
-		t.Log("checked by make test-long")
-		return
-	}
-	dir := dist(t)
-	first, err := os.ReadFile(filepath.Join(dir, "checksums.txt"))
+	first, err := os.ReadFile(filepath.Join(dist(t), "checksums.txt"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := snapshot(tool(t, "goreleaser"), root(t)); err != nil {
+	env := []string{"TZ=Pacific/Auckland", "LC_ALL=C", "SOURCE_DATE_EPOCH="}
+	if all {
+		env = append(env, "GOCACHE="+t.TempDir())
+	}
+	elsewhere := filepath.Join(t.TempDir(), "some", "other place")
+	wrapper := []string{"sh", "-c", `umask 077 && exec "$@"`, "sh"}
+	if runtime.GOOS == "linux" && os.Getuid() == 0 {
+		wrapper = []string{"unshare", "--uts", "sh", "-c", `umask 077 && echo elsewhere >/proc/sys/kernel/hostname && exec "$@"`, "sh"}
+	}
+	checkout(t, elsewhere)
+	dir, err := snapshot(tool(t, "goreleaser"), elsewhere, env, wrapper...)
+	if err != nil {
 		t.Fatal(err)
 	}
 	second, err := os.ReadFile(filepath.Join(dir, "checksums.txt"))
@@ -152,5 +160,52 @@ func TestReproducible(t *testing.T) {
 	}
 	if string(first) != string(second) {
 		t.Errorf("the checksums differ:\n%s\n%s", first, second)
+	}
+}
+
+// checkout copies the repository, changes and history included, to the
+// directory to. Files that git doesn't know stay behind.
+func checkout(t *testing.T, to string) {
+	t.Helper()
+	files := strings.Split(command(t, root(t), nil, "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"), "\x00")
+	for _, name := range files {
+		content, err := os.ReadFile(filepath.Join(root(t), name))
+		if err != nil {
+			continue // deleted, or the empty name at the end
+		}
+		if err := os.MkdirAll(filepath.Join(to, filepath.Dir(name)), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(to, name), content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	command(t, root(t), nil, "cp", "-R", ".git", filepath.Join(to, ".git"))
+}
+
+// The cask names the archives with their checksums, and all that they bring.
+func TestCasks(t *testing.T) {
+	dir := dist(t)
+	sums, err := os.ReadFile(filepath.Join(dir, "checksums.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, plugin := range []string{"kubectl-flink", "kubectl-cmf"} {
+		cask, err := os.ReadFile(filepath.Join(dir, "homebrew", "Casks", plugin+".rb"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		wants := []string{`binary "` + plugin + `"`, `target: "kubectl_complete-` + strings.TrimPrefix(plugin, "kubectl-") + `"`, `manpage "man/` + plugin + `.1"`, `zsh_completion "completion/_` + plugin + `"`}
+		for line := range strings.Lines(string(sums)) {
+			sum, name, _ := strings.Cut(strings.TrimSpace(line), "  ")
+			if strings.HasPrefix(name, plugin+"_") && strings.HasSuffix(name, ".tar.gz") {
+				wants = append(wants, sum, name)
+			}
+		}
+		for _, want := range wants {
+			if !strings.Contains(string(cask), want) {
+				t.Errorf("%s.rb lacks %s", plugin, want)
+			}
+		}
 	}
 }

@@ -12,9 +12,11 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // all makes the tests look at all six platforms; without it, at this one.
@@ -41,6 +43,21 @@ func command(t *testing.T, dir string, env []string, program string, args ...str
 		t.Fatalf("%s %s: %v\n%s%s", program, strings.Join(args, " "), err, out.String(), errOut.String())
 	}
 	return out.String()
+}
+
+// eventually asks until the answer has every one of wants in it.
+func eventually(t *testing.T, ask func() string, wants ...string) string {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(200 * time.Millisecond) {
+		out := ask()
+		missing := slices.DeleteFunc(slices.Clone(wants), func(want string) bool { return strings.Contains(out, want) })
+		if len(missing) == 0 {
+			return out
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("it lacks %q:\n%s", missing, out)
+		}
+	}
 }
 
 // cluster runs a verb of hack/cluster, which builds the tools and keeps them.
@@ -89,17 +106,18 @@ func dist(t *testing.T) string {
 		return made
 	}
 	goreleaser := tool(t, "goreleaser")
-	once.Do(func() { distDir, failure = snapshot(goreleaser, root(t)) })
+	once.Do(func() { distDir, failure = snapshot(goreleaser, root(t), nil) })
 	if failure != nil {
 		t.Fatal(failure)
 	}
 	return distDir
 }
 
-// snapshot runs goreleaser in the repository. Signing needs the hosted
-// workflow's identity, and the bill of materials a program that it installs.
-func snapshot(goreleaser, repository string) (string, error) {
-	args := []string{"release", "--snapshot", "--clean", "--skip=sign,sbom,announce,publish"}
+// snapshot runs goreleaser in the repository, through the words of wrapper.
+// Signing needs the hosted workflow's identity, and the bill of materials a
+// program that it installs.
+func snapshot(goreleaser, repository string, env []string, wrapper ...string) (string, error) {
+	args := append(wrapper, goreleaser, "release", "--snapshot", "--clean", "--skip=sign,sbom,announce,publish")
 	if !all {
 		config, err := onePlatform(repository)
 		if err != nil {
@@ -108,11 +126,11 @@ func snapshot(goreleaser, repository string) (string, error) {
 		defer os.Remove(config)
 		args = append(args, "--config", config)
 	}
-	cmd := exec.Command(goreleaser, args...)
+	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Dir = repository
-	cmd.Env = append(os.Environ(), "GOFLAGS=", "GITHUB_TOKEN="+cmp.Or(os.Getenv("GITHUB_TOKEN"), "none"))
+	cmd.Env = append(append(os.Environ(), "GOFLAGS=", "GITHUB_TOKEN="+cmp.Or(os.Getenv("GITHUB_TOKEN"), "none")), env...)
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("goreleaser %s: %w\n%s", strings.Join(args, " "), err, out)
+		return "", fmt.Errorf("%s: %w\n%s", strings.Join(args, " "), err, out)
 	}
 	return filepath.Join(repository, "dist"), nil
 }

@@ -2,7 +2,10 @@ module github.com/kubectl-flink/kubectl-flink/hack/cluster/components/krew
 
 go 1.26
 
-tool sigs.k8s.io/krew/cmd/krew
+tool (
+	sigs.k8s.io/krew/cmd/krew
+	sigs.k8s.io/krew/cmd/validate-krew-manifest
+)
 
 require (
 	github.com/fatih/color v1.12.0 // indirect

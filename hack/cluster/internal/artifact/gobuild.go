@@ -35,16 +35,21 @@ func kubernetesFlags() string {
 // component builds the program of a component module: its own main package,
 // or the one that its tool directive names if it has none.
 func (f *Factory) component(ctx context.Context, name, ldflags string, links ...string) (string, error) {
-	src := filepath.Join(f.Components, name)
+	pkg := "tool"
+	if fileExists(filepath.Join(f.Components, name, "main.go")) {
+		pkg = "."
+	}
+	return f.program(ctx, name, name, pkg, ldflags, links...)
+}
+
+// program builds the package pkg in the module of the component as name.
+func (f *Factory) program(ctx context.Context, name, component, pkg, ldflags string, links ...string) (string, error) {
+	src := filepath.Join(f.Components, component)
 	var files []string
 	for _, file := range []string{"main.go", "go.mod", "go.sum"} {
 		if path := filepath.Join(src, file); fileExists(path) {
 			files = append(files, path)
 		}
-	}
-	pkg := "."
-	if !fileExists(filepath.Join(src, "main.go")) {
-		pkg = "tool"
 	}
 	sum, err := cache.HashFiles(files...)
 	if err != nil {
@@ -114,12 +119,18 @@ func (f *Factory) Etcd(ctx context.Context) (string, error) {
 	return f.component(ctx, "etcd", "-s -w")
 }
 
-// BuildTools are programs that releases and checks are made with; each has a
-// component module that pins it and all it is made of.
-var BuildTools = []string{"goreleaser", "krew", "golangci-lint"}
+// BuildTools are programs that releases and checks are made with; component
+// modules pin them and all they are made of.
+var BuildTools = []string{"goreleaser", "krew", "validate-krew-manifest", "golangci-lint"}
 
 // BuildTool is the directory of one of BuildTools.
 func (f *Factory) BuildTool(ctx context.Context, name string) (string, error) {
+	switch name {
+	case "goreleaser":
+		return f.goreleaser(ctx)
+	case "krew", "validate-krew-manifest":
+		return f.program(ctx, name, "krew", "sigs.k8s.io/krew/cmd/"+name, "-s -w")
+	}
 	return f.component(ctx, name, "-s -w")
 }
 
