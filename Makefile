@@ -78,9 +78,9 @@ test-api: ## Tests against a real API server, without an operator
 test-e2e: build ## Tests on a real cluster with operator and Flink (root, Linux)
 	go test -tags e2e -count=1 -timeout 60m -v ./test/e2e/...
 
-.PHONY: test-shells
-test-shells: ## Completion in real bash, zsh and fish (root, Debian)
-	go test -tags release -count=1 -timeout 20m -run 'Shells|Completion' ./test/release/...
+.PHONY: test-release
+test-release: ## Archives, packages, krew, and completion in real shells (root, Debian)
+	go test -tags release -count=1 -timeout 30m ./test/release/...
 
 # What takes too long for every change.
 .PHONY: test-long
@@ -102,8 +102,12 @@ test-long: build ## Releases of all platforms, krew, other systems, soaks
 
 .PHONY: lint
 lint: ## Static checks
-	go vet ./... && go vet -tags api ./test/... && go vet -tags e2e ./test/... && go vet -tags release ./test/...
+	go vet ./... && go vet -tags 'api bench' ./test/... && go vet -tags 'e2e long' ./test/... && go vet -tags release ./test/...
 	"$$($(CLUSTER) tool golangci-lint)/golangci-lint" run ./...
+
+.PHONY: vulncheck
+vulncheck: ## Known vulnerabilities in what is linked (asks vuln.go.dev)
+	go run golang.org/x/vuln/cmd/govulncheck@v1.9.0 ./plugins/...
 
 .PHONY: docs
 docs: ## Renew docs/reference from the commands

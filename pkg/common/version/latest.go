@@ -14,21 +14,25 @@ import (
 // LatestURL is asked for the latest release, and only when a user asks.
 const LatestURL = "https://api.github.com/repos/kubectl-flink/kubectl-flink/releases/latest"
 
+// releasesPage is for people who can't be answered.
+const releasesPage = "https://github.com/kubectl-flink/kubectl-flink/releases"
+
 // Latest is what became of the question for a newer release.
 type Latest struct {
-	Version string
+	Version string `json:"latest"`
 	// Page is where to read about it and get it.
-	Page string
+	Page string `json:"page"`
 	// Newer says that it is newer than this build. Comparable is false for
 	// builds that are no release.
-	Newer, Comparable bool
+	Newer      bool `json:"newer"`
+	Comparable bool `json:"comparable"`
 }
 
 // Latest asks url for the latest release and compares it with info.
 func (i Info) Latest(ctx context.Context, url, program string) (Latest, error) {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	limited, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	request, err := http.NewRequestWithContext(limited, http.MethodGet, url, nil)
 	if err != nil {
 		return Latest{}, err
 	}
@@ -36,11 +40,22 @@ func (i Info) Latest(ctx context.Context, url, program string) (Latest, error) {
 	request.Header.Set("User-Agent", i.UserAgent(program))
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return Latest{}, fmt.Errorf("ask for the latest release: %w", err)
+		if ctx.Err() != nil {
+			return Latest{}, context.Cause(ctx)
+		}
+		// Not wrapped: an unreachable GitHub isn't to be told as a cluster that
+		// can't be reached.
+		return Latest{}, fmt.Errorf("ask for the latest release: %v\nLook at %s with a browser", err, releasesPage)
 	}
-	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		return Latest{}, fmt.Errorf("ask for the latest release: %s answered %s", url, response.Status)
+	defer func() { _ = response.Body.Close() }()
+	switch response.StatusCode {
+	case http.StatusOK:
+	case http.StatusNotFound:
+		return Latest{}, fmt.Errorf("there is no release at %s", releasesPage)
+	case http.StatusForbidden, http.StatusTooManyRequests:
+		return Latest{}, fmt.Errorf("ask for the latest release: %s answered %s: it takes few questions an hour from one address\nLook at %s with a browser", url, response.Status, releasesPage)
+	default:
+		return Latest{}, fmt.Errorf("ask for the latest release: %s answered %s\nLook at %s with a browser", url, response.Status, releasesPage)
 	}
 	var release struct {
 		Tag  string `json:"tag_name"`

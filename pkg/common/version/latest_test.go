@@ -36,7 +36,7 @@ func TestLatest(t *testing.T) {
 		answer string
 		status int
 		want   string
-	}{{"{}", 200, "no version"}, {"<html>", 200, "read what"}, {"", 403, "answered 403"}} {
+	}{{"{}", 200, "no version"}, {"<html>", 200, "read what"}, {"", 403, "few questions an hour"}, {"", 404, "there is no release"}, {"", 502, "answered 502"}} {
 		answer, status = bad.answer, bad.status
 		if _, err := (Info{Version: "v1.0.0"}).Latest(context.Background(), server.URL, "kubectl-flink"); err == nil || !strings.Contains(err.Error(), bad.want) {
 			t.Errorf("%q: %v", bad.answer, err)

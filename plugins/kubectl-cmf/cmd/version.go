@@ -33,14 +33,17 @@ type serverVersion struct {
 
 func newVersion(c *common) *cobra.Command {
 	var output printer.Flags
-	var client bool
+	var client, check bool
 	cmd := &cobra.Command{
 		Use: "version", Short: "Show the versions of this plugin and of CMF, and what that CMF lacks",
-		Example: plugin.Examples("kubectl cmf version\nkubectl cmf version --client\nkubectl cmf version -o json"),
+		Example: plugin.Examples("kubectl cmf version\nkubectl cmf version --client\nkubectl cmf version --check\nkubectl cmf version -o json"),
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := output.Validate(); err != nil {
 				return err
+			}
+			if check {
+				return plugin.CheckLatest(cmd.Context(), c.Out, &output, "kubectl-cmf")
 			}
 			out := versions{Client: version.Get()}
 			var err error
@@ -55,7 +58,8 @@ func newVersion(c *common) *cobra.Command {
 		},
 	}
 	output.AddFlags(cmd, printer.JSON, printer.YAML)
-	cmd.Flags().BoolVar(&client, "client", false, "Show this plugin's version only")
+	cmd.Flags().BoolVar(&client, "client", false, "Show this plugin's version only; ask no CMF")
+	cmd.Flags().BoolVar(&check, "check", false, "Ask GitHub for the latest release and compare; exit code 3 if it is newer")
 	return cmd
 }
 

@@ -32,7 +32,7 @@ Operator, and which of the operator's kinds the cluster serves.`,
 				return err
 			}
 			if check {
-				return plugin.CheckLatest(cmd.Context(), c.Out, "kubectl-flink")
+				return plugin.CheckLatest(cmd.Context(), c.Out, &output, "kubectl-flink")
 			}
 			v := view.Versions{Client: version.Get()}
 			var failure error
