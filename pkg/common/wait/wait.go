@@ -4,6 +4,7 @@ package wait
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/url"
@@ -79,7 +80,8 @@ type follower struct {
 	trouble error
 	// answered says that the server has answered once.
 	answered bool
-	// refused counts the times in a row that the server didn't know the user.
+	// refused counts the times in a row that the server didn't know the user, or
+	// that the user's kubeconfig didn't know the server.
 	refused int
 }
 
@@ -172,12 +174,14 @@ func (f *follower) round(ctx context.Context) (bool, error) {
 const brief = 500 * time.Millisecond
 
 // strikes is how often in a row the server may not know a user whom it knew
-// before: a token that expired is renewed by the next request.
+// before (a token that expired is renewed by the next request), or may show a
+// certificate that isn't the API server's (a load balancer without backend).
 const strikes = 5
 
 // final reports whether asking again can't help.
 func (f *follower) final(err error) bool {
-	if apierrors.IsUnauthorized(err) {
+	var stranger *tls.CertificateVerificationError
+	if apierrors.IsUnauthorized(err) || errors.As(err, &stranger) {
 		f.refused++
 		return !f.answered || f.refused >= strikes
 	}

@@ -2,6 +2,8 @@ package wait
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"net/url"
 	"slices"
@@ -104,6 +106,16 @@ func TestFollowTellsOfAServerThatIsAway(t *testing.T) {
 	}
 	if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "the API server doesn't answer (connection refused)") || strings.Contains(err.Error(), "https:") {
 		t.Errorf("error %v", err)
+	}
+}
+
+// Another server at the same address doesn't become the one that was asked.
+func TestFollowGivesUpOnAStranger(t *testing.T) {
+	stranger := &url.Error{Op: "Get", URL: "https://long", Err: &tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}}
+	s := &scripted{errs: []error{nil, stranger, stranger, stranger, stranger, stranger, stranger}}
+	err := Follow(t.Context(), s, Named("x"), idle)
+	if !errors.As(err, new(x509.UnknownAuthorityError)) || len(s.errs) != 1 {
+		t.Errorf("%d answers left, error %v", len(s.errs), err)
 	}
 }
 
