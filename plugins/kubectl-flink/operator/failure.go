@@ -96,6 +96,13 @@ func RootCause(message string) string {
 	if i := strings.LastIndex(message, "Caused by: "); i >= 0 {
 		message = message[i+len("Caused by: "):]
 	}
+	// The operator's events join a chain of exceptions with arrows.
+	if i := strings.LastIndex(message, " -> "); i >= 0 {
+		inner := message[i+len(" -> "):]
+		if name, _, _ := strings.Cut(inner, ":"); isTypeName(name) {
+			message = inner
+		}
+	}
 	var kept []string
 	for line := range strings.SplitSeq(message, "\n") {
 		trimmed := strings.TrimSpace(line)

@@ -42,6 +42,8 @@ func TestRootCauseOfAStackTrace(t *testing.T) {
 		"s3://bucket/x: no such key":        "s3://bucket/x: no such key",
 		"a.b.C$D: text: more":               "D: text: more",
 		"Error at file:/x: java.io.X: deep": "Error at file:/x: java.io.X: deep",
+		"Savepoint Error -> java.util.concurrent.CompletionException: a.b.C: no -> a.b.C: FailoverRegion is restarting.": "C: FailoverRegion is restarting.",
+		"the parallelism goes 1 -> 2: not a type": "the parallelism goes 1 -> 2: not a type",
 	} {
 		if got := RootCause(in); got != want {
 			t.Errorf("RootCause(%q) = %q, want %q", in, got, want)
