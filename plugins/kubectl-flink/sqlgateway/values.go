@@ -105,15 +105,15 @@ func decimal(t sqlshell.Type, raw []byte) (any, error) {
 }
 
 // moment writes a time as SQL does, with all digits of its precision. The
-// gateway's JSON has a T in it, leaves out zeros, and gives local timestamps
-// in UTC; they are told in the session's zone, with their offset.
+// gateway's JSON has a T in it and leaves out zeros. A local timestamp has a Z,
+// and yet it is the time in the session's zone (seen with 1.20.5 and 2.3.0):
+// it gets that zone's offset.
 func moment(t sqlshell.Type, s string, zone *time.Location) string {
 	s = strings.Replace(s, "T", " ", 1)
 	clock, utc := strings.CutSuffix(s, "Z")
 	if utc && zone != nil && zone != time.UTC {
-		if at, err := time.Parse("2006-01-02 15:04:05.999999999", clock); err == nil {
-			at = at.In(zone)
-			return fraction(at.Format("2006-01-02 15:04:05.999999999"), t.Precision) + at.Format("Z07:00")
+		if at, err := time.ParseInLocation("2006-01-02 15:04:05.999999999", clock, zone); err == nil {
+			return fraction(clock, t.Precision) + at.Format("Z07:00")
 		}
 	}
 	if clock = fraction(clock, t.Precision); utc {
