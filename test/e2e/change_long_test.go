@@ -54,7 +54,7 @@ func TestResumeInTheMomentOfSuspension(t *testing.T) {
 	main.apply(t, ns, example(t, "basic-example.yaml"))
 	main.running(t, "flinkdeployment", "basic-example", ns)
 	forgotten := 0
-	for round := range 10 {
+	for round := range 5 {
 		pid := main.operatorProcess(t)
 		watch := main.command(t.Context(), "get", "flinkdeployment", "basic-example", "-n", ns, "--watch-only", "-o", "jsonpath={.status.lifecycleState}{\"\\n\"}")
 		seen, err := watch.StdoutPipe()
@@ -86,7 +86,7 @@ func TestResumeInTheMomentOfSuspension(t *testing.T) {
 			forgotten++
 		}
 	}
-	fmt.Printf("forgotten %d times in 10\n", forgotten)
+	fmt.Printf("forgotten %d times in 5\n", forgotten)
 	if forgotten == 0 {
 		t.Error("the operator never forgot a suspension: does it still write each status three times?")
 	}

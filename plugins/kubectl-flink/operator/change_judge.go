@@ -222,7 +222,7 @@ func (ch Change) judge(job Job, generation int64) judgement {
 	switch {
 	case reconciliation == "DEPLOYED" && ch.isSkipped(job):
 		return judgement{skipped, takenForFinished}
-	case !failure.IsZero() && (job.JobManager() == "ERROR" || !passes(failure.Root())):
+	case !failure.IsZero() && (job.JobManager() == "ERROR" || !passes(failure.Root()) || failure.Root() == jobNotFound):
 		return judgement{troubled, failure.Root()}
 	}
 	// An error that has passed stands in the status until the job is stable.
@@ -342,13 +342,17 @@ func progressOf(job Job) string {
 	return strings.Join(append(words, "the job is "+orUnknown(job.State())), ", ")
 }
 
+// jobNotFound is what the operator says between the JobManager's start and the
+// job's, and of a job that is gone.
+const jobNotFound = "Job Not Found"
+
 // passes reports whether an error is one that a start has to go through: the
 // pods mount ConfigMaps that the operator or Flink is about to make, and a
 // savepoint may meet a moment in which the job isn't whole.
 func passes(cause string) bool {
 	for _, sign := range []string{
 		"FailedMount", "MountVolume.SetUp failed", "Not all required tasks are currently running",
-		"Connection refused", "Read timed out", "leader election",
+		"Connection refused", "Read timed out", "leader election", jobNotFound,
 	} {
 		if strings.Contains(cause, sign) {
 			return true

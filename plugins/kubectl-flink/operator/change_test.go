@@ -73,6 +73,7 @@ func TestJudge(t *testing.T) {
 		"deploying":              {start, status(2, "DEPLOYED", "DEPLOYING", "RECONCILING", "b", "1", ""), moving},
 		"mounts are being made":  {start, status(2, "DEPLOYED", "ERROR", "RECONCILING", "b", "1", `MountVolume.SetUp failed for volume "pod-template-volume"`), troubled},
 		"mounts are made by now": {start, status(2, "DEPLOYED", "DEPLOYING", "RECONCILING", "b", "1", `MountVolume.SetUp failed for volume "pod-template-volume"`), moving},
+		"not submitted yet":      {start, status(2, "DEPLOYED", "READY", "RECONCILING", "b", "1", "Job Not Found"), troubled},
 		"crashes":                {start, status(2, "DEPLOYED", "DEPLOYING", "RECONCILING", "b", "1", `CrashLoopBackOff`), troubled},
 		"runs with a new id":     {start, status(2, "STABLE", "READY", "RUNNING", "b", "2", ""), reached},
 		"same id by HA":          {start, status(2, "STABLE", "READY", "RUNNING", "a", "2", ""), reached},
@@ -291,6 +292,17 @@ func TestRunningWithoutTasks(t *testing.T) {
 		t.Error("the new run was not asked for")
 	}
 	f.hear(<-f.answers)
+}
+
+func TestErrorsOfAStartPass(t *testing.T) {
+	for _, cause := range []string{"Job Not Found", `MountVolume.SetUp failed for volume "x"`} {
+		if !passes(cause) {
+			t.Error(cause)
+		}
+	}
+	if passes("ErrImagePull") {
+		t.Error("an image that can't be pulled passes")
+	}
 }
 
 // Nobody has to be told that the JobManager can't be asked more than a few times.
