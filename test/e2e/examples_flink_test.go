@@ -70,6 +70,7 @@ func newExamples(t *testing.T) *examples {
 		{regexp.MustCompile(` status basic-example -w`), "q quit", "q", 0},
 		{regexp.MustCompile(` top( basic-example)?( -A --sort-by lag)?$`), "q quit", "q", 0},
 		{regexp.MustCompile(` logs .*-f$`), "INFO", "\x03", 130},
+		{regexp.MustCompile(` checkpoints .*-f$`), "COMPLETED", "\x03", 130},
 		{regexp.MustCompile(` port-forward `), "Forwarding from", "\x03", 0},
 		{regexp.MustCompile(` ui `), "http://localhost:", "\x03", 0},
 		{regexp.MustCompile(` sql session-example --start-gateway$`), "session-example>", "QUIT;\r", 0},

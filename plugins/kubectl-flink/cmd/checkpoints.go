@@ -49,8 +49,9 @@ ends or you press Ctrl-C; with -o json an object a line.`,
 			# On one page
 			kubectl flink checkpoints basic-example
 
-			# Why was number 7 slow?
-			kubectl flink checkpoints basic-example --id 7
+			# Why was the last one slow?
+			id=$(kubectl flink checkpoints basic-example -o jsonpath='{.latest.completed.id}')
+			kubectl flink checkpoints basic-example --id "$id"
 
 			# Each new one as it happens
 			kubectl flink checkpoints basic-example -f

@@ -34,7 +34,7 @@ Whether there is a savepoint at PATH is not looked at: only the job's pods can.`
 			kubectl flink snapshot adopt s3://flink/savepoints/savepoint-a1b2c3 --job basic-example --name before-migration
 
 			# Only say what would be created
-			kubectl flink snapshot adopt s3://flink/savepoints/savepoint-a1b2c3 --job basic-example --dry-run=client`),
+			kubectl flink snapshot adopt s3://flink/savepoints/savepoint-d4e5f6 --job basic-example --dry-run=client`),
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			request.Path, request.Format = args[0], strings.ToUpper(format)
