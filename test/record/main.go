@@ -72,6 +72,7 @@ func record(namespace, note string) error {
 	}
 	for _, cluster := range clusters.Items {
 		r.get("/api/v1/namespaces/" + namespace + "/configmaps/flink-config-" + cluster.Metadata.Name)
+		r.logs(cluster.Metadata.Name)
 		r.jobManager(cluster.Metadata.Name)
 	}
 	return write(Recording{now, note, namespace, r.answers})
@@ -98,6 +99,42 @@ func encoded(value any) string {
 	encoder.SetEscapeHTML(false)
 	_ = encoder.Encode(value) // strings and times can be encoded
 	return strings.TrimSpace(out.String())
+}
+
+// kept are the lines of a JobManager's log that pages are made of.
+var kept = regexp.MustCompile(`is terminated\. Diagnostics: `)
+
+// logs keeps what the JobManagers of a cluster logged of pods that ended, as
+// text in JSON.
+func (r *recorder) logs(cluster string) {
+	var pods struct {
+		Items []struct {
+			Metadata struct {
+				Name   string
+				Labels map[string]string
+			}
+		}
+	}
+	_ = json.Unmarshal(r.answers["/api/v1/namespaces/"+r.namespace+"/pods"], &pods)
+	for _, pod := range pods.Items {
+		if pod.Metadata.Labels["app"] != cluster || pod.Metadata.Labels["component"] != "jobmanager" {
+			continue
+		}
+		path := "/api/v1/namespaces/" + r.namespace + "/pods/" + pod.Metadata.Name + "/log"
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		out, err := exec.CommandContext(ctx, "kubectl", "get", "--raw", path+"?timestamps=true&container=flink-main-container").Output()
+		cancel()
+		if err != nil {
+			continue
+		}
+		log := ""
+		for line := range strings.Lines(string(out)) {
+			if kept.MatchString(line) {
+				log += line
+			}
+		}
+		r.answers[path] = json.RawMessage(encoded(clean("", log)))
+	}
 }
 
 // operator reads the configuration of the operators among deployments.

@@ -14,6 +14,7 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/progress"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/health"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/reach"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/rest"
@@ -24,6 +25,8 @@ const (
 	// followEvery is how often the JobManager is asked. It keeps its answer
 	// for web.refresh-interval, 3 s, so that nothing is gained by more.
 	followEvery = time.Second
+	// endedLooks is how often a job must be seen at its end in a row.
+	endedLooks = 3
 	// followWait bounds one question.
 	followWait = 10 * time.Second
 )
@@ -38,6 +41,8 @@ type checkpointFollower struct {
 	lines   view.CheckpointLines
 	cluster operator.Ref
 	asked   *rest.Client
+	// ended counts the looks in a row at which the job had ended.
+	ended int
 }
 
 // followAll prints new checkpoints until the job ends.
@@ -126,14 +131,26 @@ func (f *checkpointFollower) look(ctx context.Context, place reach.Place) (ended
 			return false, err
 		}
 	}
-	if state := place.Job.State(); terminalJob(state) && !place.Job.IsSessionCluster() && len(events) == 0 {
-		f.line.Print("%s is %s: no more checkpoints", ref, state)
+	if f.ends(place) && len(events) == 0 {
+		f.line.Print("%s is %s: no more checkpoints", ref, place.Job.State())
 		return true, nil
 	}
 	f.line.Set("following the checkpoints of %s", ref)
 	return false, nil
 }
 
-func terminalJob(state string) bool {
-	return state == "FINISHED" || state == "FAILED" || state == "CANCELED"
+// ends reports whether the job has come to an end that isn't a moment of an
+// upgrade: a job that is stopped with a savepoint is FINISHED in between.
+func (f *checkpointFollower) ends(place reach.Place) bool {
+	summary, err := operator.Summarize(place.Job.Kind, place.Job.Object)
+	if err != nil || place.Job.IsSessionCluster() {
+		return false
+	}
+	word := health.Of(summary, f.o.now()).Word
+	if word == health.Finished || word == health.Canceled || word == health.Failed && summary.State == "FAILED" {
+		f.ended++
+	} else {
+		f.ended = 0
+	}
+	return f.ended >= endedLooks
 }

@@ -54,8 +54,8 @@ func newConfig(c *common) *cobra.Command {
   job       what the job's code sets
 
 Where the spec, the pods' configuration file, the JobManager and the job don't
-agree, that is told below the table, and so are deprecated keys and their
-successors. Secrets are shown as ` + "******" + ` in every format.
+agree, that is told below the table (--diff shows nothing else), and so are
+deprecated keys and their successors. Secrets are shown as ` + "******" + ` in every format.
 
 KEY is a key, or a pattern such as 'execution.checkpointing.*'; without any,
 keys that nobody sets by hand and Flink's own values are left out (--all).
@@ -71,8 +71,8 @@ The JobManager is asked if it is ready; without it, the objects alone tell.`,
 			# One value, for a script
 			kubectl flink config basic-example parallelism.default -o jsonpath='{.items[0].value}'
 
-			# Where what was asked for isn't what runs
-			kubectl flink config basic-example --diff`),
+			# Keys to replace before an upgrade of Flink
+			kubectl flink config basic-example --deprecated`),
 		ValidArgsFunction: o.complete(),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 1 {

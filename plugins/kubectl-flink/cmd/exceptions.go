@@ -9,6 +9,7 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/reach"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/rest"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/view"
@@ -25,7 +26,11 @@ func newExceptions(c *common) *cobra.Command {
 cause, the exceptions around it, the task and the TaskManager.
 
 The JobManager keeps the last web.exception-history-size (16) of them, and none
-once it is gone; the operator's own error is in kubectl flink status.`,
+once it is gone; the operator's own error is in kubectl flink status.
+
+A TaskManager that was killed, for want of memory say, shows as a lost
+connection: how its pod ended in the last hour is told from the pod, or from the
+JobManager's log where the pod is gone.`,
 		Example: plugin.Examples(`
 			# The root causes
 			kubectl flink exceptions basic-example
@@ -50,8 +55,9 @@ once it is gone; the operator's own error is in kubectl flink status.`,
 				if err != nil {
 					return err
 				}
+				ends := o.ends(ctx, place)
 				page := view.ExceptionPage{Palette: o.palette, Width: term.Width(o.Out), Full: full, Now: o.now()}
-				return o.output.Print(o.Out, page.Result(place.Job.Ref(), id, history, truncated))
+				return o.output.Print(o.Out, page.Result(place.Job.Ref(), id, history, truncated, ends))
 			})
 		},
 	}
@@ -59,4 +65,19 @@ once it is gone; the operator's own error is in kubectl flink status.`,
 	cmd.Flags().BoolVar(&full, "full", false, "Whole stack traces")
 	cmd.Flags().IntVar(&most, "limit", 20, "At most this many failures")
 	return cmd
+}
+
+// ends are the pods of the job's cluster that ended in the last hour. Without
+// the permission to look at pods and their logs there are none.
+func (o *askOptions) ends(ctx context.Context, place reach.Place) []operator.Ended {
+	client, err := o.operator()
+	if err != nil {
+		return nil
+	}
+	cluster := place.Cluster.Ref()
+	pods, err := client.Pods(ctx, cluster.Namespace, cluster.Name)
+	if err != nil || !operator.EndsKnown(pods) {
+		return nil
+	}
+	return client.Ends(ctx, cluster.Namespace, pods, o.now())
 }

@@ -33,6 +33,12 @@ func (p playback) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		answer(raw)
 		return
 	}
+	if raw, ok := p.Answers[r.URL.Path]; ok && strings.HasSuffix(r.URL.Path, "/log") {
+		var log string
+		_ = json.Unmarshal(raw, &log)
+		_, _ = w.Write([]byte(log))
+		return
+	}
 	query, _ := url.QueryUnescape(r.URL.RawQuery)
 	if raw, ok := p.Answers[r.URL.Path+"?"+query]; ok {
 		answer(raw)

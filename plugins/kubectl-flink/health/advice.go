@@ -50,6 +50,22 @@ var rules = []rule{
 		"There is no savepoint at that path, as the job's pods see it: see what is saved with kubectl flink snapshot list",
 	},
 	{
+		[]string{"OOMKilled", "was killed for want of memory"},
+		"The container used more memory than its limit: raise spec.taskManager.resource.memory (or jobManager), or give off-heap memory more room (taskmanager.memory.jvm-overhead.*, …task.off-heap.size)",
+	},
+	{
+		[]string{"OutOfMemoryError: Metaspace"},
+		"Classes take more room than there is: raise taskmanager.memory.jvm-metaspace.size; a job that is restarted often without ever freeing its classes has a leak",
+	},
+	{
+		[]string{"OutOfMemoryError: Direct buffer memory", "OutOfMemoryError: Cannot reserve"},
+		"Direct memory is full: raise taskmanager.memory.task.off-heap.size, or taskmanager.memory.framework.off-heap.size if it is Flink's own",
+	},
+	{
+		[]string{"OutOfMemoryError: Java heap space", "OutOfMemoryError: GC overhead limit exceeded"},
+		"The Java heap is full: raise spec.taskManager.resource.memory, or the heap's part of it (taskmanager.memory.task.heap.size, a smaller taskmanager.memory.managed.fraction)",
+	},
+	{
 		[]string{"Secondary resource "},
 		"The job stopped running: look at its status.error and events (kubectl describe)",
 	},

@@ -49,11 +49,8 @@ func seen(s operator.Summary, v Verdict, around operator.Surroundings) string {
 		}
 	}
 	if s.State == "RESTARTING" || s.State == "FAILING" || s.State == "CREATED" {
-		// Newest first; older ones may be of another trouble.
-		for _, event := range around.Events {
-			if event.Reason == "JobException" {
-				return event.Root()
-			}
+		if cause := latest(around); cause != "" {
+			return cause
 		}
 	}
 	if s.State == "CREATED" || s.State == "RESTARTING" {
@@ -73,6 +70,47 @@ func crashed(around operator.Surroundings) string {
 		}
 	}
 	return ""
+}
+
+// latest is the newest of what brought tasks down: an exception that the
+// operator saw, or a TaskManager that ended before it could throw one.
+func latest(around operator.Surroundings) string {
+	for _, event := range around.Events { // newest first; older ones may be of another trouble
+		if event.Reason != "JobException" {
+			continue
+		}
+		if len(around.Ends) > 0 && around.Ends[0].At.After(event.Time) {
+			break
+		}
+		end, ok := operator.EndOf(event.Message)
+		switch {
+		case !ok:
+			return event.Root()
+		case len(around.Ends) > 0:
+			return Ended(around.Ends)
+		}
+		return "a TaskManager " + end.How()
+	}
+	return Ended(around.Ends)
+}
+
+// Ended says how the last of the pods that ended, newest first, came to its
+// end, and how many did before it; "" where none did.
+func Ended(ends []operator.Ended) string {
+	if len(ends) == 0 {
+		return ""
+	}
+	text := ends[0].Name + " " + ends[0].How()
+	same := 0
+	for _, end := range ends[1:] {
+		if end.Reason == ends[0].Reason && end.ExitCode == ends[0].ExitCode {
+			same++
+		}
+	}
+	if same > 0 {
+		text += fmt.Sprintf(", like %d before it in the last hour", same)
+	}
+	return text
 }
 
 func badWait(status string) bool {

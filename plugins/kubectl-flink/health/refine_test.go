@@ -3,9 +3,49 @@ package health
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
 )
+
+// The pod is gone; the JobManager's log told how it ended.
+func TestAKilledTaskManagerSaysWhy(t *testing.T) {
+	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	killed := func(name string, ago time.Duration) operator.Ended {
+		return operator.Ended{Name: name, Role: "taskmanager", Reason: "OOMKilled", ExitCode: 137, At: at.Add(-ago)}
+	}
+	const said = "Pod terminated, container termination statuses: [flink-main-container(exitCode=137, reason=OOMKilled, message=null)]"
+	event := func(message string, ago time.Duration) []operator.Event {
+		return []operator.Event{{Reason: "JobException", Message: message, Time: at.Add(-ago)}}
+	}
+	for _, c := range []struct {
+		around operator.Surroundings
+		want   string
+		advice bool
+	}{
+		{operator.Surroundings{Ends: []operator.Ended{killed("tm-2", 0), killed("tm-1", time.Minute)}}, "w: tm-2 was killed for want of memory (OOMKilled, exit code 137), like 1 before it in the last hour", true},
+		{operator.Surroundings{Events: event(said, 0)}, "w: a TaskManager was killed for want of memory (OOMKilled, exit code 137)", true},
+		{operator.Surroundings{Ends: []operator.Ended{killed("tm-1", time.Second)}, Events: event(said, 0)}, "w: tm-1 was killed", true},
+		{operator.Surroundings{Ends: []operator.Ended{killed("tm-1", time.Minute)}, Events: event("boom", 0)}, "w: boom", true},
+		{operator.Surroundings{Ends: []operator.Ended{killed("tm-1", 0)}, Events: event("boom", time.Minute)}, "w: tm-1 was killed", true},
+		{operator.Surroundings{Ends: []operator.Ended{{Name: "tm-1", Role: "taskmanager", Reason: "Error", ExitCode: 239, At: at}}}, "w: tm-1 ended after a fatal error (exit code 239)", false},
+	} {
+		s := operator.Summary{Kind: operator.Deployment, State: "RESTARTING"}
+		verdict := Refine(s, Verdict{Degraded, "w"}, c.around)
+		if !strings.HasPrefix(verdict.Why, c.want) {
+			t.Errorf("%q, want %q", verdict.Why, c.want)
+		}
+		next := strings.Join(Next(s, verdict, c.around), "\n")
+		if got := strings.Count(next, "raise spec.taskManager.resource.memory"); got != map[bool]int{true: 1}[c.advice] {
+			t.Errorf("%s: next %q", c.want, next)
+		}
+	}
+	// The advice stays for an hour, also once the job runs again.
+	healthy := operator.Summary{Kind: operator.Deployment, State: "RUNNING"}
+	if next := Next(healthy, Verdict{Healthy, ""}, operator.Surroundings{Ends: []operator.Ended{killed("tm-1", 0)}}); len(next) != 1 || !strings.Contains(next[0], "tm-1 was killed") {
+		t.Errorf("%q", next)
+	}
+}
 
 func TestWhatSurroundsAJobSaysWhy(t *testing.T) {
 	job := func(state string) operator.Summary {

@@ -98,6 +98,9 @@ func PodSelector(cluster string) string { return "app=" + cluster + ",component"
 // read is missing, and Problems says why.
 type Surroundings struct {
 	Pods []Pod
+	// Ends are the pods that ended in the last hour, newest first; read only
+	// where the pods that are there show that there were others.
+	Ends []Ended
 	// Snapshots are newest first.
 	Snapshots []Snapshot
 	// Events are newest first.
@@ -141,6 +144,9 @@ func (c *Client) Around(ctx context.Context, job Ref, cluster string) Surroundin
 				}
 			}
 			out.Pods = pods
+			if EndsKnown(pods) {
+				out.Ends = c.Ends(ctx, job.Namespace, pods, time.Now())
+			}
 			return err
 		})
 	}

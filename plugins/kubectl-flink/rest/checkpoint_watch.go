@@ -22,13 +22,12 @@ type CheckpointWatch struct {
 	job      string
 	started  bool
 	ended    map[int64]bool
-	total    int64
+	newest   int64
 	restored Restored
 }
 
 // Look is what is new in c, oldest first. job is Flink's id of the run, which
-// redeployments change; a JobManager that took over has forgotten the history
-// and counts anew.
+// redeployments change; a JobManager that took over has forgotten the history.
 func (w *CheckpointWatch) Look(job string, c Checkpoints) []CheckpointEvent {
 	var out []CheckpointEvent
 	if w.job != job {
@@ -41,24 +40,19 @@ func (w *CheckpointWatch) Look(job string, c Checkpoints) []CheckpointEvent {
 		w.restored = *r
 		out = append(out, CheckpointEvent{Restored: r})
 	}
-	total := c.Counts.Completed + c.Counts.Failed
-	if total < w.total { // another JobManager
-		w.total = 0
-	}
-	fresh := int64(0)
 	var ended []CheckpointEvent
 	for i, one := range slices.Backward(c.History) {
-		// Numbers start again only with another job id.
+		// Numbers go on when another JobManager takes over, and after restores.
+		if i == len(c.History)-1 && w.newest > 0 && one.ID > w.newest+1 && len(c.History) > 1 {
+			out = append(out, CheckpointEvent{Missed: one.ID - w.newest - 1})
+		}
 		if one.Status == "IN_PROGRESS" || w.ended[one.ID] {
 			continue
 		}
 		w.ended[one.ID] = true
-		fresh++
+		w.newest = max(w.newest, one.ID)
 		ended = append(ended, CheckpointEvent{Ended: &c.History[i]})
 	}
-	if missed := total - w.total - fresh; missed > 0 && w.started && w.total > 0 {
-		out = append(out, CheckpointEvent{Missed: missed})
-	}
-	w.total, w.started = total, true
+	w.started = true
 	return append(out, ended...)
 }

@@ -55,6 +55,8 @@ func TestOnlyWhatIsNewIsTold(t *testing.T) {
 		{"a", running, ""},
 		{"a", at(4, 2, 3, -4), "failed 4"},
 		{"a", at(9, 8, 9), "missed 3, completed 8, completed 9"},
+		// Counted, but not yet in the history.
+		{"a", at(10, 8, 9), ""},
 		{"a", restored(at(9, 8, 9), 9), "restored 9"},
 		{"a", restored(at(9, 8, 9), 9), ""},
 		// A JobManager that took over knows nothing of before.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/health"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/rest"
 )
@@ -27,6 +28,8 @@ type Fault struct {
 	Labels      map[string]string `json:"failureLabels,omitempty"`
 	Stacktrace  string            `json:"stacktrace,omitempty"`
 	Concurrent  []Fault           `json:"concurrent,omitempty"`
+	// Ended is how the TaskManager's pod came to its end, where it did.
+	Ended *operator.Ended `json:"ended,omitempty"`
 }
 
 // Faults is what `kubectl flink exceptions` knows.
@@ -37,6 +40,11 @@ type Faults struct {
 	JobID      string  `json:"jobID"`
 	Items      []Fault `json:"items"`
 	Truncated  bool    `json:"truncated,omitempty"`
+	// Ended are pods that ended in the last hour without an exception among
+	// Items that tells of them.
+	Ended []operator.Ended `json:"ended,omitempty"`
+	// Next is what to do.
+	Next []string `json:"next,omitempty"`
 }
 
 // ExceptionPage prints failures for people.
@@ -48,22 +56,78 @@ type ExceptionPage struct {
 }
 
 // Result is the failures in every format.
-func (p ExceptionPage) Result(ref operator.Ref, job string, history []rest.Exception, truncated bool) printer.Result {
+func (p ExceptionPage) Result(ref operator.Ref, job string, history []rest.Exception, truncated bool, ends []operator.Ended) printer.Result {
 	faults := Faults{APIVersion: "kubectl-flink/v1", Kind: "JobExceptions", Job: ref.String(), JobID: job, Truncated: truncated, Items: []Fault{}}
 	for _, e := range history {
-		faults.Items = append(faults.Items, faultOf(e))
+		faults.Items = append(faults.Items, faultOf(e, ends))
 	}
+	faults.matched(ends)
 	return printer.Result{Object: faults, Text: func(w io.Writer) error {
 		_, err := io.WriteString(w, p.text(faults))
 		return err
 	}}
 }
 
-func faultOf(e rest.Exception) Fault {
+// near is how far an exception and the end of its TaskManager's pod may be
+// apart: heartbeat.timeout (50 s) and then some.
+const near = 2 * time.Minute
+
+// endOf is how the TaskManager of an exception ended: as the exception says
+// itself, or as its pod or the JobManager's log does.
+func endOf(e rest.Exception, ends []operator.Ended) *operator.Ended {
+	for _, end := range ends {
+		if end.Name == e.TaskManager && end.At.Sub(e.Time.Time()).Abs() < near {
+			return &end
+		}
+	}
+	if end, ok := operator.EndOf(e.Stacktrace); ok {
+		end.Name, end.At = e.TaskManager, e.Time.Time().UTC()
+		return &end
+	}
+	return nil
+}
+
+// matched finds the ends that no exception tells of, and what to do.
+func (f *Faults) matched(ends []operator.Ended) {
+	told := map[string]bool{}
+	var visit func(faults []Fault)
+	var killed *operator.Ended
+	look := func(end *operator.Ended) {
+		if killed == nil && end.OutOfMemory() {
+			killed = end
+		}
+	}
+	visit = func(faults []Fault) {
+		for _, fault := range faults {
+			if fault.Ended != nil {
+				told[fault.Ended.Name] = true
+				look(fault.Ended)
+			}
+			visit(fault.Concurrent)
+		}
+	}
+	visit(f.Items)
+	for _, end := range ends {
+		if !told[end.Name] {
+			f.Ended = append(f.Ended, end)
+			look(&end)
+		}
+	}
+	if killed != nil {
+		f.Next = append(f.Next, health.MoreMemory(killed.Role))
+	} else if len(f.Items) > 0 {
+		if advice := health.Advice(f.Items[0].Root); advice != "" {
+			f.Next = append(f.Next, advice)
+		}
+	}
+}
+
+func faultOf(e rest.Exception, ends []operator.Ended) Fault {
 	f := Fault{
 		Root: operator.RootCause(e.Stacktrace), Chain: operator.CauseChain(e.Stacktrace), Task: e.Task,
 		Endpoint: or(e.Endpoint, e.Location), TaskManager: e.TaskManager, Labels: e.Labels, Stacktrace: e.Stacktrace,
 	}
+	f.Ended = endOf(e, ends)
 	if e.Time > 0 {
 		f.Time = moment(e.Time.Time())
 	}
@@ -71,7 +135,7 @@ func faultOf(e rest.Exception) Fault {
 		f.Root = e.Name
 	}
 	for _, other := range e.Concurrent {
-		f.Concurrent = append(f.Concurrent, faultOf(other))
+		f.Concurrent = append(f.Concurrent, faultOf(other, ends))
 	}
 	return f
 }
@@ -79,7 +143,7 @@ func faultOf(e rest.Exception) Fault {
 func (p ExceptionPage) text(f Faults) string {
 	var out strings.Builder
 	if len(f.Items) == 0 {
-		return term.SafeLine(f.Job) + ": the JobManager knows of no failures of job " + term.SafeLine(f.JobID) + "\n"
+		out.WriteString(term.SafeLine(f.Job) + ": the JobManager knows of no failures of job " + term.SafeLine(f.JobID) + "\n")
 	}
 	for i, fault := range f.Items {
 		if i > 0 {
@@ -90,7 +154,36 @@ func (p ExceptionPage) text(f Faults) string {
 	if f.Truncated {
 		out.WriteString("\nThere were more; see --limit and web.exception-history-size\n")
 	}
+	p.ended(&out, f)
+	for _, next := range f.Next {
+		out.WriteByte('\n')
+		for i, line := range wrapped("Next: "+term.SafeLine(next), p.Width-6) {
+			out.WriteString(strings.Repeat(" ", 6*min(i, 1)) + line + "\n")
+		}
+	}
 	return out.String()
+}
+
+// ended tells of pods that ended without an exception.
+func (p ExceptionPage) ended(out *strings.Builder, f Faults) {
+	const most = 5
+	for i, end := range f.Ended {
+		if i == 0 {
+			out.WriteString("\nPods that ended\n")
+		}
+		if i == most && !p.Full {
+			fmt.Fprintf(out, "  and %d more in the last hour\n", len(f.Ended)-most)
+			break
+		}
+		p.told(out, "  ", operator.Ago(max(p.Now.Sub(end.At), 0))+" ago  "+end.Name+" "+end.How())
+	}
+}
+
+// told writes foreign text, indented.
+func (p ExceptionPage) told(out *strings.Builder, indent, text string) {
+	for i, line := range wrapped(term.SafeLine(text), max(p.Width-len(indent)-2, 40)) {
+		out.WriteString(indent + strings.Repeat(" ", 2*min(i, 1)) + line + "\n")
+	}
 }
 
 func (p ExceptionPage) fault(out *strings.Builder, f Fault, indent string) {
@@ -98,7 +191,14 @@ func (p ExceptionPage) fault(out *strings.Builder, f Fault, indent string) {
 	if f.Time != nil {
 		when = operator.Ago(max(p.Now.Sub(*f.Time), 0)) + " ago  "
 	}
-	fmt.Fprintf(out, "%s%s%s\n", indent, p.Palette.Paint(term.Dim, when), p.Palette.Paint(term.Red, term.SafeLine(f.Root)))
+	root := f.Root
+	if _, says := operator.EndOf(f.Root); says && f.Ended != nil {
+		root = strings.TrimSpace(f.Ended.Name + " " + f.Ended.How())
+	}
+	fmt.Fprintf(out, "%s%s%s\n", indent, p.Palette.Paint(term.Dim, when), p.Palette.Paint(term.Red, term.SafeLine(root)))
+	if f.Ended != nil && root == f.Root {
+		p.told(out, indent+"  ", "its pod "+f.Ended.Name+" "+f.Ended.How())
+	}
 	place := []string{}
 	if f.Task != "" {
 		place = append(place, "task "+f.Task)
@@ -110,7 +210,7 @@ func (p ExceptionPage) fault(out *strings.Builder, f Fault, indent string) {
 		place = append(place, key+"="+f.Labels[key])
 	}
 	if len(place) > 0 {
-		fmt.Fprintf(out, "%s  %s\n", indent, term.Cut(term.SafeLine(strings.Join(place, ", ")), p.Width-2))
+		p.told(out, indent+"  ", strings.Join(place, ", "))
 	}
 	if p.Full {
 		for line := range strings.SplitSeq(strings.TrimRight(f.Stacktrace, "\n"), "\n") {
