@@ -104,7 +104,6 @@ func newExamples(t *testing.T) *examples {
 	x.write(t, "basic.yaml", example(t, "basic-example.yaml"))
 	x.write(t, "session.yaml", example(t, "session-example.yaml"))
 	x.write(t, "session-job.yaml", example(t, "session-job-example.yaml"))
-	x.write(t, "standalone.yaml", example(t, "session-example.yaml", "name: session-example", "name: standalone-example", "  image:", "  mode: standalone\n  image:"))
 	x.write(t, "gateway.yaml", gateway)
 	x.write(t, "pipeline.sql", "CREATE TABLE three (a INT) WITH ('connector'='datagen','number-of-rows'='3');\nCREATE TABLE hole (a INT) WITH ('connector'='blackhole');\nINSERT INTO hole SELECT a FROM three;\n")
 	var jar bytes.Buffer
@@ -191,11 +190,6 @@ func (x *examples) prepare(t *testing.T, e sample) {
 		x.sessionJob(t)
 	case uses("session-example"):
 		x.session(t)
-	case uses("standalone-example"):
-		x.must(t, "kubectl apply -f standalone.yaml")
-		eventually(t, "the standalone cluster", "READY", func() string {
-			return x.run(t, "kubectl get flinkdep standalone-example -o jsonpath='{.status.jobManagerDeploymentStatus}'").out
-		})
 	case uses("--control-center"):
 		// Nothing but its name and port make a Service Control Center's.
 		x.must(t, `kubectl delete service controlcenter-ng --ignore-not-found; kubectl create service clusterip controlcenter-ng --tcp 9021:8081 && kubectl patch service controlcenter-ng -p '{"spec": {"selector": {"app": "session-example", "component": "jobmanager"}}}'`)
@@ -222,8 +216,6 @@ func (x *examples) clear(t *testing.T, e sample) {
 		main.run(t, "delete", "flinkdeployment", "basic-copy", "-n", x.namespace, "--ignore-not-found", "--timeout=3m").wants(t, 0)
 	case verb == "cancel", uses("--method rest"):
 		x.run(t, "kubectl flink cancel session-example --yes")
-	case uses("standalone-example"):
-		x.must(t, "kubectl delete flinkdep standalone-example")
 	case uses("svc/sql-gateway"):
 		x.must(t, "kubectl delete -f gateway.yaml")
 	case verb == "submit" && uses("--deployment"), uses("session-job-example"):
@@ -262,7 +254,7 @@ spec:
 
 // github is the environment in which api.github.com is a server of this test,
 // whose latest release is older than any: the machine may have no way to it.
-func (x *examples) github(t *testing.T) []string {
+func (s *shell) github(t *testing.T) []string {
 	t.Helper()
 	authority := testca.New(t)
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -290,6 +282,6 @@ func (x *examples) github(t *testing.T) []string {
 		_ = there.Close()
 	}))
 	t.Cleanup(proxy.Close)
-	x.write(t, "ca.pem", string(authority.PEM))
-	return []string{"HTTPS_PROXY=" + proxy.URL, "NO_PROXY=", "SSL_CERT_FILE=" + filepath.Join(x.dir, "ca.pem")}
+	s.write(t, "ca.pem", string(authority.PEM))
+	return []string{"HTTPS_PROXY=" + proxy.URL, "NO_PROXY=", "SSL_CERT_FILE=" + filepath.Join(s.dir, "ca.pem")}
 }

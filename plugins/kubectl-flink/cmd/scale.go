@@ -27,8 +27,8 @@ spec.taskManager.replicas decides (then use --task-managers), or the autoscaler.
 			# See first what would be changed
 			kubectl flink scale basic-example --parallelism 4 --dry-run=server -o yaml
 
-			# A standalone cluster, by its TaskManagers
-			kubectl flink scale standalone-example --task-managers 2`),
+			# Back to two, without waiting for the job to run
+			kubectl flink scale basic-example --parallelism 2 --wait=false`),
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: c.completeJobs(false),
 		RunE: func(cmd *cobra.Command, args []string) error {
