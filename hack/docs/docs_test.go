@@ -128,9 +128,10 @@ func TestHelp(t *testing.T) {
 func TestWords(t *testing.T) {
 	for line, want := range map[string]string{
 		`get a -o jsonpath='{.a b}' > file`:   "get|a|-o|jsonpath={.a b}",
-		`get "$(kubectl x -o y)" -o z | less`: "get|substituted|-o|z",
-		`get $(a $(b) c) d # why`:             "get|substituted|d",
+		`get "$(kubectl x -o y)" -o z | less`: "get|1|-o|z",
+		`get $(a $(b) c) d # why`:             "get|1|d",
 		`get '$(a)' "b c"`:                    "get|$(a)|b c",
+		`get --id "$an_id" x`:                 "get|--id|1|x",
 		`apply -f - < file`:                   "apply|-f|-",
 	} {
 		if got := strings.Join(words(line), "|"); got != want {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"strings"
+	"unicode"
 
 	"github.com/spf13/cobra"
 )
@@ -21,7 +22,8 @@ func calls(root *cobra.Command, example string) [][]string {
 }
 
 // words splits a line as a shell does, up to the end of the first command.
-// What $(another command) would give is one word.
+// What $(another command) or a $variable would give is taken to be 1, which may
+// be a name as well as a number.
 func words(line string) []string {
 	var all []string
 	var word strings.Builder
@@ -49,7 +51,13 @@ func words(line string) []string {
 					}
 				}
 			}
-			word.WriteString("substituted")
+			word.WriteByte('1')
+		case quote != '\'' && r == '$' && i+1 < len(runes) && unicode.IsLetter(runes[i+1]):
+			open = true
+			for i+1 < len(runes) && (unicode.IsLetter(runes[i+1]) || unicode.IsDigit(runes[i+1]) || runes[i+1] == '_') {
+				i++
+			}
+			word.WriteByte('1')
 		case quote != 0:
 			if r == quote {
 				quote = 0
