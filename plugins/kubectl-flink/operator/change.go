@@ -234,7 +234,7 @@ func (c *Client) Change(ctx context.Context, change Change, options ChangeOption
 
 // observe takes over what the object says of the job's state.
 func (r *ChangeReport) observe(job Job) {
-	r.State, r.Lifecycle, r.JobID, r.Generation = job.State(), job.Lifecycle(), job.JobID(), job.Object.GetGeneration()
+	r.State, r.Lifecycle, r.JobID, r.Generation = job.runState(), job.Lifecycle(), job.JobID(), job.Object.GetGeneration()
 }
 
 // errOvertaken is wrapped by errors that say that somebody else changed the

@@ -417,7 +417,7 @@ func (f *changeFollower) settle(now time.Time) bool {
 	if left <= 0 {
 		return true
 	}
-	f.reporter.waiting("%s: %s; it is to stay so for %s", f.change.Job.Ref(), orUnknown(f.job.State()), f.change.Goal.StableFor)
+	f.reporter.waiting("%s: %s; it is to stay so for %s", f.change.Job.Ref(), or(f.job.runState(), "READY"), f.change.Goal.StableFor)
 	return false
 }
 

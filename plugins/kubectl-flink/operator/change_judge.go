@@ -303,7 +303,7 @@ func (ch Change) postponed(job Job) string {
 	if jm := job.JobManager(); jm != "" && jm != "READY" && job.reconciledState() == "running" {
 		why = append(why, "the JobManager is "+jm)
 	}
-	switch state := job.State(); state {
+	switch state := job.runState(); state {
 	case "", "RUNNING", "FINISHED", "CANCELED", "FAILED", "SUSPENDED":
 	default:
 		why = append(why, "the job is "+state)
@@ -339,12 +339,24 @@ func progressOf(job Job) string {
 	if bg := job.BlueGreenState(); bg != "" {
 		words = append(words, bg)
 	}
+	if job.IsSessionCluster() {
+		return or(strings.Join(words, ", "), "waiting for its JobManager")
+	}
 	return strings.Join(append(words, "the job is "+orUnknown(job.State())), ", ")
 }
 
 // jobNotFound is what the operator says between the JobManager's start and the
 // job's, and of a job that is gone.
 const jobNotFound = "Job Not Found"
+
+// runState is State, but "" for a session cluster, of which the operator tells
+// the state of a job that it doesn't have.
+func (j Job) runState() string {
+	if j.IsSessionCluster() {
+		return ""
+	}
+	return j.State()
+}
 
 // passes reports whether an error is one that a start has to go through: the
 // pods mount ConfigMaps that the operator or Flink is about to make, and a

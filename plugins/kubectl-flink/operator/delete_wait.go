@@ -92,7 +92,7 @@ func (c *Client) blockers(ctx context.Context, job Job, since time.Time) (out []
 	}
 	if job.IsSessionCluster() {
 		if jobs := c.jobsIn(ctx, job, anyJob); len(jobs) > 0 {
-			out = append(out, "its jobs hold it up: "+strings.Join(jobs, ", "))
+			out = append(out, fmt.Sprintf("its jobs hold it up: %s; end them with kubectl flink delete, and one that the operator doesn't manage with kubectl flink cancel %s -n %s", strings.Join(jobs, ", "), ref.Name, ref.Namespace))
 		}
 	}
 	for _, event := range distinct(c.warningsSince(ctx, ref.Namespace, since.Add(-2*time.Second), ref.Name), "") {

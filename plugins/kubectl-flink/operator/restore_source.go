@@ -197,6 +197,28 @@ func latest(job Job, inventory Inventory, flink FlinkState, reporter Reporter) (
 	return best, nil
 }
 
+// offered is how many states a person is asked to choose from: they are to fit
+// on a screen.
+const offered = 15
+
+// choiceOf is a state in one short line: its path is long and tells a person
+// the least.
+func choiceOf(s Saved, now time.Time) string {
+	source := sourceOf(s)
+	age := "age unknown"
+	if !source.At.IsZero() {
+		age = Ago(max(now.Sub(source.At), 0)) + " ago"
+	}
+	kind := source.Kind
+	switch s.Trigger {
+	case "UPGRADE":
+		kind += " of a change"
+	case "PERIODIC":
+		kind = "periodic " + kind
+	}
+	return fmt.Sprintf("%-11s  %s  %s", age, kind, or(source.Snapshot, source.Path))
+}
+
 // pickSource asks a person.
 func pickSource(ctx context.Context, job Job, inventory Inventory, pick Picker) (Source, error) {
 	own, registered := fit(job, inventory)
@@ -205,8 +227,13 @@ func pickSource(ctx context.Context, job Job, inventory Inventory, pick Picker) 
 	for _, s := range append(own, registered...) {
 		if s.Savepoint || !job.IsRunning() {
 			sources = append(sources, sourceOf(s))
-			choices = append(choices, sourceOf(s).String())
+			choices = append(choices, choiceOf(s, time.Now()))
 		}
+	}
+	prompt := "Restore from which?"
+	if more := len(sources) - offered; more > 0 {
+		choices = choices[:offered]
+		prompt = fmt.Sprintf("(%d older ones: kubectl flink snapshot list --job %s -n %s)\n%s", more, job.Ref(), job.Ref().Namespace, prompt)
 	}
 	switch {
 	case pick == nil:
@@ -214,7 +241,7 @@ func pickSource(ctx context.Context, job Job, inventory Inventory, pick Picker) 
 	case len(sources) == 0:
 		return Source{}, fmt.Errorf("nothing is known to be saved of %s; give a path with --from", job.Ref())
 	}
-	chosen, err := pick(ctx, "Restore from which?", choices)
+	chosen, err := pick(ctx, prompt, choices)
 	if err != nil {
 		return Source{}, err
 	}

@@ -118,3 +118,17 @@ func TestPathsAndNames(t *testing.T) {
 		}
 	}
 }
+
+// What a person chooses from fits a narrow terminal.
+func TestChoices(t *testing.T) {
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	for want, saved := range map[string]Saved{
+		"8s ago       savepoint  file:/s/savepoint-1":             {Savepoint: true, Trigger: "MANUAL", Path: "file:/s/savepoint-1", Created: now.Add(-8 * time.Second)},
+		"3h ago       savepoint of a change  file:/s/savepoint-1": {Savepoint: true, Trigger: "UPGRADE", Path: "file:/s/savepoint-1", Created: now.Add(-3 * time.Hour)},
+		"age unknown  checkpoint  file:/c/chk-7":                  {Path: "file:/c/chk-7"},
+	} {
+		if got := choiceOf(saved, now); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
