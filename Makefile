@@ -136,6 +136,7 @@ bench: build ## Sizes and times, as ratios against kubectl
 	@go run ./test/bench/cmf --bin $(BIN)
 	@echo "list of 5,000 jobs"; go test -tags 'api bench' -count=1 -timeout 20m -v -run TestListOfThousands ./test/api/ | grep -E 'jobs:|FAIL|panic'
 	@if [ "$$(uname -s)$$(id -u)" = Linux0 ]; then \
+		go test -tags release -count=1 -v -run TestCompletionAnswersFromItsCache ./test/release/ | grep -E 'completion:|FAIL|panic'; \
 		$(CLUSTER) up --name demo && \
 		go run ./test/bench/tunnel --kubeconfig "$$($(CLUSTER) kubeconfig --name demo)" --kubectl "$$($(CLUSTER) assets)/kubectl" && \
 		go run ./test/bench/sql --kubeconfig "$$($(CLUSTER) kubeconfig --name demo)" --kubectl "$$($(CLUSTER) assets)/kubectl" --bin $(BIN); \

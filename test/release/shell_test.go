@@ -14,6 +14,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/completion"
 )
 
 // apiServer answers as an API server with two jobs and a session job does. It
@@ -198,24 +200,43 @@ func TestShellsComplete(t *testing.T) {
 	}
 }
 
-// Asked again within a moment, completion doesn't ask the API server again.
+// Asked again within a moment, completion doesn't ask the API server again. A
+// user waits no longer than 400 ms for the first answer, and 150 ms for the
+// second; on a busy machine the fastest of some tries has to show it.
 func TestCompletionAnswersFromItsCache(t *testing.T) {
 	s := newShells(t)
-	ask := func() time.Duration {
-		var took time.Duration
-		eventually(t, func() string {
-			began := time.Now()
-			defer func() { took = time.Since(began) }()
-			return s.run(t, "kubectl_complete-flink", "status", "")
-		}, "basic-example\tRUNNING")
-		return took
+	ask := func() (time.Duration, bool) {
+		began := time.Now()
+		out := s.run(t, "kubectl_complete-flink", "status", "")
+		return time.Since(began), strings.Contains(out, "basic-example\tRUNNING")
 	}
-	cold := ask()
-	before := s.server.requests.Load()
-	warm := ask()
-	t.Logf("cold %s, from the cache %s", cold, warm)
-	if after := s.server.requests.Load(); after != before {
-		t.Errorf("the second completion sent %d requests", after-before)
+	cold, warm := time.Hour, time.Hour
+	for range 30 {
+		if err := os.RemoveAll(filepath.Join(s.home, "cache")); err != nil {
+			t.Fatal(err)
+		}
+		if took, answered := ask(); answered {
+			cold = min(cold, took)
+		} else {
+			continue // Completion gave up after a second.
+		}
+		before := s.server.requests.Load()
+		began := time.Now()
+		took, answered := ask()
+		asked := s.server.requests.Load() - before
+		if time.Since(began) > completion.Lifetime/2 {
+			continue // The answer may have been too old.
+		}
+		if asked != 0 || !answered {
+			t.Errorf("the second completion sent %d requests; answered: %t", asked, answered)
+		}
+		if warm = min(warm, took); cold <= 200*time.Millisecond && warm <= 75*time.Millisecond {
+			break
+		}
+	}
+	t.Logf("completion: %d ms, from the cache %d ms", cold.Milliseconds(), warm.Milliseconds())
+	if cold > 400*time.Millisecond || warm > 150*time.Millisecond {
+		t.Errorf("completion took %s, from the cache %s", cold, warm)
 	}
 }
 
