@@ -282,8 +282,15 @@ func (s *statusSource) status() (status view.Status, ok bool) {
 	status.Unknown = slices.Clone(s.answer.Unknown)
 	around := s.around
 	if s.pods != nil {
+		causes := map[string]string{} // a watch doesn't read logs
+		for _, pod := range s.around.Pods {
+			causes[pod.Name] = pod.Cause
+		}
 		around.Pods = nil
 		for _, pod := range s.pods {
+			if pod.LastEnd != "" && !pod.Ready {
+				pod.Cause = causes[pod.Name]
+			}
 			around.Pods = append(around.Pods, pod)
 		}
 		slices.SortFunc(around.Pods, func(a, b operator.Pod) int {
@@ -291,7 +298,8 @@ func (s *statusSource) status() (status view.Status, ok bool) {
 		})
 	}
 	status.Around(around)
-	status.Next = health.Next(s.summary, verdict, around)
+	verdict = health.Refine(s.summary, verdict, around)
+	status.Why, status.Next = verdict.Why, health.Next(s.summary, verdict, around)
 	status.Changes = slices.Clone(s.changes)
 	slices.Reverse(status.Changes)
 	if s.gone {
