@@ -221,7 +221,9 @@ func memoryOfMillions(t *testing.T, namespace string) {
 	peak := func(rows int) int64 {
 		// datagen's default is 10,000 a second.
 		command := main.command(t.Context(), "flink", "sql", "session-example", "-n", namespace, "--start-gateway", "-q", "-o", "csv", "-e",
-			numbers(rows, 1_000_000)+"SELECT id, 'some text beside the number' AS t FROM numbers")
+			// A streaming query with checkpoints keeps rows in the gateway's memory
+			// until the next checkpoint.
+			"SET 'execution.runtime-mode' = 'batch';\n"+numbers(rows, 1_000_000)+"SELECT id, 'some text beside the number' AS t FROM numbers")
 		out, err := command.StdoutPipe()
 		must(t, err)
 		var errOut bytes.Buffer

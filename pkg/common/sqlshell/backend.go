@@ -89,6 +89,26 @@ type Type struct {
 	Key, Element *Type
 }
 
+// typeNames are the roots of Flink's logical types whose names aren't SQL's.
+var typeNames = map[string]string{
+	"INTEGER":                        "INT",
+	"TIME_WITHOUT_TIME_ZONE":         "TIME",
+	"TIMESTAMP_WITHOUT_TIME_ZONE":    "TIMESTAMP",
+	"TIMESTAMP_WITH_LOCAL_TIME_ZONE": "TIMESTAMP_LTZ",
+	"TIMESTAMP_WITH_TIME_ZONE":       "TIMESTAMP_TZ",
+	"INTERVAL_YEAR_MONTH":            "INTERVAL YEAR TO MONTH",
+	"INTERVAL_DAY_TIME":              "INTERVAL DAY TO SECOND",
+}
+
+// TypeName is the name of a type in SQL, from the root of a logical type as
+// Flink's REST APIs write it.
+func TypeName(root string) string {
+	if name, ok := typeNames[root]; ok {
+		return name
+	}
+	return root
+}
+
 // Change says what a row does to a result.
 type Change int
 

@@ -73,6 +73,17 @@ func classify(words []string) Kind {
 	return KindOther
 }
 
+// Words are the words and symbols of a statement, as they are written.
+func Words(statement string) []string {
+	var words []string
+	for _, t := range tokens(statement) {
+		if !t.blank() {
+			words = append(words, t.text)
+		}
+	}
+	return words
+}
+
 // significant are the first words and symbols of text in upper case.
 func significant(text string, most int) []string {
 	l := newLexer(strings.NewReader(text))

@@ -87,6 +87,7 @@ CMF is found in the cluster and reached through an in-process tunnel; --cmf-url 
 	for _, kind := range cmf.Kinds {
 		root.AddCommand(newKind(c, kind))
 	}
+	root.AddCommand(newSQL(c))
 	versions := newVersion(c)
 	versions.GroupID = other
 	root.AddCommand(versions)
@@ -155,6 +156,7 @@ func newKind(c *common, kind *cmf.Kind) *cobra.Command {
 var special = map[string][]func(*common) *cobra.Command{
 	"env":       {newEnvUse},
 	"app":       {newAppStatus, newAppStart, newAppSuspend, newAppRestart, newAppLogs, newAppSavepoint},
+	"statement": {newStatementStop, newStatementResume},
 	"savepoint": {newSavepointDetach},
 	"artifact":  {newArtifactCreate, newArtifactUpdate, newArtifactDownload},
 }

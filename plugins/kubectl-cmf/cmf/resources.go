@@ -116,6 +116,21 @@ func (c *Client) Act(ctx context.Context, ref Ref, verb string, query url.Values
 	return got.object(http.MethodPost, c.url(path, nil))
 }
 
+// Results fetches a page of a statement's results; token is that of the page,
+// "" of the first. CMF gives each page once, in order.
+func (c *Client) Results(ctx context.Context, ref Ref, token string) (Object, error) {
+	path, err := ref.path()
+	if err != nil {
+		return nil, err
+	}
+	query := url.Values{}
+	if token != "" {
+		query.Set("page-token", token)
+	}
+	object, err := c.get(ctx, path+"/results", query)
+	return object, c.named(ctx, ref, err)
+}
+
 // Read fetches any path of the API below /cmf/api/, as in v1/c3/whoami.
 func (c *Client) Read(ctx context.Context, path string) (Object, error) { return c.get(ctx, path, nil) }
 

@@ -323,6 +323,8 @@ func (s *Server) onAction(c *collection, e *entry, words []string, r *http.Reque
 		return s.detach(c, e)
 	case last(c.path) == "statements" && action == "exceptions":
 		return jsonReply(http.StatusOK, map[string]any{"apiVersion": "cmf.confluent.io/v1", "kind": "StatementExceptionList", "data": []any{}})
+	case last(c.path) == "statements" && action == "results" && r.Method == http.MethodGet:
+		return s.results(e, r.URL.Query().Get("page-token"))
 	case last(c.path) == "environments" && action == "catalog" && s.version.has(4):
 		return jsonReply(http.StatusOK, map[string]any{"name": "_env_" + e.name, "databases": []any{}})
 	case c.rule.kind == "Artifact":

@@ -159,7 +159,11 @@ func (s *Server) view(c *collection, e *entry) object {
 	case "ComputePool":
 		o["status"] = s.poolStatus(e, o)
 	case "Statement":
-		o["status"] = s.statementStatus(e)
+		status := s.statementStatus(e)
+		o["status"] = status
+		if rows := shown(strings.ToUpper(e.object.text("spec.statement"))); rows != nil && status["phase"] == "COMPLETED" {
+			o["result"] = s.page(e, rows, "")
+		}
 	case "Savepoint":
 		s.savepointStatus(c, e, o)
 	case "Secret":
@@ -279,7 +283,11 @@ func (s *Server) statementStatus(e *entry) map[string]any {
 		status["phase"] = "RUNNING"
 	}
 	kind, _, _ := strings.Cut(sql, " ")
-	status["traits"] = map[string]any{"sqlKind": kind, "isBounded": false, "isAppendOnly": true}
+	traits := map[string]any{"sqlKind": kind, "isBounded": false, "isAppendOnly": true}
+	status["traits"] = traits
+	if columns := columnsOf(sql); columns != nil && status["phase"] != "PENDING" && status["phase"] != "FAILED" {
+		traits["schema"] = map[string]any{"columns": columns}
+	}
 	return status
 }
 

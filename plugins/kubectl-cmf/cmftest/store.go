@@ -95,6 +95,7 @@ type entry struct {
 	// deleting is when a deletion that takes time began.
 	deleting time.Time
 	contents [][]byte // of an artifact, by version
+	pages    int      // of a statement's results that were fetched
 }
 
 // collection is the resources at one path, in order of creation.

@@ -184,7 +184,7 @@ func (o *sqlOptions) useJobManager(options *sqlgateway.Options, tunnel *portforw
 		context = " --context " + *o.factory.Flags.Context
 	}
 	options.StopHint = func(job string) string {
-		return fmt.Sprintf("kubectl flink rest %s '/jobs/%s?mode=cancel' -X PATCH -n %s%s", cluster.Name, job, cluster.Namespace, context)
+		return fmt.Sprintf("kubectl flink cancel %s --job-id %s -n %s%s", cluster.Name, job, cluster.Namespace, context)
 	}
 }
 

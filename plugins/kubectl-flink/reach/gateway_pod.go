@@ -64,8 +64,9 @@ done
 wait $gateway
 `
 
-// javaOptions make a gateway start fast and stay small.
-const javaOptions = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1 "
+// javaOptions make a gateway start fast and stay small. One without memory has
+// to end: else it keeps the session and gives no more rows, without a word.
+const javaOptions = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:+ExitOnOutOfMemoryError "
 
 // gatewayArguments are the gateway's own: where it listens, and what each of
 // its sessions is configured for. wide has it listen to others than its pod.

@@ -34,23 +34,9 @@ type column struct {
 	Type logicalType `json:"logicalType"`
 }
 
-// names are the types whose names differ from SQL's.
-var names = map[string]string{
-	"INTEGER":                        "INT",
-	"TIME_WITHOUT_TIME_ZONE":         "TIME",
-	"TIMESTAMP_WITHOUT_TIME_ZONE":    "TIMESTAMP",
-	"TIMESTAMP_WITH_LOCAL_TIME_ZONE": "TIMESTAMP_LTZ",
-	"TIMESTAMP_WITH_TIME_ZONE":       "TIMESTAMP_TZ",
-	"INTERVAL_YEAR_MONTH":            "INTERVAL YEAR TO MONTH",
-	"INTERVAL_DAY_TIME":              "INTERVAL DAY TO SECOND",
-}
-
 // ours is the type in the shell's terms.
 func (t logicalType) ours() sqlshell.Type {
-	out := sqlshell.Type{Name: t.Type, Nullable: t.Nullable == nil || *t.Nullable, Precision: -1, Scale: -1, Length: -1}
-	if name, ok := names[t.Type]; ok {
-		out.Name = name
-	}
+	out := sqlshell.Type{Name: sqlshell.TypeName(t.Type), Nullable: t.Nullable == nil || *t.Nullable, Precision: -1, Scale: -1, Length: -1}
 	set := func(to *int, from *int) {
 		if from != nil {
 			*to = *from

@@ -1,0 +1,237 @@
+package cmd
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/completion"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/sqlshell"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/apply"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/cmf"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/connect"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/statement"
+)
+
+// sqlOptions are the flags of `kubectl cmf sql`.
+type sqlOptions struct {
+	*common
+	execute, files, set     []string
+	pool, catalog, database string
+	output                  string
+	limit                   int
+	timeout                 time.Duration
+	wait, full              bool
+}
+
+func newSQL(c *common) *cobra.Command {
+	o := &sqlOptions{common: c}
+	cmd := &cobra.Command{
+		Use: "sql", Short: "Run SQL: a prompt, statements or files",
+		GroupID: other,
+		Long: `Run SQL as CMF's statements: at a prompt, or those of --execute and -f one after
+another. Each is a statement of the environment on a compute pool. One whose
+results were shown is deleted afterwards; one that writes, such as INSERT, stays
+and goes on, and its name is printed.
+
+CMF has no sessions: what SET and USE say is kept here and sent with each
+statement.`,
+		Example: plugin.Examples(`
+			# A prompt
+			kubectl cmf sql
+
+			# One statement, for a script
+			kubectl cmf sql --execute 'SHOW CATALOGS' -o csv
+
+			# A file; the first error ends it
+			kubectl cmf sql -f pipeline.sql --pool pool1 --catalog kafka-1 --database main`),
+		Args:              cobra.NoArgs,
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE:              func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context()) },
+	}
+	flags := cmd.Flags()
+	flags.StringArrayVar(&o.execute, "execute", nil, "Statements to run; may be repeated")
+	flags.StringArrayVarP(&o.files, "file", "f", nil, "File with statements to run, after those of --execute; - is standard input; may be repeated")
+	flags.StringVar(&o.pool, "pool", "", "Compute pool to run on (default: the only one)")
+	_ = cmd.RegisterFlagCompletionFunc("pool", completion.Values(c.completeNames(cmf.Must("pool"))))
+	flags.StringVar(&o.catalog, "catalog", "", "Catalog of unqualified names")
+	_ = cmd.RegisterFlagCompletionFunc("catalog", completion.Values(c.completeNames(cmf.Must("catalog"))))
+	flags.StringVar(&o.database, "database", "", "Database of unqualified names")
+	flags.StringVarP(&o.output, "output", "o", "", "Output format of results. One of: ("+strings.Join(sqlshell.Formats(), ", ")+")")
+	_ = cmd.RegisterFlagCompletionFunc("output", completion.Fixed(sqlshell.Formats()...))
+	flags.IntVar(&o.limit, "limit", 0, "End a query after so many rows; 0 is no limit")
+	flags.DurationVar(&o.timeout, "timeout", 0, "How long each statement may take; 0 is no bound")
+	flags.StringArrayVar(&o.set, "set", nil, "Flink configuration KEY=VALUE, as SET does; may be repeated")
+	flags.BoolVar(&o.wait, "wait", false, "Wait until a statement that writes has ended, and fail where it fails")
+	flags.BoolVar(&o.full, "full", false, "Print all of an error that CMF sent")
+	return cmd
+}
+
+func (o *sqlOptions) run(ctx context.Context) error {
+	if err := sqlshell.CheckFormat(o.output); err != nil {
+		return err
+	}
+	configuration := map[string]string{}
+	for _, pair := range o.set {
+		key, value, ok := strings.Cut(pair, "=")
+		if key = strings.TrimSpace(key); !ok || key == "" {
+			return exit.Usagef("--set %q: want KEY=VALUE", pair)
+		}
+		configuration[key] = value
+	}
+	sources, done, err := o.sources()
+	defer done()
+	if err != nil {
+		return err
+	}
+	client, err := o.client(ctx)
+	if err != nil {
+		return err
+	}
+	environment, err := o.environment(ctx)
+	if err != nil {
+		return err
+	}
+	if o.pool == "" {
+		if o.pool, err = onlyPool(ctx, client, environment); err != nil {
+			return err
+		}
+	}
+	session := statement.Open(client.Client, statement.Options{
+		Environment: environment, Pool: o.pool, Catalog: o.catalog, Database: o.database, Configuration: configuration,
+		Poll: o.poll, Now: o.now,
+		StopHint: func(name string) string {
+			return fmt.Sprintf("%s statement stop %s -e %s", displayName(os.Args), name, environment)
+		},
+	})
+	defer session.Close(ctx) //nolint:errcheck // it never fails
+	options := sqlshell.Options{
+		IOStreams: o.IOStreams, Format: o.output, Limit: o.limit, Timeout: o.timeout, Wait: o.wait, Full: o.full, Quiet: o.quiet,
+		Prompt: environment, HistoryFile: sqlHistory(),
+	}
+	if len(sources) > 0 {
+		return sqlshell.Script(ctx, session, sources, options)
+	}
+	return sqlshell.Run(ctx, session, options)
+}
+
+// sources opens what --execute and -f name.
+func (o *sqlOptions) sources() (sources []sqlshell.Source, done func(), err error) {
+	var open []*os.File
+	done = func() {
+		for _, f := range open {
+			_ = f.Close()
+		}
+	}
+	for _, text := range o.execute {
+		sources = append(sources, sqlshell.Source{Name: "--execute", Text: strings.NewReader(text)})
+	}
+	for _, name := range o.files {
+		if name == "-" {
+			sources = append(sources, sqlshell.Source{Name: name, Text: o.In})
+			continue
+		}
+		f, err := os.Open(name)
+		if err != nil {
+			return nil, done, exit.With(exit.Usage, fmt.Errorf("-f: %w", err))
+		}
+		open = append(open, f)
+		sources = append(sources, sqlshell.Source{Name: name, Text: f})
+	}
+	return sources, done, nil
+}
+
+// onlyPool is the environment's compute pool, where it has one.
+func onlyPool(ctx context.Context, client *connect.Connection, environment string) (string, error) {
+	list, err := client.List(ctx, cmf.Must("pool"), cmf.Scope{Environment: environment}, cmf.ListOptions{})
+	if err != nil {
+		return "", err
+	}
+	var names []string
+	for _, o := range list {
+		names = append(names, o.Name())
+	}
+	slices.Sort(names)
+	switch len(names) {
+	case 1:
+		return names[0], nil
+	case 0:
+		return "", exit.Usagef("environment %s has no compute pool for statements to run on; make one with: kubectl cmf pool create -f FILE -e %s", environment, environment)
+	}
+	return "", exit.Usagef("which compute pool? Say it with --pool; environment %s has: %s", environment, strings.Join(names, ", "))
+}
+
+// sqlHistory is where the prompt keeps its history; "" where there is no home.
+func sqlHistory() string {
+	dir := os.Getenv("XDG_STATE_HOME")
+	if dir == "" {
+		home, err := os.UserHomeDir()
+		if err != nil {
+			return ""
+		}
+		dir = filepath.Join(home, ".local", "state")
+	}
+	return filepath.Join(dir, "kubectl-cmf", "sql_history")
+}
+
+// newStatementStop is `kubectl cmf statement stop`, newStatementResume its
+// opposite.
+func newStatementStop(c *common) *cobra.Command {
+	return newStopped(c, "stop", "Stop a statement; CMF keeps its state", true)
+}
+
+func newStatementResume(c *common) *cobra.Command {
+	return newStopped(c, "resume", "Let a stopped statement go on from its state", false)
+}
+
+func newStopped(c *common, verb, short string, stopped bool) *cobra.Command {
+	kind := cmf.Must("statement")
+	var wait bool
+	var timeout time.Duration
+	cmd := &cobra.Command{
+		Use: verb + " STATEMENT", Short: short,
+		Example: plugin.Examples(fmt.Sprintf("kubectl cmf statement %s clicks\nkubectl cmf statement %s clicks --wait\nkubectl cmf statement %s clicks -e dev-env --wait --timeout 5m", verb, verb, verb)),
+		Args:    cobra.ExactArgs(1), ValidArgsFunction: c.oneName(kind),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx, cancel := limited(cmd.Context(), timeout)
+			defer cancel()
+			client, err := c.client(ctx)
+			if err != nil {
+				return err
+			}
+			ref, err := c.ref(ctx, kind, args[0])
+			if err != nil {
+				return err
+			}
+			object, err := client.Get(ctx, ref)
+			if err != nil {
+				return err
+			}
+			if err := statement.Stop(ctx, client.Client, ref, object, stopped); err != nil {
+				return err
+			}
+			did := verb + " requested"
+			if wait {
+				line := c.progress()
+				defer line.Done()
+				if _, err := c.waiter(client.Client, line).For(ctx, ref, apply.Ready(ref, nil)); err != nil {
+					return err
+				}
+				did = map[bool]string{true: "stopped", false: "resumed"}[stopped]
+			}
+			_, err = fmt.Fprintf(c.Out, "%s %s\n", ref, did)
+			return err
+		},
+	}
+	cmd.Flags().BoolVar(&wait, "wait", false, "Wait until it has")
+	cmd.Flags().DurationVar(&timeout, "timeout", 10*time.Minute, "How long to wait at most (0: for ever)")
+	return cmd
+}
