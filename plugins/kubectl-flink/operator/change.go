@@ -209,6 +209,13 @@ func (e *ChangeFailedError) Reasons() string {
 // the error wraps ctx's cause and says what goes on in the cluster. The report
 // is as complete as is known, also beside an error.
 func (c *Client) Change(ctx context.Context, change Change, options ChangeOptions, reporter Reporter) (ChangeReport, error) {
+	if part := change.first(); part != nil && options.DryRun == "" {
+		job, err := c.carryOutFirst(ctx, change, part, options, reporter)
+		if err != nil {
+			return ChangeReport{Job: change.Job.Ref(), Did: change.Did}, err
+		}
+		change.Job = job
+	}
 	f := &changeFollower{client: c, change: change, options: options, reporter: reporter, now: time.Now}
 	f.report = ChangeReport{
 		Job: change.Job.Ref(), Did: change.Did, Patch: change.patch(), DryRun: options.DryRun,

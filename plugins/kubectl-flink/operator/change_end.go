@@ -132,6 +132,9 @@ func (f *changeFollower) failed(ctx context.Context, how, cause string) error {
 		cause = f.client.deepen(ctx, target, "", f.asked, cause)
 	}
 	failed := &ChangeFailedError{Job: ref, How: how, Cause: cause, Events: distinct(events, cause)}
+	if ref.Kind.Name == BlueGreen.Name && f.job.State() == "FAILING" && how == ChangeFailed {
+		failed.After = fmt.Sprintf("The operator has given the change up, although the spec has it. %s goes on; once it runs, carry the change out with: kubectl flink restart %s -n %s", orUnknown(target.Object.GetName()), ref, ref.Namespace)
+	}
 	if cause == takenForFinished {
 		failed.After = fmt.Sprintf("Its state is kept. Start it from there with: kubectl flink restart %s -n %s", ref, ref.Namespace)
 	}
