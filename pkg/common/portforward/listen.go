@@ -11,8 +11,9 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/neterr"
 )
 
 // ListenOptions say where a Listener listens and what it serves.
@@ -125,10 +126,10 @@ func listenAll(ctx context.Context, options ListenOptions) ([]net.Listener, int,
 		addresses = []string{"localhost"}
 	}
 	ears, port, err := listenOn(ctx, addresses, options.Port)
-	for try := 0; err != nil && errors.Is(err, syscall.EADDRINUSE) && (options.AnyPort || options.Port == 0) && try < 10; try++ {
+	for try := 0; err != nil && neterr.InUse(err) && (options.AnyPort || options.Port == 0) && try < 10; try++ {
 		ears, port, err = listenOn(ctx, addresses, 0)
 	}
-	if errors.Is(err, syscall.EADDRINUSE) {
+	if neterr.InUse(err) {
 		err = &PortInUseError{Port: options.Port, Owner: portOwner(options.Port)}
 	}
 	return ears, port, err
@@ -163,7 +164,7 @@ func listenOn(ctx context.Context, addresses []string, port int) (ears []net.Lis
 		err4 := add("tcp4", "127.0.0.1")
 		err6 := add("tcp6", "::1")
 		for _, err := range []error{err4, err6} {
-			if errors.Is(err, syscall.EADDRINUSE) {
+			if neterr.InUse(err) {
 				return ears, 0, err
 			}
 		}

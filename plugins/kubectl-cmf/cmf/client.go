@@ -15,11 +15,11 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"k8s.io/klog/v2"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/neterr"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/version"
 )
 
@@ -167,13 +167,13 @@ func repeatable(r request, err error) bool {
 	if errors.As(err, &dial) && dial.Op == "dial" {
 		// Refused is an answer, and so is an unknown name: the address is wrong.
 		var name *net.DNSError
-		return !errors.Is(err, syscall.ECONNREFUSED) && !(errors.As(err, &name) && name.IsNotFound)
+		return !neterr.Refused(err) && !(errors.As(err, &name) && name.IsNotFound)
 	}
 	var answer *AnswerError
 	if errors.As(err, &answer) && answer.Cut {
 		return r.repeat
 	}
-	return r.repeat && (errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE))
+	return r.repeat && (errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || neterr.Reset(err))
 }
 
 func isTrust(err error) bool {

@@ -9,8 +9,8 @@ import (
 	"net"
 	"net/url"
 	"strings"
-	"syscall"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/neterr"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 )
 
@@ -68,9 +68,9 @@ func why(err error) string {
 			return "it wants a client certificate, or another one: give --cmf-cert FILE and --cmf-key FILE (" + shorten(text) + ")"
 		}
 		return "TLS failed: " + shorten(text)
-	case errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET):
+	case errors.Is(err, io.EOF) || neterr.Reset(err):
 		return "it closed the connection without an answer"
-	case errors.Is(err, syscall.ECONNREFUSED):
+	case neterr.Refused(err):
 		return "the connection was refused; check the address and that CMF runs"
 	case errors.As(err, &dns):
 		return fmt.Sprintf("the name %s is not known here; names of the cluster are reached through the tunnel: leave --cmf-url away", term.SafeLine(dns.Name))

@@ -16,21 +16,9 @@ var ErrNoBrowser = errors.New("no browser found")
 // error is ErrNoBrowser where there is none to see: over ssh, or without a
 // display.
 func OpenBrowser(ctx context.Context, address string, getenv func(string) string) error {
-	if getenv("SSH_CONNECTION") != "" {
-		return ErrNoBrowser
-	}
-	var command []string
-	switch {
-	case getenv("BROWSER") != "":
-		command = append(strings.Fields(getenv("BROWSER")), address)
-	case runtime.GOOS == "darwin":
-		command = []string{"open", address}
-	case runtime.GOOS == "windows":
-		command = []string{"rundll32", "url.dll,FileProtocolHandler", address}
-	case getenv("DISPLAY") == "" && getenv("WAYLAND_DISPLAY") == "":
-		return ErrNoBrowser
-	default:
-		command = []string{"xdg-open", address}
+	command, err := browserCommand(runtime.GOOS, address, getenv)
+	if err != nil {
+		return err
 	}
 	path, err := exec.LookPath(command[0])
 	if err != nil {
@@ -43,6 +31,23 @@ func OpenBrowser(ctx context.Context, address string, getenv func(string) string
 	// Some browsers stay in the foreground.
 	go func() { _ = cmd.Wait() }()
 	return nil
+}
+
+// browserCommand is what opens address on the system goos.
+func browserCommand(goos, address string, getenv func(string) string) ([]string, error) {
+	switch {
+	case getenv("SSH_CONNECTION") != "":
+		return nil, ErrNoBrowser
+	case getenv("BROWSER") != "":
+		return append(strings.Fields(getenv("BROWSER")), address), nil
+	case goos == "darwin":
+		return []string{"open", address}, nil
+	case goos == "windows":
+		return []string{"rundll32", "url.dll,FileProtocolHandler", address}, nil
+	case getenv("DISPLAY") == "" && getenv("WAYLAND_DISPLAY") == "":
+		return nil, ErrNoBrowser
+	}
+	return []string{"xdg-open", address}, nil
 }
 
 // SSHHint is the command that makes address reachable from where the user
