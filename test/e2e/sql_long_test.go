@@ -212,7 +212,7 @@ func numbers(n, perSecond int) string {
 		more = ",'rows-per-second'='" + strconv.Itoa(perSecond) + "'"
 	}
 	last := strconv.Itoa(n)
-	return "CREATE TABLE numbers (id INT) WITH ('connector'='datagen','fields.id.kind'='sequence','fields.id.start'='1','fields.id.end'='" + last + "'" + more + ");\n"
+	return "CREATE TABLE numbers (id INT) WITH ('connector'='datagen','number-of-rows'='" + last + "','fields.id.kind'='sequence','fields.id.start'='1','fields.id.end'='" + last + "'" + more + ");\n"
 }
 
 // memoryOfMillions reads 100,000 rows and then 5 million, and compares the
