@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// blueGreen is a FlinkBlueGreenDeployment of basic-example's job.
-func blueGreen(t *testing.T, name string, changes ...string) string {
+// shopManifest is a FlinkBlueGreenDeployment of basic-example's job.
+func shopManifest(t *testing.T, name string, changes ...string) string {
 	t.Helper()
 	_, spec, ok := strings.Cut(example(t, "basic-example.yaml", changes...), "\nspec:\n")
 	if !ok {
@@ -44,7 +44,7 @@ func TestBlueGreenChangesKeepState(t *testing.T) {
 		t.Helper()
 		return main.run(t, append([]string{"flink", "-n", ns}, args...)...)
 	}
-	flink("submit", "-f", manifest(t, blueGreen(t, "shop"))).wants(t, 0)
+	flink("submit", "-f", manifest(t, shopManifest(t, "shop"))).wants(t, 0)
 
 	left := flink("suspend", job, "-o", pathOnly).wants(t, 0).out
 	main.hasMetadata(t, left)
@@ -86,7 +86,7 @@ func TestBlueGreenOnFlink2(t *testing.T) {
 	const ns, job = "bluegreen-long-2", "bluegreen/shop"
 	main.flinkNamespace(t, ns)
 	t.Cleanup(func() { main.run(t, "delete", "flinkbluegreendeployments", "--all", "-n", ns, "--wait") })
-	main.run(t, "flink", "-n", ns, "submit", "-f", manifest(t, blueGreen(t, "shop", "flink:1.20", "flink:2.3", "v1_20", "v2_3"))).wants(t, 0)
+	main.run(t, "flink", "-n", ns, "submit", "-f", manifest(t, shopManifest(t, "shop", "flink:1.20", "flink:2.3", "v1_20", "v2_3"))).wants(t, 0)
 	r := main.run(t, "flink", "-n", ns, "restart", job).wants(t, 0, "kubernetes.operator.savepoint.format.type: NATIVE is set")
 	_, path, _ := strings.Cut(r.out, " restarted: RUNNING from savepoint ")
 	main.hasMetadata(t, path)
