@@ -105,6 +105,8 @@ func cmfShell(t *testing.T, e sample, files map[string]string) *shell {
 	switch {
 	case strings.Contains(e.script, "version --check"):
 		s.env = append(s.env, s.github(t)...)
+	case kind == "secret" && strings.Contains(e.script, "secret-mapping create"):
+		prepare("kubectl cmf apply -f env.yaml")
 	case kind == "artifact" && verb != "create" && !strings.Contains(e.script, "--for delete"):
 		prepare("kubectl cmf artifact create my-functions --file target/my-functions.jar")
 	case kind == "kubernetes-cluster":

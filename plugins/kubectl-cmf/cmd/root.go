@@ -65,7 +65,7 @@ CMF is found in the cluster and reached through an in-process tunnel; --cmf-url 
 			kubectl cmf env use dev-env
 			kubectl cmf apply -f deploy/
 			kubectl cmf app list
-			kubectl cmf pool create -f pool.json`),
+			kubectl cmf pool create -f pool.yaml`),
 		Annotations: map[string]string{cobra.CommandDisplayNameAnnotation: displayName(os.Args)},
 		Args:        cobra.NoArgs,
 		RunE:        func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
