@@ -119,6 +119,11 @@ func (c *Client) checkRedeploy(ctx context.Context, job Job) error {
 	if ref.Kind.Name == SessionJob.Name && (job.Wanted() == "suspended" || job.Lifecycle() == "SUSPENDED") {
 		return fmt.Errorf("%s is suspended, and operators can't redeploy a suspended session job from a savepoint (FLINK-40374)\nResume it first (kubectl flink resume %s -n %s) and restore it then, or use --recreate, which deletes and creates its object", ref, ref, ref.Namespace)
 	}
+	if ref.Kind.Name == BlueGreen.Name && job.Wanted() == "suspended" {
+		// The operator then resumes the colour that serves in place, and puts the
+		// path that this one left over the one that is asked for.
+		return fmt.Errorf("%s is suspended, and the operator would resume it from the state that it left, whatever the spec says\nResume it first (kubectl flink resume %s -n %s) and restore it then", ref, ref, ref.Namespace)
+	}
 	if _, ok := number(job.Object.Object, "status", "observedGeneration"); ok {
 		return nil // operator 1.8 or newer
 	}
