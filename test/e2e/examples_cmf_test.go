@@ -91,6 +91,8 @@ func cmfShell(t *testing.T, e sample, files map[string]string) *shell {
 		there = at
 	case verb == "delete" && at >= 0:
 		there = at + 1 // nothing that depends on it
+	case strings.HasPrefix(e.script, "kubectl cmf pool create") && kind == "":
+		there = slices.Index(cmfKinds, "pool") // the page of all commands
 	case verb == "savepoint":
 		there = slices.Index(cmfKinds, "savepoint")
 	case kind == "apply":
