@@ -221,9 +221,9 @@ func memoryOfMillions(t *testing.T, namespace string) {
 	peak := func(rows int) int64 {
 		// datagen's default is 10,000 a second.
 		command := main.command(t.Context(), "flink", "sql", "session-example", "-n", namespace, "--start-gateway", "-q", "-o", "csv", "-e",
-			// With checkpoints a gateway keeps all rows since the last one in its
+			// With exactly-once checkpoints a gateway keeps all rows since the last one in its
 			// memory, and in batch mode there is none.
-			"SET 'execution.checkpointing.interval' = '0 s';\n"+numbers(rows, 1_000_000)+"SELECT id, 'some text beside the number' AS t FROM numbers")
+			"SET 'execution.checkpointing.mode' = 'AT_LEAST_ONCE';\n"+numbers(rows, 1_000_000)+"SELECT id, 'some text beside the number' AS t FROM numbers")
 		out, err := command.StdoutPipe()
 		must(t, err)
 		var errOut bytes.Buffer
