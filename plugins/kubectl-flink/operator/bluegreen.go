@@ -112,7 +112,9 @@ func (c *Client) carryOutFirst(ctx context.Context, change Change, part map[stri
 		}
 		job = Job{job.Kind, object}
 		child, err := c.activeChild(ctx, job)
-		if err == nil && child.carriedOut() && Contains(child.ReconciledSpec(), part) {
+		// The operator reads its own keys from the spec as it is now, and doesn't
+		// always note in the status that they changed.
+		if err == nil && child.carriedOut() && Contains(child.spec(), part) {
 			return job, nil
 		}
 		reporter.waiting("%s: waiting until its active colour has %s", job.Ref(), formatKey)
