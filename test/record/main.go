@@ -179,7 +179,9 @@ func (r *recorder) jobManager(cluster string) {
 		r.get(at + "/metrics?get=numRestarts,fullRestarts")
 		r.get(at + "/checkpoints/config")
 		r.get(at + "/config")
-		var checkpoints struct{ Latest struct{ Completed *struct{ ID int } } }
+		var checkpoints struct {
+			Latest struct{ Completed *struct{ ID int } }
+		}
 		_ = json.Unmarshal(r.get(at+"/checkpoints"), &checkpoints)
 		if last := checkpoints.Latest.Completed; last != nil {
 			details := fmt.Sprintf("%s/checkpoints/details/%d", at, last.ID)
