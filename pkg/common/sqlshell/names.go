@@ -314,3 +314,13 @@ func quoteName(name string, always bool) string {
 	}
 	return "`" + strings.ReplaceAll(name, "`", "``") + "`"
 }
+
+// Identifier is path, as in catalog, database and table, as one identifier in a
+// statement.
+func Identifier(path ...string) string {
+	parts := make([]string, len(path))
+	for i, name := range path {
+		parts[i] = quoteName(name, true)
+	}
+	return strings.Join(parts, ".")
+}

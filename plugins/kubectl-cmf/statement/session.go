@@ -163,14 +163,6 @@ func (s *Session) ask(ctx context.Context, text string) ([]string, error) {
 	}
 }
 
-func quoted(path ...string) string {
-	parts := make([]string, len(path))
-	for i, name := range path {
-		parts[i] = "`" + strings.ReplaceAll(name, "`", "``") + "`"
-	}
-	return strings.Join(parts, ".")
-}
-
 // Names are the names below path, asked for with statements that CMF itself
 // answers.
 func (s *Session) Names(ctx context.Context, path ...string) ([]string, error) {
@@ -178,11 +170,11 @@ func (s *Session) Names(ctx context.Context, path ...string) ([]string, error) {
 	case 0:
 		return s.ask(ctx, "SHOW CATALOGS")
 	case 1:
-		return s.ask(ctx, "SHOW DATABASES IN "+quoted(path...))
+		return s.ask(ctx, "SHOW DATABASES IN "+sqlshell.Identifier(path...))
 	case 2:
-		return s.ask(ctx, "SHOW TABLES IN "+quoted(path...))
+		return s.ask(ctx, "SHOW TABLES IN "+sqlshell.Identifier(path...))
 	case 3:
-		return s.ask(ctx, "DESCRIBE "+quoted(path...))
+		return s.ask(ctx, "DESCRIBE "+sqlshell.Identifier(path...))
 	}
 	return nil, nil
 }

@@ -53,22 +53,13 @@ func (s *Session) first(ctx context.Context, statement string) ([]string, error)
 	return out, err
 }
 
-// quoted is path as an identifier in a statement.
-func quoted(path ...string) string {
-	parts := make([]string, len(path))
-	for i, name := range path {
-		parts[i] = "`" + strings.ReplaceAll(name, "`", "``") + "`"
-	}
-	return strings.Join(parts, ".")
-}
-
 // Names are the names below path.
 func (s *Session) Names(ctx context.Context, path ...string) ([]string, error) {
 	switch len(path) {
 	case 0:
 		return s.first(ctx, "SHOW CATALOGS")
 	case 1:
-		found, err := s.first(ctx, "SHOW DATABASES IN "+quoted(path...))
+		found, err := s.first(ctx, "SHOW DATABASES IN "+sqlshell.Identifier(path...))
 		if err == nil {
 			return found, nil
 		}
@@ -78,9 +69,9 @@ func (s *Session) Names(ctx context.Context, path ...string) ([]string, error) {
 		}
 		return s.first(ctx, "SHOW DATABASES")
 	case 2:
-		return s.first(ctx, "SHOW TABLES IN "+quoted(path...))
+		return s.first(ctx, "SHOW TABLES IN "+sqlshell.Identifier(path...))
 	case 3:
-		return s.first(ctx, "DESCRIBE "+quoted(path...))
+		return s.first(ctx, "DESCRIBE "+sqlshell.Identifier(path...))
 	}
 	return nil, nil
 }
