@@ -22,8 +22,10 @@ const (
 	// gatewayLife ends a gateway whatever happens, in seconds.
 	gatewayLife = 24 * 60 * 60
 	// gatewayIdle is how long a gateway that nobody is connected to lives, in
-	// seconds. Clients send a heartbeat every half minute.
-	gatewayIdle = 120
+	// seconds. Clients send a heartbeat every half minute. It is longer than
+	// sessions live without one: what ends a session cancels its queries, whose
+	// jobs a gateway that is killed leaves running.
+	gatewayIdle = 240
 
 	mainContainer = "flink-main-container"
 	managedBy     = "kubectl-flink"
@@ -31,9 +33,9 @@ const (
 )
 
 // gatewayScript runs a gateway and ends it when nobody has been connected to
-// its port for a while, or when its standard input ends ($3). It says in one
-// line why it can't. Its arguments are the port, the seconds, "stdin" or "",
-// and the gateway's own.
+// its port for a while, or when it is told to on its standard input ($3). It
+// says in one line why it can't. Its arguments are the port, the seconds,
+// "stdin" or "", and the gateway's own.
 const gatewayScript = `
 home="${FLINK_HOME:-/opt/flink}"
 port=$1 patience=$2 input=$3
@@ -51,7 +53,7 @@ gateway=$!
 trap 'kill $gateway 2>/dev/null' TERM INT HUP
 if [ "$input" = stdin ]; then
   exec 3<&0
-  { cat <&3 >/dev/null; kill $gateway 2>/dev/null; } &
+  { read -r word <&3 && [ "$word" = end ] && kill $gateway 2>/dev/null; } &
 fi
 connected=$(printf ': [0-9A-F]*:%04X [0-9A-F]*:[0-9A-F]* 01 ' "$port")
 idle=0

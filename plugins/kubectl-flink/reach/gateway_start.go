@@ -214,7 +214,7 @@ func (g *GatewayStarter) podState(ctx context.Context, pod *corev1.Pod) (waiting
 }
 
 // InJobManager starts a gateway in the JobManager's container, whose memory it
-// shares. It ends with the connection that it was started over.
+// shares. It ends when the client says so, or some minutes after it is gone.
 func (g *GatewayStarter) InJobManager(ctx context.Context, p Place) (*StartedGateway, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, startLimit, exit.Timeoutf("the SQL gateway in the JobManager did not answer within %s", startLimit))
 	defer cancel()
@@ -240,7 +240,12 @@ func (g *GatewayStarter) InJobManager(ctx context.Context, p Place) (*StartedGat
 	var once sync.Once
 	stop := func(ctx context.Context) error {
 		once.Do(func() {
-			_ = hold.Close() // the script sees its input end and ends the gateway
+			// An input that ends without this is a client that was killed: its
+			// sessions have to expire first.
+			go func() {
+				_, _ = io.WriteString(hold, "end\n")
+				_ = hold.Close()
+			}()
 			select {
 			case <-done:
 			case <-ctx.Done():
