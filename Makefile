@@ -67,7 +67,8 @@ test: build ## Every test that this machine can run
 
 .PHONY: test-unit
 test-unit: ## Tests of functions, without a cluster
-	go test $(RACE) ./...
+	go test $(RACE) $$(go list ./... | grep -v /test/arch)
+	go test -count=1 ./test/arch # looks at what the cache of tests doesn't know of
 	go -C hack/cluster vet ./... && go -C hack/cluster test ./...
 
 .PHONY: test-api
@@ -89,7 +90,7 @@ test-long: build ## Releases of all platforms, krew, other systems, soaks
 	@for os in darwin windows; do for arch in amd64 arm64; do \
 		echo "== vet and build tests for $$os/$$arch"; \
 		GOOS=$$os GOARCH=$$arch CGO_ENABLED=0 go vet ./plugins/... ./pkg/... || exit 1; \
-		for pkg in $$(go list ./plugins/... ./pkg/...); do GOOS=$$os GOARCH=$$arch CGO_ENABLED=0 go test -c -o /dev/null $$pkg || exit 1; done; \
+		for pkg in $$(GOOS=$$os GOARCH=$$arch go list ./plugins/... ./pkg/...); do GOOS=$$os GOARCH=$$arch CGO_ENABLED=0 go test -c -o /dev/null $$pkg || exit 1; done; \
 	done; done
 	go test $(RACE) -count=10 -timeout 60m ./pkg/common/... ./plugins/kubectl-flink/reach/...
 	go test -tags 'e2e long' -count=1 -timeout 180m -v ./test/e2e/...
@@ -106,7 +107,7 @@ lint: ## Static checks
 	"$$($(CLUSTER) tool golangci-lint)/golangci-lint" run ./...
 
 .PHONY: vulncheck
-vulncheck: ## Known vulnerabilities in what is linked (asks vuln.go.dev)
+vulncheck: ## Known vulnerabilities in what is linked (asks the Go vulnerability database)
 	go run golang.org/x/vuln/cmd/govulncheck@v1.9.0 ./plugins/...
 
 .PHONY: docs

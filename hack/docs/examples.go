@@ -11,7 +11,7 @@ import (
 // without the program's name.
 func calls(root *cobra.Command, example string) [][]string {
 	var all [][]string
-	for _, line := range strings.Split(example, "\n") {
+	for line := range strings.SplitSeq(example, "\n") {
 		at := strings.Index(line, root.CommandPath()+" ")
 		if at < 0 || strings.HasPrefix(strings.TrimSpace(line), "#") {
 			continue

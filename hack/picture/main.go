@@ -54,7 +54,7 @@ func run() error {
 	})
 	flag.Parse()
 	if *out == "" || flag.NArg() == 0 || len(steps) == 0 {
-		return errors.New("usage: picture -out FILE.svg -see TEXT [-press KEYS -see TEXT ...] -- COMMAND ...")
+		return errors.New("usage: picture -out FILE.svg -see TEXT [-press KEYS -see TEXT ...] -- COMMAND")
 	}
 	if *title == "" {
 		*title = strings.Join(flag.Args(), " ")

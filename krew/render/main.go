@@ -82,7 +82,7 @@ func readSums(file string) (map[string]string, error) {
 		return nil, err
 	}
 	sums := map[string]string{}
-	for _, line := range strings.Split(string(content), "\n") {
+	for line := range strings.SplitSeq(string(content), "\n") {
 		if sum, name, ok := strings.Cut(line, "  "); ok {
 			sums[name] = sum
 		}

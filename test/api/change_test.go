@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -32,9 +33,7 @@ func carriedOut(object *unstructured.Unstructured, lifecycle, state string, more
 	status["reconciliationStatus"] = map[string]any{"state": "DEPLOYED", "lastReconciledSpec": string(spec), "lastStableSpec": string(spec)}
 	job := status["jobStatus"].(map[string]any)
 	job["state"] = state
-	for key, value := range more {
-		job[key] = value
-	}
+	maps.Copy(job, more)
 	return status
 }
 

@@ -3,6 +3,7 @@
 package api
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -24,9 +25,7 @@ func (s *server) version(t *testing.T, kind operator.Kind, namespace, name strin
 
 func savingJob(configuration map[string]any) map[string]any {
 	out := map[string]any{"state.savepoints.dir": "file:///flink-data/savepoints", "state.checkpoints.dir": "file:///flink-data/checkpoints"}
-	for key, value := range configuration {
-		out[key] = value
-	}
+	maps.Copy(out, configuration)
 	return out
 }
 

@@ -29,15 +29,13 @@ func TestListOfThousands(t *testing.T) {
 	var group sync.WaitGroup
 	names := make(chan int)
 	for range 8 {
-		group.Add(1)
-		go func() {
-			defer group.Done()
+		group.Go(func() {
 			for i := range names {
 				var object map[string]any
 				must(t, json.Unmarshal(example, &object))
 				current.create(t, operator.Deployment, ns, fmt.Sprintf("job-%04d", i), object["spec"].(map[string]any), object["status"].(map[string]any))
 			}
-		}()
+		})
 	}
 	for i := range jobs {
 		names <- i

@@ -138,8 +138,13 @@ func TestListSaysWhatIsMissing(t *testing.T) {
 	old.flink(t, t.Context(), "list").wants(t, exit.OK, "No Flink resources found")
 	old.flink(t, t.Context(), "list", "flinksnp").wants(t, exit.Failed, "this cluster has no FlinkStateSnapshot")
 	for _, args := range [][]string{
-		{"list", "x"}, {"list", "flinkdep/a"}, {"list", "--health", "fine"}, {"list", "--sort-by", "luck"},
-		{"list", "-w", "--live"}, {"list", "-o", "xml"}, {"list", "--color", "pink"},
+		{"list", "x"},
+		{"list", "flinkdep/a"},
+		{"list", "--health", "fine"},
+		{"list", "--sort-by", "luck"},
+		{"list", "-w", "--live"},
+		{"list", "-o", "xml"},
+		{"list", "--color", "pink"},
 	} {
 		current.flink(t, t.Context(), args...).wants(t, exit.Usage)
 	}

@@ -27,9 +27,7 @@ func (s *server) asOperator(t *testing.T, kind operator.Kind, namespace string, 
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	var group sync.WaitGroup
-	group.Add(1)
-	go func() {
-		defer group.Done()
+	group.Go(func() {
 		_ = wait.Follow(ctx, s.dynamic.Resource(kind.GVR()).Namespace(namespace), metav1.ListOptions{},
 			func(event watch.EventType, object *unstructured.Unstructured) (bool, error) {
 				if object != nil && event != watch.Deleted {
@@ -37,7 +35,7 @@ func (s *server) asOperator(t *testing.T, kind operator.Kind, namespace string, 
 				}
 				return false, nil
 			})
-	}()
+	})
 	t.Cleanup(func() { cancel(); group.Wait() })
 }
 

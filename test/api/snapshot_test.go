@@ -54,8 +54,10 @@ func TestCheckpointByResource(t *testing.T) {
 	current.runningJob(t, ns, "basic", nil)
 	current.asOperator(t, operator.StateSnap, ns, func(object *unstructured.Unstructured) {
 		if (operator.Snapshot{Object: object}).State() == "" {
-			current.setStatus(t, operator.StateSnap, object, map[string]any{"state": "COMPLETED", "path": "file:/c/a1/chk-7", "triggerId": "t1",
-				"triggerTimestamp": "2026-01-02T03:04:05Z", "resultTimestamp": "2026-01-02T03:04:06Z"})
+			current.setStatus(t, operator.StateSnap, object, map[string]any{
+				"state": "COMPLETED", "path": "file:/c/a1/chk-7", "triggerId": "t1",
+				"triggerTimestamp": "2026-01-02T03:04:05Z", "resultTimestamp": "2026-01-02T03:04:06Z",
+			})
 		}
 	})
 	r := current.flink(t, t.Context(), "checkpoint", "basic", "-n", ns, "--name", "mine", "--reconnect-timeout", "1s")

@@ -78,11 +78,11 @@ func statusTellsOfAKilledTaskManager(t *testing.T, namespace string) {
 	main.kubectl(t, "delete", "pod", "-n", namespace, "-l", "app=basic-example,component=taskmanager", "--wait=false")
 	terminal.Within(patience, "the end of the TaskManager's pod, another one, and the job running again", func(text string) bool {
 		_, changes, _ := strings.Cut(text, "Changes")
-		gone := strings.Index(changes, " gone")
-		if gone < 0 {
+		before, _, ok := strings.Cut(changes, " gone")
+		if !ok {
 			return false
 		}
-		above := changes[:gone]
+		above := before
 		return strings.Contains(above, "healthy  RUNNING") && strings.Contains(text, "2 of 2 slots used")
 	})
 	terminal.Press("\x03")

@@ -106,31 +106,55 @@ var sqlTypes = []struct {
 	plain     bool
 	sql, want string
 }{
-	{false, `SELECT CAST(true AS BOOLEAN) AS b, CAST(1 AS TINYINT) AS ti, CAST(-2 AS SMALLINT) AS si, 3 AS i, CAST(9007199254740993 AS BIGINT) AS bi, CAST(1.5 AS FLOAT) AS f, CAST(2.5E300 AS DOUBLE) AS d`,
-		`{"b":true,"ti":1,"si":-2,"i":3,"bi":9007199254740993,"f":1.5,"d":2.5E300}`},
-	{false, `SELECT CAST(x AS DOUBLE) AS nan, CAST(y AS FLOAT) AS inf FROM (VALUES ('NaN', '-Infinity')) AS t(x, y)`,
-		`{"nan":"NaN","inf":"-Infinity"}`},
-	{false, `SELECT CAST('12345678901234567890.123456789' AS DECIMAL(38,9)) AS a, CAST(5 AS DECIMAL(10,2)) AS b, CAST('0.0000000001' AS DECIMAL(20,10)) AS c, CAST(-7 AS DECIMAL(5,0)) AS d`,
-		`{"a":12345678901234567890.123456789,"b":5.00,"c":0.0000000001,"d":-7}`},
-	{false, `SELECT CAST('abc' AS CHAR(5)) AS c, CAST('abcdef' AS VARCHAR(5)) AS vc, U&'\00fc"\005c' AS s, '' AS e`,
-		`{"c":"abc  ","vc":"abcde","s":"ü\"\\","e":""}`},
-	{false, `SELECT X'00FF' AS b, CAST(X'01' AS VARBINARY(4)) AS v, CAST(X'' AS BYTES) AS e`,
-		`{"b":"AP8=","v":"AQ==","e":""}`},
-	{false, `SELECT DATE '2024-02-29' AS d, TIME '12:34:56' AS t, TIME '12:00:00' AS t0, TIMESTAMP '2024-02-29 12:34:56.123456' AS ts, CAST(TIMESTAMP '2024-02-29 12:34:00' AS TIMESTAMP(0)) AS ts0, CAST(TIMESTAMP '2024-02-29 12:34:00.1' AS TIMESTAMP(9)) AS ts9`,
-		`{"d":"2024-02-29","t":"12:34:56","t0":"12:00:00","ts":"2024-02-29 12:34:56.123456","ts0":"2024-02-29 12:34:00","ts9":"2024-02-29 12:34:00.100000000"}`},
-	{false, `SELECT CAST(TIMESTAMP '2024-02-29 12:34:56.12' AS TIMESTAMP_LTZ(3)) AS l, CAST(TIMESTAMP '2024-02-29 00:00:00' AS TIMESTAMP_LTZ(0)) AS l0`,
-		`{"l":"2024-02-29 12:34:56.120Z","l0":"2024-02-29 00:00:00Z"}`},
-	{false, `SELECT INTERVAL '1-2' YEAR TO MONTH AS ym, INTERVAL '-14' MONTH AS m, INTERVAL '3 04:05:06.789' DAY TO SECOND AS ds, INTERVAL '-5' HOUR AS h`,
-		`{"ym":"+1-02","m":"-1-02","ds":"+3 04:05:06.789","h":"-0 05:00:00.000"}`},
-	{false, `SELECT ARRAY[1, CAST(NULL AS INT)] AS a, ARRAY['x', 'y,z'] AS s, ARRAY[ARRAY[1], ARRAY[2]] AS aa, MAP['k', CAST(NULL AS INT)] AS m, CAST(ROW(1, 'x') AS ROW<a INT, b STRING>) AS r, CAST(ROW(1, ROW('y', DATE '2024-01-01')) AS ROW<a INT, b ROW<c STRING, d DATE>>) AS rr, MAP['k', ARRAY[ROW(1)]] AS mar`,
-		`{"a":[1,null],"s":["x","y,z"],"aa":[[1],[2]],"m":{"k":null},"r":{"a":1,"b":"x"},"rr":{"a":1,"b":{"c":"y","d":"2024-01-01"}},"mar":{"k":[{"EXPR$0":1}]}}`},
-	{false, `SELECT CAST(NULL AS BOOLEAN) AS a, CAST(NULL AS DECIMAL(5,2)) AS b, CAST(NULL AS STRING) AS c, CAST(NULL AS BYTES) AS d, CAST(NULL AS TIMESTAMP_LTZ(3)) AS e, CAST(NULL AS ARRAY<INT>) AS f, CAST(NULL AS MAP<STRING,INT>) AS g, CAST(NULL AS ROW<a INT>) AS h, CAST(NULL AS INTERVAL DAY) AS i`,
-		`{"a":null,"b":null,"c":null,"d":null,"e":null,"f":null,"g":null,"h":null,"i":null}`},
+	{
+		false, `SELECT CAST(true AS BOOLEAN) AS b, CAST(1 AS TINYINT) AS ti, CAST(-2 AS SMALLINT) AS si, 3 AS i, CAST(9007199254740993 AS BIGINT) AS bi, CAST(1.5 AS FLOAT) AS f, CAST(2.5E300 AS DOUBLE) AS d`,
+		`{"b":true,"ti":1,"si":-2,"i":3,"bi":9007199254740993,"f":1.5,"d":2.5E300}`,
+	},
+	{
+		false, `SELECT CAST(x AS DOUBLE) AS nan, CAST(y AS FLOAT) AS inf FROM (VALUES ('NaN', '-Infinity')) AS t(x, y)`,
+		`{"nan":"NaN","inf":"-Infinity"}`,
+	},
+	{
+		false, `SELECT CAST('12345678901234567890.123456789' AS DECIMAL(38,9)) AS a, CAST(5 AS DECIMAL(10,2)) AS b, CAST('0.0000000001' AS DECIMAL(20,10)) AS c, CAST(-7 AS DECIMAL(5,0)) AS d`,
+		`{"a":12345678901234567890.123456789,"b":5.00,"c":0.0000000001,"d":-7}`,
+	},
+	{
+		false, `SELECT CAST('abc' AS CHAR(5)) AS c, CAST('abcdef' AS VARCHAR(5)) AS vc, U&'\00fc"\005c' AS s, '' AS e`,
+		`{"c":"abc  ","vc":"abcde","s":"ü\"\\","e":""}`,
+	},
+	{
+		false, `SELECT X'00FF' AS b, CAST(X'01' AS VARBINARY(4)) AS v, CAST(X'' AS BYTES) AS e`,
+		`{"b":"AP8=","v":"AQ==","e":""}`,
+	},
+	{
+		false, `SELECT DATE '2024-02-29' AS d, TIME '12:34:56' AS t, TIME '12:00:00' AS t0, TIMESTAMP '2024-02-29 12:34:56.123456' AS ts, CAST(TIMESTAMP '2024-02-29 12:34:00' AS TIMESTAMP(0)) AS ts0, CAST(TIMESTAMP '2024-02-29 12:34:00.1' AS TIMESTAMP(9)) AS ts9`,
+		`{"d":"2024-02-29","t":"12:34:56","t0":"12:00:00","ts":"2024-02-29 12:34:56.123456","ts0":"2024-02-29 12:34:00","ts9":"2024-02-29 12:34:00.100000000"}`,
+	},
+	{
+		false, `SELECT CAST(TIMESTAMP '2024-02-29 12:34:56.12' AS TIMESTAMP_LTZ(3)) AS l, CAST(TIMESTAMP '2024-02-29 00:00:00' AS TIMESTAMP_LTZ(0)) AS l0`,
+		`{"l":"2024-02-29 12:34:56.120Z","l0":"2024-02-29 00:00:00Z"}`,
+	},
+	{
+		false, `SELECT INTERVAL '1-2' YEAR TO MONTH AS ym, INTERVAL '-14' MONTH AS m, INTERVAL '3 04:05:06.789' DAY TO SECOND AS ds, INTERVAL '-5' HOUR AS h`,
+		`{"ym":"+1-02","m":"-1-02","ds":"+3 04:05:06.789","h":"-0 05:00:00.000"}`,
+	},
+	{
+		false, `SELECT ARRAY[1, CAST(NULL AS INT)] AS a, ARRAY['x', 'y,z'] AS s, ARRAY[ARRAY[1], ARRAY[2]] AS aa, MAP['k', CAST(NULL AS INT)] AS m, CAST(ROW(1, 'x') AS ROW<a INT, b STRING>) AS r, CAST(ROW(1, ROW('y', DATE '2024-01-01')) AS ROW<a INT, b ROW<c STRING, d DATE>>) AS rr, MAP['k', ARRAY[ROW(1)]] AS mar`,
+		`{"a":[1,null],"s":["x","y,z"],"aa":[[1],[2]],"m":{"k":null},"r":{"a":1,"b":"x"},"rr":{"a":1,"b":{"c":"y","d":"2024-01-01"}},"mar":{"k":[{"EXPR$0":1}]}}`,
+	},
+	{
+		false, `SELECT CAST(NULL AS BOOLEAN) AS a, CAST(NULL AS DECIMAL(5,2)) AS b, CAST(NULL AS STRING) AS c, CAST(NULL AS BYTES) AS d, CAST(NULL AS TIMESTAMP_LTZ(3)) AS e, CAST(NULL AS ARRAY<INT>) AS f, CAST(NULL AS MAP<STRING,INT>) AS g, CAST(NULL AS ROW<a INT>) AS h, CAST(NULL AS INTERVAL DAY) AS i`,
+		`{"a":null,"b":null,"c":null,"d":null,"e":null,"f":null,"g":null,"h":null,"i":null}`,
+	},
 	{false, `SET 'table.local-time-zone' = 'GMT+02:00'`, ``},
-	{false, `SELECT CAST(TO_TIMESTAMP_LTZ(1709210096120, 3) AS TIMESTAMP_LTZ(3)) AS l`,
-		`{"l":"2024-02-29 14:34:56.120+02:00"}`},
-	{true, `SELECT CAST(TO_TIMESTAMP_LTZ(1709210096120, 3) AS TIMESTAMP_LTZ(3)) AS l, MAP[1, ARRAY[2, 3]] AS m`,
-		`{"l":"2024-02-29 14:34:56.120+02:00","m":{"1":[2,3]}}`},
+	{
+		false, `SELECT CAST(TO_TIMESTAMP_LTZ(1709210096120, 3) AS TIMESTAMP_LTZ(3)) AS l`,
+		`{"l":"2024-02-29 14:34:56.120+02:00"}`,
+	},
+	{
+		true, `SELECT CAST(TO_TIMESTAMP_LTZ(1709210096120, 3) AS TIMESTAMP_LTZ(3)) AS l, MAP[1, ARRAY[2, 3]] AS m`,
+		`{"l":"2024-02-29 14:34:56.120+02:00","m":{"1":[2,3]}}`,
+	},
 	{false, `SET 'execution.runtime-mode' = 'batch'`, ``},
 	{false, `SELECT COLLECT(x) AS ms FROM (VALUES ('a'), ('a')) AS t(x)`, `{"ms":{"a":2}}`},
 	{true, `SELECT COLLECT(x) AS ms FROM (VALUES (1), (1)) AS t(x)`, `{"ms":{"1":2}}`},

@@ -167,8 +167,8 @@ func TestReproducible(t *testing.T) {
 // directory to. Files that git doesn't know stay behind.
 func checkout(t *testing.T, to string) {
 	t.Helper()
-	files := strings.Split(command(t, root(t), nil, "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"), "\x00")
-	for _, name := range files {
+	files := strings.SplitSeq(command(t, root(t), nil, "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"), "\x00")
+	for name := range files {
 		content, err := os.ReadFile(filepath.Join(root(t), name))
 		if err != nil {
 			continue // deleted, or the empty name at the end

@@ -127,7 +127,7 @@ func dist(t *testing.T) string {
 // Signing needs the hosted workflow's identity, and the bill of materials a
 // program that it installs.
 func snapshot(goreleaser, repository string, env []string, wrapper ...string) (string, error) {
-	args := append(wrapper, goreleaser, "release", "--snapshot", "--clean", "--skip=sign,sbom,announce,publish")
+	args := slices.Concat(wrapper, []string{goreleaser, "release", "--snapshot", "--clean", "--skip=sign,sbom,announce,publish"})
 	if !all {
 		config, err := onePlatform(repository)
 		if err != nil {

@@ -28,7 +28,7 @@ func (p *plan) align() {
 				p.alignLayer(l, up, down)
 			}
 		} else {
-			for l := len(p.layers) - 1; l >= 0; l-- {
+			for l := range slices.Backward(p.layers) {
 				p.alignLayer(l, up, down)
 			}
 		}

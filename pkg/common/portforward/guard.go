@@ -92,11 +92,10 @@ func looksLikeHTTP(start []byte) (http, more bool) {
 // a second host.
 func inspect(in *bufio.Reader, allowed []string) (isHTTP bool, why string, err error) {
 	for want := 1; ; {
-		start, err := in.Peek(want)
-		if err != nil {
+		if _, err := in.Peek(want); err != nil {
 			return isHTTP, "", nil //nolint:nilerr // too short to be a request; whoever copies meets the error
 		}
-		start, _ = in.Peek(in.Buffered())
+		start, _ := in.Peek(in.Buffered())
 		if !isHTTP {
 			var more bool
 			if isHTTP, more = looksLikeHTTP(start); !isHTTP && !more {

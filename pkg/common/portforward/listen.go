@@ -49,7 +49,6 @@ type Listener struct {
 	cancel context.CancelFunc
 	work   sync.WaitGroup
 
-	open  atomic.Int64
 	total atomic.Int64
 
 	mu    sync.Mutex
@@ -293,7 +292,7 @@ func (l *Listener) forward(local net.Conn) {
 			remote.Close()
 			return
 		}
-		remote.(interface{ CloseWrite() error }).CloseWrite()
+		_ = remote.(interface{ CloseWrite() error }).CloseWrite()
 	}()
 	n, err := io.Copy(local, remote)
 	if err != nil {
@@ -329,7 +328,7 @@ func (l *Listener) target() Target {
 
 func closeWrite(conn net.Conn) {
 	if c, ok := conn.(interface{ CloseWrite() error }); ok {
-		c.CloseWrite()
+		_ = c.CloseWrite()
 	}
 }
 
@@ -355,5 +354,5 @@ func reply(conn net.Conn, code int, text string) {
 	fmt.Fprintf(conn, "HTTP/1.1 %d %s\r\nContent-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s",
 		code, http.StatusText(code), len(text), text)
 	closeWrite(conn)
-	io.CopyN(io.Discard, conn, 1<<20)
+	_, _ = io.CopyN(io.Discard, conn, 1<<20)
 }

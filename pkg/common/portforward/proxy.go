@@ -39,11 +39,11 @@ func proxyError(w http.ResponseWriter, r *http.Request, err error) {
 	if r.Method == http.MethodGet && strings.Contains(r.Header.Get("Accept"), "text/html") {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		w.WriteHeader(code)
-		io.WriteString(w, `<!DOCTYPE html><meta charset="utf-8"><meta http-equiv="refresh" content="2"><title>Waiting</title><body style="font-family: sans-serif; margin: 3em"><h1>Waiting for the pod</h1><pre style="white-space: pre-wrap">`+
+		_, _ = io.WriteString(w, `<!DOCTYPE html><meta charset="utf-8"><meta http-equiv="refresh" content="2"><title>Waiting</title><body style="font-family: sans-serif; margin: 3em"><h1>Waiting for the pod</h1><pre style="white-space: pre-wrap">`+
 			html.EscapeString(err.Error())+`</pre><p>This page tries again by itself.`)
 		return
 	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.WriteHeader(code)
-	io.WriteString(w, err.Error()+"\n")
+	_, _ = io.WriteString(w, err.Error()+"\n")
 }

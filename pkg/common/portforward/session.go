@@ -198,20 +198,6 @@ func (s *session) open(ctx context.Context, port int32, pod Pod) (*stream, error
 	return nil, err
 }
 
-// idle reports whether the session can take a stream and has none.
-func (s *session) idle() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.err == nil && s.active == 0
-}
-
-// load is the number of streams in use.
-func (s *session) load() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.active
-}
-
 func (s *session) failure() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

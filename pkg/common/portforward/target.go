@@ -38,8 +38,7 @@ type Target struct {
 
 // String is TYPE/NAME, as kubectl writes it.
 func (t Target) String() string {
-	switch t.Kind {
-	case Selector:
+	if t.Kind == Selector {
 		return fmt.Sprintf("pods with %s in namespace %q", t.Name, t.Namespace)
 	}
 	return fmt.Sprintf("%s/%s in namespace %q", t.Kind, t.Name, t.Namespace)

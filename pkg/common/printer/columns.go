@@ -40,7 +40,7 @@ func parseColumns(format, spec string) (*customColumns, error) {
 		return nil, errors.New("--output: custom-columns needs columns, as in -o custom-columns=NAME:.metadata.name")
 	}
 	var out customColumns
-	for _, pair := range strings.Split(spec, ",") {
+	for pair := range strings.SplitSeq(spec, ",") {
 		header, path, ok := strings.Cut(pair, ":")
 		if !ok || header == "" || path == "" {
 			return nil, fmt.Errorf("--output: custom-columns: %q is not HEADER:.path", pair)

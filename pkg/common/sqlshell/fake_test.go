@@ -38,7 +38,7 @@ type answer struct {
 	more func(n int) ([]Row, error)
 }
 
-func (f *fake) Run(ctx context.Context, statement string) (Execution, error) {
+func (f *fake) Run(_ context.Context, statement string) (Execution, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.ran = append(f.ran, statement)

@@ -21,9 +21,15 @@ func everything() answer {
 	big := Type{Name: "BIGINT"}
 	return answer{
 		schema: Schema{Query: true, Columns: []Column{
-			{"flag", Type{Name: "BOOLEAN"}}, {"id", big}, {"price", Type{Name: "DECIMAL", Precision: 38, Scale: 18}}, {"ratio", Type{Name: "DOUBLE"}},
-			{"name", text}, {"bytes", Type{Name: "BYTES"}}, {"at", Type{Name: "TIMESTAMP_LTZ"}},
-			{"tags", Type{Name: "ARRAY", Element: &text}}, {"counts", Type{Name: "MAP", Key: &text, Element: &big}},
+			{"flag", Type{Name: "BOOLEAN"}},
+			{"id", big},
+			{"price", Type{Name: "DECIMAL", Precision: 38, Scale: 18}},
+			{"ratio", Type{Name: "DOUBLE"}},
+			{"name", text},
+			{"bytes", Type{Name: "BYTES"}},
+			{"at", Type{Name: "TIMESTAMP_LTZ"}},
+			{"tags", Type{Name: "ARRAY", Element: &text}},
+			{"counts", Type{Name: "MAP", Key: &text, Element: &big}},
 			{"seen", Type{Name: "MULTISET", Element: &text}},
 			{"address", Type{Name: "ROW", Fields: []Column{{"street", text}, {"number", big}}}},
 		}},

@@ -226,7 +226,7 @@ func (n *names) at(ctx context.Context, words, after []token, path []string, pre
 // starts are the words that begin a statement.
 var starts = func() []candidate {
 	var all []candidate
-	for _, word := range strings.Fields("ADD ALTER ANALYZE BEGIN CALL COMPILE CREATE DELETE DESCRIBE DROP EXECUTE EXPLAIN HELP INSERT LOAD QUIT REMOVE RESET SELECT SET SHOW STOP TRUNCATE UNLOAD UPDATE USE VALUES WITH") {
+	for word := range strings.FieldsSeq("ADD ALTER ANALYZE BEGIN CALL COMPILE CREATE DELETE DESCRIBE DROP EXECUTE EXPLAIN HELP INSERT LOAD QUIT REMOVE RESET SELECT SET SHOW STOP TRUNCATE UNLOAD UPDATE USE VALUES WITH") {
 		all = append(all, candidate{text: word})
 	}
 	return all
@@ -234,8 +234,8 @@ var starts = func() []candidate {
 
 // statementTokens are those of the last statement begun.
 func statementTokens(all []token) []token {
-	for i := len(all) - 1; i >= 0; i-- {
-		if all[i].kind == tokenSemicolon {
+	for i, a := range slices.Backward(all) {
+		if a.kind == tokenSemicolon {
 			return all[i+1:]
 		}
 	}
@@ -262,7 +262,7 @@ func (r reference) full(catalog, database string) []string {
 // cursor's statement's other mentions of them.
 func tablesIn(words []token) []reference {
 	var all []reference
-	for i := 0; i < len(words); i++ {
+	for i := range words {
 		switch strings.ToUpper(words[i].text) {
 		case "FROM", "JOIN", "INTO", "UPDATE":
 		default:

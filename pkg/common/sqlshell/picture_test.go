@@ -90,8 +90,19 @@ func TestAPictureDropsTheOldestRows(t *testing.T) {
 func TestDifferentRowsHaveDifferentKeys(t *testing.T) {
 	seen := map[string]any{}
 	for _, fields := range []any{
-		[]any{"a", "b"}, []any{"ab"}, []any{"a", nil}, []any{"a", "NULL"}, []any{[]any{"a", "b"}}, []any{[]any{"a"}, "b"},
-		[]any{[]byte("a")}, []any{"a"}, []any{true}, []any{"true"}, []any{[]Pair{{"a", "b"}}}, []any{[]any{}}, []any{},
+		[]any{"a", "b"},
+		[]any{"ab"},
+		[]any{"a", nil},
+		[]any{"a", "NULL"},
+		[]any{[]any{"a", "b"}},
+		[]any{[]any{"a"}, "b"},
+		[]any{[]byte("a")},
+		[]any{"a"},
+		[]any{true},
+		[]any{"true"},
+		[]any{[]Pair{{"a", "b"}}},
+		[]any{[]any{}},
+		[]any{},
 	} {
 		key := string(appendKey(nil, fields))
 		if other, ok := seen[key]; ok {

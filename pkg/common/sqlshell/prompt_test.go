@@ -52,15 +52,20 @@ func promptMain() int {
 		},
 		answers: map[string]answer{
 			"SELECT 1": {schema: Schema{Query: true, Columns: []Column{column("EXPR$0", "INTEGER"), column("name", "VARCHAR")}}, batches: rows(plus("1", nil), plus("22", "two \x1b[31mred"))},
-			"SELECT wrong": {refuse: &Error{Root: "Column 'wrong' not found in any table", Full: "org.apache.calcite… the whole story",
-				Line: 1, Column: 8}},
+			"SELECT wrong": {refuse: &Error{
+				Root: "Column 'wrong' not found in any table", Full: "org.apache.calcite… the whole story",
+				Line: 1, Column: 8,
+			}},
 			"SELECT never": {schema: Schema{Query: true, Columns: []Column{column("n", "BIGINT")}}, wait: true},
-			"SELECT * FROM orders": {schema: Schema{Query: true, Columns: []Column{column("order_id", "BIGINT"), column("customer", "VARCHAR"), column("total", "DECIMAL")}},
+			"SELECT * FROM orders": {
+				schema: Schema{Query: true, Columns: []Column{column("order_id", "BIGINT"), column("customer", "VARCHAR"), column("total", "DECIMAL")}},
 				more: func(n int) ([]Row, error) {
 					time.Sleep(20 * time.Millisecond)
 					return []Row{plus(number(n), fmt.Sprintf("customer %d", n%7), fmt.Sprintf("%d.50", n*3))}, nil
-				}},
-			"SELECT customer, COUNT(*) FROM orders GROUP BY customer": {schema: Schema{Query: true, Columns: []Column{column("customer", "VARCHAR"), column("count", "BIGINT")}},
+				},
+			},
+			"SELECT customer, COUNT(*) FROM orders GROUP BY customer": {
+				schema: Schema{Query: true, Columns: []Column{column("customer", "VARCHAR"), column("count", "BIGINT")}},
 				more: func(n int) ([]Row, error) {
 					time.Sleep(20 * time.Millisecond)
 					key := fmt.Sprintf("customer %d", n%7)
@@ -68,7 +73,8 @@ func promptMain() int {
 						return []Row{plus(key, "1")}, nil
 					}
 					return []Row{{Change: UpdateBefore, Fields: []any{key, number(n / 7)}}, {Change: UpdateAfter, Fields: []any{key, number(n/7 + 1)}}}, nil
-				}},
+				},
+			},
 			"SHOW":   {schema: Schema{Columns: []Column{column("table name", "VARCHAR")}}, batches: rows(plus("orders"), plus("order_lines"))},
 			"INSERT": {schema: Schema{Job: true}, job: "5f0c"},
 			"SLOW": {schema: Schema{Query: true, Columns: []Column{column("n", "BIGINT")}}, more: func(n int) ([]Row, error) {

@@ -65,8 +65,8 @@ func (s *Splitter) next() (statement Statement, closed bool, err error) {
 			break
 		}
 		if !b.begun() && t.kind == tokenSymbol && t.text == `\` {
-			line, err := s.line()
-			return Statement{Text: line, raw: line, Source: s.name, Line: t.at.line, Column: t.at.column, Meta: true}, true, err
+			line := s.line()
+			return Statement{Text: line, raw: line, Source: s.name, Line: t.at.line, Column: t.at.column, Meta: true}, true, nil
 		}
 		if t.kind == tokenSemicolon && s.lex.inHint {
 			t.kind = tokenSymbol
@@ -86,7 +86,7 @@ func (s *Splitter) next() (statement Statement, closed bool, err error) {
 }
 
 // line is the rest of a line of which the backslash was read.
-func (s *Splitter) line() (string, error) {
+func (s *Splitter) line() string {
 	s.lex.text.Reset()
 	s.lex.text.WriteByte('\\')
 	for s.lex.peek() != '\n' {
@@ -94,7 +94,7 @@ func (s *Splitter) line() (string, error) {
 			break
 		}
 	}
-	return strings.TrimSpace(s.lex.text.String()), nil
+	return strings.TrimSpace(s.lex.text.String())
 }
 
 // complete reports whether text ends where a statement does: with nothing

@@ -50,11 +50,13 @@ func TestSplit(t *testing.T) {
 		"SELECT E'it\\'s;' ; SELECT 2":                                    {"SELECT E'it\\'s;'", "SELECT 2"},
 		"SELECT 3/*;*/-1;":                                                {"SELECT 3/*;*/-1"},
 		"BEGIN STATEMENT SET; INSERT INTO a SELECT 1; INSERT INTO b SELECT CASE WHEN x THEN 1 END; END; SELECT 1;": {
-			"EXECUTE STATEMENT SET BEGIN INSERT INTO a SELECT 1; INSERT INTO b SELECT CASE WHEN x THEN 1 END; END", "SELECT 1"},
+			"EXECUTE STATEMENT SET BEGIN INSERT INTO a SELECT 1; INSERT INTO b SELECT CASE WHEN x THEN 1 END; END", "SELECT 1",
+		},
 		"EXECUTE STATEMENT SET BEGIN INSERT INTO a SELECT 1; END; SELECT 1;":     {"EXECUTE STATEMENT SET BEGIN INSERT INTO a SELECT 1; END", "SELECT 1"},
 		"explain statement set\nbegin\ninsert into a select 1;\nend;\nselect 1;": {"explain statement set\nbegin\ninsert into a select 1;\nend", "select 1"},
 		"COMPILE PLAN '/p.json' FOR STATEMENT SET BEGIN INSERT INTO a SELECT 1; END; EXECUTE PLAN '/p.json';": {
-			"COMPILE PLAN '/p.json' FOR STATEMENT SET BEGIN INSERT INTO a SELECT 1; END", "EXECUTE PLAN '/p.json'"},
+			"COMPILE PLAN '/p.json' FOR STATEMENT SET BEGIN INSERT INTO a SELECT 1; END", "EXECUTE PLAN '/p.json'",
+		},
 		"\uFEFFSELECT 1;":             {"SELECT 1"},
 		"\\timing on\nSELECT 1;\\x":   {"\\timing on", "SELECT 1", "\\x"},
 		"CREATE TABLE `end` (a INT);": {"CREATE TABLE `end` (a INT)"},

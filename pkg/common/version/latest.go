@@ -45,7 +45,7 @@ func (i Info) Latest(ctx context.Context, url, program string) (Latest, error) {
 		}
 		// Not wrapped: an unreachable GitHub isn't to be told as a cluster that
 		// can't be reached.
-		return Latest{}, fmt.Errorf("ask for the latest release: %v\nLook at %s with a browser", err, releasesPage)
+		return Latest{}, fmt.Errorf("ask for the latest release: %v\nLook at %s with a browser", err, releasesPage) //nolint:errorlint // as said above
 	}
 	defer func() { _ = response.Body.Close() }()
 	switch response.StatusCode {

@@ -3,6 +3,7 @@ package apply
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math/big"
 	"reflect"
 	"slices"
@@ -74,12 +75,8 @@ func Merge(kind *cmf.Kind, desired, live cmf.Object) cmf.Object {
 	}
 	if annotations := was.Map("metadata.annotations"); len(annotations) > 0 {
 		merged := map[string]any{}
-		for key, value := range annotations {
-			merged[key] = value
-		}
-		for key, value := range out.Map("metadata.annotations") {
-			merged[key] = value
-		}
+		maps.Copy(merged, annotations)
+		maps.Copy(merged, out.Map("metadata.annotations"))
 		out.Set("metadata.annotations", merged)
 	}
 	return out

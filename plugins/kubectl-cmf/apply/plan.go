@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -113,9 +114,7 @@ func (i *Item) mark(inventory string) {
 		i.Object.Set("metadata.name", i.Ref.Name)
 	}
 	annotations := map[string]any{}
-	for key, value := range i.Object.Map("metadata.annotations") {
-		annotations[key] = value
-	}
+	maps.Copy(annotations, i.Object.Map("metadata.annotations"))
 	annotations[InventoryAnnotation] = inventory
 	i.Object.Set("metadata.annotations", annotations)
 }

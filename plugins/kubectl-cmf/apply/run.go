@@ -122,7 +122,7 @@ func (r Runner) rank(ctx context.Context, steps []Step, incomplete *IncompleteEr
 	// Told from here, so that lines don't mix.
 	for range steps {
 		i := <-ended
-		if errs[i] == errNotBegun {
+		if errors.Is(errs[i], errNotBegun) {
 			incomplete.skip(steps[i : i+1])
 			continue
 		}

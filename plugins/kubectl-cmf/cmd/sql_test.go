@@ -3,6 +3,7 @@ package cmd
 import (
 	"context"
 	"errors"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -83,7 +84,7 @@ func TestSQLKeepsASession(t *testing.T) {
 		"USE CATALOG `kafka-2`; USE main; SET 'sql.secrets.x' = 'y'; SET 'pipeline.name' = 'it''s'; SHOW TABLES; RESET; SHOW TABLES; USE `a`.b; SHOW TABLES", "-o", "csv")
 	var bodies []string
 	for _, request := range r.server.Requests() {
-		if request.Method == "POST" && strings.HasSuffix(request.Path, "/statements") {
+		if request.Method == http.MethodPost && strings.HasSuffix(request.Path, "/statements") {
 			bodies = append(bodies, string(request.Body))
 		}
 	}

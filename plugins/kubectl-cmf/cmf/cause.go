@@ -2,6 +2,7 @@ package cmf
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 )
 
@@ -22,9 +23,9 @@ func readable(text string) string {
 	if !strings.HasPrefix(text, "{") || json.Unmarshal([]byte(text), &decoded) != nil {
 		return text
 	}
-	for i := len(decoded.Throwables) - 1; i >= 0; i-- {
-		if message := decoded.Throwables[i].Message; message != "" {
-			return simpleType(decoded.Throwables[i].Type) + message
+	for _, v := range slices.Backward(decoded.Throwables) {
+		if message := v.Message; message != "" {
+			return simpleType(v.Type) + message
 		}
 	}
 	switch {

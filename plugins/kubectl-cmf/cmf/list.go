@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -74,9 +75,7 @@ func (c *Client) listError(ctx context.Context, kind *Kind, scope Scope, err err
 
 func (c *Client) listQuery(ctx context.Context, kind *Kind, options ListOptions) (url.Values, error) {
 	query := url.Values{}
-	for key, values := range options.Query {
-		query[key] = values
-	}
+	maps.Copy(query, options.Query)
 	selects := options.Selector != nil && !options.Selector.Empty()
 	if !selects && options.Filter == "" {
 		return query, nil
@@ -205,9 +204,7 @@ func (l *lister) add(p page) bool {
 
 func (l *lister) fetch(ctx context.Context, number int) (page, error) {
 	query := url.Values{}
-	for key, values := range l.query {
-		query[key] = values
-	}
+	maps.Copy(query, l.query)
 	query.Set("page", strconv.Itoa(number))
 	query.Set("size", strconv.Itoa(PageSize))
 	got, err := l.client.do(ctx, request{method: http.MethodGet, path: l.path, query: query, repeat: true})

@@ -76,7 +76,7 @@ func TypeName(value any) string {
 // false where a step is missing.
 func (o Object) At(path string) (value any, ok bool) {
 	value = map[string]any(o)
-	for _, step := range strings.Split(path, ".") {
+	for step := range strings.SplitSeq(path, ".") {
 		fields, isMap := value.(map[string]any)
 		if !isMap {
 			return nil, false
@@ -91,7 +91,7 @@ func (o Object) At(path string) (value any, ok bool) {
 // Text is the scalar at path as text, "" where there is none. Several paths
 // separated by "|" are tried in order.
 func (o Object) Text(path string) string {
-	for _, p := range strings.Split(path, "|") {
+	for p := range strings.SplitSeq(path, "|") {
 		value, _ := o.At(p)
 		switch v := value.(type) {
 		case string:

@@ -2,6 +2,7 @@ package cmftest
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"strconv"
 	"strings"
@@ -12,9 +13,7 @@ import (
 func columnsOf(sql string) []any {
 	column := func(name, kind string, more map[string]any) any {
 		t := map[string]any{"type": kind, "nullable": true}
-		for key, value := range more {
-			t[key] = value
-		}
+		maps.Copy(t, more)
 		return map[string]any{"name": name, "type": t}
 	}
 	switch {

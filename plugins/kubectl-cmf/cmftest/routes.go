@@ -64,7 +64,7 @@ func (s *Server) route(r *http.Request, words []string, alpha bool, body []byte)
 		}
 		next := rest[1]
 		if !slices.Contains(below[current], next) {
-			return s.onAction(c, e, rest[1:], r, body)
+			return s.onAction(c, e, rest[1:], r)
 		}
 		path += "/" + name + "/" + next
 		current, rest = next, rest[2:]
@@ -295,7 +295,7 @@ func (s *Server) forget(c *collection, e *entry) {
 }
 
 // onAction answers what is neither a collection nor its member.
-func (s *Server) onAction(c *collection, e *entry, words []string, r *http.Request, body []byte) reply {
+func (s *Server) onAction(c *collection, e *entry, words []string, r *http.Request) reply {
 	action := strings.Join(words, "/")
 	post := r.Method == http.MethodPost
 	switch {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"reflect"
 	"strings"
@@ -113,9 +114,7 @@ func (s *Server) mergedSpec(c *collection, e *entry) map[string]any {
 
 func merge(base, over map[string]any) map[string]any {
 	out := map[string]any{}
-	for key, value := range base {
-		out[key] = value
-	}
+	maps.Copy(out, base)
 	for key, value := range over {
 		a, aMap := out[key].(map[string]any)
 		b, bMap := value.(map[string]any)

@@ -226,7 +226,7 @@ func parseFilter(text string) (func(object) bool, error) {
 				return o.text("status."+key) == want || o.text("status.jobStatus."+key) == want
 			})
 		default:
-			return nil, fmt.Errorf("Invalid filter expression: %s", part)
+			return nil, fmt.Errorf("Invalid filter expression: %s", part) //nolint:staticcheck // CMF's words
 		}
 	}
 	return func(o object) bool {

@@ -157,9 +157,7 @@ func (f *changeFlags) several(ctx context.Context, client *operator.Client, refs
 	defer stop()
 	line.Set("0 of %d jobs done", len(refs))
 	for i, ref := range refs {
-		group.Add(1)
-		go func() {
-			defer group.Done()
+		group.Go(func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
 			note := func(s string) {
@@ -179,7 +177,7 @@ func (f *changeFlags) several(ctx context.Context, client *operator.Client, refs
 				return
 			}
 			results[i] = &report
-		}()
+		})
 	}
 	group.Wait()
 	for _, r := range results {

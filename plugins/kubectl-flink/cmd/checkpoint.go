@@ -73,7 +73,7 @@ func (o *savepointOptions) describeCheckpoint(ctx context.Context, client *opera
 			return err
 		}
 		defer tunnel.Close()
-		jobManager, _, err := restClient(tunnel, place, o.tls)
+		jobManager, err := restClient(tunnel, place, o.tls)
 		if err != nil {
 			return err
 		}

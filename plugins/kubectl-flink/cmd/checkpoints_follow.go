@@ -103,7 +103,7 @@ func (f *checkpointFollower) look(ctx context.Context, place reach.Place) (ended
 	asking, cancel := context.WithTimeoutCause(ctx, followWait, errors.New("it doesn't answer"))
 	defer cancel()
 	if f.asked == nil || f.cluster != place.Cluster.Ref() {
-		if f.asked, _, err = restClient(f.tunnel, place, f.o.tls); err != nil {
+		if f.asked, err = restClient(f.tunnel, place, f.o.tls); err != nil {
 			return false, err
 		}
 		f.cluster = place.Cluster.Ref()

@@ -260,7 +260,7 @@ func (o *configOptions) askJobManager(ctx context.Context, place reach.Place, la
 			return err
 		}
 		defer tunnel.Close()
-		jobManager, _, err := restClient(tunnel, place, o.tls)
+		jobManager, err := restClient(tunnel, place, o.tls)
 		if err != nil {
 			return err
 		}

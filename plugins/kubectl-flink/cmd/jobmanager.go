@@ -75,7 +75,7 @@ func (o *askOptions) ask(ctx context.Context, args []string, question func(conte
 		return err
 	}
 	defer tunnel.Close()
-	jobManager, _, err := restClient(tunnel, place, o.tls)
+	jobManager, err := restClient(tunnel, place, o.tls)
 	if err != nil {
 		return err
 	}
@@ -119,7 +119,7 @@ func (o *askOptions) poll(ctx context.Context, client *operator.Client, ref oper
 		if why := place.WhyNot(); why != "" && (place.Suspended() || place.Cluster.JobManager() != "READY") {
 			return state, fmt.Errorf("no JobManager to ask: %s", why)
 		}
-		jobManager, _, err := restClient(tunnel, place, o.tls)
+		jobManager, err := restClient(tunnel, place, o.tls)
 		if err != nil {
 			return state, err
 		}

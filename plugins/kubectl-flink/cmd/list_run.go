@@ -94,19 +94,15 @@ func (o *listOptions) rows(ctx context.Context, client *operator.Client, kinds [
 	lists := make([][]operator.Item, len(kinds))
 	failures := make([]error, len(kinds))
 	for i, kind := range kinds {
-		group.Add(1)
-		go func() {
-			defer group.Done()
+		group.Go(func() {
 			lists[i], failures[i] = client.Summaries(ctx, kind, o.selection)
-		}()
+		})
 	}
 	var saved map[operator.Ref]time.Time
 	if slices.ContainsFunc(kinds, func(k operator.Kind) bool { return k.Name != operator.StateSnap.Name }) {
-		group.Add(1)
-		go func() {
-			defer group.Done()
+		group.Go(func() {
 			saved = o.savepoints(ctx, client)
-		}()
+		})
 	}
 	group.Wait()
 	now := o.now()
@@ -203,9 +199,7 @@ func (o *listOptions) askAll(ctx context.Context, client *operator.Client, rows 
 		if row.JobManager == "MISSING" || row.Word == health.Suspended {
 			continue // nobody is there
 		}
-		group.Add(1)
-		go func() {
-			defer group.Done()
+		group.Go(func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
 			ctx, cancel := context.WithTimeout(ctx, o.liveTimeout)
@@ -215,7 +209,7 @@ func (o *listOptions) askAll(ctx context.Context, client *operator.Client, rows 
 				if err != nil {
 					return view.Live{}, err
 				}
-				jobManager, _, err := restClient(tunnel, place, o.tls)
+				jobManager, err := restClient(tunnel, place, o.tls)
 				if err != nil {
 					return view.Live{}, err
 				}
@@ -230,7 +224,7 @@ func (o *listOptions) askAll(ctx context.Context, client *operator.Client, rows 
 				live = view.Live{Problem: reachError(ctx, err).Error()}
 			}
 			row.Live = &live
-		}()
+		})
 	}
 	group.Wait()
 	return ctx.Err()

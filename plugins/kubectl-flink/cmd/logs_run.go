@@ -154,7 +154,7 @@ func (o *logsOptions) fromFiles(ctx context.Context, place reach.Place) error {
 		return err
 	}
 	defer tunnel.Close()
-	jobManager, _, err := restClient(tunnel, place, o.tls)
+	jobManager, err := restClient(tunnel, place, o.tls)
 	if err != nil {
 		return err
 	}

@@ -3,7 +3,6 @@ package cmd
 import (
 	"context"
 	"errors"
-	"net/http"
 	"os"
 	"path/filepath"
 	"time"
@@ -71,13 +70,13 @@ func addRESTFlags(cmd *cobra.Command, f *reach.TLSFiles) {
 }
 
 // restClient speaks to the place's JobManager.
-func restClient(tunnel *portforward.Tunnel, place reach.Place, files reach.TLSFiles) (*rest.Client, http.RoundTripper, error) {
+func restClient(tunnel *portforward.Tunnel, place reach.Place, files reach.TLSFiles) (*rest.Client, error) {
 	secure, err := files.Config(place)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	transport := tunnel.RoundTripper(place.Target(), secure)
-	return rest.NewClient(transport, place.Prefix), transport, nil
+	return rest.NewClient(transport, place.Prefix), nil
 }
 
 // reachError gives an error of reaching a pod its exit code and next step.

@@ -146,7 +146,7 @@ func (o *restOptions) run(ctx context.Context, args []string) error {
 		return err
 	}
 	defer tunnel.Close()
-	client, _, err := restClient(tunnel, place, o.tls)
+	client, err := restClient(tunnel, place, o.tls)
 	if err != nil {
 		return err
 	}

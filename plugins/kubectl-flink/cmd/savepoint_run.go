@@ -110,7 +110,7 @@ func (o *savepointOptions) byREST(ctx context.Context, client *operator.Client, 
 		return report, err
 	}
 	defer tunnel.Close()
-	jobManager, _, err := restClient(tunnel, place, o.tls)
+	jobManager, err := restClient(tunnel, place, o.tls)
 	if err != nil {
 		return report, err
 	}
@@ -139,9 +139,7 @@ func (o *savepointOptions) many(ctx context.Context, client *operator.Client, re
 	)
 	line.Set("0 of %d %ss done", len(refs), o.noun())
 	for i, ref := range refs {
-		group.Add(1)
-		go func() {
-			defer group.Done()
+		group.Go(func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
 			if ctx.Err() != nil {
@@ -170,7 +168,7 @@ func (o *savepointOptions) many(ctx context.Context, client *operator.Client, re
 				return
 			}
 			results[i] = &report
-		}()
+		})
 	}
 	group.Wait()
 	var reports []operator.SavepointReport

@@ -170,9 +170,7 @@ func (c *common) carryOut(ctx context.Context, client *operator.Client, plan []o
 		slots  = make(chan struct{}, parallel)
 	)
 	for i, d := range plan {
-		group.Add(1)
-		go func() {
-			defer group.Done()
+		group.Go(func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
 			err := deletionEnd(ctx, client.DeleteSnapshot(ctx, d, f.dryRun, !f.wait, reporter(line)))
@@ -190,7 +188,7 @@ func (c *common) carryOut(ctx context.Context, client *operator.Client, plan []o
 				return
 			}
 			said[i] = deletedLine(d, f)
-		}()
+		})
 	}
 	group.Wait()
 	line.Done()

@@ -63,8 +63,10 @@ func TestSnapshotPages(t *testing.T) {
 			continue
 		}
 		page := view.SnapshotPage{Saved: saved, Now: snapshotsNow, Advice: health.Advice(saved.Snapshot.Failure().Root())}
-		page.Events = []operator.Event{{Object: "flinkstatesnapshot/" + saved.Name(), Type: "Warning", Reason: "CleanupFailed", Count: 2, Time: snapshotsNow.Add(-time.Minute),
-			Message: "Cannot dispose of snapshot because referenced Flink job is not running!"}}
+		page.Events = []operator.Event{{
+			Object: "flinkstatesnapshot/" + saved.Name(), Type: "Warning", Reason: "CleanupFailed", Count: 2, Time: snapshotsNow.Add(-time.Minute),
+			Message: "Cannot dispose of snapshot because referenced Flink job is not running!",
+		}}
 		if saved.Snapshot.Object.GetDeletionTimestamp() != nil {
 			page.Stuck = "it hangs"
 		}

@@ -175,7 +175,7 @@ func (o *sqlOptions) connect(ctx context.Context, line *progress.Line, tunnel *p
 // useJobManager lets the session ask the JobManager for its jobs, where TLS
 // doesn't stand in the way.
 func (o *sqlOptions) useJobManager(options *sqlgateway.Options, tunnel *portforward.Tunnel, place reach.Place) {
-	if client, _, err := restClient(tunnel, place, o.tls); err == nil {
+	if client, err := restClient(tunnel, place, o.tls); err == nil {
 		options.JobManager = client
 	}
 	cluster := place.Cluster.Ref()

@@ -256,7 +256,7 @@ func (o *statusOptions) askJobManager(ctx context.Context, tunnel *portforward.T
 	ctx, cancel := context.WithTimeout(ctx, o.liveWait)
 	defer cancel()
 	err := func() error {
-		jobManager, _, err := restClient(tunnel, place, o.tls)
+		jobManager, err := restClient(tunnel, place, o.tls)
 		if err != nil {
 			return err
 		}

@@ -146,7 +146,7 @@ func (b *board) askOne(ctx context.Context, summary operator.Summary, way *wayTo
 		if err != nil {
 			return nil, err
 		}
-		client, _, err := restClient(b.tunnel, place, b.o.tls)
+		client, err := restClient(b.tunnel, place, b.o.tls)
 		if err != nil {
 			return nil, err
 		}

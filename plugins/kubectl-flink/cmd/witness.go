@@ -24,7 +24,7 @@ func (c *common) askJobManagers(client *operator.Client, way tunnelFlags, files 
 			return err
 		}
 		defer tunnel.Close()
-		jobManager, _, err := restClient(tunnel, place, files)
+		jobManager, err := restClient(tunnel, place, files)
 		if err != nil {
 			return err
 		}

@@ -165,9 +165,7 @@ func (c *Client) CheckDirectories(ctx context.Context, job Job, mode string) err
 		return err
 	}
 	own, _ := job.spec()["flinkConfiguration"].(map[string]any)
-	for key, value := range Flatten(own) {
-		config[key] = value
-	}
+	maps.Copy(config, Flatten(own))
 	if !known {
 		return nil
 	}

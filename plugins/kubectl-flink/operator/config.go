@@ -3,6 +3,7 @@ package operator
 import (
 	"context"
 	"fmt"
+	"maps"
 	"sort"
 	"strconv"
 	"strings"
@@ -112,9 +113,7 @@ func (c *Client) EffectiveConfig(ctx context.Context, cluster Job) (config Confi
 			continue
 		}
 		known = true
-		for key, value := range ParseConfig(file, configMap.Data[file]) {
-			config[key] = value
-		}
+		maps.Copy(config, ParseConfig(file, configMap.Data[file]))
 	}
 	return config, known, nil
 }

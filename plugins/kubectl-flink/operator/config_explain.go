@@ -152,7 +152,7 @@ func (l ConfigLayers) setting(key string) Setting {
 		s.Value = file
 	}
 	if !asked {
-		s.Source, s.From = l.origin(key, inFile, runs)
+		s.Source, s.From = l.origin(inFile, runs)
 	}
 	if !asked && !inFile && !runs {
 		s.Value, s.Standard = l.notSet(key, &s)
@@ -199,7 +199,7 @@ func (l ConfigLayers) setting(key string) Setting {
 }
 
 // origin is who set a key that nobody asked for.
-func (l ConfigLayers) origin(key string, inFile, runs bool) (source, from string) {
+func (l ConfigLayers) origin(inFile, runs bool) (source, from string) {
 	switch {
 	case inFile && l.DefaultsKnown:
 		return FromOperator, "added by the operator when it deployed"

@@ -168,9 +168,22 @@ func TestSameValues(t *testing.T) {
 		a, b string
 		want bool
 	}{
-		{"1024m", "1 gb", true}, {"1Gi", "1 gb", true}, {"1073741824b", "1 gb", true}, {"10s", "10000 ms", true}, {"10s", "10000", true}, {"PT10M", "10 min", true},
-		{"TRUE", "true", true}, {"0.10", "0.1", true}, {"a;b", "['a', 'b']", true}, {"******", "x", true}, {"exactly_once", "EXACTLY_ONCE", true},
-		{"1024m", "2 gb", false}, {"10s", "10 min", false}, {"a;b", "b;a", false}, {"", "x", false}, {"1", "2", false},
+		{"1024m", "1 gb", true},
+		{"1Gi", "1 gb", true},
+		{"1073741824b", "1 gb", true},
+		{"10s", "10000 ms", true},
+		{"10s", "10000", true},
+		{"PT10M", "10 min", true},
+		{"TRUE", "true", true},
+		{"0.10", "0.1", true},
+		{"a;b", "['a', 'b']", true},
+		{"******", "x", true},
+		{"exactly_once", "EXACTLY_ONCE", true},
+		{"1024m", "2 gb", false},
+		{"10s", "10 min", false},
+		{"a;b", "b;a", false},
+		{"", "x", false},
+		{"1", "2", false},
 	} {
 		if sameValue(c.a, c.b) != c.want || sameValue(c.b, c.a) != c.want {
 			t.Errorf("%q and %q: want %v", c.a, c.b, c.want)

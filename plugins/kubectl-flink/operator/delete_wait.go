@@ -27,9 +27,7 @@ func (c *Client) awaitDeleted(parent context.Context, job Job, report DeleteRepo
 	var mu sync.Mutex
 	var blockers []string
 	var group sync.WaitGroup
-	group.Add(1)
-	go func() {
-		defer group.Done()
+	group.Go(func() {
 		tick := time.NewTicker(blockedAfter)
 		defer tick.Stop()
 		for {
@@ -54,7 +52,7 @@ func (c *Client) awaitDeleted(parent context.Context, job Job, report DeleteRepo
 				cancel(fmt.Errorf("%s is not gone: %s\nIt goes when the operator runs again", ref, final))
 			}
 		}
-	}()
+	})
 	reporter.waiting("%s: waiting until it is gone", ref)
 	there := false
 	err := wait.Follow(ctx, c.Resource(ref.Kind, ref.Namespace), wait.Named(ref.Name), func(event watch.EventType, object *unstructured.Unstructured) (bool, error) {

@@ -3,6 +3,7 @@ package operator
 import (
 	"encoding/json"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -69,11 +70,11 @@ func (f Failure) Root() string {
 	candidates := make([]Cause, 0, len(f.Causes)+1)
 	candidates = append(candidates, Cause{f.Type, f.Message})
 	candidates = append(candidates, f.Causes...)
-	for i := len(candidates) - 1; i >= 0; i-- {
-		message := candidates[i].Message
+	for i, candidate := range slices.Backward(candidates) {
+		message := candidate.Message
 		if root := RootCause(message); root != "" {
 			// The type belongs to the message's first exception only.
-			if name := simple(candidates[i].Type); name != "" && name != "SerializedThrowable" && i > 0 && !strings.Contains(message, "Caused by: ") && !strings.Contains(root, name) {
+			if name := simple(candidate.Type); name != "" && name != "SerializedThrowable" && i > 0 && !strings.Contains(message, "Caused by: ") && !strings.Contains(root, name) {
 				return name + ": " + root
 			}
 			return root

@@ -23,9 +23,7 @@ func (c *Client) Follow(ctx context.Context, kinds []Kind, selection Selection,
 	var mu sync.Mutex
 	var group sync.WaitGroup
 	for _, kind := range kinds {
-		group.Add(1)
-		go func() {
-			defer group.Done()
+		group.Go(func() {
 			tell := func(event watch.EventType, object *unstructured.Unstructured) (bool, error) {
 				mu.Lock()
 				defer mu.Unlock()
@@ -47,7 +45,7 @@ func (c *Client) Follow(ctx context.Context, kinds []Kind, selection Selection,
 			if err != nil {
 				cancel(err)
 			}
-		}()
+		})
 	}
 	group.Wait()
 	if parent.Err() != nil {

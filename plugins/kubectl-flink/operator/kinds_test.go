@@ -4,8 +4,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 )
 
 func TestParseRef(t *testing.T) {

@@ -125,15 +125,13 @@ func (c *Client) Around(ctx context.Context, job Ref, cluster string) Surroundin
 	var mu sync.Mutex
 	var group sync.WaitGroup
 	ask := func(what string, question func() error) {
-		group.Add(1)
-		go func() {
-			defer group.Done()
+		group.Go(func() {
 			if err := question(); err != nil {
 				mu.Lock()
 				defer mu.Unlock()
 				out.Problems = append(out.Problems, what+": "+err.Error())
 			}
-		}()
+		})
 	}
 	if cluster != "" {
 		ask("pods", func() error {

@@ -40,7 +40,8 @@ func TestObstacles(t *testing.T) {
 		"fails on":      {situation{job: job(Deployment, state("RESTARTING")), failures: []string{"E: a", "E: a", "E: a"}}, Final, "the job: failed 3 times: E: a"},
 		"has failed":    {situation{job: job(Deployment, state("FAILED")), failures: []string{"E: a"}}, Final, "the job: has FAILED: E: a"},
 		"waits for its cluster": {
-			situation{job: job(SessionJob, nil), cluster: job(Deployment, map[string]any{"jobManagerDeploymentStatus": "DEPLOYING"})}, Soft,
+			situation{job: job(SessionJob, nil), cluster: job(Deployment, map[string]any{"jobManagerDeploymentStatus": "DEPLOYING"})},
+			Soft,
 			"session cluster j: its JobManager is DEPLOYING",
 		},
 	} {

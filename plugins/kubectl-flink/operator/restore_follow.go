@@ -18,13 +18,11 @@ func (c *Client) changeAndLook(parent context.Context, change Change, options Ch
 	cluster := change.Job.Object.GetName()
 	if change.Job.Kind.Name == Deployment.Name && options.DryRun == "" && !options.NoWait {
 		since := time.Now()
-		group.Add(1)
-		go func() {
-			defer group.Done()
+		group.Go(func() {
 			if crash = c.awaitCrash(ctx, change.Job.Object.GetNamespace(), cluster, since); crash != "" {
 				cancel()
 			}
-		}()
+		})
 	}
 	report, err := c.Change(ctx, change, options, reporter)
 	cancel()
@@ -34,14 +32,14 @@ func (c *Client) changeAndLook(parent context.Context, change Change, options Ch
 	case err == nil || parent.Err() != nil:
 		return report, err
 	case crash != "":
-		return report, &ChangeFailedError{Job: change.Job.Ref(), How: ChangeFailed, Cause: crash,
-			After: "Its JobManager ended with that, and the job doesn't run"}
+		return report, &ChangeFailedError{
+			Job: change.Job.Ref(), How: ChangeFailed, Cause: crash,
+			After: "Its JobManager ended with that, and the job doesn't run",
+		}
 	case errors.As(err, &failed) && failed.How == ChangeFailed && c.JobFailures != nil:
-		for _, failure := range c.JobFailures(parent, change.Job.Ref(), time.Now().Add(-10*time.Minute)) {
-			if !strings.Contains(failed.Cause, failure) {
-				failed.Cause = strings.TrimPrefix(failed.Cause+": "+failure, ": ")
-			}
-			break
+		failures := c.JobFailures(parent, change.Job.Ref(), time.Now().Add(-10*time.Minute))
+		if len(failures) > 0 && !strings.Contains(failed.Cause, failures[0]) {
+			failed.Cause = strings.TrimPrefix(failed.Cause+": "+failures[0], ": ")
 		}
 	}
 	return report, err

@@ -181,9 +181,7 @@ func (c *Client) inventory(ctx context.Context, namespace, labels string, snapsh
 		failure error
 	)
 	if snapshots && (served == nil || slices.Contains(served, StateSnap.Plural)) {
-		group.Add(1)
-		go func() {
-			defer group.Done()
+		group.Go(func() {
 			err := c.pages(ctx, StateSnap, namespace, metav1.ListOptions{LabelSelector: labels}, func(page []unstructured.Unstructured) {
 				for i := range page {
 					own = append(own, SavedFrom(Snapshot{&page[i]}))
@@ -192,15 +190,13 @@ func (c *Client) inventory(ctx context.Context, namespace, labels string, snapsh
 			if err != nil {
 				failure = err
 			}
-		}()
+		})
 	}
 	for _, kind := range JobKinds {
 		if served != nil && !slices.Contains(served, kind.Plural) {
 			continue
 		}
-		group.Add(1)
-		go func() {
-			defer group.Done()
+		group.Go(func() {
 			err := c.pages(ctx, kind, namespace, metav1.ListOptions{}, func(page []unstructured.Unstructured) {
 				mu.Lock()
 				defer mu.Unlock()
@@ -216,7 +212,7 @@ func (c *Client) inventory(ctx context.Context, namespace, labels string, snapsh
 				defer mu.Unlock()
 				out.Problems = append(out.Problems, kind.Plural+": "+err.Error())
 			}
-		}()
+		})
 	}
 	group.Wait()
 	if failure != nil {

@@ -128,7 +128,7 @@ func TestPrune(t *testing.T) {
 			}
 		}
 		want := map[string]bool{}
-		for _, name := range strings.Fields(test.goes) {
+		for name := range strings.FieldsSeq(test.goes) {
 			want[name] = true
 		}
 		if fmt.Sprint(goes) != fmt.Sprint(want) {

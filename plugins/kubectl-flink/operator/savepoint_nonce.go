@@ -247,8 +247,10 @@ func (f *nonceFollower) handle(ctx context.Context, event watch.EventType, objec
 		return true, nil
 	}
 	if failure := job.Failure(); failure.Mentions("ValidationException") {
-		return true, &SavepointFailedError{What: f.what(), State: "rejected", Cause: failure.Root(),
-			LeftBehind: "The nonce stays in the spec; the operator ignores the spec until it is valid again"}
+		return true, &SavepointFailedError{
+			What: f.what(), State: "rejected", Cause: failure.Root(),
+			LeftBehind: "The nonce stays in the spec; the operator ignores the spec until it is valid again",
+		}
 	}
 	reconciled, known := job.reconciledNonce(f.plan.request.nonceField())
 	switch {
@@ -265,7 +267,7 @@ func (f *nonceFollower) handle(ctx context.Context, event watch.EventType, objec
 			return true, snapshotMade{made}
 		case err != nil:
 			// Not known yet, or the other watch has found it just now.
-			return false, nil
+			return false, nil //nolint:nilerr // the watch goes on
 		}
 		return true, f.failed(ctx, job)
 	case f.plan.request.Follow && trigger == "":
@@ -276,8 +278,10 @@ func (f *nonceFollower) handle(ctx context.Context, event watch.EventType, objec
 	}
 	if !job.IsRunning() && trigger == "" {
 		if job.Wanted() == "suspended" && job.reconciledState() == "suspended" {
-			return true, &SavepointFailedError{What: f.what(), State: "not carried out", Cause: "the job was suspended meanwhile",
-				LeftBehind: "The nonce stays in the spec: it is carried out when the job runs again"}
+			return true, &SavepointFailedError{
+				What: f.what(), State: "not carried out", Cause: "the job was suspended meanwhile",
+				LeftBehind: "The nonce stays in the spec: it is carried out when the job runs again",
+			}
 		}
 		f.reporter.waiting("%s: waiting; the job is %s", job.Ref(), job.Describe(f.plan.now()))
 	}
@@ -345,8 +349,10 @@ func (f *nonceFollower) watchSilence(ctx context.Context, cancel context.CancelC
 		health := f.client.OperatorHealth(ctx)
 		finding := health.String()
 		if health.Stopped() {
-			failed := &SavepointFailedError{What: f.what(), State: "not carried out", Cause: finding,
-				LeftBehind: "The nonce stays in the spec: it is carried out when the operator runs again"}
+			failed := &SavepointFailedError{
+				What: f.what(), State: "not carried out", Cause: finding,
+				LeftBehind: "The nonce stays in the spec: it is carried out when the operator runs again",
+			}
 			if begun {
 				failed.State = "was begun but not followed to its end"
 				failed.LeftBehind = "Flink goes on with it, and the operator takes note when it runs again"

@@ -220,9 +220,7 @@ const pendingLimit = 3 * time.Second
 func (f *snapshotFollower) watchPending(ctx context.Context, name string) {
 	ctx, f.leavePending = context.WithCancel(ctx)
 	namespace, since := f.report.Job.Namespace, f.asked.Add(-5*time.Second)
-	f.pending.Add(1)
-	go func() {
-		defer f.pending.Done()
+	f.pending.Go(func() {
 		timer := time.NewTimer(pendingLimit)
 		defer timer.Stop()
 		select {
@@ -242,7 +240,7 @@ func (f *snapshotFollower) watchPending(ctx context.Context, name string) {
 				}
 				return len(events) > 0, nil
 			})
-	}()
+	})
 }
 
 func (f *snapshotFollower) complete(s Snapshot) error {

@@ -3,6 +3,7 @@ package operator
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strconv"
 	"strings"
 
@@ -129,8 +130,6 @@ func (c *Client) configOf(ctx context.Context, job Job) (Config, error) {
 		}
 	}
 	own, _ := job.spec()["flinkConfiguration"].(map[string]any)
-	for key, value := range Flatten(own) {
-		config[key] = value
-	}
+	maps.Copy(config, Flatten(own))
 	return config, nil
 }

@@ -121,8 +121,7 @@ func (s *starter) run(parent context.Context) (Job, error) {
 	defer group.Wait()
 	defer cancel()
 	work := func(f func()) {
-		group.Add(1)
-		go func() { defer group.Done(); f() }()
+		group.Go(func() { ; f() })
 	}
 	work(func() { s.followJob(ctx) })
 	cluster := s.cluster()

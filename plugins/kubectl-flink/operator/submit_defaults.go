@@ -2,6 +2,7 @@ package operator
 
 import (
 	"context"
+	"maps"
 	"strconv"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -25,9 +26,7 @@ func (c *Client) SessionDefaults(ctx context.Context, spec *SessionJobSpec, repo
 		}
 		return err
 	}
-	for key, value := range spec.Config {
-		config[key] = value
-	}
+	maps.Copy(config, spec.Config)
 	if spec.Parallelism == 0 {
 		spec.Parallelism = 1
 		if n, err := strconv.ParseInt(config["parallelism.default"], 10, 64); err == nil && n > 0 {

@@ -3,6 +3,7 @@ package operator
 import (
 	"context"
 	"errors"
+	"slices"
 	"sort"
 	"strings"
 
@@ -73,12 +74,7 @@ func (c *Client) Jobs(ctx context.Context, namespace string, options metav1.List
 }
 
 func contains(list []string, s string) bool {
-	for _, item := range list {
-		if item == s {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(list, s)
 }
 
 // Picker asks a person to choose one of several; nil where nobody can be asked.

@@ -141,7 +141,7 @@ func (c *Client) planUpgrade(ctx context.Context, job Job, request UpgradeReques
 		change.Goal.StableFor = 0
 	}
 	if plan.Effect == Redeploy || request.UpgradeMode != "" || request.LoseState {
-		fields := map[string]any{}
+		var fields map[string]any
 		if fields, plan.Mode, err = c.KeepState(after, "upgrade", request.StateChoice); err != nil && !plan.Suspended {
 			return change, plan, err
 		}
@@ -187,19 +187,15 @@ func (c *Client) changeWatched(ctx context.Context, change Change, options Chang
 	var group sync.WaitGroup
 	var stuck *StuckError
 	crash := ""
-	group.Add(1)
-	go func() {
-		defer group.Done()
+	group.Go(func() {
 		start := Start{Ref: change.Job.Ref(), Since: time.Now(), Done: func(Job) bool { return false }, aside: true, generation: change.Job.Object.GetGeneration()}
 		_, err := c.AwaitRunning(watched, start, Reporter{Note: reporter.Note})
 		if watched.Err() == nil && errors.As(err, &stuck) {
 			cancel(err)
 		}
-	}()
+	})
 	if change.Job.Kind.Name == Deployment.Name {
-		group.Add(1)
-		go func() {
-			defer group.Done()
+		group.Go(func() {
 			cause := c.awaitCrash(watched, change.Job.Object.GetNamespace(), change.Job.Object.GetName(), time.Now())
 			if cause == "" {
 				return
@@ -211,7 +207,7 @@ func (c *Client) changeWatched(ctx context.Context, change Change, options Chang
 				crash = cause
 				cancel(errors.New(cause))
 			}
-		}()
+		})
 	}
 	report, err := c.Change(watched, change, options, reporter)
 	cancel(nil)

@@ -177,10 +177,8 @@ func (u UpgradeFields) Validate() error {
 		return exit.Usagef("--flink-version: %q is no version such as 2.3", u.FlinkVersion)
 	}
 	for _, key := range slices.Concat(u.Unset, sortedKeys(u.Set)) {
-		for _, forbidden := range perCluster {
-			if key == forbidden {
-				return exit.Usagef("%s can't be set: the operator sees to it", key)
-			}
+		if slices.Contains(perCluster, key) {
+			return exit.Usagef("%s can't be set: the operator sees to it", key)
 		}
 	}
 	return nil

@@ -42,7 +42,8 @@ func TestUpgradePlans(t *testing.T) {
 		"unset":          {UpgradeFields{Unset: []string{"a.b", "s3.endpoint", "none"}}, []string{"flinkConfiguration a.b: 1 > ", "flinkConfiguration s3.endpoint: x > "}, Redeploy},
 		"arguments": {
 			UpgradeFields{Args: []string{"--rate", "20", "--token=hush"}, SetArgs: true},
-			[]string{`job.args: ["--rate","10","--password","******"] > ["--rate","20","--token=******"]`}, Redeploy,
+			[]string{`job.args: ["--rate","10","--password","******"] > ["--rate","20","--token=******"]`},
+			Redeploy,
 		},
 		"overrides, no adaptive scheduler": {UpgradeFields{Set: map[string]string{"pipeline.jobvertex-parallelism-overrides": "a:1"}}, []string{"flinkConfiguration pipeline.jobvertex-parallelism-overrides:  > a:1"}, Redeploy},
 	} {

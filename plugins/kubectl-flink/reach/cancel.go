@@ -126,8 +126,10 @@ func cancelled(ctx context.Context, client *rest.Client, id, trigger string, rep
 		case err != nil:
 			return false, err
 		case status.Failed():
-			return true, &operator.SavepointFailedError{What: "the savepoint of job " + id, State: operator.SnapshotFailed, Cause: operator.RootCause(status.FailureTrace),
-				LeftBehind: "The job was not stopped"}
+			return true, &operator.SavepointFailedError{
+				What: "the savepoint of job " + id, State: operator.SnapshotFailed, Cause: operator.RootCause(status.FailureTrace),
+				LeftBehind: "The job was not stopped",
+			}
 		case status.Completed:
 			report.Left = operator.Kept{Kind: operator.KeptSavepoint, Path: status.Location, Proven: true}
 		}

@@ -238,7 +238,7 @@ func (g *GatewayStarter) InJobManager(ctx context.Context, p Place) (*StartedGat
 		})
 	}()
 	var once sync.Once
-	stop := func(ctx context.Context) error {
+	stop := func(ctx context.Context) error { //nolint:unparam // as every started gateway's
 		once.Do(func() {
 			// An input that ends without this is a client that was killed: its
 			// sessions have to expire first.
@@ -247,7 +247,7 @@ func (g *GatewayStarter) InJobManager(ctx context.Context, p Place) (*StartedGat
 				_ = hold.Close()
 			}()
 			select {
-			case <-done:
+			case <-done: //nolint:errcheck // how it ended was told by those who used it
 			case <-ctx.Done():
 			}
 			end()

@@ -84,9 +84,11 @@ func TestGatewayPod(t *testing.T) {
 			Volumes:            []corev1.Volume{{Name: "conf"}, {Name: "sidecar-only"}},
 			Containers: []corev1.Container{
 				{Name: "sidecar", VolumeMounts: []corev1.VolumeMount{{Name: "sidecar-only"}}},
-				{Name: "flink-main-container", Image: "flink:1.20", Command: []string{"/docker-entrypoint.sh"}, Args: []string{"bash", "-c", "kubernetes-jobmanager.sh"},
+				{
+					Name: "flink-main-container", Image: "flink:1.20", Command: []string{"/docker-entrypoint.sh"}, Args: []string{"bash", "-c", "kubernetes-jobmanager.sh"},
 					VolumeMounts: mounts, Env: []corev1.EnvVar{{Name: "AWS_REGION", Value: "x"}, {Name: "JAVA_TOOL_OPTIONS", Value: "-Dmine"}},
-					StartupProbe: &corev1.Probe{}, Ports: []corev1.ContainerPort{{ContainerPort: 8081}}},
+					StartupProbe: &corev1.Probe{}, Ports: []corev1.ContainerPort{{ContainerPort: 8081}},
+				},
 			},
 		},
 	}

@@ -108,7 +108,7 @@ func (x *Index) list(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
-	io.WriteString(w, indexPage(x.namespace, jobs, time.Now()))
+	_, _ = io.WriteString(w, indexPage(x.namespace, jobs, time.Now()))
 }
 
 // indexPage is written by hand: html/template would cost 10 MB of binary.

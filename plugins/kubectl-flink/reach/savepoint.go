@@ -90,13 +90,15 @@ func (o operation) follow(ctx context.Context, ask func() (ended bool, trace str
 		switch {
 		case ctx.Err() != nil && away != nil:
 			cause := context.Cause(ctx)
-			return exit.With(exit.Code(cause), fmt.Errorf("%w; the JobManager doesn't answer (%v): %s", cause, away, goesOn))
+			return exit.With(exit.Code(cause), fmt.Errorf("%w; the JobManager doesn't answer (%v): %s", cause, away, goesOn)) //nolint:errorlint // what keeps from asking is not why it ended
 		case ctx.Err() != nil:
 			cause := context.Cause(ctx)
 			return exit.With(exit.Code(cause), fmt.Errorf("%w: %s", cause, goesOn))
 		case rest.NotFound(err):
-			return &operator.SavepointFailedError{What: what, State: "lost",
-				Cause: fmt.Sprintf("There is no %s operation %s: the JobManager forgot it", o.what, o.trigger)}
+			return &operator.SavepointFailedError{
+				What: what, State: "lost",
+				Cause: fmt.Sprintf("There is no %s operation %s: the JobManager forgot it", o.what, o.trigger),
+			}
 		case refused(err):
 			return fmt.Errorf("follow the %s of job %s: %w\nAs far as is known, %s", o.what, o.job, err, goesOn)
 		case err != nil:

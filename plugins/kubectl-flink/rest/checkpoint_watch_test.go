@@ -2,6 +2,7 @@ package rest
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -11,10 +12,10 @@ import (
 func at(total int64, ids ...int64) Checkpoints {
 	var c Checkpoints
 	c.Counts.Completed = total
-	for i := len(ids) - 1; i >= 0; i-- {
-		one := Checkpoint{ID: ids[i], Status: "COMPLETED"}
-		if ids[i] < 0 {
-			one.ID, one.Status = -ids[i], "FAILED"
+	for _, id := range slices.Backward(ids) {
+		one := Checkpoint{ID: id, Status: "COMPLETED"}
+		if id < 0 {
+			one.ID, one.Status = -id, "FAILED"
 		}
 		c.History = append(c.History, one)
 	}

@@ -38,13 +38,13 @@ func reduce(messages []string) *sqlshell.Error {
 	for _, message := range messages {
 		chain = append(chain, causes(message)...)
 	}
-	for i := len(chain) - 1; i >= 0; i-- {
+	for _, c := range slices.Backward(chain) {
 		if e.Root == "" {
-			e.Root = chain[i]
+			e.Root = c
 		}
 		// The innermost exception often lacks the place that those around it
 		// tell, with the same words.
-		if m := place.FindStringSubmatch(chain[i]); m != nil && e.Line == 0 {
+		if m := place.FindStringSubmatch(c); m != nil && e.Line == 0 {
 			e.Line, _ = strconv.Atoi(m[1])
 			e.Column, _ = strconv.Atoi(m[2])
 		}

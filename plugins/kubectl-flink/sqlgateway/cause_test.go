@@ -54,8 +54,10 @@ func TestReduce(t *testing.T) {
 			reduced{"Non-query expression encountered in illegal context", 0, 0},
 		},
 		{
-			[]string{"org.apache.flink.table.gateway.service.utils.SqlExecutionException: Could not stop job aaa  for operation bc30.",
-				"java.lang.IllegalArgumentException: Cannot parse JobID from \"aaa\".", "java.lang.IllegalArgumentException: Argument bytes must by an array of 16 bytes"},
+			[]string{
+				"org.apache.flink.table.gateway.service.utils.SqlExecutionException: Could not stop job aaa  for operation bc30.",
+				"java.lang.IllegalArgumentException: Cannot parse JobID from \"aaa\".", "java.lang.IllegalArgumentException: Argument bytes must by an array of 16 bytes",
+			},
 			reduced{"Cannot parse JobID from \"aaa\": Argument bytes must by an array of 16 bytes", 0, 0},
 		},
 		{
@@ -63,12 +65,14 @@ func TestReduce(t *testing.T) {
 			reduced{"Could not find any factory for identifier 'kafkaa' in the classpath.\n\nAvailable factory identifiers are:\n\nblackhole\ndatagen", 0, 0},
 		},
 		{
-			[]string{"org.apache.flink.table.api.TableException: Failed to execute sql", "org.apache.flink.util.FlinkException: Failed to execute job 'SELECT 1'.",
+			[]string{
+				"org.apache.flink.table.api.TableException: Failed to execute sql", "org.apache.flink.util.FlinkException: Failed to execute job 'SELECT 1'.",
 				"org.apache.flink.runtime.client.JobSubmissionException: Failed to submit JobGraph.",
 				"org.apache.flink.util.concurrent.FutureUtils$RetryException: Could not complete the operation. Number of retries has been exhausted.",
 				"java.util.concurrent.CompletionException: org.apache.flink.shaded.netty4.io.netty.channel.AbstractChannel$AnnotatedConnectException: Connection refused: session-example-rest.ns/10.0.0.1:8081",
 				"org.apache.flink.shaded.netty4.io.netty.channel.AbstractChannel$AnnotatedConnectException: Connection refused: session-example-rest.ns/10.0.0.1:8081",
-				"java.net.ConnectException: Connection refused"},
+				"java.net.ConnectException: Connection refused",
+			},
 			reduced{"the SQL gateway can't reach the JobManager to submit the job: Connection refused: session-example-rest.ns/10.0.0.1:8081", 0, 0},
 		},
 		{[]string{"java.lang.ArithmeticException: Division by zero"}, reduced{"Division by zero", 0, 0}},

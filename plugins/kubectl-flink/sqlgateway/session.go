@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -199,10 +200,8 @@ func firstWord(statement string) string {
 func (s *Session) started(job string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, known := range s.jobs {
-		if known == job {
-			return
-		}
+	if slices.Contains(s.jobs, job) {
+		return
 	}
 	s.jobs = append(s.jobs, job)
 }

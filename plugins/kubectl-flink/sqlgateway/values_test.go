@@ -38,17 +38,27 @@ func TestValues(t *testing.T) {
 		{`{"type":"TIMESTAMP_WITHOUT_TIME_ZONE","precision":3}`, `"2024-02-29T12:34:56"`, "2024-02-29 12:34:56.000", ""},
 		{`{"type":"TIMESTAMP_WITHOUT_TIME_ZONE","precision":9}`, `"2024-02-29T12:34:56.123456789"`, "2024-02-29 12:34:56.123456789", "2024-02-29 12:34:56.123456789"},
 		{`{"type":"TIMESTAMP_WITH_LOCAL_TIME_ZONE","precision":3}`, `"2024-02-29T23:34:56.12Z"`, "2024-02-29 23:34:56.120+02:00", "2024-02-29 23:34:56.120"},
-		{`{"type":"ARRAY","elementType":{"type":"TIMESTAMP_WITH_LOCAL_TIME_ZONE","precision":0}}`, `["2024-02-29T23:34:56Z"]`,
-			[]any{"2024-02-29 23:34:56+02:00"}, "[2024-02-29 23:34:56]"},
+		{
+			`{"type":"ARRAY","elementType":{"type":"TIMESTAMP_WITH_LOCAL_TIME_ZONE","precision":0}}`, `["2024-02-29T23:34:56Z"]`,
+			[]any{"2024-02-29 23:34:56+02:00"},
+			"[2024-02-29 23:34:56]",
+		},
 		{`{"type":"INTERVAL_YEAR_MONTH","precision":2,"resolution":"MONTH"}`, `14`, "+1-02", "+1-02"},
 		{`{"type":"INTERVAL_YEAR_MONTH","precision":2,"resolution":"MONTH"}`, `-14`, "-1-02", ""},
 		{`{"type":"INTERVAL_DAY_TIME","precision":2,"fractionalPrecision":3}`, `273906789`, "+3 04:05:06.789", "+3 04:05:06.789"},
 		{`{"type":"ARRAY","elementType":{"type":"INTEGER"}}`, `[1,null]`, []any{json.Number("1"), nil}, "[1, NULL]"},
-		{`{"type":"MAP","keyType":{"type":"CHAR","length":1},"valueType":{"type":"INTEGER"}}`, `{"l":2,"k":null}`,
-			[]sqlshell.Pair{{Key: "l", Value: json.Number("2")}, {Key: "k"}}, ""},
+		{
+			`{"type":"MAP","keyType":{"type":"CHAR","length":1},"valueType":{"type":"INTEGER"}}`, `{"l":2,"k":null}`,
+			[]sqlshell.Pair{{Key: "l", Value: json.Number("2")}, {Key: "k"}},
+			"",
+		},
 		{`{"type":"MULTISET","elementType":{"type":"VARCHAR","length":1}}`, `{"x":2}`, []sqlshell.Pair{{Key: "x", Value: json.Number("2")}}, ""},
-		{`{"type":"ROW","fields":[{"name":"b","fieldType":{"type":"INTEGER"}},{"name":"a","fieldType":{"type":"BINARY","length":1}}]}`,
-			`{"b":1,"a":null}`, []any{json.Number("1"), nil}, "(1, NULL)"},
+		{
+			`{"type":"ROW","fields":[{"name":"b","fieldType":{"type":"INTEGER"}},{"name":"a","fieldType":{"type":"BINARY","length":1}}]}`,
+			`{"b":1,"a":null}`,
+			[]any{json.Number("1"), nil},
+			"(1, NULL)",
+		},
 		{`{"type":"RAW","class":"X"}`, `{"any":1}`, `{"any":1}`, ""},
 	} {
 		var l logicalType

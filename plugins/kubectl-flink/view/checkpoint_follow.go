@@ -65,7 +65,9 @@ func (l *CheckpointLines) Print(w io.Writer, job string, e rest.CheckpointEvent)
 		color = term.Green
 	}
 	table.Rows = [][]printer.Cell{{
-		printer.C(l.clock(c.Triggered)), printer.C(fmt.Sprint(c.ID)), {Text: c.Status, Color: color}, printer.C(checkpointKind(*c)),
+		printer.C(l.clock(c.Triggered)), printer.C(fmt.Sprint(c.ID)),
+		{Text: c.Status, Color: color},
+		printer.C(checkpointKind(*c)),
 		printer.C(Millis(int64(c.Duration))), printer.C(Bytes(c.Size)), printer.C(Bytes(c.State)), printer.C(fmt.Sprintf("%d/%d", c.Acked, c.Subtasks)), printer.C(what),
 	}}
 	err := table.Print(w, false, l.headed)

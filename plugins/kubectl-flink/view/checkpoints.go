@@ -117,7 +117,9 @@ func (p CheckpointPage) table(c Checkpoints) *printer.Table {
 			color = term.Cyan
 		}
 		table.Rows = append(table.Rows, []printer.Cell{
-			printer.C(fmt.Sprint(one.ID)), {Text: one.Status, Color: color}, printer.C(checkpointKind(one)), printer.C(age(one.Triggered.Time(), p.Now)),
+			printer.C(fmt.Sprint(one.ID)),
+			{Text: one.Status, Color: color},
+			printer.C(checkpointKind(one)), printer.C(age(one.Triggered.Time(), p.Now)),
 			printer.C(Millis(int64(one.Duration))), printer.C(Bytes(one.Size)), printer.C(Bytes(one.State)),
 			printer.C(fmt.Sprintf("%d/%d", one.Acked, one.Subtasks)), printer.C(Bytes(one.Persisted)), printer.C(one.Path),
 		})

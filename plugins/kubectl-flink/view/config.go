@@ -97,8 +97,11 @@ func (p ConfigPage) table(c Config) *printer.Table {
 	for _, item := range c.Items {
 		value, color := shownValue(item)
 		table.Rows = append(table.Rows, []printer.Cell{
-			{Text: item.Key, Color: keyColor(item)}, {Text: item.Source}, {Text: item.From},
-			{Text: cmp.Or(strings.Join(item.Notes, "; "), "-")}, {Text: value, Color: color},
+			{Text: item.Key, Color: keyColor(item)},
+			{Text: item.Source},
+			{Text: item.From},
+			{Text: cmp.Or(strings.Join(item.Notes, "; "), "-")},
+			{Text: value, Color: color},
 		})
 	}
 	return table

@@ -45,7 +45,9 @@ func Jobs(jobs []rest.JobOverview, managers map[string]operator.Ref, palette ter
 		}
 		objects = append(objects, one)
 		table.Rows = append(table.Rows, []printer.Cell{
-			printer.C(one.ID), {Text: one.State, Color: stateColor(one.State)}, printer.C(by),
+			printer.C(one.ID),
+			{Text: one.State, Color: stateColor(one.State)},
+			printer.C(by),
 			printer.C(fmt.Sprintf("%d/%d", one.Running, one.Total)), printer.C(age(job.StartTime.Time(), now)), printer.C(one.Name),
 		})
 	}

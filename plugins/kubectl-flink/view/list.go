@@ -2,6 +2,7 @@ package view
 
 import (
 	"encoding/json"
+	"maps"
 	"strconv"
 	"strings"
 	"time"
@@ -196,9 +197,7 @@ func (l List) object(r Row) any {
 		}
 	}
 	out := make(map[string]any, len(r.Object.Object)+1)
-	for key, value := range r.Object.Object {
-		out[key] = value
-	}
+	maps.Copy(out, r.Object.Object)
 	out["summary"] = plainJSON(s)
 	return out
 }

@@ -58,12 +58,14 @@ func TestSavepointsInEveryForm(t *testing.T) {
 		"path of old":     {[]operator.SavepointReport{nonceReport()}, false, "", "jsonpath={.status.path}", "s3://b/old"},
 		"paths of a list": {[]operator.SavepointReport{snapshotReport(true), nonceReport()}, true, "", "jsonpath={.items[*].status.path}", "s3://b/sp s3://b/old"},
 		"wide": {
-			[]operator.SavepointReport{snapshotReport(true)}, false, "", "wide",
+			[]operator.SavepointReport{snapshotReport(true)},
+			false, "", "wide",
 			"NAME                        JOB                      STATE       FORMAT   DURATION   METHOD     PATH\n" +
 				"orders-savepoint-manual-1   flinkdeployment/orders   COMPLETED   NATIVE   4.4s       resource   s3://b/sp\n",
 		},
 		"yaml of old": {
-			[]operator.SavepointReport{nonceReport()}, false, "", "yaml",
+			[]operator.SavepointReport{nonceReport()},
+			false, "", "yaml",
 			"apiVersion: kubectl-flink/v1\nkind: Savepoint\nmetadata:\n  name: orders\n  namespace: ns\nspec:\n  jobReference:\n    kind: FlinkDeployment\n    name: orders\n" +
 				"  savepoint:\n    formatType: CANONICAL\n  savepointTriggerNonce: 1764000000001\nstatus:\n  path: s3://b/old\n  state: COMPLETED\n",
 		},

@@ -1,6 +1,7 @@
 package view
 
 import (
+	"maps"
 	"strings"
 	"time"
 
@@ -137,9 +138,7 @@ func SnapshotObject(s operator.Saved) map[string]any {
 	out := map[string]any{}
 	if object := s.Snapshot.Object; object != nil {
 		summary.Error = s.Snapshot.Failure().Root()
-		for key, value := range object.Object {
-			out[key] = value
-		}
+		maps.Copy(out, object.Object)
 	} else {
 		out["apiVersion"], out["kind"] = "kubectl-flink/v1", "Savepoint"
 		if !s.Savepoint {

@@ -68,7 +68,7 @@ func (p *page) long(label, text string) {
 func wrapped(text string, width int) []string {
 	var lines []string
 	line := ""
-	for _, word := range strings.Fields(text) {
+	for word := range strings.FieldsSeq(text) {
 		if line != "" && term.DisplayWidth(line)+1+term.DisplayWidth(word) > width {
 			lines, line = append(lines, line), ""
 		}
@@ -251,7 +251,9 @@ func (p *page) pods(pods []PodPart) {
 			created = age(*pod.Created, p.Now)
 		}
 		table.Rows = append(table.Rows, []printer.Cell{
-			printer.C(pod.Name), {Text: status, Color: color}, printer.C(fmt.Sprint(pod.Restarts)), printer.C(end), printer.C(created),
+			printer.C(pod.Name),
+			{Text: status, Color: color},
+			printer.C(fmt.Sprint(pod.Restarts)), printer.C(end), printer.C(created),
 			printer.C(pod.Node), printer.C(pod.Requests), printer.C(pod.Limits), printer.C(used(pod.Usage)),
 		})
 	}

@@ -187,10 +187,20 @@ const leastName = 16
 // Vertices is the table of one job's vertices in every format.
 func (t Top) Vertices(l JobLoad, ref operator.Ref) printer.Result {
 	table := &printer.Table{Palette: t.Palette, Width: t.Width, Columns: []printer.Column{
-		{Name: "VERTEX"}, {Name: "PARALLELISM", Short: "PAR", Give: 4}, {Name: "BUSY"}, {Name: "IDLE", Give: 1},
-		{Name: "BACKPRESSURED", Short: "BACKPR"}, {Name: "IN/S"}, {Name: "OUT/S"}, {Name: "SKEW", Give: 5},
-		{Name: "LAG", Give: 3}, {Name: "WATERMARK LAG", Short: "WMLAG", Give: 2},
-		{Name: "BUSY MAX", Wide: true}, {Name: "BACKPRESSURED MAX", Wide: true}, {Name: "STATUS", Wide: true}, {Name: "ID", Wide: true},
+		{Name: "VERTEX"},
+		{Name: "PARALLELISM", Short: "PAR", Give: 4},
+		{Name: "BUSY"},
+		{Name: "IDLE", Give: 1},
+		{Name: "BACKPRESSURED", Short: "BACKPR"},
+		{Name: "IN/S"},
+		{Name: "OUT/S"},
+		{Name: "SKEW", Give: 5},
+		{Name: "LAG", Give: 3},
+		{Name: "WATERMARK LAG", Short: "WMLAG", Give: 2},
+		{Name: "BUSY MAX", Wide: true},
+		{Name: "BACKPRESSURED MAX", Wide: true},
+		{Name: "STATUS", Wide: true},
+		{Name: "ID", Wide: true},
 	}}
 	c := printer.C
 	width := 0
@@ -204,9 +214,12 @@ func (t Top) Vertices(l JobLoad, ref operator.Ref) printer.Result {
 			watermark = lateness(*v.WatermarkLag)
 		}
 		table.Rows = append(table.Rows, []printer.Cell{
-			c(OperatorName(v.Name, width)), c(strconv.Itoa(v.Parallelism)), percent(v.Busy, "-"), {Text: percent(v.Idle, "-").Text},
+			c(OperatorName(v.Name, width)), c(strconv.Itoa(v.Parallelism)), percent(v.Busy, "-"),
+			{Text: percent(v.Idle, "-").Text},
 			percent(v.Backpressured, "-"), c(count(v.In, "-")), c(count(v.Out, "-")), percent(v.Skew, "-"), c(count(v.Lag, "-")), c(watermark),
-			percent(v.BusyMax, "-"), percent(v.BackpressuredMax, "-"), {Text: v.Status, Color: stateColor(v.Status)}, c(v.ID),
+			percent(v.BusyMax, "-"), percent(v.BackpressuredMax, "-"),
+			{Text: v.Status, Color: stateColor(v.Status)},
+			c(v.ID),
 		})
 	}
 	return printer.Result{Table: table, Object: l, Names: []string{ref.Printed()}}

@@ -254,12 +254,10 @@ func (k *Kubelet) serve(pod string, conn httpstream.Connection, streams <-chan h
 			if s.Headers().Get("streamType") == "error" {
 				data, errs = other, s
 			}
-			pairs.Add(1)
-			go func() {
-				defer pairs.Done()
+			pairs.Go(func() {
 				k.pair(pod, data, errs)
 				conn.RemoveStreams(data, errs)
-			}()
+			})
 		}
 	}
 }

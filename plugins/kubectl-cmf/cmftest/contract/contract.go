@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -110,9 +111,7 @@ func Check(t testing.TB, version string, next http.Handler) http.Handler {
 				t.Errorf("the stand-in's answer %d to %s %s breaks the contract: %v\n%s", recorder.Code, request.Method, request.URL, err, recorder.Body)
 			}
 		}
-		for key, values := range recorder.Header() {
-			w.Header()[key] = values
-		}
+		maps.Copy(w.Header(), recorder.Header())
 		w.WriteHeader(recorder.Code)
 		_, _ = w.Write(recorder.Body.Bytes())
 	})

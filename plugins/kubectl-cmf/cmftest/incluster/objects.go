@@ -70,7 +70,8 @@ func Objects(o Options) ([]byte, error) {
 					"ports", []any{object("name", "api-port", "containerPort", 8080)},
 					"readinessProbe", object("tcpSocket", object("port", 8080), "periodSeconds", 1),
 					"resources", object("requests", object("cpu", "10m", "memory", "32Mi")),
-				)}))))})
+				)})))),
+	})
 	return json.MarshalIndent(list, "", "  ")
 }
 
