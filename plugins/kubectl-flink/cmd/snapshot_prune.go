@@ -148,7 +148,11 @@ func (o *pruneOptions) plan(ctx context.Context, client *operator.Client) ([]ope
 	}
 	line.Done()
 	if at > 0 && !o.quiet && !o.verbose {
-		fmt.Fprintf(o.ErrOut, "%s; --verbose says why\n", plural(at, "snapshot")+" stay")
+		stay := "stay"
+		if at == 1 {
+			stay = "stays"
+		}
+		fmt.Fprintf(o.ErrOut, "%s %s; --verbose says why\n", plural(at, "snapshot"), stay)
 	}
 	if len(undecided) > 0 && o.dryRun == "" {
 		return nil, exit.Usagef("%s would take the data along (disposeOnDelete is true): %s\nSay --keep-data to keep the data, or --dispose to delete it", plural(len(undecided), "snapshot"), list(undecided))
