@@ -56,14 +56,17 @@ if [ "$input" = stdin ]; then
   { read -r word <&3 && [ "$word" = end ] && kill $gateway 2>/dev/null; } &
 fi
 connected=$(printf ': [0-9A-F]*:%04X [0-9A-F]*:[0-9A-F]* 01 ' "$port")
-idle=0
+heard=$SECONDS left=
 while kill -0 $gateway 2>/dev/null; do
   sleep 1 &
   wait $!
-  if cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | grep -q "$connected"; then idle=0; else idle=$((idle + 1)); fi
-  if [ "$idle" -ge "$patience" ]; then kill $gateway 2>/dev/null; fi
+  if cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | grep -q "$connected"; then heard=$SECONDS; fi
+  if [ $((SECONDS - heard)) -ge "$patience" ]; then left=yes; kill $gateway 2>/dev/null; fi
 done
 wait $gateway
+code=$?
+if [ "$left" ]; then exit 0; fi
+exit $code
 `
 
 // javaOptions make a gateway start fast and stay small. One without memory has
