@@ -21,7 +21,8 @@ import (
 )
 
 // payload is a Deployment that answers /N with N MiB, in the perl that every
-// Debian image has, and nothing on port 9.
+// Debian image has, and nothing on port 9. Its grace period isn't 0: with that
+// a pod's object goes at once, and its process, which the tests mean, later.
 const payload = `
 apiVersion: apps/v1
 kind: Deployment
@@ -31,7 +32,7 @@ spec:
   template:
     metadata: {labels: {app: payload}}
     spec:
-      terminationGracePeriodSeconds: 0
+      terminationGracePeriodSeconds: 1
       containers:
       - name: payload
         image: flink:1.20
