@@ -64,18 +64,21 @@ func (o *sqlOptions) run(ctx context.Context, args []string) (err error) {
 			return err
 		}
 	}
-	gateway, where, stop, err := o.connect(ctx, line, tunnel, client, place, settings)
+	gateway, where, started, err := o.connect(ctx, line, tunnel, client, place, settings)
 	if err != nil {
 		return reachError(ctx, err)
 	}
-	defer func() {
-		away, cancel := context.WithTimeout(context.WithoutCancel(ctx), partingLimit)
-		defer cancel()
-		if stopErr := stop(away); stopErr != nil {
-			line.Print("warning: %v", stopErr)
-		}
-	}()
 	options := sqlgateway.Options{Name: "kubectl-flink", Properties: maps.Clone(settings)}
+	if started != nil {
+		options.Ended = started.Ended
+		defer func() {
+			away, cancel := context.WithTimeout(context.WithoutCancel(ctx), partingLimit)
+			defer cancel()
+			if stopErr := started.Stop(away); stopErr != nil {
+				line.Print("warning: %v", stopErr)
+			}
+		}()
+	}
 	if named {
 		o.warnOfVersion(line, gateway, place)
 		for key, value := range reach.GatewayProperties(place) {
@@ -127,14 +130,13 @@ func (o *sqlOptions) statements(ctx context.Context, line *progress.Line, sessio
 	return sqlshell.Run(ctx, session, shell)
 }
 
-// connect finds or starts a gateway. stop ends one that was started.
-func (o *sqlOptions) connect(ctx context.Context, line *progress.Line, tunnel *portforward.Tunnel, client *operator.Client, place reach.Place, settings map[string]string) (gateway *sqlgateway.Client, where string, stop func(context.Context) error, err error) {
-	none := func(context.Context) error { return nil }
+// connect finds or starts a gateway; started is nil for one that was found.
+func (o *sqlOptions) connect(ctx context.Context, line *progress.Line, tunnel *portforward.Tunnel, client *operator.Client, place reach.Place, settings map[string]string) (gateway *sqlgateway.Client, where string, started *reach.StartedGateway, err error) {
 	transport := func(target portforward.Target) http.RoundTripper { return tunnel.RoundTripper(target, nil) }
 	if o.startGateway {
 		config, err := o.factory.Config()
 		if err != nil {
-			return nil, "", none, err
+			return nil, "", nil, err
 		}
 		starter := &reach.GatewayStarter{
 			Core: client.Core(), Config: config, Connect: transport, Transport: o.transport, Settings: settings,
@@ -148,28 +150,28 @@ func (o *sqlOptions) connect(ctx context.Context, line *progress.Line, tunnel *p
 		}
 		started, err := start(ctx, place)
 		if err != nil {
-			return nil, "", none, err
+			return nil, "", nil, err
 		}
 		line.Set("a SQL gateway (Flink %s) runs in %s for this session", started.Client.Flink, started.Where)
-		return started.Client, started.Where, started.Stop, nil
+		return started.Client, started.Where, started, nil
 	}
 	var target portforward.Target
 	if o.gateway != "" {
 		namespace, _, err := o.factory.Namespace()
 		if err != nil {
-			return nil, "", none, err
+			return nil, "", nil, err
 		}
 		if target, err = reach.ParseGateway(o.gateway, namespace); err != nil {
-			return nil, "", none, err
+			return nil, "", nil, err
 		}
 	} else if target, err = reach.FindGateway(ctx, client.Core(), place.Cluster.Ref()); err != nil {
-		return nil, "", none, err
+		return nil, "", nil, err
 	}
 	gateway, err = sqlgateway.Connect(ctx, transport(target))
 	if err != nil {
-		return nil, "", none, fmt.Errorf("the SQL gateway at %s, port %s: %w", target, target.Port.String(), err)
+		return nil, "", nil, fmt.Errorf("the SQL gateway at %s, port %s: %w", target, target.Port.String(), err)
 	}
-	return gateway, target.String(), none, nil
+	return gateway, target.String(), nil, nil
 }
 
 // useJobManager lets the session ask the JobManager for its jobs, where TLS

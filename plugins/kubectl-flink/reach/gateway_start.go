@@ -32,6 +32,8 @@ const (
 	lookEvery = 200 * time.Millisecond
 	// knockLimit bounds one try to reach a starting gateway.
 	knockLimit = 3 * time.Second
+	// outOfMemory is how a JVM with -XX:+ExitOnOutOfMemoryError exits.
+	outOfMemory = 3
 	// inJobManagerMemory bounds the heap of a gateway beside the JobManager.
 	inJobManagerMemory = "-Xmx256m -XX:MaxMetaspaceSize=192m -XX:ReservedCodeCacheSize=48m "
 )
@@ -59,7 +61,12 @@ type StartedGateway struct {
 	// Where names it for the user.
 	Where string
 	stop  func(context.Context) error
+	ended func(context.Context) error
 }
+
+// Ended tells why the gateway is no more: nothing replaces it. Its error is nil
+// as long as that isn't known.
+func (g *StartedGateway) Ended(ctx context.Context) error { return g.ended(ctx) }
 
 // Stop ends the gateway; it returns when nothing of it is left to be done.
 func (g *StartedGateway) Stop(ctx context.Context) error { return g.stop(ctx) }
@@ -81,32 +88,34 @@ func (g *GatewayStarter) InPod(ctx context.Context, p Place) (*StartedGateway, e
 	}
 	g.clearGateways(ctx, cluster)
 	pods := g.Core.CoreV1().Pods(cluster.Namespace)
-	pod, err := pods.Create(ctx, gatewayPod(p, deployment, g.Wide, g.Settings), metav1.CreateOptions{FieldManager: managedBy})
+	made, err := pods.Create(ctx, gatewayPod(p, deployment, g.Wide, g.Settings), metav1.CreateOptions{FieldManager: managedBy})
 	if apierrors.IsForbidden(err) {
 		return nil, fmt.Errorf("%w\nWhere no pod may be made, --start-gateway --in-jobmanager runs it inside the JobManager's pod, in its memory", err)
 	}
 	if err != nil {
 		return nil, err
 	}
-	started := &StartedGateway{Where: "pod " + pod.Name, stop: func(ctx context.Context) error {
-		err := pods.Delete(ctx, pod.Name, metav1.DeleteOptions{Preconditions: metav1.NewUIDPreconditions(string(pod.UID))})
+	started := &StartedGateway{Where: "pod " + made.Name, stop: func(ctx context.Context) error {
+		err := pods.Delete(ctx, made.Name, metav1.DeleteOptions{Preconditions: metav1.NewUIDPreconditions(string(made.UID))})
 		if apierrors.IsNotFound(err) || apierrors.IsConflict(err) {
 			return nil
 		}
 		if err != nil {
-			return fmt.Errorf("delete the SQL gateway's pod %s (it ends by itself in %d minutes): %w", pod.Name, gatewayIdle/60, err)
+			return fmt.Errorf("delete the SQL gateway's pod %s (it ends by itself in %d minutes): %w", made.Name, gatewayIdle/60, err)
 		}
 		return nil
 	}}
+	started.ended = func(ctx context.Context) error { return g.podEnded(ctx, made) }
 	fail := func(err error) (*StartedGateway, error) {
 		away, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 		defer cancel()
 		return nil, errors.Join(err, started.Stop(away))
 	}
-	transport := g.Connect(portforward.Target{Namespace: cluster.Namespace, Kind: portforward.PodKind, Name: pod.Name, Port: intstr.FromInt(sqlgateway.Port)})
+	transport := g.Connect(portforward.Target{Namespace: cluster.Namespace, Kind: portforward.PodKind, Name: made.Name, Port: intstr.FromInt(sqlgateway.Port)})
 	why := ""
 	for {
-		if pod, err = pods.Get(ctx, pod.Name, metav1.GetOptions{}); err != nil {
+		pod, err := pods.Get(ctx, made.Name, metav1.GetOptions{})
+		if err != nil {
 			if ctx.Err() != nil {
 				err = waited(ctx, why)
 			}
@@ -195,15 +204,7 @@ func (g *GatewayStarter) podState(ctx context.Context, pod *corev1.Pod) (waiting
 	case corev1.PodRunning:
 		return "", nil
 	case corev1.PodFailed, corev1.PodSucceeded:
-		lines := int64(200)
-		log, _ := g.Core.CoreV1().Pods(pod.Namespace).GetLogs(pod.Name, &corev1.PodLogOptions{TailLines: &lines}).DoRaw(ctx)
-		reason := saidWhy(string(log))
-		for _, s := range pod.Status.ContainerStatuses {
-			if e := s.State.Terminated; e != nil && (reason == "" || e.Reason == "OOMKilled") {
-				reason = fmt.Sprintf("%s, exit code %d", e.Reason, e.ExitCode)
-			}
-		}
-		return "", fmt.Errorf("the SQL gateway ended right after its start: %s", reason)
+		return "", fmt.Errorf("the SQL gateway ended right after its start: %s", g.endOf(ctx, pod))
 	}
 	for _, c := range pod.Status.Conditions {
 		if c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse {
@@ -211,6 +212,49 @@ func (g *GatewayStarter) podState(ctx context.Context, pod *corev1.Pod) (waiting
 		}
 	}
 	return fmt.Sprintf("pod %s to start", pod.Name), nil
+}
+
+// endOf is why the gateway in a pod that has ended did so.
+func (g *GatewayStarter) endOf(ctx context.Context, pod *corev1.Pod) string {
+	if pod.Status.Reason != "" { // evicted, or at the end of its life
+		return strings.TrimSpace(pod.Status.Reason + " " + pod.Status.Message)
+	}
+	lines := int64(200)
+	log, _ := g.Core.CoreV1().Pods(pod.Namespace).GetLogs(pod.Name, &corev1.PodLogOptions{TailLines: &lines}).DoRaw(ctx)
+	reason := saidWhy(string(log))
+	for _, s := range pod.Status.ContainerStatuses {
+		switch e := s.State.Terminated; {
+		case e == nil:
+		case e.ExitCode == 0:
+			reason = fmt.Sprintf("nobody was connected to it for %d minutes", gatewayIdle/60)
+		case reason == "" || e.Reason == "OOMKilled":
+			reason = fmt.Sprintf("%s, exit code %d", e.Reason, e.ExitCode)
+		}
+	}
+	return notEmpty(reason, "without a word")
+}
+
+// podEnded is why the gateway in a pod of its own is no more.
+func (g *GatewayStarter) podEnded(ctx context.Context, pod *corev1.Pod) error {
+	found, err := g.Core.CoreV1().Pods(pod.Namespace).Get(ctx, pod.Name, metav1.GetOptions{})
+	switch {
+	case apierrors.IsNotFound(err) || err == nil && found.UID != pod.UID:
+		return fmt.Errorf("its pod %s was deleted", pod.Name)
+	case err == nil && (found.Status.Phase == corev1.PodFailed || found.Status.Phase == corev1.PodSucceeded):
+		return fmt.Errorf("%s%s", g.endOf(ctx, found), memoryHint(found))
+	}
+	return nil
+}
+
+// memoryHint says what makes a gateway need much memory, where that was its end.
+func memoryHint(pod *corev1.Pod) string {
+	for _, s := range pod.Status.ContainerStatuses {
+		if e := s.State.Terminated; e != nil && (e.Reason == "OOMKilled" || e.ExitCode == outOfMemory) {
+			return "\nIt keeps the rows of a query until the job's next checkpoint, " +
+				"except with SET 'execution.checkpointing.mode' = 'AT_LEAST_ONCE'"
+		}
+	}
+	return ""
 }
 
 // InJobManager starts a gateway in the JobManager's container, whose memory it
@@ -254,7 +298,19 @@ func (g *GatewayStarter) InJobManager(ctx context.Context, p Place) (*StartedGat
 		})
 		return nil
 	}
-	started := &StartedGateway{Where: "the JobManager's pod " + pod.Name, stop: stop}
+	started := &StartedGateway{Where: "the JobManager's pod " + pod.Name, stop: stop, ended: func(ctx context.Context) error {
+		select {
+		case err := <-done:
+			done <- err
+			var exited *podexec.ExitError
+			if err == nil || errors.As(err, &exited) {
+				return errors.New(notEmpty(saidWhy(output.String()), "without a word"))
+			}
+		default:
+		}
+		// The stream alone may have broken: the gateway goes on without it.
+		return containerEnded(ctx, g.Core, pod, container)
+	}}
 	fail := func(err error) (*StartedGateway, error) {
 		away, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 		defer cancel()
@@ -286,6 +342,27 @@ func (g *GatewayStarter) InJobManager(ctx context.Context, p Place) (*StartedGat
 			return fail(waited(ctx, why))
 		}
 	}
+}
+
+// containerEnded says that a container of a pod doesn't run any more, or is
+// another one than that in pod.
+func containerEnded(ctx context.Context, core clientset.Interface, pod *corev1.Pod, container string) error {
+	id := func(pod *corev1.Pod) string {
+		for _, s := range pod.Status.ContainerStatuses {
+			if s.Name == container {
+				return s.ContainerID
+			}
+		}
+		return ""
+	}
+	found, err := core.CoreV1().Pods(pod.Namespace).Get(ctx, pod.Name, metav1.GetOptions{})
+	switch {
+	case apierrors.IsNotFound(err) || err == nil && found.UID != pod.UID:
+		return fmt.Errorf("the JobManager's pod %s, in which it ran, is gone", pod.Name)
+	case err == nil && (found.Status.Phase == corev1.PodFailed || found.Status.Phase == corev1.PodSucceeded || id(found) != id(pod)):
+		return fmt.Errorf("the JobManager in pod %s, in which it ran, ended", pod.Name)
+	}
+	return nil
 }
 
 // JobManagerPod is a running JobManager pod of a place, and the container that

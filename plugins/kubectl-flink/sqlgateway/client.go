@@ -191,7 +191,7 @@ func passing(err error) bool {
 	var answer *Error
 	var garbage *garbledError
 	switch {
-	case err == nil || errors.As(err, &garbage):
+	case err == nil || errors.As(err, &garbage) || hasEnded(err):
 		return false
 	case errors.As(err, &answer):
 		return answer.Code == http.StatusBadGateway || answer.Code == http.StatusServiceUnavailable || answer.Code == http.StatusGatewayTimeout

@@ -36,7 +36,7 @@ func (e *execution) Cancel(ctx context.Context) error {
 	}
 	if e.schema == nil || e.schema.Job {
 		// Refused where the operation has ended meanwhile.
-		_ = e.session.client.call(ctx, http.MethodPost, e.path+"/cancel", nil, nil)
+		_ = e.session.call(ctx, http.MethodPost, e.path+"/cancel", nil, nil)
 	}
 	e.close(ctx)
 	if e.schema == nil || !e.schema.Query {
@@ -105,7 +105,7 @@ func (e *execution) Close(ctx context.Context) error {
 // close frees the operation once. That it is gone already is as good.
 func (e *execution) close(ctx context.Context) {
 	e.closed.Do(func() {
-		if e.session.client.call(ctx, http.MethodDelete, e.path+"/close", nil, nil) == nil {
+		if e.session.call(ctx, http.MethodDelete, e.path+"/close", nil, nil) == nil {
 			e.ended = true
 		}
 	})

@@ -193,7 +193,7 @@ func (e *execution) ask(ctx context.Context) (page, error) {
 			path += "?rowFormat=" + e.format
 		}
 		p = page{}
-		err := e.session.client.call(ctx, http.MethodGet, path, nil, &p)
+		err := e.session.call(ctx, http.MethodGet, path, nil, &p)
 		if err == nil {
 			return p, nil
 		}

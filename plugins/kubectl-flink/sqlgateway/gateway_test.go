@@ -85,6 +85,66 @@ func TestLostAnswers(t *testing.T) {
 	}
 }
 
+// A gateway that nothing replaces isn't waited for, the job of its query is
+// cancelled, and what comes after is refused at once.
+func TestAGatewayThatEnds(t *testing.T) {
+	hung := make(chan struct{})
+	for name, c := range map[string]struct {
+		last func(http.ResponseWriter, *http.Request)
+	}{
+		"an answer that breaks": {cutOff},
+		"an answer that doesn't come": {func(_ http.ResponseWriter, r *http.Request) {
+			select {
+			case <-hung:
+			case <-r.Context().Done():
+			}
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFake(t)
+			var over, cancelled atomic.Bool
+			f.pages = append(f.pages, fakePage(1, intColumn, rowOf("1")), func(w http.ResponseWriter, r *http.Request) {
+				over.Store(true)
+				c.last(w, r)
+			})
+			jobs := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if r.Method == http.MethodPatch {
+					cancelled.Store(true)
+				}
+				state := "RUNNING"
+				if cancelled.Load() {
+					state = "CANCELED"
+				}
+				io.WriteString(w, `{"jid":"`+fakeJob+`","state":"`+state+`"}`)
+			})
+			s := f.session(Options{JobManager: rest.NewClient(transportTo(t, jobs), ""), Ended: func(context.Context) error {
+				if over.Load() {
+					return errors.New("OOMKilled, exit code 137")
+				}
+				return nil
+			}})
+			e, err := s.Run(t.Context(), "SELECT a FROM t")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if rows, err := e.Next(t.Context()); err != nil || len(rows) != 1 {
+				t.Fatal(rows, err)
+			}
+			if _, err := e.Next(t.Context()); err == nil || !strings.Contains(err.Error(), "has ended: OOMKilled, exit code 137") {
+				t.Fatal(err)
+			}
+			asked := len(f.asked)
+			if err := e.Cancel(t.Context()); err != nil || !cancelled.Load() {
+				t.Error(err, cancelled.Load())
+			}
+			if _, err := s.Run(t.Context(), "SELECT a FROM t"); err == nil || !strings.Contains(err.Error(), "OOMKilled") || strings.Contains(err.Error(), "isn't known") || len(f.asked) != asked {
+				t.Error(err, f.asked[asked:])
+			}
+		})
+	}
+	close(hung)
+}
+
 func TestASessionThatIsGone(t *testing.T) {
 	f := newFake(t)
 	f.pages = append(f.pages, fakePage(0, intColumn, rowOf("1")))

@@ -36,6 +36,9 @@ type Options struct {
 	// JobManager is that of the cluster where statements run; nil asks the
 	// gateway for jobs instead.
 	JobManager *rest.Client
+	// Ended tells why a gateway that nothing replaces is no more; its error is
+	// nil as long as that isn't so. nil is a gateway that may come back.
+	Ended func(ctx context.Context) error
 	// StopHint is the command that stops a job later; nil is none.
 	StopHint func(job string) string
 }
@@ -52,6 +55,10 @@ type Session struct {
 	handle string
 	jobs   []string // in the order they were started
 	zone   *time.Location
+
+	// ending guards over, which is an *endedError once the gateway is no more.
+	ending sync.Mutex
+	over   error
 }
 
 // Open begins a session and keeps it alive until Close.
@@ -81,7 +88,7 @@ func (s *Session) begin(ctx context.Context) (string, error) {
 		properties = map[string]string{}
 	}
 	request := map[string]any{"sessionName": s.options.Name, "properties": properties}
-	if err := s.client.call(ctx, http.MethodPost, "/sessions", request, &answer); err != nil {
+	if err := s.call(ctx, http.MethodPost, "/sessions", request, &answer); err != nil {
 		return "", s.explain(err)
 	}
 	if answer.Handle == "" {
@@ -100,7 +107,7 @@ func (s *Session) keepAlive(ctx context.Context) {
 			continue
 		}
 		limited, cancel := context.WithTimeout(ctx, heartbeat)
-		if err := s.client.call(limited, http.MethodPost, "/sessions/"+handle+"/heartbeat", nil, nil); gone(err) {
+		if err := s.call(limited, http.MethodPost, "/sessions/"+handle+"/heartbeat", nil, nil); gone(err) {
 			s.lost(handle)
 		}
 		cancel()
@@ -157,7 +164,8 @@ func (s *Session) run(ctx context.Context, statement string) (*execution, error)
 	var answer struct {
 		Handle string `json:"operationHandle"`
 	}
-	err = s.client.call(ctx, http.MethodPost, "/sessions/"+handle+"/statements", map[string]any{"statement": statement}, &answer)
+	over := s.isOver()
+	err = s.call(ctx, http.MethodPost, "/sessions/"+handle+"/statements", map[string]any{"statement": statement}, &answer)
 	switch {
 	case gone(err):
 		s.lost(handle)
@@ -165,6 +173,8 @@ func (s *Session) run(ctx context.Context, statement string) (*execution, error)
 	case passing(err) && ctx.Err() == nil:
 		// It must not be sent twice: an INSERT would run twice.
 		return nil, fmt.Errorf("the connection to the SQL gateway broke while the statement was sent: %w\nWhether it runs isn't known; see with SHOW JOBS", err)
+	case hasEnded(err) && over == nil:
+		return nil, fmt.Errorf("%w\nWhether the statement that was being sent runs isn't known; see the cluster's jobs", err)
 	case err != nil:
 		return nil, s.explain(err)
 	case answer.Handle == "":
@@ -218,7 +228,7 @@ func (s *Session) location(ctx context.Context) *time.Location {
 		Properties map[string]string `json:"properties"`
 	}
 	zone = time.UTC
-	if err := s.client.call(ctx, http.MethodGet, "/sessions/"+handle, nil, &answer); err == nil {
+	if err := s.call(ctx, http.MethodGet, "/sessions/"+handle, nil, &answer); err == nil {
 		zone = parseZone(answer.Properties["table.local-time-zone"])
 	}
 	s.mu.Lock()
@@ -264,7 +274,7 @@ func (s *Session) Close(ctx context.Context) error {
 	if handle == "" {
 		return nil
 	}
-	err := s.client.call(ctx, http.MethodDelete, "/sessions/"+handle, nil, nil)
+	err := s.call(ctx, http.MethodDelete, "/sessions/"+handle, nil, nil)
 	if gone(err) {
 		return nil
 	}
