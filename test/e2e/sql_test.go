@@ -14,7 +14,7 @@ import (
 )
 
 // sqlSession is a session cluster in a namespace of its own.
-func (c *cluster) sqlSession(t *testing.T, namespace, version, flinkVersion string) {
+func (c *cluster) sqlSession(t *testing.T, namespace, version, flinkVersion string, changes ...string) {
 	t.Helper()
 	c.kubectl(t, "create", "namespace", namespace)
 	t.Cleanup(func() {
@@ -24,7 +24,7 @@ func (c *cluster) sqlSession(t *testing.T, namespace, version, flinkVersion stri
 	rbac, err := tool("manifests", "flink-rbac", "--namespace", namespace)
 	must(t, err)
 	c.apply(t, namespace, rbac)
-	c.apply(t, namespace, example(t, "session-example.yaml", "flink:1.20", "flink:"+version, "v1_20", flinkVersion))
+	c.apply(t, namespace, example(t, "session-example.yaml", append(changes, "flink:1.20", "flink:"+version, "v1_20", flinkVersion)...))
 	eventually(t, "the session cluster", "READY", func() string {
 		return strings.TrimSpace(c.run(t, "get", "flinkdeployment", "session-example", "-n", namespace, "-o", "jsonpath={.status.jobManagerDeploymentStatus}").out)
 	})

@@ -179,7 +179,7 @@ func (r *runner) stop(ctx context.Context, statement Statement, execution Execut
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closing)
 	defer cancel()
 	if err := execution.Cancel(ctx); err != nil && !r.options.Quiet {
-		fmt.Fprintf(r.options.ErrOut, "warning: the query could not be cancelled: %s\n", term.SafeLine(err.Error()))
+		fmt.Fprintf(r.options.ErrOut, "warning: the query may not have ended: %s\n", term.SafeLine(err.Error()))
 		if id := execution.JobID(); id != "" {
 			if hint := r.backend.StopHint(id); hint != "" {
 				fmt.Fprintf(r.options.ErrOut, "its job may still run; stop it with: %s\n", term.SafeLine(hint))

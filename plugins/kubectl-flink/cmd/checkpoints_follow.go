@@ -114,10 +114,15 @@ func (f *checkpointFollower) look(ctx context.Context, place reach.Place) (ended
 		if errors.As(err, &wrong) { // which of several jobs?
 			return false, err
 		}
-		f.line.Set("%s: %s", ref, term.SafeLine(reachError(asking, err).Error()))
+		if ctx.Err() == nil {
+			f.line.Set("%s: %s", ref, term.SafeLine(reachError(asking, err).Error()))
+		}
 		return false, nil
 	}
 	answer, err := f.asked.Checkpoints(asking, id)
+	if ctx.Err() != nil {
+		return false, nil // why is told by whoever ended it
+	}
 	if err != nil {
 		f.line.Set("%s: waiting for its JobManager: %s", ref, term.SafeLine(reachError(asking, err).Error()))
 		return false, nil

@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
 	"sync"
 	"time"
@@ -36,7 +37,8 @@ type board struct {
 	slots  chan struct{}
 
 	mu       sync.Mutex
-	jobs     map[operator.Ref]*boardJob
+	jobs     map[boardKey]*boardJob
+	sessions map[operator.Ref]*boardSession
 	usage    operator.Usages
 	usageErr error
 }
@@ -48,6 +50,8 @@ type boardJob struct {
 	// way leads to the JobManager; nil wants it looked up (again).
 	way    *wayTo
 	asking bool
+	// asked says that it was asked before.
+	asked bool
 }
 
 type wayTo struct {
@@ -56,7 +60,7 @@ type wayTo struct {
 }
 
 func newBoard(o *topOptions, client *operator.Client, tunnel *portforward.Tunnel) *board {
-	return &board{o: o, client: client, tunnel: tunnel, slots: make(chan struct{}, asked), jobs: map[operator.Ref]*boardJob{}}
+	return &board{o: o, client: client, tunnel: tunnel, slots: make(chan struct{}, asked), jobs: map[boardKey]*boardJob{}, sessions: map[operator.Ref]*boardSession{}}
 }
 
 // set takes a job as the API server has it.
@@ -64,12 +68,18 @@ func (b *board) set(summary operator.Summary) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if summary.Session {
+		b.setSession(summary)
 		return
 	}
-	job := b.jobs[summary.Ref()]
+	key := boardKey{Ref: summary.Ref()}
+	job := b.jobs[key]
 	if job == nil {
 		job = &boardJob{}
-		b.jobs[summary.Ref()] = job
+		b.jobs[key] = job
+	}
+	if id := summary.JobID; id != "" && summary.Cluster != "" {
+		// It may have been taken for one that nothing manages.
+		delete(b.jobs, boardKey{operator.Ref{Kind: operator.Deployment, Namespace: summary.Namespace, Name: summary.Cluster}, id})
 	}
 	job.summary, job.way = summary, nil
 	old := job.row
@@ -78,8 +88,8 @@ func (b *board) set(summary operator.Summary) {
 		State: summary.State, JobID: summary.JobID, Health: health.Of(summary, b.o.now()).Word,
 	}
 	if b.answers(summary) { // until the JobManager is asked again
-		job.row.In, job.row.Out, job.row.Lag, job.row.Busy, job.row.Backpressured = old.In, old.Out, old.Lag, old.Busy, old.Backpressured
-		job.row.LastCheckpoint, job.row.Unreachable = old.LastCheckpoint, old.Unreachable
+		job.take(old)
+		job.row.Unreachable = old.Unreachable
 	}
 }
 
@@ -107,27 +117,33 @@ func (b *board) state() boardState {
 	return out
 }
 
-// ask asks the JobManager of each job that isn't being asked; done is called
-// after each answer.
-func (b *board) ask(ctx context.Context, group *sync.WaitGroup, done func()) {
+// ask asks the JobManager of each job that isn't being asked, or of those only
+// that never were; done is called after each answer.
+func (b *board) ask(ctx context.Context, group *sync.WaitGroup, onlyNew bool, done func()) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for _, job := range b.jobs {
-		if job.asking || !b.answers(job.summary) {
+	for key, job := range b.jobs {
+		if job.asking || !b.answers(job.summary) || onlyNew && job.asked {
 			continue
 		}
-		job.asking = true
+		job.asking, job.asked = true, true
 		summary, way := job.summary, job.way
+		if key.unmanaged != "" {
+			if way = b.sessions[key.Ref].way; way == nil {
+				job.asking, job.asked = false, false
+				continue // until the cluster has answered
+			}
+		}
 		group.Go(func() {
 			b.slots <- struct{}{}
 			defer func() { <-b.slots }()
 			row := view.TopJob{}
-			way, err := b.askOne(ctx, summary, way, &row)
+			way, err := b.askOne(ctx, summary, key.unmanaged, way, &row)
 			b.mu.Lock()
 			job.asking, job.way = false, way
 			if job.summary.JobID == summary.JobID {
-				job.row.In, job.row.Out, job.row.Lag, job.row.Busy, job.row.Backpressured = row.In, row.Out, row.Lag, row.Busy, row.Backpressured
-				job.row.LastCheckpoint, job.row.Unreachable = row.LastCheckpoint, ""
+				job.take(row)
+				job.row.Unreachable = ""
 				if err != nil {
 					job.row.Unreachable = err.Error()
 				}
@@ -138,7 +154,8 @@ func (b *board) ask(ctx context.Context, group *sync.WaitGroup, done func()) {
 	}
 }
 
-func (b *board) askOne(ctx context.Context, summary operator.Summary, way *wayTo, row *view.TopJob) (*wayTo, error) {
+// askOne asks for the numbers of a job, by id where no object manages it.
+func (b *board) askOne(ctx context.Context, summary operator.Summary, id string, way *wayTo, row *view.TopJob) (*wayTo, error) {
 	ctx, cancel := context.WithTimeout(ctx, b.o.timeout)
 	defer cancel()
 	if way == nil {
@@ -152,12 +169,13 @@ func (b *board) askOne(ctx context.Context, summary operator.Summary, way *wayTo
 		}
 		way = &wayTo{place, client}
 	}
-	load, err := b.meter.Load(ctx, way.client, way.place.JobID)
+	id = cmp.Or(id, way.place.JobID)
+	load, err := b.meter.Load(ctx, way.client, id)
 	if err != nil {
 		return nil, reachError(ctx, err)
 	}
 	row.Take(load)
-	checkpoints, err := way.client.Checkpoints(ctx, way.place.JobID)
+	checkpoints, err := way.client.Checkpoints(ctx, id)
 	if last := checkpoints.Latest.Completed; err == nil && last != nil {
 		row.LastCheckpoint = view.Moment(last.Acknowledged.Time())
 	}
@@ -187,7 +205,9 @@ func (b *board) once(ctx context.Context) (boardState, error) {
 	}
 	var group sync.WaitGroup
 	group.Go(func() { b.measure(ctx) })
-	b.ask(ctx, &group, func() {})
+	b.look(ctx, &group, func() {})
+	group.Wait()
+	b.ask(ctx, &group, false, func() {})
 	group.Wait()
 	return b.state(), context.Cause(ctx)
 }
@@ -210,7 +230,11 @@ func (b *board) follow(ctx context.Context, show func(boardState)) error {
 		defer clock.Stop()
 		for {
 			group.Go(func() { b.measure(ctx) })
-			b.ask(ctx, &group, func() { show(b.state()) })
+			b.ask(ctx, &group, false, func() { show(b.state()) })
+			b.look(ctx, &group, func() {
+				b.ask(ctx, &group, true, func() { show(b.state()) })
+				show(b.state())
+			})
 			show(b.state())
 			select {
 			case <-ctx.Done():
@@ -227,9 +251,7 @@ func (b *board) follow(ctx context.Context, show func(boardState)) error {
 			}
 			return nil
 		case event == watch.Deleted:
-			b.mu.Lock()
-			delete(b.jobs, operator.Ref{Kind: kind, Namespace: object.GetNamespace(), Name: object.GetName()})
-			b.mu.Unlock()
+			b.drop(operator.Ref{Kind: kind, Namespace: object.GetNamespace(), Name: object.GetName()})
 		default:
 			summary, err := operator.Summarize(kind, object)
 			if err != nil {

@@ -3,7 +3,6 @@ package cmd
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
@@ -73,7 +72,7 @@ func (c *common) askJobManagers(client *operator.Client, way tunnelFlags, files 
 		_ = ask(ctx, cluster, func(jobManager *rest.Client, _ reach.Place) error {
 			jobs, err := jobManager.Jobs(ctx)
 			for _, job := range jobs {
-				if !slices.Contains([]string{"FINISHED", "CANCELED", "FAILED"}, job.State) {
+				if !rest.Ended(job.State) {
 					out[job.ID] = job.Name
 				}
 			}

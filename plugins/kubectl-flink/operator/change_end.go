@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/secret"
 )
 
 // prove finds out which state the job left or runs from, and fails where that
@@ -226,7 +227,7 @@ func (f *changeFollower) undoCommand() string {
 		return "change the spec back"
 	}
 	ref := f.change.Job.Ref()
-	if len(body) > longestCommand || strings.Contains(strings.Join(describePatch(back.Spec), "\n"), mask) {
+	if len(body) > longestCommand || strings.Contains(strings.Join(describePatch(back.Spec), "\n"), secret.Hidden) {
 		// Too much for a command line, or with somebody's secret in it.
 		return fmt.Sprintf("kubectl edit %s %s -n %s", ref.Kind.Singular, ref.Name, ref.Namespace)
 	}

@@ -4,9 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/secret"
 )
 
 // FieldChange is one field of a spec that differs. Old or New is "" where the
@@ -122,7 +123,7 @@ func flattenField(out map[string]field, path string, value any) {
 	case map[string]any:
 		name, _ := v["name"].(string)
 		for key, child := range v {
-			if text, ok := child.(string); ok && key == "value" && secretName.MatchString(name) {
+			if text, ok := child.(string); ok && key == "value" && secret.Name(name) {
 				out[path+".value"] = masked(name, text)
 				continue
 			}
@@ -159,12 +160,12 @@ func plainList(list []any) (plain, shown string) {
 		name, _, hasValue := strings.Cut(words[i], "=")
 		switch {
 		case hideNext && !strings.HasPrefix(words[i], "--"):
-			hidden[i] = mask
+			hidden[i] = secret.Hidden
 			hideNext = false
-		case secretName.MatchString(name) && hasValue:
-			hidden[i] = name + "=" + mask
+		case secret.Name(name) && hasValue:
+			hidden[i] = name + "=" + secret.Hidden
 		default:
-			hideNext = strings.HasPrefix(name, "-") && secretName.MatchString(name)
+			hideNext = strings.HasPrefix(name, "-") && secret.Name(name)
 		}
 	}
 	if len(list) == 0 {
@@ -175,17 +176,13 @@ func plainList(list []any) (plain, shown string) {
 	return string(a), string(b)
 }
 
-const mask = "******"
-
-// secretName matches the keys whose values Flink itself hides in its log, and
-// the like.
-var secretName = regexp.MustCompile(`(?i)password|passwd|secret|token|api-?key|access[-_.]?key|account\.key|service-key|auth-params|basic-auth|jaas\.config|http-headers|credential`)
-
+// masked is a value, and what may be shown of it. Fields called key or …Name
+// say where a secret is.
 func masked(name, value string) field {
-	if secretName.MatchString(name) && value != "" && !strings.HasSuffix(name, "Name") {
-		return field{value, mask}
+	if name == "key" || strings.HasSuffix(name, "Name") {
+		return field{value, value}
 	}
-	return field{value, value}
+	return field{value, secret.Value(name, value)}
 }
 
 // ignoredFields of spec.job change nothing about a running job.

@@ -59,7 +59,7 @@ func Cancel(ctx context.Context, client *rest.Client, place Place, request Cance
 	if err != nil {
 		return report, err
 	}
-	if ended(job.State) {
+	if rest.Ended(job.State) {
 		report.Done = true
 		return report, nil
 	}
@@ -139,11 +139,8 @@ func cancelled(ctx context.Context, client *rest.Client, id, trigger string, rep
 		return rest.NotFound(err), err
 	}
 	report.State = job.State
-	return ended(job.State) && (trigger == "" || !report.Left.IsZero()), nil
+	return rest.Ended(job.State) && (trigger == "" || !report.Left.IsZero()), nil
 }
-
-// ended reports whether a job in state won't run again.
-func ended(state string) bool { return state == "FINISHED" || state == "CANCELED" || state == "FAILED" }
 
 // unmanaged finds the job meant among those that no object manages.
 func unmanaged(ctx context.Context, client *rest.Client, place Place, wanted string, managers map[string]operator.Ref) (rest.JobOverview, error) {
@@ -160,7 +157,7 @@ func unmanaged(ctx context.Context, client *rest.Client, place Place, wanted str
 			return job, fmt.Errorf("job %s belongs to %s, and the operator would take it for failed\nStop it with: kubectl flink stop %s -n %s", job.ID, manager, manager, manager.Namespace)
 		case job.ID == wanted:
 			return job, nil
-		case !managed && !ended(job.State):
+		case !managed && !rest.Ended(job.State):
 			found = append(found, job)
 			names = append(names, job.ID+" ("+job.Name+")")
 		}

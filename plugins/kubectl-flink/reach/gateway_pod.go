@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -54,6 +55,7 @@ trap 'kill $gateway 2>/dev/null' TERM INT HUP
 if [ "$input" = stdin ]; then
   exec 3<&0
   { read -r word <&3 && [ "$word" = end ] && kill $gateway 2>/dev/null; } &
+  reader=$!
 fi
 connected=$(printf ': [0-9A-F]*:%04X [0-9A-F]*:[0-9A-F]* 01 ' "$port")
 heard=$SECONDS left=
@@ -63,6 +65,8 @@ while kill -0 $gateway 2>/dev/null; do
   if cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | grep -q "$connected"; then heard=$SECONDS; fi
   if [ $((SECONDS - heard)) -ge "$patience" ]; then left=yes; kill $gateway 2>/dev/null; fi
 done
+# What still reads would hold the stream open.
+kill $reader 2>/dev/null
 wait $gateway
 code=$?
 if [ "$left" ]; then exit 0; fi
@@ -181,19 +185,39 @@ func (g *GatewayStarter) clearGateways(ctx context.Context, cluster operator.Ref
 
 // saidWhy is the line of a log that tells why a gateway didn't start.
 func saidWhy(log string) string {
+	last := saidAtEnd(log)
+	if last != "" {
+		return last
+	}
+	for line := range strings.SplitSeq(log, "\n") {
+		line = strings.TrimSpace(line)
+		switch cause, ok := strings.CutPrefix(line, "Caused by: "); {
+		case ok:
+			last = cause
+		case harmlessLine.MatchString(line):
+		case strings.Contains(line, "Exception") && !strings.HasPrefix(line, "at ") && last == "", strings.HasPrefix(line, "[ERROR]"):
+			last = line
+		}
+	}
+	return last
+}
+
+// saidAtEnd is the line of a log that tells why a gateway that ran ended. The
+// exceptions in it may be those of its statements.
+func saidAtEnd(log string) string {
 	last := ""
 	for line := range strings.SplitSeq(log, "\n") {
 		line = strings.TrimSpace(line)
 		if own, ok := strings.CutPrefix(line, "kubectl-flink: "); ok {
 			return own
 		}
-		if cause, ok := strings.CutPrefix(line, "Caused by: "); ok {
-			last = cause
-		} else if strings.Contains(line, "Exception") && !strings.HasPrefix(line, "at ") && last == "" {
-			last = line
-		} else if strings.HasPrefix(line, "[ERROR]") || strings.Contains(line, "OutOfMemoryError") {
+		// An option of the JVM has nearly the same name.
+		if strings.Contains(line, "java.lang.OutOfMemoryError") && !harmlessLine.MatchString(line) {
 			last = line
 		}
 	}
 	return last
 }
+
+// harmlessLine is a line of Flink's log that tells of no failure.
+var harmlessLine = regexp.MustCompile(`^[0-9-]+ [0-9:,]+ +(TRACE|DEBUG|INFO|WARN) `)

@@ -34,6 +34,8 @@ const (
 	knockLimit = 3 * time.Second
 	// outOfMemory is how a JVM with -XX:+ExitOnOutOfMemoryError exits.
 	outOfMemory = 3
+	// noGateway is how gatewayScript exits where the image has no gateway.
+	noGateway = 69
 	// inJobManagerMemory bounds the heap of a gateway beside the JobManager.
 	inJobManagerMemory = "-Xmx256m -XX:MaxMetaspaceSize=192m -XX:ReservedCodeCacheSize=48m "
 )
@@ -204,7 +206,7 @@ func (g *GatewayStarter) podState(ctx context.Context, pod *corev1.Pod) (waiting
 	case corev1.PodRunning:
 		return "", nil
 	case corev1.PodFailed, corev1.PodSucceeded:
-		return "", fmt.Errorf("the SQL gateway ended right after its start: %s", g.endOf(ctx, pod))
+		return "", fmt.Errorf("the SQL gateway ended right after its start: %s%s", g.endOf(ctx, pod, saidWhy), imageHint(pod))
 	}
 	for _, c := range pod.Status.Conditions {
 		if c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse {
@@ -214,14 +216,15 @@ func (g *GatewayStarter) podState(ctx context.Context, pod *corev1.Pod) (waiting
 	return fmt.Sprintf("pod %s to start", pod.Name), nil
 }
 
-// endOf is why the gateway in a pod that has ended did so.
-func (g *GatewayStarter) endOf(ctx context.Context, pod *corev1.Pod) string {
+// endOf is why the gateway in a pod that has ended did so, with what said finds
+// in its log.
+func (g *GatewayStarter) endOf(ctx context.Context, pod *corev1.Pod, said func(log string) string) string {
 	if pod.Status.Reason != "" { // evicted, or at the end of its life
 		return strings.TrimSpace(pod.Status.Reason + " " + pod.Status.Message)
 	}
 	lines := int64(200)
 	log, _ := g.Core.CoreV1().Pods(pod.Namespace).GetLogs(pod.Name, &corev1.PodLogOptions{TailLines: &lines}).DoRaw(ctx)
-	reason := saidWhy(string(log))
+	reason := said(string(log))
 	for _, s := range pod.Status.ContainerStatuses {
 		switch e := s.State.Terminated; {
 		case e == nil:
@@ -241,9 +244,19 @@ func (g *GatewayStarter) podEnded(ctx context.Context, pod *corev1.Pod) error {
 	case apierrors.IsNotFound(err) || err == nil && found.UID != pod.UID:
 		return fmt.Errorf("its pod %s was deleted", pod.Name)
 	case err == nil && (found.Status.Phase == corev1.PodFailed || found.Status.Phase == corev1.PodSucceeded):
-		return fmt.Errorf("%s%s", g.endOf(ctx, found), memoryHint(found))
+		return fmt.Errorf("%s%s", g.endOf(ctx, found, saidAtEnd), memoryHint(found))
 	}
 	return nil
+}
+
+// imageHint says what to do where the image has no gateway.
+func imageHint(pod *corev1.Pod) string {
+	for _, s := range pod.Status.ContainerStatuses {
+		if e := s.State.Terminated; e != nil && e.ExitCode == noGateway {
+			return "\nA gateway of another image of the same Flink does as well: name it with --gateway svc/NAME:PORT"
+		}
+	}
+	return ""
 }
 
 // memoryHint says what makes a gateway need much memory, where that was its end.
@@ -304,7 +317,11 @@ func (g *GatewayStarter) InJobManager(ctx context.Context, p Place) (*StartedGat
 			done <- err
 			var exited *podexec.ExitError
 			if err == nil || errors.As(err, &exited) {
-				return errors.New(notEmpty(saidWhy(output.String()), "without a word"))
+				code := 0
+				if exited != nil {
+					code = exited.Code
+				}
+				return errors.New(notEmpty(saidAtEnd(output.String()), fmt.Sprintf("exit code %d", code)))
 			}
 		default:
 		}

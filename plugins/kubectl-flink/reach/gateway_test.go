@@ -121,9 +121,25 @@ func TestSaidWhy(t *testing.T) {
 	for log, want := range map[string]string{
 		"a\nkubectl-flink: this image has no x\n":                                                              "this image has no x",
 		"2026 INFO x\njava.lang.IllegalStateException: a\n\tat b\nCaused by: java.net.BindException: in use\n": "java.net.BindException: in use",
+		"2026-11-26 09:35:20,550 INFO  o.a.f.SqlGateway [] -     -XX:+ExitOnOutOfMemoryError":                  "",
+		"2026-11-26 09:35:20,550 WARN  o.a.f.Rest [] - Exception occurred":                                     "",
+		"2026-11-26 09:35:20,550 ERROR o.a.f.Rest [] - Exception occurred":                                     "2026-11-26 09:35:20,550 ERROR o.a.f.Rest [] - Exception occurred",
 		"fine": "",
 	} {
 		if got := saidWhy(log); got != want {
+			t.Errorf("%q: %q", log, got)
+		}
+	}
+}
+
+// What a statement threw is not why a gateway ended.
+func TestSaidAtEnd(t *testing.T) {
+	for log, want := range map[string]string{
+		"java.lang.IllegalStateException: a\n\tat b\nCaused by: x.SqlParserException: c\n":           "",
+		"a\nTerminating due to java.lang.OutOfMemoryError: Java heap space\n":                        "Terminating due to java.lang.OutOfMemoryError: Java heap space",
+		"2026-11-26 09:35:20,550 INFO  o.a.f.SqlGateway [] -     -XX:+ExitOnOutOfMemoryError\nbye\n": "",
+	} {
+		if got := saidAtEnd(log); got != want {
 			t.Errorf("%q: %q", log, got)
 		}
 	}

@@ -160,6 +160,9 @@ func (c *Client) Jobs(ctx context.Context) ([]JobOverview, error) {
 	return out.Jobs, err
 }
 
+// Ended reports whether a job in state won't run again.
+func Ended(state string) bool { return state == "FINISHED" || state == "CANCELED" || state == "FAILED" }
+
 // Job asks for one job. Its error may be NotFound.
 func (c *Client) Job(ctx context.Context, id string) (Job, error) {
 	var out Job

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/kubectl-flink/kubectl-flink/pkg/common/sqlshell"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/rest"
 )
 
@@ -66,20 +65,20 @@ func (s *Session) assureEnd(ctx context.Context, job string) error {
 	asked := false
 	for started := time.Now(); ; {
 		found, err := s.options.JobManager.Job(ctx, job)
-		if rest.NotFound(err) || err == nil && (sqlshell.Job{State: found.State}).Ended() {
+		if rest.NotFound(err) || err == nil && rest.Ended(found.State) {
 			return nil
 		}
 		if err != nil {
-			return fmt.Errorf("the query was cancelled, but whether its job %s has ended isn't known: %w", job, err)
+			return fmt.Errorf("whether its job %s has ended isn't known: %w", job, err)
 		}
 		if !asked && time.Since(started) > 2*time.Second {
 			asked = true
 			if err := s.options.JobManager.CancelJob(ctx, job); err != nil && !rest.NotFound(err) {
-				return fmt.Errorf("the query was cancelled, but not its job %s: %w", job, err)
+				return fmt.Errorf("its job %s can't be cancelled: %w", job, err)
 			}
 		}
 		if err := sleep(ctx, 100*time.Millisecond); err != nil {
-			return fmt.Errorf("the query was cancelled, but its job %s is %s after %s", job, found.State, closeLimit)
+			return fmt.Errorf("its job %s is still %s after %s", job, found.State, closeLimit)
 		}
 	}
 }
@@ -105,6 +104,9 @@ func (e *execution) Close(ctx context.Context) error {
 // close frees the operation once. That it is gone already is as good.
 func (e *execution) close(ctx context.Context) {
 	e.closed.Do(func() {
+		// A gateway that can't be reached must leave time for the job.
+		ctx, cancel := context.WithTimeout(ctx, closeLimit/2)
+		defer cancel()
 		if e.session.call(ctx, http.MethodDelete, e.path+"/close", nil, nil) == nil {
 			e.ended = true
 		}

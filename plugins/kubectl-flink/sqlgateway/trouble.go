@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/kubectl-flink/kubectl-flink/pkg/common/sqlshell"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/rest"
 )
 
@@ -38,7 +37,7 @@ func (e *execution) watchJob(ctx context.Context) {
 	limited, cancel := context.WithTimeout(ctx, lookAfter)
 	defer cancel()
 	job, err := s.options.JobManager.Job(limited, id)
-	if err != nil || (sqlshell.Job{State: job.State}).Ended() {
+	if err != nil || rest.Ended(job.State) {
 		return
 	}
 	text := ""

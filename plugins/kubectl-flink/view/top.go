@@ -21,8 +21,12 @@ type TopJob struct {
 	Namespace string      `json:"namespace"`
 	Name      string      `json:"name"`
 	JobID     string      `json:"jobID,omitempty"`
+	JobName   string      `json:"jobName,omitempty"`
 	State     string      `json:"state,omitempty"`
 	Health    health.Word `json:"health"`
+	// Unmanaged says that the job runs in the session cluster of this name,
+	// and that no object manages it.
+	Unmanaged bool `json:"unmanaged,omitempty"`
 	// In and Out are records a second that sources bring and sinks take.
 	In  *float64 `json:"recordsInPerSecond,omitempty"`
 	Out *float64 `json:"recordsOutPerSecond,omitempty"`
@@ -128,6 +132,10 @@ type Top struct {
 	Now   time.Time
 }
 
+// unmanagedName is how much is shown of the name of a job that no object
+// manages. Those of SQL jobs are whole statements.
+const unmanagedName = 24
+
 // Jobs is the table of jobs in every format.
 func (t Top) Jobs(rows []TopJob) printer.Result {
 	table := &printer.Table{Palette: t.Palette, Width: t.Width}
@@ -149,6 +157,9 @@ func (t Top) Jobs(rows []TopJob) printer.Result {
 		name := r.Name
 		if r.Type != operator.Deployment.Singular {
 			name = shortType(r.Ref.Kind) + "/" + r.Name
+		}
+		if r.Unmanaged {
+			name += ": " + term.Cut(term.SafeLine(r.JobName), unmanagedName)
 		}
 		var cells []printer.Cell
 		if t.Namespaces {

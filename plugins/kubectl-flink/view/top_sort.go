@@ -100,6 +100,7 @@ func Sort[R any](rows []R, orders []Order[R], name string, reverse bool) {
 // ByName puts jobs in the order of namespace and name.
 func ByName(rows []TopJob) {
 	slices.SortFunc(rows, func(a, b TopJob) int {
-		return cmp.Or(strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Name, b.Name), strings.Compare(a.Type, b.Type))
+		return cmp.Or(strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Name, b.Name), strings.Compare(a.Type, b.Type),
+			strings.Compare(a.JobName, b.JobName), strings.Compare(a.JobID, b.JobID))
 	})
 }
