@@ -246,7 +246,7 @@ func memoryOfMillions(t *testing.T, namespace string) {
 			// Flink: the source keeps all numbers to come in its state. datagen's default is
 			// 10,000 rows a second.
 			"SET 'execution.checkpointing.mode' = 'AT_LEAST_ONCE';\n"+
-				"CREATE TABLE numbers (id INT) WITH ('connector'='datagen','number-of-rows'='" + strconv.Itoa(rows)+"','rows-per-second'='1000000');\n"+
+				"CREATE TABLE numbers (id INT) WITH ('connector'='datagen','number-of-rows'='"+strconv.Itoa(rows)+"','rows-per-second'='1000000');\n"+
 				"SELECT id, 'some text beside the number' AS t FROM numbers")
 		out, err := command.StdoutPipe()
 		must(t, err)

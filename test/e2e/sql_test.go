@@ -118,6 +118,10 @@ func testSQL(t *testing.T, namespace, version, flinkVersion string) {
 	fields := strings.Fields(r.out)
 	id := fields[len(fields)-1]
 	eventually(t, "the job that INSERT started", "RUNNING", func() string { return main.sqlJobs(t, namespace)[id] })
+	r = main.run(t, "flink", "top", "--once", "-n", namespace, "-o", "jsonpath={range .items[?(@.unmanaged)]}{.name} {.jobID} {.state}{\"\\n\"}{end}").wants(t, 0)
+	if want := "session-example " + id + " RUNNING\n"; r.out != want {
+		t.Errorf("want %q\n%s", want, r)
+	}
 	main.run(t, "flink", "rest", "session-example", "/jobs/"+id+"?mode=cancel", "-X", "PATCH", "-n", namespace).wants(t, 0)
 
 	ok := file("ok.sql", "SHOW CATALOGS;\n")

@@ -38,7 +38,8 @@ func newTop(c *common) *cobra.Command {
 		Long: `Show how busy jobs are: the busiest and the most backpressured subtask, records
 that come in from sources and go out to sinks, the lag that sources report (Kafka
 does), the last checkpoint, and CPU and memory of the Flink cluster's pods where
-the cluster serves metrics.k8s.io.
+the cluster serves metrics.k8s.io. Jobs in a session cluster that no object
+manages, such as an INSERT of SQL, are "CLUSTER: JOB" (without -l).
 
 With NAME show each vertex of the job's graph: busy, idle and backpressured time
 (averages over subtasks), records, skew across subtasks (0% is even; from Flink
