@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -153,19 +154,7 @@ func (o *graphOptions) follow(ctx context.Context, args []string) error {
 
 func (o *graphOptions) followGraph(ctx context.Context, client *operator.Client, ref operator.Ref, show func(view.JobGraph)) error {
 	last := view.JobGraph{Metadata: view.StatusMetadata{Type: ref.Kind.Singular, Name: ref.Name, Namespace: ref.Namespace}}
-	return o.poll(ctx, client, ref, o.interval, func(ctx context.Context, place reach.Place, jobManager *rest.Client) error {
-		graph, err := o.graph(ctx, place, jobManager)
-		if err != nil {
-			return err
-		}
-		last = graph
-		show(last)
-		return nil
-	}, func(state string, err error) {
-		if state != "" {
-			last.State = state
-		}
-		last.Unreachable = err.Error()
-		show(last)
-	})
+	return followModel(ctx, &o.askOptions, client, ref, o.interval, last, o.graph, func(last *view.JobGraph, state string, err error) {
+		last.State, last.Unreachable = cmp.Or(state, last.State), err.Error()
+	}, show)
 }

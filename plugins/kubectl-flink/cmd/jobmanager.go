@@ -141,6 +141,25 @@ func (o *askOptions) poll(ctx context.Context, client *operator.Client, ref oper
 	}
 }
 
+// followModel shows a model of a job at intervals until ctx ends, and the last one
+// with what failed tells of it while the job can't be asked.
+func followModel[M any](ctx context.Context, o *askOptions, client *operator.Client, ref operator.Ref, interval time.Duration, last M,
+	ask func(context.Context, reach.Place, *rest.Client) (M, error), failed func(last *M, state string, err error), show func(M),
+) error {
+	return o.poll(ctx, client, ref, interval, func(ctx context.Context, place reach.Place, jobManager *rest.Client) error {
+		model, err := ask(ctx, place, jobManager)
+		if err != nil {
+			return err
+		}
+		last = model
+		show(last)
+		return nil
+	}, func(state string, err error) {
+		failed(&last, state, err)
+		show(last)
+	})
+}
+
 // job is Flink's id of the job that is meant.
 func (o *askOptions) job(ctx context.Context, place reach.Place, jobManager *rest.Client) (string, error) {
 	switch {

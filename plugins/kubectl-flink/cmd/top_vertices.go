@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -51,21 +52,11 @@ func (o *topOptions) load(ctx context.Context, meter *rest.Meter, place reach.Pl
 // followLoad asks at intervals until ctx ends.
 func (o *topOptions) followLoad(ctx context.Context, client *operator.Client, ref operator.Ref, meter *rest.Meter, show func(view.JobLoad)) error {
 	last := view.JobLoad{Metadata: view.StatusMetadata{Type: ref.Kind.Singular, Name: ref.Name, Namespace: ref.Namespace}}
-	return o.poll(ctx, client, ref, o.interval, func(ctx context.Context, place reach.Place, jobManager *rest.Client) error {
-		load, err := o.load(ctx, meter, place, jobManager)
-		if err != nil {
-			return err
-		}
-		last = load
-		show(last)
-		return nil
-	}, func(state string, err error) {
-		if state != "" {
-			last.State = state
-		}
-		last.Unreachable = err.Error()
-		show(last)
-	})
+	return followModel(ctx, &o.askOptions, client, ref, o.interval, last, func(ctx context.Context, place reach.Place, jobManager *rest.Client) (view.JobLoad, error) {
+		return o.load(ctx, meter, place, jobManager)
+	}, func(last *view.JobLoad, state string, err error) {
+		last.State, last.Unreachable = cmp.Or(state, last.State), err.Error()
+	}, show)
 }
 
 func (o *topOptions) drawVertices(l view.JobLoad, ref operator.Ref, width int) screen.Picture {

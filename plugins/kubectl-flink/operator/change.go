@@ -180,12 +180,7 @@ func (e *ChangeFailedError) Error() string {
 	if e.Cause != "" {
 		message += ": " + e.Cause
 	}
-	for i, event := range e.Events {
-		if i == 3 {
-			break
-		}
-		message += fmt.Sprintf("\n  event %s (%s): %s", event.Reason, event.Object, event.Root())
-	}
+	message += told(e.Events)
 	if e.After != "" {
 		message += "\n" + e.After
 	}
@@ -194,11 +189,7 @@ func (e *ChangeFailedError) Error() string {
 
 // Reasons is all that is known of why, without names.
 func (e *ChangeFailedError) Reasons() string {
-	reasons := e.Cause
-	for _, event := range e.Events {
-		reasons += "\n" + event.Root()
-	}
-	return reasons
+	return reasons(e.Cause, e.Events)
 }
 
 // Change makes a change and follows it until its goal is reached and proven.

@@ -2,6 +2,7 @@ package operator
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"sort"
 	"strings"
@@ -31,6 +32,26 @@ type Event struct {
 // Root is the event's message reduced to its innermost cause. Some messages
 // are the same JSON text as status.error.
 func (e Event) Root() string { return DecodeFailure(e.Message).Root() }
+
+// told are the newest events of a failure, below its cause.
+func told(events []Event) string {
+	out := ""
+	for i, event := range events {
+		if i == 3 {
+			break
+		}
+		out += fmt.Sprintf("\n  event %s (%s): %s", event.Reason, event.Object, event.Root())
+	}
+	return out
+}
+
+// reasons is all that is known of why, without names.
+func reasons(cause string, events []Event) string {
+	for _, event := range events {
+		cause += "\n" + event.Root()
+	}
+	return cause
+}
 
 // warningsSince are the warnings about the named objects since a moment,
 // newest first. Events are a help, not the truth: where they can't be read

@@ -36,12 +36,7 @@ func (e *SavepointFailedError) Error() string {
 	if e.Cause != "" {
 		message += ": " + e.Cause
 	}
-	for i, event := range e.Events {
-		if i == 3 {
-			break
-		}
-		message += fmt.Sprintf("\n  event %s (%s): %s", event.Reason, event.Object, event.Root())
-	}
+	message += told(e.Events)
 	if e.LeftBehind != "" {
 		message += "\n" + e.LeftBehind
 	}
@@ -50,11 +45,7 @@ func (e *SavepointFailedError) Error() string {
 
 // Reasons is all that is known of why, without names.
 func (e *SavepointFailedError) Reasons() string {
-	reasons := e.Cause
-	for _, event := range e.Events {
-		reasons += "\n" + event.Root()
-	}
-	return reasons
+	return reasons(e.Cause, e.Events)
 }
 
 func (c *Client) savepointByResource(ctx context.Context, p *plan, reporter Reporter) (SavepointReport, error) {
