@@ -109,10 +109,18 @@ func (o *forwardOptions) run(ctx context.Context, args []string) error {
 		return err
 	}
 	warnWideAddresses(o.common, o.addresses)
+	// Nothing is announced before all is there: from then on Ctrl-C is the end
+	// that is meant, not an interruption.
+	var announced []string
 	for _, f := range forwards {
-		if err := o.listen(ctx, tunnel, f, line); err != nil {
+		lines, err := o.listen(ctx, tunnel, f, line)
+		if err != nil {
 			return reachError(ctx, err)
 		}
+		announced = append(announced, lines...)
+	}
+	for _, text := range announced {
+		fmt.Fprintln(o.Out, text)
 	}
 	if tracker != nil {
 		work.Go(func() { follow(ctx, tracker, line) })
@@ -197,11 +205,11 @@ func (o *forwardOptions) named(ctx context.Context, client *operator.Client, nam
 	return out, tracker, nil
 }
 
-// listen starts one forward and says so in kubectl's words.
-func (o *forwardOptions) listen(ctx context.Context, tunnel *portforward.Tunnel, f reach.Forward, line *progress.Line) error {
+// listen starts one forward, and returns what to say of it, in kubectl's words.
+func (o *forwardOptions) listen(ctx context.Context, tunnel *portforward.Tunnel, f reach.Forward, line *progress.Line) ([]string, error) {
 	number, err := tunnel.Port(ctx, f.Target)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	options := portforward.ListenOptions{Target: f.Target, Current: f.Current, Addresses: o.addresses, Port: f.Pair.Local}
 	if f.Pair.Local < 0 {
@@ -212,7 +220,7 @@ func (o *forwardOptions) listen(ctx context.Context, tunnel *portforward.Tunnel,
 	}
 	listener, err := tunnel.Listen(ctx, options)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if options.Port != 0 && listener.Port() != options.Port {
 		line.Print("port %d is in use; forwarding from %d instead", options.Port, listener.Port())
@@ -221,12 +229,13 @@ func (o *forwardOptions) listen(ctx context.Context, tunnel *portforward.Tunnel,
 	if f.Label != "" {
 		label = "  (" + f.Label + ")"
 	}
+	var lines []string
 	for _, address := range listener.Addresses() {
 		host, port, err := net.SplitHostPort(address.String())
 		if err != nil {
-			return err
+			return nil, err
 		}
-		fmt.Fprintf(o.Out, "Forwarding from %s -> %d%s\n", net.JoinHostPort(host, port), number, label)
+		lines = append(lines, fmt.Sprintf("Forwarding from %s -> %d%s", net.JoinHostPort(host, port), number, label))
 	}
-	return nil
+	return lines, nil
 }

@@ -25,6 +25,9 @@ func Checkpoint(ctx context.Context, client *rest.Client, place Place, request o
 	if report.JobID, err = runningJob(ctx, client, place, request.JobID); err != nil || request.DryRun != "" {
 		return report, err
 	}
+	if err := awaitTasks(ctx, client, report.JobID, reporter.Waiting); err != nil {
+		return report, err
+	}
 	report.TriggeredAt = time.Now()
 	if report.TriggerID, err = client.TriggerCheckpoint(ctx, report.JobID, report.Format); err != nil {
 		return report, fmt.Errorf("ask for a checkpoint of job %s: %w", report.JobID, err)

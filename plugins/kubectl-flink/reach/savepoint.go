@@ -32,6 +32,9 @@ func Savepoint(ctx context.Context, client *rest.Client, place Place, request op
 	if report.JobID, err = runningJob(ctx, client, place, request.JobID); err != nil || request.DryRun != "" {
 		return report, err
 	}
+	if err := awaitTasks(ctx, client, report.JobID, reporter.Waiting); err != nil {
+		return report, err
+	}
 	report.TriggeredAt = time.Now()
 	trigger, err := client.TriggerSavepoint(ctx, report.JobID, rest.SavepointRequest{TargetDirectory: request.Path, FormatType: report.Format})
 	if err != nil {
@@ -57,6 +60,30 @@ func Savepoint(ctx context.Context, client *rest.Client, place Place, request op
 		report.Duration = report.CompletedAt.Sub(report.TriggeredAt)
 	}
 	return report, err
+}
+
+// awaitTasks waits until all tasks of a job run: Flink says RUNNING of a job
+// whose tasks are still being deployed, and fails what is asked for then. A job
+// whose tasks can't be counted is not waited for.
+func awaitTasks(ctx context.Context, client *rest.Client, id string, waiting func(string)) error {
+	tick := time.NewTicker(askEvery)
+	defer tick.Stop()
+	for {
+		job, err := client.Job(ctx, id)
+		total, idle := tasks(job)
+		if ctx.Err() == nil && (err != nil || idle == 0 || job.State != "RUNNING") {
+			return nil //nolint:nilerr // what can't be counted is tried
+		}
+		if waiting != nil && idle > 0 {
+			waiting(fmt.Sprintf("job %s: %d of its %d tasks don't run yet", id, idle, total))
+		}
+		select {
+		case <-ctx.Done():
+			cause := context.Cause(ctx)
+			return exit.With(exit.Code(cause), fmt.Errorf("%w: nothing was asked for, because not all tasks of job %s run", cause, id))
+		case <-tick.C:
+		}
+	}
 }
 
 // operation is something that a JobManager was asked to do and is now asked

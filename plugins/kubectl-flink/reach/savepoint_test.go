@@ -16,7 +16,11 @@ import (
 // jobManager runs the job a1. Each question for its savepoint gets the next of
 // polls: a body, a code and a body as in "500 text", or "" for a broken
 // connection; the last one again and again.
-type jobManager struct{ polls []string }
+type jobManager struct {
+	polls []string
+	// starting is how often the job's task is still being deployed.
+	starting int
+}
 
 func (m *jobManager) RoundTrip(r *http.Request) (*http.Response, error) {
 	answer := func(code int, body string) (*http.Response, error) {
@@ -25,8 +29,17 @@ func (m *jobManager) RoundTrip(r *http.Request) (*http.Response, error) {
 	switch {
 	case r.Context().Err() != nil:
 		return nil, r.Context().Err()
+	case r.Method == http.MethodPost && m.starting > 0:
+		return answer(http.StatusInternalServerError, "not all tasks run")
 	case r.Method == http.MethodPost:
 		return answer(http.StatusAccepted, `{"request-id":"t1"}`)
+	case r.URL.Path == "/jobs/a1":
+		state := "RUNNING"
+		if m.starting > 0 {
+			m.starting--
+			state = "DEPLOYING"
+		}
+		return answer(http.StatusOK, `{"jid":"a1","state":"RUNNING","vertices":[{"tasks":{"`+state+`":1}}]}`)
 	case !strings.Contains(r.URL.Path, "/savepoints/"):
 		return answer(http.StatusOK, `{"jobs":[{"jid":"a1","name":"job","state":"RUNNING"}]}`)
 	}
@@ -51,9 +64,13 @@ const (
 )
 
 func savepoint(ctx context.Context, waiting func(string), polls ...string) (operator.SavepointReport, error) {
+	return savepointOf(ctx, &jobManager{polls: polls}, waiting)
+}
+
+func savepointOf(ctx context.Context, m *jobManager, waiting func(string)) (operator.SavepointReport, error) {
 	job := deployment("job", map[string]any{"jobStatus": map[string]any{"jobId": "a1", "state": "RUNNING"}})
 	place := Place{Job: job, Cluster: job, JobID: "a1"}
-	return Savepoint(ctx, rest.NewClient(&jobManager{polls}, ""), place, operator.SavepointRequest{Method: operator.REST}, operator.Reporter{Waiting: waiting})
+	return Savepoint(ctx, rest.NewClient(m, ""), place, operator.SavepointRequest{Method: operator.REST}, operator.Reporter{Waiting: waiting})
 }
 
 func TestSavepointOutlivesABrokenPoll(t *testing.T) {
@@ -64,6 +81,21 @@ func TestSavepointOutlivesABrokenPoll(t *testing.T) {
 	}
 	if got := strings.Join(said, "\n"); !strings.Contains(got, "the JobManager doesn't answer (lost connection to pod); trying again") {
 		t.Errorf("said %s", got)
+	}
+}
+
+// Flink fails what is asked for while tasks are still being deployed.
+func TestSavepointWaitsForTasks(t *testing.T) {
+	var said []string
+	report, err := savepointOf(t.Context(), &jobManager{polls: []string{completed}, starting: 2}, func(s string) { said = append(said, s) })
+	if err != nil || !report.Done || len(said) < 2 || said[0] != "job a1: 1 of its 1 tasks don't run yet" {
+		t.Errorf("%+v, %v, said %q", report, err, said)
+	}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	defer cancel(nil)
+	_, err = savepointOf(ctx, &jobManager{starting: 1000}, func(string) { cancel(exit.Timeoutf("timed out")) })
+	if exit.Code(err) != exit.TimedOut || !strings.Contains(err.Error(), "nothing was asked for") {
+		t.Error(err)
 	}
 }
 
