@@ -389,6 +389,16 @@ func (s *silence) Heard() {
 	s.heard, s.finding = true, ""
 }
 
+// Again begins the silence anew, without the operator having reacted.
+func (s *silence) Again() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	select {
+	case s.wake <- struct{}{}:
+	default: // not begun, or woken already
+	}
+}
+
 // Found remembers why nothing happens, and reports whether that is new.
 func (s *silence) Found(finding string) bool {
 	s.mu.Lock()

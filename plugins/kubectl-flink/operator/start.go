@@ -106,8 +106,10 @@ type starter struct {
 	last  []Obstacle
 	// operator is what was found about it when it was silent.
 	operator []Obstacle
-	// version is of the object when the operator was last heard.
-	version string
+	// version is of the object when the operator was last heard, cluster of the
+	// session cluster when it was last seen.
+	version, clusterVersion string
+	tasks                   taskCount
 }
 
 func (s *starter) run(parent context.Context) (Job, error) {
@@ -130,6 +132,9 @@ func (s *starter) run(parent context.Context) (Job, error) {
 		work(func() { s.followCluster(ctx, cluster) })
 	}
 	work(func() { s.look(ctx, cluster) })
+	if s.start.Done == nil && s.client.AskFlink != nil {
+		work(func() { s.countTasks(ctx) })
+	}
 	var quiet silence
 	if !s.start.aside {
 		quiet.Start(ctx, s.lookForOperator)
@@ -144,6 +149,12 @@ func (s *starter) run(parent context.Context) (Job, error) {
 		}
 		if done || err != nil {
 			return s.state.job, err
+		}
+		if cluster := s.state.cluster.Object; cluster != nil && cluster.GetResourceVersion() != s.clusterVersion {
+			// The operator says nothing of a session job before its cluster is
+			// READY: only from then on it is silent.
+			s.clusterVersion = cluster.GetResourceVersion()
+			quiet.Again()
 		}
 		select {
 		case change := <-s.changes:
@@ -273,10 +284,22 @@ func (s *starter) lookForOperator(ctx context.Context, begun bool) {
 		o = Obstacle{About: "the operator", Text: "is not running: " + strings.TrimPrefix(health.String(), "the operator is not running: "), Weight: Final}
 	case begun && health.Known() && !health.Ready():
 		o = Obstacle{About: "the operator", Text: "does nothing. " + health.String(), Weight: Soft}
-	case begun:
+	case begun || s.clusterStarts(ctx):
 		return // it takes its time
 	}
 	s.tell(ctx, func() { s.operator = []Obstacle{o} })
+}
+
+// clusterStarts reports whether a session job's cluster isn't ready yet.
+func (s *starter) clusterStarts(ctx context.Context) bool {
+	answers := make(chan bool, 1)
+	s.tell(ctx, func() { answers <- s.state.cluster.Object != nil && s.state.cluster.JobManager() != "READY" })
+	select {
+	case starts := <-answers:
+		return starts
+	case <-ctx.Done():
+		return false
+	}
 }
 
 // judge reports whether the job runs, or that it won't.
@@ -289,7 +312,7 @@ func (s *starter) judge(now time.Time) (bool, error) {
 		return true, fmt.Errorf("%s was deleted by somebody", s.start.Ref)
 	case s.start.Done != nil && s.start.Done(job):
 		return true, nil
-	case s.start.Done == nil && job.carriedOut() && (job.IsRunning() || job.State() == "FINISHED"):
+	case s.start.Done == nil && job.carriedOut() && (job.IsRunning() && s.wholly(job) || job.State() == "FINISHED"):
 		return true, nil
 	case s.start.Done == nil && job.carriedOut() && job.State() == "CANCELED":
 		return true, fmt.Errorf("%s was canceled by somebody", s.start.Ref)
@@ -312,9 +335,9 @@ func (s *starter) judge(now time.Time) (bool, error) {
 		}
 	}
 	if stuck {
-		return true, &StuckError{Job: s.start.Ref, State: phase(job), Obstacles: obstacles}
+		return true, &StuckError{Job: s.start.Ref, State: s.where(job), Obstacles: obstacles}
 	}
-	s.reporter.waiting("%s: waiting until it runs; it is %s", s.start.Ref, phase(job))
+	s.reporter.waiting("%s: waiting until it runs; it is %s", s.start.Ref, s.where(job))
 	return false, nil
 }
 
@@ -365,7 +388,7 @@ func phase(j Job) string {
 // ended is why the wait ended, with what kept the job.
 func (s *starter) ended(ctx context.Context) error {
 	cause := context.Cause(ctx)
-	stuck := &StuckError{Job: s.start.Ref, State: phase(s.state.job), Obstacles: s.last}
+	stuck := &StuckError{Job: s.start.Ref, State: s.where(s.state.job), Obstacles: s.last}
 	return exit.With(exit.Code(cause), &waitEnded{cause, stuck})
 }
 
