@@ -83,9 +83,13 @@ func TestKrewManifestsAreValid(t *testing.T) {
 		if !all {
 			args = append(args, "-skip-install")
 		}
-		// It runs krew, found on PATH.
-		path := filepath.Dir(tool(t, "krew")) + ":" + os.Getenv("PATH")
-		command(t, t.TempDir(), []string{"PATH=" + path, "KREW_ROOT=" + t.TempDir()}, validate, args...)
+		// To install, it runs kubectl krew.
+		bin := t.TempDir()
+		if err := os.Symlink(tool(t, "krew"), filepath.Join(bin, "kubectl-krew")); err != nil {
+			t.Fatal(err)
+		}
+		path := bin + ":" + cluster(t, "assets") + ":" + os.Getenv("PATH")
+		command(t, t.TempDir(), []string{"PATH=" + path, "KREW_ROOT=" + t.TempDir(), "KREW_NO_UPGRADE_CHECK=1"}, validate, args...)
 	}
 }
 
