@@ -43,7 +43,8 @@ copy runs and its JobManager has told that its state came from there.
 
 The copy has the job's spec without what belongs to the job alone: status,
 owners, labels and annotations of what deployed it, nonces and old savepoint
-paths. The job itself goes on: both then read the same sources and write to the
+paths. Checkpoints of a job that runs are not taken for its latest state: Flink
+deletes them while it goes on. The job itself goes on: both then read the same sources and write to the
 same sinks. --suspend-source stops it with the savepoint that the copy starts
 from; it is never deleted.
 
@@ -54,7 +55,7 @@ could read the state.`,
 			# A copy beside the job
 			kubectl flink clone basic-example basic-copy
 
-			# Into another namespace, from the newest state that there is
+			# Into another namespace, from the newest savepoint that there is
 			kubectl flink clone basic-example basic-example --to-namespace staging --from latest
 
 			# Move a job to another cluster; the old one stays suspended

@@ -288,7 +288,7 @@ func (s *statusSource) status() (status view.Status, ok bool) {
 		}
 		around.Pods = nil
 		for _, pod := range s.pods {
-			if pod.LastEnd != "" && !pod.Ready {
+			if pod.HasEnded() {
 				pod.Cause = causes[pod.Name]
 			}
 			around.Pods = append(around.Pods, pod)

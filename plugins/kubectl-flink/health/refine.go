@@ -39,6 +39,8 @@ func seen(s operator.Summary, v Verdict, around operator.Surroundings) string {
 	}
 	for _, pod := range around.Pods {
 		switch {
+		case s.Error.Root() == jobNotFound && pod.Lost() && pod.Cause != "":
+			return "it ended while it started, and its JobManager doesn't know it any more: " + pod.Cause
 		case pod.LastEnd == "OOMKilled":
 			return pod.Name + " was killed for want of memory"
 		case pod.Status == "Pending" && pod.Message != "":

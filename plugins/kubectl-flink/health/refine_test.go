@@ -55,6 +55,9 @@ func TestWhatSurroundsAJobSaysWhy(t *testing.T) {
 		pod.Name, pod.Role = "basic-taskmanager-1-1", "taskmanager"
 		return operator.Surroundings{Pods: []operator.Pod{pod}}
 	}
+	unknown := job("RECONCILING")
+	unknown.Error = operator.DecodeFailure(jobNotFound)
+	came := operator.Surroundings{Pods: []operator.Pod{{Name: "basic-1", Role: "jobmanager", Ready: true, Restarts: 1, LastEnd: "Error", Cause: "FileNotFoundException: no chk-1"}}}
 	later := tm(operator.Pod{Status: "Running"})
 	later.Pods[0].Name = "basic-taskmanager-1-4"
 	for _, c := range []struct {
@@ -67,6 +70,8 @@ func TestWhatSurroundsAJobSaysWhy(t *testing.T) {
 		{job("RESTARTING"), Verdict{Degraded, "w"}, tm(operator.Pod{LastEnd: "OOMKilled"}), "w: basic-taskmanager-1-1 was killed for want of memory"},
 		{job("CREATED"), Verdict{Starting, "w"}, tm(operator.Pod{Status: "ImagePullBackOff", Message: "no such image"}), "w: basic-taskmanager-1-1 is in ImagePullBackOff: no such image"},
 		{job("RECONCILING"), Verdict{Failed, "back-off 40s restarting failed container"}, tm(operator.Pod{Status: "CrashLoopBackOff", LastEnd: "Error", Cause: "ClassNotFoundException: com.example.Job"}), "basic-taskmanager-1-1 ends again and again: ClassNotFoundException: com.example.Job"},
+		{unknown, Verdict{Degraded, "the job is RECONCILING: Job Not Found"}, came, "the job is RECONCILING: it ended while it started, and its JobManager doesn't know it any more: FileNotFoundException: no chk-1"},
+		{job("RECONCILING"), Verdict{Starting, "w"}, came, "w"},
 		{job("CREATED"), Verdict{Starting, "w"}, operator.Surroundings{}, "w: it has no TaskManager yet"},
 		{job("CREATED"), Verdict{Starting, "w"}, later, "TaskManagers before it have ended (3)"},
 		{job("RESTARTING"), Verdict{Degraded, "w"}, operator.Surroundings{Events: []operator.Event{{Reason: "JobException", Message: "boom"}}}, "w: boom"},

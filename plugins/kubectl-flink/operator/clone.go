@@ -88,7 +88,7 @@ func (c *Client) Clone(ctx context.Context, ref Ref, target *Client, request Clo
 		}
 		request.From = fromNone
 	}
-	known, err := c.stateFor(ctx, source, request)
+	known, err := c.stateFor(ctx, source, request, reporter)
 	if err != nil {
 		return report, err
 	}
@@ -123,16 +123,24 @@ func (c *Client) Clone(ctx context.Context, ref Ref, target *Client, request Clo
 
 // stateFor is the state that the copy starts from, as far as that is there
 // already; "" where a savepoint is to be taken, or none is wanted.
-func (c *Client) stateFor(ctx context.Context, source Job, request CloneRequest) (string, error) {
+func (c *Client) stateFor(ctx context.Context, source Job, request CloneRequest, reporter Reporter) (string, error) {
+	runs := source.IsRunning() || source.Kind.Name == BlueGreen.Name && source.Wanted() == "running"
 	switch from := request.From; {
 	case request.SuspendSource, from == fromNone:
 		return "", nil
-	case from == "" && source.Wanted() == "running" && (source.IsRunning() || source.Kind.Name == BlueGreen.Name):
+	case from == "" && source.Wanted() == "running" && runs:
 		return "", nil
 	case from == "" || from == fromLatest:
 		states, err := c.LastStates(ctx, source)
 		if err != nil {
 			return "", err
+		}
+		if runs {
+			if states = lasting(source, states); len(states) == 0 {
+				reporter.note("nothing is saved of %s but checkpoints, which Flink deletes while it goes on: a savepoint is taken", source.Ref())
+				return "", nil
+			}
+			reporter.note("%s runs: its checkpoints are left out, because Flink deletes them while it goes on", source.Ref())
 		}
 		if len(states) > 0 && (from == fromLatest || states[0].Final) {
 			return states[0].Path, nil
@@ -146,6 +154,9 @@ func (c *Client) stateFor(ctx context.Context, source Job, request CloneRequest)
 		}
 		return "", errors.New(message + "\nNo state of it is known; name one with --from, or start the clone empty with --from none")
 	case strings.ContainsAny(from, "/:"):
+		if runs && isCheckpointPath(from) && source.JobID() != "" && strings.Contains(from, source.JobID()) {
+			reporter.note("%s is a checkpoint of a job that runs: Flink deletes it as soon as there is a newer one", from)
+		}
 		return from, nil
 	}
 	object, err := c.Get(ctx, Ref{StateSnap, source.Object.GetNamespace(), request.From})
@@ -157,6 +168,17 @@ func (c *Client) stateFor(ctx context.Context, source Job, request CloneRequest)
 		return "", fmt.Errorf("--from: %s/%s is %s: there is nothing to start from", StateSnap.Singular, request.From, orUnknown(snapshot.State()))
 	}
 	return snapshot.Path(), nil
+}
+
+// lasting are the states of a job that goes on which stay meanwhile.
+func lasting(job Job, states []LastState) []LastState {
+	var out []LastState
+	for _, s := range states {
+		if s.Savepoint || SamePath(s.Path, job.UpgradePath()) {
+			out = append(out, s)
+		}
+	}
+	return out
 }
 
 // saveForClone takes the savepoint that the copy starts from.

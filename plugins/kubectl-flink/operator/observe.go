@@ -39,6 +39,18 @@ type Pod struct {
 	Asked, Limit string
 }
 
+// HasEnded reports whether it is worth to know why the container ended: the pod
+// doesn't get up, or it is a JobManager that may have lost its job.
+func (p Pod) HasEnded() bool {
+	return p.LastEnd != "" && !p.Ready || p.Lost()
+}
+
+// Lost reports whether the pod is a JobManager that came up again after it
+// ended by itself. It doesn't know a job that ended while it started.
+func (p Pod) Lost() bool {
+	return p.Role == "jobmanager" && p.Ready && p.Restarts > 0 && p.LastEnd == "Error"
+}
+
 // mainContainer is where Flink runs.
 const mainContainer = "flink-main-container"
 
@@ -137,7 +149,7 @@ func (c *Client) Around(ctx context.Context, job Ref, cluster string) Surroundin
 		ask("pods", func() error {
 			pods, err := c.Pods(ctx, job.Namespace, cluster)
 			for i := range pods {
-				if pods[i].LastEnd != "" && !pods[i].Ready {
+				if pods[i].HasEnded() {
 					pods[i].Cause = c.crashCause(ctx, job.Namespace, pods[i])
 				}
 			}

@@ -49,6 +49,9 @@ type situation struct {
 	// crash is why a pod's container ended, by the pod's name.
 	crash map[string]string
 	since time.Time
+	// lost says that the operator asks for a job that the JobManager doesn't
+	// know: one that is about to start, or one that has ended while it did.
+	lost bool
 }
 
 // restartsEnough is how often a job may fail by itself, with its exceptions
@@ -64,6 +67,7 @@ func (s situation) obstacles() []Obstacle {
 		}
 	}
 	out = append(out, s.ofEvents()...)
+	out = append(out, s.ofLostJob()...)
 	if len(s.failures) > 0 {
 		o := Obstacle{About: "the job", Text: s.failures[0], Weight: Soft}
 		same := 0
@@ -146,6 +150,25 @@ func (s situation) ofPod(pod Pod) (Obstacle, bool) {
 		o.Text, o.Weight = "killed for want of memory (OOMKilled)", Final
 	}
 	return o, true
+}
+
+// isLost is what lost says, by the operator's error.
+func (s situation) isLost() bool { return s.job.Failure().Root() == jobNotFound }
+
+// ofLostJob finds a job that ended while it started, and its JobManager with
+// it: the one that comes after takes the job for done, and the operator looks
+// for it for ever.
+func (s situation) ofLostJob() []Obstacle {
+	for _, pod := range s.pods {
+		if s.lost && pod.Lost() {
+			text := "ended while it started, and its JobManager doesn't know it any more"
+			if cause := s.crash[pod.Name]; cause != "" {
+				text += ": " + cause
+			}
+			return []Obstacle{{About: "the job", Text: text, Weight: Stubborn, key: "lost"}}
+		}
+	}
+	return nil
 }
 
 // ofEvents finds what shows nowhere else: pods that can't even be created.

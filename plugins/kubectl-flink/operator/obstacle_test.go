@@ -38,7 +38,12 @@ func TestObstacles(t *testing.T) {
 		"no pods":       {situation{job: job(Deployment, state("")), since: since, events: []Event{{Object: "replicaset/j-1", Reason: "FailedCreate", Message: "no service account", Time: since}}}, Stubborn, "replicaset/j-1: no service account"},
 		"fails once":    {situation{job: job(Deployment, state("RESTARTING")), failures: []string{"E: a"}}, Soft, "the job: E: a"},
 		"fails on":      {situation{job: job(Deployment, state("RESTARTING")), failures: []string{"E: a", "E: a", "E: a"}}, Final, "the job: failed 3 times: E: a"},
-		"has failed":    {situation{job: job(Deployment, state("FAILED")), failures: []string{"E: a"}}, Final, "the job: has FAILED: E: a"},
+		"lost": {
+			situation{lost: true, job: job(Deployment, state("RECONCILING")), pods: []Pod{{Name: "p", Role: "jobmanager", Ready: true, Restarts: 1, LastEnd: "Error"}}, crash: map[string]string{"p": "FileNotFoundException: no chk-1"}},
+			Stubborn,
+			"the job: ended while it started, and its JobManager doesn't know it any more: FileNotFoundException: no chk-1",
+		},
+		"has failed": {situation{job: job(Deployment, state("FAILED")), failures: []string{"E: a"}}, Final, "the job: has FAILED: E: a"},
 		"waits for its cluster": {
 			situation{job: job(SessionJob, nil), cluster: job(Deployment, map[string]any{"jobManagerDeploymentStatus": "DEPLOYING"})},
 			Soft,

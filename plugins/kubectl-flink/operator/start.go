@@ -261,7 +261,7 @@ func (s *starter) look(ctx context.Context, cluster string) {
 		}
 		crash := map[string]string{}
 		for _, pod := range now.pods {
-			if pod.LastEnd != "" && !pod.Ready {
+			if pod.HasEnded() {
 				crash[pod.Name] = s.client.crashCause(ctx, s.start.Ref.Namespace, pod)
 			}
 		}
@@ -342,6 +342,7 @@ func (s *starter) judge(now time.Time) (bool, error) {
 }
 
 func (s *starter) obstacles() []Obstacle {
+	s.state.lost = s.state.isLost()
 	if !s.start.aside {
 		return s.state.obstacles()
 	}
