@@ -148,7 +148,7 @@ func (x *examples) unmanaged(t *testing.T) {
 	x.session(t)
 	x.must(t, "kubectl exec deploy/session-example -- flink run -d -t remote -m session-example-rest:8081 /opt/flink/examples/streaming/TopSpeedWindowing.jar")
 	eventually(t, "the job in the session cluster", "RUNNING", func() string {
-		return x.run(t, "kubectl flink jobs session-example -o jsonpath='{.items[0].state}'").out
+		return x.run(t, "kubectl flink jobs session-example -o jsonpath='{.items[0].state}'").out // those that go on come first
 	})
 }
 

@@ -1,7 +1,9 @@
 package view
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
@@ -24,12 +26,22 @@ type listedJob struct {
 	Total     int        `json:"tasksTotal"`
 }
 
-// Jobs is the jobs of a cluster; managers are the objects that manage them, by
-// job id.
+// Jobs is the jobs of a cluster, those that go on first and the newest of each
+// first; managers are the objects that manage them, by job id.
 func Jobs(jobs []rest.JobOverview, managers map[string]operator.Ref, palette term.Palette, now time.Time) printer.Result {
 	table := &printer.Table{Palette: palette, Columns: []printer.Column{
 		{Name: "JOB ID"}, {Name: "STATE"}, {Name: "MANAGED BY"}, {Name: "TASKS"}, {Name: "AGE"}, {Name: "NAME"},
 	}}
+	jobs = slices.Clone(jobs)
+	slices.SortStableFunc(jobs, func(a, b rest.JobOverview) int {
+		if ended := rest.Ended(a.State); ended != rest.Ended(b.State) {
+			if ended {
+				return 1
+			}
+			return -1
+		}
+		return cmp.Compare(b.StartTime, a.StartTime)
+	})
 	objects := make([]listedJob, 0, len(jobs))
 	for _, job := range jobs {
 		one := listedJob{

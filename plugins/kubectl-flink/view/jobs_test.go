@@ -1,0 +1,32 @@
+package view
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/rest"
+)
+
+func TestJobsThatGoOnComeFirst(t *testing.T) {
+	now := time.UnixMilli(100_000)
+	jobs := []rest.JobOverview{
+		{ID: "old", State: "CANCELED", StartTime: 1_000, EndTime: 2_000},
+		{ID: "first", State: "RUNNING", StartTime: 3_000, EndTime: -1},
+		{ID: "newer", State: "FINISHED", StartTime: 50_000, EndTime: 60_000},
+		{ID: "second", State: "RESTARTING", StartTime: 40_000, EndTime: -1},
+	}
+	result := Jobs(jobs, map[string]operator.Ref{"first": {Kind: operator.SessionJob, Namespace: "ns", Name: "j"}}, term.Palette{}, now)
+	var got []string
+	for _, row := range result.Table.Rows {
+		got = append(got, row[0].Text+" "+row[2].Text)
+	}
+	if want := "second <unmanaged>, first flinksessionjob/j, newer -, old -"; strings.Join(got, ", ") != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if jobs[0].ID != "old" {
+		t.Error("the caller's order was changed")
+	}
+}
