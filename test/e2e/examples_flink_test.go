@@ -71,6 +71,7 @@ func newExamples(t *testing.T) *examples {
 		{regexp.MustCompile(` top( basic-example)?( -A --sort-by lag)?$`), "q quit", "q", 0},
 		{regexp.MustCompile(` logs .*-f$`), "INFO", "\x03", 130},
 		{regexp.MustCompile(` checkpoints .*-f$`), "COMPLETED", "\x03", 130},
+		{regexp.MustCompile(` cancel session-example$| delete sessionjob/session-job-example --lose-state$`), "Type yes to go on", "yes\r", 0},
 		{regexp.MustCompile(` port-forward `), "Forwarding from", "\x03", 0},
 		{regexp.MustCompile(` ui `), "http://localhost:", "\x03", 0},
 		{regexp.MustCompile(` sql session-example --start-gateway$`), "session-example>", "QUIT;\r", 0},
@@ -178,6 +179,10 @@ func (x *examples) prepare(t *testing.T, e sample) {
 		}
 	case "cancel":
 		x.unmanaged(t)
+	case "delete":
+		if !uses("submit -f") { // that starts what the example before it deleted
+			x.job(t)
+		}
 	default:
 		x.job(t)
 	}
