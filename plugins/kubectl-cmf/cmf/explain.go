@@ -35,11 +35,23 @@ func explain(err error) error {
 	if !errors.As(err, &link) {
 		return err
 	}
-	host := link.URL
+	host, secure := link.URL, false
 	if u, parseErr := url.Parse(link.URL); parseErr == nil {
-		host = u.Host
+		host, secure = u.Host, u.Scheme == "https"
 	}
-	return &UnreachableError{Host: host, Why: why(link.Err), Err: link.Err}
+	text := why(link.Err)
+	if secure && closedEarly(link.Err) {
+		text = "it closed the connection without an answer: if it wants a client certificate, give --cmf-cert FILE and --cmf-key FILE"
+	}
+	return &UnreachableError{Host: host, Why: text, Err: link.Err}
+}
+
+// closedEarly reports whether the server ended the connection before it
+// answered anything. From TLS 1.3 on it looks at the client's certificate after
+// the client's side of the handshake is done, and its word about that can get
+// lost: behind a reset, and in HTTP/2's own error.
+func closedEarly(err error) bool {
+	return errors.Is(err, io.EOF) || neterr.Reset(err) || strings.Contains(err.Error(), "client conn could not be established")
 }
 
 func why(err error) string {
@@ -68,7 +80,7 @@ func why(err error) string {
 			return "it wants a client certificate, or another one: give --cmf-cert FILE and --cmf-key FILE (" + shorten(text) + ")"
 		}
 		return "TLS failed: " + shorten(text)
-	case errors.Is(err, io.EOF) || neterr.Reset(err):
+	case closedEarly(err):
 		return "it closed the connection without an answer"
 	case neterr.Refused(err):
 		return "the connection was refused; check the address and that CMF runs"
