@@ -44,8 +44,8 @@ copy runs and its JobManager has told that its state came from there.
 The copy has the job's spec without what belongs to the job alone: status,
 owners, labels and annotations of what deployed it, nonces and old savepoint
 paths. Checkpoints of a job that runs are not taken for its latest state: Flink
-deletes them while it goes on. The job itself goes on: both then read the same sources and write to the
-same sinks. --suspend-source stops it with the savepoint that the copy starts
+deletes them while it goes on. The job itself goes on: both then read the same
+sources and write to the same sinks. --suspend-source stops it with the savepoint that the copy starts
 from; it is never deleted.
 
 Before anything is done, the copy's namespace is looked at for the service

@@ -38,6 +38,19 @@ func (b *board) setSession(summary operator.Summary) {
 		b.sessions[summary.Ref()] = session
 	}
 	session.summary, session.way = summary, nil
+	if summary.JobManager != "READY" {
+		b.dropUnmanaged(summary.Ref()) // nobody can say what they do
+	}
+}
+
+// dropUnmanaged forgets the jobs of a session cluster that no object manages;
+// b.mu is held.
+func (b *board) dropUnmanaged(cluster operator.Ref) {
+	for key := range b.jobs {
+		if key.Ref == cluster && key.unmanaged != "" {
+			delete(b.jobs, key)
+		}
+	}
 }
 
 // drop forgets an object, and of a session cluster its jobs.
@@ -45,11 +58,8 @@ func (b *board) drop(ref operator.Ref) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	delete(b.sessions, ref)
-	for key := range b.jobs {
-		if key.Ref == ref {
-			delete(b.jobs, key)
-		}
-	}
+	delete(b.jobs, boardKey{Ref: ref})
+	b.dropUnmanaged(ref)
 }
 
 // look asks each session cluster that isn't being asked for its jobs; done is

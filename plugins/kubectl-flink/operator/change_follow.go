@@ -360,46 +360,6 @@ func (f *changeFollower) consider(ctx context.Context) (bool, error) {
 	return false, nil
 }
 
-// askEvery is how long is waited between two questions to the JobManager;
-// askOften is how many may go unanswered before the operator's word is enough.
-const (
-	askEvery = time.Second
-	askOften = 3
-)
-
-// wholly reports whether all of the job's tasks run, as far as the JobManager
-// can be asked: Flink calls a job RUNNING also while its tasks wait for slots.
-func (f *changeFollower) wholly(ctx context.Context) bool {
-	if f.change.Goal.Suspended || f.job.State() != "RUNNING" || f.client.AskFlink == nil || f.unheard >= askOften {
-		return true
-	}
-	flink := f.told.state
-	if f.told.known && f.told.jobID == f.job.JobID() && flink.State == "RUNNING" && flink.Waiting == 0 {
-		return true
-	}
-	f.stableSince = time.Time{}
-	if flink.Waiting > 0 {
-		f.reporter.waiting("%s: RUNNING, but %d of its %d tasks don't run yet", f.change.Job.Ref(), flink.Waiting, flink.Tasks)
-	} else {
-		f.reporter.waiting("%s: RUNNING; asking the JobManager for its tasks and what state it runs from", f.change.Job.Ref())
-	}
-	if !f.asking {
-		f.asking = true
-		job, again := f.job, f.told.known || f.unheard > 0
-		go func() {
-			if again {
-				select {
-				case <-ctx.Done():
-				case <-time.After(askEvery):
-				}
-			}
-			state, known, why := f.client.State(ctx, job)
-			f.answers <- answer{job.JobID(), state, known, why}
-		}()
-	}
-	return false
-}
-
 // hear takes in what the JobManager told.
 func (f *changeFollower) hear(a answer) {
 	f.asking, f.told = false, a

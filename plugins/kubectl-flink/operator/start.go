@@ -192,6 +192,18 @@ func (s *starter) tell(ctx context.Context, change func()) {
 	}
 }
 
+// now is all that is known; false when ctx has ended.
+func (s *starter) now(ctx context.Context) (situation, bool) {
+	answers := make(chan situation, 1)
+	s.tell(ctx, func() { answers <- s.state })
+	select {
+	case now := <-answers:
+		return now, true
+	case <-ctx.Done():
+		return situation{}, false
+	}
+}
+
 func (s *starter) followJob(ctx context.Context) {
 	ref := s.start.Ref
 	err := wait.Follow(ctx, s.client.Resource(ref.Kind, ref.Namespace), wait.Named(ref.Name), func(event watch.EventType, object *unstructured.Unstructured) (bool, error) {
@@ -243,12 +255,8 @@ func (s *starter) look(ctx context.Context, cluster string) {
 			return
 		case <-tick.C:
 		}
-		answers := make(chan situation, 1)
-		s.tell(ctx, func() { answers <- s.state })
-		var now situation
-		select {
-		case now = <-answers:
-		case <-ctx.Done():
+		now, ok := s.now(ctx)
+		if !ok {
 			return
 		}
 		var events []Event
@@ -292,14 +300,8 @@ func (s *starter) lookForOperator(ctx context.Context, begun bool) {
 
 // clusterStarts reports whether a session job's cluster isn't ready yet.
 func (s *starter) clusterStarts(ctx context.Context) bool {
-	answers := make(chan bool, 1)
-	s.tell(ctx, func() { answers <- s.state.cluster.Object != nil && s.state.cluster.JobManager() != "READY" })
-	select {
-	case starts := <-answers:
-		return starts
-	case <-ctx.Done():
-		return false
-	}
+	now, ok := s.now(ctx)
+	return ok && now.cluster.Object != nil && now.cluster.JobManager() != "READY"
 }
 
 // judge reports whether the job runs, or that it won't.
@@ -313,6 +315,9 @@ func (s *starter) judge(now time.Time) (bool, error) {
 	case s.start.Done != nil && s.start.Done(job):
 		return true, nil
 	case s.start.Done == nil && job.carriedOut() && (job.IsRunning() && s.wholly(job) || job.State() == "FINISHED"):
+		if s.tasks.unheard >= askOften && job.IsRunning() {
+			s.reporter.note("%s: RUNNING by the operator's word; whether all of its tasks run is not known: %s", s.start.Ref, s.tasks.why)
+		}
 		return true, nil
 	case s.start.Done == nil && job.carriedOut() && job.State() == "CANCELED":
 		return true, fmt.Errorf("%s was canceled by somebody", s.start.Ref)
