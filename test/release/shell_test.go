@@ -89,7 +89,7 @@ func newShells(t *testing.T) *shells {
 		t.Fatal(err)
 	}
 	// As `make build` does it, whose objects are there already.
-	command(t, root(t), []string{"CGO_ENABLED=0"}, "go", "build", "-trimpath", "-gcflags", "k8s.io/...=-l", "-o", bin+"/", "./plugins/kubectl-flink")
+	command(t, root(t), []string{"CGO_ENABLED=0"}, "go", "build", "-trimpath", "-o", bin+"/", "./plugins/kubectl-flink")
 	server := newAPIServer(t)
 	config := filepath.Join(home, "config")
 	content := fmt.Sprintf("apiVersion: v1\nkind: Config\ncurrent-context: dev\nclusters: [{name: dev, cluster: {server: %q}}]\ncontexts: [{name: dev, context: {cluster: dev, user: me}}, {name: production, context: {cluster: dev, user: me}}]\nusers: [{name: me, user: {token: t}}]\n", server.URL)
