@@ -19,6 +19,7 @@ import (
 	"k8s.io/streaming/pkg/httpstream"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/clientset"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 )
 
 // The transports. WebSocket can say that standard input has ended; SPDY is for
@@ -69,6 +70,8 @@ func Run(ctx context.Context, config *rest.Config, core clientset.Interface, c C
 		}
 		defer restore()
 		options.TerminalSizeQueue = sizes
+		// The program in the pod draws on the terminal itself, as with kubectl exec.
+		options.Stdout = term.Raw(c.Out)
 	}
 	err = executor.StreamWithContext(ctx, options)
 	var exited exec.CodeExitError

@@ -123,7 +123,7 @@ func (s *shell) print(err error) {
 	switch {
 	case exit.Code(err) == exit.Interrupted:
 		// Over the ^C that the terminal echoed.
-		fmt.Fprintln(s.options.ErrOut, "\r"+s.palette.Paint(term.Yellow, "cancelled"))
+		fmt.Fprintln(term.Raw(s.options.ErrOut), "\r"+s.palette.Paint(term.Yellow, "cancelled"))
 	case !exit.IsQuiet(err):
 		fmt.Fprintln(s.options.ErrOut, s.palette.Paint(term.Red, "error: ")+strings.TrimPrefix(kube.Message(err), "error: "))
 	}
@@ -138,7 +138,7 @@ func (s *shell) one(ctx context.Context, statement Statement) error {
 		case "HELP":
 			return s.help()
 		case "CLEAR":
-			_, err := io.WriteString(s.options.Out, "\x1b[H\x1b[2J")
+			_, err := io.WriteString(term.Raw(s.options.Out), "\x1b[H\x1b[2J")
 			return err
 		}
 		s.previous = statement.raw + ";"

@@ -11,9 +11,9 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"sigs.k8s.io/yaml"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/apply"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/cmf"
@@ -54,7 +54,7 @@ func (c *common) edit(ctx context.Context, kind *cmf.Kind, name string, force bo
 		return err
 	}
 	clean := apply.Clean(kind, live)
-	shown, err := yaml.Marshal(map[string]any(cmf.Redact(kind, clean)))
+	shown, err := printer.EncodeYAML(map[string]any(cmf.Redact(kind, clean)))
 	if err != nil {
 		return err
 	}
