@@ -12,6 +12,7 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/interrupt"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/kube"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/source"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 )
 
@@ -184,7 +185,7 @@ func (s *shell) include(ctx context.Context, file string) error {
 	if file == "" {
 		return errors.New(`\i needs a file`)
 	}
-	in, err := os.Open(file)
+	in, err := source.Open(ctx, file)
 	if err != nil {
 		return err
 	}
@@ -222,7 +223,7 @@ func (s *shell) edit(ctx context.Context, file string) error {
 	}
 	words := strings.Fields(command)
 	editor := exec.CommandContext(ctx, words[0], append(words[1:], file)...)
-	editor.Stdin, editor.Stdout, editor.Stderr = s.options.In, s.options.Out, s.options.ErrOut
+	term.Attach(editor, s.options.In, s.options.Out, s.options.ErrOut)
 	if err := editor.Run(); err != nil {
 		return fmt.Errorf("%s: %w (set EDITOR to another one)", words[0], err)
 	}

@@ -3,6 +3,7 @@ package term
 import (
 	"io"
 	"os"
+	"os/exec"
 	"strings"
 	"sync"
 	"unicode"
@@ -28,6 +29,12 @@ func Raw(w io.Writer) io.Writer {
 		return g.file
 	}
 	return w
+}
+
+// Attach gives the user's streams to another program, such as an editor, which
+// then has the terminal itself and not its guard.
+func Attach(program *exec.Cmd, in io.Reader, out, errOut io.Writer) {
+	program.Stdin, program.Stdout, program.Stderr = in, Raw(out), Raw(errOut)
 }
 
 // fileOf is the file behind a reader or writer, nil if there is none.

@@ -62,7 +62,7 @@ func (c *common) edit(ctx context.Context, kind *cmf.Kind, name string, force bo
 	if err != nil {
 		return err
 	}
-	path := filepath.Join(dir, name+".yaml")
+	path := filepath.Join(dir, kind.Name+".yaml")
 	edited, err := c.editFile(ctx, path, shown, fmt.Sprintf("# %s. Save to change it; an unchanged or empty file changes nothing.\n", ref.Where()))
 	if err != nil {
 		_ = os.RemoveAll(dir)
@@ -92,7 +92,7 @@ func (c *common) editFile(ctx context.Context, path string, text []byte, head st
 	}
 	// As kubectl: the variable may hold arguments, so a shell reads it.
 	command := exec.CommandContext(ctx, "sh", "-c", editor+` "$1"`, "sh", path)
-	command.Stdin, command.Stdout, command.Stderr = c.In, c.Out, c.ErrOut
+	term.Attach(command, c.In, c.Out, c.ErrOut)
 	if err := command.Run(); err != nil {
 		return nil, fmt.Errorf("the editor %q failed: %w", term.SafeLine(editor), err)
 	}
