@@ -97,6 +97,7 @@ func (c *common) ref(ctx context.Context, kind *cmf.Kind, name string) (cmf.Ref,
 // gather lists kind in every scope at the same time.
 func gather(ctx context.Context, client *connect.Connection, kind *cmf.Kind, scopes []cmf.Scope, options cmf.ListOptions) ([][]cmf.Object, error) {
 	out := make([][]cmf.Object, len(scopes))
+	options.Budget = cmf.NewBudget()
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(8)
 	for i, scope := range scopes {

@@ -40,6 +40,22 @@ type ListOptions struct {
 	Filter string
 	// Query has further parameters.
 	Query url.Values
+	// Budget is what several lists may need together; nil is one of its own.
+	Budget *Budget
+}
+
+// Budget bounds what lists hold in memory: together, where they share it.
+type Budget struct {
+	// bytes is how much more of pages may be in memory as they came, memory
+	// estimates what was kept of them, items counts them.
+	bytes, memory, items atomic.Int64
+}
+
+// NewBudget is one of which nothing is used.
+func NewBudget() *Budget {
+	b := &Budget{}
+	b.bytes.Store(maxList)
+	return b
 }
 
 // List fetches a whole collection, page after page.
@@ -52,8 +68,10 @@ func (c *Client) List(ctx context.Context, kind *Kind, scope Scope, options List
 	if err != nil {
 		return nil, err
 	}
-	l := lister{client: c, path: path, query: query, selector: options.Selector, seen: map[string]bool{}}
-	l.bytes.Store(maxList)
+	l := lister{client: c, path: path, query: query, selector: options.Selector, budget: options.Budget, seen: map[string]bool{}}
+	if l.budget == nil {
+		l.budget = NewBudget()
+	}
 	items, err := l.all(ctx)
 	if tooMuch(err) {
 		return nil, fmt.Errorf("list %ss%s: %w", kind.Name, scope.in(kind), l.tooMany(kind, err))
@@ -171,10 +189,7 @@ type lister struct {
 	items  []Object
 	// selector selects by labels; nil is all.
 	selector labels.Selector
-	// bytes is how much more of pages may be in memory, needed estimates the
-	// memory of the items.
-	bytes  atomic.Int64
-	needed int64
+	budget   *Budget
 }
 
 // page is one page of a collection.
@@ -187,33 +202,40 @@ type page struct {
 }
 
 func (l *lister) all(ctx context.Context) ([]Object, error) {
-	first, err := l.fetch(ctx, 0)
-	if err != nil {
-		return nil, err
-	}
-	if more, err := l.add(first); err != nil || !more {
-		return l.items, err
-	}
-	for next := 1; next < maxPages; next += ahead {
-		pages := make([]page, ahead)
-		errs := make([]error, ahead)
-		var group sync.WaitGroup
-		for i := range pages {
-			group.Go(func() { pages[i], errs[i] = l.fetch(ctx, next+i) })
+	more, err := l.batch(ctx, 0, 1)
+	for next := 1; err == nil && more; next += ahead {
+		if next >= maxPages {
+			return nil, fmt.Errorf("the list doesn't end after %d pages", maxPages)
 		}
-		group.Wait()
-		for i := range pages {
-			// What lies beyond the end doesn't matter, not even its error.
-			if errs[i] != nil {
-				return nil, errs[i]
-			}
-			if more, err := l.add(pages[i]); err != nil || !more {
-				return l.items, err
-			}
-			pages[i] = page{}
+		more, err = l.batch(ctx, next, ahead)
+	}
+	return l.items, err
+}
+
+// batch fetches count pages at once and reports whether more may follow.
+func (l *lister) batch(ctx context.Context, first, count int) (more bool, err error) {
+	pages := make([]page, count)
+	errs := make([]error, count)
+	var group sync.WaitGroup
+	for i := range pages {
+		group.Go(func() { pages[i], errs[i] = l.fetch(ctx, first+i) })
+	}
+	group.Wait()
+	defer func() {
+		for _, p := range pages {
+			l.budget.bytes.Add(p.size)
+		}
+	}()
+	for i := range pages {
+		// What lies beyond the end doesn't matter, not even its error.
+		if errs[i] != nil {
+			return false, errs[i]
+		}
+		if more, err := l.add(pages[i]); err != nil || !more {
+			return false, err
 		}
 	}
-	return nil, fmt.Errorf("the list doesn't end after %d pages", maxPages)
+	return true, nil
 }
 
 // add appends what is new on p and reports whether more may follow. A server
@@ -221,7 +243,6 @@ func (l *lister) all(ctx context.Context) ([]Object, error) {
 // sends again what is known.
 func (l *lister) add(p page) (more bool, err error) {
 	fresh := false
-	defer l.bytes.Add(p.size)
 	for _, item := range p.items {
 		key := item.Text("metadata.uid|metadata.name|name")
 		if key == "" {
@@ -241,14 +262,14 @@ func (l *lister) add(p page) (more bool, err error) {
 		}
 		l.seen[key] = true
 		fresh = true
-		if len(l.seen) > maxItems {
+		if l.budget.items.Add(1) > maxItems {
 			return false, errItems
 		}
 		if l.selector == nil || l.selector.Matches(labels.Set(item.Strings("metadata.labels"))) {
 			l.items = append(l.items, item)
-			l.needed += memoryOf(map[string]any(item))
+			l.budget.memory.Add(memoryOf(map[string]any(item)))
 		}
-		if l.needed > maxMemory {
+		if l.budget.memory.Load() > maxMemory {
 			return false, errMemory
 		}
 	}
@@ -260,7 +281,7 @@ func (l *lister) fetch(ctx context.Context, number int) (page, error) {
 	maps.Copy(query, l.query)
 	query.Set("page", strconv.Itoa(number))
 	query.Set("size", strconv.Itoa(PageSize))
-	r := request{method: http.MethodGet, path: l.path, query: query, repeat: true, budget: &l.bytes}
+	r := request{method: http.MethodGet, path: l.path, query: query, repeat: true, budget: &l.budget.bytes}
 	got, err := l.client.do(ctx, r)
 	if err != nil {
 		return page{}, err
