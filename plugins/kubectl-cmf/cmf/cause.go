@@ -40,8 +40,8 @@ func readable(text string) string {
 	return text
 }
 
-// bounded is what is shown of a cause: all of it where it is short.
-func bounded(text string) string {
+// Bounded is what is shown of a cause: all of it where it is short.
+func Bounded(text string) string {
 	if len(text) <= maxCause {
 		return text
 	}

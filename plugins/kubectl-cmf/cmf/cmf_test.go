@@ -314,7 +314,7 @@ func TestMemoryIsEstimated(t *testing.T) {
 
 // A list of pages that come again, and one whose tokens lead on for ever, end.
 func TestPagesThatComeAgainGiveTheirBudgetBack(t *testing.T) {
-	body := `{"items":[{"metadata":{"name":"a"},"x":"` + strings.Repeat("x", 4<<20) + `"}]}`
+	body := `{"items":[{"metadata":{"name":"a"},"x":"` + strings.Repeat("x", 100_000) + `"}]}`
 	budget := NewBudget()
 	for range 10 {
 		items, err := client(t, &canned{bodies: []string{body}}).List(t.Context(), Must("secret"), Scope{}, ListOptions{Budget: budget})

@@ -339,7 +339,7 @@ func (p Phase) applies(o Object) bool {
 func (k *Kind) Why(o Object) string {
 	for _, path := range k.Cause {
 		if text := o.Text(path); text != "" {
-			return bounded(readable(text))
+			return Bounded(readable(text))
 		}
 	}
 	return ""
