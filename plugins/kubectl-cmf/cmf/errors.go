@@ -8,8 +8,6 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
-
-	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 )
 
 // StatusError is an answer that isn't 2xx.
@@ -23,6 +21,13 @@ type StatusError struct {
 	Challenge string
 	// Authenticated says that the request carried a token or a certificate.
 	Authenticated bool
+	// Unused says in words why a login that there is wasn't sent.
+	Unused string
+
+	// more is how many messages there are beside Messages.
+	more int
+	// size is how long the answer is, in words.
+	size string
 }
 
 // StatusOf is the HTTP status of the answer behind err, 0 where there is none.
@@ -53,6 +58,9 @@ func (e *StatusError) Error() string {
 	if len(e.Messages) > 0 {
 		line += ": " + strings.Join(e.Messages, "; ")
 	}
+	if e.more > 0 {
+		line += fmt.Sprintf("; and %d more messages (%s in all)", e.more, e.size)
+	}
 	if e.Foreign {
 		line += " — this answer does not come from CMF but from something before it, such as a proxy or an ingress"
 	}
@@ -66,6 +74,9 @@ func (e *StatusError) Error() string {
 			line += "; the token or certificate was not accepted: it may have expired, or be for another server"
 		} else {
 			line += "; CMF wants authentication: give a token with --cmf-token-file, or a client certificate with --cmf-cert and --cmf-key"
+			if e.Unused != "" {
+				line += "; " + e.Unused
+			}
 		}
 	case http.StatusForbidden:
 		line += "; check who you are to CMF with: kubectl cmf version"
@@ -91,12 +102,10 @@ var meanings = map[int]string{
 	http.StatusGatewayTimeout:        "CMF didn't answer the gateway in time",
 }
 
-// maxMessage bounds what is shown of a body that isn't CMF's, in characters.
-const maxMessage = 300
-
-// parseError makes a StatusError of an answer; body may be anything.
-func parseError(response *http.Response, body []byte) *StatusError {
-	e := &StatusError{Status: response.StatusCode, Challenge: response.Header.Get("WWW-Authenticate")}
+// parseError makes a StatusError of an answer; body may be anything, and only
+// the beginning of one that has size in all.
+func parseError(response *http.Response, body []byte, size string) *StatusError {
+	e := &StatusError{Status: response.StatusCode, Challenge: response.Header.Get("WWW-Authenticate"), size: size}
 	var answer struct {
 		Errors []json.RawMessage `json:"errors"`
 		// Spring's own errors, which come where CMF's code isn't reached.
@@ -139,12 +148,18 @@ func parseError(response *http.Response, body []byte) *StatusError {
 		e.Foreign = true
 		text = htmlText(text)
 	}
-	e.add(text)
+	if text = shortenOf(text, size); text != "" {
+		e.Messages = append(e.Messages, text)
+	}
 	return e
 }
 
 func (e *StatusError) add(text string) {
-	if text = term.Cut(term.SafeLine(text), maxMessage); text != "" {
+	if len(e.Messages) == maxMessages {
+		e.more++
+		return
+	}
+	if text = shorten(text); text != "" {
 		e.Messages = append(e.Messages, text)
 	}
 }
