@@ -160,10 +160,13 @@ func (c *common) askServer(ctx context.Context, o connect.Offer) error {
 // writeOffer is what the question shows.
 func writeOffer(w io.Writer, o connect.Offer) {
 	line := func(format string, args ...any) { fmt.Fprintln(w, term.SafeLine(fmt.Sprintf(format, args...))) }
-	if o.Before == nil {
-		line("A CMF was found that was not used before in kube context %q:", o.Context)
-	} else {
+	switch {
+	case o.Before != nil:
 		line("WARNING: %s names another CMF than before in kube context %q:", o.NamedBy, o.Context)
+	case o.Used:
+		line("A CMF was found that got no credential before in kube context %q:", o.Context)
+	default:
+		line("A CMF was found that was not used before in kube context %q:", o.Context)
 	}
 	field := func(name, text string) { fmt.Fprintf(w, "  %-23s%s\n", name+":", term.SafeLine(text)) }
 	field("server", o.Endpoint)

@@ -40,7 +40,7 @@ func (f *Flags) AddFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&f.Key, "cmf-key", "", "Key of the client certificate: a PEM file, or secret:NAMESPACE/NAME (env CONFLUENT_CMF_CLIENT_KEY_PATH)")
 	flags.StringVar(&f.ServerName, "cmf-server-name", "", "Name that CMF's certificate must be for")
 	flags.StringVar(&f.TokenFile, "cmf-token-file", "", "File with a bearer token for CMF")
-	flags.BoolVar(&f.InsecureHTTP, "insecure-http", false, "Send tokens and passwords over plain HTTP too, where everybody on the way can read them")
+	flags.BoolVar(&f.InsecureHTTP, "insecure-http", false, "Send tokens and passwords over plain HTTP too, readable on the way")
 }
 
 // Tunnel reaches a Service of the cluster from here.
@@ -63,8 +63,8 @@ type Finder struct {
 	OpenTunnel func() (Tunnel, error)
 	// Warn and Note are told what a user should know.
 	Warn, Note func(format string, args ...any)
-	// Ask asks the user about a server that was found; nil agrees, and
-	// ErrNoTerminal says that nobody can be asked, as nil for Ask does.
+	// Ask asks the user about a server that was found. No error is consent;
+	// ErrNoTerminal says that the user can't be asked, as where Ask is nil.
 	Ask func(ctx context.Context, offer Offer) error
 	// Cluster looks into the cluster; nil uses Kube.
 	Cluster Cluster

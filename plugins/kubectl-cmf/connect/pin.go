@@ -46,12 +46,14 @@ type Offer struct {
 	Sends string
 	// Before is what the same object named before; nil where it is new.
 	Before *Pin
+	// Used says that it was used before, as it is, without a credential.
+	Used bool
 	// Name are the flags that name the server.
 	Name string
 }
 
-// ErrNoTerminal says that nobody can be asked.
-var ErrNoTerminal = errors.New("nobody can be asked here")
+// ErrNoTerminal says that there is no terminal to ask on.
+var ErrNoTerminal = errors.New("there is no terminal to ask on")
 
 // maxPins is how many servers are kept of one context.
 const maxPins = 50
@@ -63,8 +65,8 @@ var errUnknown = errors.New("completion asks no server that was not used before"
 // where the user agrees. sends is the credential that it would get, "" for none.
 func (f *Finder) trust(ctx context.Context, found *found, base *url.URL, m material, sends string) error {
 	pin := Pin{Endpoint: endpoint(base), CA: fingerprint(m.ca), Cluster: f.clusterAddress(), NamedBy: found.how}
-	before, ok := f.known(pin, m.caNamed, sends != "")
-	if ok {
+	before, used, confirmed := f.known(pin, m.caNamed)
+	if confirmed || used && sends == "" {
 		return nil
 	}
 	if completion.Active(ctx) {
@@ -78,7 +80,7 @@ func (f *Finder) trust(ctx context.Context, found *found, base *url.URL, m mater
 	}
 	offer := Offer{
 		Context: f.Kube.Context(), Endpoint: pin.Endpoint, CA: authority(base, m.ca, found.caFrom(m)), NamedBy: pin.NamedBy,
-		Sends: sends, Before: before, Name: f.nameFlags(found, m),
+		Sends: sends, Before: before, Used: used, Name: f.nameFlags(found, m),
 	}
 	ask := f.Ask
 	if ask == nil {
@@ -94,23 +96,23 @@ func (f *Finder) trust(ctx context.Context, found *found, base *url.URL, m mater
 	return f.keep(ctx, pin)
 }
 
-// known looks for pin among those that are kept. Else it gives what the same
-// object named before, nil for nothing.
-func (f *Finder) known(pin Pin, caNamed, credential bool) (before *Pin, ok bool) {
+// known looks for pin among those that are kept: whether it was used, and
+// whether the user confirmed it. Else it gives what the same object named
+// before, nil for nothing.
+func (f *Finder) known(pin Pin, caNamed bool) (before *Pin, used, confirmed bool) {
 	for _, kept := range f.State.Get(f.Key()).Servers {
 		if kept.Cluster != pin.Cluster {
 			continue
 		}
 		// An authority that the user names needs no memory.
-		same := kept.Endpoint == pin.Endpoint && (kept.CA == pin.CA || caNamed)
 		switch {
-		case same && (kept.Confirmed || !credential):
-			return nil, true
-		case !same && kept.NamedBy == pin.NamedBy:
+		case kept.Endpoint == pin.Endpoint && (kept.CA == pin.CA || caNamed):
+			return nil, true, kept.Confirmed
+		case kept.NamedBy == pin.NamedBy:
 			before = &kept
 		}
 	}
-	return before, false
+	return before, false, false
 }
 
 // keep remembers pin in place of what the same object named before. A file
@@ -192,9 +194,12 @@ func (f *Finder) nameFlags(found *found, m material) string {
 	return flags
 }
 
-// refusal is the error where nobody can be asked.
+// refusal is the error where there is no terminal to ask on.
 func (o Offer) refusal() error {
 	what := "a CMF was found that was not used before"
+	if o.Used {
+		what = "a CMF was found that got no credential before"
+	}
 	if o.Before != nil {
 		what = fmt.Sprintf("%s names another server than before (%s)", o.NamedBy, o.Before.Endpoint)
 		if o.Before.Endpoint == o.Endpoint {

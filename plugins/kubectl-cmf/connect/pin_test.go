@@ -132,8 +132,8 @@ func TestTheContextsOwnNamespace(t *testing.T) {
 		t.Errorf("notes %q, asked %v", notes, *offers)
 	}
 	tokenOf(t, f)
-	if _, err := f.Open(t.Context()); exit.Code(err) != exit.Usage || len(*offers) != 1 {
-		t.Errorf("the token would go to a server that nobody agreed to: %v", err)
+	if _, err := f.Open(t.Context()); exit.Code(err) != exit.Usage || len(*offers) != 1 || !(*offers)[0].Used {
+		t.Errorf("the token would go to a server without consent: %v", err)
 	}
 	// Another cluster under the same name of a context is another one.
 	f = finder(t, w, nil)

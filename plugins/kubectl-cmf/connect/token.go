@@ -325,7 +325,7 @@ func (f *Finder) readable(address *url.URL) bool {
 
 // loopback reports whether host is this computer by its very name: an address
 // of 127.0.0.0/8, ::1, or localhost. What a name is resolved to is checked when
-// it is dialled.
+// it is dialed.
 func loopback(host string) bool {
 	ip := net.ParseIP(host)
 	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
