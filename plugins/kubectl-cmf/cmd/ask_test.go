@@ -51,8 +51,7 @@ func (u *user) onTerminal(keys string, args ...string) (code int, shown string) 
 	root, _ := newRoot(streams)
 	code = plugin.Execute(ctx, root, streams, args)
 	_ = tty.Close()
-	_ = master.Close()
-	<-read
+	<-read // all that was written, then the end
 	return code, screen.text()
 }
 
