@@ -70,7 +70,7 @@ func Execute(ctx context.Context, root *cobra.Command, streams genericiooptions.
 	root.SetArgs(args)
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return exit.With(exit.Usage, err) })
+	root.SetFlagErrorFunc(flagError)
 	eachCommand(root, func(cmd *cobra.Command) {
 		if check := cmd.Args; check != nil {
 			cmd.Args = func(cmd *cobra.Command, args []string) error { return exit.With(exit.Usage, check(cmd, args)) }
@@ -89,6 +89,15 @@ func Execute(ctx context.Context, root *cobra.Command, streams genericiooptions.
 		Report(streams.ErrOut, command, code, err)
 	}
 	return code
+}
+
+// flagError is the usage error of a flag. One behind a word that no command of
+// a group has is a consequence: the word is what is wrong.
+func flagError(cmd *cobra.Command, err error) error {
+	if words := cmd.Flags().Args(); cmd.HasSubCommands() && len(words) > 0 {
+		err = fmt.Errorf("unknown command %q for %q", words[0], cmd.CommandPath())
+	}
+	return exit.With(exit.Usage, err)
 }
 
 // Report prints err for the user of command.

@@ -54,6 +54,8 @@ type Kind struct {
 	Immutable []string
 	// Required fields must be there to create one.
 	Required []string
+	// RequiredBefore are fields that only CMFs before a version want.
+	RequiredBefore map[string]Version
 	// Server fields are set by CMF: never sent and never compared. They come
 	// on top of status and the common ones in metadata.
 	Server []string
@@ -76,7 +78,23 @@ type Kind struct {
 	Cause  []string
 	// Keeps says what deleting one loses, nil for nothing of worth.
 	Keeps *Keeps
+	// Remake says that one that has failed stays so until it is deleted and
+	// created again.
+	Remake bool
+	// Defines, where set, reports whether others of the same files may need what
+	// an object makes: such are made in the order of the files, each to its end.
+	Defines func(o Object) bool
+	// Host is the kind of resource that has to be ready before one is created,
+	// and HostPath where its name stands; "" for none.
+	Host, HostPath string
+	// Mode is where it stands how the job's state gets over a stop, and Restarts
+	// are the fields whose change stops the job; "" where it isn't known.
+	Mode     string
+	Restarts []string
 }
+
+// Stateless reports whether the job of o loses its state when it is stopped.
+func (k *Kind) Stateless(o Object) bool { return k.Mode != "" && o.Text(k.Mode) == "stateless" }
 
 // Keeps is what a resource holds that can't be made again.
 type Keeps struct {
