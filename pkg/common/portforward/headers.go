@@ -31,13 +31,15 @@ func dropCredentials(header http.Header) {
 		}
 	}
 	for name := range header {
-		if isPrivileged(name) {
+		if DropsHeader(name) {
 			delete(header, name)
 		}
 	}
 }
 
-func isPrivileged(name string) bool {
+// DropsHeader reports whether a request through the API server's proxy is sent
+// without its header name.
+func DropsHeader(name string) bool {
 	// CGI-like servers don't tell "_" from "-".
 	name = http.CanonicalHeaderKey(strings.ReplaceAll(name, "_", "-"))
 	if privileged[name] {
