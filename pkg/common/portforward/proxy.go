@@ -24,10 +24,11 @@ func NewProxy(transport http.RoundTripper) http.Handler {
 			r.Out.URL.Scheme, r.Out.URL.Host = "http", "tunnel"
 			dropCredentials(r.Out.Header)
 		},
-		Transport:     transport,
-		FlushInterval: 100 * time.Millisecond,
-		ErrorLog:      silent(),
-		ErrorHandler:  proxyError,
+		Transport:      transport,
+		FlushInterval:  100 * time.Millisecond,
+		ErrorLog:       silent(),
+		ErrorHandler:   proxyError,
+		ModifyResponse: keepToItself,
 	}
 }
 

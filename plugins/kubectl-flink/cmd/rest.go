@@ -52,8 +52,9 @@ func newREST(c *common) *cobra.Command {
 		Long: `Send a request to the JobManager's REST API through the API server and print
 the answer: JSON indented on a terminal, as it came in a pipe.
 
-":jobid" in PATH stands for the job's id. An answer of 400 or above is printed
-too, and the exit code is then 1.`,
+":jobid" in PATH stands for the job's id. A PATH with . or .. segments, escaped
+slashes or backslashes is refused. An answer of 400 or above is printed too, and
+the exit code is then 1.`,
 		Example: plugin.Examples(`
 			# The jobs of the cluster
 			kubectl flink rest basic-example /jobs/overview

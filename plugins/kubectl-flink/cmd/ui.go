@@ -47,8 +47,9 @@ func newUI(c *common) *cobra.Command {
 The address stays the same while the command runs: JobManagers that fail over,
 upgrades, suspending and resuming only make it wait. Ctrl-C ends it.
 
-The page is served on this computer only, and refuses requests that other web
-sites make a browser send.`,
+The page is served on this computer only, as localhost, and refuses requests
+that pages of other sites, or of other ports of this computer, make a browser
+send.`,
 		Example: plugin.Examples(`
 			# The dashboard of a job
 			kubectl flink ui basic-example
