@@ -12,7 +12,7 @@ import (
 )
 
 // copyBuffer is what bodies are copied with, in bytes.
-const copyBuffer = 64 << 10
+const copyBuffer = 256 << 10
 
 // transportKey finds the transport of a local connection in its requests.
 type transportKey struct{}

@@ -72,7 +72,8 @@ func (f *Front) RoundTrip(request *http.Request) (*http.Response, error) {
 	response, err := transport.RoundTrip(request)
 	if err != nil {
 		err = Explain(err)
-		if why := f.Place().WhyNot(); why != "" && request.Context().Err() == nil {
+		var refused *portforward.RequestError
+		if why := f.Place().WhyNot(); why != "" && request.Context().Err() == nil && !errors.As(err, &refused) {
 			err = fmt.Errorf("%w\n%s", err, why)
 		}
 	}
