@@ -287,12 +287,21 @@ func warnWideAddresses(c *common, addresses []string) {
 	}
 }
 
+// pageAddress is where a browser on this computer finds what is listened on. All
+// addresses (0.0.0.0) aren't one that can be opened.
+func pageAddress(addresses []string, port int) string {
+	host := "localhost"
+	if len(addresses) > 0 {
+		if ip := net.ParseIP(addresses[0]); ip == nil || !ip.IsUnspecified() {
+			host = addresses[0]
+		}
+	}
+	return "http://" + net.JoinHostPort(host, fmt.Sprint(port))
+}
+
 // show tells the address, opens the browser and serves until Ctrl-C.
 func (o *uiOptions) show(ctx context.Context, listener *portforward.Listener, page string, status *uiStatus) error {
-	address := fmt.Sprintf("http://localhost:%d", listener.Port())
-	if len(o.addresses) > 0 && o.addresses[0] != "localhost" {
-		address = "http://" + net.JoinHostPort(o.addresses[0], fmt.Sprint(listener.Port()))
-	}
+	address := pageAddress(o.addresses, listener.Port())
 	switch {
 	case o.printURL:
 		status.line.Clear()

@@ -43,26 +43,26 @@ func TestWhatAGatewayNamesLeadsNowhereElse(t *testing.T) {
 	below := "/v2/sessions/" + fakeSession + "/operations/" + fakeOperation + "/result/"
 	const victim = "../../../../../configmaps/victim"
 	for _, test := range []struct {
-		name string
-		hostileGateway
+		name    string
+		gateway *hostileGateway
 	}{
-		{"session", hostileGateway{session: victim}},
-		{"session with a query", hostileGateway{session: fakeSession + "?x=1"}},
-		{"no session", hostileGateway{session: ""}},
-		{"operation", hostileGateway{session: fakeSession, operation: victim}},
-		{"escaped operation", hostileGateway{session: fakeSession, operation: "%2e%2e%2fx"}},
-		{"job", hostileGateway{session: fakeSession, operation: fakeOperation, job: victim, next: below + "1"}},
-		{"job for a shell", hostileGateway{session: fakeSession, operation: fakeOperation, job: "$(reboot)", next: below + "1"}},
-		{"other host", hostileGateway{session: fakeSession, operation: fakeOperation, next: "http://other" + below + "1"}},
-		{"other host without scheme", hostileGateway{session: fakeSession, operation: fakeOperation, next: "//other" + below + "1"}},
-		{"other session", hostileGateway{session: fakeSession, operation: fakeOperation, next: "/v2/sessions/x/operations/" + fakeOperation + "/result/1"}},
-		{"elsewhere", hostileGateway{session: fakeSession, operation: fakeOperation, next: "/../../api/v1/result/1"}},
-		{"dots in the token", hostileGateway{session: fakeSession, operation: fakeOperation, next: below + "../1"}},
-		{"negative token", hostileGateway{session: fakeSession, operation: fakeOperation, next: below + "-1"}},
-		{"no version", hostileGateway{session: fakeSession, operation: fakeOperation, next: strings.Replace(below, "/v2", "/v", 1) + "1"}},
+		{"session", &hostileGateway{session: victim}},
+		{"session with a query", &hostileGateway{session: fakeSession + "?x=1"}},
+		{"no session", &hostileGateway{session: ""}},
+		{"operation", &hostileGateway{session: fakeSession, operation: victim}},
+		{"escaped operation", &hostileGateway{session: fakeSession, operation: "%2e%2e%2fx"}},
+		{"job", &hostileGateway{session: fakeSession, operation: fakeOperation, job: victim, next: below + "1"}},
+		{"job for a shell", &hostileGateway{session: fakeSession, operation: fakeOperation, job: "$(reboot)", next: below + "1"}},
+		{"other host", &hostileGateway{session: fakeSession, operation: fakeOperation, next: "http://other" + below + "1"}},
+		{"other host without scheme", &hostileGateway{session: fakeSession, operation: fakeOperation, next: "//other" + below + "1"}},
+		{"other session", &hostileGateway{session: fakeSession, operation: fakeOperation, next: "/v2/sessions/x/operations/" + fakeOperation + "/result/1"}},
+		{"elsewhere", &hostileGateway{session: fakeSession, operation: fakeOperation, next: "/../../api/v1/result/1"}},
+		{"dots in the token", &hostileGateway{session: fakeSession, operation: fakeOperation, next: below + "../1"}},
+		{"negative token", &hostileGateway{session: fakeSession, operation: fakeOperation, next: below + "-1"}},
+		{"no version", &hostileGateway{session: fakeSession, operation: fakeOperation, next: strings.Replace(below, "/v2", "/v", 1) + "1"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			gateway := &test.hostileGateway
+			gateway := test.gateway
 			client, err := Connect(t.Context(), transportTo(t, gateway))
 			if err != nil {
 				t.Fatal(err)
