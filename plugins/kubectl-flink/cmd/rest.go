@@ -24,6 +24,7 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/progress"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/source"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/untrusted"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/reach"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/rest"
 )
@@ -51,8 +52,9 @@ func newREST(c *common) *cobra.Command {
 		Long: `Send a request to the JobManager's REST API through the API server and print
 the answer: JSON indented on a terminal, as it came in a pipe.
 
-":jobid" in PATH stands for the job's id. An answer of 400 or above is printed
-too, and the exit code is then 1.`,
+":jobid" in PATH stands for the job's id. A PATH with . or .. segments, escaped
+slashes or backslashes is refused. An answer of 400 or above is printed too, and
+the exit code is then 1.`,
 		Example: plugin.Examples(`
 			# The jobs of the cluster
 			kubectl flink rest basic-example /jobs/overview
@@ -102,6 +104,9 @@ func (o *restOptions) run(ctx context.Context, args []string) error {
 	if !strings.HasPrefix(path, "/") {
 		return exit.Usagef("PATH must begin with a slash: %q; see https://nightlies.apache.org/flink/flink-docs-stable/docs/ops/rest_api/", path)
 	}
+	if err := rest.CheckPath(path); err != nil {
+		return exit.With(exit.Usage, fmt.Errorf("PATH is not sent: %w", err))
+	}
 	header, err := o.header()
 	if err != nil {
 		return err
@@ -125,6 +130,9 @@ func (o *restOptions) run(ctx context.Context, args []string) error {
 		if place.JobID == "" {
 			return fmt.Errorf("%s has no job id yet (%s)", place.Job.Ref(), place.Job.Describe(time.Now()))
 		}
+		if !untrusted.IsID(place.JobID) {
+			return fmt.Errorf("the status of %s names %q, which is no job id", place.Job.Ref(), place.JobID)
+		}
 		path = strings.ReplaceAll(path, ":jobid", place.JobID)
 	}
 	flags := o.tunnelFlags
@@ -140,6 +148,11 @@ func (o *restOptions) run(ctx context.Context, args []string) error {
 			line.Set("waiting for the JobManager: %s", e.Text)
 		case portforward.SwitchedToProxy:
 			line.Set("port-forward is forbidden; asking through the API server's proxy")
+			for name := range header {
+				if portforward.DropsHeader(name) {
+					line.Print("warning: --header %s is left out: the API server's proxy would take it for its own", name)
+				}
+			}
 		}
 	})
 	if err != nil {
@@ -241,7 +254,11 @@ func (o *restOptions) header() (http.Header, error) {
 		if !ok || strings.TrimSpace(name) == "" {
 			return nil, exit.Usagef("--header %q: want 'Name: value'", h)
 		}
-		header.Set(strings.TrimSpace(name), strings.TrimSpace(value))
+		name = strings.TrimSpace(name)
+		if o.via == string(portforward.ViaAPIServer) && portforward.DropsHeader(name) {
+			return nil, exit.Usagef("--header %q can't pass the API server's proxy, which would take it for its own: use --via portforward", name)
+		}
+		header.Set(name, strings.TrimSpace(value))
 	}
 	return header, nil
 }

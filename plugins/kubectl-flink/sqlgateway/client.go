@@ -61,7 +61,7 @@ func Connect(ctx context.Context, transport http.RoundTripper) (*Client, error) 
 	var served struct {
 		Versions []string `json:"versions"`
 	}
-	err := c.once(ctx, http.MethodGet, "/api_versions", nil, &served)
+	err := c.once(ctx, http.MethodGet, pathOf("api_versions"), nil, &served)
 	var answer *Error
 	var garbage *garbledError
 	if errors.As(err, &answer) && answer.Code == http.StatusNotFound || errors.As(err, &garbage) || err == nil && len(served.Versions) == 0 {
@@ -81,7 +81,7 @@ func Connect(ctx context.Context, transport http.RoundTripper) (*Client, error) 
 	var info struct {
 		Version string `json:"version"`
 	}
-	if err := c.call(ctx, http.MethodGet, "/info", nil, &info); err != nil {
+	if err := c.call(ctx, http.MethodGet, pathOf("info"), nil, &info); err != nil {
 		return nil, err
 	}
 	c.Flink = info.Version
@@ -93,8 +93,8 @@ func (c *Client) Version() int { return c.version }
 
 // call sends in as JSON below the negotiated version and decodes the answer
 // into out; either may be nil.
-func (c *Client) call(ctx context.Context, method, path string, in, out any) error {
-	return c.once(ctx, method, "/v"+strconv.Itoa(c.version)+path, in, out)
+func (c *Client) call(ctx context.Context, method string, to address, in, out any) error {
+	return c.once(ctx, method, to.inVersion(c.version), in, out)
 }
 
 // garbledError is an answer that isn't a gateway's.
@@ -105,7 +105,11 @@ func (e *garbledError) Error() string {
 }
 func (e *garbledError) Unwrap() error { return e.err }
 
-func (c *Client) once(ctx context.Context, method, path string, in, out any) error {
+func (c *Client) once(ctx context.Context, method string, to address, in, out any) error {
+	where, err := to.url()
+	if err != nil {
+		return err
+	}
 	var body io.Reader
 	if in != nil {
 		payload, err := json.Marshal(in)
@@ -114,7 +118,7 @@ func (c *Client) once(ctx context.Context, method, path string, in, out any) err
 		}
 		body = bytes.NewReader(payload)
 	}
-	request, err := http.NewRequestWithContext(ctx, method, "http://sql-gateway"+path, body)
+	request, err := http.NewRequestWithContext(ctx, method, where.String(), body)
 	if err != nil {
 		return err
 	}
@@ -139,7 +143,7 @@ func (c *Client) once(ctx context.Context, method, path string, in, out any) err
 		return fmt.Errorf("the SQL gateway's answer is larger than %d MiB: select fewer or smaller columns", maxAnswer>>20)
 	}
 	if response.StatusCode >= http.StatusMultipleChoices {
-		return &Error{Method: method, Path: path, Code: response.StatusCode, Messages: messages(data)}
+		return &Error{Method: method, Path: to.String(), Code: response.StatusCode, Messages: messages(data)}
 	}
 	if out == nil {
 		return nil
