@@ -16,7 +16,6 @@ import (
 	"github.com/spf13/pflag"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
-	"sigs.k8s.io/yaml"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/completion"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
@@ -133,12 +132,7 @@ func (f *Flags) Print(w io.Writer, r Result) error {
 	case JSON:
 		return writeJSON(w, r.Object)
 	case YAML:
-		out, err := yaml.Marshal(r.Object)
-		if err != nil {
-			return err
-		}
-		_, err = w.Write(out)
-		return err
+		return writeYAML(w, r.Object)
 	}
 	print, err := f.templatePrinter()
 	if err != nil {
@@ -156,13 +150,6 @@ func (r Result) table() *Table {
 		return &Table{}
 	}
 	return r.Table
-}
-
-func writeJSON(w io.Writer, object any) error {
-	encoder := json.NewEncoder(w)
-	encoder.SetEscapeHTML(false)
-	encoder.SetIndent("", "    ")
-	return encoder.Encode(object)
 }
 
 // generic turns any object into what templates walk through. Numbers stay

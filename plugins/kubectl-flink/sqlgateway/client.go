@@ -152,7 +152,7 @@ func (c *Client) once(ctx context.Context, method, path string, in, out any) err
 	})
 	var large *untrusted.TooLargeError
 	if errors.As(err, &large) {
-		return fmt.Errorf("the SQL gateway sent more than %d MiB in one page of the result: select fewer or smaller columns, or fewer rows with LIMIT", large.Limit>>20)
+		return fmt.Errorf("the SQL gateway's page of the result: %w: select fewer or smaller columns, or fewer rows with LIMIT", err)
 	}
 	return err
 }
@@ -198,8 +198,9 @@ func gone(err error) bool {
 func passing(err error) bool {
 	var answer *Error
 	var garbage *garbledError
+	var large *untrusted.TooLargeError
 	switch {
-	case err == nil || errors.As(err, &garbage) || hasEnded(err):
+	case err == nil || errors.As(err, &large) || errors.As(err, &garbage) || hasEnded(err):
 		return false
 	case errors.As(err, &answer):
 		return answer.Code == http.StatusBadGateway || answer.Code == http.StatusServiceUnavailable || answer.Code == http.StatusGatewayTimeout
