@@ -17,8 +17,9 @@ type Attack struct {
 	// Spoil changes a text that a server says, found under key in an object.
 	Spoil func(key, text string) string
 	// Flood, where set, answers requests to Where in place of the honest server,
-	// for as long as the client reads.
-	Flood func(w http.ResponseWriter, r *http.Request)
+	// for as long as the client reads. It returns how many bytes the client took,
+	// unpacked.
+	Flood func(w http.ResponseWriter, r *http.Request) int64
 	// Where selects the requests that are flooded.
 	Where func(r *http.Request) bool
 	// Endless has each list of the API server go on for ever.
@@ -109,34 +110,31 @@ func identifies(key string) bool {
 
 // Endless are answers without an end.
 func Endless(name string, where func(*http.Request) bool) Attack {
-	return Attack{Name: name, Where: where, Flood: func(w http.ResponseWriter, _ *http.Request) {
+	return Attack{Name: name, Where: where, Flood: func(w http.ResponseWriter, _ *http.Request) int64 {
 		w.Header().Set("Content-Type", "application/json")
-		flood(w)
+		return flood(w)
 	}}
 }
 
 // Bomb are answers without an end that cost the server little.
 func Bomb(name string, where func(*http.Request) bool) Attack {
-	return Attack{Name: name, Where: where, Flood: func(w http.ResponseWriter, _ *http.Request) {
+	return Attack{Name: name, Where: where, Flood: func(w http.ResponseWriter, _ *http.Request) int64 {
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("Content-Encoding", "gzip")
 		packed, _ := gzip.NewWriterLevel(w, gzip.BestSpeed)
-		flood(packed)
+		return flood(packed)
 	}}
 }
 
 // Failures are errors of 100 MB.
 func Failures(name string, where func(*http.Request) bool) Attack {
-	return Attack{Name: name, Where: where, Flood: func(w http.ResponseWriter, _ *http.Request) {
+	return Attack{Name: name, Where: where, Flood: func(w http.ResponseWriter, _ *http.Request) int64 {
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(http.StatusInternalServerError)
 		_, _ = io.WriteString(w, `{"kind":"Status","status":"Failure","code":500,"errors":["`)
-		for range 100 {
-			if _, err := io.WriteString(w, block); err != nil {
-				return
-			}
-		}
+		taken := repeat(w, 100)
 		_, _ = io.WriteString(w, `"]}`)
+		return taken
 	}}
 }
 
@@ -154,15 +152,21 @@ func isLog(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, "/log") 
 var block = strings.Repeat("x", 1<<20)
 
 // flood is JSON that never ends, a bound of the server's own aside.
-func flood(w io.Writer) {
+func flood(w io.Writer) int64 {
 	if _, err := io.WriteString(w, `{"kind":"List","items":[],"metadata":{"x":"`); err != nil {
-		return
+		return 0
 	}
-	for range 600 {
+	return repeat(w, 600)
+}
+
+// repeat writes so many blocks of a mebibyte, while they are taken.
+func repeat(w io.Writer, blocks int) int64 {
+	for i := range blocks {
 		if _, err := io.WriteString(w, block); err != nil {
-			return
+			return int64(i) << 20
 		}
 	}
+	return int64(blocks) << 20
 }
 
 // spoilt is value with every text changed.

@@ -147,8 +147,11 @@ func recording(t *testing.T, name string) Recording {
 const deployments = "/apis/flink.apache.org/v1beta1/namespaces/" + namespace + "/flinkdeployments"
 
 // answering is the cluster with a handler for some of its paths.
-func answering(recording Recording, handle func(w http.ResponseWriter, r *http.Request), where func(*http.Request) bool) *Server {
-	return NewCluster(recording, Attack{Flood: handle, Where: where})
+func answering(recording Recording, handle http.HandlerFunc, where func(*http.Request) bool) *Server {
+	return NewCluster(recording, Attack{Where: where, Flood: func(w http.ResponseWriter, r *http.Request) int64 {
+		handle(w, r)
+		return 0
+	}})
 }
 
 // deployment is the recorded FlinkDeployment.
@@ -232,7 +235,9 @@ func TestMemoryOnAnyAnswer(t *testing.T) {
 		{"pages of many objects without end", answering(honest, endlessPages(t, honest), at("/flinkdeployments", false)), "list -o yaml", 1, "the list has more than", 60 * time.Second},
 		{"an answer without end", NewCluster(honest, Endless("", Anywhere)), "list", 1, "more than 16 MiB", 20 * time.Second},
 		{"a bomb of gzip", NewCluster(honest, Bomb("", Anywhere)), "status basic-example", 1, "more than 16 MiB", 20 * time.Second},
-		{"a bomb of gzip where all is listed", NewCluster(honest, Bomb("", func(r *http.Request) bool { return AtAPIServer(r) && !oneObject(r) && r.URL.Path != "/apis/flink.apache.org/v1beta1" })), "status basic-example", 0, "Unknown", 60 * time.Second},
+		{"a bomb of gzip where all is listed", NewCluster(honest, Bomb("", func(r *http.Request) bool {
+			return AtAPIServer(r) && !oneObject(r) && r.URL.Path != "/apis/flink.apache.org/v1beta1"
+		})), "status basic-example", 0, "Unknown", 60 * time.Second},
 		{"a JobManager without end", NewCluster(honest, Endless("", AtJobManager)), "status basic-example --via apiserver", 0, "larger than 16 MiB", 20 * time.Second},
 		{"a JobManager's error of 100 MB", NewCluster(honest, Failures("", AtJobManager)), "exceptions basic-example --via apiserver", 1, "the JobManager answered 500", 20 * time.Second},
 		{"an API server's error of 100 MB", NewCluster(honest, Failures("", Anywhere)), "list", 1, "Error from server", 20 * time.Second},
@@ -266,19 +271,11 @@ func endlessPages(t *testing.T, recording Recording) func(http.ResponseWriter, *
 func endlessEvent(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	io.WriteString(w, `{"type":"ADDED","object":{"metadata":{"name":"`)
-	for range 500 {
-		if _, err := io.WriteString(w, block); err != nil {
-			return
-		}
-	}
+	repeat(w, 500)
 }
 
 func line(size int) func(http.ResponseWriter, *http.Request) {
 	return func(w http.ResponseWriter, _ *http.Request) {
-		for range size >> 20 {
-			if _, err := io.WriteString(w, block); err != nil {
-				return
-			}
-		}
+		repeat(w, size>>20)
 	}
 }
