@@ -15,8 +15,9 @@ const (
 	// smallestPage is where asking for fewer at once ends: what is too large
 	// then isn't a page of objects.
 	smallestPage = 4
-	// maxPages bounds how often a list goes on, also without any objects.
-	maxPages = 2000
+	// maxPages bounds how often a list goes on, also without any objects: 200,000
+	// of usual size.
+	maxPages = 400
 	// maxVisited bounds all pages of a list of which nothing is kept, MaxKept
 	// what is kept of one; both in bytes of memory, as Weigh has it.
 	maxVisited = 1 << 30

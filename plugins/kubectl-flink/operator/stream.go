@@ -44,7 +44,7 @@ func (c *Client) Summaries(ctx context.Context, kind Kind, selection Selection) 
 }
 
 // maxChunks bounds how often a list goes on, also without any objects.
-const maxChunks = 2000
+const maxChunks = 400
 
 func (c *Client) chunks(ctx context.Context, kind Kind, selection Selection) ([]Item, error) {
 	ctx, cancel := context.WithCancel(ctx)
