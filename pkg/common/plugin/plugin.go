@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"syscall"
 
@@ -27,9 +28,17 @@ import (
 // errInterrupted is the cause of a context that the user cancelled.
 var errInterrupted = exit.With(exit.Interrupted, errors.New("interrupted"))
 
+// memory is where the garbage collector begins to save memory rather than
+// time, in bytes. Nothing that a server sends is kept beyond that; what was
+// thrown away would otherwise double it.
+const memory = 160 << 20
+
 // Main runs the command that newRoot makes with the process's streams and
 // arguments, and returns the exit code.
 func Main(newRoot func(genericiooptions.IOStreams) *cobra.Command) int {
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(memory)
+	}
 	ctx, cancel := context.WithCancelCause(context.Background())
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)

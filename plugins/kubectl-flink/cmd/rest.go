@@ -29,8 +29,12 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/rest"
 )
 
-// maxBody bounds a request body that is held in memory, in bytes.
-const maxBody = 256 << 20
+const (
+	// maxBody bounds a request body that is held in memory, in bytes.
+	maxBody = 64 << 20
+	// maxOnTerminal bounds an answer that is made readable, in bytes.
+	maxOnTerminal = 8 << 20
+)
 
 // restOptions are the flags of `kubectl flink rest`.
 type restOptions struct {
@@ -227,7 +231,11 @@ func (o *restOptions) copy(response *http.Response) error {
 	if !strings.HasPrefix(kind, "text/") && kind != "application/json" && kind != "" {
 		return fmt.Errorf("the answer is %s: write it to a file or a pipe", term.SafeLine(kind))
 	}
-	body, err := io.ReadAll(io.LimitReader(response.Body, maxBody))
+	body, err := untrusted.ReadAll(response.Body, maxOnTerminal)
+	var large *untrusted.TooLargeError
+	if errors.As(err, &large) {
+		return fmt.Errorf("%w: write it to a file or a pipe, which takes it as it comes", err)
+	}
 	if err != nil {
 		return err
 	}

@@ -15,12 +15,15 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/untrusted"
 )
 
 const (
 	// maxAnswer bounds a JSON answer, in bytes; a job with thousands of
 	// vertices has some MiB.
-	maxAnswer = 64 << 20
+	maxAnswer = 16 << 20
 	// electionWait is how long a JobManager without a leader is asked again.
 	electionWait = 30 * time.Second
 )
@@ -134,21 +137,26 @@ func (c *Client) once(ctx context.Context, method string, to address, payload []
 		return err
 	}
 	defer response.Body.Close()
-	data, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
-	if err != nil {
-		return fmt.Errorf("%s %s: %w", method, to, err)
-	}
-	if len(data) > maxAnswer {
-		return fmt.Errorf("%s %s: the answer is larger than %d MiB", method, to, maxAnswer>>20)
-	}
 	if response.StatusCode >= 300 {
+		data, err := untrusted.ReadFailure(response.Body)
+		if err != nil {
+			return fmt.Errorf("%s %s: %w", method, to, err)
+		}
 		return &Error{Method: method, Path: to.String(), Code: response.StatusCode, Messages: messages(data)}
 	}
 	if out == nil {
 		return nil
 	}
-	if err := json.Unmarshal(data, out); err != nil {
+	decoded := false
+	err = untrusted.ReadJSON(ctx, response.Body, maxAnswer, func(data []byte) error {
+		decoded = true
+		return json.Unmarshal(data, out)
+	})
+	switch {
+	case err != nil && decoded:
 		return fmt.Errorf("%s %s: the answer isn't what Flink sends (is this port a JobManager's?): %w", method, to, err)
+	case err != nil:
+		return fmt.Errorf("%s %s: %w", method, to, err)
 	}
 	return nil
 }
@@ -167,8 +175,9 @@ func messages(data []byte) []string {
 		}
 		return out
 	}
-	if text := strings.TrimSpace(string(data)); text != "" && len(text) < 2000 {
-		return []string{text}
+	// A page of HTML is that of a proxy, and too long a text may be cut.
+	if text := strings.TrimSpace(string(data)); text != "" && !strings.HasPrefix(text, "<") {
+		return []string{term.Short(text, 2000)}
 	}
 	return nil
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"io"
 	"net/http"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/untrusted"
 )
 
 // LogFile is a file in the log directory of a JobManager or TaskManager.
@@ -58,7 +60,7 @@ func (c *Client) LogFile(ctx context.Context, taskManager, name string) (io.Read
 	}
 	if response.StatusCode >= 300 {
 		defer response.Body.Close()
-		data, _ := io.ReadAll(io.LimitReader(response.Body, 64<<10))
+		data, _ := untrusted.ReadFailure(response.Body)
 		return nil, &Error{Method: http.MethodGet, Path: path.String(), Code: response.StatusCode, Messages: messages(data)}
 	}
 	return response.Body, nil
