@@ -10,13 +10,14 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/secret"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 )
 
 // Message is what the user reads of err: kubectl's words for what the API
 // server or the connection says, "error: …" for the rest. It may have several
-// lines and is safe for a terminal.
-func Message(err error) string { return term.Safe(message(err)) }
+// lines, is safe for a terminal and has no secrets in it.
+func Message(err error) string { return secret.Text(term.Safe(message(err))) }
 
 func message(err error) string {
 	var status apierrors.APIStatus

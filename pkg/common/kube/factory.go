@@ -19,6 +19,7 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/clientset"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/secret"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/version"
 )
@@ -119,15 +120,15 @@ func (f *Factory) configLocked() (*rest.Config, error) {
 	return config, nil
 }
 
-// safeWriter makes the API server's warnings safe for a terminal; what they
-// say may come from a webhook or an object.
+// safeWriter makes the API server's warnings and the log safe for a terminal and
+// hides secrets in them; what they say may come from a webhook or an object.
 type safeWriter struct{ io.Writer }
 
 func (w safeWriter) Write(p []byte) (int, error) {
 	if w.Writer == nil {
 		return len(p), nil
 	}
-	if _, err := io.WriteString(w.Writer, term.Safe(string(p))); err != nil {
+	if _, err := io.WriteString(w.Writer, secret.Text(term.Safe(string(p)))); err != nil {
 		return 0, fmt.Errorf("write a warning: %w", err)
 	}
 	return len(p), nil

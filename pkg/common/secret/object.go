@@ -192,21 +192,39 @@ func Arguments(arguments []string) []string {
 	return out
 }
 
-// Walk hides the secrets in value, which is made of maps and lists as JSON is
-// decoded, in its place. replace is called with each string or number that has
-// a secret and what may be shown of it, in which mark stands for the secrets;
-// what it returns is put there.
+// Walk is a copy of value, which is made of maps and lists as JSON is decoded,
+// without the secrets in it. replace, where not nil, is called with each string
+// or number that has a secret and what may be shown of it, in which mark stands
+// for the secrets; what it returns is put there.
 func Walk(value any, mark string, replace func(value, shown string) string) any {
-	out := value
-	masker{mark, replace}.look(decoded(value, func(shown string) { out = shown }))
+	out := copied(value)
+	masker{mark, replace}.look(decoded(out, func(shown string) { out = shown }))
 	return out
 }
 
 // Hide is Walk where all of value is secret.
 func Hide(value any, mark string, replace func(value, shown string) string) any {
-	out := value
-	masker{mark, replace}.hide(decoded(value, func(shown string) { out = shown }))
+	out := copied(value)
+	masker{mark, replace}.hide(decoded(out, func(shown string) { out = shown }))
 	return out
+}
+
+func copied(value any) any {
+	switch v := value.(type) {
+	case map[string]any:
+		out := make(map[string]any, len(v))
+		for key, item := range v {
+			out[key] = copied(item)
+		}
+		return out
+	case []any:
+		out := make([]any, len(v))
+		for i, item := range v {
+			out[i] = copied(item)
+		}
+		return out
+	}
+	return value
 }
 
 func decoded(value any, set func(string)) *node {

@@ -16,6 +16,10 @@ import (
 // Hidden stands for a secret.
 const Hidden = "******"
 
+// Shown is what a command says on standard error where it prints secrets because
+// the user asked for them.
+const Shown = "warning: --show-secrets: passwords and keys are printed"
+
 // Value is the value of what is called name, fit to be read: hidden where the
 // name says that it is secret, else without the secrets in it. A switch (true,
 // false), an empty value and a reference to a variable are no secrets whatever

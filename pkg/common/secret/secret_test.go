@@ -138,7 +138,7 @@ func TestTextsThatStay(t *testing.T) {
 		"00000000000000000000000000000001", "123e4567-e89b-12d3-a456-426614174000", "git@github.com:org/repo.git", "java.lang.Object@1a2b3c", "12:30:45 INFO x",
 		"-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----", "use --show-secrets to see them", "kubectl flink status basic-example -n default", "http://localhost:8081/jobs/overview?x=1",
 		"parallelism.default=2", "key=value", "a=b,c=d", "basic.auth.credentials.source=USER_INFO", "https://host:8443/path", "password = ******", "password=<redacted>, user=me",
-		"SET 'table.exec.sink.keyed-shuffle' = 'FORCE'", "mailto:me@example.com", "Secret: the name of a Secret that", "sql.secrets.x=my-secret", "x-axis", "eyJ", "it's a secret",
+		"SET 'table.exec.sink.keyed-shuffle' = 'FORCE'", "mailto:me@example.com", "Secret: the name of a Secret that", "sql.secrets.x=my-secret", "x-axis", "eyJ", "flinkdeployment/my-token: checking the job", "secret.cmf.confluent.io/kafka-secret: spec.data is not comparable", "https://host/secret: no", "it's a secret",
 	} {
 		if got := Text(text); got != text {
 			t.Errorf("%q became %q", text, got)

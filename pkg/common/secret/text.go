@@ -156,7 +156,8 @@ func (f *finder) assignment(i, sign int) int {
 	return max(v.next, i+1)
 }
 
-// field hides the value in "password": x of JSON, YAML and headers.
+// field hides the value in "password": x of JSON, YAML and headers. A name with a
+// slash is an object's, as in secret/x: it isn't there.
 func (f *finder) field(i int) int {
 	k := f.keyBefore(i, false)
 	if k.name == "" {
@@ -166,7 +167,7 @@ func (f *finder) field(i int) int {
 	lineStart := f.startsLine(k)
 	switch {
 	case k.quoted && Name(k.name):
-	case !k.quoted && Name(k.name) && endsSecret(k.name) && (lineStart && spaced || !weak(k.name) && !strings.HasSuffix(k.name, "/")):
+	case !k.quoted && Name(k.name) && endsSecret(k.name) && (lineStart && spaced || !weak(k.name)) && !strings.Contains(k.name, "/"):
 	default:
 		if k.quoted || spaced {
 			return f.paired(k, i+1, i+1)

@@ -111,6 +111,9 @@ func (r *runner) run(ctx context.Context, statement Statement) error {
 	if err != nil {
 		return r.failure(ctx, statement, err)
 	}
+	if !r.options.ShowSecrets {
+		execution = withoutSecrets(statement.Text, execution)
+	}
 	defer func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closing)
 		defer cancel()
