@@ -96,7 +96,8 @@ var leaks = []string{
 	// SQL and Kafka
 	"'password' = 'hunter2'", "'password'='it''s hunter2'", "SET s3.secret-key = hunter2", "CREATE TABLE t (a INT) WITH ('connector'='jdbc','password'='hunter2')",
 	"sasl.jaas.config=org.apache.kafka.PlainLoginModule required username=\"u\" password=\"hunter2\";", `password="a\"hunter2"`, `password=\"a\\\"hunter2\"`,
-	`{"sasl.jaas.config":"X required password=\"hunter2\";"}`, "'sasl.jaas.config' = 'X required password=\"hunter2\";'", "basic.auth.user.info=me:hunter2",
+	`{"sasl.jaas.config":"X required password=\"hunter2\";"}`, `"message":"no sasl.jaas.config=X required user=\"me\" password=\"hunter2\"; Authorization: x","a":1`, `sasl.jaas.config=X required password="a";user="hunter2"`,
+	"'sasl.jaas.config' = 'X required password=\"hunter2\";'", "basic.auth.user.info=me:hunter2",
 	// headers and tokens
 	"Authorization: Basic aHVudGVyhunter2", "Authorization: Bearer hunter2", `"Authorization": "Bearer hunter2"`, "authorization=Bearer hunter2", "with Bearer hunter2x9 sent",
 	"http-headers: Authorization:Bearer hunter2", "Cookie: session=hunter2", "token eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhIn0.hunter2",

@@ -122,6 +122,18 @@ loop:
 				break loop
 			}
 		case '"', '\'', '`', '<':
+			if rest && c != '<' {
+				// One that opens is within the value, as in a JAAS configuration.
+				start := end
+				for start > i && f.text[start-1] == '\\' {
+					start--
+				}
+				if start > i && (f.text[start-1] == '=' || f.text[start-1] == ' ') {
+					end = f.quoted(start, end).next - 1
+					continue
+				}
+				end = start
+			}
 			if !line {
 				break loop
 			}
