@@ -42,6 +42,7 @@ func TestMessageUsesKubectlsWords(t *testing.T) {
 			&url.Error{Op: "Get", URL: "https://h/api", Err: errors.New("no such host")},
 			"Unable to connect to the server: no such host",
 		},
+		"without secrets":          {errors.New("cannot open jdbc:mysql://me:hunter2@db: password=hunter2"), "error: cannot open jdbc:mysql://me:******@db: password=******"},
 		"anything else, made safe": {errors.New("bad \x1b[31mthing"), "error: bad thing"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -153,6 +153,33 @@ func TestRedactAndRestore(t *testing.T) {
 	}
 }
 
+// Each secret stays where it was when items beside it are removed and added.
+func TestRestoreTellsItemsApart(t *testing.T) {
+	variable := func(name, value string) any { return map[string]any{"name": name, "value": value} }
+	live := Object{
+		"env":  []any{variable("A_TOKEN", "one"), variable("B_TOKEN", "two"), variable("URL", "x://u:three@h")},
+		"args": []any{"--password", "four"},
+	}
+	shown := Redact(nil, live)
+	shown["env"] = []any{shown["env"].([]any)[1], shown["env"].([]any)[2], variable("C", "new")}
+	Restore(nil, shown, live)
+	want := Object{"env": []any{variable("B_TOKEN", "two"), variable("URL", "x://u:three@h"), variable("C", "new")}, "args": []any{"--password", "four"}}
+	if diff := cmp.Diff(want, shown); diff != "" {
+		t.Error(diff)
+	}
+	// What was changed beside a secret, and lists whose places have changed, aren't
+	// guessed at.
+	for _, edited := range []Object{
+		{"env": []any{variable("URL", "x://other:<redacted>@h")}},
+		{"args": []any{"--verbose", "--password", "<redacted>"}},
+	} {
+		Restore(nil, edited, live)
+		if _, found := HasRedacted(edited); !found {
+			t.Errorf("%v was guessed", edited)
+		}
+	}
+}
+
 func TestAddresses(t *testing.T) {
 	for in, want := range map[string]string{
 		"http://h:8080": "http://h:8080", "https://h/cmf/api/v1/": "https://h", "https://h/prefix/": "https://h/prefix", "http://h/?x=1": "http://h",
