@@ -25,7 +25,7 @@ func TestTheScriptReadsArgumentsWithSecrets(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	hidden := hiddenArguments(map[string]string{"a.secret": "x y\nz", "b.token": "'\"$1"})
+	hidden := HiddenArguments(map[string]string{"a.secret": "x y\nz", "b.token": "'\"$1"})
 	file := filepath.Join(home, "arguments")
 	if err := os.WriteFile(file, []byte(hidden), 0o600); err != nil {
 		t.Fatal(err)

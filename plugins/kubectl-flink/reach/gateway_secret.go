@@ -38,8 +38,8 @@ func splitSettings(settings map[string]string) (plain, hidden map[string]string)
 	return plain, hidden
 }
 
-// hiddenArguments are settings as gatewayScript reads them.
-func hiddenArguments(settings map[string]string) string {
+// HiddenArguments are settings as scripts read them in a pod, ended by NUL.
+func HiddenArguments(settings map[string]string) string {
 	var out strings.Builder
 	for _, key := range slices.Sorted(maps.Keys(settings)) {
 		out.WriteString("-D" + key + "=" + settings[key] + "\x00")
@@ -76,7 +76,7 @@ func (g *GatewayStarter) createSecret(ctx context.Context, pod *corev1.Pod, name
 			OwnerReferences: []metav1.OwnerReference{{APIVersion: "v1", Kind: "Pod", Name: pod.Name, UID: pod.UID}},
 		},
 		Immutable: &immutable,
-		Data:      map[string][]byte{hiddenKey: []byte(hiddenArguments(hidden))},
+		Data:      map[string][]byte{hiddenKey: []byte(HiddenArguments(hidden))},
 	}, metav1.CreateOptions{FieldManager: managedBy})
 	if apierrors.IsForbidden(err) {
 		keys := strings.Join(slices.Sorted(maps.Keys(hidden)), ", ")

@@ -303,7 +303,7 @@ func (g *GatewayStarter) InJobManager(ctx context.Context, p Place) (*StartedGat
 		})
 		_ = input.Close() // nobody reads any more
 	}()
-	go func() { _, _ = io.WriteString(hold, hiddenArguments(hidden)) }()
+	go func() { _, _ = io.WriteString(hold, HiddenArguments(hidden)) }()
 	var once sync.Once
 	stop := func(ctx context.Context) error { //nolint:unparam // as every started gateway's
 		once.Do(func() {
