@@ -3,10 +3,12 @@
 package kube
 
 import (
+	"bytes"
 	"flag"
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"sync"
 
 	"github.com/spf13/pflag"
@@ -71,8 +73,19 @@ func (w logWriter) Write(p []byte) (int, error) {
 	if w.Writer == nil || !klog.V(1).Enabled() {
 		return len(p), nil
 	}
+	if isSecretDump(p) {
+		head, _, _ := strings.Cut(string(p), "\n")
+		if _, err := safeWriter(w).Write([]byte(head + " (a Secret, which is left out)\n")); err != nil {
+			return 0, err
+		}
+		return len(p), nil
+	}
 	return safeWriter(w).Write(p)
 }
+
+// isSecretDump reports whether a line of the log has the body of a request or an
+// answer that is a Secret or a list of them, in protobuf as hexadecimal digits.
+func isSecretDump(line []byte) bool { return bytes.Contains(line, []byte("v1..Secr|")) }
 
 // Namespace is the namespace to work in: --namespace, else the context's, else
 // "default". explicit says that the flag was given.

@@ -93,6 +93,8 @@ var leaks = []string{
 	"name: DB_PASS\n  value: hunter2", `{"name":"DB_PASS","value":"hunter2"}`, `{"value":"hunter2","name":"DB_PASS"}`, `{"key":"s3.secret-key","value":"hunter2"}`,
 	"password: |\n  a\n  hunter2\nuser: me", "<password>hunter2</password>", "<name>fs.s3a.secret.key</name><value>hunter2</value>", `{"password": "cut hunter2`,
 	"got password:hunter2", "API_KEY=hunter2", "aws_secret_access_key = hunter2", "password%3Dhunter2%26x%3Dy",
+	`{"kind":"Secret","data":{"x":"hunter2"}}`, `body="{\"kind\":\"Secret\",\"data\":{\"x\":\"hunter2\"}}"`,
+	"Authorization: a\\\"hunter2\\\" b", "sasl.jaas.config: a\\'hunter2",
 	// SQL and Kafka
 	"'password' = 'hunter2'", "'password'='it''s hunter2'", "SET s3.secret-key = hunter2", "CREATE TABLE t (a INT) WITH ('connector'='jdbc','password'='hunter2')",
 	"sasl.jaas.config=org.apache.kafka.PlainLoginModule required username=\"u\" password=\"hunter2\";", `password="a\"hunter2"`, `password=\"a\\\"hunter2\"`,

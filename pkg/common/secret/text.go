@@ -19,6 +19,9 @@ type finder struct {
 	// noEnd says that no private key ends any more.
 	noEnd bool
 	pair  pair
+	// manifest says that the text has the kind Secret in it, looked that this was
+	// found out.
+	manifest, looked bool
 	// run is the end of the run of characters that a URL may have, as far as
 	// one was looked at.
 	run int
@@ -166,7 +169,7 @@ func (f *finder) field(i int) int {
 	spaced := i+1 >= len(f.text) || isSpace(f.text[i+1])
 	lineStart := f.startsLine(k)
 	switch {
-	case k.quoted && Name(k.name):
+	case k.quoted && Name(k.name), k.quoted && f.secretData(k.name) && f.opens(i+1):
 	case !k.quoted && Name(k.name) && endsSecret(k.name) && (lineStart && spaced || !weak(k.name)) && !strings.Contains(k.name, "/"):
 	default:
 		if k.quoted || spaced {
@@ -186,6 +189,19 @@ func (f *finder) field(i int) int {
 	}
 	f.hide(v.start, v.end)
 	return max(v.next, i+1)
+}
+
+// secretData reports whether name is that of the contents of a Kubernetes Secret,
+// where the text is about one.
+func (f *finder) secretData(name string) bool {
+	if name != "data" && name != "stringData" {
+		return false
+	}
+	if !f.looked {
+		f.looked = true
+		f.manifest = strings.Contains(f.text, `"Secret"`) || strings.Contains(f.text, `\"Secret\"`)
+	}
+	return f.manifest
 }
 
 // opens reports whether an object or a list begins at i.

@@ -132,7 +132,9 @@ loop:
 					end = f.quoted(start, end).next - 1
 					continue
 				}
-				end = start
+				if !line {
+					end = start
+				}
 			}
 			if !line {
 				break loop
