@@ -12,13 +12,17 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/clientset"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/permission"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/secret"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 )
 
 // Message is what the user reads of err: kubectl's words for what the API
 // server or the connection says, "error: …" for the rest. It may have several
-// lines, is safe for a terminal, and says its length where it is cut.
-func Message(err error) string { return term.Safe(term.Short(message(err), term.MaxShown)) }
+// lines, is safe for a terminal, has no secrets in it, and says its length where
+// it is cut.
+func Message(err error) string {
+	return secret.Text(term.Safe(term.Short(message(err), term.MaxShown)))
+}
 
 func message(err error) string {
 	var status apierrors.APIStatus

@@ -6,6 +6,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/secret"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 )
 
@@ -74,7 +75,19 @@ func (m *model[M]) picture() Picture {
 	if !m.known {
 		return Picture{Body: []string{m.screen.Waiting}}
 	}
-	return m.screen.Draw(m.value, m.width)
+	picture := m.screen.Draw(m.value, m.width)
+	if m.screen.Data {
+		return picture
+	}
+	return Picture{Head: withoutSecrets(picture.Head), Body: withoutSecrets(picture.Body)}
+}
+
+func withoutSecrets(lines []string) []string {
+	out := make([]string, len(lines))
+	for i, line := range lines {
+		out[i] = secret.Text(line)
+	}
+	return out
 }
 
 // split is the picture, and how many lines of its body there is room for. On a

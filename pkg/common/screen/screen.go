@@ -53,6 +53,9 @@ type Screen[M any] struct {
 	Keys []Key
 	// Waiting is shown until the first model comes.
 	Waiting string
+	// Data says that the picture is of data, such as the rows of a query, in
+	// which no secrets are hidden.
+	Data bool
 }
 
 // Possible reports whether a screen can be shown on out.

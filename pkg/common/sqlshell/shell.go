@@ -12,6 +12,7 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/interrupt"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/kube"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/secret"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/source"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 )
@@ -72,7 +73,7 @@ func Run(ctx context.Context, backend Backend, options Options) error {
 }
 
 func (s *shell) warn(err error) {
-	fmt.Fprintln(s.options.ErrOut, "warning: "+term.SafeLine(err.Error()))
+	fmt.Fprintln(s.options.ErrOut, "warning: "+secret.Text(term.SafeLine(err.Error())))
 }
 
 func (s *shell) loop(ctx context.Context) error {

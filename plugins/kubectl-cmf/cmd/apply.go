@@ -340,7 +340,8 @@ func (a *applier) report(steps []apply.Step) error {
 }
 
 func (a *applier) printObjects(objects []cmf.Object, steps []apply.Step) error {
-	result := printer.Result{Object: printer.List(objects)}
+	// Redacted above.
+	result := printer.Result{Object: printer.List(objects), AsIs: true}
 	if len(objects) == 1 {
 		result.Object = objects[0]
 	}

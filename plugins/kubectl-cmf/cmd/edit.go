@@ -119,7 +119,7 @@ func (c *common) saveEdit(ctx context.Context, ref cmf.Ref, edited []byte, clean
 		return errors.New("the text must hold one object")
 	}
 	object := documents[0].Object
-	cmf.Restore(object, clean)
+	cmf.Restore(ref.Kind, object, clean)
 	if err := apply.Validate(ref.Kind, object); err != nil {
 		return err
 	}

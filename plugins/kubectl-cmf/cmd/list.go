@@ -60,6 +60,7 @@ func (l *lister) run(ctx context.Context) error {
 	if err := l.output.Validate(); err != nil {
 		return err
 	}
+	l.noteSecrets(l.showSecrets)
 	options := cmf.ListOptions{Filter: l.filter}
 	if l.selector != "" {
 		selector, err := labels.Parse(l.selector)
@@ -172,9 +173,9 @@ func (l *lister) print(rows []view.Row) error {
 		return nil
 	}
 	return l.output.Print(l.Out, printer.Result{
-		Object: printer.List(objects),
-		Names:  names,
-		Table:  view.Table(l.kind, rows, view.TableOptions{Environments: l.all, Now: l.now(), Palette: palette}),
+		Object: printer.List(objects), AsIs: true, ShowSecrets: l.showSecrets,
+		Names: names,
+		Table: view.Table(l.kind, rows, view.TableOptions{Environments: l.all, Now: l.now(), Palette: palette}),
 	})
 }
 

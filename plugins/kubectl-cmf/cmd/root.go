@@ -19,6 +19,7 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/kube"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/progress"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/secret"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/apply"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/cmf"
@@ -183,7 +184,14 @@ func (c *common) client(ctx context.Context) (*connect.Connection, error) {
 }
 
 func (c *common) warn(format string, args ...any) {
-	fmt.Fprintln(c.ErrOut, term.Safe("warning: "+fmt.Sprintf(format, args...)))
+	fmt.Fprintln(c.ErrOut, secret.Text(term.Safe("warning: "+fmt.Sprintf(format, args...))))
+}
+
+// noteSecrets says that secrets are shown, where the user wants them.
+func (c *common) noteSecrets(shown bool) {
+	if shown {
+		fmt.Fprintln(c.ErrOut, secret.Shown)
+	}
 }
 
 func (c *common) note(format string, args ...any) {

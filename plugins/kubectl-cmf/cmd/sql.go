@@ -31,7 +31,7 @@ type sqlOptions struct {
 	output                  string
 	limit                   int
 	timeout                 time.Duration
-	wait, full              bool
+	wait, full, showSecrets bool
 }
 
 func newSQL(c *common) *cobra.Command {
@@ -73,6 +73,7 @@ statement.`,
 	flags.DurationVar(&o.timeout, "timeout", 0, "How long each statement may take; 0 is no bound")
 	flags.StringArrayVar(&o.set, "set", nil, "Flink configuration KEY=VALUE, as SET does; may be repeated")
 	flags.BoolVar(&o.wait, "wait", false, "Wait until a statement that writes has ended, and fail where it fails")
+	flags.BoolVar(&o.showSecrets, "show-secrets", false, "Print passwords and keys that SET, SHOW CREATE and EXPLAIN tell")
 	flags.BoolVar(&o.full, "full", false, "Print all of an error that CMF sent")
 	return cmd
 }
@@ -116,9 +117,10 @@ func (o *sqlOptions) run(ctx context.Context) error {
 	})
 	defer session.Close(ctx) //nolint:errcheck // it never fails
 	options := sqlshell.Options{
-		IOStreams: o.IOStreams, Format: o.output, Limit: o.limit, Timeout: o.timeout, Wait: o.wait, Full: o.full, Quiet: o.quiet,
+		IOStreams: o.IOStreams, Format: o.output, Limit: o.limit, Timeout: o.timeout, Wait: o.wait, Full: o.full, Quiet: o.quiet, ShowSecrets: o.showSecrets,
 		Prompt: environment, HistoryFile: sqlHistory(),
 	}
+	o.noteSecrets(o.showSecrets)
 	if len(sources) > 0 {
 		return sqlshell.Script(ctx, session, sources, options)
 	}

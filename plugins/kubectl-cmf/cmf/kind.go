@@ -61,6 +61,8 @@ type Kind struct {
 	Server []string
 	// WriteOnly fields are never returned, so that they can't be compared.
 	WriteOnly []string
+	// SecretNames are fields that only name secrets, so that they are shown.
+	SecretNames []string
 	// Defaults are what CMF fills in: absent is the same as this value.
 	Defaults map[string]any
 	// Renamed fields changed their name: both names mean the same.

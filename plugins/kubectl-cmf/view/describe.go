@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/secret"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/cmf"
 )
@@ -31,7 +32,7 @@ const maxEvents = 10
 // noise are fields of a status that are long and say nothing to people.
 var noise = []string{"status.reconciliationStatus.lastReconciledSpec", "status.reconciliationStatus.lastStableSpec"}
 
-// Describe writes d as text. Secrets must be redacted already.
+// Describe writes d as text. Secrets must be redacted already, in events too.
 func Describe(w io.Writer, d Description) error {
 	var out strings.Builder
 	line := func(name, value string) {
@@ -140,7 +141,7 @@ func title(field string) string {
 func events(out *strings.Builder, d Description) {
 	switch {
 	case d.EventsError != nil:
-		fmt.Fprintf(out, "Events: %s\n", term.SafeLine(d.EventsError.Error()))
+		fmt.Fprintf(out, "Events: %s\n", secret.Text(term.SafeLine(d.EventsError.Error())))
 	case len(d.Events) > 0:
 		out.WriteString("Events (newest first):\n")
 		for i, e := range d.Events {

@@ -305,7 +305,7 @@ func (o *listOptions) printRows(v view.List, rows []view.Row) error {
 			if o.output.Format() == printer.YAML {
 				fmt.Fprintln(o.Out, "---")
 			}
-			if err := o.output.Print(o.Out, printer.Result{Object: v.Object(row)}); err != nil {
+			if err := o.output.Print(o.Out, printer.Result{Object: v.Object(row), AsIs: true}); err != nil {
 				return err
 			}
 		}

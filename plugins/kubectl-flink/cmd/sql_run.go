@@ -17,6 +17,7 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/portforward"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/progress"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/secret"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/source"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/sqlshell"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
@@ -108,7 +109,7 @@ func (o *sqlOptions) run(ctx context.Context, args []string) (err error) {
 func (o *sqlOptions) statements(ctx context.Context, line *progress.Line, session *sqlgateway.Session, place reach.Place, sources, initial []sqlshell.Source) error {
 	shell := sqlshell.Options{
 		IOStreams: o.IOStreams, Format: o.output, Limit: o.limit, Timeout: o.timeout,
-		Wait: o.wait, Full: o.full, Quiet: o.quiet,
+		Wait: o.wait, Full: o.full, Quiet: o.quiet, ShowSecrets: o.showSecrets,
 	}
 	if len(initial) > 0 {
 		line.Set("running %s", o.initFile)
@@ -120,6 +121,9 @@ func (o *sqlOptions) statements(ctx context.Context, line *progress.Line, sessio
 		}
 	}
 	line.Done()
+	if o.showSecrets {
+		fmt.Fprintln(o.ErrOut, secret.Shown)
+	}
 	if !o.interactive() {
 		return sqlshell.Script(ctx, session, sources, shell)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/progress"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/secret"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/wait"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/health"
@@ -115,7 +116,7 @@ func (o *statusOptions) follow(ctx context.Context, client *operator.Client, ref
 	for {
 		select {
 		case line := <-lines:
-			fmt.Fprintln(o.Out, line)
+			fmt.Fprintln(o.Out, secret.Text(line))
 		case <-ctx.Done():
 			if parent.Err() != nil {
 				return context.Cause(parent)

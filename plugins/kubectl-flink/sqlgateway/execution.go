@@ -12,7 +12,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/kubectl-flink/kubectl-flink/pkg/common/secret"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/sqlshell"
 )
 
@@ -292,7 +291,6 @@ func (e *execution) take(ctx context.Context, p page) error {
 		}
 	}
 	isPlain := p.Results.Format == formatPlain
-	isSet := strings.EqualFold(firstWord(e.statement), "SET") && len(e.schema.Columns) == 2
 	rows := make([]sqlshell.Row, 0, len(p.Results.Data))
 	for _, d := range p.Results.Data {
 		change, ok := changes[d.Kind]
@@ -314,9 +312,6 @@ func (e *execution) take(ctx context.Context, p page) error {
 				return fmt.Errorf("column %q: %w", e.schema.Columns[i].Name, err)
 			}
 		}
-		if isSet {
-			hideSetting(row)
-		}
 		rows = append(rows, row)
 	}
 	if e.schema.Job && e.JobID() == "" && len(rows) == 1 {
@@ -328,15 +323,6 @@ func (e *execution) take(ctx context.Context, p page) error {
 	}
 	e.rows = append(e.rows, rows...)
 	return nil
-}
-
-// hideSetting hides the secret in what SET lists: all of the session's
-// configuration, with the credentials of the cluster's storage.
-func hideSetting(row sqlshell.Row) {
-	name, named := row.Fields[0].(string)
-	if value, ok := row.Fields[1].(string); ok && named {
-		row.Fields[1] = secret.Value(name, value)
-	}
 }
 
 func plainField(t sqlshell.Type, raw json.RawMessage, zone *time.Location) (any, error) {

@@ -334,19 +334,6 @@ func TestCommandsAndJobs(t *testing.T) {
 	}
 }
 
-func TestSETListsNoSecrets(t *testing.T) {
-	column := func(name string) string {
-		return `{"name":"` + name + `","logicalType":{"type":"VARCHAR","nullable":true,"length":2147483647},"comment":null}`
-	}
-	f := newFake(t)
-	f.pages = append(f.pages, fakePage(0, column("key")+","+column("value"), rowOf(`"s3.secret-key","hunter2"`)+","+rowOf(`"parallelism.default","2"`)))
-	_, rows, err := all(t, f.session(Options{}), "SET")
-	want := []sqlshell.Row{{Fields: []any{"s3.secret-key", "******"}}, {Fields: []any{"parallelism.default", "2"}}}
-	if diff := cmp.Diff(want, rows); err != nil || diff != "" {
-		t.Error(err, diff)
-	}
-}
-
 func TestNotAGateway(t *testing.T) {
 	for _, handler := range []http.HandlerFunc{
 		answer(200, "<html>"), answer(404, `{"errors":["Not found."]}`), answer(200, `{}`),
