@@ -22,6 +22,7 @@ import (
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 	cmfcmd "github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/cmd"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/cmf"
 	flink "github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/cmd"
@@ -97,6 +98,7 @@ func plugins(t *testing.T, dir string) []tested {
 				"sql":               {args: []string{"--gateway", "service/gateway:8083", "-e", "SELECT 1"}, data: true},
 				"sql-client":        {args: []string{example}},
 				"submit":            {args: []string{"-f", job}},
+				"top":               {args: []string{}, waits: true}, // a screen, on a terminal
 				"ui":                {args: []string{example, "--print-url", "--port", "0"}, waits: true},
 				"upgrade":           {args: []string{example, "--image", "flink:2"}},
 				"logs":              {args: []string{example}, data: true},
@@ -208,7 +210,8 @@ func (p tested) run(t *testing.T, v verb, server *Server, kubeconfig string, ter
 			t.Fatal(err)
 		}
 		_ = pty.Setsize(file, &pty.Winsize{Rows: 50, Cols: 500})
-		streams.Out, streams.ErrOut = file, file
+		// As plugin.Main makes them.
+		streams.Out, streams.ErrOut = term.Guard(file), term.Guard(file)
 		read := make(chan struct{})
 		go func() {
 			defer close(read)
