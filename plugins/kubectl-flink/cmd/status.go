@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -143,7 +144,10 @@ func (o *statusOptions) run(ctx context.Context, args []string) error {
 	if o.watch {
 		return o.follow(ctx, client, ref, place)
 	}
-	if o.exitStatus && !status.Health.OK() {
+	switch {
+	case o.goal == "suspended" && status.Health == health.Degraded:
+		return fmt.Errorf("%s is %s", ref, status.Why)
+	case o.exitStatus && !status.Health.OK():
 		return exit.Silent(exit.No)
 	}
 	return nil
@@ -191,6 +195,10 @@ func (o *statusOptions) look(ctx context.Context, client *operator.Client, ref o
 	verdict = health.Refine(summary, verdict, around)
 	status.Why = verdict.Why
 	status.Next = health.Next(summary, verdict, around)
+	if tunnel, err := o.tunnel(o.tunnelFlags, nil); err == nil && place.Suspended() {
+		runsAllTheSame(&status, o.askSuspended(ctx, tunnel, place, around.Pods))
+		tunnel.Close()
+	}
 	return status, place, context.Cause(ctx)
 }
 
@@ -246,6 +254,43 @@ func statusOf(s operator.Summary, v health.Verdict, place reach.Place) view.Stat
 		status.Error = part
 	}
 	return status
+}
+
+// askSuspended asks the JobManager that a suspended job may still have whether
+// it runs the job all the same; nil where it doesn't, or isn't there.
+func (o *statusOptions) askSuspended(ctx context.Context, tunnel *portforward.Tunnel, place reach.Place, pods []operator.Pod) *operator.Rerun {
+	there := slices.ContainsFunc(pods, func(p operator.Pod) bool { return p.Role == "jobmanager" && p.Ready })
+	if o.liveWait <= 0 || !there || place.Job.Kind.Name == operator.SessionJob.Name {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, o.liveWait)
+	defer cancel()
+	return askRerun(ctx, tunnel, place, o.tls)
+}
+
+// askRerun asks a JobManager whether it runs a job that is suspended.
+func askRerun(ctx context.Context, tunnel *portforward.Tunnel, place reach.Place, files reach.TLSFiles) *operator.Rerun {
+	jobManager, err := restClient(tunnel, place, files)
+	if err != nil || place.JobID == "" {
+		return nil
+	}
+	state, err := reach.State(ctx, jobManager, place.JobID)
+	if err != nil {
+		return nil
+	}
+	return operator.RerunOf(place.Cluster, state)
+}
+
+// runsAllTheSame says on the page that a suspended job runs.
+func runsAllTheSame(status *view.Status, run *operator.Rerun) {
+	if run == nil || status.Health != health.Suspended {
+		return
+	}
+	status.Health, status.Why = health.Degraded, run.String()
+	name := status.Metadata.Type + "/" + status.Metadata.Name
+	status.Next = append([]string{
+		"End that run for good: kubectl flink suspend " + name + " -n " + status.Metadata.Namespace,
+	}, status.Next...)
 }
 
 // askJobManager adds what only the JobManager knows.

@@ -86,9 +86,15 @@ func (c *Client) leftBehind(ctx context.Context, change Change, job Job) Kept {
 		job = child
 	}
 	kept := job.KeptState()
-	if kept.Kind == KeptCheckpoint && kept.Path == "" && change.Flink != nil && change.Flink.Latest != nil {
-		// At least as new as this one.
-		kept.Path = change.Flink.Latest.Path
+	if kept.Kind == KeptCheckpoint && kept.Path == "" {
+		// The one that the JobManager told of before may have been replaced since.
+		var known *FlinkSnapshot
+		if change.Flink != nil {
+			known = change.Flink.Latest
+		}
+		if kept.Path = job.canceledWith(); kept.Path == "" && job.Kind.Name == Deployment.Name {
+			kept.Path, _ = c.lastCheckpoint(ctx, job, known)
+		}
 	}
 	return kept
 }

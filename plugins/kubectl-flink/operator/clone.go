@@ -131,7 +131,7 @@ func (c *Client) stateFor(ctx context.Context, source Job, request CloneRequest,
 	case from == "" && source.Wanted() == "running" && runs:
 		return "", nil
 	case from == "" || from == fromLatest:
-		states, err := c.LastStates(ctx, source)
+		states, err := c.LastStates(ctx, source, reporter)
 		if err != nil {
 			return "", err
 		}

@@ -40,7 +40,8 @@ type SavepointRequest struct {
 	// Follow takes part in a savepoint that is in progress already instead of
 	// refusing.
 	Follow bool
-	// Force takes a canonical savepoint also where it may break the job.
+	// Force takes a canonical savepoint also where it may break the job, and
+	// any where it goes with the job's pods.
 	Force bool
 	// NoWait returns as soon as the savepoint is asked for.
 	NoWait bool
@@ -158,6 +159,11 @@ func (r SavepointRequest) Validate() error {
 	case "", "client", "server":
 	default:
 		return exit.Usagef("--dry-run: %q is not one of none, client, server", r.DryRun)
+	}
+	if r.Path != "" {
+		if err := CheckPathForm(r.Path); err != nil {
+			return exit.Usagef("--path: %w", err)
+		}
 	}
 	if r.Retries < 0 {
 		return exit.Usagef("--retries: %d is less than 0", r.Retries)

@@ -77,6 +77,7 @@ func (c *Client) planSavepoint(ctx context.Context, ref Ref, request SavepointRe
 		if err := p.checkCheckpoint(cluster); err != nil {
 			return nil, err
 		}
+		c.warnOfPodDisk(ctx, p.job, cluster, reporter)
 		return p, c.checkNoneInProgress(ctx, p, reporter)
 	}
 	if err := p.chooseFormat(cluster); err != nil {
@@ -266,29 +267,33 @@ func dotted(version string) string {
 	return strings.ReplaceAll(strings.TrimPrefix(version, "v"), "_", ".")
 }
 
-// checkDirectory refuses a savepoint that has nowhere to go. Where the
-// configuration can't be read in full, the operator's word is awaited instead.
+// checkDirectory refuses a savepoint that has nowhere to go, or goes where it
+// won't stay. Where the configuration can't be read in full, the operator's
+// word is awaited instead.
 func (c *Client) checkDirectory(ctx context.Context, p *plan, cluster Job) error {
 	p.path = p.request.Path
 	if p.path != "" {
-		return nil
+		return exit.With(exit.Usage, c.CheckSavepointPath(ctx, cluster, "--path", p.path, p.request.Force))
 	}
 	if p.target.Kind.Name == SessionJob.Name {
 		// Up to operator 1.15 only the session cluster's directory counts for
 		// a FlinkStateSnapshot; naming the job's own makes it count everywhere.
 		own, _ := p.target.spec()["flinkConfiguration"].(map[string]any)
-		if dir, _ := Flatten(own).Get(savepointDirKeys...); dir != "" {
+		if dir, key := Flatten(own).Get(savepointDirKeys...); dir != "" {
 			if p.method == Resource {
 				p.path = dir
 			}
-			return nil
+			return c.CheckSavepointPath(ctx, cluster, key, dir, p.request.Force)
 		}
 	}
 	config, known, err := c.EffectiveConfig(ctx, cluster)
 	if err != nil {
 		return err
 	}
-	if dir, _ := config.Get(savepointDirKeys...); dir != "" || !known {
+	if dir, key := config.Get(savepointDirKeys...); dir != "" {
+		return c.CheckSavepointPath(ctx, cluster, key, dir, p.request.Force)
+	}
+	if !known {
 		return nil
 	}
 	hint := "\nGive a directory with --path (every pod of the job must be able to write there), or set the key in spec.flinkConfiguration"
@@ -296,6 +301,37 @@ func (c *Client) checkDirectory(ctx context.Context, p *plan, cluster Job) error
 		hint = "\nSet it in spec.flinkConfiguration; --method nonce can't carry a directory"
 	}
 	return fmt.Errorf("%s has no savepoint directory: neither %s is set%s", p.job.Ref(), strings.Join(savepointDirKeys, " nor "), hint)
+}
+
+// CheckSavepointPath refuses a directory where a savepoint of a job in cluster
+// would go with the job's pods, unless it is forced. field is where it is
+// written: --path or a configuration key.
+func (c *Client) CheckSavepointPath(ctx context.Context, cluster Job, field, dir string, force bool) error {
+	place := c.StatePlace(ctx, cluster, dir)
+	switch {
+	case force:
+		return nil
+	case !place.Lasts():
+		return fmt.Errorf("%s: %s %s\nNo savepoint was taken. Choose a directory in a volume that all pods of %s share, or an object store", field, dir, place.Why, cluster.Ref())
+	case place.ReadOnly:
+		return fmt.Errorf("%s: %s is in a volume (%s) that pods of %s can only read\nNo savepoint was taken", field, dir, place.Volume, cluster.Ref())
+	}
+	return nil
+}
+
+// warnOfPodDisk says that a job's checkpoints go with its pods.
+func (c *Client) warnOfPodDisk(ctx context.Context, job, cluster Job, reporter Reporter) {
+	config, _, err := c.EffectiveConfig(ctx, cluster)
+	if err != nil {
+		return
+	}
+	own, _ := job.spec()["flinkConfiguration"].(map[string]any)
+	maps.Copy(config, Flatten(own))
+	if dir, key := config.Get(checkpointDirKeys...); dir != "" {
+		if place := c.StatePlace(ctx, cluster, dir); !place.Lasts() {
+			reporter.note("warning: the checkpoints of %s don't outlive its pods: %s: %s %s", job.Ref(), key, dir, place.Why)
+		}
+	}
 }
 
 // freshPending is how long a snapshot that nothing has happened to may still
