@@ -100,9 +100,9 @@ func (c *Client) Suspend(ctx context.Context, ref Ref, request SuspendRequest, r
 	if request.Drain {
 		change.Spec = Merge(change.Spec, map[string]any{"flinkConfiguration": map[string]any{drainKey: "true"}})
 	}
-	if mode := job.UpgradeMode(); mode != request.Mode {
+	if mode := job.UpgradeMode(); mode != request.Mode && !request.deletes {
 		reporter.note("%s: spec.job.upgradeMode is %s and becomes %s%s", ref, mode, request.Mode, untilResumed(request.Mode))
-		if request.Mode != "stateless" && !request.deletes {
+		if request.Mode != "stateless" {
 			change.Annotations = map[string]any{modeBeforeKey: or(text(job.spec(), "job", "upgradeMode"), modeUnset)}
 		}
 	}
