@@ -54,7 +54,8 @@ the operator has accepted its spec, what an upgrade would restore from, its
 checkpoints and savepoints, its pods and recent events, and what to look at next.
 
 The JobManager is asked for slots and checkpoints if it is ready; without an
-answer the page lacks those lines.
+answer the page lacks those lines. One that a suspended job still has is asked
+whether it runs the job all the same.
 
 --for waits until the job is running, stable, suspended, finished or upgraded
 (the operator has carried out the newest spec), and fails as soon as it can't be.`,

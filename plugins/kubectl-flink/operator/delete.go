@@ -158,8 +158,15 @@ func (r *DeleteReport) whereItIs() []string {
 	if r.State.Path == "" || r.State.Passing {
 		return nil
 	}
+	first := fmt.Sprintf("%s: its state is %s %s", r.Job, r.State.Kind(), r.State.Path)
+	if !r.State.Final {
+		first = fmt.Sprintf("%s: the newest state of it that is known to stay is %s %s", r.Job, r.State.Kind(), r.State.Path)
+		if !r.State.At.IsZero() {
+			first += ", " + Ago(time.Since(r.State.At)) + " old"
+		}
+	}
 	return []string{
-		fmt.Sprintf("%s: its state is %s %s", r.Job, r.State.Kind(), r.State.Path),
+		first,
 		fmt.Sprintf("Start it again from there: kubectl flink submit -f MANIFEST -n %s --from %s", r.Job.Namespace, shellWord(r.State.Path)),
 	}
 }

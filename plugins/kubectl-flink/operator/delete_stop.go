@@ -292,6 +292,9 @@ func (c *Client) stopForDeletion(ctx context.Context, job Job, plan deletion, re
 		return LastState{}, fmt.Errorf("%s has stopped, but its state at %s goes with its pods%s", ref, state.Path, back)
 	}
 	state.At = time.Now()
+	if plan.stops == "savepoint" && state.Savepoint {
+		reporter.note("savepoint completed: %s", state.Path)
+	}
 	return state, nil
 }
 

@@ -49,7 +49,7 @@ func sourceOf(s Saved) Source {
 
 // isPath reports whether what a user typed is a path and not a name.
 func isPath(from string) bool {
-	return strings.HasPrefix(from, "/") || strings.Contains(from, ":/")
+	return strings.HasPrefix(from, "/") || strings.Contains(from, ":") // no object has a colon in its name
 }
 
 // source finds the state that is meant, and refuses what certainly isn't there

@@ -273,7 +273,7 @@ func dotted(version string) string {
 func (c *Client) checkDirectory(ctx context.Context, p *plan, cluster Job) error {
 	p.path = p.request.Path
 	if p.path != "" {
-		return exit.With(exit.Usage, c.CheckSavepointPath(ctx, cluster, "--path", p.path, p.request.Force))
+		return c.CheckSavepointTarget(ctx, cluster, p.path, p.request.Force)
 	}
 	if p.target.Kind.Name == SessionJob.Name {
 		// Up to operator 1.15 only the session cluster's directory counts for
@@ -301,6 +301,22 @@ func (c *Client) checkDirectory(ctx context.Context, p *plan, cluster Job) error
 		hint = "\nSet it in spec.flinkConfiguration; --method nonce can't carry a directory"
 	}
 	return fmt.Errorf("%s has no savepoint directory: neither %s is set%s", p.job.Ref(), strings.Join(savepointDirKeys, " nor "), hint)
+}
+
+// CheckSavepointTarget is CheckSavepointPath for --path, or where that is empty
+// for the directory that cluster is configured with, as far as that is known.
+func (c *Client) CheckSavepointTarget(ctx context.Context, cluster Job, path string, force bool) error {
+	if path != "" {
+		return exit.With(exit.Usage, c.CheckSavepointPath(ctx, cluster, "--path", path, force))
+	}
+	config, _, err := c.EffectiveConfig(ctx, cluster)
+	if err != nil {
+		return err
+	}
+	if dir, key := config.Get(savepointDirKeys...); dir != "" {
+		return c.CheckSavepointPath(ctx, cluster, key, dir, force)
+	}
+	return nil
 }
 
 // CheckSavepointPath refuses a directory where a savepoint of a job in cluster
