@@ -3,6 +3,7 @@
 package api
 
 import (
+	"context"
 	"maps"
 	"os"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
@@ -164,7 +166,7 @@ func TestSuspendTakesTheJobManagerAway(t *testing.T) {
 		return err == nil
 	}
 	ha := deploymentSpec(savingJob(map[string]any{"high-availability": "kubernetes"}))
-	for name, spec := range map[string]map[string]any{"alone": deploymentSpec(savingJob(nil)), "guarded": ha, "forbidden": deploymentSpec(savingJob(nil))} {
+	for name, spec := range map[string]map[string]any{"alone": deploymentSpec(savingJob(nil)), "guarded": ha, "forbidden": deploymentSpec(savingJob(nil)), "by-operator": deploymentSpec(savingJob(nil))} {
 		current.changeable(t, ns, name, spec, nil)
 		current.jobManager(t, ns, name)
 	}
@@ -174,8 +176,19 @@ func TestSuspendTakesTheJobManagerAway(t *testing.T) {
 		rbacv1.PolicyRule{APIGroups: []string{operator.Group}, Resources: []string{"*"}, Verbs: []string{"*"}},
 		rbacv1.PolicyRule{APIGroups: []string{"apps"}, Resources: []string{"deployments"}, Verbs: []string{"get", "list"}},
 		rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"pods", "configmaps", "events"}, Verbs: []string{"get", "list", "watch"}})
-	r := flinkAs(t, t.Context(), user, "suspend", "forbidden", "-n", ns, "--reconnect-timeout", "0s")
-	r.wants(t, exit.Failed, "is suspended with savepoint file:/flink-data/savepoints/savepoint-forbidden", "may run again", "kubectl delete deployment forbidden -n "+ns, "jm-deployment.shutdown-ttl")
+	// The operator takes the JobManager of an ended job away after its shutdown-ttl.
+	const ttl = "kubernetes.operator.jm-deployment.shutdown-ttl"
+	current.asOperator(t, operator.Deployment, ns, func(object *unstructured.Unstructured) {
+		if value, _, _ := unstructured.NestedString(object.Object, "spec", "flinkConfiguration", ttl); value != "" && object.GetName() == "by-operator" {
+			_ = current.core.AppsV1().Deployments(ns).Delete(context.Background(), "by-operator", metav1.DeleteOptions{})
+		}
+	})
+	flinkAs(t, t.Context(), user, "suspend", "by-operator", "-n", ns, "--reconnect-timeout", "0s").wants(t, exit.OK, ttl+": 1 s", "the operator has taken its JobManager away")
+	if value, _, _ := unstructured.NestedString(current.deployment(t, ns, "by-operator").Object, "spec", "flinkConfiguration", ttl); value != "" || there("by-operator") {
+		t.Errorf("%q %v", value, there("by-operator"))
+	}
+	r := flinkAs(t, t.Context(), user, "suspend", "forbidden", "-n", ns, "--reconnect-timeout", "0s", "--timeout", "4s")
+	r.wants(t, exit.TimedOut, "is suspended with savepoint file:/flink-data/savepoints/savepoint-forbidden", "may run again", "kubectl delete deployment forbidden -n "+ns, "jm-deployment.shutdown-ttl")
 	if there("alone") || !there("guarded") || !there("forbidden") {
 		t.Error(there("alone"), there("guarded"), there("forbidden"))
 	}

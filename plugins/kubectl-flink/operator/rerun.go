@@ -134,11 +134,21 @@ func (c *Client) endJobManager(ctx context.Context, job Job, kept Kept, reporter
 		reporter.waiting("%s: taking its JobManager away: without high availability it would run the job again if its pod were replaced", ref)
 		uid, below := deployment.UID, metav1.DeletePropagationBackground
 		err := c.core.AppsV1().Deployments(namespace).Delete(ctx, name, metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &uid}, PropagationPolicy: &below})
+		if apierrors.IsForbidden(err) && ref.Kind.Name == Deployment.Name {
+			// Who may not delete it can have the operator do so.
+			if byOperator := c.endByOperator(ctx, cluster, deployment, reporter); byOperator != nil {
+				return c.mayRunAgain(ctx, job, cluster, kept, fmt.Errorf("%w; nor did the operator: %w", err, byOperator))
+			}
+			reporter.note("%s: the operator has taken its JobManager away: without high availability it would have run the job again if its pod were replaced", ref)
+			return nil
+		}
 		if err != nil && !apierrors.IsNotFound(err) {
 			return c.mayRunAgain(ctx, job, cluster, kept, err)
 		}
 	}
-	if err := c.awaitNoJobManager(ctx, cluster, deployment); err != nil {
+	limit, cancel := context.WithTimeoutCause(ctx, goneLimit, fmt.Errorf("deployment/%s is still there after %s", name, goneLimit))
+	defer cancel()
+	if err := c.awaitNoJobManager(limit, cluster, deployment); err != nil {
 		return c.mayRunAgain(ctx, job, cluster, kept, err)
 	}
 	reporter.note("%s: its JobManager is taken away (deployment/%s): without high availability it would have run the job again if its pod were replaced", ref, name)
@@ -193,8 +203,6 @@ func pause(ctx context.Context, d time.Duration) bool {
 // awaitNoJobManager waits until a Deployment and its pods are gone, or on their
 // way out.
 func (c *Client) awaitNoJobManager(ctx context.Context, cluster Job, deployment *appsv1.Deployment) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, goneLimit, fmt.Errorf("deployment/%s is still there after %s", deployment.Name, goneLimit))
-	defer cancel()
 	for {
 		now, err := c.core.AppsV1().Deployments(deployment.Namespace).Get(ctx, deployment.Name, metav1.GetOptions{})
 		if apierrors.IsNotFound(err) || err == nil && now.UID != deployment.UID {
@@ -210,6 +218,43 @@ func (c *Client) awaitNoJobManager(ctx context.Context, cluster Job, deployment 
 			return context.Cause(ctx)
 		}
 	}
+}
+
+// operatorGoneLimit is how long the operator may take to take a JobManager away:
+// it looks at a suspended job once in its reconcile interval, of a minute.
+const operatorGoneLimit = 100 * time.Second
+
+// endByOperator has the operator take away the JobManager of a job that has
+// ended: it does so when its shutdown-ttl is over. The key is in the spec for
+// as long as that takes.
+func (c *Client) endByOperator(ctx context.Context, job Job, deployment *appsv1.Deployment, reporter Reporter) error {
+	config, _ := job.spec()["flinkConfiguration"].(map[string]any)
+	if _, nested := config[ttlKey]; !nested && Flatten(config)[ttlKey] != "" {
+		return fmt.Errorf("%s is set in spec.flinkConfiguration as nested YAML, which is left alone", ttlKey)
+	}
+	object, err := c.Get(ctx, job.Ref())
+	if err != nil {
+		return err
+	}
+	job = Job{job.Kind, object}
+	change := Change{Job: job, Spec: map[string]any{"flinkConfiguration": map[string]any{ttlKey: "1 s"}}}
+	changed, err := c.apply(ctx, change, "")
+	if err != nil {
+		return err
+	}
+	reporter.note("%s patched (%s: 1 s, until the operator has taken the JobManager away)", job.Ref().Printed(), ttlKey)
+	reporter.waiting("%s: waiting until the operator takes its JobManager away", job.Ref())
+	limit, cancel := context.WithTimeoutCause(ctx, operatorGoneLimit, fmt.Errorf("deployment/%s is still there after %s", deployment.Name, operatorGoneLimit))
+	gone := c.awaitNoJobManager(limit, job, deployment)
+	cancel()
+	back := change.undo()
+	back.Job = changed
+	restore, done := context.WithTimeout(context.WithoutCancel(ctx), answerLimit)
+	defer done()
+	if _, err := c.apply(restore, back, ""); err != nil {
+		reporter.note("%s: %s stays in spec.flinkConfiguration: %v", job.Ref(), ttlKey, err)
+	}
+	return gone
 }
 
 func readPods(list *corev1.PodList) []Pod {
