@@ -249,7 +249,7 @@ func (o *listOptions) askSuspended(ctx context.Context, client *operator.Client,
 		return
 	}
 	pods, err := client.Pods(ctx, row.Namespace, place.Cluster.Object.GetName())
-	if err != nil || !slices.ContainsFunc(pods, func(p operator.Pod) bool { return p.Role == "jobmanager" && p.Ready }) {
+	if err != nil || !hasJobManager(pods) {
 		return
 	}
 	if run := askRerun(ctx, tunnel, place, o.tls); run != nil {

@@ -198,6 +198,7 @@ func (o *statusOptions) look(ctx context.Context, client *operator.Client, ref o
 	status.Next = health.Next(summary, verdict, around)
 	if tunnel, err := o.tunnel(o.tunnelFlags, nil); err == nil && place.Suspended() {
 		runsAllTheSame(&status, o.askSuspended(ctx, tunnel, place, around.Pods))
+		mayRunAgain(&status, place, around.Pods)
 		tunnel.Close()
 	}
 	return status, place, context.Cause(ctx)
@@ -260,13 +261,26 @@ func statusOf(s operator.Summary, v health.Verdict, place reach.Place) view.Stat
 // askSuspended asks the JobManager that a suspended job may still have whether
 // it runs the job all the same; nil where it doesn't, or isn't there.
 func (o *statusOptions) askSuspended(ctx context.Context, tunnel *portforward.Tunnel, place reach.Place, pods []operator.Pod) *operator.Rerun {
-	there := slices.ContainsFunc(pods, func(p operator.Pod) bool { return p.Role == "jobmanager" && p.Ready })
-	if o.liveWait <= 0 || !there || place.Job.Kind.Name == operator.SessionJob.Name {
+	if o.liveWait <= 0 || !hasJobManager(pods) || place.Job.Kind.Name == operator.SessionJob.Name {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, o.liveWait)
 	defer cancel()
 	return askRerun(ctx, tunnel, place, o.tls)
+}
+
+func hasJobManager(pods []operator.Pod) bool {
+	return slices.ContainsFunc(pods, func(p operator.Pod) bool { return p.Role == "jobmanager" && p.Ready })
+}
+
+// mayRunAgain says on the page that nothing but its JobManager's memory keeps a
+// suspended job from running.
+func mayRunAgain(status *view.Status, place reach.Place, pods []operator.Pod) {
+	if status.Health != health.Suspended || !hasJobManager(pods) || !place.Known || operator.HasHighAvailability(place.Config) || place.Job.Kind.Name == operator.SessionJob.Name {
+		return
+	}
+	name := status.Metadata.Type + "/" + status.Metadata.Name
+	status.Next = append(status.Next, "It has no high availability, and would run again if its JobManager's pod were replaced. Take that away: kubectl flink suspend "+name+" -n "+status.Metadata.Namespace)
 }
 
 // askRerun asks a JobManager whether it runs a job that is suspended.

@@ -92,9 +92,7 @@ func (c *Client) leftBehind(ctx context.Context, change Change, job Job) Kept {
 		if change.Flink != nil {
 			known = change.Flink.Latest
 		}
-		if kept.Path = job.canceledWith(); kept.Path == "" && job.Kind.Name == Deployment.Name {
-			kept.Path, _ = c.lastCheckpoint(ctx, job, known)
-		}
+		kept.Path, _ = c.checkpointLeft(ctx, job, job, known)
 	}
 	return kept
 }

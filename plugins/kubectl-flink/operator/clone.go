@@ -54,6 +54,11 @@ func (r CloneRequest) Validate(source Ref) error {
 	if err := CheckName(source.Kind, r.Name); err != nil {
 		return err
 	}
+	if strings.ContainsAny(r.From, "/:") {
+		if err := CheckPathForm(r.From); err != nil {
+			return exit.Usagef("--from: %w", err)
+		}
+	}
 	switch {
 	case r.From != "" && r.SuspendSource:
 		return exit.Usagef("--suspend-source starts the clone from the savepoint that the source stops with; leave out --from")

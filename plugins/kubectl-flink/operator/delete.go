@@ -145,7 +145,7 @@ func (r *DeleteReport) announce(reporter Reporter) {
 		return
 	}
 	if r.State.Passing {
-		reporter.note("%s: its newest %s is %s now; the one that it stops with is another", r.Job, r.State.Kind(), r.State.Path)
+		reporter.note("%s: its newest %s is %s now; the one that it stops with may be newer", r.Job, r.State.Kind(), r.State.Path)
 		return
 	}
 	for _, line := range r.whereItIs() {
@@ -224,7 +224,10 @@ func (c *Client) planDelete(ctx context.Context, job Job, states []LastState, re
 	switch {
 	case known && facts.Ended && !request.WithSavepoint:
 		return c.planDeleteEnded(ctx, job, facts, kept)
-	case request.WithSavepoint && (job.IsRunning() || job.Kind.Name == BlueGreen.Name):
+	case (request.WithSavepoint || c.savesOnDeletion(ctx, job)) && (job.IsRunning() || job.Kind.Name == BlueGreen.Name):
+		if stopped := c.stopped(ctx); stopped != "" {
+			return deletion{}, refusal(job, "no savepoint can be taken of it: "+stopped, kept)
+		}
 		if err := c.CheckDirectories(ctx, job, "savepoint"); err != nil {
 			return deletion{}, fmt.Errorf("%s was not deleted: %w", job.Ref(), err)
 		}

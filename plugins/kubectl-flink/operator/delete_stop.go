@@ -93,6 +93,13 @@ func (c *Client) configFor(ctx context.Context, job, cluster Job) Config {
 	return config
 }
 
+// savesOnDeletion reports whether the operator would stop the job with a
+// savepoint when it is deleted. Where that is nobody would know then.
+func (c *Client) savesOnDeletion(ctx context.Context, job Job) bool {
+	cluster, err := c.runsIn(ctx, job)
+	return err == nil && strings.EqualFold(c.configFor(ctx, job, cluster)["kubernetes.operator.job.savepoint-on-deletion"], "true")
+}
+
 // losesCheckpoint says why a job that runs would leave no checkpoint that
 // anybody could find if it were stopped; "" where it leaves one.
 func (c *Client) losesCheckpoint(ctx context.Context, job Job, facts CheckpointFacts, known bool) string {
@@ -194,14 +201,8 @@ func (c *Client) leftState(ctx context.Context, job Job, known *FlinkSnapshot) (
 	}
 	kept := job.KeptState()
 	if kept.Kind == KeptCheckpoint && kept.Path == "" {
-		// A session job has no high-availability data of its own.
-		if kept.Path = job.canceledWith(); kept.Path == "" && job.Kind.Name == SessionJob.Name {
-			return state, "the operator doesn't say where it is"
-		}
-		if kept.Path == "" {
-			if kept.Path, why = c.lastCheckpoint(ctx, cluster, known); why != "" {
-				return state, why
-			}
+		if kept.Path, why = c.checkpointLeft(ctx, job, cluster, known); why != "" {
+			return state, why
 		}
 	}
 	switch {
@@ -211,6 +212,22 @@ func (c *Client) leftState(ctx context.Context, job Job, known *FlinkSnapshot) (
 		return state, "the operator doesn't say where it is"
 	}
 	return LastState{Savepoint: kept.Kind == KeptSavepoint, Path: kept.Path, At: job.StateSince(), Final: true}, ""
+}
+
+// checkpointLeft is the checkpoint of a job that was suspended by its last one:
+// by the high-availability data where the operator took the JobManager away,
+// else the one that it noted when it canceled the job.
+func (c *Client) checkpointLeft(ctx context.Context, job, cluster Job, known *FlinkSnapshot) (path, why string) {
+	why = "the operator doesn't say where it is"
+	if job.Kind.Name != SessionJob.Name {
+		if path, why = c.lastCheckpoint(ctx, cluster, known); why == "" {
+			return path, ""
+		}
+	}
+	if path = job.canceledWith(); path != "" {
+		return path, ""
+	}
+	return "", why
 }
 
 // canceledWith is the last checkpoint of a job that the operator canceled to

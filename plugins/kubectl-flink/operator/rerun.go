@@ -92,6 +92,10 @@ func hasJobManager(pods []Pod) bool {
 	return false
 }
 
+// HasHighAvailability reports whether a cluster remembers a job that has ended
+// beyond its JobManager's memory.
+func HasHighAvailability(config Config) bool { return haKind(config) != noHA }
+
 // Pauses and limits of taking a JobManager away.
 const (
 	goneEvery = 300 * time.Millisecond

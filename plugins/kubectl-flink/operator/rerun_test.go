@@ -11,13 +11,14 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	dynamicfake "k8s.io/client-go/dynamic/fake"
 	"k8s.io/client-go/kubernetes/fake"
 	clienttesting "k8s.io/client-go/testing"
 )
 
 func suspendedJob(t *testing.T, config string) Job {
 	t.Helper()
-	return jobOf(t, Deployment, `{"metadata":{"name":"a","namespace":"ns"},"spec":{"flinkConfiguration":{`+config+`},"job":{"state":"suspended"}},"status":{"lifecycleState":"SUSPENDED","jobManagerDeploymentStatus":"READY",
+	return jobOf(t, Deployment, `{"apiVersion":"flink.apache.org/v1beta1","kind":"FlinkDeployment","metadata":{"name":"a","namespace":"ns"},"spec":{"flinkConfiguration":{`+config+`},"job":{"state":"suspended"}},"status":{"lifecycleState":"SUSPENDED","jobManagerDeploymentStatus":"READY",
 		"jobStatus":{"state":"FINISHED","jobId":"x","startTime":"1764000000000","upgradeSavepointPath":"file:/s/1"}}}`)
 }
 
@@ -38,8 +39,10 @@ func TestASuspendedJobsJobManagerIsTakenAway(t *testing.T) {
 		config  string
 		objects []runtime.Object
 		forbid  bool
-		deleted bool
-		fails   string
+		// operates says that the operator takes it away when its shutdown-ttl is over.
+		operates bool
+		deleted  bool
+		fails    string
 	}{
 		"no high availability":    {objects: jobManagerOf("a"), deleted: true},
 		"NONE":                    {config: `"high-availability":{"type":"NONE"}`, objects: jobManagerOf("a"), deleted: true},
@@ -48,9 +51,22 @@ func TestASuspendedJobsJobManagerIsTakenAway(t *testing.T) {
 		"gone already":            {},
 		"a Deployment of another": {objects: other},
 		"forbidden":               {objects: jobManagerOf("a"), forbid: true, fails: "may run again"},
+		"by the operator":         {objects: jobManagerOf("a"), forbid: true, operates: true},
 	} {
 		core := fake.NewClientset(c.objects...)
 		deleted := false
+		job := suspendedJob(t, c.config)
+		objects := dynamicfake.NewSimpleDynamicClient(runtime.NewScheme(), job.Object)
+		var patches []string
+		objects.PrependReactor("patch", Deployment.Plural, func(action clienttesting.Action) (bool, runtime.Object, error) {
+			patches = append(patches, string(action.(clienttesting.PatchAction).GetPatch()))
+			if !c.operates {
+				return true, nil, apierrors.NewForbidden(Deployment.GVR().GroupResource(), "a", nil)
+			}
+			_ = core.Tracker().Delete(corev1.SchemeGroupVersion.WithResource("pods"), "ns", "a-1")
+			_ = core.Tracker().Delete(appsv1.SchemeGroupVersion.WithResource("deployments"), "ns", "a")
+			return true, job.Object, nil
+		})
 		core.PrependReactor("delete", "deployments", func(clienttesting.Action) (bool, runtime.Object, error) {
 			if c.forbid {
 				return true, nil, apierrors.NewForbidden(appsv1.Resource("deployments"), "a", nil)
@@ -59,7 +75,10 @@ func TestASuspendedJobsJobManagerIsTakenAway(t *testing.T) {
 			// The pods go with it.
 			return false, nil, core.Tracker().Delete(corev1.SchemeGroupVersion.WithResource("pods"), "ns", "a-1")
 		})
-		err := (&Client{core: core}).endJobManager(t.Context(), suspendedJob(t, c.config), kept, Reporter{})
+		err := (&Client{core: core, dynamic: objects}).endJobManager(t.Context(), job, kept, Reporter{})
+		if got := strings.Join(patches, "\n"); c.operates && (strings.Count(got, ttlKey+`":"1 s"`) != 1 || !strings.HasSuffix(got, `{"flinkConfiguration":{"`+ttlKey+`":null}}}`)) {
+			t.Errorf("%s: patched with\n%s", name, got)
+		}
 		if (err == nil) != (c.fails == "") || deleted != c.deleted {
 			t.Errorf("%s: %v, deleted: %v", name, err, deleted)
 		}
@@ -93,5 +112,51 @@ func TestSuspendedButRuns(t *testing.T) {
 	client := &Client{core: fake.NewClientset(), AskFlink: func(context.Context, Ref) (FlinkState, error) { asked = true; return again, nil }}
 	if run := client.RunsSuspended(t.Context(), suspendedJob(t, "")); run != nil || asked {
 		t.Error(run, asked)
+	}
+}
+
+// The mode from before a suspension is put back once the JobManager has proven
+// the restore, and not before.
+func TestTheModeIsPutBack(t *testing.T) {
+	proven, unproven := Kept{Kind: KeptSavepoint, Path: "file:/s/1", Proven: true}, Kept{Kind: KeptSavepoint, Path: "file:/s/1"}
+	for name, c := range map[string]struct {
+		before  string // the annotation
+		now     string // spec.job.upgradeMode after the resumption
+		from    Kept
+		chosen  string
+		patched string
+		said    string
+	}{
+		"stateless":           {"stateless", "savepoint", proven, "", `"upgradeMode":"stateless"`, "is stateless again"},
+		"last-state":          {"last-state", "savepoint", proven, "", `"upgradeMode":"last-state"`, "is last-state again"},
+		"none was set":        {modeUnset, "savepoint", proven, "", `"upgradeMode":null`, "is not set again"},
+		"not proven":          {"stateless", "savepoint", unproven, "", "", "stays savepoint, because it isn't proven"},
+		"started empty":       {"stateless", "savepoint", Kept{Kind: KeptNone, Proven: true}, "", "", "stays savepoint"},
+		"the user has chosen": {"stateless", "savepoint", proven, "savepoint", `"annotations":{"` + modeBeforeKey + `":null}`, "as asked for"},
+		"somebody changed it": {"stateless", "last-state", proven, "", `"annotations":{"` + modeBeforeKey + `":null}`, "was stateless before"},
+		"nothing was changed": {"", "savepoint", proven, "", "", ""},
+	} {
+		manifest := func(mode string) Job {
+			job := jobOf(t, Deployment, `{"apiVersion":"flink.apache.org/v1beta1","kind":"FlinkDeployment","metadata":{"name":"a","namespace":"ns"},"spec":{"job":{"upgradeMode":"`+mode+`"}}}`)
+			if c.before != "" {
+				job.Object.SetAnnotations(map[string]string{modeBeforeKey: c.before})
+			}
+			return job
+		}
+		objects := dynamicfake.NewSimpleDynamicClient(runtime.NewScheme(), manifest(c.now).Object)
+		patch := ""
+		objects.PrependReactor("patch", "*", func(action clienttesting.Action) (bool, runtime.Object, error) {
+			patch = string(action.(clienttesting.PatchAction).GetPatch())
+			return true, manifest(c.now).Object, nil
+		})
+		said := ""
+		client := &Client{dynamic: objects, core: fake.NewClientset()}
+		client.putModeBack(t.Context(), manifest("savepoint"), ChangeReport{Done: true, From: c.from}, ResumeRequest{StateChoice: StateChoice{UpgradeMode: c.chosen}}, Reporter{Note: func(s string) { said += s }})
+		if !strings.Contains(patch, c.patched) || (patch == "") != (c.patched == "") || !strings.Contains(said, c.said) || (said == "") != (c.said == "") {
+			t.Errorf("%s: %s\n%s", name, patch, said)
+		}
+		if c.patched != "" && c.now != "savepoint" && strings.Contains(patch, "upgradeMode\"") {
+			t.Errorf("%s: somebody's mode is overwritten: %s", name, patch)
+		}
 	}
 }
