@@ -208,6 +208,10 @@ func (c *Client) planDelete(ctx context.Context, job Job, states []LastState, re
 	case nothing && request.WithSavepoint:
 		return deletion{}, fmt.Errorf("no savepoint can be taken of %s: %s", job.Ref(), why)
 	case nothing:
+		// Snapshots from before are of an object of that name that is gone.
+		if started := millis(job.Object.Object, "status", "jobStatus", "startTime"); started.IsZero() || !kept.At.After(started) {
+			kept = LastState{}
+		}
 		if path := job.InitialPath(); kept.Path == "" && NormalPath(path) != "" && job.State() != "FINISHED" {
 			kept = LastState{Savepoint: !isCheckpointPath(path), Path: path} // what it was to start from
 		}

@@ -136,6 +136,19 @@ func TestDeleteOnlyWhatLeavesItsState(t *testing.T) {
 	}
 }
 
+// A job that never ran is made again as it was to start, not from what one of
+// its name left before.
+func TestDeleteOfAJobThatNeverRan(t *testing.T) {
+	before := LastState{Savepoint: true, Path: "s3://b/of-another", At: time.Now().Add(-time.Hour)}
+	for path, want := range map[string]string{"": "", "s3://b/given": "s3://b/given"} {
+		job := jobOf(t, Deployment, `{"metadata":{"name":"a","namespace":"ns"},"spec":{"job":{"initialSavepointPath":"`+path+`"}}}`)
+		plan, err := clusterOfFakes(nil, nil).planDelete(t.Context(), job, []LastState{before}, DeleteRequest{}, Reporter{})
+		if err != nil || plan.stops != "" || plan.state.Path != want {
+			t.Errorf("%q: %+v %v", path, plan, err)
+		}
+	}
+}
+
 // What a stopped job left is asked of where it is: the status after a
 // suspension by last-state still names what the run started from.
 func TestStateOfAStoppedJob(t *testing.T) {

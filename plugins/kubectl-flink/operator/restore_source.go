@@ -251,7 +251,7 @@ func pickSource(ctx context.Context, job Job, inventory Inventory, pick Picker) 
 	var sources []Source
 	var choices []string
 	for _, s := range append(own, registered...) {
-		if s.Savepoint || !job.IsRunning() {
+		if s.Passing == "" && (s.Savepoint || !job.IsRunning()) {
 			sources = append(sources, sourceOf(s))
 			choices = append(choices, choiceOf(s, time.Now()))
 		}

@@ -106,6 +106,10 @@ func (c *Client) Suspend(ctx context.Context, ref Ref, request SuspendRequest, r
 			change.Annotations = map[string]any{modeBeforeKey: or(text(job.spec(), "job", "upgradeMode"), modeUnset)}
 		}
 	}
+	if _, stale := job.Object.GetAnnotations()[modeBeforeKey]; stale && change.Annotations == nil {
+		// Of a suspension that ended in another way than by Resume.
+		change.Annotations = map[string]any{modeBeforeKey: nil}
+	}
 	if state, known, _ := c.State(ctx, job); known {
 		change.Flink = &state
 	}
