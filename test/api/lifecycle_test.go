@@ -192,7 +192,7 @@ func TestSuspendTakesTheJobManagerAway(t *testing.T) {
 	if there("alone") || !there("guarded") || !there("forbidden") {
 		t.Error(there("alone"), there("guarded"), there("forbidden"))
 	}
-	// Whoever may, finishes it with the same command.
+	// A user who may finishes it with the same command.
 	r = current.flink(t, t.Context(), "suspend", "forbidden", "-n", ns, "--reconnect-timeout", "0s")
 	r.wants(t, exit.OK, "its JobManager is taken away")
 	if there("forbidden") || !strings.Contains(r.out, "suspended already") {
@@ -200,7 +200,7 @@ func TestSuspendTakesTheJobManagerAway(t *testing.T) {
 	}
 }
 
-// The mode is noted in the patch that changes it, and stays until somebody has
+// The mode is noted in the patch that changes it, and stays until it is
 // proven that the job runs from its state.
 func TestSuspendNotesTheModeOfBefore(t *testing.T) {
 	ns := current.namespace(t)
@@ -213,7 +213,7 @@ func TestSuspendNotesTheModeOfBefore(t *testing.T) {
 	if got := suspended.GetAnnotations()["kubectl-flink/upgrade-mode-before"]; got != "stateless" || suspended.GetGeneration() != 2 {
 		t.Errorf("%q, generation %d", got, suspended.GetGeneration())
 	}
-	// Nobody can ask a JobManager here.
+	// There is no JobManager to ask here.
 	current.flink(t, t.Context(), "resume", "basic", "-n", ns, "--reconnect-timeout", "0s").wants(t, exit.OK, "upgradeMode stays savepoint, because it isn't proven", "kubectl patch flinkdeployment basic")
 	if got := jobField(current.deployment(t, ns, "basic"), "upgradeMode"); got != "savepoint" {
 		t.Error(got)

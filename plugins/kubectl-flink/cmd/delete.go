@@ -43,8 +43,8 @@ knew where its state is. So a job that runs is stopped first, with its last
 checkpoint or, with --with-savepoint, with a savepoint. Where its state is then
 is printed before the object is touched, and how to start the job from there.
 
-It is refused, and nothing is changed, where no state would be left or nobody
-could find it: Flink deletes the checkpoints with the job
+It is refused, and nothing is changed, where no state would be left, or none
+that could be found: Flink deletes the checkpoints with the job
 (DELETE_ON_CANCELLATION), there is none yet, they are on the pods' own disks, or
 the operator can't stop the job by one. Then --with-savepoint or --lose-state
 has to be said.

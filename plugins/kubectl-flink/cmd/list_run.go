@@ -240,7 +240,7 @@ func (o *listOptions) askAll(ctx context.Context, client *operator.Client, rows 
 }
 
 // askSuspended looks whether a suspended job runs all the same, in a JobManager
-// that is still there. Mostly there is none, and nobody answers.
+// that is still there. Mostly there is none, and nothing answers.
 func (o *listOptions) askSuspended(ctx context.Context, client *operator.Client, tunnel *portforward.Tunnel, row *view.Row) {
 	ctx, cancel := context.WithTimeout(ctx, o.liveTimeout)
 	defer cancel()

@@ -88,8 +88,8 @@ Whether the savepoint's data goes too is written in the object
 
 The operator has the job's JobManager delete the data. While the job doesn't run
 it can't, and the object would stay for ever: that is refused, and one that
-hangs so already goes with --keep-data. --dispose is refused, too, where nobody
-would delete anything: of a snapshot that names no job, or that no operator has
+hangs so already goes with --keep-data. --dispose is refused, too, where
+nothing would delete the data: of a snapshot that names no job, or that no operator has
 taken up.`,
 		Example: plugin.Examples(`
 			# Forget the object, keep the savepoint

@@ -87,7 +87,7 @@ func (c *Client) leftBehind(ctx context.Context, change Change, job Job) Kept {
 	}
 	kept := job.KeptState()
 	if kept.Kind == KeptCheckpoint && kept.Path == "" {
-		// The one that the JobManager told of before may have been replaced since.
+		// The one that the JobManager named before may have been replaced since.
 		var known *FlinkSnapshot
 		if change.Flink != nil {
 			known = change.Flink.Latest

@@ -12,7 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// CheckpointFacts are what a JobManager tells of how a job's checkpoints are
+// CheckpointFacts are what a JobManager says of how a job's checkpoints are
 // kept, as far as that decides whether one is left when the job has stopped.
 type CheckpointFacts struct {
 	// State is Flink's; Ended says that it is final.
@@ -40,7 +40,7 @@ func (c *Client) checkpointFacts(ctx context.Context, job Job) (facts Checkpoint
 }
 
 // retentionKey says what becomes of a job's checkpoints at its end. The
-// operator sets RETAIN_ON_CANCELLATION where nobody sets it.
+// operator sets RETAIN_ON_CANCELLATION where it isn't set.
 const retentionKey = "execution.checkpointing.externalized-checkpoint-retention"
 
 // deletesCheckpoints says why a job's checkpoints go when it is canceled; ""
@@ -94,14 +94,14 @@ func (c *Client) configFor(ctx context.Context, job, cluster Job) Config {
 }
 
 // savesOnDeletion reports whether the operator would stop the job with a
-// savepoint when it is deleted. Where that is nobody would know then.
+// savepoint when it is deleted. Where that is would be unknown then.
 func (c *Client) savesOnDeletion(ctx context.Context, job Job) bool {
 	cluster, err := c.runsIn(ctx, job)
 	return err == nil && strings.EqualFold(c.configFor(ctx, job, cluster)["kubernetes.operator.job.savepoint-on-deletion"], "true")
 }
 
 // losesCheckpoint says why a job that runs would leave no checkpoint that
-// anybody could find if it were stopped; "" where it leaves one.
+// could be found if it were stopped; "" where it leaves one.
 func (c *Client) losesCheckpoint(ctx context.Context, job Job, facts CheckpointFacts, known bool) string {
 	cluster, err := c.runsIn(ctx, job)
 	if err != nil {

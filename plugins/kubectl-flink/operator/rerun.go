@@ -48,7 +48,8 @@ func HasEnded(state string) bool {
 }
 
 // RunsSuspended asks the JobManager that a suspended job may still have whether
-// the job runs all the same; nil where it doesn't, or nobody can be asked.
+// the job runs all the same; nil where it doesn't, or the JobManager
+// can't be asked.
 func (c *Client) RunsSuspended(ctx context.Context, job Job) *Rerun {
 	cluster, err := c.runsIn(ctx, job)
 	if err != nil || c.AskFlink == nil || job.Kind.Name == SessionJob.Name || !job.isStopped() {
@@ -64,10 +65,10 @@ func (c *Client) RunsSuspended(ctx context.Context, job Job) *Rerun {
 	return RerunOf(cluster, state)
 }
 
-// RerunOf is what the JobManager of a suspended job's FlinkDeployment told, as
+// RerunOf is what the JobManager of a suspended job's FlinkDeployment says, as
 // a Rerun; nil where the job has ended there. For 3 s (web.refresh-interval) a
-// JobManager tells of what was before the job ended: of the run that the
-// operator knows.
+// JobManager shows what was before the job ended: the run that the operator
+// knows.
 func RerunOf(cluster Job, state FlinkState) *Rerun {
 	known := millis(cluster.Object.Object, "status", "jobStatus", "startTime")
 	switch {
@@ -168,7 +169,7 @@ func isJobManager(d *appsv1.Deployment, cluster string) bool {
 
 // awaitNoted waits until the operator has noted the state that the job left,
 // for good. One before 1.10 reads it from the JobManager, which for 3 s
-// (web.refresh-interval) tells of what was before.
+// (web.refresh-interval) shows what was before.
 func (c *Client) awaitNoted(ctx context.Context, cluster Job, kept Kept, reporter Reporter) error {
 	if kept.Path == "" || text(cluster.Object.Object, "status", "jobStatus", "upgradeSavepointPath") != "" {
 		return nil

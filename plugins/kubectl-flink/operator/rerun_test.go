@@ -107,7 +107,7 @@ func TestSuspendedButRuns(t *testing.T) {
 			t.Errorf("%s: %v", name, run)
 		}
 	}
-	// Nobody is there to ask.
+	// There is no JobManager to ask.
 	asked := false
 	client := &Client{core: fake.NewClientset(), AskFlink: func(context.Context, Ref) (FlinkState, error) { asked = true; return again, nil }}
 	if run := client.RunsSuspended(t.Context(), suspendedJob(t, "")); run != nil || asked {
@@ -133,7 +133,7 @@ func TestTheModeIsPutBack(t *testing.T) {
 		"not proven":          {"stateless", "savepoint", unproven, "", "", "stays savepoint, because it isn't proven"},
 		"started empty":       {"stateless", "savepoint", Kept{Kind: KeptNone, Proven: true}, "", "", "stays savepoint"},
 		"the user has chosen": {"stateless", "savepoint", proven, "savepoint", `"annotations":{"` + modeBeforeKey + `":null}`, "as asked for"},
-		"somebody changed it": {"stateless", "last-state", proven, "", `"annotations":{"` + modeBeforeKey + `":null}`, "was stateless before"},
+		"it was changed since": {"stateless", "last-state", proven, "", `"annotations":{"` + modeBeforeKey + `":null}`, "was stateless before"},
 		"nothing was changed": {"", "savepoint", proven, "", "", ""},
 	} {
 		manifest := func(mode string) Job {
@@ -156,7 +156,7 @@ func TestTheModeIsPutBack(t *testing.T) {
 			t.Errorf("%s: %s\n%s", name, patch, said)
 		}
 		if c.patched != "" && c.now != "savepoint" && strings.Contains(patch, "upgradeMode\"") {
-			t.Errorf("%s: somebody's mode is overwritten: %s", name, patch)
+			t.Errorf("%s: another's mode is overwritten: %s", name, patch)
 		}
 	}
 }

@@ -34,7 +34,7 @@ type Saved struct {
 	// UsedBy says which jobs start or restore from it, and where that stands.
 	UsedBy []string
 	// Passing is why it goes with its job's pods, as in "is in no volume of …";
-	// "" where it stays or nobody can tell.
+	// "" where it stays or that isn't known.
 	Passing string
 }
 

@@ -26,7 +26,7 @@ const (
 	SharedPlace PlaceKind = "shared"
 	// PodPlace is a pod's own disk, or a volume that goes with it.
 	PodPlace PlaceKind = "pod"
-	// UnknownPlace is where nobody can tell.
+	// UnknownPlace is where that can't be known.
 	UnknownPlace PlaceKind = "unknown"
 )
 
@@ -42,8 +42,8 @@ type StatePlace struct {
 	Why string
 }
 
-// Lasts reports whether state there outlives the job's pods, as far as anybody
-// can tell.
+// Lasts reports whether state there outlives the job's pods, as far as is
+// known.
 func (p StatePlace) Lasts() bool { return p.Kind != PodPlace }
 
 var schemeForm = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9+.-]*$`)

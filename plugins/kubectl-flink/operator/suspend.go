@@ -150,7 +150,7 @@ func (c *Client) endStopped(ctx context.Context, ref Ref, kept Kept, reporter Re
 	return c.endJobManager(ctx, Job{ref.Kind, object}, kept, reporter)
 }
 
-// warnOfRerun says what nobody waits for with --wait=false.
+// warnOfRerun says what is not waited for with --wait=false.
 func (c *Client) warnOfRerun(ctx context.Context, job Job, reporter Reporter) {
 	cluster, err := c.runsIn(ctx, job)
 	if err == nil && job.Kind.Name != SessionJob.Name && haKind(c.configFor(ctx, cluster, cluster)) == noHA {
