@@ -132,6 +132,8 @@ func TestDeleteSaysWhereTheStateIs(t *testing.T) {
 		t.Error(r)
 	}
 	// It is being deleted by now.
+	r = current.flink(t, t.Context(), "delete", "basic", "-n", ns, "--yes", "--wait=false", "-q", "-o", "name")
+	r.wants(t, exit.OK, path)
 	r = current.flink(t, t.Context(), "delete", "basic", "-n", ns, "--yes", "--timeout", "1s", "-q")
 	r.wants(t, exit.TimedOut, path)
 	if !strings.Contains(r.out, "basic is being deleted: savepoint "+path) {

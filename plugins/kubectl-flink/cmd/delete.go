@@ -84,7 +84,7 @@ operator that isn't running, a foreign finalizer.`,
 	flags.BoolVar(&o.wait, "wait", true, "Wait until it is gone; that a running job has stopped is waited for all the same")
 	flags.DurationVar(&o.timeout, "timeout", 10*time.Minute, "How long to wait for savepoint and end; a deletion goes on when this ends")
 	addDryRun(cmd, &o.dryRun)
-	flags.BoolVarP(&o.quiet, "quiet", "q", false, "No progress on standard error")
+	flags.BoolVarP(&o.quiet, "quiet", "q", false, "No progress on standard error; where the state is, is said all the same")
 	o.tunnelFlags.add(cmd, true)
 	addRESTFlags(cmd, &o.tls)
 	return cmd
@@ -133,6 +133,9 @@ func (o *deleteOptions) run(ctx context.Context, refs []operator.Ref) error {
 	line := progress.New(o.ErrOut, o.quiet)
 	defer line.Done()
 	reporter := reporterOf(line)
+	if o.quiet {
+		reporter.Must = func(text string) { o.complain(nil, text) }
+	}
 	if !o.yes {
 		o.request.Confirm = func(ctx context.Context, question string) error {
 			line.Clear()

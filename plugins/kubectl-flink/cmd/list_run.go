@@ -252,7 +252,11 @@ func (o *listOptions) askSuspended(ctx context.Context, client *operator.Client,
 	if err != nil || !hasJobManager(pods) {
 		return
 	}
-	if run := askRerun(ctx, tunnel, place, o.tls); run != nil {
+	run, err := askRerun(ctx, tunnel, place, o.tls)
+	switch {
+	case err != nil:
+		row.Live = &view.Live{Problem: err.Error()}
+	case run != nil:
 		row.Verdict = health.Verdict{Word: health.Degraded, Why: run.String()}
 	}
 }

@@ -197,7 +197,11 @@ func (o *statusOptions) look(ctx context.Context, client *operator.Client, ref o
 	status.Why = verdict.Why
 	status.Next = health.Next(summary, verdict, around)
 	if tunnel, err := o.tunnel(o.tunnelFlags, nil); err == nil && place.Suspended() {
-		runsAllTheSame(&status, o.askSuspended(ctx, tunnel, place, around.Pods))
+		run, err := o.askSuspended(ctx, tunnel, place, around.Pods)
+		if err != nil {
+			status.Unknown = append(status.Unknown, "whether its JobManager, which is still there, runs it: "+err.Error())
+		}
+		runsAllTheSame(&status, run)
 		mayRunAgain(&status, place, around.Pods)
 		tunnel.Close()
 	}
@@ -260,9 +264,9 @@ func statusOf(s operator.Summary, v health.Verdict, place reach.Place) view.Stat
 
 // askSuspended asks the JobManager that a suspended job may still have whether
 // it runs the job all the same; nil where it doesn't, or isn't there.
-func (o *statusOptions) askSuspended(ctx context.Context, tunnel *portforward.Tunnel, place reach.Place, pods []operator.Pod) *operator.Rerun {
+func (o *statusOptions) askSuspended(ctx context.Context, tunnel *portforward.Tunnel, place reach.Place, pods []operator.Pod) (*operator.Rerun, error) {
 	if o.liveWait <= 0 || !hasJobManager(pods) || place.Job.Kind.Name == operator.SessionJob.Name {
-		return nil
+		return nil, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, o.liveWait)
 	defer cancel()
@@ -283,17 +287,21 @@ func mayRunAgain(status *view.Status, place reach.Place, pods []operator.Pod) {
 	status.Next = append(status.Next, "It has no high availability, and would run again if its JobManager's pod were replaced. Take that away: kubectl flink suspend "+name+" -n "+status.Metadata.Namespace)
 }
 
-// askRerun asks a JobManager whether it runs a job that is suspended.
-func askRerun(ctx context.Context, tunnel *portforward.Tunnel, place reach.Place, files reach.TLSFiles) *operator.Rerun {
+// askRerun asks a JobManager whether it runs a job that is suspended. After an
+// hour (jobstore.expiration-time) it doesn't know the job any more.
+func askRerun(ctx context.Context, tunnel *portforward.Tunnel, place reach.Place, files reach.TLSFiles) (*operator.Rerun, error) {
 	jobManager, err := restClient(tunnel, place, files)
 	if err != nil || place.JobID == "" {
-		return nil
+		return nil, err
 	}
 	state, err := reach.State(ctx, jobManager, place.JobID)
-	if err != nil {
-		return nil
+	switch {
+	case rest.NotFound(err):
+		return nil, nil
+	case err != nil:
+		return nil, reachError(ctx, err)
 	}
-	return operator.RerunOf(place.Cluster, state)
+	return operator.RerunOf(place.Cluster, state), nil
 }
 
 // runsAllTheSame says on the page that a suspended job runs.

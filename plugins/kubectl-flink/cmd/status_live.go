@@ -209,7 +209,7 @@ func (s *statusSource) ask(ctx context.Context) {
 		s.mu.Lock()
 		pods := s.around.Pods
 		s.mu.Unlock()
-		run = s.o.askSuspended(ctx, s.tunnel, place, pods)
+		run, _ = s.o.askSuspended(ctx, s.tunnel, place, pods) // the next question comes soon
 	}
 	if ctx.Err() != nil {
 		return

@@ -27,7 +27,7 @@ func TestStatusOfASuspendedJobThatRunsOrMay(t *testing.T) {
 	}{
 		"runs":              {place(nil), &operator.Rerun{State: "RUNNING"}, there, health.Degraded, "End that run for good: kubectl flink suspend flinkdeployment/a -n ns"},
 		"may run":           {place(nil), nil, there, health.Suspended, "would run again"},
-		"no JobManager":   {place(nil), nil, nil, health.Suspended, ""},
+		"no JobManager":     {place(nil), nil, nil, health.Suspended, ""},
 		"high availability": {place(operator.Config{"high-availability": "kubernetes"}), nil, there, health.Suspended, ""},
 	} {
 		status := view.Status{Health: health.Suspended, Metadata: view.StatusMetadata{Type: "flinkdeployment", Name: "a", Namespace: "ns"}}

@@ -76,6 +76,9 @@ func (c *Client) Delete(ctx context.Context, ref Ref, request DeleteRequest, rep
 		report.keep(newestOf(states))
 		report.Asked = true
 		report.announce(reporter)
+		if request.NoWait || request.DryRun != "" {
+			return report, nil
+		}
 		return c.awaitDeleted(ctx, job, report, reporter)
 	}
 	if err := c.CheckManaged(job, ChangeOptions{Force: request.Force, DryRun: request.DryRun}, reporter); err != nil {
@@ -149,7 +152,7 @@ func (r *DeleteReport) announce(reporter Reporter) {
 		return
 	}
 	for _, line := range r.whereItIs() {
-		reporter.note("%s", line)
+		reporter.must("%s", line)
 	}
 }
 

@@ -171,7 +171,7 @@ func TestStateOfAStoppedJob(t *testing.T) {
 		"the directory was seen": {job: suspended("last-state", lastState), known: before, objects: []runtime.Object{haData}, path: "s3://other/x/chk-12"},
 		"its data is gone":       {job: suspended("last-state", "s3://b/s/old"), why: "not there"},
 		"stateless":              {job: suspended("stateless", "")},
-		"not known":            {job: suspended("savepoint", ""), why: "doesn't say"},
+		"not known":              {job: suspended("savepoint", ""), why: "doesn't say"},
 	} {
 		state, why := (&Client{core: fake.NewClientset(c.objects...)}).leftState(t.Context(), c.job, c.known)
 		if state.Path != c.path || !strings.Contains(why, c.why) || (why == "") != (c.why == "") {

@@ -127,14 +127,14 @@ func TestTheModeIsPutBack(t *testing.T) {
 		patched string
 		said    string
 	}{
-		"stateless":           {"stateless", "savepoint", proven, "", `"upgradeMode":"stateless"`, "is stateless again"},
-		"last-state":          {"last-state", "savepoint", proven, "", `"upgradeMode":"last-state"`, "is last-state again"},
-		"none was set":        {modeUnset, "savepoint", proven, "", `"upgradeMode":null`, "is not set again"},
-		"not proven":          {"stateless", "savepoint", unproven, "", "", "stays savepoint, because it isn't proven"},
-		"started empty":       {"stateless", "savepoint", Kept{Kind: KeptNone, Proven: true}, "", "", "stays savepoint"},
-		"the user has chosen": {"stateless", "savepoint", proven, "savepoint", `"annotations":{"` + modeBeforeKey + `":null}`, "as asked for"},
+		"stateless":            {"stateless", "savepoint", proven, "", `"upgradeMode":"stateless"`, "is stateless again"},
+		"last-state":           {"last-state", "savepoint", proven, "", `"upgradeMode":"last-state"`, "is last-state again"},
+		"none was set":         {modeUnset, "savepoint", proven, "", `"upgradeMode":null`, "is not set again"},
+		"not proven":           {"stateless", "savepoint", unproven, "", "", "stays savepoint, because it isn't proven"},
+		"started empty":        {"stateless", "savepoint", Kept{Kind: KeptNone, Proven: true}, "", "", "stays savepoint"},
+		"the user has chosen":  {"stateless", "savepoint", proven, "savepoint", `"annotations":{"` + modeBeforeKey + `":null}`, "as asked for"},
 		"it was changed since": {"stateless", "last-state", proven, "", `"annotations":{"` + modeBeforeKey + `":null}`, "was stateless before"},
-		"nothing was changed": {"", "savepoint", proven, "", "", ""},
+		"nothing was changed":  {"", "savepoint", proven, "", "", ""},
 	} {
 		manifest := func(mode string) Job {
 			job := jobOf(t, Deployment, `{"apiVersion":"flink.apache.org/v1beta1","kind":"FlinkDeployment","metadata":{"name":"a","namespace":"ns"},"spec":{"job":{"upgradeMode":"`+mode+`"}}}`)

@@ -78,11 +78,22 @@ type SavepointReport struct {
 	Done bool
 }
 
-// Reporter is told what is being waited for, and what is worth keeping on
-// screen. Both may be nil.
+// Reporter shows what is being waited for, and what is worth keeping on screen.
+// Any of its functions may be nil.
 type Reporter struct {
 	Waiting func(string)
 	Note    func(string)
+	// Must shows what has to be read also where no progress is wanted: where
+	// the state of a job is whose object goes. nil is Note.
+	Must func(string)
+}
+
+func (r Reporter) must(format string, args ...any) {
+	if r.Must == nil {
+		r.note(format, args...)
+		return
+	}
+	r.Must(fmt.Sprintf(format, args...))
 }
 
 func (r Reporter) waiting(format string, args ...any) {
