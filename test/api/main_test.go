@@ -279,8 +279,20 @@ func deploymentSpec(configuration map[string]any) map[string]any {
 		"image":              "flink:1.20",
 		"serviceAccount":     "flink",
 		"flinkConfiguration": configuration,
+		"podTemplate":        sharedVolume(),
 		"job":                map[string]any{"jarURI": "local:///opt/job.jar", "parallelism": int64(1), "upgradeMode": "savepoint"},
 	}
+}
+
+// sharedVolume is a pod template with a volume where savepoints outlive the
+// pods: /flink-data, /c for checkpoints and /s for savepoints.
+func sharedVolume() map[string]any {
+	return map[string]any{"spec": map[string]any{
+		"containers": []any{map[string]any{"name": "flink-main-container", "volumeMounts": []any{
+			map[string]any{"name": "data", "mountPath": "/flink-data"}, map[string]any{"name": "data", "mountPath": "/c"}, map[string]any{"name": "data", "mountPath": "/s"},
+		}}},
+		"volumes": []any{map[string]any{"name": "data", "hostPath": map[string]any{"path": "/flink-data"}}},
+	}}
 }
 
 func runningStatus() map[string]any {

@@ -257,7 +257,7 @@ func TestSavepointFollowsAnySavepoint(t *testing.T) {
 	configMap := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "flink-config-nodir"}, Data: map[string]string{"flink-conf.yaml": "rest.port: 8081\n"}}
 	_, err := current.core.CoreV1().ConfigMaps(ns).Create(t.Context(), configMap, metav1.CreateOptions{})
 	must(t, err)
-	current.flink(t, t.Context(), "savepoint", "nodir", "-n", ns, "--path", "file:///given", "--name", "given", "--wait=false").wants(t, exit.OK)
+	current.flink(t, t.Context(), "savepoint", "nodir", "-n", ns, "--path", "file:///flink-data/given", "--name", "given", "--wait=false").wants(t, exit.OK)
 	r := current.flink(t, t.Context(), "savepoint", "nodir", "-n", ns, "--follow", "--timeout", "1s")
 	r.wants(t, exit.TimedOut, "flinkstatesnapshot/given is not seen by the operator yet")
 	current.completeSnapshots(t, ns)

@@ -45,10 +45,11 @@ func TestChangesKeepState(t *testing.T) {
 	// Checkpoints are taken all the time here, so that this is during one, too.
 	left := main.run(t, "flink", "suspend", "basic-example", "-n", ns, "-o", pathOnly).wants(t, 0).out
 	main.hasMetadata(t, left)
-	r := main.run(t, "flink", "resume", "basic-example", "-n", ns, "-o", "jsonpath={.status.path} {.status.restoredFrom.proven}").wants(t, 0)
+	r := main.run(t, "flink", "resume", "basic-example", "-n", ns, "-o", "jsonpath={.status.path} {.status.restoredFrom.proven}").wants(t, 0, "upgradeMode is stateless again")
 	if r.out != left+" true" {
 		t.Errorf("resumed from %q, left %q", r.out, left)
 	}
+	main.kubectl(t, "patch", "flinkdeployment", "basic-example", "-n", ns, "--type", "merge", "-p", `{"spec":{"job":{"upgradeMode":"savepoint"}}}`)
 	// Restart and scale start from a savepoint of their own, also where the API
 	// server or the operator goes away in the middle.
 	for _, c := range []struct {

@@ -48,7 +48,9 @@ func TestSavepointByNonceOnANewOperator(t *testing.T) {
 
 func TestSavepointIntoAnUnwritableDirectory(t *testing.T) {
 	main.basic(t)
-	r := main.run(t, "flink", "savepoint", "basic-example", "--path", "file:///proc/nope").wants(t, 1,
+	main.run(t, "flink", "savepoint", "basic-example", "--path", "file:///proc/nope").wants(t, 2, "--path", "in no volume of the job's pods", "No savepoint was taken")
+	main.run(t, "flink", "savepoint", "basic-example", "--path", "relative/dir").wants(t, 2, "relative path")
+	r := main.run(t, "flink", "savepoint", "basic-example", "--path", "file:///proc/nope", "--force").wants(t, 1,
 		"FAILED", "IOException: Failed to create savepoint directory at file:/proc/nope", "can't write to the savepoint directory")
 	if r.out != "" {
 		t.Errorf("stdout %q", r.out)
@@ -96,7 +98,8 @@ func TestSavepointOfSessionJob(t *testing.T) {
 	// To Flink it is a job like one that nobody manages.
 	r = main.run(t, "flink", "savepoint", "session-example", "--method", "rest", "-o", pathOnly).wants(t, 0, "asked for (format CANONICAL: Flink 1.20)")
 	main.hasMetadata(t, r.out)
-	main.run(t, "flink", "savepoint", "session-example", "--method", "rest", "--path", "file:///proc/nope").wants(t, 1, "Failed to create savepoint directory")
+	main.run(t, "flink", "savepoint", "session-example", "--method", "rest", "--path", "file:///proc/nope").wants(t, 2, "in no volume of the job's pods")
+	main.run(t, "flink", "savepoint", "session-example", "--method", "rest", "--path", "file:///proc/nope", "--force").wants(t, 1, "Failed to create savepoint directory")
 	main.run(t, "flink", "savepoint", "session-example").wants(t, 1, "is a session cluster", "flinksessionjob/session-job-example")
 }
 

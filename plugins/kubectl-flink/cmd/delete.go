@@ -2,7 +2,7 @@ package cmd
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -39,11 +39,15 @@ func newDelete(c *common) *cobra.Command {
 		Long: `Delete jobs and wait until they are gone.
 
 The operator cancels a deleted job without a savepoint, and the object was what
-knew where its state is. So the newest savepoint or checkpoint that can be found
-is printed, and the job is deleted only if that is newer than its start, unless
---lose-state is given. --with-savepoint takes a savepoint first; what the job
-does between that and its end it does again when it is started from there. To
-have it stop with the savepoint, suspend it before.
+knew where its state is. So a job that runs is stopped first, with its last
+checkpoint or, with --with-savepoint, with a savepoint. Where its state is then
+is printed before the object is touched, and how to start the job from there.
+
+It is refused, and nothing is changed, where no state would be left, or none
+that could be found: Flink deletes the checkpoints with the job
+(DELETE_ON_CANCELLATION), there is none yet, they are on the pods' own disks, or
+the operator can't stop the job by one. Then --with-savepoint or --lose-state
+has to be said.
 
 With -o yaml the output is the manifest that starts the job again from there.
 
@@ -52,7 +56,7 @@ operator that isn't running, a foreign finalizer.
 
 ` + objectsAsTheyAre,
 		Example: plugin.Examples(`
-			# Take a savepoint, delete the job, and keep what starts it again
+			# Stop with a savepoint, delete the job, and keep what starts it again
 			kubectl flink delete basic-example --with-savepoint --yes -o yaml > basic-example.yaml
 
 			# ... later
@@ -75,14 +79,14 @@ operator that isn't running, a foreign finalizer.
 	}
 	flags := cmd.Flags()
 	o.output.AddFlags(cmd)
-	flags.BoolVar(&o.request.WithSavepoint, "with-savepoint", false, "Take a savepoint first")
-	flags.BoolVar(&o.request.LoseState, "lose-state", false, "Delete also if no state newer than the job's start is known")
+	flags.BoolVar(&o.request.WithSavepoint, "with-savepoint", false, "Stop the job with a savepoint first, instead of its last checkpoint")
+	flags.BoolVar(&o.request.LoseState, "lose-state", false, "Delete without a look at what state is left")
 	flags.BoolVar(&o.request.Force, "force", false, "Also delete what Argo CD, Flux or Confluent Manager for Apache Flink manages and will make again")
 	flags.BoolVarP(&o.yes, "yes", "y", false, "Don't ask")
-	flags.BoolVar(&o.wait, "wait", true, "Wait until it is gone")
+	flags.BoolVar(&o.wait, "wait", true, "Wait until it is gone; that a running job has stopped is waited for all the same")
 	flags.DurationVar(&o.timeout, "timeout", 10*time.Minute, "How long to wait for savepoint and end; a deletion goes on when this ends")
 	addDryRun(cmd, &o.dryRun)
-	flags.BoolVarP(&o.quiet, "quiet", "q", false, "No progress on standard error")
+	flags.BoolVarP(&o.quiet, "quiet", "q", false, "No progress on standard error; where the state is, is said all the same")
 	o.tunnelFlags.add(cmd, true)
 	addRESTFlags(cmd, &o.tls)
 	return cmd
@@ -131,6 +135,9 @@ func (o *deleteOptions) run(ctx context.Context, refs []operator.Ref) error {
 	line := progress.New(o.ErrOut, o.quiet)
 	defer line.Done()
 	reporter := reporterOf(line)
+	if o.quiet {
+		reporter.Must = func(text string) { o.complain(nil, text) }
+	}
 	if !o.yes {
 		o.request.Confirm = func(ctx context.Context, question string) error {
 			line.Clear()
@@ -141,6 +148,10 @@ func (o *deleteOptions) run(ctx context.Context, refs []operator.Ref) error {
 	var failure error
 	for _, ref := range refs {
 		report, err := o.one(ctx, client, ref, reporter)
+		if err != nil && report.Asked {
+			// The object goes all the same, and with it what its manifest was.
+			reports = append(reports, report)
+		}
 		if err != nil {
 			if failure == nil || len(refs) == 1 {
 				failure = err
@@ -158,7 +169,7 @@ func (o *deleteOptions) run(ctx context.Context, refs []operator.Ref) error {
 	line.Done()
 	if len(reports) > 0 {
 		if err := o.output.Print(o.Out, view.Deleted(reports, o.request.DryRun)); err != nil {
-			return err
+			return errors.Join(failure, err)
 		}
 	}
 	return failure
@@ -170,12 +181,6 @@ func (o *deleteOptions) one(ctx context.Context, client *operator.Client, ref op
 	report, err := client.Delete(ctx, ref, o.request, reporter)
 	if err != nil {
 		return report, advised(ended(ctx, err))
-	}
-	if path := report.State.Path; path != "" && o.output.IsHuman() {
-		reporter.Note(fmt.Sprintf("Start it again from there: kubectl flink submit -f MANIFEST -n %s --from %s", ref.Namespace, path))
-		if report.State.Passing {
-			reporter.Note("A newer checkpoint may have replaced it before the job ended: then it is the directory beside it with the highest number")
-		}
 	}
 	return report, nil
 }

@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/kube"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/portforward"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/health"
@@ -197,8 +198,16 @@ func (o *listOptions) askAll(ctx context.Context, client *operator.Client, rows 
 		if row.Session || row.Kind.Name == operator.StateSnap.Name || row.JobID == "" && row.BlueGreen == "" {
 			continue
 		}
-		if row.JobManager == "MISSING" || row.Word == health.Suspended {
+		if row.JobManager == "MISSING" {
 			continue // nobody is there
+		}
+		if row.Word == health.Suspended {
+			group.Go(func() {
+				slots <- struct{}{}
+				defer func() { <-slots }()
+				o.askSuspended(ctx, client, tunnel, row)
+			})
+			continue
 		}
 		group.Go(func() {
 			slots <- struct{}{}
@@ -229,6 +238,28 @@ func (o *listOptions) askAll(ctx context.Context, client *operator.Client, rows 
 	}
 	group.Wait()
 	return ctx.Err()
+}
+
+// askSuspended looks whether a suspended job runs all the same, in a JobManager
+// that is still there. Mostly there is none, and nothing answers.
+func (o *listOptions) askSuspended(ctx context.Context, client *operator.Client, tunnel *portforward.Tunnel, row *view.Row) {
+	ctx, cancel := context.WithTimeout(ctx, o.liveTimeout)
+	defer cancel()
+	place, err := reach.Find(ctx, client, row.Ref())
+	if err != nil || row.Kind.Name == operator.SessionJob.Name {
+		return
+	}
+	pods, err := client.Pods(ctx, row.Namespace, place.Cluster.Object.GetName())
+	if err != nil || !hasJobManager(pods) {
+		return
+	}
+	run, err := askRerun(ctx, tunnel, place, o.tls)
+	switch {
+	case err != nil:
+		row.Live = &view.Live{Problem: err.Error()}
+	case run != nil:
+		row.Verdict = health.Verdict{Word: health.Degraded, Why: run.String()}
+	}
 }
 
 // follow lists and then prints changes until ctx ends.

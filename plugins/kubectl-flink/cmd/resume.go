@@ -16,7 +16,9 @@ func newResume(c *common) *cobra.Command {
 		Use:   "resume [[TYPE/]NAME ...]",
 		Short: "Start a suspended job again from the state that it left",
 		Long: `Start one or more suspended jobs again from the state that they left, wait until
-they run, and check with the JobManager that they were restored from it.
+they run, and check with the JobManager that they were restored from it. Then
+spec.job.upgradeMode becomes again what it was before kubectl flink suspend
+changed it, unless --upgrade-mode is given.
 
 It is refused where the operator would start the job empty instead: when it was
 suspended as stateless, or when upgradeMode is stateless by now, as after

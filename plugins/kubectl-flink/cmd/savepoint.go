@@ -77,9 +77,9 @@ object: --method rest asks the session cluster's JobManager.`,
 	flags := cmd.Flags()
 	flags.StringVar(&o.method, "method", string(operator.Auto), "How to ask for it: auto, resource (a FlinkStateSnapshot) or nonce (spec.job.savepointTriggerNonce), or rest (the JobManager itself, for jobs that the operator doesn't manage)")
 	flags.StringVar(&o.request.Format, "format", "auto", "Savepoint format: auto (native from Flink 2.0 on, canonical before), canonical or native")
-	flags.StringVar(&o.request.Path, "path", "", "Target directory (default the job's configured savepoint directory)")
+	flags.StringVar(&o.request.Path, "path", "", "Target directory, in a volume that all of the job's pods share or an object store (default the job's configured savepoint directory)")
 	flags.BoolVar(&o.request.DisposeOnDelete, "dispose-on-delete", false, "Delete the savepoint's data when the FlinkStateSnapshot is deleted")
-	flags.BoolVar(&o.request.Force, "force", false, "Take a canonical savepoint also on Flink 2.0 and newer, where it may restart the job")
+	flags.BoolVar(&o.request.Force, "force", false, "Take a canonical savepoint also on Flink 2.0 and newer, where it may restart the job, and any savepoint where it goes with the job's pods")
 	_ = cmd.RegisterFlagCompletionFunc("method", completion.Fixed("auto", "resource", "nonce", "rest"))
 	_ = cmd.RegisterFlagCompletionFunc("format", completion.Fixed("auto", "canonical", "native"))
 	return cmd

@@ -105,6 +105,11 @@ func (o *savepointOptions) byREST(ctx context.Context, client *operator.Client, 
 	if err != nil {
 		return report, err
 	}
+	if o.request.Checkpoint == "" {
+		if err := client.CheckSavepointTarget(ctx, place.Cluster, o.request.Path, o.request.Force); err != nil {
+			return report, err
+		}
+	}
 	tunnel, err := o.tunnel(o.tunnelFlags, nil)
 	if err != nil {
 		return report, err

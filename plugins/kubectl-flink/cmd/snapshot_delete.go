@@ -88,7 +88,9 @@ Whether the savepoint's data goes too is written in the object
 
 The operator has the job's JobManager delete the data. While the job doesn't run
 it can't, and the object would stay for ever: that is refused, and one that
-hangs so already goes with --keep-data.`,
+hangs so already goes with --keep-data. --dispose is refused, too, where
+nothing would delete the data: of a snapshot that names no job, or that no operator has
+taken up.`,
 		Example: plugin.Examples(`
 			# Forget the object, keep the savepoint
 			kubectl flink snapshot delete nightly --keep-data
@@ -224,7 +226,12 @@ func deletedLine(d operator.Deletion, f deleteFlags) string {
 	}
 	path := d.Snapshot.Path()
 	switch {
+	case d.Loses && path == "" && f.dryRun == "" && f.wait:
+		text += "; it was being taken: its data went with it"
+	case d.Loses && path == "":
+		text += "; it is being taken: its data goes too"
 	case d.Loses && f.dryRun == "" && f.wait:
+		// Its finalizer goes only after the job's JobManager deleted the data.
 		text += "; its data is deleted: " + path
 	case d.Loses:
 		text += "; its data goes too: " + path

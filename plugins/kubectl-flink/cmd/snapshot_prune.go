@@ -121,6 +121,9 @@ func (o *pruneOptions) plan(ctx context.Context, client *operator.Client) ([]ope
 		if o.namespace != "" && p.Namespace != o.namespace || !o.wants(p.Saved) || !labelled(p.Snapshot) {
 			continue
 		}
+		if p.Passing != "" && !o.quiet {
+			line.Print("%s is not relied upon: %s %s", p.Snapshot.Ref(), p.Path, p.Passing)
+		}
 		if !p.Goes {
 			at++
 			if o.verbose {

@@ -70,8 +70,10 @@ type statusSource struct {
 	around  operator.Surroundings
 	// pods are those watched; nil until the watch has told all.
 	pods map[string]operator.Pod
-	// answer is the JobManager's part.
+	// answer is the JobManager's part, and run what it does with a job that is
+	// suspended.
 	answer  view.Status
+	run     *operator.Rerun
 	changes []view.Change
 	// told is what was last said of the job ("") and of each pod.
 	told map[string]string
@@ -202,11 +204,19 @@ func (s *statusSource) ask(ctx context.Context) {
 	s.mu.Unlock()
 	var answer view.Status
 	s.o.askJobManager(ctx, s.tunnel, place, &answer)
+	var run *operator.Rerun
+	if place.Suspended() {
+		s.mu.Lock()
+		pods := s.around.Pods
+		s.mu.Unlock()
+		run, _ = s.o.askSuspended(ctx, s.tunnel, place, pods) // the next question comes soon
+	}
 	if ctx.Err() != nil {
 		return
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.run = run
 	if len(answer.Unknown) > 0 { // what it said last still helps
 		answer.Slots, answer.Checkpoints, answer.Job.Restarts = s.answer.Slots, s.answer.Checkpoints, s.answer.Job.Restarts
 	}
@@ -300,6 +310,7 @@ func (s *statusSource) status() (status view.Status, ok bool) {
 	status.Around(around)
 	verdict = health.Refine(s.summary, verdict, around)
 	status.Why, status.Next = verdict.Why, health.Next(s.summary, verdict, around)
+	runsAllTheSame(&status, s.run)
 	status.Changes = slices.Clone(s.changes)
 	slices.Reverse(status.Changes)
 	if s.gone {

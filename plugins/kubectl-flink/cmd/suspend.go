@@ -20,10 +20,15 @@ func newSuspend(c *common) *cobra.Command {
 		Long: `Stop one or more jobs and keep their state: by a savepoint, unless --mode says
 otherwise, whatever the job's own upgradeMode is.
 
-The mode is set in spec.job.upgradeMode and stays there: a spec that said
-stateless when the job is resumed would start it empty. Where Flink 2 can't take
-the operator's canonical savepoints, kubernetes.operator.savepoint.format.type:
-NATIVE is set, too.
+The mode is set in spec.job.upgradeMode until the job is resumed: a spec that
+said stateless then would start it empty. kubectl flink resume puts it back once
+the job runs from its state. Where Flink 2 can't take the operator's canonical
+savepoints, kubernetes.operator.savepoint.format.type: NATIVE is set, and stays.
+
+A job without high availability would run again, from its start, if the pod of
+the JobManager that the operator leaves for a day were replaced. So that
+JobManager's Deployment is deleted once the state is safe; where that is
+forbidden, the command says so and fails.
 
 It ends when the job has stopped, and prints where its state is. If the operator
 can't take the savepoint, the cause is told and the spec put back, so that the

@@ -67,6 +67,13 @@ func (c *common) askJobManagers(client *operator.Client, way tunnelFlags, files 
 		})
 		return state, err
 	}
+	client.AskCheckpoints = func(ctx context.Context, ref operator.Ref) (facts operator.CheckpointFacts, err error) {
+		err = askJob(ctx, ref, func(jobManager *rest.Client, place reach.Place) error {
+			facts, err = reach.CheckpointFacts(ctx, jobManager, place.JobID)
+			return err
+		})
+		return facts, err
+	}
 	client.RunningJobs = func(ctx context.Context, cluster operator.Ref) map[string]string {
 		out := map[string]string{}
 		_ = ask(ctx, cluster, func(jobManager *rest.Client, _ reach.Place) error {

@@ -25,14 +25,11 @@ type AdoptRequest struct {
 
 // Validate finds what is wrong with the request alone.
 func (r AdoptRequest) Validate() error {
-	scheme, _, hasScheme := strings.Cut(r.Path, ":/")
-	switch {
-	case NormalPath(r.Path) == "":
-		return exit.Usagef("PATH: %q is not the path of a savepoint", r.Path)
-	case strings.ContainsAny(r.Path, " \t\r\n"):
-		return exit.Usagef("PATH: %q has white space in it", r.Path)
-	case !strings.HasPrefix(r.Path, "/") && (!hasScheme || scheme == ""):
-		return exit.Usagef("PATH: %q is neither a URI, as in s3://bucket/savepoint-1, nor an absolute path", r.Path)
+	if err := CheckPathForm(r.Path); err != nil {
+		return exit.Usagef("PATH: %w", err)
+	}
+	if strings.ContainsAny(r.Path, "\t\r\n") {
+		return exit.Usagef("PATH: %q has a tab or a line break in it", r.Path)
 	}
 	switch r.Format {
 	case "CANONICAL", "NATIVE", "UNKNOWN":
@@ -75,6 +72,13 @@ func (c *Client) Adopt(ctx context.Context, ref Ref, request AdoptRequest, repor
 		if p.target, err = c.activeChild(ctx, p.job); err != nil {
 			return report, err
 		}
+	}
+	cluster, err := c.clusterOf(ctx, p.target)
+	if err != nil {
+		return report, err
+	}
+	if place := c.StatePlace(ctx, cluster, path); !place.Lasts() {
+		return report, fmt.Errorf("PATH: %s %s\nNothing was registered: restore and prune would rely on it", path, place.Why)
 	}
 	inventory, err := c.InventoryOf(ctx, ref.Namespace, "")
 	if err != nil {

@@ -87,9 +87,13 @@ func (c *Client) leftBehind(ctx context.Context, change Change, job Job) Kept {
 		job = child
 	}
 	kept := job.KeptState()
-	if kept.Kind == KeptCheckpoint && kept.Path == "" && change.Flink != nil && change.Flink.Latest != nil {
-		// At least as new as this one.
-		kept.Path = change.Flink.Latest.Path
+	if kept.Kind == KeptCheckpoint && kept.Path == "" {
+		// The one that the JobManager named before may have been replaced since.
+		var known *FlinkSnapshot
+		if change.Flink != nil {
+			known = change.Flink.Latest
+		}
+		kept.Path, _ = c.checkpointLeft(ctx, job, job, known)
 	}
 	return kept
 }

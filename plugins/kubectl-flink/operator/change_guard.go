@@ -166,14 +166,24 @@ func (c *Client) CheckDirectories(ctx context.Context, job Job, mode string) err
 	}
 	own, _ := job.spec()["flinkConfiguration"].(map[string]any)
 	maps.Copy(config, Flatten(own))
-	if !known {
+	checkpoints, checkpointKey := config.Get(checkpointDirKeys...)
+	savepoints, savepointKey := config.Get(savepointDirKeys...)
+	switch {
+	case known && checkpoints == "":
+		return fmt.Errorf("%s has no checkpoint directory, which upgradeMode %s needs: set %s in spec.flinkConfiguration (neither it nor %s is set)", job.Ref(), mode, checkpointDirKeys[0], checkpointDirKeys[1])
+	case known && savepoints == "" && mode == "savepoint":
+		return fmt.Errorf("%s has no savepoint directory, which upgradeMode savepoint needs: set %s in spec.flinkConfiguration (neither it nor %s is set), or keep the state by its last checkpoint (last-state)", job.Ref(), savepointDirKeys[0], savepointDirKeys[1])
+	}
+	// What a job leaves on its pods' disks goes with them.
+	dir, key := savepoints, savepointKey
+	if mode == "last-state" {
+		dir, key = checkpoints, checkpointKey
+	}
+	if dir == "" {
 		return nil
 	}
-	if dir, _ := config.Get(checkpointDirKeys...); dir == "" {
-		return fmt.Errorf("%s has no checkpoint directory, which upgradeMode %s needs: set %s in spec.flinkConfiguration (neither it nor %s is set)", job.Ref(), mode, checkpointDirKeys[0], checkpointDirKeys[1])
-	}
-	if dir, _ := config.Get(savepointDirKeys...); dir == "" && mode == "savepoint" {
-		return fmt.Errorf("%s has no savepoint directory, which upgradeMode savepoint needs: set %s in spec.flinkConfiguration (neither it nor %s is set), or keep the state by its last checkpoint (last-state)", job.Ref(), savepointDirKeys[0], savepointDirKeys[1])
+	if place := c.StatePlace(ctx, cluster, dir); !place.Lasts() {
+		return fmt.Errorf("%s would lose its state: %s: %s %s\nNothing was changed. Set %s to a directory in a volume that all pods share, or to an object store", job.Ref(), key, dir, place.Why, key)
 	}
 	return nil
 }

@@ -52,6 +52,10 @@ type Client struct {
 	// AskFlink, where set, asks the JobManager of a job for the state that it
 	// runs from and has. It is the proof that a change kept a job's state.
 	AskFlink func(ctx context.Context, job Ref) (FlinkState, error)
+
+	// AskCheckpoints, where set, asks the JobManager of a job whether its
+	// checkpoints outlive it, and for the newest.
+	AskCheckpoints func(ctx context.Context, job Ref) (CheckpointFacts, error)
 }
 
 // NewClient connects with the factory's flags; nothing is sent yet.

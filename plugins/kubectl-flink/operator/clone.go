@@ -54,6 +54,11 @@ func (r CloneRequest) Validate(source Ref) error {
 	if err := CheckName(source.Kind, r.Name); err != nil {
 		return err
 	}
+	if strings.ContainsAny(r.From, "/:") {
+		if err := CheckPathForm(r.From); err != nil {
+			return exit.Usagef("--from: %w", err)
+		}
+	}
 	switch {
 	case r.From != "" && r.SuspendSource:
 		return exit.Usagef("--suspend-source starts the clone from the savepoint that the source stops with; leave out --from")
@@ -131,7 +136,7 @@ func (c *Client) stateFor(ctx context.Context, source Job, request CloneRequest,
 	case from == "" && source.Wanted() == "running" && runs:
 		return "", nil
 	case from == "" || from == fromLatest:
-		states, err := c.LastStates(ctx, source)
+		states, err := c.LastStates(ctx, source, reporter)
 		if err != nil {
 			return "", err
 		}

@@ -113,70 +113,29 @@ func (c *Client) missing(ctx context.Context, namespace string, wanted []referen
 // storageOf says whether the copy can read the state that it is to start from,
 // by where that is: stop is why it can't, warn what has to be checked.
 func (c *Client) storageOf(ctx context.Context, source, cluster Job, request CloneRequest, from string) (stop, warn []string) {
-	paths := []string{from}
-	if from == "" {
+	path := from
+	if path == "" {
 		config, _, err := c.EffectiveConfig(ctx, cluster)
 		if err != nil {
 			return nil, nil
 		}
-		dir, _ := config.Get(savepointDirKeys...)
-		paths = []string{dir}
+		if path, _ = config.Get(savepointDirKeys...); path == "" {
+			return nil, nil
+		}
 	}
 	away := request.Elsewhere || request.Namespace != source.Object.GetNamespace()
-	for _, path := range paths {
-		if path == "" {
-			continue
-		}
-		scheme, _, hasScheme := strings.Cut(path, ":")
-		if hasScheme && scheme != "file" {
-			if away {
-				warn = append(warn, fmt.Sprintf("the clone's pods must be able to read %s: network, credentials and the filesystem plugin of its image", path))
-			}
-			continue
-		}
-		volume := volumeOf(cluster.spec(), strings.TrimPrefix(NormalPath(path), "file:"))
-		switch {
-		case volume == "":
-			stop = append(stop, fmt.Sprintf("%s is in no volume of the job's pods, so no other pod can read it", path))
-		case volume == "emptyDir" || volume == "ephemeral":
-			stop = append(stop, fmt.Sprintf("%s is in a volume of type %s, which every pod has of its own", path, volume))
-		case request.Elsewhere:
-			stop = append(stop, fmt.Sprintf("%s is in a volume (%s) of this cluster, which the other cluster can't see", path, volume))
-		case volume == "persistentVolumeClaim" && away:
-			stop = append(stop, fmt.Sprintf("%s is in a PersistentVolumeClaim, and a claim of that name in namespace %s is another volume", path, request.Namespace))
-		case volume == "hostPath":
-			warn = append(warn, fmt.Sprintf("%s is in a hostPath volume: on a cluster of several nodes all of them must see the same files there", path))
-		}
+	switch place := c.StatePlace(ctx, cluster, path); {
+	case !place.Lasts():
+		stop = append(stop, fmt.Sprintf("%s %s", path, place.Why))
+	case place.Kind == RemotePlace && away:
+		warn = append(warn, fmt.Sprintf("the clone's pods must be able to read %s: network, credentials and the filesystem plugin of its image", path))
+	case place.Kind == RemotePlace:
+	case request.Elsewhere:
+		stop = append(stop, fmt.Sprintf("%s is in a volume (%s) of this cluster, which the other cluster can't see", path, place.Volume))
+	case place.Volume == "persistentVolumeClaim" && away:
+		stop = append(stop, fmt.Sprintf("%s is in a PersistentVolumeClaim, and a claim of that name in namespace %s is another volume", path, request.Namespace))
+	case place.Volume == "hostPath":
+		warn = append(warn, fmt.Sprintf("%s is in a hostPath volume: on a cluster of several nodes all of them must see the same files there", path))
 	}
 	return stop, warn
-}
-
-// volumeOf is the type of the volume that a path is in; "" where it is in none.
-func volumeOf(spec map[string]any, path string) string {
-	best, kind := "", ""
-	for _, template := range podTemplates(spec) {
-		types := map[string]string{}
-		volumes, _ := section(template, "spec")["volumes"].([]any)
-		for _, v := range volumes {
-			volume, _ := v.(map[string]any)
-			for key := range volume {
-				if key != "name" {
-					types[text(volume, "name")] = key
-				}
-			}
-		}
-		containers, _ := section(template, "spec")["containers"].([]any)
-		for _, v := range containers {
-			container, _ := v.(map[string]any)
-			mounts, _ := container["volumeMounts"].([]any)
-			for _, m := range mounts {
-				mount, _ := m.(map[string]any)
-				at := strings.TrimRight(text(mount, "mountPath"), "/")
-				if (path == at || strings.HasPrefix(path, at+"/")) && len(at) >= len(best) && types[text(mount, "name")] != "" {
-					best, kind = at, types[text(mount, "name")]
-				}
-			}
-		}
-	}
-	return kind
 }

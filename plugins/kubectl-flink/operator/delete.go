@@ -9,13 +9,16 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 )
 
 // DeleteRequest is how a job is to be deleted.
 type DeleteRequest struct {
-	// LoseState deletes also where no state would be left to start from.
+	// LoseState deletes without a look at what state would be left.
 	LoseState bool
-	// WithSavepoint takes a savepoint first.
+	// WithSavepoint stops the job with a savepoint instead of its last
+	// checkpoint.
 	WithSavepoint bool
 	// Force goes on where something else manages the object.
 	Force bool
@@ -30,16 +33,28 @@ type DeleteRequest struct {
 // DeleteReport is what became of it.
 type DeleteReport struct {
 	Job Ref
-	// State is the newest that is left; its Path is "" where there is none.
+	// State is what the job can be started from again; its Path is "" where
+	// there is nothing. In a dry run it is what is known before the job stops.
 	State LastState
+	// Stops is how the job is stopped before: savepoint, last-state or "" (not
+	// at all).
+	Stops string
 	// Again is a manifest that starts the job again, from State.
 	Again Job
+	// Asked says that the deletion was asked for: the object goes, whatever
+	// becomes of this command.
+	Asked bool
 	// Gone says that the object is gone; otherwise nobody waited for it.
 	Gone bool
 	Took time.Duration
 }
 
 // Delete deletes a job once its state is safe, and waits until it is gone.
+//
+// The operator cancels a deleted job without a savepoint, and the last of its
+// checkpoints is only known once it has stopped. So a job that runs is
+// suspended first, and where its state is then is reported before its object is
+// touched.
 func (c *Client) Delete(ctx context.Context, ref Ref, request DeleteRequest, reporter Reporter) (DeleteReport, error) {
 	report := DeleteReport{Job: ref}
 	reporter.waiting("%s: checking the job", ref)
@@ -52,16 +67,18 @@ func (c *Client) Delete(ctx context.Context, ref Ref, request DeleteRequest, rep
 	if parent := job.BlueGreenParent(); parent != "" {
 		return report, fmt.Errorf("%s belongs to %s/%s, which would make it again: delete that one", ref, BlueGreen.Singular, parent)
 	}
-	states, err := c.LastStates(ctx, job)
+	states, err := c.LastStates(ctx, job, reporter)
 	if err != nil {
 		return report, err
 	}
-	if len(states) > 0 {
-		report.State = states[0]
-	}
 	if object.GetDeletionTimestamp() != nil {
 		reporter.note("%s is being deleted already, since %s", ref, Ago(time.Since(object.GetDeletionTimestamp().Time)))
-		report.again()
+		report.keep(newestOf(states))
+		report.Asked = true
+		report.announce(reporter)
+		if request.NoWait || request.DryRun != "" {
+			return report, nil
+		}
 		return c.awaitDeleted(ctx, job, report, reporter)
 	}
 	if err := c.CheckManaged(job, ChangeOptions{Force: request.Force, DryRun: request.DryRun}, reporter); err != nil {
@@ -70,102 +87,210 @@ func (c *Client) Delete(ctx context.Context, ref Ref, request DeleteRequest, rep
 	if err := c.checkEmpty(ctx, job); err != nil {
 		return report, err
 	}
-	if request.WithSavepoint && request.DryRun == "" {
-		if err := c.saveBefore(ctx, job, &report, reporter); err != nil {
-			return report, err
-		}
-	}
-	if err := checkSafe(job, report.State, request); err != nil {
+	plan, err := c.planDelete(ctx, job, states, request, reporter)
+	if err != nil {
 		return report, err
 	}
-	report.again()
+	report.Stops = plan.stops
+	report.keep(plan.state)
 	if request.DryRun == "client" {
+		report.announce(reporter)
 		return report, nil
 	}
 	if request.DryRun == "" && request.Confirm != nil {
-		if err := request.Confirm(ctx, deleteQuestion(job, report.State)); err != nil {
+		if err := request.Confirm(ctx, plan.question(job)); err != nil {
 			return report, err
 		}
 	}
+	if request.DryRun == "" && plan.stops != "" {
+		final, err := c.stopForDeletion(ctx, job, plan, request, reporter)
+		if err != nil {
+			return report, err
+		}
+		report.keep(final)
+	}
+	report.announce(reporter)
 	uid := object.GetUID()
 	options := metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &uid}}
 	if request.DryRun == "server" {
 		options.DryRun = []string{metav1.DryRunAll}
 	}
-	if err := c.Resource(ref.Kind, ref.Namespace).Delete(ctx, ref.Name, options); err != nil && !apierrors.IsNotFound(err) {
-		return report, err
+	// Whether the object is gone must be known also after Ctrl-C.
+	sending, done := context.WithTimeout(context.WithoutCancel(ctx), answerLimit)
+	defer done()
+	if err := c.Resource(ref.Kind, ref.Namespace).Delete(sending, ref.Name, options); err != nil && !apierrors.IsNotFound(err) {
+		return report, report.explain(fmt.Errorf("%s was not deleted: %w", ref, err))
 	}
+	report.Asked = request.DryRun == ""
 	if request.DryRun != "" || request.NoWait {
 		return report, nil
 	}
 	return c.awaitDeleted(ctx, job, report, reporter)
 }
 
-// again writes the state into the manifest that starts the job again.
-func (r *DeleteReport) again() {
-	if r.State.Path != "" && section(r.Again.spec(), "job") != nil {
-		_ = r.Again.set(r.State.Path, "job", "initialSavepointPath")
+// keep notes the state that the job can be started from again, and writes it
+// into the manifest that does so.
+func (r *DeleteReport) keep(state LastState) {
+	r.State = state
+	if section(r.Again.spec(), "job") == nil {
+		return
+	}
+	if state.Path == "" {
+		delete(section(r.Again.spec(), "job"), "initialSavepointPath")
+		return
+	}
+	_ = r.Again.set(state.Path, "job", "initialSavepointPath")
+}
+
+// announce says where the state is, before the object that knows is touched.
+func (r *DeleteReport) announce(reporter Reporter) {
+	if r.State.Path == "" {
+		return
+	}
+	if r.State.Passing {
+		reporter.note("%s: its newest %s is %s now; the one that it stops with may be newer", r.Job, r.State.Kind(), r.State.Path)
+		return
+	}
+	for _, line := range r.whereItIs() {
+		reporter.must("%s", line)
 	}
 }
 
-// saveBefore takes the savepoint of --with-savepoint.
-func (c *Client) saveBefore(ctx context.Context, job Job, report *DeleteReport, reporter Reporter) error {
-	if nothing, why := job.nothingToLose(); nothing {
-		return fmt.Errorf("no savepoint can be taken of %s: %s", job.Ref(), why)
-	}
-	if report.State.Final {
-		reporter.note("%s is suspended: its %s %s is its last state", job.Ref(), report.State.Kind(), report.State.Path)
+// whereItIs says where the job's state is and how to start it from there.
+func (r *DeleteReport) whereItIs() []string {
+	if r.State.Path == "" || r.State.Passing {
 		return nil
 	}
-	saved, err := c.Savepoint(ctx, job.Ref(), SavepointRequest{Method: Auto, Format: "auto"}, reporter)
-	if err != nil {
-		return fmt.Errorf("%w\n%s was not deleted", err, job.Ref())
+	first := fmt.Sprintf("%s: its state is %s %s", r.Job, r.State.Kind(), r.State.Path)
+	if !r.State.Final {
+		first = fmt.Sprintf("%s: the newest state of it that is known to stay is %s %s", r.Job, r.State.Kind(), r.State.Path)
+		if !r.State.At.IsZero() {
+			first += ", " + Ago(time.Since(r.State.At)) + " old"
+		}
 	}
-	report.State = LastState{Savepoint: true, Path: saved.Path, At: time.Now()}
-	reporter.note("savepoint completed: %s", saved.Path)
-	return nil
+	return []string{
+		first,
+		fmt.Sprintf("Start it again from there: kubectl flink submit -f MANIFEST -n %s --from %s", r.Job.Namespace, shellWord(r.State.Path)),
+	}
 }
 
-// checkSafe refuses to delete a job whose progress since its start would be
-// lost.
-func checkSafe(job Job, state LastState, request DeleteRequest) error {
-	nothing, _ := job.nothingToLose()
-	started := millis(job.Object.Object, "status", "jobStatus", "startTime")
+// explain adds to an error where the state is.
+func (r *DeleteReport) explain(err error) error {
+	lines := r.whereItIs()
+	if err == nil || len(lines) == 0 {
+		return err
+	}
+	return exit.With(exit.Code(err), fmt.Errorf("%w\n%s", err, strings.Join(lines, "\n")))
+}
+
+// shellWord is a word as a shell takes it.
+func shellWord(word string) string {
+	if strings.Trim(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:/._-+=@%") == "" {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}
+
+// deletion is how a job is going to be deleted.
+type deletion struct {
+	// stops is the upgrade mode by which it is suspended first; "" is not at all.
+	stops string
+	// state is what it can be started from again; of a job that is stopped
+	// first it is Passing, or empty.
+	state LastState
+	// nothing is why there is no state to lose; "" where there may be.
+	nothing string
+}
+
+// planDelete decides how a job's state is kept, and refuses where it wouldn't
+// be. Nothing has been changed yet.
+func (c *Client) planDelete(ctx context.Context, job Job, states []LastState, request DeleteRequest, reporter Reporter) (deletion, error) {
+	kept := newestOf(states)
+	nothing, why := job.nothingToLose()
 	switch {
-	case request.LoseState || nothing || state.Final:
-		return nil
-	case request.WithSavepoint && (request.DryRun != "" || state.Path != ""):
-		return nil
-	case state.Path != "" && !state.At.IsZero() && state.At.After(started):
-		return nil
+	case nothing && request.WithSavepoint:
+		return deletion{}, fmt.Errorf("no savepoint can be taken of %s: %s", job.Ref(), why)
+	case nothing:
+		// Snapshots from before are of an object of that name that is gone.
+		if started := millis(job.Object.Object, "status", "jobStatus", "startTime"); started.IsZero() || !kept.At.After(started) {
+			kept = LastState{}
+		}
+		if path := job.InitialPath(); kept.Path == "" && NormalPath(path) != "" && job.State() != "FINISHED" {
+			kept = LastState{Savepoint: !isCheckpointPath(path), Path: path} // what it was to start from
+		}
+		return deletion{state: kept, nothing: why}, nil
+	case request.LoseState:
+		if len(states) > 0 && states[0].Passing {
+			reporter.note("%s: its newest checkpoint is %s now; whether one is left after its end isn't looked at (--lose-state)", job.Ref(), states[0].Path)
+		}
+		return deletion{state: kept}, nil
+	case job.Wanted() == "suspended" && job.isStopped():
+		return c.planDeleteStopped(ctx, job, states, reporter)
 	}
-	message := fmt.Sprintf("%s was not deleted: no savepoint or checkpoint is known that is newer than its start", job.Ref())
-	if !started.IsZero() {
-		message += " " + Ago(time.Since(started)) + " ago"
+	facts, known := c.checkpointFacts(ctx, job)
+	switch {
+	case known && facts.Ended && !request.WithSavepoint:
+		return c.planDeleteEnded(ctx, job, facts, kept)
+	case (request.WithSavepoint || c.savesOnDeletion(ctx, job)) && (job.IsRunning() || job.Kind.Name == BlueGreen.Name):
+		if stopped := c.stopped(ctx); stopped != "" {
+			return deletion{}, refusal(job, "no savepoint can be taken of it: "+stopped, kept)
+		}
+		if err := c.CheckDirectories(ctx, job, "savepoint"); err != nil {
+			return deletion{}, fmt.Errorf("%s was not deleted: %w", job.Ref(), err)
+		}
+		return deletion{stops: "savepoint"}, nil
+	case request.WithSavepoint:
+		return deletion{}, refusal(job, "no savepoint can be taken of it: it is "+job.Describe(time.Now()), kept)
 	}
-	if state.Path != "" {
-		message += "; the newest is " + state.Kind() + " " + state.Path
-		if !state.At.IsZero() {
-			message += ", " + Ago(time.Since(state.At)) + " ago"
+	if why := c.losesCheckpoint(ctx, job, facts, known); why != "" {
+		return deletion{}, refusal(job, why, kept)
+	}
+	if err := c.CheckDirectories(ctx, job, "last-state"); err != nil {
+		return deletion{}, refusal(job, err.Error(), kept)
+	}
+	if stopped := c.stopped(ctx); stopped != "" {
+		return deletion{}, refusal(job, "it runs, and can't be stopped: "+stopped, kept)
+	}
+	plan := deletion{stops: "last-state"}
+	if facts.Checkpoint != nil {
+		plan.state = LastState{Path: facts.Checkpoint.Path, At: facts.Checkpoint.At, Passing: true}
+	}
+	return plan, nil
+}
+
+// refusal says why a job isn't deleted, and what can be done.
+func refusal(job Job, why string, kept LastState) error {
+	message := fmt.Sprintf("%s was not deleted: %s", job.Ref(), why)
+	if kept.Path != "" {
+		message += fmt.Sprintf("\nThe newest state that would be left is %s %s", kept.Kind(), kept.Path)
+		if !kept.At.IsZero() {
+			message += ", " + Ago(time.Since(kept.At)) + " old"
 		}
 	}
 	if job.IsRunning() || job.Kind.Name == BlueGreen.Name {
-		return errors.New(message + "\nTake a savepoint first with --with-savepoint, or delete it all the same with --lose-state")
+		return errors.New(message + "\nStop it with a savepoint first with --with-savepoint, or delete it all the same with --lose-state")
 	}
 	return errors.New(message + "\nDelete it all the same with --lose-state")
 }
 
-// deleteQuestion is what the user is asked.
-func deleteQuestion(job Job, state LastState) string {
+// question is what the user is asked.
+func (d deletion) question(job Job) string {
 	question := fmt.Sprintf("%s in namespace %s will be deleted.", job.Ref(), job.Object.GetNamespace())
-	nothing, why := job.nothingToLose()
 	switch {
-	case state.Path != "" && state.At.IsZero():
-		return question + fmt.Sprintf(" Its newest state is %s %s.", state.Kind(), state.Path)
-	case state.Path != "":
-		return question + fmt.Sprintf(" Its newest state is %s %s, %s old.", state.Kind(), state.Path, Ago(time.Since(state.At)))
-	case nothing:
-		return question + " No state is lost: " + why + "."
+	case d.stops == "savepoint":
+		return fmt.Sprintf("%s in namespace %s will be stopped with a savepoint and deleted.", job.Ref(), job.Object.GetNamespace())
+	case d.stops != "":
+		question = fmt.Sprintf("%s in namespace %s will be stopped with its last checkpoint and deleted.", job.Ref(), job.Object.GetNamespace())
+		if d.state.Path != "" {
+			question += fmt.Sprintf(" The newest now is %s, %s old.", d.state.Path, Ago(time.Since(d.state.At)))
+		}
+		return question
+	case d.state.Path != "" && d.state.At.IsZero():
+		return question + fmt.Sprintf(" Its newest state is %s %s.", d.state.Kind(), d.state.Path)
+	case d.state.Path != "":
+		return question + fmt.Sprintf(" Its newest state is %s %s, %s old.", d.state.Kind(), d.state.Path, Ago(time.Since(d.state.At)))
+	case d.nothing != "":
+		return question + " No state is lost: " + d.nothing + "."
 	}
 	return question + " Its state is lost."
 }

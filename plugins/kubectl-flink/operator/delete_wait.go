@@ -74,9 +74,9 @@ func (c *Client) awaitDeleted(parent context.Context, job Job, report DeleteRepo
 			if len(blockers) > 0 {
 				message += "\n" + strings.Join(blockers, "\n")
 			}
-			return report, exit.With(code, fmt.Errorf("%s", message))
+			err = exit.With(code, fmt.Errorf("%s", message))
 		}
-		return report, err
+		return report, report.explain(err)
 	}
 	report.Gone = true
 	return report, nil

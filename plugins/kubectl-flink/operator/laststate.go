@@ -32,7 +32,8 @@ func (s LastState) Kind() string {
 
 // LastStates are the states of a job that are known of, newest first: of its
 // FlinkStateSnapshots, its status and, where it can be asked, its JobManager.
-func (c *Client) LastStates(ctx context.Context, job Job) ([]LastState, error) {
+// Those that go with the job's pods are left out and said.
+func (c *Client) LastStates(ctx context.Context, job Job, reporter Reporter) ([]LastState, error) {
 	out := statesInStatus(job)
 	served, err := c.Serves(ctx, StateSnap)
 	if err != nil && !apierrors.IsForbidden(err) {
@@ -62,7 +63,29 @@ func (c *Client) LastStates(ctx context.Context, job Job) ([]LastState, error) {
 		}
 		return b.At.Compare(a.At)
 	})
-	return slices.CompactFunc(out, func(a, b LastState) bool { return SamePath(a.Path, b.Path) }), nil
+	out = slices.CompactFunc(out, func(a, b LastState) bool { return SamePath(a.Path, b.Path) })
+	return c.lastingStates(ctx, job, out, reporter), nil
+}
+
+// lastingStates leaves out the states that go with the job's pods.
+func (c *Client) lastingStates(ctx context.Context, job Job, states []LastState, reporter Reporter) []LastState {
+	if len(states) == 0 {
+		return nil
+	}
+	cluster, err := c.runsIn(ctx, job)
+	if err != nil {
+		cluster = job // its spec has the pod templates, unless it is a session job
+	}
+	return slices.DeleteFunc(states, func(s LastState) bool {
+		if err != nil && job.Kind.Name == SessionJob.Name {
+			return NormalPath(s.Path) == ""
+		}
+		place := c.StatePlace(ctx, cluster, s.Path)
+		if !place.Lasts() {
+			reporter.note("%s: %s %s is passed over: it %s", job.Ref(), s.Kind(), s.Path, place.Why)
+		}
+		return !place.Lasts()
+	})
 }
 
 // refersTo reports whether a snapshot is of the job, or of a child that a
@@ -89,7 +112,7 @@ func statesInStatus(job Job) []LastState {
 			out = append(out, LastState{Savepoint: !isCheckpointPath(text(entry, "location")), Path: text(entry, "location"), At: millis(entry, "timeStamp")})
 		}
 	}
-	if path := text(status, "upgradeSavepointPath"); path != "" && path != lastState && job.Lifecycle() == "SUSPENDED" {
+	if path := text(status, "upgradeSavepointPath"); path != "" && path != lastState && job.Lifecycle() == "SUSPENDED" && job.SuspendedMode() != "last-state" {
 		out = append(out, LastState{Savepoint: !isCheckpointPath(path), Path: path, At: job.StateSince(), Final: true})
 	}
 	return out

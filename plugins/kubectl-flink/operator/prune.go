@@ -27,18 +27,29 @@ type Pruned struct {
 // Prune applies the rule to what is saved, which must be newest first within
 // each job. Only objects can go. Of each job there stay, whatever the rule
 // says: its newest completed savepoint and checkpoint, whatever a job starts
-// from, and what is still in progress.
+// from, and what is still in progress. Where a job has others, those on a pod's
+// own disk don't count as its newest.
 func Prune(saved []Saved, rule PruneRule) []Pruned {
 	type group struct {
 		job       Ref
 		savepoint bool
+	}
+	counts := func(s Saved) bool {
+		return s.State == SnapshotCompleted && NormalPath(s.Path) != "" && !s.Registered()
+	}
+	lasting := map[group]bool{}
+	for _, s := range saved {
+		if counts(s) && s.Passing == "" {
+			lasting[group{s.Job, s.Savepoint}] = true
+		}
 	}
 	completed := map[group]int{}
 	var out []Pruned
 	for _, s := range saved {
 		p := Pruned{Saved: s}
 		of := group{s.Job, s.Savepoint}
-		if s.State == SnapshotCompleted && NormalPath(s.Path) != "" && !s.Registered() {
+		passing := s.Passing != "" && lasting[of]
+		if counts(s) && !passing {
 			completed[of]++
 		}
 		if s.Snapshot.Object == nil || !s.Snapshot.Object.GetDeletionTimestamp().IsZero() {
@@ -52,7 +63,7 @@ func Prune(saved []Saved, rule PruneRule) []Pruned {
 			p.Why = "registered by hand, so that its age is unknown; --older-than goes by when that was"
 		case s.State == SnapshotCompleted && !s.Registered():
 			switch n := completed[of]; {
-			case NormalPath(s.Path) == "":
+			case NormalPath(s.Path) == "" || passing:
 				if young {
 					p.Why = "too young"
 				}

@@ -34,6 +34,11 @@ func (r RestoreRequest) Validate() error {
 	if err := r.ChangeOptions.Validate(); err != nil {
 		return err
 	}
+	if isPath(r.From) {
+		if err := CheckPathForm(r.From); err != nil {
+			return exit.Usagef("--from: %w", err)
+		}
+	}
 	if r.Recreate && r.NoWait {
 		return exit.Usagef("--recreate: who deletes a job has to wait until it can be created again; leave out --wait=false")
 	}

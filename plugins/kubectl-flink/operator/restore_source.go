@@ -49,7 +49,7 @@ func sourceOf(s Saved) Source {
 
 // isPath reports whether what a user typed is a path and not a name.
 func isPath(from string) bool {
-	return strings.HasPrefix(from, "/") || strings.Contains(from, ":/")
+	return strings.HasPrefix(from, "/") || strings.Contains(from, ":") // no object has a colon in its name
 }
 
 // source finds the state that is meant, and refuses what certainly isn't there
@@ -60,6 +60,11 @@ func (c *Client) source(ctx context.Context, job Job, request RestoreRequest, re
 	if err != nil {
 		return Source{}, fmt.Errorf("look for what is saved of %s: %w", ref, err)
 	}
+	cluster, err := c.runsIn(ctx, job)
+	if err != nil {
+		return Source{}, err
+	}
+	c.askPods(ctx, job, cluster, inventory)
 	// What the JobManager tells is newer and surer than what objects tell.
 	flink, known, _ := c.State(ctx, job)
 	var source Source
@@ -92,6 +97,9 @@ func (c *Client) source(ctx context.Context, job Job, request RestoreRequest, re
 	if err := checkOwner(job, source, request.OtherJob); err != nil {
 		return Source{}, err
 	}
+	if place := c.StatePlace(ctx, cluster, source.Path); !place.Lasts() && !request.Force {
+		return Source{}, fmt.Errorf("%s %s\nNothing was changed. Choose another with --from (kubectl flink snapshot list --job %s -n %s), or use --force if every pod of the job does have these files, as in its image", source, place.Why, ref, ref.Namespace)
+	}
 	if source.Kind == "checkpoint" && known && job.JobID() != "" && strings.Contains(source.Path, job.JobID()) && job.IsRunning() {
 		if flink.Latest == nil || !SamePath(flink.Latest.Path, source.Path) {
 			return Source{}, fmt.Errorf("%s is an older checkpoint of the run that goes on: Flink deletes those when it has a newer one\nRestore from a savepoint (kubectl flink snapshot list --job %s -n %s), or take one", source.Path, ref, ref.Namespace)
@@ -99,6 +107,16 @@ func (c *Client) source(ctx context.Context, job Job, request RestoreRequest, re
 		reporter.note("%s is the newest checkpoint of the running job: Flink deletes it as soon as there is a newer one", source.Path)
 	}
 	return source, nil
+}
+
+// askPods looks at the pods of a job whose pod templates say that some of its
+// state goes with them: they may have been given more volumes.
+func (c *Client) askPods(ctx context.Context, job, cluster Job, inventory Inventory) {
+	for i := range inventory.Saved {
+		if s := &inventory.Saved[i]; s.Passing != "" && isOwn(job, s.Job) {
+			s.Passing = c.StatePlace(ctx, cluster, s.Path).Why
+		}
+	}
 }
 
 // namedSource is a FlinkStateSnapshot that is fit to be restored from.
@@ -172,7 +190,10 @@ func latest(job Job, inventory Inventory, flink FlinkState, reporter Reporter) (
 		}
 	}
 	for _, s := range own {
-		if s.Savepoint || SamePath(s.Path, job.UpgradePath()) {
+		switch {
+		case s.Passing != "":
+			reporter.note("%s: %s %s is passed over: it %s", ref, s.noun(), or(s.Name(), s.Path), s.Passing)
+		case s.Savepoint || SamePath(s.Path, job.UpgradePath()):
 			consider(sourceOf(s))
 		}
 	}
@@ -181,15 +202,20 @@ func latest(job Job, inventory Inventory, flink FlinkState, reporter Reporter) (
 		if flink.Latest.Savepoint {
 			kind = "savepoint"
 		}
-		switch newest := (Source{Kind: kind, Path: flink.Latest.Path, At: flink.Latest.At, Of: ref}); {
+		newest := Source{Kind: kind, Path: flink.Latest.Path, At: flink.Latest.At, Of: ref}
+		switch place := inventory.place(ref, newest.Path); {
+		case !place.Lasts():
+			reporter.note("%s: %s %s is passed over: it %s", ref, kind, newest.Path, place.Why)
 		case flink.Latest.Savepoint || !job.IsRunning():
 			consider(newest)
 		default:
 			reporter.note("%s runs: its checkpoints are left out, because Flink deletes them while it goes on", ref)
 		}
 	}
-	if best.Path == "" && len(registered) > 0 {
-		best = sourceOf(registered[0])
+	for _, s := range registered {
+		if best.Path == "" && s.Passing == "" {
+			best = sourceOf(s)
+		}
 	}
 	if best.Path == "" {
 		return best, fmt.Errorf("nothing is known to be saved of %s: no completed savepoint, and no checkpoint that its JobManager tells of\nGive the path of a savepoint or checkpoint with --from; they are below the job's checkpoint and savepoint directories", ref)
@@ -225,7 +251,7 @@ func pickSource(ctx context.Context, job Job, inventory Inventory, pick Picker) 
 	var sources []Source
 	var choices []string
 	for _, s := range append(own, registered...) {
-		if s.Savepoint || !job.IsRunning() {
+		if s.Passing == "" && (s.Savepoint || !job.IsRunning()) {
 			sources = append(sources, sourceOf(s))
 			choices = append(choices, choiceOf(s, time.Now()))
 		}

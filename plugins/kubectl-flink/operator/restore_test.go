@@ -52,6 +52,35 @@ func TestLatestIsTheNewestStateThatExists(t *testing.T) {
 	}
 }
 
+// A savepoint on a pod's own disk is passed over, and that is said.
+func TestLatestPassesOverWhatGoesWithPods(t *testing.T) {
+	job := testJob(map[string]any{"jobStatus": map[string]any{"state": "RUNNING"}, "jobManagerDeploymentStatus": "READY"})
+	disk := SavedFrom(taken("disk", 1, SnapshotCompleted, "file:/tmp/sp", ofSavepoint(nil), nil))
+	disk.Passing = "is in no volume of the job's pods"
+	good := SavedFrom(taken("good", 4, SnapshotCompleted, "s3://b/sp", ofSavepoint(nil), nil))
+	said := ""
+	reporter := Reporter{Note: func(s string) { said += s + "\n" }}
+	source, err := latest(job, Inventory{Saved: []Saved{disk, good}}, FlinkState{}, reporter)
+	if err != nil || source.Snapshot != "good" || !strings.Contains(said, "savepoint disk is passed over: it is in no volume") {
+		t.Errorf("%+v %v\n%s", source, err, said)
+	}
+	if _, err := latest(job, Inventory{Saved: []Saved{disk}}, FlinkState{}, reporter); err == nil {
+		t.Error("it was chosen all the same")
+	}
+	// The inventory itself finds that out from the job's spec.
+	inventory := Inventory{mounts: map[Ref]podMounts{}, clusters: map[Ref]Ref{}}
+	inventory.noteMounts(jobOf(t, Deployment, `{"metadata":{"name":"c","namespace":"ns"},"spec":{"podTemplate":`+template(`"nfs":{}`, "/data", "")+`}}`))
+	inventory.noteMounts(jobOf(t, SessionJob, `{"metadata":{"name":"j","namespace":"ns"},"spec":{"deploymentName":"c"}}`))
+	for path, want := range map[string]PlaceKind{"file:///data/sp": SharedPlace, "file:///tmp/sp": PodPlace, "gs://b/sp": RemotePlace} {
+		if got := inventory.place(Ref{SessionJob, "ns", "j"}, path); got.Kind != want {
+			t.Errorf("%s: %+v, want %s", path, got, want)
+		}
+	}
+	if got := inventory.place(Ref{Deployment, "ns", "gone"}, "file:///tmp/sp"); !got.Lasts() {
+		t.Errorf("of a job that isn't known: %+v", got)
+	}
+}
+
 func TestWhoseStateItIs(t *testing.T) {
 	ref := func(kind Kind, name string) Ref { return Ref{kind, "ns", name} }
 	child := testJob(nil)

@@ -2,6 +2,7 @@ package operator
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -42,6 +43,9 @@ func (c *Client) Resume(ctx context.Context, ref Ref, request ResumeRequest, rep
 		change.Goal = Goal{State: path != "", Path: path}
 		return c.changeWatched(ctx, change, request.ChangeOptions, reporter)
 	}
+	if run := c.RunsSuspended(ctx, job); run != nil {
+		reporter.note("%s: %s; what that run wrote is there twice, and its state is not taken over", ref, run)
+	}
 	fields, kept, err := c.resumesFrom(ctx, job, request, reporter)
 	if err != nil {
 		return report, err
@@ -61,6 +65,9 @@ func (c *Client) Resume(ctx context.Context, ref Ref, request ResumeRequest, rep
 	change.Goal = Goal{NewRun: true, State: kept.Kind != KeptNone, Path: kept.Path}
 	report, err = c.changeWatched(ctx, change, request.ChangeOptions, reporter)
 	report.Left = kept
+	if err == nil && request.DryRun == "" {
+		c.putModeBack(ctx, job, report, request, reporter)
+	}
 	var failed *ChangeFailedError
 	if errors.As(err, &failed) && failed.After == "" && kept.Path != "" {
 		failed.After = fmt.Sprintf("The state that it left is %s %s. Start it from there again with: kubectl flink restore %s --from %s --no-savepoint -n %s", kept.Kind, kept.Path, ref, kept.Path, ref.Namespace)
@@ -69,6 +76,55 @@ func (c *Client) Resume(ctx context.Context, ref Ref, request ResumeRequest, rep
 		}
 	}
 	return report, err
+}
+
+// putModeBack gives a job that was resumed the upgradeMode that it had before it
+// was suspended, once the JobManager has proven that it runs from its state:
+// with stateless in the spec any earlier, the operator would start it empty.
+func (c *Client) putModeBack(ctx context.Context, before Job, report ChangeReport, request ResumeRequest, reporter Reporter) {
+	ref := before.Ref()
+	mode, noted := before.Object.GetAnnotations()[modeBeforeKey]
+	if !noted {
+		return
+	}
+	var value any = mode
+	if mode == modeUnset {
+		value = nil
+	}
+	by := fmt.Sprintf("kubectl patch %s %s -n %s --type merge -p '%s'", ref.Kind.Singular, ref.Name, ref.Namespace, patchText(Change{Job: before, Spec: map[string]any{"job": map[string]any{"upgradeMode": value}}}))
+	object, err := c.Get(ctx, ref)
+	if err != nil {
+		reporter.note("%s: spec.job.upgradeMode stays as it is; it was %s before the job was suspended (%v)", ref, mode, err)
+		return
+	}
+	now := Job{ref.Kind, object}
+	back := Change{Job: now, Annotations: map[string]any{modeBeforeKey: nil}}
+	chosen := request.UpgradeMode != "" || request.LoseState
+	switch {
+	case !report.Done || !report.From.Proven || report.From.Kind == KeptNone && !request.LoseState:
+		reporter.note("%s: spec.job.upgradeMode stays %s, because it isn't proven that the job runs from its state; it was %s before it was suspended. Once it runs: %s", ref, now.UpgradeMode(), mode, by)
+		return
+	case chosen || now.UpgradeMode() != before.UpgradeMode():
+		reporter.note("%s: spec.job.upgradeMode is %s, as asked for; it was %s before the job was suspended", ref, now.UpgradeMode(), mode)
+	default:
+		back.Spec = map[string]any{"job": map[string]any{"upgradeMode": value}}
+	}
+	if _, err := c.apply(ctx, back, ""); err != nil {
+		reporter.note("%s: spec.job.upgradeMode stays %s; it was %s before the job was suspended (%v). To put it back: %s", ref, now.UpgradeMode(), mode, err, by)
+		return
+	}
+	if back.Spec != nil {
+		reporter.note("%s: spec.job.upgradeMode is %s again, as before it was suspended", ref, or(text(map[string]any{"mode": value}, "mode"), "not set"))
+	}
+}
+
+// patchText is a change as a merge patch.
+func patchText(change Change) string {
+	body, err := json.Marshal(change.patch())
+	if err != nil {
+		return "{}"
+	}
+	return string(body)
 }
 
 // seesLimit is how long the operator may take to see the state that a job left.

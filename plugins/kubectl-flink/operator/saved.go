@@ -33,6 +33,9 @@ type Saved struct {
 	Duration           time.Duration
 	// UsedBy says which jobs start or restore from it, and where that stands.
 	UsedBy []string
+	// Passing is why it goes with its job's pods, as in "is in no volume of …";
+	// "" where it stays or that isn't known.
+	Passing string
 }
 
 // Name of the FlinkStateSnapshot; "" where there is none.
@@ -132,6 +135,31 @@ type Inventory struct {
 	Problems []string
 
 	uses map[string][]string
+	// mounts are the volumes of the FlinkDeployments, and clusters those that
+	// the session jobs run in.
+	mounts   map[Ref]podMounts
+	clusters map[Ref]Ref
+}
+
+// place is where a path of a job's state is, as the job's spec says.
+func (i Inventory) place(job Ref, path string) StatePlace {
+	if cluster, ok := i.clusters[job]; ok {
+		job = cluster
+	}
+	mounts, ok := i.mounts[job]
+	if !ok {
+		return StatePlace{Kind: UnknownPlace}
+	}
+	return mounts.place(path)
+}
+
+// noteMounts remembers where the job's pods can keep state.
+func (i Inventory) noteMounts(job Job) {
+	if job.Kind.Name == SessionJob.Name {
+		i.clusters[job.Ref()] = Ref{Deployment, job.Object.GetNamespace(), job.SessionCluster()}
+		return
+	}
+	i.mounts[job.Ref()] = mountsOf(job.spec())
 }
 
 // UsedBy says which jobs start or restore from a path.
@@ -175,7 +203,7 @@ func (c *Client) inventory(ctx context.Context, namespace, labels string, snapsh
 	var (
 		mu      sync.Mutex
 		group   sync.WaitGroup
-		out     = Inventory{uses: map[string][]string{}}
+		out     = Inventory{uses: map[string][]string{}, mounts: map[Ref]podMounts{}, clusters: map[Ref]Ref{}}
 		own     []Saved
 		told    []Saved
 		failure error
@@ -204,6 +232,7 @@ func (c *Client) inventory(ctx context.Context, namespace, labels string, snapsh
 					job := Job{kind, &page[i]}
 					told = append(told, savedIn(job)...)
 					out.use(job)
+					out.noteMounts(job)
 				}
 			})
 			newer := kind.Name == BlueGreen.Name && (apierrors.IsForbidden(err) || served == nil)
@@ -221,7 +250,11 @@ func (c *Client) inventory(ctx context.Context, namespace, labels string, snapsh
 	slices.Sort(out.Problems)
 	out.Saved = merge(own, told, labels != "")
 	for i := range out.Saved {
-		out.Saved[i].UsedBy = out.UsedBy(out.Saved[i].Path)
+		saved := &out.Saved[i]
+		saved.UsedBy = out.UsedBy(saved.Path)
+		if NormalPath(saved.Path) != "" {
+			saved.Passing = out.place(saved.Job, saved.Path).Why
+		}
 	}
 	return out, nil
 }

@@ -136,3 +136,51 @@ func TestPrune(t *testing.T) {
 		}
 	}
 }
+
+// A savepoint on a pod's own disk doesn't count as the newest, unless its job
+// has no others.
+func TestPruneDoesNotCountWhatGoesWithPods(t *testing.T) {
+	saved := []Saved{
+		SavedFrom(taken("disk", 1, SnapshotCompleted, "/tmp/1", ofSavepoint(nil), nil)),
+		SavedFrom(taken("good", 2, SnapshotCompleted, "/s/2", ofSavepoint(nil), nil)),
+		SavedFrom(taken("older", 3, SnapshotCompleted, "/s/3", ofSavepoint(nil), nil)),
+	}
+	saved[0].Passing = "is in no volume"
+	goes := func(rule PruneRule) (names string) {
+		for _, p := range Prune(saved, rule) {
+			if p.Goes {
+				names += p.Name() + " "
+			}
+		}
+		return names
+	}
+	if got := goes(PruneRule{Keep: 1}); got != "disk older " {
+		t.Error(got)
+	}
+	if got := goes(PruneRule{Keep: 2}); got != "disk " {
+		t.Error(got)
+	}
+	saved = saved[:1]
+	if got := goes(PruneRule{Keep: 1}); got != "" {
+		t.Error("the only one goes:", got)
+	}
+}
+
+func TestDisposeOnlyWhereSomebodyDoes(t *testing.T) {
+	snapshot := func(more string) Snapshot {
+		return Snapshot{jobOf(t, StateSnap, `{"metadata":{"name":"s","namespace":"ns"`+more+`,"savepoint":{"disposeOnDelete":true}},"status":{"state":"COMPLETED","path":"s3://b/sp"}}`).Object}
+	}
+	finalizer := `,"finalizers":["flinkstatesnapshots.flink.apache.org/finalizer"]`
+	of := `"jobReference":{"kind":"FlinkDeployment","name":"a"}`
+	for name, c := range map[string]struct{ object, want string }{
+		"without a job":                 {finalizer + `},"spec":{"backoffLimit":0`, "names no job"},
+		"with a job of an empty name":   {finalizer + `},"spec":{"jobReference":{"kind":"FlinkDeployment"}`, "names no job"},
+		"no operator has taken it up":   {`},"spec":{` + of, "no operator has taken it up"},
+		"another one's finalizer alone": {`,"finalizers":["example.com/x"]},"spec":{` + of, "no operator has taken it up"},
+	} {
+		_, err := (&Client{}).PlanDeletion(t.Context(), snapshot(c.object), DisposeData, false, Inventory{})
+		if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "--keep-data") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

@@ -40,7 +40,8 @@ type SavepointRequest struct {
 	// Follow takes part in a savepoint that is in progress already instead of
 	// refusing.
 	Follow bool
-	// Force takes a canonical savepoint also where it may break the job.
+	// Force takes a canonical savepoint also where it may break the job, and
+	// any where it goes with the job's pods.
 	Force bool
 	// NoWait returns as soon as the savepoint is asked for.
 	NoWait bool
@@ -77,11 +78,22 @@ type SavepointReport struct {
 	Done bool
 }
 
-// Reporter is told what is being waited for, and what is worth keeping on
-// screen. Both may be nil.
+// Reporter shows what is being waited for, and what is worth keeping on screen.
+// Any of its functions may be nil.
 type Reporter struct {
 	Waiting func(string)
 	Note    func(string)
+	// Must shows what has to be read also where no progress is wanted: where
+	// the state of a job is whose object goes. nil is Note.
+	Must func(string)
+}
+
+func (r Reporter) must(format string, args ...any) {
+	if r.Must == nil {
+		r.note(format, args...)
+		return
+	}
+	r.Must(fmt.Sprintf(format, args...))
 }
 
 func (r Reporter) waiting(format string, args ...any) {
@@ -158,6 +170,11 @@ func (r SavepointRequest) Validate() error {
 	case "", "client", "server":
 	default:
 		return exit.Usagef("--dry-run: %q is not one of none, client, server", r.DryRun)
+	}
+	if r.Path != "" {
+		if err := CheckPathForm(r.Path); err != nil {
+			return exit.Usagef("--path: %w", err)
+		}
 	}
 	if r.Retries < 0 {
 		return exit.Usagef("--retries: %d is less than 0", r.Retries)

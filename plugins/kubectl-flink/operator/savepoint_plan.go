@@ -77,6 +77,7 @@ func (c *Client) planSavepoint(ctx context.Context, ref Ref, request SavepointRe
 		if err := p.checkCheckpoint(cluster); err != nil {
 			return nil, err
 		}
+		c.warnOfPodDisk(ctx, p.job, cluster, reporter)
 		return p, c.checkNoneInProgress(ctx, p, reporter)
 	}
 	if err := p.chooseFormat(cluster); err != nil {
@@ -264,38 +265,6 @@ func (p *plan) checkNotRejected() error {
 // dotted is v1_20 as people write it: 1.20.
 func dotted(version string) string {
 	return strings.ReplaceAll(strings.TrimPrefix(version, "v"), "_", ".")
-}
-
-// checkDirectory refuses a savepoint that has nowhere to go. Where the
-// configuration can't be read in full, the operator's word is awaited instead.
-func (c *Client) checkDirectory(ctx context.Context, p *plan, cluster Job) error {
-	p.path = p.request.Path
-	if p.path != "" {
-		return nil
-	}
-	if p.target.Kind.Name == SessionJob.Name {
-		// Up to operator 1.15 only the session cluster's directory counts for
-		// a FlinkStateSnapshot; naming the job's own makes it count everywhere.
-		own, _ := p.target.spec()["flinkConfiguration"].(map[string]any)
-		if dir, _ := Flatten(own).Get(savepointDirKeys...); dir != "" {
-			if p.method == Resource {
-				p.path = dir
-			}
-			return nil
-		}
-	}
-	config, known, err := c.EffectiveConfig(ctx, cluster)
-	if err != nil {
-		return err
-	}
-	if dir, _ := config.Get(savepointDirKeys...); dir != "" || !known {
-		return nil
-	}
-	hint := "\nGive a directory with --path (every pod of the job must be able to write there), or set the key in spec.flinkConfiguration"
-	if p.method == Nonce {
-		hint = "\nSet it in spec.flinkConfiguration; --method nonce can't carry a directory"
-	}
-	return fmt.Errorf("%s has no savepoint directory: neither %s is set%s", p.job.Ref(), strings.Join(savepointDirKeys, " nor "), hint)
 }
 
 // freshPending is how long a snapshot that nothing has happened to may still

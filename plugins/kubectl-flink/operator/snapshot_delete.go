@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -101,6 +102,12 @@ func (i Inventory) others(s Snapshot) []string {
 // if it can, or nobody can tell. The operator has the job's JobManager do it.
 func (c *Client) cannotDispose(ctx context.Context, s Snapshot) string {
 	ref := s.Job()
+	switch {
+	case text(s.Object.Object, "spec", "jobReference", "name") == "":
+		return "its data can't be deleted, because the operator has the job do that, and it names no job (spec.jobReference): the operator would let it go and keep the data"
+	case !s.held():
+		return "its data can't be deleted, because no operator has taken it up (none has put its finalizer on it): it would be gone at once, and its data stay"
+	}
 	object, err := c.Resource(ref.Kind, ref.Namespace).Get(ctx, ref.Name, metav1.GetOptions{})
 	switch {
 	case apierrors.IsNotFound(err):
@@ -115,9 +122,22 @@ func (c *Client) cannotDispose(ctx context.Context, s Snapshot) string {
 	return fmt.Sprintf("its data can't be deleted, because the operator has the job do that, and %s is not RUNNING (%s)", ref, or(job.State(), "not started"))
 }
 
+// held reports whether an operator holds the object until it has dealt with the
+// data.
+func (s Snapshot) held() bool {
+	return slices.ContainsFunc(s.Object.GetFinalizers(), func(finalizer string) bool {
+		domain, _, _ := strings.Cut(finalizer, "/")
+		return domain == Group || strings.HasSuffix(domain, "."+Group)
+	})
+}
+
 // deleteInstead is what can be done where data can't be deleted.
 func deleteInstead(s Snapshot) string {
-	return fmt.Sprintf("\nDelete the object alone and keep the data: kubectl flink snapshot delete %s --keep-data -n %s\nOr try again while the job runs", s.Name(), s.Object.GetNamespace())
+	text := fmt.Sprintf("\nDelete the object alone and keep the data: kubectl flink snapshot delete %s --keep-data -n %s", s.Name(), s.Object.GetNamespace())
+	if s.Job().Name != "" && s.held() {
+		text += "\nOr try again while the job runs"
+	}
+	return text
 }
 
 // DeleteSnapshot carries a deletion out and waits until the object is gone;

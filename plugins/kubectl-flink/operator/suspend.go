@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
@@ -21,6 +22,8 @@ type SuspendRequest struct {
 	// Did is what the report says: suspended or stopped.
 	Did string
 	ChangeOptions
+	// deletes says that the job's object is going to be deleted then.
+	deletes bool
 }
 
 // Validate finds what is wrong with the request alone.
@@ -44,10 +47,21 @@ func (r SuspendRequest) Validate() error {
 // wants to resume it.
 const drainKey = "kubernetes.operator.job.drain-on-savepoint-deletion"
 
+// modeBeforeKey is the annotation with the upgradeMode that a job had before it
+// was suspended; modeUnset stands for none. Resume puts it back.
+const (
+	modeBeforeKey = "kubectl-flink/upgrade-mode-before"
+	modeUnset     = "unset"
+)
+
 // Suspend stops a job and keeps its state, unless the mode is stateless. The
 // mode is set in the spec in the same patch: it is the new spec's mode by which
 // the operator suspends, and a spec that says stateless when the job is resumed
-// would start it empty.
+// would start it empty. So Resume puts the mode back, once the job runs from
+// its state.
+//
+// A job without high availability would run again if the JobManager that the
+// operator leaves for a while were replaced, so that is taken away.
 func (c *Client) Suspend(ctx context.Context, ref Ref, request SuspendRequest, reporter Reporter) (ChangeReport, error) {
 	report := ChangeReport{Job: ref, Did: request.Did, DryRun: request.DryRun}
 	reporter.waiting("%s: checking the job", ref)
@@ -60,7 +74,11 @@ func (c *Client) Suspend(ctx context.Context, ref Ref, request SuspendRequest, r
 	}
 	change := Change{Job: job, Did: request.Did, Goal: Goal{Suspended: true}}
 	if job.Wanted() == "suspended" {
-		return c.suspendedAlready(ctx, change, request, reporter)
+		report, err = c.suspendedAlready(ctx, change, request, reporter)
+		if err == nil && report.Done && !request.deletes && job.Lifecycle() != "" {
+			err = c.endStopped(ctx, ref, report.Left, reporter)
+		}
+		return report, err
 	}
 	if err := c.CheckManaged(job, request.ChangeOptions, reporter); err != nil {
 		return report, err
@@ -82,8 +100,15 @@ func (c *Client) Suspend(ctx context.Context, ref Ref, request SuspendRequest, r
 	if request.Drain {
 		change.Spec = Merge(change.Spec, map[string]any{"flinkConfiguration": map[string]any{drainKey: "true"}})
 	}
-	if mode := job.UpgradeMode(); mode != request.Mode {
-		reporter.note("%s: spec.job.upgradeMode is %s and becomes %s", ref, mode, request.Mode)
+	if mode := job.UpgradeMode(); mode != request.Mode && !request.deletes {
+		reporter.note("%s: spec.job.upgradeMode is %s and becomes %s%s", ref, mode, request.Mode, untilResumed(request.Mode))
+		if request.Mode != "stateless" {
+			change.Annotations = map[string]any{modeBeforeKey: or(text(job.spec(), "job", "upgradeMode"), modeUnset)}
+		}
+	}
+	if _, stale := job.Object.GetAnnotations()[modeBeforeKey]; stale && change.Annotations == nil {
+		// Of a suspension that ended in another way than by Resume.
+		change.Annotations = map[string]any{modeBeforeKey: nil}
 	}
 	if state, known, _ := c.State(ctx, job); known {
 		change.Flink = &state
@@ -97,7 +122,40 @@ func (c *Client) Suspend(ctx context.Context, ref Ref, request SuspendRequest, r
 	if err == nil && report.Done && request.Mode != "stateless" && report.Left.Kind == KeptNone {
 		err = fmt.Errorf("%s is suspended, but the operator kept no state of it", ref)
 	}
+	switch {
+	case err != nil || request.Mode == "stateless" || request.deletes || request.DryRun != "":
+	case report.Done:
+		err = c.endStopped(ctx, ref, report.Left, reporter)
+	case request.NoWait:
+		c.warnOfRerun(ctx, job, reporter)
+	}
 	return report, err
+}
+
+// untilResumed says that the mode is put back; a job suspended as stateless has
+// nothing that could be lost.
+func untilResumed(mode string) string {
+	if mode == "stateless" {
+		return ""
+	}
+	return " until kubectl flink resume has the job running from its state (with stateless it would start empty)"
+}
+
+// endStopped sees to it that a job that was suspended doesn't run again.
+func (c *Client) endStopped(ctx context.Context, ref Ref, kept Kept, reporter Reporter) error {
+	object, err := c.Get(ctx, ref)
+	if err != nil {
+		return fmt.Errorf("%s is suspended%s, but whether its JobManager is gone isn't known: %w", ref, with(kept), err)
+	}
+	return c.endJobManager(ctx, Job{ref.Kind, object}, kept, reporter)
+}
+
+// warnOfRerun says what is not waited for with --wait=false.
+func (c *Client) warnOfRerun(ctx context.Context, job Job, reporter Reporter) {
+	cluster, err := c.runsIn(ctx, job)
+	if err == nil && job.Kind.Name != SessionJob.Name && haKind(c.configFor(ctx, cluster, cluster)) == noHA {
+		reporter.note("warning: %s has no high availability: its JobManager stays for a while (%s), and would run the job again if its pod were replaced. Once it is suspended, this takes it away: kubectl flink suspend %s -n %s", job.Ref(), ttlKey, job.Ref(), job.Ref().Namespace)
+	}
 }
 
 // lastKnown names the newest state that a job has, for a question.
@@ -125,6 +183,9 @@ func (c *Client) checkSuspendable(ctx context.Context, job Job, mode string) err
 	if err := c.CheckDirectories(ctx, job, mode); err != nil {
 		return err
 	}
+	if mode == "last-state" {
+		return c.checkCancel(ctx, job)
+	}
 	if mode != "savepoint" {
 		return nil
 	}
@@ -144,6 +205,28 @@ func (c *Client) checkSuspendable(ctx context.Context, job Job, mode string) err
 		message += "\nThe operator says: " + failure.Root()
 	}
 	return errors.New(message + "\nWait until it runs, or suspend it with its last checkpoint: --mode last-state")
+}
+
+// lastStateCancels has the operator cancel a job also where it could take the
+// JobManager away instead.
+const lastStateCancels = "kubernetes.operator.job.upgrade.last-state.job-cancel.enabled"
+
+// checkCancel refuses to suspend a job by its last checkpoint where that goes:
+// the operator cancels jobs that have no high-availability data.
+func (c *Client) checkCancel(ctx context.Context, job Job) error {
+	cluster, err := c.runsIn(ctx, job)
+	if err != nil {
+		return err
+	}
+	config := c.configFor(ctx, job, cluster)
+	if job.Kind.Name != SessionJob.Name && haKind(config) != noHA && !strings.EqualFold(config[lastStateCancels], "true") {
+		return nil
+	}
+	facts, known := c.checkpointFacts(ctx, job)
+	if why := deletesCheckpoints(config, facts, known && !facts.Off && !facts.Ended); why != "" {
+		return fmt.Errorf("%s would lose its state: the operator would cancel it, and %s\nNothing was changed. Stop it with a savepoint (--mode savepoint)", job.Ref(), why)
+	}
+	return nil
 }
 
 // Drained reports whether the job was drained when it was stopped: windows and

@@ -99,7 +99,7 @@ func (c *Client) leftSince(ctx context.Context, now, before Job) Kept {
 	if path := now.UpgradeSavepointPath(); path != "" && !SamePath(path, before.UpgradeSavepointPath()) {
 		return Kept{Kind: KindOfPath(path), Path: path}
 	}
-	states, err := c.LastStates(ctx, now)
+	states, err := c.LastStates(ctx, now, Reporter{})
 	if err != nil {
 		return Kept{}
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
@@ -22,7 +21,7 @@ func jobOf(t *testing.T, kind Kind, manifest string) Job {
 const upgradable = `{"apiVersion":"flink.apache.org/v1beta1","kind":"FlinkDeployment","metadata":{"name":"a","namespace":"n"},"spec":{
 	"image":"flink:1.20","flinkVersion":"v1_20",
 	"flinkConfiguration":{"a.b":"1","s3":{"secret-key":"hush","endpoint":"x"},"kubernetes.operator.x":"y"},
-	"podTemplate":{"spec":{"containers":[{"name":"c","env":[{"name":"DB_PASSWORD","value":"hush"},{"name":"MODE","value":"m"}]}]}},
+	"podTemplate":{"spec":{"containers":[{"name":"flink-main-container","env":[{"name":"DB_PASSWORD","value":"hush"},{"name":"MODE","value":"m"}]}]}},
 	"job":{"jarURI":"local:///x.jar","parallelism":2,"args":["--rate","10","--password","hush"],"upgradeMode":"savepoint"}}}`
 
 func TestUpgradePlans(t *testing.T) {
@@ -131,7 +130,7 @@ func TestFresh(t *testing.T) {
 func TestWhatACloneNeeds(t *testing.T) {
 	spec := jobOf(t, Deployment, `{"spec":{"serviceAccount":"flink","flinkConfiguration":{"kubernetes.secrets":"s1:/a,s2:/b"},
 		"podTemplate":{"spec":{"imagePullSecrets":[{"name":"pull"}],
-			"containers":[{"name":"c","env":[{"name":"E","valueFrom":{"secretKeyRef":{"name":"s3","key":"k"}}},{"name":"O","valueFrom":{"secretKeyRef":{"name":"maybe","key":"k","optional":true}}}],
+			"containers":[{"name":"flink-main-container","env":[{"name":"E","valueFrom":{"secretKeyRef":{"name":"s3","key":"k"}}},{"name":"O","valueFrom":{"secretKeyRef":{"name":"maybe","key":"k","optional":true}}}],
 				"volumeMounts":[{"name":"data","mountPath":"/flink-data"},{"name":"tmp","mountPath":"/flink-data/tmp"}]}],
 			"volumes":[{"name":"data","persistentVolumeClaim":{"claimName":"pvc"}},{"name":"tmp","emptyDir":{}},{"name":"conf","configMap":{"name":"cm"}}]}}}}`).spec()
 	var got []string
@@ -140,40 +139,5 @@ func TestWhatACloneNeeds(t *testing.T) {
 	}
 	if want := "configmap/cm persistentvolumeclaim/pvc secret/pull secret/s1 secret/s2 secret/s3 serviceaccount/flink"; strings.Join(got, " ") != want {
 		t.Errorf("%v, want %s", got, want)
-	}
-	for path, want := range map[string]string{"/flink-data/savepoints": "persistentVolumeClaim", "/flink-data/tmp/x": "emptyDir", "/flink-database": "", "/x": ""} {
-		if got := volumeOf(spec, path); got != want {
-			t.Errorf("%s: %q, want %q", path, got, want)
-		}
-	}
-}
-
-func TestDeleteOnlyWhatIsSafe(t *testing.T) {
-	start := time.UnixMilli(1_764_000_000_000)
-	running := `{"metadata":{"name":"a"},"spec":{"job":{}},"status":{"lifecycleState":"STABLE","jobManagerDeploymentStatus":"READY",
-		"reconciliationStatus":{"lastStableSpec":"{}"},"jobStatus":{"state":"RUNNING","jobId":"x","startTime":"1764000000000"}}}`
-	older, newer := LastState{Path: "p", At: start.Add(-time.Hour)}, LastState{Path: "p", At: start.Add(time.Minute)}
-	for name, c := range map[string]struct {
-		job     string
-		state   LastState
-		request DeleteRequest
-		ok      bool
-	}{
-		"no state":                     {running, LastState{}, DeleteRequest{}, false},
-		"an older one":                 {running, older, DeleteRequest{}, false},
-		"one of unknown age":           {running, LastState{Path: "p"}, DeleteRequest{}, false},
-		"a newer one":                  {running, newer, DeleteRequest{}, true},
-		"suspended with it":            {running, LastState{Path: "p", Final: true}, DeleteRequest{}, true},
-		"to be lost":                   {running, LastState{}, DeleteRequest{LoseState: true}, true},
-		"to be saved, in a dry run":    {running, LastState{}, DeleteRequest{WithSavepoint: true, DryRun: "client"}, true},
-		"has never run":                {`{"metadata":{"name":"a"},"spec":{"job":{}}}`, LastState{}, DeleteRequest{}, true},
-		"has finished":                 {strings.Replace(running, "RUNNING", "FINISHED", 1), LastState{}, DeleteRequest{}, true},
-		"failed before it was stable":  {strings.NewReplacer("RUNNING", "FAILED", `"{}"`, `""`).Replace(running), LastState{}, DeleteRequest{}, true},
-		"failed after it had run":      {strings.Replace(running, "RUNNING", "FAILED", 1), LastState{}, DeleteRequest{}, false},
-		"a session cluster has no own": {`{"metadata":{"name":"a"},"spec":{},"status":{"lifecycleState":"STABLE"}}`, LastState{}, DeleteRequest{}, true},
-	} {
-		if err := checkSafe(jobOf(t, Deployment, c.job), c.state, c.request); (err == nil) != c.ok {
-			t.Errorf("%s: %v", name, err)
-		}
 	}
 }

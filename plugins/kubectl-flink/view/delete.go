@@ -54,7 +54,15 @@ func deletedLine(r operator.DeleteReport, dryRun string) string {
 	case !r.Gone:
 		line = r.Job.Printed() + " is being deleted"
 	}
-	if r.State.Path != "" {
+	switch {
+	case dryRun != "" && r.Stops == "savepoint":
+		line += ": it would be stopped with a savepoint first"
+	case dryRun != "" && r.Stops != "":
+		line += ": it would be stopped with its last checkpoint first"
+		if r.State.Path != "" {
+			line += "; the newest now is " + r.State.Path
+		}
+	case r.State.Path != "":
 		line += ": " + r.State.Kind() + " " + r.State.Path
 	}
 	return line
