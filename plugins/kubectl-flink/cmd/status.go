@@ -16,7 +16,6 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/screen"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/health"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/reach"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/rest"
@@ -159,8 +158,7 @@ func (o *statusOptions) look(ctx context.Context, client *operator.Client, ref o
 	if readErr != nil {
 		return view.Status{}, place, readErr
 	}
-	verdict := health.Of(summary, o.now())
-	status := statusOf(summary, verdict, place)
+	status := statusOf(summary, place)
 	if err != nil { // the session cluster or the colour isn't there
 		status.Unknown = append(status.Unknown, err.Error())
 	}
@@ -187,10 +185,7 @@ func (o *statusOptions) look(ctx context.Context, client *operator.Client, ref o
 		}
 	}
 	<-answered
-	status.Around(around)
-	verdict = health.Refine(summary, verdict, around)
-	status.Why = verdict.Why
-	status.Next = health.Next(summary, verdict, around)
+	judge(&status, summary, place, around, o.now())
 	return status, place, context.Cause(ctx)
 }
 
@@ -206,11 +201,11 @@ func otherColour(place reach.Place, serving string) string {
 	return strings.TrimSuffix(serving, "-green") + "-blue"
 }
 
-func statusOf(s operator.Summary, v health.Verdict, place reach.Place) view.Status {
+// statusOf is the page without what surrounds the job, and without a judgement.
+func statusOf(s operator.Summary, place reach.Place) view.Status {
 	status := view.Status{
 		APIVersion: "kubectl-flink/v1", Kind: "JobStatus",
-		Metadata: view.StatusMetadata{Type: s.Kind.Singular, Name: s.Name, Namespace: s.Namespace, CreationTimestamp: view.Moment(s.Created)},
-		Health:   v.Word, Why: v.Why,
+		Metadata:   view.StatusMetadata{Type: s.Kind.Singular, Name: s.Name, Namespace: s.Namespace, CreationTimestamp: view.Moment(s.Created)},
 		Job:        view.JobPart{ID: s.JobID, Name: s.JobName, State: s.State, Since: view.Moment(s.StateSince), Lifecycle: s.Lifecycle, BlueGreen: s.BlueGreen},
 		Spec:       view.SpecPart{Generation: s.Generation, Observed: s.Observed, State: s.Wanted, FlinkVersion: s.Version, Image: s.Image, Parallelism: s.Parallelism, UpgradeMode: s.UpgradeMode},
 		JobManager: s.JobManager,

@@ -276,8 +276,7 @@ func (s *statusSource) status() (status view.Status, ok bool) {
 	if !s.seen {
 		return status, false
 	}
-	verdict := health.Of(s.summary, s.o.now())
-	status = statusOf(s.summary, verdict, s.place)
+	status = statusOf(s.summary, s.place)
 	status.Slots, status.Checkpoints, status.Job.Restarts = s.answer.Slots, s.answer.Checkpoints, s.answer.Job.Restarts
 	status.Unknown = slices.Clone(s.answer.Unknown)
 	around := s.around
@@ -286,7 +285,7 @@ func (s *statusSource) status() (status view.Status, ok bool) {
 		for _, pod := range s.around.Pods {
 			causes[pod.Name] = pod.Cause
 		}
-		around.Pods = nil
+		around.Pods, around.PodsKnown = nil, around.PodsKnown || len(s.pods) > 0
 		for _, pod := range s.pods {
 			if pod.HasEnded() {
 				pod.Cause = causes[pod.Name]
@@ -297,9 +296,7 @@ func (s *statusSource) status() (status view.Status, ok bool) {
 			return cmp.Or(strings.Compare(a.Role, b.Role), strings.Compare(a.Name, b.Name))
 		})
 	}
-	status.Around(around)
-	verdict = health.Refine(s.summary, verdict, around)
-	status.Why, status.Next = verdict.Why, health.Next(s.summary, verdict, around)
+	judge(&status, s.summary, s.place, around, s.o.now())
 	status.Changes = slices.Clone(s.changes)
 	slices.Reverse(status.Changes)
 	if s.gone {

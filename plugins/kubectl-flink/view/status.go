@@ -138,6 +138,9 @@ func (p *page) state(s Status) {
 	if state == "" {
 		state = "-"
 	}
+	if s.Job.Unconfirmed {
+		state += " by the operator's last word"
+	}
 	restarts := ""
 	if s.Job.Restarts != nil && *s.Job.Restarts > 0 {
 		restarts = fmt.Sprintf(", %d restarts", *s.Job.Restarts)
