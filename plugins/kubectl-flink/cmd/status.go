@@ -167,15 +167,17 @@ func (o *statusOptions) look(ctx context.Context, client *operator.Client, ref o
 		cluster = place.Cluster.Object.GetName()
 	}
 	answered := make(chan struct{})
+	var heard heardState
 	go func() {
 		defer close(answered)
 		tunnel, err := o.tunnel(o.tunnelFlags, nil)
 		if err != nil {
 			status.Unknown = append(status.Unknown, "the JobManager: "+err.Error())
+			heard.why = err.Error()
 			return
 		}
 		defer tunnel.Close()
-		o.askJobManager(ctx, tunnel, place, &status)
+		heard = o.askJobManager(ctx, tunnel, place, &status)
 	}()
 	around := client.Around(ctx, ref, cluster)
 	if other := otherColour(place, cluster); other != "" {
@@ -185,7 +187,7 @@ func (o *statusOptions) look(ctx context.Context, client *operator.Client, ref o
 		}
 	}
 	<-answered
-	judge(&status, summary, place, around, o.now())
+	judge(&status, summary, place, around, heard, o.now())
 	return status, place, context.Cause(ctx)
 }
 
@@ -232,7 +234,6 @@ func statusOf(s operator.Summary, place reach.Place) view.Status {
 			status.Spec.FlinkVersion, status.Spec.Image = own.Version, own.Image
 		}
 	}
-	status.Restore = place.Job.RestoresFrom(status.Storage.Savepoints)
 	if !s.Error.IsZero() {
 		part := &view.ErrorPart{Type: s.Error.Type, Root: s.Error.Root()}
 		for _, cause := range s.Error.Causes {
@@ -243,10 +244,22 @@ func statusOf(s operator.Summary, place reach.Place) view.Status {
 	return status
 }
 
+// heardState is what the JobManager told of the job's state; nil where it
+// didn't, and why says so.
+type heardState struct {
+	state *operator.FlinkState
+	why   string
+}
+
 // askJobManager adds what only the JobManager knows.
-func (o *statusOptions) askJobManager(ctx context.Context, tunnel *portforward.Tunnel, place reach.Place, status *view.Status) {
-	if o.liveWait <= 0 || place.Cluster.Object == nil || place.Cluster.JobManager() != "READY" || place.Suspended() {
-		return
+func (o *statusOptions) askJobManager(ctx context.Context, tunnel *portforward.Tunnel, place reach.Place, status *view.Status) (heard heardState) {
+	switch {
+	case o.liveWait <= 0:
+		return heardState{why: "--live-timeout is 0"}
+	case place.Cluster.Object == nil || place.Cluster.JobManager() != "READY":
+		return heardState{why: "it isn't ready"}
+	case place.Suspended():
+		return heardState{why: "the job is suspended"}
 	}
 	ctx, cancel := context.WithTimeout(ctx, o.liveWait)
 	defer cancel()
@@ -261,15 +274,19 @@ func (o *statusOptions) askJobManager(ctx context.Context, tunnel *portforward.T
 		}
 		status.Slots = &view.Slots{TaskManagers: overview.TaskManagers, Total: overview.SlotsTotal, Free: overview.SlotsAvailable}
 		if place.JobID == "" {
+			heard.why = "the job has no id yet"
 			return nil
 		}
 		checkpoints, err := jobManager.Checkpoints(ctx, place.JobID)
 		if rest.NotFound(err) {
+			heard.why = "it knows no checkpoints of the job"
 			return nil
 		}
 		if err != nil {
 			return err
 		}
+		heard.state = &operator.FlinkState{State: place.Job.State()}
+		reach.Marked(heard.state, checkpoints)
 		marks := &view.Marks{Completed: checkpoints.Counts.Completed, Failed: checkpoints.Counts.Failed}
 		// The job's own interval: it may have set one in its code.
 		if config, err := jobManager.CheckpointConfig(ctx, place.JobID); err == nil && config.Interval < math.MaxInt64 {
@@ -288,6 +305,8 @@ func (o *statusOptions) askJobManager(ctx context.Context, tunnel *portforward.T
 		return nil
 	}()
 	if err != nil {
-		status.Unknown = append(status.Unknown, "the JobManager: "+reachError(ctx, err).Error())
+		heard.why = reachError(ctx, err).Error()
+		status.Unknown = append(status.Unknown, "the JobManager: "+heard.why)
 	}
+	return heard
 }

@@ -2,7 +2,11 @@ package cmd
 
 import (
 	"fmt"
+	"maps"
+	"strings"
 	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/health"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
@@ -28,7 +32,7 @@ func verdictOf(s operator.Summary, place reach.Place, pods []operator.Pod, podsK
 
 // judge fills what surrounds the job into the page, and says by it how the job
 // is, why, and what to look at next.
-func judge(status *view.Status, s operator.Summary, place reach.Place, around operator.Surroundings, now time.Time) {
+func judge(status *view.Status, s operator.Summary, place reach.Place, around operator.Surroundings, heard heardState, now time.Time) {
 	status.Around(around)
 	verdict := verdictOf(s, place, around.Pods, around.PodsKnown, now)
 	if why, _ := operator.JobManagerAway(around.Pods); why != "" && around.PodsKnown && s.State == "RUNNING" && place.Cluster.Object != nil {
@@ -41,4 +45,31 @@ func judge(status *view.Status, s operator.Summary, place reach.Place, around op
 	verdict = health.Refine(s, verdict, around)
 	status.Health, status.Why = verdict.Word, verdict.Why
 	status.Next = health.Next(s, verdict, around)
+	restore(status, s, place, around, heard, now)
+}
+
+// restore says from what the job would start if it were redeployed or resumed
+// now.
+func restore(status *view.Status, s operator.Summary, place reach.Place, around operator.Surroundings, heard heardState, now time.Time) {
+	if s.UpgradeMode == "" || !s.StatusKnown && s.Wanted != "suspended" {
+		return
+	}
+	facts := operator.PlanFacts{
+		Job: place.Job, Mode: s.UpgradeMode, Config: operator.Config{}, Flink: heard.state, Unheard: heard.why, Snapshots: around.Snapshots, Now: now,
+	}
+	maps.Copy(facts.Config, place.Config)
+	own, _, _ := unstructured.NestedMap(place.Job.Object.Object, "spec", "flinkConfiguration")
+	maps.Copy(facts.Config, operator.Flatten(own))
+	if _, active := place.Job.ActiveChild(); active && place.Job.Kind.Name == operator.BlueGreen.Name {
+		facts.Serving = place.Cluster
+	}
+	if why, _ := operator.JobManagerAway(around.Pods); why != "" && around.PodsKnown {
+		facts.Unheard = strings.TrimPrefix(why, "its JobManager's ")
+	}
+	plan := facts.Plan()
+	verb := "starts"
+	if s.Wanted == "suspended" && !place.Job.NeverRan() {
+		verb = "resumes"
+	}
+	status.Restore, status.Plan = plan.Text(verb, now), &plan
 }

@@ -72,6 +72,7 @@ type statusSource struct {
 	pods map[string]operator.Pod
 	// answer is the JobManager's part.
 	answer  view.Status
+	heard   heardState
 	changes []view.Change
 	// told is what was last said of the job ("") and of each pod.
 	told map[string]string
@@ -201,7 +202,7 @@ func (s *statusSource) ask(ctx context.Context) {
 	place := s.place
 	s.mu.Unlock()
 	var answer view.Status
-	s.o.askJobManager(ctx, s.tunnel, place, &answer)
+	heard := s.o.askJobManager(ctx, s.tunnel, place, &answer)
 	if ctx.Err() != nil {
 		return
 	}
@@ -210,7 +211,7 @@ func (s *statusSource) ask(ctx context.Context) {
 	if len(answer.Unknown) > 0 { // what it said last still helps
 		answer.Slots, answer.Checkpoints, answer.Job.Restarts = s.answer.Slots, s.answer.Checkpoints, s.answer.Job.Restarts
 	}
-	s.answer = answer
+	s.answer, s.heard = answer, heard
 }
 
 // followPods watches the pods of the cluster that the job runs in. Without the
@@ -296,7 +297,7 @@ func (s *statusSource) status() (status view.Status, ok bool) {
 			return cmp.Or(strings.Compare(a.Role, b.Role), strings.Compare(a.Name, b.Name))
 		})
 	}
-	judge(&status, s.summary, s.place, around, s.o.now())
+	judge(&status, s.summary, s.place, around, s.heard, s.o.now())
 	status.Changes = slices.Clone(s.changes)
 	slices.Reverse(status.Changes)
 	if s.gone {

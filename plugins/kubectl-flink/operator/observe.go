@@ -317,23 +317,3 @@ func (c *Client) FollowPods(ctx context.Context, namespace, cluster string, hand
 		handle(event, ReadPod(pod))
 	})
 }
-
-// RestoresFrom says what the next upgrade of the job would do with its state.
-func (j Job) RestoresFrom(savepoints string) string {
-	if path := text(j.Object.Object, "status", "jobStatus", "upgradeSavepointPath"); path != "" && j.State() != "RUNNING" {
-		if path == "KUBERNETES_OPERATOR_LAST_STATE" {
-			return "resumes from the last checkpoint, by HA metadata"
-		}
-		return "resumes from " + path
-	}
-	mode := text(j.spec(), "job", "upgradeMode")
-	switch {
-	case section(j.spec(), "job") == nil:
-		return ""
-	case mode == "savepoint":
-		return "an upgrade takes a savepoint to " + or(savepoints, "nowhere: no savepoint directory is set")
-	case mode == "last-state":
-		return "an upgrade goes on from the last checkpoint"
-	}
-	return "an upgrade starts without state"
-}

@@ -27,16 +27,32 @@ func State(ctx context.Context, client *rest.Client, jobID string) (operator.Fli
 	if err != nil {
 		return state, fmt.Errorf("ask for the checkpoints of job %s: %w", jobID, err)
 	}
-	if r := checkpoints.Latest.Restored; r != nil {
-		state.Restored = &operator.FlinkSnapshot{ID: r.ID, Path: r.Path, Savepoint: r.IsSavepoint, At: r.Time.Time()}
+	Marked(&state, checkpoints)
+	return state, nil
+}
+
+// Marked fills in what a JobManager told of a job's checkpoints.
+func Marked(state *operator.FlinkState, checkpoints rest.Checkpoints) {
+	if c := checkpoints.Latest.Completed; c != nil && c.Path != "" && !c.IsSavepoint {
+		state.Checkpoint = &operator.FlinkSnapshot{ID: c.ID, Path: c.Path, At: c.Acknowledged.Time()}
 	}
+	if r := checkpoints.Latest.Restored; r != nil {
+		state.Restored = &operator.FlinkSnapshot{ID: r.ID, Path: r.Path, Savepoint: r.Savepoint(), At: r.Time.Time()}
+	}
+	state.Latest = newest(checkpoints)
+}
+
+// newest is the newest completed checkpoint or savepoint; nil where there is
+// none.
+func newest(checkpoints rest.Checkpoints) *operator.FlinkSnapshot {
+	var out *operator.FlinkSnapshot
 	for _, c := range []*rest.Checkpoint{checkpoints.Latest.Completed, checkpoints.Latest.Savepoint} {
-		if c == nil || c.Path == "" || state.Latest != nil && c.Acknowledged.Time().Before(state.Latest.At) {
+		if c == nil || c.Path == "" || out != nil && c.Acknowledged.Time().Before(out.At) {
 			continue
 		}
-		state.Latest = &operator.FlinkSnapshot{ID: c.ID, Path: c.Path, Savepoint: c.IsSavepoint, At: c.Acknowledged.Time()}
+		out = &operator.FlinkSnapshot{ID: c.ID, Path: c.Path, Savepoint: c.IsSavepoint, At: c.Acknowledged.Time()}
 	}
-	return state, nil
+	return out
 }
 
 // tasks counts a job's tasks, and those of them that don't run. The tasks of a

@@ -185,7 +185,7 @@ func (p *page) state(s Status) {
 // kept is what is kept of the job's state, and where.
 func (p *page) kept(s Status) {
 	if s.Spec.UpgradeMode != "" {
-		p.item("Upgrade", "%s: %s", s.Spec.UpgradeMode, s.Restore)
+		p.long("Upgrade", strings.TrimSuffix(s.Spec.UpgradeMode+": "+s.Restore, ": "))
 	}
 	if c := s.Checkpoints; c != nil {
 		last := "none completed yet"

@@ -14,19 +14,22 @@ type Status struct {
 	Metadata   StatusMetadata `json:"metadata"`
 	Health     health.Word    `json:"health"`
 	// Why is one line about Health.
-	Why         string     `json:"why,omitempty"`
-	Job         JobPart    `json:"job"`
-	Spec        SpecPart   `json:"spec"`
-	JobManager  string     `json:"jobManager,omitempty"`
-	Slots       *Slots     `json:"slots,omitempty"`
-	Checkpoints *Marks     `json:"checkpoints,omitempty"`
-	Savepoints  []Saved    `json:"savepoints,omitempty"`
-	Restore     string     `json:"restore,omitempty"`
-	Storage     Storage    `json:"storage"`
-	Error       *ErrorPart `json:"error,omitempty"`
-	Autoscaler  *Scaler    `json:"autoscaler,omitempty"`
-	Pods        []PodPart  `json:"pods,omitempty"`
-	Events      []Happened `json:"events,omitempty"`
+	Why         string   `json:"why,omitempty"`
+	Job         JobPart  `json:"job"`
+	Spec        SpecPart `json:"spec"`
+	JobManager  string   `json:"jobManager,omitempty"`
+	Slots       *Slots   `json:"slots,omitempty"`
+	Checkpoints *Marks   `json:"checkpoints,omitempty"`
+	Savepoints  []Saved  `json:"savepoints,omitempty"`
+	// Restore says from what the job would start or resume, and Plan the same in
+	// parts.
+	Restore    string              `json:"restore,omitempty"`
+	Plan       *operator.StatePlan `json:"restorePlan,omitempty"`
+	Storage    Storage             `json:"storage"`
+	Error      *ErrorPart          `json:"error,omitempty"`
+	Autoscaler *Scaler             `json:"autoscaler,omitempty"`
+	Pods       []PodPart           `json:"pods,omitempty"`
+	Events     []Happened          `json:"events,omitempty"`
 	// Next is what to look at next.
 	Next []string `json:"next,omitempty"`
 	// Unknown says what couldn't be read, and why.
