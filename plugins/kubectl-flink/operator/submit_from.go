@@ -19,7 +19,7 @@ func CheckFrom(from string) error {
 	case from == "":
 		return exit.Usagef("--from: it is empty; give latest, none, a path (s3://…, /…), or the name of a FlinkStateSnapshot")
 	}
-	if _, err := ParseRef(from, "", StateSnap); err != nil || strings.Contains(from, ":") {
+	if _, err := ParseRef(from, "", StateSnap); err != nil || strings.ContainsAny(from, ": \t\n") {
 		return exit.Usagef("--from: %q is neither latest, nor none, nor a path (s3://…, /…), nor the name of a FlinkStateSnapshot", from)
 	}
 	return nil

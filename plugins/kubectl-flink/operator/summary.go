@@ -42,7 +42,7 @@ type Summary struct {
 	Session bool
 	// Cluster is the session cluster's name, of session jobs.
 	Cluster string
-	// Of is the job that a snapshot is of.
+	// Of is the job that a snapshot is of; the zero Ref where it refers to none.
 	Of Ref
 	// Savepoint says that a snapshot is one, not a checkpoint.
 	Savepoint bool
@@ -209,8 +209,11 @@ func (w *wire) summary(kind Kind) Summary {
 	if kind.Name == StateSnap.Name {
 		s.State = w.Status.State
 		s.Savepoint = spec.Savepoint != nil || w.Metadata.Labels.Type == "SAVEPOINT"
+		name := or(spec.JobReference.Name, w.Metadata.Labels.Name)
 		of, _ := ParseKind(or(spec.JobReference.Kind, or(w.Metadata.Labels.Kind, Deployment.Name)), JobKinds...)
-		s.Of = Ref{Kind: of, Namespace: s.Namespace, Name: or(spec.JobReference.Name, w.Metadata.Labels.Name)}
+		if name != "" {
+			s.Of = Ref{Kind: of, Namespace: s.Namespace, Name: name}
+		}
 		s.ResultAt, _ = time.Parse(time.RFC3339Nano, w.Status.ResultTimestamp)
 	}
 	return s
