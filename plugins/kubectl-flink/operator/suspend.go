@@ -85,9 +85,12 @@ func (c *Client) Suspend(ctx context.Context, ref Ref, request SuspendRequest, r
 	if mode := job.UpgradeMode(); mode != request.Mode {
 		reporter.note("%s: spec.job.upgradeMode is %s and becomes %s", ref, mode, request.Mode)
 	}
-	if state, known, _ := c.State(ctx, job); known {
-		change.Flink = &state
+	plan, flink := c.planState(ctx, job, job, request.Mode)
+	if ctx.Err() != nil {
+		return report, fmt.Errorf("%w: nothing was changed; %s was still being looked at: %s", context.Cause(ctx), ref, job.Describe(time.Now()))
 	}
+	change.Flink = flink
+	reporter.note("%s: %s", ref, plan.Text("resumes", time.Now()))
 	if request.Mode == "stateless" {
 		if err := request.confirm(ctx, "%s will be stopped and its state thrown away%s.", ref, lastKnown(change.Flink)); err != nil {
 			return report, err
