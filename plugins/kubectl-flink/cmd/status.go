@@ -187,6 +187,12 @@ func (o *statusOptions) look(ctx context.Context, client *operator.Client, ref o
 		}
 	}
 	<-answered
+	if heard.failed && cluster != "" && around.PodsKnown {
+		// Its pods may have been read just before it went away.
+		if pods, known := client.FrontPods(ctx, ref.Namespace, cluster); known && !operator.JobManagersReady(pods) {
+			around.Pods = pods
+		}
+	}
 	judge(&status, summary, place, around, heard, o.now())
 	return status, place, context.Cause(ctx)
 }
@@ -249,6 +255,8 @@ func statusOf(s operator.Summary, place reach.Place) view.Status {
 type heardState struct {
 	state *operator.FlinkState
 	why   string
+	// failed says that it was asked, and didn't answer.
+	failed bool
 }
 
 // askJobManager adds what only the JobManager knows.
@@ -305,7 +313,7 @@ func (o *statusOptions) askJobManager(ctx context.Context, tunnel *portforward.T
 		return nil
 	}()
 	if err != nil {
-		heard.why = reachError(ctx, err).Error()
+		heard.why, heard.failed = reachError(ctx, err).Error(), true
 		status.Unknown = append(status.Unknown, "the JobManager: "+heard.why)
 	}
 	return heard

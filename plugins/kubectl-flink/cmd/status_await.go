@@ -102,8 +102,11 @@ func (w *goalWaiter) wait(ctx context.Context, ref operator.Ref, summaries <-cha
 				done, verdict = false, front
 			}
 		}
+		before, _, _ := strings.Cut(w.last, ", for ")
 		w.last = strings.TrimSuffix(string(verdict.Word)+": "+verdict.Why, ": ")
-		w.say(w.last)
+		if stem, _, _ := strings.Cut(w.last, ", for "); stem != before {
+			w.say(w.last) // not again because it has lasted a second longer
+		}
 		switch {
 		case never != "":
 			return fmt.Errorf("%s can't become %s: %s", ref, w.goal, never)

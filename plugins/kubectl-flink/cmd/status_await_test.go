@@ -18,8 +18,10 @@ import (
 func TestStableWaitsForTheJobManager(t *testing.T) {
 	running := operator.Summary{Kind: operator.Deployment, StatusKnown: true, State: "RUNNING", Lifecycle: "STABLE", JobManager: "READY", Wanted: "running"}
 	for _, goal := range []string{"stable", "running", "upgraded"} {
-		away := health.Verdict{Word: health.Degraded, Why: "its JobManager's pod jm isn't ready"}
-		fronts := []health.Verdict{away, away, {Word: health.Healthy}}
+		away := func(since string) health.Verdict {
+			return health.Verdict{Word: health.Degraded, Why: "its JobManager's pod jm isn't ready, for " + since}
+		}
+		fronts := []health.Verdict{away("1s"), away("2s"), {Word: health.Healthy}}
 		var said []string
 		w := goalWaiter{goal: goal, now: time.Now, say: func(last string) { said = append(said, last) }, front: func(context.Context, operator.Summary) health.Verdict {
 			front := fronts[0]
@@ -36,7 +38,7 @@ func TestStableWaitsForTheJobManager(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 		err := w.wait(ctx, operator.Ref{Kind: operator.Deployment, Name: "a"}, summaries, ticks, ended)
 		cancel()
-		want := "degraded: its JobManager's pod jm isn't ready|degraded: its JobManager's pod jm isn't ready|healthy"
+		want := "degraded: its JobManager's pod jm isn't ready, for 1s|healthy"
 		if err != nil || strings.Join(said, "|") != want {
 			t.Errorf("--for %s: %v, said %q", goal, err, said)
 		}

@@ -64,7 +64,7 @@ func restore(status *view.Status, s operator.Summary, place reach.Place, around 
 		facts.Serving = place.Cluster
 	}
 	if why, _ := operator.JobManagerAway(around.Pods); why != "" && around.PodsKnown {
-		facts.Unheard = strings.TrimPrefix(why, "its JobManager's ")
+		facts.Unheard, facts.Away = strings.TrimPrefix(why, "its JobManager's "), why
 	}
 	plan := facts.Plan()
 	verb := "starts"

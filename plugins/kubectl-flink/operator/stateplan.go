@@ -86,6 +86,8 @@ type PlanFacts struct {
 	// why.
 	Flink   *FlinkState
 	Unheard string
+	// Away says why no pod of the JobManager is ready, where that is known.
+	Away string
 	// Snapshots of the job tell how old a path is.
 	Snapshots []Snapshot
 	// NewVersion says that the Flink version changes, for which the operator
@@ -244,7 +246,14 @@ func (f PlanFacts) byMetadata() bool {
 
 // running is for a job that runs.
 func (f PlanFacts) running() StatePlan {
-	if f.Mode == "savepoint" || f.NewVersion {
+	savepoint := f.Mode == "savepoint" || f.NewVersion
+	fallback := !f.NewVersion && !strings.EqualFold(f.Config[fallbackKey], "false")
+	switch {
+	case savepoint && f.Away != "" && f.byMetadata() && fallback:
+		return StatePlan{Why: f.Away + "; the operator takes a savepoint if it is back by then, and else uses the last checkpoint that the high-availability data names"}
+	case savepoint && f.Away != "":
+		return f.fresh("once its JobManager is back (" + f.Away + ")")
+	case savepoint:
 		return f.fresh("")
 	}
 	plan := f.checkpoint()

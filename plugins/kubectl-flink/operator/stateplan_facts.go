@@ -32,7 +32,7 @@ func (c *Client) planState(ctx context.Context, before, job Job, mode string) (S
 		state = facts.Serving
 	}
 	if state.SuspendedMode() == "" && !state.NeverRan() {
-		facts.Flink, facts.Unheard = c.askFront(ctx, before, cluster)
+		facts.Flink, facts.Unheard, facts.Away = c.askFront(ctx, before, cluster)
 	}
 	plan := facts.Plan()
 	if plan.Path != "" && plan.Kind != PlanNew && plan.At.IsZero() {
@@ -44,22 +44,23 @@ func (c *Client) planState(ctx context.Context, before, job Job, mode string) (S
 	return plan, facts.Flink
 }
 
-// askFront asks the JobManager, unless it is known to be away.
-func (c *Client) askFront(ctx context.Context, job, cluster Job) (state *FlinkState, unheard string) {
+// askFront asks the JobManager, unless it is known to be away: away is what its
+// pods say of that.
+func (c *Client) askFront(ctx context.Context, job, cluster Job) (state *FlinkState, unheard, away string) {
 	if cluster.Object != nil {
 		if jm := cluster.JobManager(); jm != "" && jm != "READY" {
-			return nil, "it is " + jm
+			return nil, "it is " + jm, ""
 		}
 		pods, known := c.FrontPods(ctx, cluster.Object.GetNamespace(), cluster.Object.GetName())
 		if why, _ := JobManagerAway(pods); known && why != "" {
-			return nil, strings.TrimPrefix(why, "its JobManager's ")
+			return nil, strings.TrimPrefix(why, "its JobManager's "), why
 		}
 	}
 	told, known, why := c.State(ctx, job)
 	if !known {
-		return nil, why
+		return nil, why, ""
 	}
-	return &told, ""
+	return &told, "", ""
 }
 
 // snapshotsOf are the FlinkStateSnapshots of a job's namespace by which the age

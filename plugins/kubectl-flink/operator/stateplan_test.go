@@ -72,6 +72,14 @@ func TestStatePlans(t *testing.T) {
 			PlanFacts{Job: job(Deployment, "", running), Mode: "last-state", Config: noHA, Unheard: "pod a isn't ready"},
 			"what it starts from isn't known: the JobManager can't be asked for its newest checkpoint: pod a isn't ready",
 		},
+		"a savepoint is wanted, and the JobManager is away": {
+			PlanFacts{Job: job(Deployment, "", running), Mode: "savepoint", Config: ha, Away: "its JobManager has no pod"},
+			"what it starts from isn't known: its JobManager has no pod; the operator takes a savepoint if it is back by then, and else uses the last checkpoint that the high-availability data names",
+		},
+		"so is it, without HA": {
+			PlanFacts{Job: job(Deployment, "", running), Mode: "savepoint", Config: noHA, Away: "its JobManager has no pod"},
+			"a savepoint is taken first (to s3://b/sp), once its JobManager is back (its JobManager has no pod), and it starts from that",
+		},
 		"another Flink version": {
 			PlanFacts{Job: job(Deployment, "", running), Mode: "last-state", Config: ha, Flink: both, NewVersion: true},
 			"a savepoint is taken first (to s3://b/sp), and it starts from that",
