@@ -9,25 +9,35 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/clientset"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/permission"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/secret"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 )
 
 // Message is what the user reads of err: kubectl's words for what the API
 // server or the connection says, "error: …" for the rest. It may have several
-// lines and is safe for a terminal.
-func Message(err error) string { return term.Safe(message(err)) }
+// lines, is safe for a terminal, has no secrets in it, and says its length where
+// it is cut.
+func Message(err error) string {
+	return secret.Text(term.Safe(term.Short(message(err), term.MaxShown)))
+}
 
 func message(err error) string {
 	var status apierrors.APIStatus
 	var link *url.Error
+	var large *clientset.AnswerTooLargeError
 	switch {
+	case errors.As(err, &large):
+		// client-go wraps it in advice to try again.
+		return "error: " + large.Error()
 	case errors.As(err, &status):
 		switch s := status.Status(); {
 		case s.Reason == metav1.StatusReasonUnauthorized:
 			return fmt.Sprintf("error: You must be logged in to the server (%s)", s.Message)
 		case s.Reason == metav1.StatusReasonForbidden:
-			return fmt.Sprintf("Error from server (%s): %s%s", s.Reason, err, permission(s))
+			return fmt.Sprintf("Error from server (%s): %s%s", s.Reason, err, missing(s))
 		case len(s.Reason) > 0:
 			return fmt.Sprintf("Error from server (%s): %s", s.Reason, err)
 		default:
@@ -46,19 +56,11 @@ func message(err error) string {
 	return "error: " + err.Error()
 }
 
-// permission names the missing permission as `kubectl auth can-i` takes it.
-func permission(s metav1.Status) string {
-	if s.Details == nil || s.Details.Kind == "" {
+// missing names the permission, and how to check it.
+func missing(s metav1.Status) string {
+	asked, known := permission.Parse(s.Message)
+	if !known {
 		return ""
 	}
-	_, after, found := strings.Cut(s.Message, " cannot ")
-	verb, _, _ := strings.Cut(after, " ")
-	if !found || verb == "" {
-		return ""
-	}
-	resource := s.Details.Kind
-	if s.Details.Group != "" {
-		resource += "." + s.Details.Group
-	}
-	return fmt.Sprintf("\nAsk for the verb %q on %s; check with: kubectl auth can-i %s %s", verb, resource, verb, resource)
+	return fmt.Sprintf("\nAsk for the verb %q on %s; check with: %s", asked.Verb, asked.Qualified(), asked.Check())
 }

@@ -4,10 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strings"
 	"testing"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/clientset"
 )
 
 func TestMessageUsesKubectlsWords(t *testing.T) {
@@ -32,7 +35,7 @@ func TestMessageUsesKubectlsWords(t *testing.T) {
 		"forbidden names the verb": {
 			forbidden,
 			"Error from server (Forbidden): " + forbidden.Error() +
-				"\nAsk for the verb \"list\" on flinkdeployments.flink.apache.org; check with: kubectl auth can-i list flinkdeployments.flink.apache.org",
+				"\nAsk for the verb \"list\" on flinkdeployments.flink.apache.org; check with: kubectl auth can-i list flinkdeployments.flink.apache.org -n default",
 		},
 		"refused": {
 			&url.Error{Op: "Get", URL: "https://127.0.0.1:1/api", Err: errors.New("dial tcp 127.0.0.1:1: connect: connection refused")},
@@ -42,6 +45,12 @@ func TestMessageUsesKubectlsWords(t *testing.T) {
 			&url.Error{Op: "Get", URL: "https://h/api", Err: errors.New("no such host")},
 			"Unable to connect to the server: no such host",
 		},
+		"more than is taken into memory": {
+			fmt.Errorf("unexpected error when reading response body. Please retry. Original error: %w", &clientset.AnswerTooLargeError{Path: "/version", Limit: 16 << 20}),
+			"error: the API server sent more than 16 MiB in one answer to /version: select less with -l, -n or --limit where the command has them, or see whether this is an API server",
+		},
+		"a text that nobody reads": {errors.New(strings.Repeat("x", 100<<20)), "error: " + strings.Repeat("x", 16<<10-7) + "… (100.0 MiB, cut)"},
+		"without secrets":          {errors.New("cannot open jdbc:mysql://me:hunter2@db: password=hunter2"), "error: cannot open jdbc:mysql://me:******@db: password=******"},
 		"anything else, made safe": {errors.New("bad \x1b[31mthing"), "error: bad thing"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -49,5 +58,18 @@ func TestMessageUsesKubectlsWords(t *testing.T) {
 				t.Errorf("got  %s\nwant %s", got, tc.want)
 			}
 		})
+	}
+}
+
+func TestPermissionIsCheckedWhereItIsMissing(t *testing.T) {
+	for said, want := range map[string]string{
+		`User "u" cannot create resource "pods/exec" in API group "" in the namespace "jobs"`:                           "kubectl auth can-i create pods --subresource=exec -n jobs",
+		`User "u" cannot patch resource "flinkdeployments/status" in API group "flink.apache.org" at the cluster scope`: "kubectl auth can-i patch flinkdeployments.flink.apache.org --subresource=status -A",
+		`User "u" cannot get resource "nodes" in API group ""`:                                                          "kubectl auth can-i get nodes",
+	} {
+		err := apierrors.NewForbidden(schema.GroupResource{Resource: "x"}, "", errors.New(said))
+		if got := Message(err); !strings.HasSuffix(got, "check with: "+want) {
+			t.Errorf("%s:\n%s", said, got)
+		}
 	}
 }

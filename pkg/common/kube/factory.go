@@ -3,10 +3,12 @@
 package kube
 
 import (
+	"bytes"
 	"flag"
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"sync"
 
 	"github.com/spf13/pflag"
@@ -19,6 +21,7 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/clientset"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/secret"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/version"
 )
@@ -70,8 +73,19 @@ func (w logWriter) Write(p []byte) (int, error) {
 	if w.Writer == nil || !klog.V(1).Enabled() {
 		return len(p), nil
 	}
+	if isSecretDump(p) {
+		head, _, _ := strings.Cut(string(p), "\n")
+		if _, err := safeWriter(w).Write([]byte(head + " (a Secret, which is left out)\n")); err != nil {
+			return 0, err
+		}
+		return len(p), nil
+	}
 	return safeWriter(w).Write(p)
 }
+
+// isSecretDump reports whether a line of the log has the body of a request or an
+// answer that is a Secret or a list of them, in protobuf as hexadecimal digits.
+func isSecretDump(line []byte) bool { return bytes.Contains(line, []byte("v1..Secr|")) }
 
 // Namespace is the namespace to work in: --namespace, else the context's, else
 // "default". explicit says that the flag was given.
@@ -119,15 +133,15 @@ func (f *Factory) configLocked() (*rest.Config, error) {
 	return config, nil
 }
 
-// safeWriter makes the API server's warnings safe for a terminal; what they
-// say may come from a webhook or an object.
+// safeWriter makes the API server's warnings and the log safe for a terminal and
+// hides secrets in them; what they say may come from a webhook or an object.
 type safeWriter struct{ io.Writer }
 
 func (w safeWriter) Write(p []byte) (int, error) {
 	if w.Writer == nil {
 		return len(p), nil
 	}
-	if _, err := io.WriteString(w.Writer, term.Safe(string(p))); err != nil {
+	if _, err := io.WriteString(w.Writer, secret.Text(term.Safe(string(p)))); err != nil {
 		return 0, fmt.Errorf("write a warning: %w", err)
 	}
 	return len(p), nil
@@ -141,14 +155,17 @@ func (f *Factory) connection() (*rest.Config, *http.Client, error) {
 		return nil, nil, err
 	}
 	if f.client == nil {
-		if f.client, err = rest.HTTPClientFor(config); err != nil {
+		client, err := rest.HTTPClientFor(config)
+		if err != nil {
 			return nil, nil, err
 		}
+		f.client = clientset.BoundClient(client)
 	}
 	return config, f.client, nil
 }
 
-// HTTPClient is the shared client with the API server's credentials.
+// HTTPClient is the shared client with the API server's credentials. Its
+// answers have a bound.
 func (f *Factory) HTTPClient() (*http.Client, error) {
 	_, client, err := f.connection()
 	return client, err

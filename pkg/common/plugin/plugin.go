@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"syscall"
 
@@ -27,9 +28,17 @@ import (
 // errInterrupted is the cause of a context that the user cancelled.
 var errInterrupted = exit.With(exit.Interrupted, errors.New("interrupted"))
 
+// memory is where the garbage collector begins to save memory rather than
+// time, in bytes. Nothing that a server sends is kept beyond that; what was
+// thrown away would otherwise double it.
+const memory = 160 << 20
+
 // Main runs the command that newRoot makes with the process's streams and
 // arguments, and returns the exit code.
 func Main(newRoot func(genericiooptions.IOStreams) *cobra.Command) int {
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(memory)
+	}
 	ctx, cancel := context.WithCancelCause(context.Background())
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
@@ -44,7 +53,7 @@ func Main(newRoot func(genericiooptions.IOStreams) *cobra.Command) int {
 		signal.Stop(signals)
 		cancel(errInterrupted)
 	}()
-	streams := genericiooptions.IOStreams{In: os.Stdin, Out: os.Stdout, ErrOut: os.Stderr}
+	streams := genericiooptions.IOStreams{In: os.Stdin, Out: term.Guard(os.Stdout), ErrOut: term.Guard(os.Stderr)}
 	args := completion.Args(os.Args)
 	root := newRoot(streams)
 	home, _ := os.UserHomeDir()
@@ -52,6 +61,7 @@ func Main(newRoot func(genericiooptions.IOStreams) *cobra.Command) int {
 	if len(args) > 0 && strings.HasPrefix(args[0], cobra.ShellCompRequestCmd) {
 		// A completion has no place to report an error.
 		completion.KeepAnswers(args)
+		streams.Out = completion.Filter(os.Stdout, args[len(args)-1])
 	} else if err != nil {
 		code := exit.Code(err)
 		Report(streams.ErrOut, nil, code, err)
@@ -69,7 +79,7 @@ func Execute(ctx context.Context, root *cobra.Command, streams genericiooptions.
 	root.SetArgs(args)
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return exit.With(exit.Usage, err) })
+	root.SetFlagErrorFunc(flagError)
 	eachCommand(root, func(cmd *cobra.Command) {
 		if check := cmd.Args; check != nil {
 			cmd.Args = func(cmd *cobra.Command, args []string) error { return exit.With(exit.Usage, check(cmd, args)) }
@@ -88,6 +98,15 @@ func Execute(ctx context.Context, root *cobra.Command, streams genericiooptions.
 		Report(streams.ErrOut, command, code, err)
 	}
 	return code
+}
+
+// flagError is the usage error of a flag. One behind a word that no command of
+// a group has is a consequence: the word is what is wrong.
+func flagError(cmd *cobra.Command, err error) error {
+	if words := cmd.Flags().Args(); cmd.HasSubCommands() && len(words) > 0 {
+		err = fmt.Errorf("unknown command %q for %q", words[0], cmd.CommandPath())
+	}
+	return exit.With(exit.Usage, err)
 }
 
 // Report prints err for the user of command.

@@ -62,7 +62,8 @@ func braced(path string) string {
 }
 
 func (c *customColumns) print(w io.Writer, object map[string]any, noHeaders bool) error {
-	table := Table{}
+	// The object has no secrets any more, or is printed as it is.
+	table := Table{ShowSecrets: true}
 	for _, header := range c.headers {
 		table.Columns = append(table.Columns, Column{Name: header})
 	}

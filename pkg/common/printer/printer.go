@@ -20,6 +20,8 @@ import (
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/completion"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/secret"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 )
 
 // Result is all that a command has to say on standard output.
@@ -35,6 +37,13 @@ type Result struct {
 	Text func(w io.Writer) error
 	// Forms are further formats, by name, that only this command has.
 	Forms map[string]func(w io.Writer) error
+	// AsIs says that Object is what the server has, or what is applied again:
+	// json, yaml, jsonpath and custom-columns print it with the secrets that are
+	// in it, as kubectl does. The command's help says so. Without it, secrets
+	// are hidden in every format.
+	AsIs bool
+	// ShowSecrets hides none in tables and texts either; the user asked for it.
+	ShowSecrets bool
 }
 
 // List makes one list object of several, as kubectl prints them.
@@ -110,17 +119,17 @@ func (f *Flags) Validate() error {
 // Print writes the result to w in the chosen format.
 func (f *Flags) Print(w io.Writer, r Result) error {
 	if form, ok := r.Forms[f.Output]; ok {
-		return form(w)
+		return r.hidden(w, form)
 	}
 	switch f.Format() {
 	case Human:
 		if r.Text != nil {
-			return r.Text(w)
+			return r.hidden(w, r.Text)
 		}
 		return r.table().print(w, false, f.NoHeaders)
 	case Wide:
 		if r.Table == nil && r.Text != nil {
-			return r.Text(w)
+			return r.hidden(w, r.Text)
 		}
 		return r.table().print(w, true, f.NoHeaders)
 	case Name:
@@ -131,9 +140,24 @@ func (f *Flags) Print(w io.Writer, r Result) error {
 		}
 		return nil
 	case JSON:
-		return writeJSON(w, r.Object)
+		if r.AsIs || r.ShowSecrets {
+			return writeJSON(w, r.Object)
+		}
+		var document bytes.Buffer
+		if err := writeJSON(&document, r.Object); err != nil {
+			return err
+		}
+		_, err := w.Write(secret.JSON(document.Bytes()))
+		return err
 	case YAML:
-		out, err := yaml.Marshal(r.Object)
+		if r.AsIs || r.ShowSecrets {
+			return writeYAML(w, r.Object)
+		}
+		document, err := r.document()
+		if err != nil {
+			return err
+		}
+		out, err := yaml.JSONToYAML(term.EscapeJSON(document))
 		if err != nil {
 			return err
 		}
@@ -144,34 +168,54 @@ func (f *Flags) Print(w io.Writer, r Result) error {
 	if err != nil {
 		return err
 	}
-	generic, err := generic(r.Object)
+	generic, err := r.generic()
 	if err != nil {
 		return err
 	}
 	return print(w, generic)
 }
 
+// hidden prints a text without the secrets in it.
+func (r Result) hidden(w io.Writer, print func(io.Writer) error) error {
+	if r.ShowSecrets {
+		return print(w)
+	}
+	var text bytes.Buffer
+	err := print(&text)
+	if _, written := io.WriteString(w, secret.Text(text.String())); err == nil {
+		err = written
+	}
+	return err
+}
+
+// document is the object as JSON, without secrets where they have no place.
+func (r Result) document() ([]byte, error) {
+	document, err := json.Marshal(r.Object)
+	if err != nil || r.AsIs || r.ShowSecrets {
+		return document, err
+	}
+	return secret.JSON(document), nil
+}
+
 func (r Result) table() *Table {
 	if r.Table == nil {
 		return &Table{}
 	}
+	if r.ShowSecrets {
+		shown := *r.Table
+		shown.ShowSecrets = true
+		return &shown
+	}
 	return r.Table
-}
-
-func writeJSON(w io.Writer, object any) error {
-	encoder := json.NewEncoder(w)
-	encoder.SetEscapeHTML(false)
-	encoder.SetIndent("", "    ")
-	return encoder.Encode(object)
 }
 
 // generic turns any object into what templates walk through. Numbers stay
 // whole: a long id must not become 1e+18.
-func generic(object any) (map[string]any, error) {
-	if u, ok := object.(*unstructured.Unstructured); ok {
+func (r Result) generic() (map[string]any, error) {
+	if u, ok := r.Object.(*unstructured.Unstructured); ok && (r.AsIs || r.ShowSecrets) {
 		return u.Object, nil
 	}
-	data, err := json.Marshal(object)
+	data, err := r.document()
 	if err != nil {
 		return nil, err
 	}

@@ -126,3 +126,53 @@ func TestFormsThatOnlyOneCommandHas(t *testing.T) {
 		t.Errorf("a form that isn't there: %v", err)
 	}
 }
+
+func TestSecretsAreHiddenInEveryFormat(t *testing.T) {
+	type model struct {
+		Password int64  `json:"password"`
+		URL      string `json:"url"`
+		Key      string `json:"key"`
+		Value    string `json:"value"`
+	}
+	result := func() Result {
+		return Result{
+			Object: map[string]any{"items": []any{model{hunter, "x://me:hunter2@h", "s3.secret-key", "hunter2"}}},
+			Table:  &Table{Columns: []Column{{Name: "A"}, {Name: "B", Wide: true}}, Rows: [][]Cell{{C("password=hunter2"), C("x://me:hunter2@h")}}},
+			Forms:  map[string]func(io.Writer) error{"dot": func(w io.Writer) error { _, err := io.WriteString(w, "x://me:hunter2@h"); return err }},
+		}
+	}
+	text := result()
+	text.Text = func(w io.Writer) error { _, err := io.WriteString(w, "password: hunter2\n"); return err }
+	shows := func(r Result, output string) bool {
+		var out bytes.Buffer
+		if err := (&Flags{Output: output}).Print(&out, r); err != nil || out.Len() == 0 {
+			t.Errorf("-o %s: %v %q", output, err, out.String())
+		}
+		return strings.Contains(out.String(), "hunter2") || strings.Contains(out.String(), "4711")
+	}
+	objects := []string{JSON, YAML, "jsonpath={.items}", "custom-columns=X:.url,Y:.value,Z:.password"}
+	for _, output := range append([]string{Human, Wide, "dot"}, objects...) {
+		if shows(result(), output) || shows(text, output) {
+			t.Errorf("-o %s prints a secret", output)
+		}
+		asked := result()
+		asked.ShowSecrets = true
+		if !shows(asked, output) && output != "dot" {
+			t.Errorf("-o %s hides what was asked for", output)
+		}
+	}
+	for _, output := range objects {
+		asIs := result()
+		asIs.AsIs = true
+		if !shows(asIs, output) {
+			t.Errorf("-o %s changes an object of the server", output)
+		}
+	}
+	asIs := result()
+	asIs.AsIs = true
+	if shows(asIs, Wide) {
+		t.Error("the table of an object prints a secret")
+	}
+}
+
+const hunter = 4711

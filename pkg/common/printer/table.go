@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/secret"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 )
 
@@ -39,6 +40,8 @@ type Table struct {
 	// Layout, where set, makes the lines of a watch stay below their headings:
 	// the first printing fills it, later ones widen it.
 	Layout *Layout
+	// ShowSecrets prints cells with the secrets in them.
+	ShowSecrets bool
 }
 
 // Layout is where the columns of a table are.
@@ -79,7 +82,7 @@ func (t *Table) print(w io.Writer, wide, noHeaders bool) error {
 	for _, row := range t.Rows {
 		line := make([]Cell, len(shown))
 		for i, c := range shown {
-			line[i] = cellOf(row, c)
+			line[i] = t.cellOf(row, c)
 		}
 		lines = append(lines, line)
 	}
@@ -107,10 +110,13 @@ func (t *Table) print(w io.Writer, wide, noHeaders bool) error {
 	return nil
 }
 
-func cellOf(row []Cell, column int) Cell {
+func (t *Table) cellOf(row []Cell, column int) Cell {
 	var cell Cell
 	if column < len(row) {
-		cell = Cell{Text: term.SafeLine(row[column].Text), Color: row[column].Color}
+		cell = Cell{Text: term.SafeLine(term.Short(row[column].Text, term.MaxShown)), Color: row[column].Color}
+		if !t.ShowSecrets {
+			cell.Text = secret.Text(cell.Text)
+		}
 	}
 	if cell.Text == "" {
 		cell.Text = "<none>"
@@ -162,7 +168,7 @@ func (t *Table) total(layout Layout, noHeaders bool) int {
 			width = term.DisplayWidth(t.heading(c, layout.short))
 		}
 		for _, row := range t.Rows {
-			width = max(width, term.DisplayWidth(cellOf(row, c).Text))
+			width = max(width, term.DisplayWidth(t.cellOf(row, c).Text))
 		}
 		sum += width
 	}

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/secret"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 )
 
@@ -29,7 +30,7 @@ type Line struct {
 }
 
 // New starts showing work on w; quiet makes it show nothing. Call Done at the
-// end. Text given to it is made safe.
+// end. Text given to it is made safe, without the secrets in it.
 func New(w io.Writer, quiet bool) *Line {
 	return start(w, quiet, term.IsTerminal(w), time.Now)
 }
@@ -38,7 +39,7 @@ func start(w io.Writer, quiet, live bool, now func() time.Time) *Line {
 	if quiet || w == nil {
 		return nil
 	}
-	l := &Line{out: w, live: live, started: now(), now: now, stop: make(chan struct{})}
+	l := &Line{out: term.Raw(w), live: live, started: now(), now: now, stop: make(chan struct{})}
 	if live {
 		l.stopped.Add(1)
 		go l.spin()
@@ -82,7 +83,7 @@ func (l *Line) Set(format string, args ...any) {
 	if l == nil {
 		return
 	}
-	text := term.SafeLine(fmt.Sprintf(format, args...))
+	text := secret.Text(term.SafeLine(term.Short(fmt.Sprintf(format, args...), term.MaxShown)))
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.out == nil || text == l.text {
@@ -107,7 +108,7 @@ func (l *Line) Print(format string, args ...any) {
 		return
 	}
 	l.erase()
-	fmt.Fprintln(l.out, term.Safe(fmt.Sprintf(format, args...)))
+	fmt.Fprintln(l.out, secret.Text(term.Safe(term.Short(fmt.Sprintf(format, args...), term.MaxShown))))
 	if l.live {
 		l.draw()
 	}

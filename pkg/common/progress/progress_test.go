@@ -22,6 +22,19 @@ func TestPlainLinesOnlyOnChange(t *testing.T) {
 	}
 }
 
+func TestNoSecretsAreShown(t *testing.T) {
+	for _, live := range []bool{false, true} {
+		var out bytes.Buffer
+		l := start(&out, false, live, time.Now)
+		l.Set("waiting for https://me:hunter2@host")
+		l.Print("patched (s3.secret-key: hunter2)")
+		l.Done()
+		if strings.Contains(out.String(), "hunter2") || !strings.Contains(out.String(), "https://me:******@host") {
+			t.Errorf("got %q", out.String())
+		}
+	}
+}
+
 func TestQuietPrintsNothing(t *testing.T) {
 	var out bytes.Buffer
 	l := New(&out, true)

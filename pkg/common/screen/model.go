@@ -6,6 +6,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/secret"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 )
 
@@ -74,7 +75,19 @@ func (m *model[M]) picture() Picture {
 	if !m.known {
 		return Picture{Body: []string{m.screen.Waiting}}
 	}
-	return m.screen.Draw(m.value, m.width)
+	picture := m.screen.Draw(m.value, m.width)
+	if m.screen.Data {
+		return picture
+	}
+	return Picture{Head: withoutSecrets(picture.Head), Body: withoutSecrets(picture.Body)}
+}
+
+func withoutSecrets(lines []string) []string {
+	out := make([]string, len(lines))
+	for i, line := range lines {
+		out[i] = secret.Text(line)
+	}
+	return out
 }
 
 // split is the picture, and how many lines of its body there is room for. On a
@@ -97,9 +110,10 @@ func (m *model[M]) View() tea.View {
 		lines = append(lines, "")
 	}
 	for i, line := range lines {
-		lines[i] = term.Cut(line, m.width)
+		// The program that draws writes to the terminal past its guard.
+		lines[i] = term.Cut(term.Clean(line), m.width)
 	}
-	lines = append(lines, term.Cut(m.foot(last-m.top, len(picture.Body)), m.width))
+	lines = append(lines, term.Cut(term.Clean(m.foot(last-m.top, len(picture.Body))), m.width))
 	view := tea.NewView(strings.Join(lines, "\n"))
 	view.AltScreen = true
 	return view

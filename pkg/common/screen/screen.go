@@ -53,6 +53,9 @@ type Screen[M any] struct {
 	Keys []Key
 	// Waiting is shown until the first model comes.
 	Waiting string
+	// Data says that the picture is of data, such as the rows of a query, in
+	// which no secrets are hidden.
+	Data bool
 }
 
 // Possible reports whether a screen can be shown on out.
@@ -70,7 +73,7 @@ func Run[M any](ctx context.Context, in io.Reader, out io.Writer, s Screen[M]) e
 	}
 	m := &model[M]{screen: s, width: term.Width(out), height: term.Height(out)}
 	program := tea.NewProgram(m,
-		tea.WithInput(input), tea.WithOutput(out), tea.WithoutSignalHandler(),
+		tea.WithInput(input), tea.WithOutput(term.Raw(out)), tea.WithoutSignalHandler(),
 		// What is painted was decided by term.Palette, with NO_COLOR and --color.
 		tea.WithColorProfile(colorprofile.ANSI))
 	sourceContext, cancel := context.WithCancel(ctx)

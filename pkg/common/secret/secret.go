@@ -1,128 +1,127 @@
-// Package secret knows which options hold what nobody should read on a screen,
-// by their names and by the look of their values.
+// Package secret keeps what nobody should read out of what is printed and kept:
+// it knows secrets by the names of what holds them and by the look of texts.
+//
+// What is printed for people and scripts passes through it where it leaves the
+// program: tables, pages and models in package printer, what is waited for in
+// progress, errors and the log of -v in kube, the history of SQL in sqlshell.
+// Data, and what is applied again, doesn't: a manifest without its secrets
+// restores nothing.
 package secret
 
 import (
-	"regexp"
+	"slices"
 	"strings"
 )
 
 // Hidden stands for a secret.
 const Hidden = "******"
 
-// secretWords are parts of names of options whose values nobody should read.
-// Those that Flink hides itself are among them (GlobalConfiguration).
-var secretWords = []string{
-	"password", "passwd", "secret", "token", "apikey", "api-key", "api_key", "api.key", "access-key", "access.key", "accesskey",
-	"private-key", "private.key", "privatekey", "account-key", "account.key", "service-key", "credential", "jaas.config",
-	"basic-auth", "basic.auth", "auth-params", "client.authorization", "http-headers", "user-info", "user.info", "passphrase",
-	"sas-key", "shared-key", "keytab",
+// Shown is what a command says on standard error where it prints secrets because
+// the user asked for them.
+const Shown = "warning: --show-secrets: passwords and keys are printed"
+
+// Value is the value of what is called name, fit to be read: hidden where the
+// name says that it is secret, else without the secrets in it. A switch (true,
+// false), an empty value and a reference to a variable are no secrets whatever
+// their name.
+func Value(name, value string) string { return valueAs(name, value, Hidden) }
+
+func valueAs(name, value, mark string) string {
+	if Name(name) && !workingDir(name, value) {
+		if harmless(value) {
+			return value
+		}
+		return mark
+	}
+	return TextAs(value, mark)
 }
 
-// plainWords are parts of names that only look like secrets'.
-var plainWords = []string{
-	"key.format", "key.fields", "primary-key", "config-key",
-	// Flink's: when tokens are renewed, and the names of Kubernetes Secrets.
-	"delegation.tokens.enabled", "tokens.renewal.", "fetch.delegation-token", "kubernetes.secrets", "kubernetes.env.secretkeyref", "pull-secrets",
+// workingDir reports whether name is that of the directory that a shell works
+// in, which ODBC calls a password.
+func workingDir(name, value string) bool {
+	return (name == "PWD" || name == "OLDPWD") && strings.HasPrefix(value, "/")
 }
 
-// Name reports whether the option called name holds a secret.
-func Name(name string) bool {
-	name = strings.ToLower(name)
-	for _, word := range plainWords {
-		if strings.Contains(name, word) {
+// Text is a text without the secrets that show by their form: URLs, connection
+// strings, options of programs, JSON, YAML and SQL, signatures, tokens and
+// private keys. It takes time in proportion to the text's length.
+func Text(text string) string { return TextAs(text, Hidden) }
+
+// mostPasses bounds how often a text is gone through: what was hidden may show
+// where another secret is.
+const mostPasses = 8
+
+// TextAs is Text with another mark than Hidden.
+func TextAs(text, mark string) string {
+	for range mostPasses {
+		found := find(text)
+		if len(found) == 0 {
+			return text
+		}
+		var out strings.Builder
+		out.Grow(len(text))
+		at := 0
+		for _, s := range found {
+			out.WriteString(text[at:s.start])
+			out.WriteString(mark)
+			at = s.end
+		}
+		out.WriteString(text[at:])
+		text = out.String()
+	}
+	return text
+}
+
+// Find are the secrets in a text, each once, in the order of their places.
+func Find(text string) []string {
+	var out []string
+	for _, s := range find(text) {
+		if part := text[s.start:s.end]; !slices.Contains(out, part) {
+			out = append(out, part)
+		}
+	}
+	return out
+}
+
+// harmless reports whether a value is none that has to be hidden: nothing, a
+// switch, the name of a variable, or hidden already.
+func harmless(value string) bool {
+	switch strings.ToLower(value) {
+	case "", "true", "false", "null", "nil", "none", "<none>", "<nil>", "<unset>", "-", "<redacted>", "<masked>", "[redacted]", "redacted", "…":
+		return true
+	}
+	return strings.Trim(value, "*") == "" && len(value) >= 3 || variable(value)
+}
+
+// variable reports whether value is a reference to a variable and nothing else:
+// ${X}, $(X) or $X. One with a default, as in ${X:-hunter2}, is none.
+func variable(value string) bool {
+	name, found := strings.CutPrefix(value, "$")
+	if !found {
+		return false
+	}
+	braced := false
+	for _, pair := range []string{"{}", "()"} {
+		if len(name) > 2 && name[0] == pair[0] && name[len(name)-1] == pair[1] {
+			name, braced = name[1:len(name)-1], true
+		}
+	}
+	if name == "" || isDigit(name[0]) {
+		return false
+	}
+	for i := range len(name) {
+		c := name[i]
+		if !isUpper(c) && !isDigit(c) && c != '_' && (!braced || !isLower(c) && c != '.' && c != '-' && c != '/' && c != ':') {
+			return false
+		}
+		// ${env:NAME} and ${file:/path:key} are references, ${NAME:-x} has a default.
+		if c == ':' && i+1 < len(name) && (name[i+1] == '-' || name[i+1] == '=') {
 			return false
 		}
 	}
-	for _, word := range secretWords {
-		if strings.Contains(name, word) {
-			return true
-		}
+	// ${NAME:default}, as Spring has it.
+	if prefix, _, found := strings.Cut(name, ":"); found && prefix != "env" && prefix != "file" && prefix != "secret" && prefix != "vault" {
+		return false
 	}
-	return strings.HasSuffix(name, ".key") || strings.HasSuffix(name, "-key") || strings.HasSuffix(name, "_key") || name == "key"
-}
-
-// Value is the value of the option called name, fit to be read: hidden where
-// the name says that it is secret, else without the secrets in it. A switch
-// (true, false) is no secret whatever its name.
-func Value(name, value string) string {
-	switch strings.ToLower(value) {
-	case "", "true", "false":
-		return value
-	}
-	if Name(name) {
-		return Hidden
-	}
-	return Text(value)
-}
-
-var (
-	// privateKey is a key in PEM form; its end may be cut off.
-	privateKey = regexp.MustCompile(`(?s)(-----BEGIN [A-Z ]*PRIVATE KEY-----).*?(-----END|$)`)
-	// argument is an option of a program, as in --db-password x, -Dapi.key=x
-	// and, in a list that the operator joined, --token;x.
-	argument = regexp.MustCompile(`(?i)((?:^|[\s;,"'])-{1,2}[\w.-]*(?:password|passwd|secret|token|api[-_.]?key|access[-_.]?key|account[-_.]?key|credentials?|passphrase)[\w.-]*[=;\s]\s*)("[^"]*"|'[^']*'|[^\s;,"']+)`)
-)
-
-// Text is a text without the secrets that show by their form: passwords in
-// URLs, password=… parameters, options of programs, private keys.
-func Text(text string) string {
-	text = privateKey.ReplaceAllString(text, "${1}"+Hidden+"${2}")
-	text = argument.ReplaceAllString(text, "${1}"+Hidden)
-	return parameters(urls(text))
-}
-
-// urls hides the passwords of the URLs in text, such as
-// jdbc:mysql://user:secret@host, and the secret parameters behind them.
-func urls(text string) string {
-	var out strings.Builder
-	for {
-		scheme := strings.Index(text, "://")
-		if scheme < 0 {
-			break
-		}
-		out.WriteString(text[:scheme+3])
-		text = text[scheme+3:]
-		end := strings.IndexAny(text, "/?#' \"\n")
-		if end < 0 {
-			end = len(text)
-		}
-		at := strings.LastIndexByte(text[:end], '@')
-		colon := strings.IndexByte(text, ':')
-		if at >= 0 && colon >= 0 && colon < at {
-			out.WriteString(text[:colon+1] + Hidden)
-			text = text[at:]
-		}
-	}
-	return out.String() + text
-}
-
-// parameters hides password=… within a text, as in JDBC URLs and JAAS
-// configurations.
-func parameters(text string) string {
-	lower := strings.ToLower(text)
-	for _, word := range []string{"password=", "secret=", "token="} {
-		from := 0
-		for {
-			at := strings.Index(lower[from:], word)
-			if at < 0 {
-				break
-			}
-			start := from + at + len(word)
-			end := start
-			if end < len(text) && text[end] == '"' {
-				end++
-				for end < len(text) && text[end] != '"' {
-					end++
-				}
-			}
-			for end < len(text) && !strings.ContainsRune("&;' ,\n", rune(text[end])) {
-				end++
-			}
-			text = text[:start] + Hidden + text[end:]
-			lower = strings.ToLower(text)
-			from = start + len(Hidden)
-		}
-	}
-	return text
+	return true
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/secret"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 )
 
@@ -65,7 +66,7 @@ func (r *runner) failure(ctx context.Context, statement Statement, err error) er
 	case r.prompt:
 		out.WriteString("\n" + r.palette.Paint(term.Dim, `(\full shows all of it)`))
 	}
-	return &failed{text: out.String(), cause: err}
+	return &failed{text: secret.Text(out.String()), cause: err}
 }
 
 // caretWidth is how much of a long line is shown.
@@ -104,7 +105,7 @@ func isLong(text string) bool { return strings.Contains(strings.TrimSpace(text),
 // all is as much as is known of the error.
 func (e *Error) all() string {
 	if strings.TrimSpace(e.Full) == "" {
-		return e.Root
+		return secret.Text(e.Root)
 	}
-	return e.Full
+	return secret.Text(e.Full)
 }

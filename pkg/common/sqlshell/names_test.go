@@ -60,17 +60,27 @@ func TestNamesAreAskedForOnce(t *testing.T) {
 
 func TestSecretsAreHidden(t *testing.T) {
 	for sql, want := range map[string]string{
-		"SET 'sasl.password' = 'a''b'":              "SET 'sasl.password' = '******'",
-		"SET s3.secret-key = abc":                   "SET s3.secret-key = '******'",
-		"WITH ('password' = 'x', 'topic' = 'y')":    "WITH ('password' = '******', 'topic' = 'y')",
-		"WITH ('properties.sasl.jaas.config'='M')":  "WITH ('properties.sasl.jaas.config'='******')",
-		"/*+ OPTIONS('api-key'='x') */":             "/*+ OPTIONS('api-key'='******') */",
-		"'key.format' = 'json', 'access.key'='k'":   "'key.format' = 'json', 'access.key'='******'",
-		"'url' = 'jdbc:mysql://u:secret@h/db'":      "'url' = 'jdbc:mysql://u:******@h/db'",
-		"'url' = 'jdbc:p://h/db?password=x&a=b'":    "'url' = 'jdbc:p://h/db?password=******&a=b'",
-		"'token' = 'unclosed":                       "'token' = '******'",
-		"SELECT token, secret FROM t WHERE a = 'b'": "SELECT token, secret FROM t WHERE a = 'b'",
-		"SET 'primary-key' = 'id'":                  "SET 'primary-key' = 'id'",
+		"SET 'sasl.password' = 'a''b'":                                            "SET 'sasl.password' = '******'",
+		"SET s3.secret-key = abc":                                                 "SET s3.secret-key = '******'",
+		"WITH ('password' = 'x', 'topic' = 'y')":                                  "WITH ('password' = '******', 'topic' = 'y')",
+		"WITH ('properties.sasl.jaas.config'='M')":                                "WITH ('properties.sasl.jaas.config'='******')",
+		"/*+ OPTIONS('api-key'='x') */":                                           "/*+ OPTIONS('api-key'='******') */",
+		"'key.format' = 'json', 'access.key'='k'":                                 "'key.format' = 'json', 'access.key'='******'",
+		"'url' = 'jdbc:mysql://u:secret@h/db'":                                    "'url' = 'jdbc:mysql://u:******@h/db'",
+		"'url' = 'jdbc:p://h/db?password=x&a=b'":                                  "'url' = 'jdbc:p://h/db?password=******&a=b'",
+		"'token' = 'unclosed":                                                     "'token' = '******'",
+		"SELECT token, secret FROM t WHERE a = 'b'":                               "SELECT token, secret FROM t WHERE a = 'b'",
+		"SET 'primary-key' = 'id'":                                                "SET 'primary-key' = 'id'",
+		`\set s3.secret-key hunter2`:                                              `\set s3.secret-key ******`,
+		`\set s3.secret-key=hunter2 x;`:                                           `\set s3.secret-key ******`,
+		`\set parallelism.default 2`:                                              `\set parallelism.default 2`,
+		"SET s3.secret-key = abc/def+ghi-j; SELECT 1":                             "SET s3.secret-key = '******'; SELECT 1",
+		"SET s3.secret-key abc def":                                               "SET s3.secret-key '******'",
+		"SELECT 1 -- SET 's3.secret-key' = 'x'":                                   "SELECT 1 -- SET 's3.secret-key' = '******'",
+		"/* password: x y */ SELECT 1":                                            "/* password: ****** */ SELECT 1",
+		"-- jdbc:mysql://u:x@h/db\nSELECT 1":                                      "-- jdbc:mysql://u:******@h/db\nSELECT 1",
+		"CREATE CATALOG c WITH ('type'='jdbc','username'='u','password'='x y')":   "CREATE CATALOG c WITH ('type'='jdbc','username'='u','password'='******')",
+		"CREATE TABLE t (a INT) WITH ('c' = 'x', 'account.key' = 'x') -- token=x": "CREATE TABLE t (a INT) WITH ('c' = 'x', 'account.key' = '******') -- token='******'",
 	} {
 		if got := redact(sql); got != want {
 			t.Errorf("%s: %s", sql, got)

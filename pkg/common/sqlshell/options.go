@@ -25,6 +25,8 @@ type Options struct {
 	HistoryFile string
 	// Prompt is what the prompt begins with, such as the cluster's name.
 	Prompt string
+	// ShowSecrets prints what SET and SHOW CREATE tell with the secrets in it.
+	ShowSecrets bool
 	// Quiet leaves out progress and notes on standard error.
 	Quiet bool
 }

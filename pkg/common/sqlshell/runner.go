@@ -10,6 +10,7 @@ import (
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/progress"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/secret"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 )
 
@@ -111,6 +112,9 @@ func (r *runner) run(ctx context.Context, statement Statement) error {
 	if err != nil {
 		return r.failure(ctx, statement, err)
 	}
+	if !r.options.ShowSecrets {
+		execution = withoutSecrets(statement.Text, execution)
+	}
 	defer func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closing)
 		defer cancel()
@@ -179,7 +183,7 @@ func (r *runner) stop(ctx context.Context, statement Statement, execution Execut
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closing)
 	defer cancel()
 	if err := execution.Cancel(ctx); err != nil && !r.options.Quiet {
-		fmt.Fprintf(r.options.ErrOut, "warning: the query may not have ended: %s\n", term.SafeLine(err.Error()))
+		fmt.Fprintf(r.options.ErrOut, "warning: the query may not have ended: %s\n", secret.Text(term.SafeLine(err.Error())))
 		if id := execution.JobID(); id != "" {
 			if hint := r.backend.StopHint(id); hint != "" {
 				fmt.Fprintf(r.options.ErrOut, "its job may still run; stop it with: %s\n", term.SafeLine(hint))
@@ -226,7 +230,7 @@ func newFeed(ctx context.Context, execution Execution) *feed {
 // trouble is what keeps rows from coming; "" where that isn't known.
 func (f *feed) trouble() string {
 	if t, ok := f.execution.(Troubled); ok {
-		return term.SafeLine(t.Trouble())
+		return secret.Text(term.SafeLine(t.Trouble()))
 	}
 	return ""
 }

@@ -46,6 +46,43 @@ func TestScriptStopsAtTheFirstErrorAndShowsItsPlace(t *testing.T) {
 	}
 }
 
+func TestDefinitionsAndOptionsHaveNoSecrets(t *testing.T) {
+	ddl := "CREATE TABLE t (\n  a INT\n) WITH (\n  'password' = 'hunter2',\n  'url' = 'jdbc:mysql://u:hunter2@h/db'\n)"
+	answers := func() map[string]answer {
+		return map[string]answer{
+			"SHOW":     {schema: Schema{Columns: []Column{column("result", "STRING")}}, batches: rows(plus(ddl))},
+			"SET":      {schema: Schema{Columns: []Column{column("key", "STRING"), column("value", "STRING")}}, batches: rows(plus("s3.secret-key", "hunter2"), plus("a", "x://u:hunter2@h"))},
+			"DESCRIBE": {schema: Schema{Columns: []Column{column("info name", "STRING"), column("info value", "STRING")}}, batches: rows(plus("option:password", "hunter2"))},
+			"EXPLAIN":  {schema: Schema{Columns: []Column{column("result", "STRING")}}, batches: rows(plus("Scan(hints=[[[OPTIONS options:{password=hunter2}]]])"))},
+			"SELECT":   {schema: Schema{Query: true, Columns: []Column{column("a", "STRING")}}, batches: rows(plus("password=hunter2"))},
+		}
+	}
+	for statement, shown := range map[string]bool{
+		"SHOW CREATE TABLE t": false, "SET": false, "DESCRIBE CATALOG EXTENDED c": false, "EXPLAIN SELECT 1": false,
+		"SELECT a FROM t": true, // rows of a query are data
+	} {
+		for _, format := range []string{Table, CSV, JSON} {
+			out, _, err := script(t, &fake{answers: answers()}, statement, Options{Format: format})
+			if err != nil || strings.Contains(out, "hunter2") != shown {
+				t.Errorf("%s -o %s: %v\n%s", statement, format, err, out)
+			}
+			if out, _, _ := script(t, &fake{answers: answers()}, statement, Options{Format: format, ShowSecrets: true}); !strings.Contains(out, "hunter2") {
+				t.Errorf("%s -o %s --show-secrets:\n%s", statement, format, out)
+			}
+		}
+	}
+}
+
+func TestErrorsOfStatementsHaveNoSecrets(t *testing.T) {
+	backend := &fake{answers: map[string]answer{
+		"CREATE": {refuse: &Error{Root: "unknown option of x://u:hunter2@h", Full: "all: password=hunter2", Line: 1, Column: 3}},
+	}}
+	_, _, err := script(t, backend, "CREATE TABLE t (a INT) WITH ('password' = 'hunter2')", Options{Full: true})
+	if err == nil || strings.Contains(err.Error(), "hunter2") {
+		t.Error(err)
+	}
+}
+
 func TestTimeoutCancelsTheQuery(t *testing.T) {
 	backend := &fake{answers: map[string]answer{
 		"SELECT": {schema: Schema{Query: true, Columns: []Column{column("n", "BIGINT")}}, batches: rows(plus("1")), wait: true},

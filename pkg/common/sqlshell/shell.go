@@ -12,6 +12,8 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/interrupt"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/kube"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/secret"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/source"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 )
 
@@ -71,7 +73,7 @@ func Run(ctx context.Context, backend Backend, options Options) error {
 }
 
 func (s *shell) warn(err error) {
-	fmt.Fprintln(s.options.ErrOut, "warning: "+term.SafeLine(err.Error()))
+	fmt.Fprintln(s.options.ErrOut, "warning: "+secret.Text(term.SafeLine(err.Error())))
 }
 
 func (s *shell) loop(ctx context.Context) error {
@@ -123,7 +125,7 @@ func (s *shell) print(err error) {
 	switch {
 	case exit.Code(err) == exit.Interrupted:
 		// Over the ^C that the terminal echoed.
-		fmt.Fprintln(s.options.ErrOut, "\r"+s.palette.Paint(term.Yellow, "cancelled"))
+		fmt.Fprintln(term.Raw(s.options.ErrOut), "\r"+s.palette.Paint(term.Yellow, "cancelled"))
 	case !exit.IsQuiet(err):
 		fmt.Fprintln(s.options.ErrOut, s.palette.Paint(term.Red, "error: ")+strings.TrimPrefix(kube.Message(err), "error: "))
 	}
@@ -138,7 +140,7 @@ func (s *shell) one(ctx context.Context, statement Statement) error {
 		case "HELP":
 			return s.help()
 		case "CLEAR":
-			_, err := io.WriteString(s.options.Out, "\x1b[H\x1b[2J")
+			_, err := io.WriteString(term.Raw(s.options.Out), "\x1b[H\x1b[2J")
 			return err
 		}
 		s.previous = statement.raw + ";"
@@ -184,7 +186,7 @@ func (s *shell) include(ctx context.Context, file string) error {
 	if file == "" {
 		return errors.New(`\i needs a file`)
 	}
-	in, err := os.Open(file)
+	in, err := source.Open(ctx, file)
 	if err != nil {
 		return err
 	}
@@ -222,7 +224,7 @@ func (s *shell) edit(ctx context.Context, file string) error {
 	}
 	words := strings.Fields(command)
 	editor := exec.CommandContext(ctx, words[0], append(words[1:], file)...)
-	editor.Stdin, editor.Stdout, editor.Stderr = s.options.In, s.options.Out, s.options.ErrOut
+	term.Attach(editor, s.options.In, s.options.Out, s.options.ErrOut)
 	if err := editor.Run(); err != nil {
 		return fmt.Errorf("%s: %w (set EDITOR to another one)", words[0], err)
 	}

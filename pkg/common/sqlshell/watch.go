@@ -183,7 +183,7 @@ func (r *runner) screen(ctx context.Context, feed *feed, schema Schema, v *view)
 		return nil // stays until the user has seen it
 	}
 	err := screen.Run(ctx, r.options.In, r.options.Out, screen.Screen[scene]{
-		Source: source, Draw: v.draw, Waiting: "waiting for rows",
+		Source: source, Draw: v.draw, Waiting: "waiting for rows", Data: true,
 		Last: func(p screen.Picture, height int) screen.Picture {
 			if done && v.picture.dropped == 0 {
 				return screen.Picture{} // printed whole below

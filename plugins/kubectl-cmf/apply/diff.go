@@ -6,8 +6,8 @@ import (
 	"strings"
 
 	"github.com/aymanbagabas/go-udiff"
-	"sigs.k8s.io/yaml"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/cmf"
 )
 
@@ -55,11 +55,11 @@ func Diff(s Step) (diff, note string, err error) {
 // neither value.
 func texts(kind *cmf.Kind, live, merged cmf.Object) (before, after string, err error) {
 	known := cmf.Secrets(kind, live)
-	after, err = toYAML(cmf.RedactWith(kind, merged, func(value string) string {
+	after, err = toYAML(cmf.RedactWith(kind, merged, func(value, shown string) string {
 		if live == nil || slices.Contains(known, value) {
-			return cmf.Redacted
+			return shown
 		}
-		return cmf.Redacted + " (another value)"
+		return shown + " (another value)"
 	}))
 	if err != nil || live == nil {
 		return "", after, err
@@ -69,7 +69,7 @@ func texts(kind *cmf.Kind, live, merged cmf.Object) (before, after string, err e
 }
 
 func toYAML(object cmf.Object) (string, error) {
-	out, err := yaml.Marshal(map[string]any(object))
+	out, err := printer.EncodeYAML(map[string]any(object))
 	if err != nil {
 		return "", err
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/secret"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 )
 
@@ -15,7 +16,7 @@ func (c *common) confirm(question, flag string) error {
 	if !term.IsTerminal(c.In) {
 		return fmt.Errorf("%s Nobody can be asked here: add %s to go on", question, flag)
 	}
-	fmt.Fprintf(c.ErrOut, "%s (y/N) ", term.SafeLine(question))
+	fmt.Fprintf(c.ErrOut, "%s (y/N) ", secret.Text(term.SafeLine(question)))
 	answer, err := bufio.NewReader(c.In).ReadString('\n')
 	if err != nil && answer == "" {
 		return errors.New("not confirmed")

@@ -9,6 +9,7 @@ import (
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/secret"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/apply"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/cmf"
@@ -65,7 +66,7 @@ func (c *common) diff(ctx context.Context, f filesFlags, kind *cmf.Kind) error {
 			return err
 		}
 		if note != "" {
-			fmt.Fprintln(c.ErrOut, term.Safe(note))
+			fmt.Fprintln(c.ErrOut, secret.Text(term.Safe(note)))
 		}
 		if s.Warning != "" {
 			c.warn("%s", s.Warning)

@@ -53,6 +53,7 @@ func newDescribe(c *common, kind *cmf.Kind) *cobra.Command {
 }
 
 func (g *getter) fetch(ctx context.Context, names []string) ([]view.Row, *connect.Connection, error) {
+	g.noteSecrets(g.showSecrets)
 	client, err := g.client(ctx)
 	if err != nil {
 		return nil, nil, err
@@ -115,7 +116,7 @@ func (g *getter) get(ctx context.Context, names []string) error {
 		printed = append(printed, cmf.Ref{Kind: g.kind, Name: row.Object.Name()}.String())
 	}
 	result := printer.Result{
-		Object: objects[0], Names: printed,
+		Object: objects[0], Names: printed, AsIs: true, ShowSecrets: g.showSecrets,
 		Table: view.Table(g.kind, rows, view.TableOptions{Now: g.now(), Palette: palette}),
 	}
 	if len(objects) > 1 {
@@ -145,6 +146,11 @@ func (g *getter) describe(ctx context.Context, names []string) error {
 		}
 		if g.kind == cmf.Must("app") {
 			d.Events, d.EventsError = events(ctx, client, d.Ref)
+			for i, event := range d.Events {
+				if !g.showSecrets {
+					d.Events[i] = cmf.Redact(cmf.Must("event"), event)
+				}
+			}
 		}
 		if err := view.Describe(g.Out, d); err != nil {
 			return err

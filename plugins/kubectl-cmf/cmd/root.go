@@ -19,6 +19,7 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/kube"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/progress"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/secret"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/apply"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/cmf"
@@ -54,12 +55,13 @@ func newRoot(streams genericiooptions.IOStreams) (*cobra.Command, *common) {
 	factory := kube.NewFactory("kubectl-cmf", streams)
 	c := &common{IOStreams: streams, factory: factory, now: time.Now}
 	c.finder = &connect.Finder{Kube: factory, State: connect.OpenState(), Warn: c.warn, OpenTunnel: func() (connect.Tunnel, error) { return connect.OpenTunnel(factory) }}
+	c.finder.Note, c.finder.Ask = c.note, c.askServer
 	root := &cobra.Command{
 		Use:   "kubectl-cmf",
 		Short: "Operate Confluent Manager for Apache Flink",
 		Long: `Operate Confluent Manager for Apache Flink (CMF): environments, applications, SQL statements and what they need.
 
-CMF is found in the cluster and reached through an in-process tunnel; --cmf-url or CONFLUENT_CMF_URL names another one.`,
+CMF is found in the cluster and reached through an in-process tunnel; --cmf-url or CONFLUENT_CMF_URL names another one. One that was found and not used before is shown and asked for once.`,
 		Example: plugin.Examples(`
 			kubectl cmf env list
 			kubectl cmf env use dev-env
@@ -90,7 +92,9 @@ CMF is found in the cluster and reached through an in-process tunnel; --cmf-url 
 	root.AddCommand(newSQL(c))
 	versions := newVersion(c)
 	versions.GroupID = other
-	root.AddCommand(versions)
+	servers := newServer(c)
+	servers.GroupID = other
+	root.AddCommand(servers, versions)
 	plugin.AddUsage(root, other, "environment", "cmf-url", "quiet", "color")
 	plugin.AddCompletion(root, other)
 	return root, c
@@ -180,7 +184,20 @@ func (c *common) client(ctx context.Context) (*connect.Connection, error) {
 }
 
 func (c *common) warn(format string, args ...any) {
-	fmt.Fprintln(c.ErrOut, term.Safe("warning: "+fmt.Sprintf(format, args...)))
+	fmt.Fprintln(c.ErrOut, secret.Text(term.Safe("warning: "+fmt.Sprintf(format, args...))))
+}
+
+// noteSecrets says that secrets are shown, where the user wants them.
+func (c *common) noteSecrets(shown bool) {
+	if shown {
+		fmt.Fprintln(c.ErrOut, secret.Shown)
+	}
+}
+
+func (c *common) note(format string, args ...any) {
+	if !c.quiet {
+		fmt.Fprintln(c.ErrOut, term.Safe("note: "+fmt.Sprintf(format, args...)))
+	}
 }
 
 func (c *common) progress() *progress.Line { return progress.New(c.ErrOut, c.quiet) }

@@ -3,6 +3,7 @@ package cmd
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,6 +15,7 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/completion"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/source"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/sqlshell"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/apply"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/cmf"
@@ -29,7 +31,7 @@ type sqlOptions struct {
 	output                  string
 	limit                   int
 	timeout                 time.Duration
-	wait, full              bool
+	wait, full, showSecrets bool
 }
 
 func newSQL(c *common) *cobra.Command {
@@ -71,6 +73,7 @@ statement.`,
 	flags.DurationVar(&o.timeout, "timeout", 0, "How long each statement may take; 0 is no bound")
 	flags.StringArrayVar(&o.set, "set", nil, "Flink configuration KEY=VALUE, as SET does; may be repeated")
 	flags.BoolVar(&o.wait, "wait", false, "Wait until a statement that writes has ended, and fail where it fails")
+	flags.BoolVar(&o.showSecrets, "show-secrets", false, "Print passwords and keys that SET, SHOW CREATE and EXPLAIN tell")
 	flags.BoolVar(&o.full, "full", false, "Print all of an error that CMF sent")
 	return cmd
 }
@@ -87,7 +90,7 @@ func (o *sqlOptions) run(ctx context.Context) error {
 		}
 		configuration[key] = value
 	}
-	sources, done, err := o.sources()
+	sources, done, err := o.sources(ctx)
 	defer done()
 	if err != nil {
 		return err
@@ -114,9 +117,10 @@ func (o *sqlOptions) run(ctx context.Context) error {
 	})
 	defer session.Close(ctx) //nolint:errcheck // it never fails
 	options := sqlshell.Options{
-		IOStreams: o.IOStreams, Format: o.output, Limit: o.limit, Timeout: o.timeout, Wait: o.wait, Full: o.full, Quiet: o.quiet,
+		IOStreams: o.IOStreams, Format: o.output, Limit: o.limit, Timeout: o.timeout, Wait: o.wait, Full: o.full, Quiet: o.quiet, ShowSecrets: o.showSecrets,
 		Prompt: environment, HistoryFile: sqlHistory(),
 	}
+	o.noteSecrets(o.showSecrets)
 	if len(sources) > 0 {
 		return sqlshell.Script(ctx, session, sources, options)
 	}
@@ -124,8 +128,8 @@ func (o *sqlOptions) run(ctx context.Context) error {
 }
 
 // sources opens what --execute and -f name.
-func (o *sqlOptions) sources() (sources []sqlshell.Source, done func(), err error) {
-	var open []*os.File
+func (o *sqlOptions) sources(ctx context.Context) (sources []sqlshell.Source, done func(), err error) {
+	var open []io.Closer
 	done = func() {
 		for _, f := range open {
 			_ = f.Close()
@@ -139,7 +143,10 @@ func (o *sqlOptions) sources() (sources []sqlshell.Source, done func(), err erro
 			sources = append(sources, sqlshell.Source{Name: name, Text: o.In})
 			continue
 		}
-		f, err := os.Open(name)
+		f, err := source.Open(ctx, name)
+		if ctx.Err() != nil {
+			return nil, done, context.Cause(ctx)
+		}
 		if err != nil {
 			return nil, done, exit.With(exit.Usage, fmt.Errorf("-f: %w", err))
 		}
@@ -185,19 +192,23 @@ func sqlHistory() string {
 // newStatementStop is `kubectl cmf statement stop`, newStatementResume its
 // opposite.
 func newStatementStop(c *common) *cobra.Command {
-	return newStopped(c, "stop", "Stop a statement; CMF keeps its state", true)
+	return newStopped(c, "stop", "Stop a statement", true)
 }
 
 func newStatementResume(c *common) *cobra.Command {
-	return newStopped(c, "resume", "Let a stopped statement go on from its state", false)
+	return newStopped(c, "resume", "Let a stopped statement run again", false)
 }
 
 func newStopped(c *common, verb, short string, stopped bool) *cobra.Command {
 	kind := cmf.Must("statement")
-	var wait bool
+	var wait, loseState bool
 	var timeout time.Duration
+	long := "Let a stopped statement run again: from the state that stopping kept, or from nothing where its upgrade mode is stateless."
+	if stopped {
+		long = "Stop a statement. Its upgrade mode says what becomes of the state: spec.upgradeMode, or what CMF chose (status.traits.upgradeMode), which is stateless where the compute pool has no directories for checkpoints and savepoints. A stateless one loses it: that needs --lose-state."
+	}
 	cmd := &cobra.Command{
-		Use: verb + " STATEMENT", Short: short,
+		Use: verb + " STATEMENT", Short: short, Long: long,
 		Example: plugin.Examples(fmt.Sprintf("kubectl cmf statement %s clicks\nkubectl cmf statement %s clicks --wait\nkubectl cmf statement %s clicks -e dev-env --wait --timeout 5m", verb, verb, verb)),
 		Args:    cobra.ExactArgs(1), ValidArgsFunction: c.oneName(kind),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -213,6 +224,9 @@ func newStopped(c *common, verb, short string, stopped bool) *cobra.Command {
 			}
 			object, err := client.Get(ctx, ref)
 			if err != nil {
+				return err
+			}
+			if err := apply.LosesState(ref, object); stopped && err != nil && !loseState {
 				return err
 			}
 			if err := statement.Stop(ctx, client.Client, ref, object, stopped); err != nil {
@@ -232,6 +246,9 @@ func newStopped(c *common, verb, short string, stopped bool) *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&wait, "wait", false, "Wait until it has")
+	if stopped {
+		cmd.Flags().BoolVar(&loseState, "lose-state", false, "Stop even a stateless statement")
+	}
 	cmd.Flags().DurationVar(&timeout, "timeout", 10*time.Minute, "How long to wait at most (0: for ever)")
 	return cmd
 }

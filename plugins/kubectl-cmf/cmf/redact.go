@@ -2,62 +2,74 @@ package cmf
 
 import (
 	"errors"
-	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/secret"
 )
 
 // Redacted stands where a secret would be. It is never sent to a server.
 const Redacted = "<redacted>"
 
-// sensitive are the names of fields, options and variables whose values are
-// secrets: passwords of connectionConfig, keys of storage in a Flink
-// configuration, variables of a pod.
-var sensitive = regexp.MustCompile(`(?i)(password|passwd|passphrase|secret|token|jaas\.config|credential|api[-_.]?key|access[-_.]?key|private[-_.]?key|user\.info|keystore\.key|authorization)`)
-
-// harmless are names that only look like it: they name a secret, or where one
-// is.
-var harmless = regexp.MustCompile(`(?i)(secret-?(id|name|ref|keyref)s?$|secretkeyref|\.?(file|path|dir|location|provider|class|uri|url|endpoint|type|alias|algorithm|mechanism|enabled|interval|expiration.*|lifetime.*)$|^sql\.secrets\.|^automount)`)
-
-// IsSensitive reports whether the value of a field with that name is a secret.
-func IsSensitive(name string) bool {
-	return sensitive.MatchString(name) && !harmless.MatchString(name)
-}
-
 // Redact is a copy of object that may be shown: all of the kind's write-only
-// fields and everything that looks like a secret is replaced.
+// fields and everything that is secret is replaced.
 func Redact(kind *Kind, object Object) Object {
-	return RedactWith(kind, object, func(string) string { return Redacted })
+	return RedactWith(kind, object, nil)
 }
 
-// RedactWith is Redact with words of the caller's for each secret.
-func RedactWith(kind *Kind, object Object, replace func(secret string) string) Object {
+// RedactWith is Redact with words of the caller's: replace is given each value
+// that has a secret and what may be shown of it.
+func RedactWith(kind *Kind, object Object, replace func(value, shown string) string) Object {
+	if object == nil {
+		return nil
+	}
 	out := object.Copy()
-	eachSecret(kind, out, replace)
-	return out
+	if kind != nil {
+		for _, path := range kind.WriteOnly {
+			if value, ok := out.At(path); ok && value != nil {
+				out.Set(path, secret.Hide(value, Redacted, replace))
+			}
+		}
+	}
+	names := map[string]any{}
+	if kind != nil {
+		for _, path := range kind.SecretNames {
+			if value, ok := out.At(path); ok {
+				names[path] = value
+				out.Remove(path)
+			}
+		}
+	}
+	fields, _ := secret.Walk(map[string]any(out), Redacted, replace).(map[string]any)
+	shown := Object(fields)
+	for path, value := range names {
+		shown.Set(path, value)
+	}
+	return shown
 }
 
-// Secrets are the secret values in object, longest first.
+// Secrets are the values in object that have secrets.
 func Secrets(kind *Kind, object Object) []string {
 	var out []string
-	eachSecret(kind, object.Copy(), func(value string) string {
-		if !slices.Contains(out, value) {
-			out = append(out, value)
-		}
-		return value
-	})
-	slices.SortFunc(out, func(a, b string) int { return len(b) - len(a) })
+	eachSecret(kind, object, func(value, _ string) { out = append(out, value) })
 	return out
 }
 
-// HasRedacted names the first field that holds Redacted: that object came from
+func eachSecret(kind *Kind, object Object, tell func(value, shown string)) {
+	RedactWith(kind, object, func(value, shown string) string {
+		tell(value, shown)
+		return shown
+	})
+}
+
+// HasRedacted names the first field in which Redacted is: that object came from
 // our own output and lacks its secrets.
 func HasRedacted(object Object) (path string, found bool) {
 	var walk func(value any, at string) bool
 	walk = func(value any, at string) bool {
 		switch v := value.(type) {
 		case string:
-			if v == Redacted {
+			if strings.Contains(v, Redacted) {
 				path = at
 				return true
 			}
@@ -79,96 +91,54 @@ func HasRedacted(object Object) (path string, found bool) {
 	return path, walk(map[string]any(object), "")
 }
 
-// Restore puts live's values back where object has Redacted.
-func Restore(object, live Object) {
-	var walk func(value, from any) any
-	walk = func(value, from any) any {
+// Restore puts the values of live back where object, which was edited, has what
+// Redact showed of them. Items of lists are told apart by their names, those
+// without by their places where none was added or removed. What was edited
+// beside a secret keeps Redacted, which no server is sent.
+func Restore(kind *Kind, object, live Object) {
+	var walk func(value, from, shown any) any
+	walk = func(value, from, shown any) any {
 		switch v := value.(type) {
 		case string:
-			if text, ok := from.(string); ok && v == Redacted {
-				return text
+			if strings.Contains(v, Redacted) && shown == value {
+				return from
 			}
 		case map[string]any:
 			source, _ := from.(map[string]any)
+			seen, _ := shown.(map[string]any)
 			for key, item := range v {
-				v[key] = walk(item, source[key])
+				v[key] = walk(item, source[key], seen[key])
 			}
 		case []any:
 			source, _ := from.([]any)
+			seen, _ := shown.([]any)
 			for i, item := range v {
-				if i < len(source) {
-					v[i] = walk(item, source[i])
+				if at := placeOf(item, i, len(v), source); at >= 0 && at < len(seen) {
+					v[i] = walk(item, source[at], seen[at])
 				}
 			}
 		}
 		return value
 	}
-	walk(map[string]any(object), map[string]any(live))
+	walk(map[string]any(object), map[string]any(live), map[string]any(Redact(kind, live)))
 }
 
-func eachSecret(kind *Kind, object Object, replace func(string) string) {
-	if kind != nil {
-		for _, path := range kind.WriteOnly {
-			if value, ok := object.At(path); ok && value != nil {
-				object.Set(path, replaceAll(value, replace))
-			}
-		}
+// placeOf is where in source an item is that is number i of a list of count;
+// -1 where nobody can tell.
+func placeOf(item any, i, count int, source []any) int {
+	fields, _ := item.(map[string]any)
+	name, named := fields["name"].(string)
+	if named {
+		return slices.IndexFunc(source, func(other any) bool {
+			fields, _ := other.(map[string]any)
+			return fields["name"] == name
+		})
 	}
-	walkSecrets(map[string]any(object), replace)
-}
-
-func walkSecrets(value any, replace func(string) string) {
-	switch v := value.(type) {
-	case map[string]any:
-		// {name: AWS_SECRET_ACCESS_KEY, value: …}: a variable of a container.
-		if name, ok := v["name"].(string); ok && IsSensitive(name) {
-			if text, ok := v["value"].(string); ok && !placeholder(text) {
-				v["value"] = replace(text)
-			}
-		}
-		for key, item := range v {
-			text, isText := item.(string)
-			switch {
-			case isText && IsSensitive(key) && text != "" && !placeholder(text):
-				v[key] = replace(text)
-			case !isText:
-				walkSecrets(item, replace)
-			}
-		}
-	case []any:
-		for _, item := range v {
-			walkSecrets(item, replace)
-		}
+	if count != len(source) {
+		return -1
 	}
+	return i
 }
-
-func replaceAll(value any, replace func(string) string) any {
-	switch v := value.(type) {
-	case string:
-		if v == "" {
-			return v
-		}
-		return replace(v)
-	case map[string]any:
-		for key, item := range v {
-			v[key] = replaceAll(item, replace)
-		}
-		return v
-	case nil, bool:
-		return value
-	case []any:
-		for i, item := range v {
-			v[i] = replaceAll(item, replace)
-		}
-		return v
-	}
-	return replace(Redacted)
-}
-
-var placeholderPattern = regexp.MustCompile(`^\$\{[^}]*\}$`)
-
-// placeholder reports whether text only names a variable.
-func placeholder(text string) bool { return placeholderPattern.MatchString(text) }
 
 // hide takes the secrets of object out of what the server says about it.
 func hide(err error, object Object) error {
@@ -176,15 +146,23 @@ func hide(err error, object Object) error {
 	if !errors.As(err, &status) {
 		return err
 	}
-	kind := kindOf(object)
+	var known []string
+	eachSecret(kindOf(object), object, func(value, shown string) {
+		if shown == Redacted {
+			known = append(known, value)
+		}
+		known = append(known, secret.Find(value)...)
+	})
+	// A secret may be a part of another.
+	slices.SortFunc(known, func(a, b string) int { return len(b) - len(a) })
 	for i, message := range status.Messages {
-		for _, secret := range Secrets(kind, object) {
-			if len(secret) < 4 {
+		for _, value := range known {
+			if len(value) < 4 {
 				continue // would tear words apart
 			}
-			message = strings.ReplaceAll(message, secret, Redacted)
+			message = strings.ReplaceAll(message, value, Redacted)
 		}
-		status.Messages[i] = message
+		status.Messages[i] = secret.TextAs(message, Redacted)
 	}
 	return err
 }

@@ -7,8 +7,8 @@ import (
 	"strings"
 	"time"
 
-	"sigs.k8s.io/yaml"
-
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/secret"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/cmf"
 )
@@ -32,7 +32,7 @@ const maxEvents = 10
 // noise are fields of a status that are long and say nothing to people.
 var noise = []string{"status.reconciliationStatus.lastReconciledSpec", "status.reconciliationStatus.lastStableSpec"}
 
-// Describe writes d as text. Secrets must be redacted already.
+// Describe writes d as text. Secrets must be redacted already, in events too.
 func Describe(w io.Writer, d Description) error {
 	var out strings.Builder
 	line := func(name, value string) {
@@ -119,7 +119,7 @@ func block(out *strings.Builder, field string, value any) error {
 		fmt.Fprintf(out, "%s: %s\n", title(field), term.SafeLine(fmt.Sprint(v)))
 		return nil
 	}
-	text, err := yaml.Marshal(value)
+	text, err := printer.EncodeYAML(value)
 	if err != nil {
 		return err
 	}
@@ -141,7 +141,7 @@ func title(field string) string {
 func events(out *strings.Builder, d Description) {
 	switch {
 	case d.EventsError != nil:
-		fmt.Fprintf(out, "Events: %s\n", term.SafeLine(d.EventsError.Error()))
+		fmt.Fprintf(out, "Events: %s\n", secret.Text(term.SafeLine(d.EventsError.Error())))
 	case len(d.Events) > 0:
 		out.WriteString("Events (newest first):\n")
 		for i, e := range d.Events {

@@ -50,7 +50,9 @@ from; it is never deleted.
 
 Before anything is done, the copy's namespace is looked at for the service
 account, Secrets, ConfigMaps and volumes that its pods need, and whether they
-could read the state.`,
+could read the state.
+
+` + objectsAsTheyAre,
 		Example: plugin.Examples(`
 			# A copy beside the job
 			kubectl flink clone basic-example basic-copy

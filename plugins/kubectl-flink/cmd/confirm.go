@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/secret"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 )
 
@@ -20,7 +21,7 @@ func (c *common) confirm(ctx context.Context, yes bool, what string) error {
 	if !term.IsTerminal(c.In) || !term.IsTerminal(c.ErrOut) {
 		return exit.Usagef("%s\nThere is no terminal to ask on; say --yes if that is what you want", what)
 	}
-	fmt.Fprintf(c.ErrOut, "%s\nType yes to go on: ", term.Safe(what))
+	fmt.Fprintf(c.ErrOut, "%s\nType yes to go on: ", secret.Text(term.Safe(what)))
 	answers := make(chan string, 1)
 	// A read from a terminal can't be cancelled; the process ends right after.
 	go func() {

@@ -48,7 +48,9 @@ have it stop with the savepoint, suspend it before.
 With -o yaml the output is the manifest that starts the job again from there.
 
 A deletion that doesn't come about is explained: jobs in a session cluster, an
-operator that isn't running, a foreign finalizer.`,
+operator that isn't running, a foreign finalizer.
+
+` + objectsAsTheyAre,
 		Example: plugin.Examples(`
 			# Take a savepoint, delete the job, and keep what starts it again
 			kubectl flink delete basic-example --with-savepoint --yes -o yaml > basic-example.yaml

@@ -71,7 +71,9 @@ checkpoint and its restarts; "?" is where none answers. A narrow terminal shows
 the columns that fit, a pipe always all but those of -o wide.
 
 -o json prints the objects, and beside metadata, spec and status a "summary"
-with the table's derived values.`,
+with the table's derived values.
+
+` + objectsAsTheyAre,
 		Example: plugin.Examples(`
 			# Everything in the namespace, or in all
 			kubectl flink list

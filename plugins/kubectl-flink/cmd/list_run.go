@@ -90,6 +90,7 @@ func (o *listOptions) servedKinds(ctx context.Context, client *operator.Client) 
 func (o *listOptions) rows(ctx context.Context, client *operator.Client, kinds []operator.Kind) ([]view.Row, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	o.selection.Budget = operator.NewBudget()
 	var group sync.WaitGroup
 	lists := make([][]operator.Item, len(kinds))
 	failures := make([]error, len(kinds))
@@ -358,7 +359,7 @@ func (o *listOptions) printRows(v view.List, rows []view.Row) error {
 			if o.output.Format() == printer.YAML {
 				fmt.Fprintln(o.Out, "---")
 			}
-			if err := o.output.Print(o.Out, printer.Result{Object: v.Object(row)}); err != nil {
+			if err := o.output.Print(o.Out, printer.Result{Object: v.Object(row), AsIs: true}); err != nil {
 				return err
 			}
 		}

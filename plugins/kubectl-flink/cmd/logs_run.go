@@ -11,6 +11,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/secret"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/logs"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
@@ -50,7 +51,7 @@ func (o *logsOptions) tell() func(string, ...any) {
 		}
 		mu.Lock()
 		defer mu.Unlock()
-		fmt.Fprintln(o.ErrOut, "# "+term.SafeLine(fmt.Sprintf(format, args...)))
+		fmt.Fprintln(o.ErrOut, "# "+secret.Text(term.SafeLine(fmt.Sprintf(format, args...))))
 	}
 }
 

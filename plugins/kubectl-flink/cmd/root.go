@@ -22,6 +22,10 @@ const (
 	groupOther = "other"
 )
 
+// objectsAsTheyAre is in the help of verbs that print objects.
+const objectsAsTheyAre = `With -o json, yaml, jsonpath or custom-columns, objects are printed as the API
+server has them, with the secrets that are in them, as kubectl does.`
+
 // common is what every verb works with.
 type common struct {
 	genericiooptions.IOStreams

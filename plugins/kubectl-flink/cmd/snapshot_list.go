@@ -41,7 +41,9 @@ a job tells of (operators before 1.10, and what an upgrade left). They are
 listed by job, newest first; each path is listed once.
 
 DATA ON DELETE says whether the data goes when the object is deleted. A line
-without a name stands for no object.`,
+without a name stands for no object.
+
+` + objectsAsTheyAre,
 		Example: plugin.Examples(`
 			# What is saved of the namespace's jobs
 			kubectl flink snapshot list

@@ -32,6 +32,7 @@ type sqlOptions struct {
 	wait         bool
 	detach       bool
 	full         bool
+	showSecrets  bool
 	quiet        bool
 	gateway      string
 	startGateway bool
@@ -82,6 +83,7 @@ on. Ctrl-C ends a query and the job behind it.`,
 	flags.StringArrayVarP(&o.define, "define", "D", nil, "Flink configuration KEY=VALUE of the session, and of a gateway that is started; may be repeated")
 	flags.BoolVar(&o.wait, "wait", false, "Wait until a job that a statement started has ended, and fail where it fails")
 	flags.BoolVar(&o.detach, "detach", false, "Don't wait for jobs (the default)")
+	flags.BoolVar(&o.showSecrets, "show-secrets", false, "Print passwords and keys that SET, SHOW CREATE and EXPLAIN tell")
 	flags.BoolVar(&o.full, "full", false, "Print all of an error that the gateway sent")
 	flags.BoolVarP(&o.quiet, "quiet", "q", false, "No progress and no notes on standard error")
 	flags.StringVar(&o.gateway, "gateway", "", "SQL gateway to use, as [TYPE/]NAME[:PORT] (default: the one that is found)")

@@ -21,6 +21,7 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/podexec"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/portforward"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/progress"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/secret"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/reach"
 )
@@ -159,6 +160,20 @@ func (o *sqlClientOptions) arguments(address, port string, paths, more []string)
 	return append(args, more...)
 }
 
+// splitDefine parts the settings that have secrets from the others.
+func splitDefine(define []string) (plain []string, hidden map[string]string) {
+	hidden = map[string]string{}
+	for _, setting := range define {
+		key, value, _ := strings.Cut(setting, "=")
+		if secret.Value(key, value) == value {
+			plain = append(plain, setting)
+		} else {
+			hidden[key] = value
+		}
+	}
+	return plain, hidden
+}
+
 // clientScript runs sql-client and removes the directory ($1) of its files,
 // whatever ends it. $2 says that standard input is only held open: its end
 // ends the client, because a container's process outlives its connection.
@@ -166,6 +181,11 @@ const clientScript = `
 directory=$1 held=$2
 shift 2
 trap 'rm -rf "$directory"' EXIT
+# Arguments with secrets, ended by NUL: those of a command are in logs of the API
+# server.
+if [ -f "$directory/arguments" ]; then
+  while IFS= read -r -d '' one; do set -- "$@" "$one"; done <"$directory/arguments"
+fi
 trap 'exit 129' HUP
 trap 'exit 143' TERM
 home="${FLINK_HOME:-/opt/flink}"
@@ -248,6 +268,15 @@ func (o *sqlClientOptions) runInPod(ctx context.Context, place reach.Place, more
 		defer cancel()
 		_ = podexec.Run(away, config, core, command(nil, io.Discard, "rm", "-rf", directory))
 	}()
+	inArguments := *o
+	plain, hidden := splitDefine(o.define)
+	inArguments.define = plain
+	if len(hidden) > 0 {
+		in := strings.NewReader(reach.HiddenArguments(hidden))
+		if err := podexec.Run(ctx, config, core, command(in, io.Discard, "bash", "-c", `cat >"$1"`, "copy", directory+"/arguments")); err != nil {
+			return fmt.Errorf("send settings with secrets to pod %s: %w", pod.Name, err)
+		}
+	}
 	var paths []string
 	for i, f := range o.uploads() {
 		line.Set("copying %s into pod %s", f.path, pod.Name)
@@ -286,7 +315,7 @@ func (o *sqlClientOptions) runInPod(ctx context.Context, place reach.Place, more
 		terminal = "dumb"
 	}
 	args := append([]string{"env", "TERM=" + terminal, "LC_ALL=C.UTF-8", "bash", "-c", clientScript, "sql-client", directory, held},
-		o.arguments("localhost", port, paths, more)...)
+		inArguments.arguments("localhost", port, paths, more)...)
 	run := command(in, o.Out, args...)
 	run.TTY = tty
 	// Ctrl-C goes to the client: a query ends, not the session. With files it
@@ -381,7 +410,7 @@ func (o *sqlClientOptions) runLocal(ctx context.Context, place reach.Place, more
 		paths = append(paths, path)
 	}
 	command := exec.Command(client, o.arguments("127.0.0.1", strconv.Itoa(listener.Port()), paths, more)...) //nolint:noctx // see above
-	command.Stdin, command.Stdout, command.Stderr = o.In, o.Out, o.ErrOut
+	term.Attach(command, o.In, o.Out, o.ErrOut)
 	var failures *failureWatcher
 	if o.file != "" || !term.IsTerminal(o.In) || !term.IsTerminal(o.Out) {
 		command.Stdout, failures = o.output()

@@ -7,6 +7,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/watch"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/secret"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/wait"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/health"
@@ -72,7 +73,7 @@ func (o *statusOptions) follow(ctx context.Context, client *operator.Client, ref
 	for {
 		select {
 		case line := <-lines:
-			fmt.Fprintln(o.Out, line)
+			fmt.Fprintln(o.Out, secret.Text(line))
 		case <-ctx.Done():
 			if parent.Err() != nil {
 				return context.Cause(parent)

@@ -56,7 +56,9 @@ the operator's container, and operators from 1.16 on fetch from https only
 unless their configuration allows more.
 
 Without --upgrade-mode a session job gets the one that keeps its state where the
-session cluster has directories for checkpoints and savepoints.`,
+session cluster has directories for checkpoints and savepoints.
+
+` + objectsAsTheyAre,
 		Example: plugin.Examples(`
 			# Start what a manifest says and wait until it runs
 			kubectl flink submit -f job.yaml

@@ -1,6 +1,7 @@
 package operator
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -227,7 +228,7 @@ func (f *changeFollower) undoCommand() string {
 		return "change the spec back"
 	}
 	ref := f.change.Job.Ref()
-	if len(body) > longestCommand || strings.Contains(strings.Join(describePatch(back.Spec), "\n"), secret.Hidden) {
+	if len(body) > longestCommand || !bytes.Equal(secret.JSON(body), body) {
 		// Too much for a command line, or with somebody's secret in it.
 		return fmt.Sprintf("kubectl edit %s %s -n %s", ref.Kind.Singular, ref.Name, ref.Namespace)
 	}

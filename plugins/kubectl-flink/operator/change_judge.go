@@ -1,6 +1,7 @@
 package operator
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -8,6 +9,8 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/secret"
 )
 
 // stage is how far the operator has got with a change.
@@ -408,15 +411,16 @@ func describePatch(patch map[string]any) []string {
 			out = append(out, prefix[1:]+" removed")
 			return
 		}
-		shown := masked(prefix[1:], fmt.Sprint(value)).shown
+		shown := fmt.Sprint(value)
+		if name, ok := strings.CutPrefix(prefix, ".flinkConfiguration."); ok {
+			shown = secret.Value(name, shown)
+		}
 		if list, ok := value.([]any); ok {
-			if _, shown = plainList(list); shown == "" {
-				shown = "another list"
-			}
+			shown = cmp.Or(plainList(list), "another list")
 		}
 		out = append(out, fmt.Sprintf("%s: %s", prefix[1:], shown))
 	}
-	for key, value := range patch {
+	for key, value := range withoutSecrets(patch) {
 		walk("."+key, value)
 	}
 	slices.Sort(out)

@@ -276,8 +276,9 @@ func (l ConfigLayers) inJob(key string, s *Setting, set bool, note func(string, 
 	if !said || !set || sameValue(job, s.Value) {
 		return
 	}
-	s.Running = &job
-	note("the job runs with %q: %s", job, l.lastWord())
+	shown := secret.Value(key, job)
+	s.Running = &shown
+	note("the job runs with %q: %s", shown, l.lastWord())
 }
 
 // lastWord is who decides in the end what a job runs with.

@@ -6,8 +6,11 @@ import (
 	"strings"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/clientset"
 )
 
 // jobManagerSelector selects the JobManagers' pods of all Flink clusters that an
@@ -21,23 +24,20 @@ type ClusterPods map[Ref][]Pod
 // FlinkDeployment that each belongs to.
 func (c *Client) JobManagerPods(ctx context.Context, namespace string) (ClusterPods, error) {
 	out := ClusterPods{}
-	options := metav1.ListOptions{LabelSelector: jobManagerSelector, Limit: chunk}
-	for {
-		list, err := c.core.CoreV1().Pods(namespace).List(ctx, options)
-		if err != nil {
-			return nil, err
-		}
-		for i := range list.Items {
-			p := &list.Items[i]
+	err := clientset.Pages(ctx, metav1.ListOptions{LabelSelector: jobManagerSelector}, c.core.CoreV1().Pods(namespace).List, func(page *corev1.PodList) error {
+		for i := range page.Items {
+			p := &page.Items[i]
 			if p.Labels["component"] == "jobmanager" {
 				at := Ref{Deployment, p.Namespace, p.Labels["app"]}
 				out[at] = append(out[at], ReadPod(p))
 			}
 		}
-		if options.Continue = list.Continue; options.Continue == "" {
-			return out, nil
-		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
+	return out, nil
 }
 
 // hasJobManager reports whether there is a Deployment that ought to have a
@@ -52,19 +52,16 @@ func (c *Client) hasJobManager(ctx context.Context, namespace, cluster string) b
 // that can't be seen.
 func (c *Client) JobManagerDeployments(ctx context.Context, namespace string) map[Ref]bool {
 	out := map[Ref]bool{}
-	options := metav1.ListOptions{LabelSelector: jobManagerSelector, Limit: chunk}
-	for {
-		list, err := c.core.AppsV1().Deployments(namespace).List(ctx, options)
-		if err != nil {
-			return nil
+	err := clientset.Pages(ctx, metav1.ListOptions{LabelSelector: jobManagerSelector}, c.core.AppsV1().Deployments(namespace).List, func(page *appsv1.DeploymentList) error {
+		for i := range page.Items {
+			out[Ref{Deployment, page.Items[i].Namespace, page.Items[i].Name}] = true
 		}
-		for i := range list.Items {
-			out[Ref{Deployment, list.Items[i].Namespace, list.Items[i].Name}] = true
-		}
-		if options.Continue = list.Continue; options.Continue == "" {
-			return out
-		}
+		return nil
+	})
+	if err != nil {
+		return nil
 	}
+	return out
 }
 
 // FrontPods are the pods of a Flink cluster by which its JobManager can be

@@ -6,7 +6,10 @@ import (
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/clientset"
 )
 
 // hpaResource is Kubernetes' own autoscaler, which may own a FlinkDeployment's
@@ -20,14 +23,10 @@ func (c *Client) hpaOf(ctx context.Context, job Job) string {
 	if ref.Kind.Name != Deployment.Name {
 		return ""
 	}
-	options := metav1.ListOptions{Limit: chunk}
-	for {
-		list, err := c.dynamic.Resource(hpaResource).Namespace(ref.Namespace).List(ctx, options)
-		if err != nil {
-			return ""
-		}
-		for i := range list.Items {
-			object := list.Items[i].Object
+	found := ""
+	_ = clientset.Pages(ctx, metav1.ListOptions{}, c.dynamic.Resource(hpaResource).Namespace(ref.Namespace).List, func(page *unstructured.UnstructuredList) error {
+		for i := range page.Items {
+			object := page.Items[i].Object
 			group, _, _ := strings.Cut(text(object, "spec", "scaleTargetRef", "apiVersion"), "/")
 			if group != Group || text(object, "spec", "scaleTargetRef", "kind") != Deployment.Name || text(object, "spec", "scaleTargetRef", "name") != ref.Name {
 				continue
@@ -37,12 +36,11 @@ func (c *Client) hpaOf(ctx context.Context, job Job) string {
 				least = 1
 			}
 			most, _ := number(object, "spec", "maxReplicas")
-			return fmt.Sprintf("horizontalpodautoscaler/%s (%d to %d TaskManagers)", list.Items[i].GetName(), least, most)
+			found = fmt.Sprintf("horizontalpodautoscaler/%s (%d to %d TaskManagers)", page.Items[i].GetName(), least, most)
 		}
-		if options.Continue = list.GetContinue(); options.Continue == "" {
-			return ""
-		}
-	}
+		return nil
+	})
+	return found
 }
 
 // checkHPA refuses, without options.Force, to set a size that a

@@ -99,33 +99,45 @@ type field struct{ value, shown string }
 const configPrefix = "flinkConfiguration "
 
 func flattenSpec(spec map[string]any) map[string]field {
+	values, shown := map[string]string{}, map[string]string{}
+	flattenField(values, "", spec)
+	flattenField(shown, "", withoutSecrets(spec))
 	out := map[string]field{}
-	for key, value := range spec {
-		if config, ok := value.(map[string]any); ok && key == "flinkConfiguration" {
-			for name, text := range Flatten(config) {
-				out[configPrefix+name] = masked(name, text)
-			}
-			continue
-		}
-		flattenField(out, key, value)
+	for path, value := range values {
+		out[path] = field{value, shown[path]}
+	}
+	config, _ := spec["flinkConfiguration"].(map[string]any)
+	for name, text := range Flatten(config) {
+		out[configPrefix+name] = field{text, secret.Value(name, text)}
 	}
 	return out
 }
 
-func flattenField(out map[string]field, path string, value any) {
+// withoutSecrets is a copy of a spec, or of a part of one, in which secrets are
+// hidden.
+func withoutSecrets(spec map[string]any) map[string]any {
+	hidden, _ := secret.Walk(spec, secret.Hidden, nil).(map[string]any)
+	return hidden
+}
+
+// flattenField puts the values below path into out; those of flinkConfiguration
+// are left out, which has names of its own.
+func flattenField(out map[string]string, path string, value any) {
 	switch v := value.(type) {
 	case map[string]any:
-		name, _ := v["name"].(string)
 		for key, child := range v {
-			if text, ok := child.(string); ok && key == "value" && secret.Name(name) {
-				out[path+".value"] = masked(name, text)
+			if path == "" {
+				if _, isConfig := child.(map[string]any); isConfig && key == "flinkConfiguration" {
+					continue
+				}
+				flattenField(out, key, child)
 				continue
 			}
 			flattenField(out, path+"."+key, child)
 		}
 	case []any:
-		if plain, shown := plainList(v); plain != "" {
-			out[path] = field{plain, shown}
+		if plain := plainList(v); plain != "" {
+			out[path] = plain
 			return
 		}
 		for i, child := range v {
@@ -133,50 +145,26 @@ func flattenField(out map[string]field, path string, value any) {
 		}
 	case nil:
 	default:
-		text := strings.TrimSuffix(fmt.Sprint(v), ".0")
-		last := path[strings.LastIndexByte(path, '.')+1:]
-		out[path] = masked(last, text)
+		out[path] = strings.TrimSuffix(fmt.Sprint(v), ".0")
 	}
 }
 
-// plainList is a list of words as JSON; "" where it holds more than words.
-func plainList(list []any) (plain, shown string) {
+// plainList is a list of words as JSON; "" where it holds more than words, or
+// nothing.
+func plainList(list []any) string {
 	words := make([]string, len(list))
-	hidden := make([]string, len(list))
-	hideNext := false
 	for i, item := range list {
 		switch item.(type) {
 		case map[string]any, []any:
-			return "", ""
+			return ""
 		}
 		words[i] = fmt.Sprint(item)
-		hidden[i] = words[i]
-		name, _, hasValue := strings.Cut(words[i], "=")
-		switch {
-		case hideNext && !strings.HasPrefix(words[i], "--"):
-			hidden[i] = secret.Hidden
-			hideNext = false
-		case secret.Name(name) && hasValue:
-			hidden[i] = name + "=" + secret.Hidden
-		default:
-			hideNext = strings.HasPrefix(name, "-") && secret.Name(name)
-		}
 	}
 	if len(list) == 0 {
-		return "", ""
+		return ""
 	}
-	a, _ := json.Marshal(words)
-	b, _ := json.Marshal(hidden)
-	return string(a), string(b)
-}
-
-// masked is a value, and what may be shown of it. Fields called key or …Name
-// say where a secret is.
-func masked(name, value string) field {
-	if name == "key" || strings.HasSuffix(name, "Name") {
-		return field{value, value}
-	}
-	return field{value, secret.Value(name, value)}
+	encoded, _ := json.Marshal(words)
+	return string(encoded)
 }
 
 // ignoredFields of spec.job change nothing about a running job.

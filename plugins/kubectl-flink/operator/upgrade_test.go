@@ -39,7 +39,19 @@ func TestUpgradePlans(t *testing.T) {
 		"autoscaler":     {UpgradeFields{Set: map[string]string{"job.autoscaler.enabled": "true"}}, []string{"flinkConfiguration job.autoscaler.enabled:  > true"}, NoRestart},
 		"nested key":     {UpgradeFields{Set: map[string]string{"s3.endpoint": "y"}}, []string{"flinkConfiguration s3.endpoint: x > y"}, Redeploy},
 		"a secret":       {UpgradeFields{Set: map[string]string{"s3.secret-key": "new"}}, []string{"flinkConfiguration s3.secret-key: ****** > ****** (another value)"}, Redeploy},
-		"unset":          {UpgradeFields{Unset: []string{"a.b", "s3.endpoint", "none"}}, []string{"flinkConfiguration a.b: 1 > ", "flinkConfiguration s3.endpoint: x > "}, Redeploy},
+		"numbers and nested values": {
+			UpgradeFields{Manifest: jobOf(t, Deployment, `{"metadata":{"name":"a","namespace":"n"},"spec":{"podTemplate":{"spec":{"containers":[{"name":"c",
+				"env":[{"name":"DB_PASS","value":"hush"},{"name":"URL","value":"x://u:hush@h"},{"name":"REF","valueFrom":{"secretKeyRef":{"name":"n","key":"password"}}}],"args":["--conf","{\"pwd\":\"hush\"}"]}]}}}}`)},
+			[]string{
+				`podTemplate.spec.containers[0].args:  > ["--conf","{\"pwd\":\"******\"}"]`,
+				"podTemplate.spec.containers[0].env[0].name: DB_PASSWORD > DB_PASS",
+				"podTemplate.spec.containers[0].env[1].name: MODE > URL", "podTemplate.spec.containers[0].env[1].value: m > x://u:******@h",
+				"podTemplate.spec.containers[0].env[2].name:  > REF",
+				"podTemplate.spec.containers[0].env[2].valueFrom.secretKeyRef.key:  > password", "podTemplate.spec.containers[0].env[2].valueFrom.secretKeyRef.name:  > n",
+			},
+			Redeploy,
+		},
+		"unset": {UpgradeFields{Unset: []string{"a.b", "s3.endpoint", "none"}}, []string{"flinkConfiguration a.b: 1 > ", "flinkConfiguration s3.endpoint: x > "}, Redeploy},
 		"arguments": {
 			UpgradeFields{Args: []string{"--rate", "20", "--token=hush"}, SetArgs: true},
 			[]string{`job.args: ["--rate","10","--password","******"] > ["--rate","20","--token=******"]`},

@@ -36,11 +36,12 @@ const (
 // gatewayScript runs a gateway and ends it when nobody has been connected to
 // its port for a while, or when it is told to on its standard input ($3). It
 // says in one line why it can't. Its arguments are the port, the seconds,
-// "stdin" or "", and the gateway's own.
+// "stdin" or "", where arguments with secrets come from, and the gateway's own.
+// The former are ended by NUL; $4 is their number with "stdin", else their file.
 const gatewayScript = `
 home="${FLINK_HOME:-/opt/flink}"
-port=$1 patience=$2 input=$3
-shift 3
+port=$1 patience=$2 input=$3 hidden=$4
+shift 4
 if [ ! -f "$home/bin/sql-gateway.sh" ]; then
   echo "kubectl-flink: this image has no $home/bin/sql-gateway.sh" >&2
   exit 69
@@ -48,6 +49,19 @@ fi
 if [ -z "$(ls "$home"/lib/*sql-gateway*.jar "$home"/opt/*sql-gateway*.jar 2>/dev/null)" ]; then
   echo "kubectl-flink: this image has no flink-sql-gateway jar in $home/lib or $home/opt" >&2
   exit 69
+fi
+if [ "$input" = stdin ]; then
+  while [ "${hidden:-0}" -gt 0 ]; do
+    IFS= read -r -d '' one || exit 1
+    set -- "$@" "$one"
+    hidden=$((hidden - 1))
+  done
+elif [ -n "$hidden" ]; then
+  if [ ! -r "$hidden" ]; then
+    echo "kubectl-flink: $hidden, where settings with secrets are, can't be read" >&2
+    exit 1
+  fi
+  while IFS= read -r -d '' one; do set -- "$@" "$one"; done <"$hidden"
 fi
 "$home/bin/sql-gateway.sh" start-foreground "$@" </dev/null &
 gateway=$!
@@ -103,7 +117,8 @@ func gatewayArguments(p Place, port int, wide bool, extra map[string]string) []s
 // gatewayPod is a pod like the JobManager's, with a gateway in it: the same
 // image, account, volumes and environment, so that the same connectors,
 // credentials and certificates are there. deployment owns it.
-func gatewayPod(p Place, deployment *appsv1.Deployment, wide bool, extra map[string]string) *corev1.Pod {
+// hidden, where not "", names the Secret with the arguments that have secrets.
+func gatewayPod(p Place, deployment *appsv1.Deployment, wide bool, extra map[string]string, hidden string) *corev1.Pod {
 	cluster := p.Cluster.Ref()
 	template := deployment.Spec.Template.DeepCopy()
 	spec := template.Spec
@@ -114,7 +129,7 @@ func gatewayPod(p Place, deployment *appsv1.Deployment, wide bool, extra map[str
 		}
 	}
 	main.Args = slices.Concat(
-		[]string{"bash", "-c", gatewayScript, gatewayName, fmt.Sprint(sqlgateway.Port), fmt.Sprint(gatewayIdle), ""},
+		[]string{"bash", "-c", gatewayScript, gatewayName, fmt.Sprint(sqlgateway.Port), fmt.Sprint(gatewayIdle), "", hiddenFile(hidden)},
 		gatewayArguments(p, sqlgateway.Port, wide, extra))
 	main.Ports, main.StartupProbe, main.ReadinessProbe, main.LivenessProbe, main.Lifecycle = nil, nil, nil, nil, nil
 	main.Stdin, main.TTY = false, false
@@ -131,8 +146,15 @@ func gatewayPod(p Place, deployment *appsv1.Deployment, wide bool, extra map[str
 	})
 	main.Env = append(main.Env, corev1.EnvVar{Name: "JAVA_TOOL_OPTIONS", Value: options})
 
+	spec.Volumes = mounted(spec.Volumes, slices.Concat(spec.InitContainers, []corev1.Container{main}))
+	if hidden != "" {
+		mode := int32(0o444) // whatever user the image has
+		spec.Volumes = append(spec.Volumes, corev1.Volume{Name: hiddenVolume, VolumeSource: corev1.VolumeSource{
+			Secret: &corev1.SecretVolumeSource{SecretName: hidden, DefaultMode: &mode},
+		}})
+		main.VolumeMounts = append(main.VolumeMounts, corev1.VolumeMount{Name: hiddenVolume, MountPath: hiddenDir, ReadOnly: true})
+	}
 	spec.Containers = []corev1.Container{main}
-	spec.Volumes = mounted(spec.Volumes, slices.Concat(spec.InitContainers, spec.Containers))
 	spec.RestartPolicy = corev1.RestartPolicyNever
 	life, grace := int64(gatewayLife), int64(10)
 	spec.ActiveDeadlineSeconds, spec.TerminationGracePeriodSeconds = &life, &grace

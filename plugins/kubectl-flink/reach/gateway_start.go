@@ -90,7 +90,9 @@ func (g *GatewayStarter) InPod(ctx context.Context, p Place) (*StartedGateway, e
 	}
 	g.clearGateways(ctx, cluster)
 	pods := g.Core.CoreV1().Pods(cluster.Namespace)
-	made, err := pods.Create(ctx, gatewayPod(p, deployment, g.Wide, g.Settings), metav1.CreateOptions{FieldManager: managedBy})
+	settings, hidden := splitSettings(g.Settings)
+	keptIn := secretName(cluster, hidden)
+	made, err := pods.Create(ctx, gatewayPod(p, deployment, g.Wide, settings, keptIn), metav1.CreateOptions{FieldManager: managedBy})
 	if apierrors.IsForbidden(err) {
 		return nil, fmt.Errorf("%w\nWhere no pod may be made, --start-gateway --in-jobmanager runs it inside the JobManager's pod, in its memory", err)
 	}
@@ -99,6 +101,7 @@ func (g *GatewayStarter) InPod(ctx context.Context, p Place) (*StartedGateway, e
 	}
 	started := &StartedGateway{Where: "pod " + made.Name, stop: func(ctx context.Context) error {
 		err := pods.Delete(ctx, made.Name, metav1.DeleteOptions{Preconditions: metav1.NewUIDPreconditions(string(made.UID))})
+		g.deleteSecret(ctx, made.Namespace, keptIn)
 		if apierrors.IsNotFound(err) || apierrors.IsConflict(err) {
 			return nil
 		}
@@ -112,6 +115,10 @@ func (g *GatewayStarter) InPod(ctx context.Context, p Place) (*StartedGateway, e
 		away, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 		defer cancel()
 		return nil, errors.Join(err, started.Stop(away))
+	}
+	// The pod waits for its Secret, which can be the pod's only once that is.
+	if err := g.createSecret(ctx, made, keptIn, hidden); err != nil {
+		return fail(err)
 	}
 	transport := g.Connect(portforward.Target{Namespace: cluster.Namespace, Kind: portforward.PodKind, Name: made.Name, Port: intstr.FromInt(sqlgateway.Port)})
 	why := ""
@@ -280,10 +287,11 @@ func (g *GatewayStarter) InJobManager(ctx context.Context, p Place) (*StartedGat
 		return nil, err
 	}
 	port := 20000 + rand.IntN(10000) //nolint:gosec // any free port will do
+	settings, hidden := splitSettings(g.Settings)
 	command := append([]string{
 		"bash", "-c", "export JAVA_TOOL_OPTIONS=\"$JAVA_TOOL_OPTIONS " + inJobManagerMemory + javaOptions + "\"\n" + gatewayScript,
-		gatewayName, fmt.Sprint(port), fmt.Sprint(gatewayIdle), "stdin",
-	}, gatewayArguments(p, port, g.Wide, g.Settings)...)
+		gatewayName, fmt.Sprint(port), fmt.Sprint(gatewayIdle), "stdin", fmt.Sprint(len(hidden)),
+	}, gatewayArguments(p, port, g.Wide, settings)...)
 	running, end := context.WithCancel(context.WithoutCancel(ctx))
 	input, hold := io.Pipe()
 	output := &tail{}
@@ -293,7 +301,9 @@ func (g *GatewayStarter) InJobManager(ctx context.Context, p Place) (*StartedGat
 			Namespace: pod.Namespace, Pod: pod.Name, Container: container, Args: command,
 			Transport: g.Transport, In: input, Out: output, ErrOut: output,
 		})
+		_ = input.Close() // nobody reads any more
 	}()
+	go func() { _, _ = io.WriteString(hold, HiddenArguments(hidden)) }()
 	var once sync.Once
 	stop := func(ctx context.Context) error { //nolint:unparam // as every started gateway's
 		once.Do(func() {

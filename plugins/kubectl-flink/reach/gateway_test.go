@@ -94,7 +94,7 @@ func TestGatewayPod(t *testing.T) {
 	}
 	object := &unstructured.Unstructured{Object: map[string]any{"metadata": map[string]any{"name": "session", "namespace": "ns"}}}
 	place := Place{Cluster: operator.Job{Kind: operator.Deployment, Object: object}, Config: operator.Config{"rest.port": "8082"}}
-	pod := gatewayPod(place, deployment, false, map[string]string{"k": "v"})
+	pod := gatewayPod(place, deployment, false, map[string]string{"k": "v"}, "")
 	c := pod.Spec.Containers[0]
 	args := strings.Join(c.Args, "\n")
 	switch {

@@ -12,7 +12,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/kubectl-flink/kubectl-flink/pkg/common/secret"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/sqlshell"
 )
 
@@ -39,8 +38,8 @@ const (
 type execution struct {
 	session   *Session
 	statement string
-	// handle is the session's; path is the operation's.
-	handle, path string
+	// handle is the session's; operation is the statement's.
+	handle, operation string
 
 	token   int64
 	format  string
@@ -138,8 +137,9 @@ func (e *execution) fetch(ctx context.Context) error {
 		e.slower(0)
 		return nil
 	}
-	if p.Job != "" {
-		e.setJob(p.Job)
+	if err := e.setJob(p.Job); err != nil {
+		e.failure = err
+		return err
 	}
 	if e.schema == nil && len(p.Results.Columns) > 0 {
 		e.schema = e.shape(p)
@@ -155,7 +155,11 @@ func (e *execution) fetch(ctx context.Context) error {
 		e.failure = err
 		return err
 	}
-	next, ok := tokenOf(p.Next)
+	next, ok, err := nextToken(p.Next, e.at())
+	if err != nil {
+		e.failure = err
+		return err
+	}
 	if p.Type == "EOS" || !ok {
 		e.ended = true
 		return nil
@@ -189,12 +193,12 @@ func (e *execution) ask(ctx context.Context) (page, error) {
 	var p page
 	var until time.Time
 	for delay := shortestPause; ; delay = min(2*delay, 2*time.Second) {
-		path := e.path + "/result/" + strconv.FormatInt(e.token, 10)
+		where := e.at("result", strconv.FormatInt(e.token, 10))
 		if e.session.client.version > 1 {
-			path += "?rowFormat=" + e.format
+			where = where.asking("rowFormat", e.format)
 		}
 		p = page{}
-		err := e.session.call(ctx, http.MethodGet, path, nil, &p)
+		err := e.session.call(ctx, http.MethodGet, where, nil, &p)
 		if err == nil {
 			return p, nil
 		}
@@ -233,12 +237,9 @@ func notJSON(err error) bool {
 	return errors.As(err, &answer) && strings.Contains(strings.Join(answer.Messages, "\n"), "Could not map response to JSON")
 }
 
-// tokenOf is the number in the address of the next page.
-func tokenOf(next string) (int64, bool) {
-	_, after, found := strings.Cut(next, "/result/")
-	after, _, _ = strings.Cut(after, "?")
-	token, err := strconv.ParseInt(after, 10, 64)
-	return token, found && err == nil
+// at is an address of the operation's.
+func (e *execution) at(segments ...string) address {
+	return pathOf(append([]string{"sessions", e.handle, "operations", e.operation}, segments...)...)
 }
 
 // shape is what the first page tells of the result. REST v1 of Flink 1.16
@@ -290,7 +291,6 @@ func (e *execution) take(ctx context.Context, p page) error {
 		}
 	}
 	isPlain := p.Results.Format == formatPlain
-	isSet := strings.EqualFold(firstWord(e.statement), "SET") && len(e.schema.Columns) == 2
 	rows := make([]sqlshell.Row, 0, len(p.Results.Data))
 	for _, d := range p.Results.Data {
 		change, ok := changes[d.Kind]
@@ -312,27 +312,17 @@ func (e *execution) take(ctx context.Context, p page) error {
 				return fmt.Errorf("column %q: %w", e.schema.Columns[i].Name, err)
 			}
 		}
-		if isSet {
-			hideSetting(row)
-		}
 		rows = append(rows, row)
 	}
 	if e.schema.Job && e.JobID() == "" && len(rows) == 1 {
 		if id, ok := rows[0].Fields[0].(string); ok {
-			e.setJob(id)
+			if err := e.setJob(id); err != nil {
+				return err
+			}
 		}
 	}
 	e.rows = append(e.rows, rows...)
 	return nil
-}
-
-// hideSetting hides the secret in what SET lists: all of the session's
-// configuration, with the credentials of the cluster's storage.
-func hideSetting(row sqlshell.Row) {
-	name, named := row.Fields[0].(string)
-	if value, ok := row.Fields[1].(string); ok && named {
-		row.Fields[1] = secret.Value(name, value)
-	}
 }
 
 func plainField(t sqlshell.Type, raw json.RawMessage, zone *time.Location) (any, error) {

@@ -13,7 +13,7 @@ import (
 // Deleted is the result of `kubectl flink delete`; dryRun is "", "client" or
 // "server". As an object it is the manifest that starts the job again.
 func Deleted(reports []operator.DeleteReport, dryRun string) printer.Result {
-	result := printer.Result{Table: &printer.Table{Columns: []printer.Column{
+	result := printer.Result{AsIs: true, Table: &printer.Table{Columns: []printer.Column{
 		{Name: "NAME"}, {Name: "DELETED"}, {Name: "STATE"}, {Name: "AGE OF STATE"}, {Name: "PATH"},
 	}}}
 	objects := make([]any, len(reports))

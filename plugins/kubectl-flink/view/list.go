@@ -88,7 +88,7 @@ func (l List) Result(rows []Row) printer.Result {
 	for _, name := range []string{"JM", "IMAGE", "JOB ID", "ERROR"} {
 		table.Columns = append(table.Columns, printer.Column{Name: name, Wide: true})
 	}
-	result := printer.Result{Table: table}
+	result := printer.Result{Table: table, AsIs: true}
 	objects := make([]any, len(rows))
 	for i, row := range rows {
 		objects[i] = l.object(row)

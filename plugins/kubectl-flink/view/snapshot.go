@@ -50,7 +50,7 @@ func (l SnapshotList) Result(saved []operator.Saved) printer.Result {
 	for _, name := range []string{"FORMAT", "USED BY", "ERROR"} {
 		table.Columns = append(table.Columns, printer.Column{Name: name, Wide: true})
 	}
-	result := printer.Result{Table: table}
+	result := printer.Result{Table: table, AsIs: true}
 	objects := make([]any, len(saved))
 	for i, s := range saved {
 		objects[i] = SnapshotObject(s)

@@ -38,7 +38,7 @@ type snapshotDetails struct {
 func (p SnapshotPage) Result() printer.Result {
 	object := SnapshotObject(p.Saved)
 	object["details"] = plainJSON(snapshotDetails{Stuck: p.Stuck, Advice: p.Advice, Events: Events(p.Events)})
-	return printer.Result{Object: object, Names: []string{operator.StateSnap.Printed(p.Name())}, Text: func(w io.Writer) error {
+	return printer.Result{Object: object, AsIs: true, Names: []string{operator.StateSnap.Printed(p.Name())}, Text: func(w io.Writer) error {
 		_, err := io.WriteString(w, p.text())
 		return err
 	}}

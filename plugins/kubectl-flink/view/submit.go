@@ -13,7 +13,7 @@ import (
 // Submitted is the result of `kubectl flink submit`; dryRun is "", "client" or
 // "server".
 func Submitted(reports []operator.SubmitReport, dryRun string) printer.Result {
-	result := printer.Result{Table: &printer.Table{Columns: []printer.Column{
+	result := printer.Result{AsIs: true, Table: &printer.Table{Columns: []printer.Column{
 		{Name: "NAME"}, {Name: "STATE"}, {Name: "JOB ID"}, {Name: "STARTED FROM"}, {Name: "TOOK"},
 	}}}
 	objects := make([]any, len(reports))
