@@ -72,7 +72,7 @@ func TestListShowsEveryKindWithItsHealth(t *testing.T) {
 		"flinkdep/refused":      "flinkdep/refused RUNNING STABLE rejected 1.20 1 savepoint <none> ",
 		"flinkdep/cluster":      "flinkdep/cluster - STABLE healthy 1.20.5 <none> <none> <none> ",
 		"sessionjob/in-cluster": "sessionjob/in-cluster RESTARTING STABLE degraded 1.20.5 3 last-state <none> ",
-		"flinksnp/broken":       "flinksnp/broken FAILED - failed ",
+		"flinksnp/broken":       "flinksnp/broken flinkdep/good FAILED failed ",
 	} {
 		if got := line(t, r, name); !strings.HasPrefix(got, want) {
 			t.Errorf("%s: %q, want %q…", name, got, want)

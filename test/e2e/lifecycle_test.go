@@ -64,7 +64,7 @@ func TestLifecycleKeepsState(t *testing.T) {
 	main.run(t, "flink", "submit", "-f", file, "-n", ns).wants(t, 1, "already exists", "kubectl flink upgrade flinkdeployment/counter")
 
 	r = main.run(t, "flink", "upgrade", "counter", "-n", ns, "--parallelism", "1", "--stable-for", "2s").wants(t, 0,
-		"- job.parallelism: 2", "+ job.parallelism: 1", "stops the job with a savepoint and starts it from there")
+		"- job.parallelism: 2", "+ job.parallelism: 1", "a savepoint is taken first")
 	_, path, ok := strings.Cut(strings.TrimSpace(r.out), " upgraded: RUNNING from savepoint ")
 	if !ok {
 		t.Fatal(r)

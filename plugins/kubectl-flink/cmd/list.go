@@ -61,11 +61,12 @@ one table. TYPE is flinkdep, sessionjob, flinkbgdep or flinksnp, or the long
 name; several are separated by commas or spaces. Without TYPE it is all four,
 but completed snapshots, which show as LAST SAVEPOINT of their job.
 
-HEALTH is one word, derived from what the object says: ` + strings.Join(words, ", ") + `.
--o wide and -o json say why.
+HEALTH is one word, derived from what the object and the JobManager's pods say:
+` + strings.Join(words, ", ") + `.
+-o wide and -o json say why. Without permission to list pods, and with --watch,
+it is the object's word alone.
 
-No JobManager is asked, so that the list is fast and needs only permission to
-list the operator's kinds. --live asks each job's JobManager for its last
+No JobManager is asked, so that the list is fast. --live asks each job's JobManager for its last
 checkpoint and its restarts; "?" is where none answers. A narrow terminal shows
 the columns that fit, a pipe always all but those of -o wide.
 

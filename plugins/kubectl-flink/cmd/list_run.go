@@ -106,9 +106,16 @@ func (o *listOptions) rows(ctx context.Context, client *operator.Client, kinds [
 			saved = o.savepoints(ctx, client)
 		})
 	}
+	var pods operator.ClusterPods
+	var unseen error
+	if slices.ContainsFunc(kinds, func(k operator.Kind) bool { return k.Name != operator.StateSnap.Name }) {
+		group.Go(func() {
+			pods, unseen = client.JobManagerPods(ctx, o.selection.Namespace)
+		})
+	}
 	group.Wait()
 	now := o.now()
-	versions := map[operator.Ref]string{}
+	clusters := map[operator.Ref]operator.Summary{}
 	var rows []view.Row
 	for i, kind := range kinds {
 		// A role made for an older operator doesn't name the newer kinds.
@@ -123,16 +130,20 @@ func (o *listOptions) rows(ctx context.Context, client *operator.Client, kinds [
 		for _, item := range lists[i] {
 			row := o.row(item, saved, now)
 			if kind.Name == operator.Deployment.Name {
-				versions[row.Ref()] = row.Version
+				clusters[row.Ref()] = row.Summary
 			}
 			rows = append(rows, row)
 		}
 		lists[i] = nil
 	}
+	o.front(ctx, client, rows, clusters, pods, now)
+	if apierrors.IsForbidden(unseen) {
+		fmt.Fprintln(o.ErrOut, term.Safe("Health is by the operator's word alone: "+kube.Message(unseen)))
+	}
 	kept := rows[:0]
 	for _, row := range rows {
 		if row.Cluster != "" && row.Version == "" {
-			row.Version = versions[operator.Ref{Kind: operator.Deployment, Namespace: row.Namespace, Name: row.Cluster}]
+			row.Version = clusters[servedBy(row.Summary)].Version
 		}
 		if o.wants(row) {
 			kept = append(kept, row)
@@ -147,6 +158,49 @@ func (o *listOptions) row(item operator.Item, saved map[operator.Ref]time.Time, 
 		row.Savepoint = at
 	}
 	return row
+}
+
+// servedBy is the FlinkDeployment whose JobManager serves a row; the zero Ref for
+// those that have none.
+func servedBy(s operator.Summary) operator.Ref {
+	at := operator.Ref{Kind: operator.Deployment, Namespace: s.Namespace, Name: s.Name}
+	switch s.Kind.Name {
+	case operator.SessionJob.Name:
+		at.Name = s.Cluster
+	case operator.BlueGreen.Name:
+		color, active := strings.CutPrefix(s.BlueGreen, "ACTIVE_")
+		if !active {
+			return operator.Ref{}
+		}
+		at.Name += "-" + strings.ToLower(color)
+	case operator.StateSnap.Name:
+		return operator.Ref{}
+	}
+	return at
+}
+
+// front judges those rows that their objects call healthy by the cluster that
+// serves them and by the JobManager's pods.
+func (o *listOptions) front(ctx context.Context, client *operator.Client, rows []view.Row, clusters map[operator.Ref]operator.Summary, pods operator.ClusterPods, now time.Time) {
+	var ought map[operator.Ref]bool
+	asked := pods == nil // what can't be listed isn't missed
+	for i := range rows {
+		row := &rows[i]
+		if row.Word != health.Healthy {
+			continue
+		}
+		at := servedBy(row.Summary)
+		if cluster, known := clusters[at]; known && at != row.Ref() {
+			row.Verdict = health.Of(health.Serving(row.Summary, cluster.JobManager), now)
+		}
+		if len(pods[at]) == 0 && !asked {
+			// Are there none because nobody runs it, or is one missing?
+			ought, asked = client.JobManagerDeployments(ctx, o.selection.Namespace), true
+		}
+		if len(pods[at]) > 0 || ought[at] {
+			row.Verdict = health.Front(row.Verdict, pods[at], now)
+		}
+	}
 }
 
 // wants applies the filters that the API server can't.

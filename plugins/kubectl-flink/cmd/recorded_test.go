@@ -15,6 +15,7 @@ import (
 
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/kube"
 )
 
@@ -129,6 +130,13 @@ func chosen(raw json.RawMessage, selector string) json.RawMessage {
 // the error.
 func played(t *testing.T, p playback, args ...string) string {
 	t.Helper()
+	text, _ := play(t, p, args...)
+	return text
+}
+
+// play is played with the command's exit code.
+func play(t *testing.T, p playback, args ...string) (text string, code int) {
+	t.Helper()
 	server := httptest.NewServer(p)
 	defer server.Close()
 	var out, errOut bytes.Buffer
@@ -139,14 +147,15 @@ func played(t *testing.T, p playback, args ...string) string {
 	root.SetOut(&out)
 	root.SetErr(&errOut)
 	root.SetArgs(append(args, "-n", p.Namespace, "--server", server.URL))
-	if err := root.ExecuteContext(t.Context()); err != nil {
+	err := root.ExecuteContext(t.Context())
+	if err != nil {
 		errOut.WriteString("error: " + strings.ReplaceAll(err.Error(), server.URL, "SERVER") + "\n")
 	}
-	text := out.String() + errOut.String()
+	text = out.String() + errOut.String()
 	if strings.ContainsRune(text, 0x1b) {
 		t.Errorf("escape sequence in %q", text)
 	}
-	return text
+	return text, exit.Code(err)
 }
 
 // pages are the verbs that are printed for each recording.
@@ -228,4 +237,50 @@ func TestGraphRefusesWrongFlags(t *testing.T) {
 			t.Errorf("%s: %q, want %q", c.args, got, c.want)
 		}
 	}
+}
+
+// recordedAs is one of the recordings.
+func recordedAs(t *testing.T, name string) playback {
+	t.Helper()
+	t.Setenv("KUBECONFIG", filepath.Join(t.TempDir(), "none"))
+	t.Setenv("COLUMNS", "80")
+	data, err := os.ReadFile(filepath.Join("testdata/recorded", name+".json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var p playback
+	if err := json.Unmarshal(data, &p); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// pods changes the pods of a recording; those that change empties are left out.
+func (p playback) pods(t *testing.T, change func(pod map[string]any)) {
+	t.Helper()
+	p.objects(t, "/api/v1/namespaces/"+p.Namespace+"/pods", change)
+}
+
+// objects changes the objects of a recorded list.
+func (p playback) objects(t *testing.T, path string, change func(object map[string]any)) {
+	t.Helper()
+	var list map[string]any
+	if err := json.Unmarshal(p.Answers[path], &list); err != nil {
+		t.Fatal(err)
+	}
+	items, _ := list["items"].([]any)
+	kept := []any{}
+	for _, item := range items {
+		if object, ok := item.(map[string]any); ok {
+			if change(object); len(object) > 0 {
+				kept = append(kept, object)
+			}
+		}
+	}
+	list["items"] = kept
+	data, err := json.Marshal(list)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Answers[path] = data
 }

@@ -164,8 +164,7 @@ func (o *statusOptions) look(ctx context.Context, client *operator.Client, ref o
 	if readErr != nil {
 		return view.Status{}, place, readErr
 	}
-	verdict := health.Of(summary, o.now())
-	status := statusOf(summary, verdict, place)
+	status := statusOf(summary, place)
 	if err != nil { // the session cluster or the colour isn't there
 		status.Unknown = append(status.Unknown, err.Error())
 	}
@@ -174,15 +173,17 @@ func (o *statusOptions) look(ctx context.Context, client *operator.Client, ref o
 		cluster = place.Cluster.Object.GetName()
 	}
 	answered := make(chan struct{})
+	var heard heardState
 	go func() {
 		defer close(answered)
 		tunnel, err := o.tunnel(o.tunnelFlags, nil)
 		if err != nil {
 			status.Unknown = append(status.Unknown, "the JobManager: "+err.Error())
+			heard.why = err.Error()
 			return
 		}
 		defer tunnel.Close()
-		o.askJobManager(ctx, tunnel, place, &status)
+		heard = o.askJobManager(ctx, tunnel, place, &status)
 	}()
 	around := client.Around(ctx, ref, cluster)
 	if other := otherColour(place, cluster); other != "" {
@@ -192,10 +193,13 @@ func (o *statusOptions) look(ctx context.Context, client *operator.Client, ref o
 		}
 	}
 	<-answered
-	status.Around(around)
-	verdict = health.Refine(summary, verdict, around)
-	status.Why = verdict.Why
-	status.Next = health.Next(summary, verdict, around)
+	if heard.failed && cluster != "" && around.PodsKnown {
+		// Its pods may have been read just before it went away.
+		if pods, known := client.FrontPods(ctx, ref.Namespace, cluster); known && !operator.JobManagersReady(pods) {
+			around.Pods = pods
+		}
+	}
+	judge(&status, summary, place, around, heard, o.now())
 	if tunnel, err := o.tunnel(o.tunnelFlags, nil); err == nil && place.Suspended() {
 		run, err := o.askSuspended(ctx, tunnel, place, around.Pods)
 		if err != nil {
@@ -220,11 +224,11 @@ func otherColour(place reach.Place, serving string) string {
 	return strings.TrimSuffix(serving, "-green") + "-blue"
 }
 
-func statusOf(s operator.Summary, v health.Verdict, place reach.Place) view.Status {
+// statusOf is the page without what surrounds the job, and without a judgement.
+func statusOf(s operator.Summary, place reach.Place) view.Status {
 	status := view.Status{
 		APIVersion: "kubectl-flink/v1", Kind: "JobStatus",
-		Metadata: view.StatusMetadata{Type: s.Kind.Singular, Name: s.Name, Namespace: s.Namespace, CreationTimestamp: view.Moment(s.Created)},
-		Health:   v.Word, Why: v.Why,
+		Metadata:   view.StatusMetadata{Type: s.Kind.Singular, Name: s.Name, Namespace: s.Namespace, CreationTimestamp: view.Moment(s.Created)},
 		Job:        view.JobPart{ID: s.JobID, Name: s.JobName, State: s.State, Since: view.Moment(s.StateSince), Lifecycle: s.Lifecycle, BlueGreen: s.BlueGreen},
 		Spec:       view.SpecPart{Generation: s.Generation, Observed: s.Observed, State: s.Wanted, FlinkVersion: s.Version, Image: s.Image, Parallelism: s.Parallelism, UpgradeMode: s.UpgradeMode},
 		JobManager: s.JobManager,
@@ -251,7 +255,6 @@ func statusOf(s operator.Summary, v health.Verdict, place reach.Place) view.Stat
 			status.Spec.FlinkVersion, status.Spec.Image = own.Version, own.Image
 		}
 	}
-	status.Restore = place.Job.RestoresFrom(status.Storage.Savepoints)
 	if !s.Error.IsZero() {
 		part := &view.ErrorPart{Type: s.Error.Type, Root: s.Error.Root()}
 		for _, cause := range s.Error.Causes {
@@ -316,10 +319,24 @@ func runsAllTheSame(status *view.Status, run *operator.Rerun) {
 	}, status.Next...)
 }
 
+// heardState is what the JobManager told of the job's state; nil where it
+// didn't, and why says so.
+type heardState struct {
+	state *operator.FlinkState
+	why   string
+	// failed says that it was asked, and didn't answer.
+	failed bool
+}
+
 // askJobManager adds what only the JobManager knows.
-func (o *statusOptions) askJobManager(ctx context.Context, tunnel *portforward.Tunnel, place reach.Place, status *view.Status) {
-	if o.liveWait <= 0 || place.Cluster.Object == nil || place.Cluster.JobManager() != "READY" || place.Suspended() {
-		return
+func (o *statusOptions) askJobManager(ctx context.Context, tunnel *portforward.Tunnel, place reach.Place, status *view.Status) (heard heardState) {
+	switch {
+	case o.liveWait <= 0:
+		return heardState{why: "--live-timeout is 0"}
+	case place.Cluster.Object == nil || place.Cluster.JobManager() != "READY":
+		return heardState{why: "it isn't ready"}
+	case place.Suspended():
+		return heardState{why: "the job is suspended"}
 	}
 	ctx, cancel := context.WithTimeout(ctx, o.liveWait)
 	defer cancel()
@@ -334,15 +351,19 @@ func (o *statusOptions) askJobManager(ctx context.Context, tunnel *portforward.T
 		}
 		status.Slots = &view.Slots{TaskManagers: overview.TaskManagers, Total: overview.SlotsTotal, Free: overview.SlotsAvailable}
 		if place.JobID == "" {
+			heard.why = "the job has no id yet"
 			return nil
 		}
 		checkpoints, err := jobManager.Checkpoints(ctx, place.JobID)
 		if rest.NotFound(err) {
+			heard.why = "it knows no checkpoints of the job"
 			return nil
 		}
 		if err != nil {
 			return err
 		}
+		heard.state = &operator.FlinkState{State: place.Job.State()}
+		reach.Marked(heard.state, checkpoints)
 		marks := &view.Marks{Completed: checkpoints.Counts.Completed, Failed: checkpoints.Counts.Failed}
 		// The job's own interval: it may have set one in its code.
 		if config, err := jobManager.CheckpointConfig(ctx, place.JobID); err == nil && config.Interval < math.MaxInt64 {
@@ -361,6 +382,8 @@ func (o *statusOptions) askJobManager(ctx context.Context, tunnel *portforward.T
 		return nil
 	}()
 	if err != nil {
-		status.Unknown = append(status.Unknown, "the JobManager: "+reachError(ctx, err).Error())
+		heard.why, heard.failed = reachError(ctx, err).Error(), true
+		status.Unknown = append(status.Unknown, "the JobManager: "+heard.why)
 	}
+	return heard
 }

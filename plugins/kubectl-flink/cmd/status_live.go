@@ -74,6 +74,7 @@ type statusSource struct {
 	// suspended.
 	answer  view.Status
 	run     *operator.Rerun
+	heard   heardState
 	changes []view.Change
 	// told is what was last said of the job ("") and of each pod.
 	told map[string]string
@@ -203,7 +204,7 @@ func (s *statusSource) ask(ctx context.Context) {
 	place := s.place
 	s.mu.Unlock()
 	var answer view.Status
-	s.o.askJobManager(ctx, s.tunnel, place, &answer)
+	heard := s.o.askJobManager(ctx, s.tunnel, place, &answer)
 	var run *operator.Rerun
 	if place.Suspended() {
 		s.mu.Lock()
@@ -220,7 +221,7 @@ func (s *statusSource) ask(ctx context.Context) {
 	if len(answer.Unknown) > 0 { // what it said last still helps
 		answer.Slots, answer.Checkpoints, answer.Job.Restarts = s.answer.Slots, s.answer.Checkpoints, s.answer.Job.Restarts
 	}
-	s.answer = answer
+	s.answer, s.heard = answer, heard
 }
 
 // followPods watches the pods of the cluster that the job runs in. Without the
@@ -286,8 +287,7 @@ func (s *statusSource) status() (status view.Status, ok bool) {
 	if !s.seen {
 		return status, false
 	}
-	verdict := health.Of(s.summary, s.o.now())
-	status = statusOf(s.summary, verdict, s.place)
+	status = statusOf(s.summary, s.place)
 	status.Slots, status.Checkpoints, status.Job.Restarts = s.answer.Slots, s.answer.Checkpoints, s.answer.Job.Restarts
 	status.Unknown = slices.Clone(s.answer.Unknown)
 	around := s.around
@@ -296,7 +296,7 @@ func (s *statusSource) status() (status view.Status, ok bool) {
 		for _, pod := range s.around.Pods {
 			causes[pod.Name] = pod.Cause
 		}
-		around.Pods = nil
+		around.Pods, around.PodsKnown = nil, around.PodsKnown || len(s.pods) > 0
 		for _, pod := range s.pods {
 			if pod.HasEnded() {
 				pod.Cause = causes[pod.Name]
@@ -307,9 +307,7 @@ func (s *statusSource) status() (status view.Status, ok bool) {
 			return cmp.Or(strings.Compare(a.Role, b.Role), strings.Compare(a.Name, b.Name))
 		})
 	}
-	status.Around(around)
-	verdict = health.Refine(s.summary, verdict, around)
-	status.Why, status.Next = verdict.Why, health.Next(s.summary, verdict, around)
+	judge(&status, s.summary, s.place, around, s.heard, s.o.now())
 	runsAllTheSame(&status, s.run)
 	status.Changes = slices.Clone(s.changes)
 	slices.Reverse(status.Changes)

@@ -14,7 +14,6 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/health"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/reach"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/view"
@@ -53,17 +52,14 @@ func TestStatusPages(t *testing.T) {
 			}
 			own, _, _ := unstructured.NestedMap(r.Job, "spec", "flinkConfiguration")
 			place := reach.Place{Job: job, Cluster: job, Config: operator.Flatten(own)}
-			verdict := health.Of(summary, r.Now)
-			status := statusOf(summary, verdict, place)
+			status := statusOf(summary, place)
 			status.Checkpoints = r.Live
 			var around operator.Surroundings
 			for i := range r.Pods {
 				around.Pods = append(around.Pods, operator.ReadPod(&r.Pods[i]))
 			}
-			status.Around(around)
-			verdict = health.Refine(summary, verdict, around)
-			status.Why = verdict.Why
-			status.Next = health.Next(summary, verdict, around)
+			around.PodsKnown = len(r.Pods) > 0
+			judge(&status, summary, place, around, heardState{why: "nobody asked"}, r.Now)
 			for _, output := range []string{printer.Human, printer.YAML} {
 				flags := printer.Flags{Output: output}
 				var out bytes.Buffer

@@ -2,15 +2,11 @@ package cmd
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/watch"
 
-	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
-	"github.com/kubectl-flink/kubectl-flink/pkg/common/progress"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/secret"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/wait"
@@ -19,45 +15,6 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/reach"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/view"
 )
-
-// await waits until the job is what --for says.
-func (o *statusOptions) await(ctx context.Context, client *operator.Client, ref operator.Ref) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, o.timeout, errWaited)
-	defer cancel()
-	line := progress.New(o.ErrOut, o.quiet)
-	defer line.Done()
-	// A name that doesn't exist is told at once.
-	if _, err := client.Get(ctx, ref); err != nil {
-		return err
-	}
-	last := ""
-	err := wait.Follow(ctx, client.Resource(ref.Kind, ref.Namespace), wait.Named(ref.Name), func(event watch.EventType, object *unstructured.Unstructured) (bool, error) {
-		if event == watch.Bookmark {
-			return false, nil
-		}
-		if event == watch.Deleted {
-			return true, fmt.Errorf("%s was deleted", ref)
-		}
-		summary, err := operator.Summarize(ref.Kind, object)
-		if err != nil {
-			return true, err
-		}
-		verdict := health.Of(summary, o.now())
-		last = strings.TrimSuffix(string(verdict.Word)+": "+verdict.Why, ": ")
-		line.Set("waiting until %s is %s; it is %s", ref, o.goal, last)
-		done, why := health.Reached(o.goal, summary, verdict)
-		if why != "" {
-			return true, fmt.Errorf("%s can't become %s: %s", ref, o.goal, why)
-		}
-		return done, nil
-	})
-	if errors.Is(err, errWaited) {
-		return exit.Timeoutf("timed out after %s: %s is %s", o.timeout, ref, last)
-	}
-	return err
-}
-
-var errWaited = errors.New("waited long enough")
 
 // follow prints changes of the job and its pods, one line each, until ctx ends.
 func (o *statusOptions) follow(ctx context.Context, client *operator.Client, ref operator.Ref, place reach.Place) error {

@@ -3,6 +3,7 @@ package cmd
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -47,6 +48,9 @@ FlinkSessionJob is made. It ends when the job runs, and fails as soon as it is
 known why it won't: a spec that the operator rejects, a jar that it can't or may
 not fetch, an exception, an image that can't be pulled, a pod that crashes.
 
+Everything that can be is checked before the first object is created. In files, a
+session cluster comes before the jobs that run in it, whatever the files' order.
+
 The jar of a session job is fetched by the operator: a file: URI is a path in
 the operator's container, and operators from 1.16 on fetch from https only
 unless their configuration allows more.
@@ -85,7 +89,7 @@ session cluster has directories for checkpoints and savepoints.
 	flags.StringVar(&o.spec.UpgradeMode, "upgrade-mode", "", "What an upgrade does with the state: savepoint, last-state or stateless")
 	flags.StringArrayVar(&o.set, "set", nil, "Flink configuration of the job, as key=value; may be repeated")
 	flags.StringArrayVar(&o.labels, "label", nil, "Label for the FlinkSessionJob, as key=value; may be repeated")
-	flags.StringVar(&o.request.From, "from", "", "Savepoint or checkpoint to start from")
+	flags.StringVar(&o.request.From, "from", "", "State to start from: latest (of a job of that name), none, a path, or the name of a FlinkStateSnapshot")
 	flags.BoolVar(&o.request.AllowNonRestored, "allow-non-restored-state", false, "With --from: start also if a part of the state belongs to no operator of the job any more")
 	flags.BoolVar(&o.wait, "wait", true, "Wait until the job runs")
 	flags.DurationVar(&o.timeout, "timeout", 5*time.Minute, "How long to wait; the job goes on starting when this ends")
@@ -154,6 +158,14 @@ func (o *submitOptions) complete(cmd *cobra.Command, args []string) (jobs []oper
 	if o.request.AllowNonRestored && o.request.From == "" && len(o.files) == 0 {
 		return nil, exit.Usagef("--allow-non-restored-state goes with --from")
 	}
+	if cmd.Flags().Changed("from") {
+		if err := operator.CheckFrom(o.request.From); err != nil {
+			return nil, err
+		}
+	}
+	if o.request.AllowNonRestored && o.request.From == "none" {
+		return nil, exit.Usagef("--allow-non-restored-state says something about a state, and --from none has none")
+	}
 	if o.spec.Namespace, _, err = o.factory.Namespace(); err != nil {
 		return nil, err
 	}
@@ -183,8 +195,9 @@ func (o *submitOptions) fromFiles(cmd *cobra.Command, names []string) ([]operato
 	if err != nil {
 		return nil, err
 	}
-	if o.request.From != "" && len(jobs) > 1 {
-		return nil, exit.Usagef("--from is the state of one job, and the files have %d", len(jobs))
+	stateful := slices.DeleteFunc(slices.Clone(jobs), operator.Job.IsSessionCluster)
+	if o.request.From != "" && len(stateful) > 1 {
+		return nil, exit.Usagef("--from is the state of one job, and the files have %d", len(stateful))
 	}
 	_, explicit, err := o.factory.Namespace()
 	if err != nil {
@@ -198,7 +211,7 @@ func (o *submitOptions) fromFiles(cmd *cobra.Command, names []string) ([]operato
 			return nil, exit.Usagef("%s is in namespace %s by its manifest, but --namespace is %s", job.Ref(), own, o.spec.Namespace)
 		}
 	}
-	return jobs, nil
+	return operator.InOrder(jobs)
 }
 
 func (o *submitOptions) fromFlags(cmd *cobra.Command, names []string) (err error) {
@@ -270,6 +283,10 @@ func (o *submitOptions) run(ctx context.Context, jobs []operator.Job) error {
 		}
 		jobs = append(jobs, job)
 	}
+	if err := client.CheckSubmit(ctx, jobs, o.request, reporter); err != nil {
+		return ended(ctx, err)
+	}
+	o.request.Checked = true
 	var reports []operator.SubmitReport
 	var failure error
 	for _, job := range jobs {

@@ -52,7 +52,12 @@ func Next(s operator.Summary, v Verdict, around operator.Surroundings) []string 
 		if advice := Advice(v.Why); advice != "" && !memory {
 			add("%s", advice)
 		}
-		if s.JobManager == "READY" || s.JobManager == "" {
+		away, _ := operator.JobManagerAway(around.Pods)
+		switch {
+		case around.PodsKnown && away != "" && jobManagerEnded(around.Pods):
+			add("what the JobManager wrote before it ended: kubectl flink logs %s -n %s --jm --previous", name, s.Namespace)
+		case around.PodsKnown && away != "":
+		case s.JobManager == "READY" || s.JobManager == "":
 			add("the job's own failures: kubectl flink exceptions %s -n %s", name, s.Namespace)
 		}
 		if strings.Contains(v.Why, "HA metadata") || strings.Contains(v.Why, "Manual restore required") {
@@ -62,6 +67,12 @@ func Next(s operator.Summary, v Verdict, around operator.Surroundings) []string 
 		add("start it again: change spec.restartNonce")
 	}
 	return out
+}
+
+func jobManagerEnded(pods []operator.Pod) bool {
+	return slices.ContainsFunc(pods, func(p operator.Pod) bool {
+		return p.Role == "jobmanager" && p.LastEnd != "" && p.Status != "Terminating" && p.Status != "CrashLoopBackOff" // which is told above
+	})
 }
 
 // outOfMemory are the pods that were killed for want of memory and are gone,

@@ -168,7 +168,16 @@ func ofCluster(s operator.Summary, root string, now time.Time) Verdict {
 	case s.JobManager == "READY":
 		return Verdict{Healthy, ""}
 	}
-	return ofStart(s, "JobManager "+s.JobManager, root, now, s.ReconciliationAt)
+	return ofStart(s, "JobManager "+s.JobManager, root, now, deployedAt(s))
+}
+
+// deployedAt is when the operator began to start what isn't up yet; zero for a
+// job that was up before: since when it isn't the object doesn't tell.
+func deployedAt(s operator.Summary) time.Time {
+	if s.Lifecycle == "STABLE" {
+		return time.Time{}
+	}
+	return s.ReconciliationAt
 }
 
 func ofState(s operator.Summary, root string, now time.Time) Verdict {
@@ -189,7 +198,7 @@ func ofState(s operator.Summary, root string, now time.Time) Verdict {
 		if !ready {
 			why += ", JobManager " + s.JobManager
 		}
-		if since := s.Since(now); since > SlowStart {
+		if since := s.Since(now); since > SlowStart && s.State != "RUNNING" {
 			return Verdict{Stalled, why + " for " + operator.Ago(since) + also(root)}
 		}
 		return Verdict{Degraded, why + also(root)}
@@ -203,7 +212,7 @@ func ofState(s operator.Summary, root string, now time.Time) Verdict {
 	}
 	at := s.StateSince
 	if at.IsZero() {
-		at = s.ReconciliationAt
+		at = deployedAt(s)
 	}
 	return ofStart(s, why, root, now, at)
 }

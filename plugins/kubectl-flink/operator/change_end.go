@@ -241,8 +241,11 @@ func (f *changeFollower) undoCommand() string {
 
 // cutOff says what goes on in the cluster when the wait ends before the change.
 func (f *changeFollower) cutOff(parent context.Context, err error) error {
-	if !f.applied || err == nil {
-		return err
+	if err == nil {
+		return nil
+	}
+	if !f.applied {
+		return exit.With(exit.Code(err), fmt.Errorf("%w: nothing was changed; %s is %s", err, f.change.Job.Ref(), f.change.Job.Describe(f.now())))
 	}
 	f.report.Took = f.now().Sub(f.since)
 	ref := f.change.Job.Ref()
@@ -256,6 +259,10 @@ func (f *changeFollower) cutOff(parent context.Context, err error) error {
 		stopped = f.client.stopped(ctx)
 	}
 	switch {
+	case !f.report.Changed && stopped != "":
+		message += "\n" + stopped + ". Nothing was changed by this command"
+	case !f.report.Changed:
+		message += "\nNothing was changed by this command: its spec was so already"
 	case stopped != "":
 		message += "\n" + stopped + ". The change stays in the spec and is carried out when it runs again"
 	case code != exit.TimedOut && code != exit.Interrupted:

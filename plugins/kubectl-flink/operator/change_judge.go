@@ -311,7 +311,11 @@ func (ch Change) postponed(job Job) string {
 	default:
 		why = append(why, "the job is "+state)
 	}
-	if l := job.Lifecycle(); l == "UPGRADING" || l == "ROLLING_BACK" {
+	switch l := job.Lifecycle(); {
+	case l == "UPGRADING" && ch.Job.Lifecycle() != l:
+		// It has begun; it calls the spec accepted once the job is stopped.
+		return "the operator carries it out: lifecycle UPGRADING, the job is " + orUnknown(job.runState()) + because(job.Failure().Root())
+	case l == "UPGRADING" || l == "ROLLING_BACK":
 		why = append(why, "an earlier change is in progress (lifecycle "+l+")")
 	}
 	if _, wasActive := ch.Job.ActiveChild(); wasActive && strings.HasPrefix(job.BlueGreenState(), "SAVEPOINTING") {
@@ -320,6 +324,9 @@ func (ch Change) postponed(job Job) string {
 		return "the savepoint has ended; waiting for the operator to start the other colour"
 	}
 	if bg := job.BlueGreenState(); strings.HasPrefix(bg, "TRANSITIONING") || strings.HasPrefix(bg, "SAVEPOINTING") || strings.HasPrefix(bg, "INITIALIZING") {
+		if _, wasActive := ch.Job.ActiveChild(); wasActive {
+			return "the operator carries it out: " + bg + because(job.Failure().Root())
+		}
 		why = append(why, "an earlier transition is in progress ("+bg+")")
 	}
 	if root := job.Failure().Root(); root != "" {

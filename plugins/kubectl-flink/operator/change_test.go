@@ -243,30 +243,6 @@ func TestWakeUp(t *testing.T) {
 	}
 }
 
-func TestHasState(t *testing.T) {
-	running := changedJob(1, map[string]any{"jobStatus": map[string]any{"state": "RUNNING"}})
-	failing := changedJob(1, map[string]any{"jobStatus": map[string]any{"state": "RESTARTING"}})
-	with, without := &FlinkState{Latest: &FlinkSnapshot{}}, &FlinkState{}
-	for name, tc := range map[string]struct {
-		job   Job
-		mode  string
-		state *FlinkState
-		want  bool
-	}{
-		"a savepoint is taken":             {running, "savepoint", without, true},
-		"none can be, nothing to go on":    {failing, "savepoint", without, false},
-		"none can be, the last checkpoint": {failing, "savepoint", with, true},
-		"last-state, no checkpoint yet":    {running, "last-state", without, false},
-		"last-state, nobody can be asked":  {running, "last-state", nil, true},
-		"last-state, restored, no newer":   {running, "last-state", &FlinkState{Restored: &FlinkSnapshot{}}, true},
-		"stateless":                        {running, "stateless", with, false},
-	} {
-		if got := hasState(tc.job, tc.mode, tc.state); got != tc.want {
-			t.Errorf("%s: %v", name, got)
-		}
-	}
-}
-
 // Flink calls a job RUNNING also while its tasks wait for slots.
 func TestRunningWithoutTasks(t *testing.T) {
 	job := changedJob(2, map[string]any{"jobStatus": map[string]any{"state": "RUNNING", "jobId": "b"}})

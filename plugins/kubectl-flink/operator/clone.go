@@ -158,21 +158,14 @@ func (c *Client) stateFor(ctx context.Context, source Job, request CloneRequest,
 			return "", errors.New(message + fmt.Sprintf("\nIts newest state is %s %s: use it with --from latest", states[0].Kind(), states[0].Path))
 		}
 		return "", errors.New(message + "\nNo state of it is known; name one with --from, or start the clone empty with --from none")
-	case strings.ContainsAny(from, "/:"):
+	case isPath(from):
 		if runs && isCheckpointPath(from) && source.JobID() != "" && strings.Contains(from, source.JobID()) {
 			reporter.note("%s is a checkpoint of a job that runs: Flink deletes it as soon as there is a newer one", from)
 		}
 		return from, nil
 	}
-	object, err := c.Get(ctx, Ref{StateSnap, source.Object.GetNamespace(), request.From})
-	if err != nil {
-		return "", fmt.Errorf("--from: %w", err)
-	}
-	snapshot := Snapshot{object}
-	if snapshot.State() != SnapshotCompleted || snapshot.Path() == "" {
-		return "", fmt.Errorf("--from: %s/%s is %s: there is nothing to start from", StateSnap.Singular, request.From, orUnknown(snapshot.State()))
-	}
-	return snapshot.Path(), nil
+	found, err := c.namedSource(ctx, source.Ref(), request.From)
+	return found.Path, err
 }
 
 // lasting are the states of a job that goes on which stay meanwhile.

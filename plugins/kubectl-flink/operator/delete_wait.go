@@ -71,6 +71,11 @@ func (c *Client) awaitDeleted(parent context.Context, job Job, report DeleteRepo
 	if err != nil {
 		if code := exit.Code(err); code == exit.TimedOut || code == exit.Interrupted {
 			message := fmt.Sprintf("%v: %s is still there; its deletion goes on without this command", err, ref)
+			if len(blockers) == 0 { // it was cut short
+				last, stop := context.WithTimeout(context.WithoutCancel(parent), 5*time.Second)
+				blockers, _ = c.blockers(last, job, began)
+				stop()
+			}
 			if len(blockers) > 0 {
 				message += "\n" + strings.Join(blockers, "\n")
 			}
@@ -85,8 +90,12 @@ func (c *Client) awaitDeleted(parent context.Context, job Job, report DeleteRepo
 // blockers say what holds up a deletion; final says that waiting is of no use.
 func (c *Client) blockers(ctx context.Context, job Job, since time.Time) (out []string, final string) {
 	ref := job.Ref()
-	if stopped := c.stopped(ctx); stopped != "" {
-		return []string{stopped}, stopped
+	health := c.OperatorHealth(ctx)
+	switch {
+	case health.Stopped():
+		return []string{health.String()}, health.String()
+	case health.Known() && !health.Ready():
+		out = append(out, health.String())
 	}
 	if job.IsSessionCluster() {
 		if jobs := c.jobsIn(ctx, job, anyJob); len(jobs) > 0 {
@@ -96,15 +105,68 @@ func (c *Client) blockers(ctx context.Context, job Job, since time.Time) (out []
 	for _, event := range distinct(c.warningsSince(ctx, ref.Namespace, since.Add(-2*time.Second), ref.Name), "") {
 		out = append(out, fmt.Sprintf("event %s: %s", event.Reason, event.Root()))
 	}
-	if object, err := c.Get(ctx, ref); err == nil {
-		for _, finalizer := range object.GetFinalizers() {
-			if !strings.Contains(finalizer, Group) {
-				out = append(out, "it waits for whoever put the finalizer "+finalizer+" on it")
-			}
-		}
-		if root := (Job{ref.Kind, object}).Failure().Root(); root != "" {
-			out = append(out, "the operator says: "+root)
+	object, err := c.Get(ctx, ref)
+	if err != nil {
+		return out, ""
+	}
+	now := Job{ref.Kind, object}
+	if root := now.Failure().Root(); root != "" {
+		out = append(out, "the operator says: "+root)
+	}
+	if strings.EqualFold(c.deletionConfig(ctx, now)[savepointOnDeletionKey], "true") && now.State() == "RUNNING" {
+		out = append(out, fmt.Sprintf("the operator takes a savepoint first (%s: true); one that fails holds the deletion up: kubectl flink snapshot list --job %s -n %s", savepointOnDeletionKey, ref, ref.Namespace))
+	}
+	for _, finalizer := range object.GetFinalizers() {
+		if !isOperators(finalizer) {
+			out = append(out, "it waits for whoever put the finalizer "+finalizer+" on it")
 		}
 	}
+	out = append(out, c.lingering(ctx, now)...)
+	if len(out) == 0 && slices.ContainsFunc(object.GetFinalizers(), isOperators) {
+		out = append(out, fmt.Sprintf("the operator has not let it go yet: its finalizer is on it, and the job is %s. %s", orUnknown(phase(now)), health))
+	}
 	return out, ""
+}
+
+const savepointOnDeletionKey = "kubernetes.operator.job.savepoint-on-deletion"
+
+// deletionConfig is the configuration by which the operator deletes a job: the
+// spec's. What is in its own it doesn't show.
+func (c *Client) deletionConfig(ctx context.Context, job Job) Config {
+	config, err := c.configOf(ctx, job)
+	if err != nil {
+		own, _ := job.spec()["flinkConfiguration"].(map[string]any)
+		return Flatten(own)
+	}
+	return config
+}
+
+// isOperators reports whether a finalizer is the Flink operator's.
+func isOperators(finalizer string) bool {
+	domain, _, _ := strings.Cut(finalizer, "/")
+	return domain == Group || strings.HasSuffix(domain, "."+Group)
+}
+
+// lingering are the pods of a job that is being deleted which don't end: the
+// operator waits for them.
+func (c *Client) lingering(ctx context.Context, job Job) []string {
+	if job.Kind.Name != Deployment.Name {
+		return nil
+	}
+	pods, err := c.Pods(ctx, job.Object.GetNamespace(), job.Object.GetName())
+	if err != nil {
+		return nil
+	}
+	var out []string
+	for _, p := range pods {
+		if p.Status != "Terminating" {
+			continue
+		}
+		line := "pod/" + p.Name + " is still ending"
+		if p.Node != "" {
+			line += " on node " + p.Node
+		}
+		out = append(out, line)
+	}
+	return out
 }

@@ -17,6 +17,9 @@ type FlinkState struct {
 	// Latest is the newest completed checkpoint or savepoint of this run; nil
 	// where there is none yet.
 	Latest *FlinkSnapshot
+	// Checkpoint is the newest completed checkpoint of this run that is no
+	// savepoint; nil where there is none yet.
+	Checkpoint *FlinkSnapshot
 	// Parallelism is the largest of all vertices, MaxParallelism the smallest;
 	// 0 is unknown.
 	Parallelism, MaxParallelism int
@@ -58,6 +61,8 @@ func (c *Client) State(ctx context.Context, job Job) (state FlinkState, known bo
 		return FlinkState{}, false, "nobody asks it"
 	case job.JobID() == "" && job.Kind.Name != BlueGreen.Name:
 		return FlinkState{}, false, "the job has no id yet"
+	case job.JobManager() != "" && job.JobManager() != "READY":
+		return FlinkState{}, false, "it is " + job.JobManager()
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, askLimit, errors.New("it doesn't answer"))
 	defer cancel()

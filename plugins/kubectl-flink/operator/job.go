@@ -84,12 +84,14 @@ func (j Job) FlinkVersion() string { return text(j.spec(), "flinkVersion") }
 // operator has seen one.
 func (j Job) State() string { return text(j.Object.Object, "status", "jobStatus", "state") }
 
-// StateSince is when the operator last saw the state change; zero if unknown.
+// StateSince is when the operator saw the job come into its state; zero where
+// nothing tells.
 func (j Job) StateSince() time.Time {
-	if t := millis(j.Object.Object, "status", "jobStatus", "updateTime"); !t.IsZero() {
-		return t
-	}
-	return millis(j.Object.Object, "status", "jobStatus", "startTime")
+	status := section(j.Object.Object, "status", "jobStatus")
+	last := section(status, "savepointInfo", "lastSavepoint")
+	location := text(last, "location")
+	return stateSince(j.State(), j.Lifecycle(), millis(status, "updateTime"), millis(last, "timeStamp"),
+		location != "" && SamePath(location, text(status, "upgradeSavepointPath")))
 }
 
 // JobID is Flink's id of the current run; it changes with most redeployments.

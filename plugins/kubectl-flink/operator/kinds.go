@@ -73,8 +73,16 @@ type Ref struct {
 	Name      string
 }
 
-// String is TYPE/NAME as a user would type it.
-func (r Ref) String() string { return r.Kind.Singular + "/" + r.Name }
+// IsZero reports whether r names nothing.
+func (r Ref) IsZero() bool { return r.Name == "" }
+
+// String is TYPE/NAME as a user would type it; "" of the zero Ref.
+func (r Ref) String() string {
+	if r.IsZero() && r.Kind.IsZero() {
+		return ""
+	}
+	return r.Kind.Singular + "/" + r.Name
+}
 
 // Printed is TYPE.GROUP/NAME as kubectl prints it.
 func (r Ref) Printed() string { return r.Kind.Printed(r.Name) }

@@ -50,7 +50,7 @@ func TestDescribe(t *testing.T) {
 	for want, status := range map[string]map[string]any{
 		"not started yet":  nil,
 		"RUNNING since 5m": {"lifecycleState": "STABLE", "jobManagerDeploymentStatus": "READY", "jobStatus": map[string]any{"state": "RUNNING", "updateTime": "1764000000000"}},
-		"FINISHED since 5m (lifecycle SUSPENDED, JobManager MISSING)": {"lifecycleState": "SUSPENDED", "jobManagerDeploymentStatus": "MISSING", "jobStatus": map[string]any{"state": "FINISHED", "startTime": "1764000000000"}},
+		"FINISHED (lifecycle SUSPENDED, JobManager MISSING)": {"lifecycleState": "SUSPENDED", "jobManagerDeploymentStatus": "MISSING", "jobStatus": map[string]any{"state": "FINISHED", "updateTime": "1764000000000"}},
 	} {
 		if got := job(status).Describe(now); got != want {
 			t.Errorf("got %q, want %q", got, want)

@@ -27,8 +27,12 @@ type Pod struct {
 	Status  string
 	Message string
 	Ready   bool
-	// Restarts of the Flink container.
-	Restarts int32
+	// Unready says why it isn't; "" where it is. ReadyChanged is when that last
+	// changed.
+	Unready      string
+	ReadyChanged time.Time
+	// Restarts of the Flink container, OtherRestarts of all the others.
+	Restarts, OtherRestarts int32
 	// LastEnd is why the container ended the last time (OOMKilled, Error …),
 	// LastExit its exit code and LastAt when; "" if it never did.
 	LastEnd  string
@@ -76,12 +80,17 @@ func ReadPod(p *corev1.Pod) Pod {
 			out.Asked, out.Limit = amounts(container.Resources.Requests), amounts(container.Resources.Limits)
 		}
 	}
+	out.Unready, out.ReadyChanged = unready(p)
+	for _, status := range p.Status.InitContainerStatuses {
+		out.OtherRestarts += status.RestartCount
+	}
 	for _, status := range p.Status.ContainerStatuses {
 		if status.Name != mainContainer && len(p.Status.ContainerStatuses) > 1 {
+			out.OtherRestarts += status.RestartCount
 			continue
 		}
 		out.Restarts = status.RestartCount
-		if w := status.State.Waiting; w != nil && w.Reason != "" && w.Reason != "ContainerCreating" {
+		if w := status.State.Waiting; w != nil && w.Reason != "" {
 			out.Status, out.Message = w.Reason, w.Message
 		}
 		for _, end := range []*corev1.ContainerStateTerminated{status.State.Terminated, status.LastTerminationState.Terminated} {
@@ -113,6 +122,9 @@ func PodSelector(cluster string) string { return "app=" + cluster + ",component"
 // read is missing, and Problems says why.
 type Surroundings struct {
 	Pods []Pod
+	// PodsKnown says that the pods could be read, and that there are some or
+	// ought to be.
+	PodsKnown bool
 	// Ends are the pods that ended in the last hour, newest first; read only
 	// where the pods that are there show that there were others.
 	Ends []Ended
@@ -157,6 +169,7 @@ func (c *Client) Around(ctx context.Context, job Ref, cluster string) Surroundin
 				}
 			}
 			out.Pods = pods
+			out.PodsKnown = err == nil && (len(pods) > 0 || c.hasJobManager(ctx, job.Namespace, cluster))
 			if EndsKnown(pods) {
 				out.Ends = c.Ends(ctx, job.Namespace, pods, time.Now())
 			}
@@ -318,24 +331,4 @@ func (c *Client) FollowPods(ctx context.Context, namespace, cluster string, hand
 		}
 		handle(event, ReadPod(pod))
 	})
-}
-
-// RestoresFrom says what the next upgrade of the job would do with its state.
-func (j Job) RestoresFrom(savepoints string) string {
-	if path := text(j.Object.Object, "status", "jobStatus", "upgradeSavepointPath"); path != "" && j.State() != "RUNNING" {
-		if path == "KUBERNETES_OPERATOR_LAST_STATE" {
-			return "resumes from the last checkpoint, by HA metadata"
-		}
-		return "resumes from " + path
-	}
-	mode := text(j.spec(), "job", "upgradeMode")
-	switch {
-	case section(j.spec(), "job") == nil:
-		return ""
-	case mode == "savepoint":
-		return "an upgrade takes a savepoint to " + or(savepoints, "nowhere: no savepoint directory is set")
-	case mode == "last-state":
-		return "an upgrade goes on from the last checkpoint"
-	}
-	return "an upgrade starts without state"
 }

@@ -69,12 +69,16 @@ func (c *Client) planRestart(ctx context.Context, ref Ref, verb string, choice S
 	if err := c.CheckDirectories(ctx, job, mode); err != nil {
 		return change, err
 	}
-	if state, known, _ := c.State(ctx, job); known {
-		change.Flink = &state
+	plan, flink := c.planState(ctx, job, job, mode)
+	if ctx.Err() != nil {
+		return change, fmt.Errorf("%w: nothing was changed; %s was still being looked at: %s", context.Cause(ctx), ref, job.Describe(time.Now()))
 	}
-	change.Goal = Goal{NewRun: true, State: hasState(job, mode, change.Flink)}
-	switch mode {
-	case "savepoint":
+	if verb == "restart" && mode != "stateless" && flink == nil && job.Kind.Name != BlueGreen.Name && job.NeverRan() {
+		return change, c.neverRan(ctx, job)
+	}
+	change.Flink = flink
+	change.Goal = Goal{NewRun: true, State: plan.Kind != KeptNone}
+	if mode == "savepoint" {
 		more, why, err := c.SavepointFormat(ctx, job)
 		if err != nil {
 			return change, err
@@ -83,38 +87,12 @@ func (c *Client) planRestart(ctx context.Context, ref Ref, verb string, choice S
 			reporter.note("%s: %s", ref, why)
 		}
 		change.Spec = Merge(change.Spec, more)
-		if job.Kind.Name == BlueGreen.Name || job.IsRunning() {
-			reporter.note("%s: a savepoint is taken first, and the job starts from it", ref)
-		} else {
-			reporter.note("%s is not RUNNING (%s), so no savepoint can be taken: it starts from %s", ref, job.Describe(time.Now()), newest(change.Flink))
-		}
-	case "last-state":
-		reporter.note("%s starts from %s", ref, newest(change.Flink))
-	case "stateless":
-		reporter.note("%s starts empty%s", ref, lastKnown(change.Flink))
+	}
+	reporter.note("%s: %s", ref, plan.Text("starts", time.Now()))
+	if mode == "stateless" {
 		if err := options.confirm(ctx, "%s will start empty%s.", ref, lastKnown(change.Flink)); err != nil {
 			return change, err
 		}
 	}
 	return change, nil
-}
-
-// hasState reports whether a job that is started anew by an upgrade mode has to
-// be restored from something: not if it doesn't run and has no checkpoint yet.
-func hasState(job Job, mode string, state *FlinkState) bool {
-	switch {
-	case mode == "stateless":
-		return false
-	case mode == "savepoint" && (job.Kind.Name == BlueGreen.Name || job.IsRunning()):
-		return true
-	}
-	return state == nil || state.Latest != nil || state.Restored != nil
-}
-
-// newest names the newest checkpoint, as far as it is known.
-func newest(state *FlinkState) string {
-	if state == nil || state.Latest == nil {
-		return "its last checkpoint"
-	}
-	return fmt.Sprintf("its last checkpoint (now %s, %s old)", state.Latest.Path, Ago(max(time.Since(state.Latest.At), 0)))
 }

@@ -39,6 +39,9 @@ func (r RestoreRequest) Validate() error {
 			return exit.Usagef("--from: %w", err)
 		}
 	}
+	if r.From == fromNone {
+		return exit.Usagef("--from none has no state to restore; a job is started empty with kubectl flink restart NAME --lose-state")
+	}
 	if r.Recreate && r.NoWait {
 		return exit.Usagef("--recreate: who deletes a job has to wait until it can be created again; leave out --wait=false")
 	}

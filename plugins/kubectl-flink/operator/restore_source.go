@@ -78,7 +78,7 @@ func (c *Client) source(ctx context.Context, job Job, request RestoreRequest, re
 			return Source{}, err
 		}
 	case isPath(from):
-		source = Source{Kind: "savepoint", Path: strings.TrimSuffix(strings.TrimRight(from, "/"), "/_metadata")}
+		source = Source{Kind: "savepoint", Path: cleanPath(from)}
 		if isCheckpointPath(source.Path) {
 			source.Kind = "checkpoint"
 		}

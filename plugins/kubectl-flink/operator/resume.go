@@ -216,10 +216,9 @@ func (c *Client) resumesFrom(ctx context.Context, job Job, request ResumeRequest
 		return nil, kept, fmt.Errorf("%s was drained when it was stopped: its windows and timers have fired, and going on from that savepoint gives wrong results\nUse --force to resume it all the same", ref)
 	case kept.Kind == "" && !request.LoseState && !request.Force:
 		return nil, kept, fmt.Errorf("the operator doesn't say what state %s would start from: %s\nTry again once it is SUSPENDED; or see what state there is (kubectl flink snapshot list --job %s -n %s) and start from it with kubectl flink restore", ref, job.Describe(time.Now()), ref.Name, ref.Namespace)
-	case kept.Path != "":
-		reporter.note("%s resumes from %s %s", ref, kept.Kind, kept.Path)
-	case kept.Kind == KeptCheckpoint:
-		reporter.note("%s resumes from its last checkpoint (high-availability data)", ref)
+	case kept.Path != "" || kept.Kind == KeptCheckpoint:
+		plan, _ := c.planState(ctx, job, job, mode)
+		reporter.note("%s: %s", ref, plan.Text("resumes", time.Now()))
 	}
 	return fields, kept, nil
 }

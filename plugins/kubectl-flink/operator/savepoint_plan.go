@@ -161,7 +161,7 @@ func (c *Client) checkRunning(ctx context.Context, p *plan) error {
 		return c.explainSessionCluster(ctx, p.target)
 	}
 	if p.target.IsRunning() {
-		return nil
+		return c.checkFront(ctx, p)
 	}
 	message := fmt.Sprintf("%s is not RUNNING, so no %s can be taken: %s", p.target.Ref(), p.request.noun(), p.target.Describe(p.now()))
 	if failure := p.target.Failure(); !failure.IsZero() {

@@ -49,6 +49,9 @@ func (c *Client) Scale(ctx context.Context, ref Ref, request ScaleRequest, repor
 	if (Change{Job: job, Spec: fields}).holds(job) {
 		return c.Change(ctx, Change{Job: job, Did: "scaled"}, request.ChangeOptions, reporter)
 	}
+	if err := c.checkHPA(ctx, job, request.ChangeOptions, reporter); err != nil {
+		return report, err
+	}
 	change, err := c.planRestart(ctx, ref, "scale", request.StateChoice, request.ChangeOptions, reporter)
 	if err != nil {
 		return report, err

@@ -86,9 +86,12 @@ func (s Snapshot) HasData() bool {
 	return s.State() == SnapshotCompleted && NormalPath(s.Path()) != "" || s.State() == SnapshotInProgress
 }
 
-// Job is the job that the snapshot is of.
+// Job is the job that the snapshot is of; the zero Ref where it refers to none.
 func (s Snapshot) Job() Ref {
 	labels := s.Object.GetLabels()
+	if text(s.Object.Object, "spec", "jobReference", "name") == "" && labels[labelJobName] == "" {
+		return Ref{}
+	}
 	kind, ok := ParseKind(or(text(s.Object.Object, "spec", "jobReference", "kind"), labels[labelJobKind]), JobKinds...)
 	if !ok {
 		kind = Deployment

@@ -30,7 +30,9 @@ func (c *Client) FollowSnapshot(ctx context.Context, ref Ref, reporter Reporter)
 // jobOf is the job of a snapshot; where it is gone, only its name.
 func (c *Client) jobOf(ctx context.Context, s Snapshot) Job {
 	ref := s.Job()
-	if ref.Name != "" {
+	if ref.IsZero() {
+		ref = Ref{Kind: Deployment, Namespace: s.Object.GetNamespace()}
+	} else {
 		if object, err := c.Resource(ref.Kind, ref.Namespace).Get(ctx, ref.Name, metav1.GetOptions{}); err == nil {
 			return Job{ref.Kind, object}
 		}

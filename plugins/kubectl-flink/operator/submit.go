@@ -2,7 +2,9 @@ package operator
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 	"time"
 
@@ -15,8 +17,8 @@ import (
 
 // SubmitRequest is how a new job is to be created.
 type SubmitRequest struct {
-	// From is the path of the state that it starts from; "" leaves that to the
-	// manifest.
+	// From is the state that it starts from: "latest", "none", a path, or the name
+	// of a FlinkStateSnapshot; "" leaves that to the manifest.
 	From string
 	// AllowNonRestored starts also where a part of the state fits no operator
 	// of the job.
@@ -25,6 +27,10 @@ type SubmitRequest struct {
 	NoWait bool
 	// DryRun is "", "client" or "server".
 	DryRun string
+	// Checked says that CheckSubmit has been asked.
+	Checked bool
+	// coming are the jobs that are created with it.
+	coming map[Ref]Job
 }
 
 // SubmitReport is what became of it.
@@ -44,8 +50,10 @@ type SubmitReport struct {
 func (c *Client) Submit(ctx context.Context, job Job, request SubmitRequest, reporter Reporter) (SubmitReport, error) {
 	report := SubmitReport{Job: job}
 	ref := job.Ref()
-	if err := c.prepare(ctx, job, request, reporter); err != nil {
-		return report, err
+	if !request.Checked {
+		if err := c.prepare(ctx, job, request, reporter); err != nil {
+			return report, err
+		}
 	}
 	if request.DryRun == "client" {
 		return report, nil
@@ -57,7 +65,7 @@ func (c *Client) Submit(ctx context.Context, job Job, request SubmitRequest, rep
 	created, err := c.Resource(ref.Kind, ref.Namespace).Create(ctx, job.Object, options)
 	switch {
 	case apierrors.IsAlreadyExists(err):
-		return report, notFound{err, fmt.Sprintf("\nTo change it: kubectl flink upgrade %s -n %s", ref, ref.Namespace)}
+		return report, existsAlready(ref, err)
 	case apierrors.IsNotFound(err):
 		if missing := c.explainMissingKind(ctx, ref.Kind, err); missing != nil {
 			err = missing
@@ -91,20 +99,61 @@ func (c *Client) prepare(ctx context.Context, job Job, request SubmitRequest, re
 			return exit.Usagef("%s is a session cluster, which has no state to start from", job.Ref())
 		}
 	}
-	if request.From != "" {
-		if err := job.set(request.From, "job", "initialSavepointPath"); err != nil {
-			return err
-		}
+	if err := c.startFrom(ctx, job, request.From, reporter); err != nil {
+		return err
 	}
 	if request.AllowNonRestored {
 		if err := job.set(true, "job", "allowNonRestoredState"); err != nil {
 			return err
 		}
 	}
-	if job.Kind.Name == SessionJob.Name && request.DryRun != "client" {
-		return c.checkSessionCluster(ctx, job, reporter)
+	if request.DryRun == "client" {
+		if err := c.checkNew(ctx, job.Ref(), reporter); err != nil {
+			return err
+		}
+	}
+	if job.Kind.Name != SessionJob.Name {
+		return nil
+	}
+	if cluster, comes := request.coming[clusterRef(job)]; comes {
+		if !cluster.IsSessionCluster() {
+			return exit.Usagef("%s runs a job of its own: %s can't run in it", cluster.Ref(), job.Ref())
+		}
+		return nil
+	}
+	err := c.checkSessionCluster(ctx, job, reporter)
+	if err != nil && request.DryRun == "client" && isUnreachable(err) {
+		return nil // which has been said
+	}
+	return err
+}
+
+func existsAlready(ref Ref, err error) error {
+	return notFound{err, fmt.Sprintf("\nTo change it: kubectl flink upgrade %s -n %s", ref, ref.Namespace)}
+}
+
+// checkNew has a dry run on the client refuse what is there already, as the real
+// run would.
+func (c *Client) checkNew(ctx context.Context, ref Ref, reporter Reporter) error {
+	_, err := c.Resource(ref.Kind, ref.Namespace).Get(ctx, ref.Name, metav1.GetOptions{})
+	switch {
+	case err == nil:
+		return existsAlready(ref, apierrors.NewAlreadyExists(ref.Kind.GVR().GroupResource(), ref.Name))
+	case apierrors.IsNotFound(err):
+		if missing := c.explainMissingKind(ctx, ref.Kind, err); missing != nil && !errors.Is(missing, err) {
+			return missing
+		}
+	case isUnreachable(err):
+		reporter.note("%s: what is in the cluster was not checked: %v", ref, err)
 	}
 	return nil
+}
+
+// isUnreachable reports whether err says that the API server wasn't there to
+// answer.
+func isUnreachable(err error) bool {
+	var network *url.Error
+	return errors.As(err, &network)
 }
 
 // checkSessionCluster refuses a session job without a cluster to run in: the

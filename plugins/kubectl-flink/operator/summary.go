@@ -25,9 +25,13 @@ type Summary struct {
 
 	// State is Flink's state of the job, or the snapshot's state.
 	State string
-	// StateSince is when the state was last seen to change.
+	// StateSince is when the operator saw the job come into its state; zero where
+	// nothing tells.
 	StateSince time.Time
-	Lifecycle  string
+	// UpgradePath is the state that the job was stopped with last, or started
+	// from; it may be no path at all (NormalPath tells).
+	UpgradePath string
+	Lifecycle   string
 	// JobManager is the state of its Deployment; "" for session jobs.
 	JobManager string
 	// Reconciliation is reconciliationStatus.state, At when it was written.
@@ -38,7 +42,7 @@ type Summary struct {
 	Session bool
 	// Cluster is the session cluster's name, of session jobs.
 	Cluster string
-	// Of is the job that a snapshot is of.
+	// Of is the job that a snapshot is of; the zero Ref where it refers to none.
 	Of Ref
 	// Savepoint says that a snapshot is one, not a checkpoint.
 	Savepoint bool
@@ -57,6 +61,8 @@ type Summary struct {
 	LastCheckpoint time.Time
 	// ResultAt is when a snapshot was completed.
 	ResultAt time.Time
+	// updated is when the operator last heard from Flink of another state.
+	updated time.Time
 	// StatusKnown says that an operator has written a status at all.
 	StatusKnown bool
 }
@@ -74,6 +80,22 @@ func (s Summary) Since(now time.Time) time.Duration {
 		return 0
 	}
 	return now.Sub(s.StateSince)
+}
+
+// StoppedAt is when a suspended job was stopped, by the snapshot that the operator
+// made of its last savepoint; zero where none of them is.
+func (s Summary) StoppedAt(snapshots []Snapshot) time.Time {
+	if s.Lifecycle != "SUSPENDED" || NormalPath(s.UpgradePath) == "" {
+		return time.Time{}
+	}
+	for _, snapshot := range snapshots {
+		// A job that came into another state after that was stopped without one.
+		at := snapshot.Object.GetCreationTimestamp().Time
+		if snapshot.Trigger() == "UPGRADE" && SamePath(snapshot.Path(), s.UpgradePath) && at.After(s.updated) {
+			return at
+		}
+	}
+	return time.Time{}
 }
 
 // wire has the fields of all four kinds that a Summary is made of, and no
@@ -130,9 +152,11 @@ type wireStatus struct {
 		JobName       string `json:"jobName"`
 		StartTime     string `json:"startTime"`
 		UpdateTime    string `json:"updateTime"`
+		UpgradePath   string `json:"upgradeSavepointPath"`
 		SavepointInfo struct {
 			LastSavepoint struct {
-				TimeStamp int64 `json:"timeStamp"`
+				TimeStamp int64  `json:"timeStamp"`
+				Location  string `json:"location"`
 			} `json:"lastSavepoint"`
 		} `json:"savepointInfo"`
 		CheckpointInfo struct {
@@ -170,11 +194,11 @@ func (w *wire) summary(kind Kind) Summary {
 	if s.Version == "" {
 		s.Version = strings.ReplaceAll(strings.TrimPrefix(spec.FlinkVersion, "v"), "_", ".")
 	}
-	for _, text := range []string{w.Status.JobStatus.UpdateTime, w.Status.JobStatus.StartTime} {
-		if n, err := strconv.ParseInt(text, 10, 64); err == nil && s.StateSince.IsZero() {
-			s.StateSince = fromMillis(n)
-		}
-	}
+	last := w.Status.JobStatus.SavepointInfo.LastSavepoint
+	s.UpgradePath = w.Status.JobStatus.UpgradePath
+	updated, _ := strconv.ParseInt(w.Status.JobStatus.UpdateTime, 10, 64)
+	s.updated = fromMillis(updated)
+	s.StateSince = stateSince(s.State, s.Lifecycle, s.updated, fromMillis(last.TimeStamp), last.Location != "" && SamePath(last.Location, s.UpgradePath))
 	if job := spec.Job; job != nil {
 		s.Parallelism = job.Parallelism
 		// The operator's defaults, which the API server doesn't write.
@@ -185,11 +209,34 @@ func (w *wire) summary(kind Kind) Summary {
 	if kind.Name == StateSnap.Name {
 		s.State = w.Status.State
 		s.Savepoint = spec.Savepoint != nil || w.Metadata.Labels.Type == "SAVEPOINT"
+		name := or(spec.JobReference.Name, w.Metadata.Labels.Name)
 		of, _ := ParseKind(or(spec.JobReference.Kind, or(w.Metadata.Labels.Kind, Deployment.Name)), JobKinds...)
-		s.Of = Ref{Kind: of, Namespace: s.Namespace, Name: or(spec.JobReference.Name, w.Metadata.Labels.Name)}
+		if name != "" {
+			s.Of = Ref{Kind: of, Namespace: s.Namespace, Name: name}
+		}
 		s.ResultAt, _ = time.Parse(time.RFC3339Nano, w.Status.ResultTimestamp)
 	}
 	return s
+}
+
+// stateSince is when a job came into its state; zero where the status doesn't
+// tell. updated is jobStatus.updateTime: when the operator last asked Flink and
+// heard of another state than before. The states that the operator writes by
+// itself, when it stops or starts a job, leave updateTime as it was. saved is
+// when the last savepoint was taken, by which the job stopped if stoppedBy.
+func stateSince(state, lifecycle string, updated, saved time.Time, stoppedBy bool) time.Time {
+	switch state {
+	case "RUNNING", "RESTARTING", "FAILING", "FAILED", "CREATED", "INITIALIZING":
+		return updated
+	case "FINISHED", "CANCELED":
+		switch {
+		case lifecycle != "SUSPENDED" && lifecycle != "UPGRADING":
+			return updated
+		case lifecycle == "SUSPENDED" && stoppedBy && saved.After(updated):
+			return saved
+		}
+	}
+	return time.Time{}
 }
 
 func or(a, b string) string {

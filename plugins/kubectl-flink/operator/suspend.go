@@ -110,9 +110,12 @@ func (c *Client) Suspend(ctx context.Context, ref Ref, request SuspendRequest, r
 		// Of a suspension that ended in another way than by Resume.
 		change.Annotations = map[string]any{modeBeforeKey: nil}
 	}
-	if state, known, _ := c.State(ctx, job); known {
-		change.Flink = &state
+	plan, flink := c.planState(ctx, job, job, request.Mode)
+	if ctx.Err() != nil {
+		return report, fmt.Errorf("%w: nothing was changed; %s was still being looked at: %s", context.Cause(ctx), ref, job.Describe(time.Now()))
 	}
+	change.Flink = flink
+	reporter.note("%s: %s", ref, plan.Text("resumes", time.Now()))
 	if request.Mode == "stateless" {
 		if err := request.confirm(ctx, "%s will be stopped and its state thrown away%s.", ref, lastKnown(change.Flink)); err != nil {
 			return report, err

@@ -61,6 +61,11 @@ func (c *Client) Upgrade(ctx context.Context, ref Ref, request UpgradeRequest, r
 	if err := c.CheckManaged(job, request.ChangeOptions, reporter); err != nil {
 		return report, err
 	}
+	if sizes(plan.Changes) {
+		if err := c.checkHPA(ctx, job, request.ChangeOptions, reporter); err != nil {
+			return report, err
+		}
+	}
 	switch {
 	case plan.Effect == Redeploy && plan.Mode == "stateless" && !plan.Suspended && !job.IsSessionCluster():
 		err = request.confirm(ctx, "%s will start without its state%s.", ref, lastKnown(change.Flink))
@@ -74,7 +79,7 @@ func (c *Client) Upgrade(ctx context.Context, ref Ref, request UpgradeRequest, r
 	if plan.Effect < Redeploy {
 		report.From = Kept{} // of an earlier start
 	}
-	if err == nil && report.Done && plan.Effect == Redeploy && plan.Mode == "savepoint" {
+	if err == nil && report.Done && plan.Effect == Redeploy && plan.State.Kind == PlanNew {
 		err = provesSavepoint(report.ChangeReport)
 	}
 	if err != nil {
@@ -162,10 +167,11 @@ func (c *Client) planUpgrade(ctx context.Context, job Job, request UpgradeReques
 			}
 			change.Spec = Merge(change.Spec, fields)
 		}
-		if state, known, _ := c.State(ctx, job); known {
-			change.Flink = &state
+		plan.State, change.Flink = c.planState(ctx, job, job.patched(change.Spec), plan.Mode)
+		if ctx.Err() != nil {
+			return change, plan, fmt.Errorf("%w: nothing was changed; %s was still being looked at: %s", context.Cause(ctx), job.Ref(), job.Describe(time.Now()))
 		}
-		change.Goal.State = job.Wanted() == "running" && job.JobID() != "" && hasState(job, plan.Mode, change.Flink)
+		change.Goal.State = job.Wanted() == "running" && job.JobID() != "" && plan.State.Kind != KeptNone
 	}
 	plan.Changes = DiffSpecs(job.spec(), job.patched(change.Spec).spec())
 	plan.Effect = effectOf(plan.Changes, job.patched(change.Spec).spec())

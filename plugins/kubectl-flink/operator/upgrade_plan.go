@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/secret"
 )
@@ -36,6 +37,8 @@ type UpgradePlan struct {
 	Effect  Effect
 	// Mode is the upgrade mode that a redeployment uses.
 	Mode string
+	// State is what a redeployed job starts from.
+	State StatePlan
 	// Suspended says that the job doesn't run, so that the change shows when it
 	// is resumed.
 	Suspended bool
@@ -56,22 +59,13 @@ func (p UpgradePlan) Words() string {
 	case p.Effect == InPlace:
 		return "the operator scales the job in place"
 	case p.Session:
-		return "the operator starts the session cluster anew; no job runs in it"
+		return "the operator restarts the session cluster; no job runs in it"
 	}
-	start := "the operator stops the job with a savepoint and starts it from there"
-	switch p.Mode {
-	case "last-state":
-		start = "the operator stops the job and starts it from its last checkpoint"
-	case "stateless":
-		start = "the operator stops the job and starts it without state"
-	}
+	how := "the operator stops the job and starts it again"
 	if p.BlueGreen {
-		start = "the operator takes a savepoint, starts the other colour from it and then stops this one"
-		if p.Mode == "stateless" {
-			start = "the operator starts the other colour without state and then stops this one"
-		}
+		how = "the operator starts the other color and then stops this one"
 	}
-	return start
+	return how + ": " + p.State.Text("starts", time.Now())
 }
 
 // DiffSpecs are the fields that differ between two specs of a job, with

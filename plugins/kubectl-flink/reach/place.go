@@ -24,6 +24,8 @@ type Place struct {
 	Job operator.Job
 	// Cluster is the FlinkDeployment whose JobManager serves the job.
 	Cluster operator.Job
+	// Gone says that there is no such FlinkDeployment.
+	Gone bool
 	// JobID is Flink's id of the job; "" before it has one, and for a session
 	// cluster.
 	JobID string
@@ -57,6 +59,7 @@ func Find(ctx context.Context, client *operator.Client, ref operator.Ref) (Place
 		at := operator.Ref{Kind: operator.Deployment, Namespace: ref.Namespace, Name: cluster}
 		object, err := client.Get(ctx, at)
 		if err != nil {
+			p.Gone = apierrors.IsNotFound(err)
 			return p, fmt.Errorf("%s runs in %s: %w", ref, at, err)
 		}
 		p.Cluster = operator.Job{Kind: operator.Deployment, Object: object}

@@ -27,11 +27,19 @@ func State(ctx context.Context, client *rest.Client, jobID string) (operator.Fli
 	if err != nil {
 		return state, fmt.Errorf("ask for the checkpoints of job %s: %w", jobID, err)
 	}
+	Marked(&state, checkpoints)
+	return state, nil
+}
+
+// Marked fills in what a JobManager told of a job's checkpoints.
+func Marked(state *operator.FlinkState, checkpoints rest.Checkpoints) {
+	if c := checkpoints.Latest.Completed; c != nil && c.Path != "" && !c.IsSavepoint {
+		state.Checkpoint = &operator.FlinkSnapshot{ID: c.ID, Path: c.Path, At: c.Acknowledged.Time()}
+	}
 	if r := checkpoints.Latest.Restored; r != nil {
-		state.Restored = &operator.FlinkSnapshot{ID: r.ID, Path: r.Path, Savepoint: r.IsSavepoint, At: r.Time.Time()}
+		state.Restored = &operator.FlinkSnapshot{ID: r.ID, Path: r.Path, Savepoint: r.Savepoint(), At: r.Time.Time()}
 	}
 	state.Latest = newest(checkpoints)
-	return state, nil
 }
 
 // CheckpointFacts asks a JobManager how a job's checkpoints are kept. Its error

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"regexp"
 )
 
 // Checkpoints is GET /jobs/:id/checkpoints.
@@ -33,6 +34,13 @@ type Restored struct {
 	IsSavepoint bool   `json:"is_savepoint"`
 	Path        string `json:"external_path"`
 }
+
+// checkpointName is the last part of a checkpoint's path.
+var checkpointName = regexp.MustCompile(`(^|/)chk-[0-9]+/*$`)
+
+// Savepoint reports whether it was a savepoint: Flink calls one whatever a job
+// was told to start from, a retained checkpoint too.
+func (r Restored) Savepoint() bool { return r.IsSavepoint && !checkpointName.MatchString(r.Path) }
 
 // CheckpointCounts counts since the JobManager started.
 type CheckpointCounts struct {

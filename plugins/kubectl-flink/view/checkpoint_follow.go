@@ -86,7 +86,7 @@ func (l *CheckpointLines) remark(w io.Writer, e rest.CheckpointEvent) error {
 	switch {
 	case e.Restored != nil:
 		what := "checkpoint"
-		if e.Restored.IsSavepoint {
+		if e.Restored.Savepoint() {
 			what = "savepoint"
 		}
 		text = fmt.Sprintf("%s   restored from %s %d: %s", l.clock(e.Restored.Time), what, e.Restored.ID, e.Restored.Path)

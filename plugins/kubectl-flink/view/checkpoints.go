@@ -69,7 +69,7 @@ func (p CheckpointPage) head(out *strings.Builder, c Checkpoints) {
 	}
 	if r := c.Latest.Restored; r != nil {
 		what := "checkpoint"
-		if r.IsSavepoint {
+		if r.Savepoint() {
 			what = "savepoint"
 		}
 		line("Restored", "%s ago from %s #%d %s", operator.Ago(max(p.Now.Sub(r.Time.Time()), 0)), what, r.ID, r.Path)

@@ -115,7 +115,8 @@ func (l List) cells(r Row) []printer.Cell {
 	case r.Kind.Name == operator.BlueGreen.Name && lifecycle == "":
 		lifecycle = r.BlueGreen
 	case r.Kind.Name == operator.StateSnap.Name:
-		lifecycle = "-"
+		// The state is the snapshot's own; its job is another object.
+		state, lifecycle = jobName(r.Of), state
 	}
 	parallelism := ""
 	if r.Parallelism > 0 {
@@ -169,6 +170,7 @@ type rowSummary struct {
 	Health         health.Word `json:"health"`
 	Why            string      `json:"why,omitempty"`
 	State          string      `json:"state,omitempty"`
+	Job            string      `json:"job,omitempty"`
 	Lifecycle      string      `json:"lifecycle,omitempty"`
 	Version        string      `json:"version,omitempty"`
 	Parallelism    int64       `json:"parallelism,omitempty"`
@@ -184,7 +186,7 @@ func (l List) object(r Row) any {
 		return nil
 	}
 	s := rowSummary{
-		Health: r.Word, Why: r.Why, State: r.State, Lifecycle: r.Lifecycle, Version: r.Version,
+		Health: r.Word, Why: r.Why, State: r.State, Job: r.Of.String(), Lifecycle: r.Lifecycle, Version: r.Version,
 		Parallelism: r.Parallelism, UpgradeMode: r.UpgradeMode, LastSavepoint: moment(r.Savepoint),
 	}
 	if r.Live != nil {

@@ -93,7 +93,13 @@ func lower(word string) string { return strings.ToLower(word) }
 
 func usedBy(s operator.Saved) string { return strings.Join(s.UsedBy, ", ") }
 
-func jobName(ref operator.Ref) string { return shortType(ref.Kind) + "/" + ref.Name }
+// jobName is a job in a column; "-" where a snapshot refers to none.
+func jobName(ref operator.Ref) string {
+	if ref.IsZero() {
+		return "-"
+	}
+	return shortType(ref.Kind) + "/" + ref.Name
+}
 
 func (l SnapshotList) state(s operator.Saved) printer.Cell {
 	cell := printer.Cell{Text: or(s.State, "unseen")}
@@ -114,7 +120,7 @@ func (l SnapshotList) state(s operator.Saved) printer.Cell {
 // snapshotSummary is what -o json adds: what the table shows and the object
 // doesn't say, or says in other words.
 type snapshotSummary struct {
-	Job            string     `json:"job"`
+	Job            string     `json:"job,omitempty"`
 	Type           string     `json:"type"`
 	Trigger        string     `json:"trigger,omitempty"`
 	State          string     `json:"state,omitempty"`

@@ -62,7 +62,11 @@ func (p SnapshotPage) text() string {
 	state := SnapshotList{}.state(p.Saved)
 	fmt.Fprintf(&out, "%s  %s\n", p.Palette.Paint(term.Bold, term.SafeLine(s.Ref().String())), p.Palette.Paint(state.Color, term.SafeLine(state.Text)))
 	line("Namespace", "%s", p.Namespace)
-	line("Job", "%s", p.Job)
+	if p.Job.IsZero() {
+		line("Job", "none: it refers to no job%s", map[bool]string{true: ", and was registered only"}[p.Snapshot.Adopted()])
+	} else {
+		line("Job", "%s", p.Job)
+	}
 	line("Type", "%s, %s", kindOf(p.Saved), lower(p.Format))
 	trigger := or(lower(p.Trigger), "unknown")
 	if p.Registered() {

@@ -142,6 +142,9 @@ func (p *page) state(s Status) {
 	if state == "" {
 		state = "-"
 	}
+	if s.Job.Unconfirmed {
+		state += " by the operator's last word"
+	}
 	restarts := ""
 	if s.Job.Restarts != nil && *s.Job.Restarts > 0 {
 		restarts = fmt.Sprintf(", %d restarts", *s.Job.Restarts)
@@ -186,7 +189,7 @@ func (p *page) state(s Status) {
 // kept is what is kept of the job's state, and where.
 func (p *page) kept(s Status) {
 	if s.Spec.UpgradeMode != "" {
-		p.item("Upgrade", "%s: %s", s.Spec.UpgradeMode, s.Restore)
+		p.long("Upgrade", strings.TrimSuffix(s.Spec.UpgradeMode+": "+s.Restore, ": "))
 	}
 	if c := s.Checkpoints; c != nil {
 		last := "none completed yet"

@@ -14,19 +14,22 @@ type Status struct {
 	Metadata   StatusMetadata `json:"metadata"`
 	Health     health.Word    `json:"health"`
 	// Why is one line about Health.
-	Why         string     `json:"why,omitempty"`
-	Job         JobPart    `json:"job"`
-	Spec        SpecPart   `json:"spec"`
-	JobManager  string     `json:"jobManager,omitempty"`
-	Slots       *Slots     `json:"slots,omitempty"`
-	Checkpoints *Marks     `json:"checkpoints,omitempty"`
-	Savepoints  []Saved    `json:"savepoints,omitempty"`
-	Restore     string     `json:"restore,omitempty"`
-	Storage     Storage    `json:"storage"`
-	Error       *ErrorPart `json:"error,omitempty"`
-	Autoscaler  *Scaler    `json:"autoscaler,omitempty"`
-	Pods        []PodPart  `json:"pods,omitempty"`
-	Events      []Happened `json:"events,omitempty"`
+	Why         string   `json:"why,omitempty"`
+	Job         JobPart  `json:"job"`
+	Spec        SpecPart `json:"spec"`
+	JobManager  string   `json:"jobManager,omitempty"`
+	Slots       *Slots   `json:"slots,omitempty"`
+	Checkpoints *Marks   `json:"checkpoints,omitempty"`
+	Savepoints  []Saved  `json:"savepoints,omitempty"`
+	// Restore says from what the job would start or resume, and Plan the same in
+	// parts.
+	Restore    string              `json:"restore,omitempty"`
+	Plan       *operator.StatePlan `json:"restorePlan,omitempty"`
+	Storage    Storage             `json:"storage"`
+	Error      *ErrorPart          `json:"error,omitempty"`
+	Autoscaler *Scaler             `json:"autoscaler,omitempty"`
+	Pods       []PodPart           `json:"pods,omitempty"`
+	Events     []Happened          `json:"events,omitempty"`
 	// Next is what to look at next.
 	Next []string `json:"next,omitempty"`
 	// Unknown says what couldn't be read, and why.
@@ -54,13 +57,16 @@ type StatusMetadata struct {
 
 // JobPart is what Flink and the operator say of the job.
 type JobPart struct {
-	ID        string     `json:"id,omitempty"`
-	Name      string     `json:"name,omitempty"`
-	State     string     `json:"state,omitempty"`
-	Since     *time.Time `json:"since,omitempty"`
-	Lifecycle string     `json:"lifecycle,omitempty"`
-	BlueGreen string     `json:"blueGreenState,omitempty"`
-	Restarts  *int64     `json:"restarts,omitempty"`
+	ID    string     `json:"id,omitempty"`
+	Name  string     `json:"name,omitempty"`
+	State string     `json:"state,omitempty"`
+	Since *time.Time `json:"since,omitempty"`
+	// Unconfirmed says that State is the operator's last word, from before the
+	// JobManager went away.
+	Unconfirmed bool   `json:"unconfirmed,omitempty"`
+	Lifecycle   string `json:"lifecycle,omitempty"`
+	BlueGreen   string `json:"blueGreenState,omitempty"`
+	Restarts    *int64 `json:"restarts,omitempty"`
 }
 
 // SpecPart is what is wanted, and whether the operator has accepted it.
@@ -122,11 +128,14 @@ type ErrorPart struct {
 
 // PodPart is one pod.
 type PodPart struct {
-	Name     string     `json:"name"`
-	Role     string     `json:"role"`
-	Status   string     `json:"status"`
-	Message  string     `json:"message,omitempty"`
-	Ready    bool       `json:"ready"`
+	Name    string `json:"name"`
+	Role    string `json:"role"`
+	Status  string `json:"status"`
+	Message string `json:"message,omitempty"`
+	Ready   bool   `json:"ready"`
+	// Unready says why it isn't ready.
+	Unready string `json:"unready,omitempty"`
+	// Restarts are those of all its containers.
 	Restarts int32      `json:"restarts"`
 	LastEnd  string     `json:"lastEnd,omitempty"`
 	LastExit int32      `json:"lastExitCode,omitempty"`
@@ -156,7 +165,7 @@ func Moment(t time.Time) *time.Time { return moment(t) }
 func (s *Status) Around(a operator.Surroundings) {
 	for _, p := range a.Pods {
 		s.Pods = append(s.Pods, PodPart{
-			Name: p.Name, Role: p.Role, Status: p.Status, Message: p.Message, Ready: p.Ready, Restarts: p.Restarts,
+			Name: p.Name, Role: p.Role, Status: p.Status, Message: p.Message, Ready: p.Ready, Unready: p.Unready, Restarts: p.Restarts + p.OtherRestarts,
 			LastEnd: p.LastEnd, LastExit: p.LastExit, LastAt: moment(p.LastAt), Node: p.Node, Created: moment(p.Started),
 			Requests: p.Asked, Limits: p.Limit,
 		})

@@ -1,0 +1,134 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/watch"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/progress"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/wait"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/health"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/reach"
+)
+
+// await waits until the job is what --for says.
+func (o *statusOptions) await(ctx context.Context, client *operator.Client, ref operator.Ref) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, o.timeout, errWaited)
+	defer cancel()
+	line := progress.New(o.ErrOut, o.quiet)
+	defer line.Done()
+	// A name that doesn't exist is told at once.
+	if _, err := client.Get(ctx, ref); err != nil {
+		return err
+	}
+	summaries := make(chan operator.Summary)
+	ended := make(chan error, 1)
+	go func() {
+		ended <- wait.Follow(ctx, client.Resource(ref.Kind, ref.Namespace), wait.Named(ref.Name), func(event watch.EventType, object *unstructured.Unstructured) (bool, error) {
+			if event == watch.Bookmark {
+				return false, nil
+			}
+			if event == watch.Deleted {
+				return true, fmt.Errorf("%s was deleted", ref)
+			}
+			summary, err := operator.Summarize(ref.Kind, object)
+			if err != nil {
+				return true, err
+			}
+			select {
+			case summaries <- summary:
+			case <-ctx.Done():
+			}
+			return false, nil
+		})
+	}()
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	w := goalWaiter{goal: o.goal, now: o.now, front: o.frontOf(client, ref), say: func(last string) {
+		line.Set("waiting until %s is %s; it is %s", ref, o.goal, last)
+	}}
+	err := w.wait(ctx, ref, summaries, tick.C, ended)
+	if errors.Is(err, errWaited) {
+		return exit.Timeoutf("timed out after %s: %s is %s", o.timeout, ref, w.last)
+	}
+	return err
+}
+
+var errWaited = errors.New("waited long enough")
+
+// goalWaiter waits until a job is what somebody wants.
+type goalWaiter struct {
+	goal string
+	now  func() time.Time
+	// front judges what the object alone calls reached by the cluster that
+	// serves it.
+	front func(context.Context, operator.Summary) health.Verdict
+	say   func(string)
+	// last is what the job was when it was last looked at.
+	last string
+}
+
+// wait ends when the goal is reached, can't be reached, or ctx or the watch
+// ends. At each tick a job whose object says that the goal is reached, while its
+// JobManager is away, is looked at again.
+func (w *goalWaiter) wait(ctx context.Context, ref operator.Ref, summaries <-chan operator.Summary, ticks <-chan time.Time, ended <-chan error) error {
+	var summary operator.Summary
+	seen, again := false, false
+	for {
+		select {
+		case summary = <-summaries:
+			seen = true
+		case <-ticks:
+			if !seen || !again {
+				continue
+			}
+		case err := <-ended:
+			return err
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+		verdict := health.Of(summary, w.now())
+		done, never := health.Reached(w.goal, summary, verdict)
+		again = done && verdict.Word == health.Healthy
+		if again {
+			if front := w.front(ctx, summary); front.Word != verdict.Word {
+				done, verdict = false, front
+			}
+		}
+		before, _, _ := strings.Cut(w.last, ", for ")
+		w.last = strings.TrimSuffix(string(verdict.Word)+": "+verdict.Why, ": ")
+		if stem, _, _ := strings.Cut(w.last, ", for "); stem != before {
+			w.say(w.last) // not again because it has lasted a second longer
+		}
+		switch {
+		case never != "":
+			return fmt.Errorf("%s can't become %s: %s", ref, w.goal, never)
+		case done:
+			return nil
+		}
+	}
+}
+
+// frontOf judges a job by its object, its cluster's and the JobManager's pods.
+func (o *statusOptions) frontOf(client *operator.Client, ref operator.Ref) func(context.Context, operator.Summary) health.Verdict {
+	return func(ctx context.Context, summary operator.Summary) health.Verdict {
+		place, err := reach.Find(ctx, client, ref)
+		if err != nil && !place.Gone {
+			// It is watched: what the object says counts.
+			return health.Of(summary, o.now())
+		}
+		var pods []operator.Pod
+		known := false
+		if place.Cluster.Object != nil {
+			pods, known = client.FrontPods(ctx, ref.Namespace, place.Cluster.Object.GetName())
+		}
+		return verdictOf(summary, place, pods, known, o.now())
+	}
+}

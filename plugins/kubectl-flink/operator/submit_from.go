@@ -1,0 +1,128 @@
+package operator
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
+)
+
+// CheckFrom finds what is wrong with a --from alone: it is latest, none, a path,
+// or the name of a FlinkStateSnapshot.
+func CheckFrom(from string) error {
+	switch {
+	case from == fromLatest || from == fromNone || isPath(from):
+		return nil
+	case from == "":
+		return exit.Usagef("--from: it is empty; give latest, none, a path (s3://…, /…), or the name of a FlinkStateSnapshot")
+	}
+	if _, err := ParseRef(from, "", StateSnap); err != nil || strings.ContainsAny(from, ": \t\n") {
+		return exit.Usagef("--from: %q is neither latest, nor none, nor a path (s3://…, /…), nor the name of a FlinkStateSnapshot", from)
+	}
+	return nil
+}
+
+// cleanPath is the path of a savepoint or checkpoint as Flink takes it: its
+// directory.
+func cleanPath(path string) string {
+	return strings.TrimSuffix(strings.TrimRight(path, "/"), "/_metadata")
+}
+
+// startFrom writes into a new job's spec what it is to start from.
+func (c *Client) startFrom(ctx context.Context, job Job, from string, reporter Reporter) error {
+	ref := job.Ref()
+	var source Source
+	switch {
+	case from == "":
+		return nil
+	case from == fromNone:
+		if path := job.InitialPath(); path != "" {
+			reporter.note("%s: it starts empty; spec.job.initialSavepointPath %s of its manifest is left out", ref, path)
+		}
+		unstructured.RemoveNestedField(job.spec(), "job", "initialSavepointPath")
+		return nil
+	case isPath(from):
+		source.Path = cleanPath(from)
+	case from == fromLatest:
+		inventory, err := c.InventoryOf(ctx, ref.Namespace, "")
+		if err != nil {
+			return fmt.Errorf("--from: look for what is saved of %s: %w\nNothing was created", ref, err)
+		}
+		if source, err = latest(job, inventory, FlinkState{}, reporter); err != nil {
+			return fmt.Errorf("--from: %w\nNothing was created", err)
+		}
+	default:
+		var err error
+		if source, err = c.namedSource(ctx, ref, from); err != nil {
+			if exit.Code(err) == exit.Usage {
+				return err
+			}
+			return fmt.Errorf("%w\nNothing was created", err)
+		}
+		if source.Of.Name != "" && !isOwn(job, source.Of) {
+			reporter.note("%s: %s is of another job, %s", ref, StateSnap.Singular+"/"+source.Snapshot, source.Of)
+		}
+	}
+	if !isPath(from) {
+		reporter.note("%s: it starts from %s", ref, source)
+	}
+	return job.set(source.Path, "job", "initialSavepointPath")
+}
+
+// InOrder puts each session cluster before the session jobs that run in it;
+// otherwise jobs keep their order. A job that is there twice is an error.
+func InOrder(jobs []Job) ([]Job, error) {
+	at := map[Ref]Job{}
+	for _, job := range jobs {
+		if _, twice := at[job.Ref()]; twice {
+			return nil, exit.Usagef("--filename: %s in namespace %s is there twice", job.Ref(), job.Ref().Namespace)
+		}
+		at[job.Ref()] = job
+	}
+	var out []Job
+	placed := map[Ref]bool{}
+	place := func(job Job) {
+		if !placed[job.Ref()] {
+			placed[job.Ref()] = true
+			out = append(out, job)
+		}
+	}
+	for _, job := range jobs {
+		if cluster, there := at[clusterRef(job)]; there {
+			place(cluster)
+		}
+		place(job)
+	}
+	return out, nil
+}
+
+// clusterRef is the FlinkDeployment that a session job runs in; the zero Ref for
+// other jobs.
+func clusterRef(job Job) Ref {
+	if job.Kind.Name != SessionJob.Name {
+		return Ref{}
+	}
+	return Ref{Deployment, job.Object.GetNamespace(), job.SessionCluster()}
+}
+
+// CheckSubmit refuses, before the first of them is created, jobs of which one
+// can't be. It writes into each what it starts from.
+func (c *Client) CheckSubmit(ctx context.Context, jobs []Job, request SubmitRequest, reporter Reporter) error {
+	request.coming = map[Ref]Job{}
+	for _, job := range jobs {
+		request.coming[job.Ref()] = job
+	}
+	for _, job := range jobs {
+		request := request
+		if job.IsSessionCluster() && len(jobs) > 1 {
+			request.From, request.AllowNonRestored = "", false // they are of the job in it
+		}
+		if err := c.prepare(ctx, job, request, reporter); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,131 @@
+package operator
+
+import (
+	"errors"
+	"net/url"
+	"strings"
+	"testing"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/kubernetes/fake"
+	clienttesting "k8s.io/client-go/testing"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
+)
+
+const newJob = `{"apiVersion":"flink.apache.org/v1beta1","kind":"FlinkDeployment","metadata":{"name":"orders","namespace":"n"},"spec":{"job":{"initialSavepointPath":"s3://b/sp/manifest"}}}`
+
+func snapshotOf(t *testing.T, name, job, status string) runtime.Object {
+	t.Helper()
+	reference := `,"jobReference":{"kind":"FlinkDeployment","name":"` + job + `"}`
+	if job == "" {
+		reference = ""
+	}
+	return jobOf(t, StateSnap, `{"apiVersion":"flink.apache.org/v1beta1","kind":"FlinkStateSnapshot","metadata":{"name":"`+name+`","namespace":"n"},"spec":{"savepoint":{"disposeOnDelete":false}`+reference+`},"status":{`+status+`}}`).Object
+}
+
+func TestFromMeansTheSameEverywhere(t *testing.T) {
+	objects := func() []runtime.Object {
+		return []runtime.Object{
+			snapshotOf(t, "older", "orders", `"state":"COMPLETED","path":"s3://b/sp/older","resultTimestamp":"2026-01-01T00:00:00Z"`),
+			snapshotOf(t, "newer", "orders", `"state":"COMPLETED","path":"s3://b/sp/newer","resultTimestamp":"2026-01-02T00:00:00Z"`),
+			snapshotOf(t, "failed", "orders", `"state":"FAILED","error":"no room"`),
+			snapshotOf(t, "payments", "payments", `"state":"COMPLETED","path":"s3://b/sp/payments","resultTimestamp":"2026-01-03T00:00:00Z"`),
+			snapshotOf(t, "registered", "", `"state":"COMPLETED","path":"s3://b/sp/registered"`),
+		}
+	}
+	for from, want := range map[string]string{
+		"":                                 "s3://b/sp/manifest",
+		"none":                             "",
+		"latest":                           "s3://b/sp/newer",
+		"older":                            "s3://b/sp/older",
+		"flinksnp/older":                   "s3://b/sp/older",
+		"registered":                       "s3://b/sp/registered",
+		"payments":                         "s3://b/sp/payments",
+		"s3://b/sp/else/_metadata":         "s3://b/sp/else",
+		"/flink-data/savepoints/savepoint": "/flink-data/savepoints/savepoint",
+	} {
+		client := ClientOf(fakeDynamic(objects()...), fake.NewClientset())
+		client.servedOnce.Do(func() { client.served = []string{Deployment.Plural, SessionJob.Plural, StateSnap.Plural} })
+		job := jobOf(t, Deployment, newJob)
+		if err := client.CheckSubmit(t.Context(), []Job{job}, SubmitRequest{From: from}, Reporter{}); err != nil || job.InitialPath() != want {
+			t.Errorf("--from %q: %q, %v; want %q", from, job.InitialPath(), err, want)
+		}
+	}
+	for from, want := range map[string]string{"failed": "FAILED: no room", "missing": `"missing" not found`} {
+		dynamic := fakeDynamic(objects()...)
+		client := ClientOf(dynamic, fake.NewClientset())
+		client.servedOnce.Do(func() { client.served = []string{Deployment.Plural, StateSnap.Plural} })
+		_, err := client.Submit(t.Context(), jobOf(t, Deployment, newJob), SubmitRequest{From: from, NoWait: true}, Reporter{})
+		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "Nothing was created") {
+			t.Errorf("--from %s: %v", from, err)
+		}
+		for _, action := range dynamic.Actions() {
+			if action.GetVerb() == "create" {
+				t.Errorf("--from %s: it was created", from)
+			}
+		}
+	}
+	for _, from := range []string{"", "relative/path", "file:relative", "a b"} {
+		if err := CheckFrom(from); exit.Code(err) != exit.Usage {
+			t.Errorf("%q: %v", from, err)
+		}
+	}
+	if err := (RestoreRequest{From: "none"}).Validate(); exit.Code(err) != exit.Usage {
+		t.Errorf("restore --from none: %v", err)
+	}
+}
+
+func TestSessionClustersComeBeforeTheirJobs(t *testing.T) {
+	job := func(name, cluster string) Job {
+		return jobOf(t, SessionJob, `{"metadata":{"name":"`+name+`","namespace":"n"},"spec":{"deploymentName":"`+cluster+`","job":{}}}`)
+	}
+	cluster := jobOf(t, Deployment, `{"metadata":{"name":"c","namespace":"n"},"spec":{}}`)
+	app := jobOf(t, Deployment, newJob)
+	ordered, err := InOrder([]Job{job("first", "c"), app, job("else", "there"), cluster, job("second", "c")})
+	var names []string
+	for _, j := range ordered {
+		names = append(names, j.Object.GetName())
+	}
+	if got := strings.Join(names, " "); err != nil || got != "c first orders else second" {
+		t.Errorf("%s, %v", got, err)
+	}
+	if _, err := InOrder([]Job{app, app}); exit.Code(err) != exit.Usage {
+		t.Errorf("the same twice: %v", err)
+	}
+	for _, dryRun := range []string{"", "client", "server"} {
+		client := ClientOf(fakeDynamic(), fake.NewClientset())
+		client.servedOnce.Do(func() { client.served = []string{Deployment.Plural, SessionJob.Plural} })
+		if err := client.CheckSubmit(t.Context(), []Job{cluster, job("first", "c")}, SubmitRequest{DryRun: dryRun}, Reporter{}); err != nil {
+			t.Errorf("dry run %q, the cluster comes along: %v", dryRun, err)
+		}
+		if err := client.CheckSubmit(t.Context(), []Job{app, job("first", "orders")}, SubmitRequest{DryRun: dryRun}, Reporter{}); exit.Code(err) != exit.Usage {
+			t.Errorf("dry run %q, it is no session cluster: %v", dryRun, err)
+		}
+	}
+}
+
+// A dry run refuses what the real run would.
+func TestADryRunOnTheClientLooksAtTheCluster(t *testing.T) {
+	app := jobOf(t, Deployment, newJob)
+	lone := jobOf(t, SessionJob, `{"apiVersion":"flink.apache.org/v1beta1","kind":"FlinkSessionJob","metadata":{"name":"j","namespace":"n"},"spec":{"deploymentName":"c","job":{}}}`)
+	client := ClientOf(fakeDynamic(app.Object.DeepCopy()), fake.NewClientset())
+	client.servedOnce.Do(func() { client.served = []string{Deployment.Plural, SessionJob.Plural} })
+	dry := SubmitRequest{DryRun: "client"}
+	if _, err := client.Submit(t.Context(), app, dry, Reporter{}); !apierrors.IsAlreadyExists(err) || !strings.Contains(err.Error(), "kubectl flink upgrade flinkdeployment/orders -n n") {
+		t.Errorf("it exists: %v", err)
+	}
+	if _, err := client.Submit(t.Context(), lone, dry, Reporter{}); err == nil || !strings.Contains(err.Error(), "the session cluster of flinksessionjob/j") {
+		t.Errorf("without its cluster: %v", err)
+	}
+	away := fakeDynamic()
+	away.PrependReactor("*", "*", func(clienttesting.Action) (bool, runtime.Object, error) {
+		return true, nil, &url.Error{Op: "Get", URL: "https://127.0.0.1:1", Err: errors.New("connection refused")}
+	})
+	var notes []string
+	reporter := Reporter{Note: func(text string) { notes = append(notes, text) }}
+	if _, err := ClientOf(away, fake.NewClientset()).Submit(t.Context(), lone, dry, reporter); err != nil || len(notes) != 1 || !strings.Contains(notes[0], "was not checked") {
+		t.Errorf("no API server: %v, %q", err, notes)
+	}
+}
