@@ -30,49 +30,13 @@ func State(ctx context.Context, client *rest.Client, jobID string) (operator.Fli
 	if r := checkpoints.Latest.Restored; r != nil {
 		state.Restored = &operator.FlinkSnapshot{ID: r.ID, Path: r.Path, Savepoint: r.IsSavepoint, At: r.Time.Time()}
 	}
-	state.Latest = newest(checkpoints)
-	return state, nil
-}
-
-// CheckpointFacts asks a JobManager how a job's checkpoints are kept. Its error
-// may be rest.NotFound.
-func CheckpointFacts(ctx context.Context, client *rest.Client, jobID string) (operator.CheckpointFacts, error) {
-	job, err := client.Job(ctx, jobID)
-	if err != nil {
-		return operator.CheckpointFacts{}, err
-	}
-	facts := operator.CheckpointFacts{State: job.State, Ended: rest.Ended(job.State)}
-	config, err := client.CheckpointConfig(ctx, jobID)
-	if rest.NotFound(err) {
-		facts.Off = true // of a batch job Flink knows no checkpoints at all
-		return facts, nil
-	}
-	if err != nil {
-		return facts, fmt.Errorf("ask how job %s keeps its checkpoints: %w", jobID, err)
-	}
-	facts.Kept, facts.Deletes = config.Externalization.Enabled, config.Externalization.Delete
-	checkpoints, err := client.Checkpoints(ctx, jobID)
-	if err != nil {
-		return facts, fmt.Errorf("ask for the checkpoints of job %s: %w", jobID, err)
-	}
-	if c := checkpoints.Latest.Completed; c != nil && !c.IsSavepoint {
-		facts.Checkpoint = &operator.FlinkSnapshot{ID: c.ID, Path: c.Path, At: c.Acknowledged.Time()}
-	}
-	facts.Latest = newest(checkpoints)
-	return facts, nil
-}
-
-// newest is the newest completed checkpoint or savepoint; nil where there is
-// none.
-func newest(checkpoints rest.Checkpoints) *operator.FlinkSnapshot {
-	var out *operator.FlinkSnapshot
 	for _, c := range []*rest.Checkpoint{checkpoints.Latest.Completed, checkpoints.Latest.Savepoint} {
-		if c == nil || c.Path == "" || out != nil && c.Acknowledged.Time().Before(out.At) {
+		if c == nil || c.Path == "" || state.Latest != nil && c.Acknowledged.Time().Before(state.Latest.At) {
 			continue
 		}
-		out = &operator.FlinkSnapshot{ID: c.ID, Path: c.Path, Savepoint: c.IsSavepoint, At: c.Acknowledged.Time()}
+		state.Latest = &operator.FlinkSnapshot{ID: c.ID, Path: c.Path, Savepoint: c.IsSavepoint, At: c.Acknowledged.Time()}
 	}
-	return out
+	return state, nil
 }
 
 // tasks counts a job's tasks, and those of them that don't run. The tasks of a
