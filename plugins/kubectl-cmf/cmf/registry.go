@@ -65,7 +65,7 @@ var catalogKind = &Kind{
 	Required: []string{"spec.srInstance.connectionConfig"},
 	// KafkaCatalogSpec in the document of 2.0; databases are resources since 2.1.
 	RequiredBefore: map[string]Version{"spec.kafkaClusters": V21},
-	Filter:   since(V24),
+	Filter:         since(V24),
 	Columns: []Column{
 		nameColumn,
 		{Header: "SCHEMA REGISTRY", Path: "spec.srInstance.connectionConfig.schema~1registry~1url"},

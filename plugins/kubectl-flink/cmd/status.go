@@ -200,15 +200,7 @@ func (o *statusOptions) look(ctx context.Context, client *operator.Client, ref o
 		}
 	}
 	judge(&status, summary, place, around, heard, o.now())
-	if tunnel, err := o.tunnel(o.tunnelFlags, nil); err == nil && place.Suspended() {
-		run, err := o.askSuspended(ctx, tunnel, place, around.Pods)
-		if err != nil {
-			status.Unknown = append(status.Unknown, "whether its JobManager, which is still there, runs it: "+err.Error())
-		}
-		runsAllTheSame(&status, run)
-		mayRunAgain(&status, place, around.Pods)
-		tunnel.Close()
-	}
+	o.lookAtSuspended(ctx, place, around.Pods, &status)
 	return status, place, context.Cause(ctx)
 }
 
@@ -263,60 +255,6 @@ func statusOf(s operator.Summary, place reach.Place) view.Status {
 		status.Error = part
 	}
 	return status
-}
-
-// askSuspended asks the JobManager that a suspended job may still have whether
-// it runs the job all the same; nil where it doesn't, or isn't there.
-func (o *statusOptions) askSuspended(ctx context.Context, tunnel *portforward.Tunnel, place reach.Place, pods []operator.Pod) (*operator.Rerun, error) {
-	if o.liveWait <= 0 || !hasJobManager(pods) || place.Job.Kind.Name == operator.SessionJob.Name {
-		return nil, nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, o.liveWait)
-	defer cancel()
-	return askRerun(ctx, tunnel, place, o.tls)
-}
-
-func hasJobManager(pods []operator.Pod) bool {
-	return slices.ContainsFunc(pods, func(p operator.Pod) bool { return p.Role == "jobmanager" && p.Ready })
-}
-
-// mayRunAgain says on the page that nothing but its JobManager's memory keeps a
-// suspended job from running.
-func mayRunAgain(status *view.Status, place reach.Place, pods []operator.Pod) {
-	if status.Health != health.Suspended || !hasJobManager(pods) || !place.Known || operator.HasHighAvailability(place.Config) || place.Job.Kind.Name == operator.SessionJob.Name {
-		return
-	}
-	name := status.Metadata.Type + "/" + status.Metadata.Name
-	status.Next = append(status.Next, "It has no high availability, and would run again if its JobManager's pod were replaced. Take that away: kubectl flink suspend "+name+" -n "+status.Metadata.Namespace)
-}
-
-// askRerun asks a JobManager whether it runs a job that is suspended. After an
-// hour (jobstore.expiration-time) it doesn't know the job any more.
-func askRerun(ctx context.Context, tunnel *portforward.Tunnel, place reach.Place, files reach.TLSFiles) (*operator.Rerun, error) {
-	jobManager, err := restClient(tunnel, place, files)
-	if err != nil || place.JobID == "" {
-		return nil, err
-	}
-	state, err := reach.State(ctx, jobManager, place.JobID)
-	switch {
-	case rest.NotFound(err):
-		return nil, nil
-	case err != nil:
-		return nil, reachError(ctx, err)
-	}
-	return operator.RerunOf(place.Cluster, state), nil
-}
-
-// runsAllTheSame says on the page that a suspended job runs.
-func runsAllTheSame(status *view.Status, run *operator.Rerun) {
-	if run == nil || status.Health != health.Suspended {
-		return
-	}
-	status.Health, status.Why = health.Degraded, run.String()
-	name := status.Metadata.Type + "/" + status.Metadata.Name
-	status.Next = append([]string{
-		"End that run for good: kubectl flink suspend " + name + " -n " + status.Metadata.Namespace,
-	}, status.Next...)
 }
 
 // heardState is what the JobManager told of the job's state; nil where it

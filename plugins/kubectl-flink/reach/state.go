@@ -42,34 +42,6 @@ func Marked(state *operator.FlinkState, checkpoints rest.Checkpoints) {
 	state.Latest = newest(checkpoints)
 }
 
-// CheckpointFacts asks a JobManager how a job's checkpoints are kept. Its error
-// may be rest.NotFound.
-func CheckpointFacts(ctx context.Context, client *rest.Client, jobID string) (operator.CheckpointFacts, error) {
-	job, err := client.Job(ctx, jobID)
-	if err != nil {
-		return operator.CheckpointFacts{}, err
-	}
-	facts := operator.CheckpointFacts{State: job.State, Ended: rest.Ended(job.State)}
-	config, err := client.CheckpointConfig(ctx, jobID)
-	if rest.NotFound(err) {
-		facts.Off = true // of a batch job Flink knows no checkpoints at all
-		return facts, nil
-	}
-	if err != nil {
-		return facts, fmt.Errorf("ask how job %s keeps its checkpoints: %w", jobID, err)
-	}
-	facts.Kept, facts.Deletes = config.Externalization.Enabled, config.Externalization.Delete
-	checkpoints, err := client.Checkpoints(ctx, jobID)
-	if err != nil {
-		return facts, fmt.Errorf("ask for the checkpoints of job %s: %w", jobID, err)
-	}
-	if c := checkpoints.Latest.Completed; c != nil && !c.IsSavepoint {
-		facts.Checkpoint = &operator.FlinkSnapshot{ID: c.ID, Path: c.Path, At: c.Acknowledged.Time()}
-	}
-	facts.Latest = newest(checkpoints)
-	return facts, nil
-}
-
 // newest is the newest completed checkpoint or savepoint; nil where there is
 // none.
 func newest(checkpoints rest.Checkpoints) *operator.FlinkSnapshot {
