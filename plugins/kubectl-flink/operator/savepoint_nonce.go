@@ -318,7 +318,7 @@ func (f *nonceFollower) what() string {
 func (f *nonceFollower) warnings(ctx context.Context) []Event {
 	job := f.plan.target
 	var out []Event
-	for _, e := range f.client.warningsSince(ctx, job.Object.GetNamespace(), f.asked.Add(-2*time.Second), job.Object.GetName()) {
+	for _, e := range f.client.warningsSince(ctx, job.Object.GetNamespace(), f.asked.Add(-2*time.Second), subjectOf(job.Object)) {
 		if e.Reason == "SavepointError" || e.Reason == "CheckpointError" || e.Reason == "JobException" || e.Reason == "ValidationError" {
 			out = append(out, e)
 		}

@@ -225,7 +225,7 @@ func (f *snapshotFollower) watchPending(ctx context.Context, name string) {
 				if event != watch.Added && event != watch.Modified {
 					return false, nil
 				}
-				events := f.client.warningsSince(ctx, namespace, since, name)
+				events := f.client.warningsSince(ctx, namespace, since, subject{kind: StateSnap.Name, name: name})
 				if len(events) > 0 {
 					f.reporter.note("%s: event %s: %s", name, events[0].Reason, events[0].Root())
 				}
@@ -251,7 +251,7 @@ func (f *snapshotFollower) complete(s Snapshot) error {
 }
 
 func (f *snapshotFollower) failed(ctx context.Context, s Snapshot) error {
-	events := f.client.warningsSince(ctx, s.Object.GetNamespace(), f.asked.Add(-5*time.Second), s.Name(), text(s.Object.Object, "spec", "jobReference", "name"))
+	events := f.client.warningsSince(ctx, s.Object.GetNamespace(), f.asked.Add(-5*time.Second), subjectOf(s.Object), subject{kind: text(s.Object.Object, "spec", "jobReference", "kind"), name: text(s.Object.Object, "spec", "jobReference", "name")})
 	cause := s.Failure().Root()
 	if cause == "" && len(events) > 0 {
 		cause = events[0].Root()
@@ -300,7 +300,7 @@ func (f *snapshotFollower) explain(ctx context.Context, err error) error {
 	}
 	if finding := f.silence.Finding(); finding != "" && stopped == "" {
 		message += "\n" + finding
-	} else if events := f.client.warningsSince(ctx, f.report.Snapshot.Object.GetNamespace(), f.asked.Add(-5*time.Second), name); len(events) > 0 {
+	} else if events := f.client.warningsSince(ctx, f.report.Snapshot.Object.GetNamespace(), f.asked.Add(-5*time.Second), subjectOf(f.report.Snapshot.Object)); len(events) > 0 {
 		message += "\nIts last event: " + events[0].Root()
 	}
 	message += fmt.Sprintf("\nFollow it with: kubectl flink snapshot wait %s -n %s\nSee it with: kubectl get %s %s -n %s", name, f.report.Job.Namespace, StateSnap.Singular, name, f.report.Job.Namespace)
