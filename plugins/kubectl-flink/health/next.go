@@ -49,7 +49,7 @@ func Next(s operator.Summary, v Verdict, around operator.Surroundings) []string 
 		add("%s", around.Operator)
 	case Failed, Stalled, Degraded, RolledBack:
 		memory := strings.Contains(strings.Join(out, "\n"), "for want of memory") // said above
-		if advice := Advice(v.Why); advice != "" && !memory {
+		if advice := Advice(Running, v.Why); advice != "" && !memory {
 			add("%s", advice)
 		}
 		if s.JobManager == "READY" || s.JobManager == "" {

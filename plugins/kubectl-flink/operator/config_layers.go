@@ -113,7 +113,7 @@ func layersOf(job, cluster Job) ConfigLayers {
 		l.addSessionJob(job)
 	}
 	l.Waiting = "not carried out yet"
-	if failure := job.Failure(); failure.Mentions("ValidationException") || failure.Mentions("InvalidSpecException") {
+	if failure := job.Failure(); failure.Rejects() {
 		l.Waiting = "rejected: " + failure.Root()
 	}
 	return l

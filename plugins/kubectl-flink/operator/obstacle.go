@@ -113,10 +113,12 @@ func (s situation) ofOperator() []Obstacle {
 		return []Obstacle{{About: "session cluster " + s.cluster.Object.GetName(), Text: text, Weight: Soft}}
 	}
 	o := Obstacle{About: "the operator", Text: failure.Root(), Weight: Stubborn}
-	if failure.Mentions("ValidationException") || failure.Mentions("InvalidSpecException") {
+	if failure.Rejects() {
 		o.Weight, o.Text = Final, "rejects the spec: "+failure.Root()
 	} else if passes(failure.Root()) {
 		o.Weight = Soft
+	} else if failure.Mentions("ProgramInvocationException") && strings.Contains(failure.Chain(), "The main method caused an error") {
+		o.About = "the job's main method"
 	}
 	return []Obstacle{o}
 }

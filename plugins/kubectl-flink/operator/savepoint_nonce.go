@@ -246,7 +246,7 @@ func (f *nonceFollower) handle(ctx context.Context, event watch.EventType, objec
 	if done := f.completed(info); done {
 		return true, nil
 	}
-	if failure := job.Failure(); failure.Mentions("ValidationException") {
+	if failure := job.Failure(); failure.Rejects() {
 		return true, &SavepointFailedError{
 			What: f.what(), State: "rejected", Cause: failure.Root(),
 			LeftBehind: "The nonce stays in the spec; the operator ignores the spec until it is valid again",

@@ -24,6 +24,8 @@ type SavepointFailedError struct {
 	State string
 	// Cause is the innermost reason the operator or Flink gave.
 	Cause string
+	// Chain are the exceptions around it, as far as they are known.
+	Chain string
 	// Events are the warnings about the savepoint and its job since it was
 	// asked for, newest first.
 	Events []Event
@@ -265,6 +267,7 @@ func (f *snapshotFollower) failed(ctx context.Context, s Snapshot) error {
 		What:   StateSnap.Singular + "/" + s.Name(),
 		State:  s.State(),
 		Cause:  cause,
+		Chain:  s.Failure().Chain(),
 		Events: distinct(events, cause),
 	}
 }
