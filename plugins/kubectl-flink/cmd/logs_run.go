@@ -126,7 +126,7 @@ func (o *logsOptions) fromOperator(ctx context.Context, client *operator.Client,
 	var sources []logs.Source
 	for _, deployment := range state.Deployments {
 		sources = append(sources, logs.Source{
-			Namespace: deployment.Namespace, Selector: operator.OperatorPods,
+			Namespace: deployment.Namespace, Selector: deployment.Pods,
 			Wanted: func(r logs.Record) bool { return pattern.MatchString(term.Safe(r.Lines[0])) && o.wanted(r) },
 			Choose: func(pod *corev1.Pod) (role, container string, ok bool) {
 				container = o.container

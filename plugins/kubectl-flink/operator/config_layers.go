@@ -233,7 +233,7 @@ func (c *Client) operatorDefaults(ctx context.Context) (Config, string, error) {
 		return nil, "", health.Err
 	}
 	if !health.Known() {
-		return nil, "", fmt.Errorf("no Deployment with the label %s was found", operatorLabel)
+		return nil, "", fmt.Errorf("%s", health)
 	}
 	if len(health.Deployments) > 1 {
 		return nil, "", fmt.Errorf("%d operators are in this cluster, and which one cares for this job isn't said anywhere", len(health.Deployments))
