@@ -187,6 +187,7 @@ func (o *statusOptions) look(ctx context.Context, client *operator.Client, ref o
 		}
 	}
 	<-answered
+	around.Exception = status.Exception
 	status.Around(around)
 	verdict = health.Refine(summary, verdict, around)
 	status.Why = verdict.Why
@@ -287,6 +288,11 @@ func (o *statusOptions) askJobManager(ctx context.Context, tunnel *portforward.T
 			marks.Failure = operator.RootCause(failed.Failure)
 		}
 		status.Checkpoints = marks
+		if place.Job.State() != "RUNNING" {
+			if history, _, err := jobManager.Exceptions(ctx, place.JobID, 1); err == nil && len(history) > 0 {
+				status.Exception = operator.Event{Message: history[0].Stacktrace, Time: history[0].Time.Time()}
+			}
+		}
 		if pulse, err := jobManager.Pulse(ctx, place.JobID); err == nil && pulse.Restarts >= 0 {
 			status.Job.Restarts = &pulse.Restarts
 		}

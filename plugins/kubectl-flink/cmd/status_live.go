@@ -297,6 +297,7 @@ func (s *statusSource) status() (status view.Status, ok bool) {
 			return cmp.Or(strings.Compare(a.Role, b.Role), strings.Compare(a.Name, b.Name))
 		})
 	}
+	around.Exception = s.answer.Exception
 	status.Around(around)
 	verdict = health.Refine(s.summary, verdict, around)
 	status.Why, status.Next = verdict.Why, health.Next(s.summary, verdict, around)

@@ -2,8 +2,8 @@ package operator
 
 import (
 	"context"
+	"slices"
 	"sort"
-	"strings"
 	"sync"
 	"time"
 
@@ -13,95 +13,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/watch"
 )
-
-// Pod is a JobManager's or TaskManager's pod.
-type Pod struct {
-	Name string
-	// Role is jobmanager or taskmanager.
-	Role string
-	// Status is one word, as kubectl shows it: Running, Pending,
-	// CrashLoopBackOff, Terminating, …
-	Status  string
-	Message string
-	Ready   bool
-	// Restarts of the Flink container.
-	Restarts int32
-	// LastEnd is why the container ended the last time (OOMKilled, Error …),
-	// LastExit its exit code and LastAt when; "" if it never did.
-	LastEnd  string
-	LastExit int32
-	LastAt   time.Time
-	// Cause is why it ended, as its log says; read for pods that don't get up.
-	Cause   string
-	Node    string
-	Started time.Time
-	// Asked and Limit are "CPU, memory" as the pod has them.
-	Asked, Limit string
-}
-
-// HasEnded reports whether it is worth to know why the container ended: the pod
-// doesn't get up, or it is a JobManager that may have lost its job.
-func (p Pod) HasEnded() bool {
-	return p.LastEnd != "" && !p.Ready || p.Lost()
-}
-
-// Lost reports whether the pod is a JobManager that came up again after it
-// ended by itself. It doesn't know a job that ended while it started.
-func (p Pod) Lost() bool {
-	return p.Role == "jobmanager" && p.Ready && p.Restarts > 0 && p.LastEnd == "Error"
-}
-
-// mainContainer is where Flink runs.
-const mainContainer = "flink-main-container"
-
-// ReadPod reads a pod of a Flink cluster.
-func ReadPod(p *corev1.Pod) Pod {
-	out := Pod{Name: p.Name, Role: p.Labels["component"], Status: string(p.Status.Phase), Message: p.Status.Message, Node: p.Spec.NodeName, Started: p.CreationTimestamp.Time}
-	if p.Status.Reason != "" {
-		out.Status = p.Status.Reason
-	}
-	for _, condition := range p.Status.Conditions {
-		switch {
-		case condition.Type == corev1.PodReady:
-			out.Ready = condition.Status == corev1.ConditionTrue
-		case condition.Type == corev1.PodScheduled && condition.Status == corev1.ConditionFalse:
-			out.Message = condition.Message
-		}
-	}
-	for _, container := range p.Spec.Containers {
-		if container.Name == mainContainer {
-			out.Asked, out.Limit = amounts(container.Resources.Requests), amounts(container.Resources.Limits)
-		}
-	}
-	for _, status := range p.Status.ContainerStatuses {
-		if status.Name != mainContainer && len(p.Status.ContainerStatuses) > 1 {
-			continue
-		}
-		out.Restarts = status.RestartCount
-		if w := status.State.Waiting; w != nil && w.Reason != "" && w.Reason != "ContainerCreating" {
-			out.Status, out.Message = w.Reason, w.Message
-		}
-		for _, end := range []*corev1.ContainerStateTerminated{status.State.Terminated, status.LastTerminationState.Terminated} {
-			if end != nil && out.LastEnd == "" {
-				out.LastEnd, out.LastExit, out.LastAt = end.Reason, end.ExitCode, end.FinishedAt.Time
-			}
-		}
-	}
-	if p.DeletionTimestamp != nil {
-		out.Status = "Terminating"
-	}
-	return out
-}
-
-func amounts(list corev1.ResourceList) string {
-	var parts []string
-	for _, name := range []corev1.ResourceName{corev1.ResourceCPU, corev1.ResourceMemory} {
-		if q, ok := list[name]; ok {
-			parts = append(parts, q.String())
-		}
-	}
-	return strings.Join(parts, ", ")
-}
 
 // PodSelector selects a Flink cluster's pods.
 func PodSelector(cluster string) string { return "app=" + cluster + ",component" }
@@ -113,6 +24,12 @@ type Surroundings struct {
 	// Ends are the pods that ended in the last hour, newest first; read only
 	// where the pods that are there show that there were others.
 	Ends []Ended
+	// Exception is the job's newest, as its JobManager has it: all of it, where
+	// the operator's events have its first lines. Its Reason is "".
+	Exception Event
+	// Refused are the pods that the JobManager couldn't create in the last
+	// minute, newest first; read only where there are no TaskManagers.
+	Refused []Refusal
 	// Snapshots are newest first.
 	Snapshots []Snapshot
 	// Events are newest first.
@@ -154,8 +71,23 @@ func (c *Client) Around(ctx context.Context, job Ref, cluster string) Surroundin
 				}
 			}
 			out.Pods = pods
-			if EndsKnown(pods) {
-				out.Ends = c.Ends(ctx, job.Namespace, pods, time.Now())
+			back := endsSince
+			if !EndsKnown(pods) {
+				back = refusedFor
+			}
+			if EndsKnown(pods) || !hasWorkers(pods) {
+				out.Ends, out.Refused = c.workers(ctx, job.Namespace, pods, time.Now(), back)
+			}
+			if len(out.Ends) > 1 && out.Ends[0].Reason == neverRan && time.Since(out.Ends[0].At) < refusedFor {
+				// They come and go within seconds; the next one tells more.
+				if end, ok := c.watchAnEnd(ctx, job.Namespace, cluster); ok {
+					for i := range out.Ends {
+						if out.Ends[i].Reason == neverRan {
+							out.Ends[i].Reason, out.Ends[i].ExitCode, out.Ends[i].Container, out.Ends[i].Init = end.Reason, end.ExitCode, end.Container, end.Init
+						}
+					}
+					out.Ends = append([]Ended{end}, out.Ends...)
+				}
 			}
 			return err
 		})
@@ -200,8 +132,34 @@ func (c *Client) Around(ctx context.Context, job Ref, cluster string) Surroundin
 		return err
 	})
 	group.Wait()
+	out.Pods = withEvents(out.Pods, out.Events)
+	for i := range out.Pods {
+		out.Pods[i].Missing = c.isMissing(ctx, job.Namespace, out.Pods[i].Mount)
+	}
 	sort.Strings(out.Problems)
 	return out
+}
+
+func hasWorkers(pods []Pod) bool {
+	return slices.ContainsFunc(pods, func(p Pod) bool { return p.Role == "taskmanager" })
+}
+
+// watchAnEndFor bounds how long the end of a TaskManager is waited for.
+const watchAnEndFor = 5 * time.Second
+
+// watchAnEnd waits until a TaskManager ends, and reads why while its log is
+// there. ok is false where none did in time.
+func (c *Client) watchAnEnd(ctx context.Context, namespace, cluster string) (end Ended, ok bool) {
+	ctx, cancel := context.WithTimeout(ctx, watchAnEndFor)
+	defer cancel()
+	_ = c.FollowPods(ctx, namespace, cluster, func(event watch.EventType, pod Pod) {
+		if found, ended := endOfWorker(pod); ended && !ok && event != watch.Deleted {
+			found.Cause = c.crashCause(ctx, namespace, pod)
+			end, ok = found, true
+			cancel()
+		}
+	})
+	return end, ok
 }
 
 // Pods are a Flink cluster's pods, JobManagers first.

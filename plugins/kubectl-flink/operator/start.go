@@ -98,6 +98,8 @@ type starter struct {
 	changes chan func()
 	state   situation
 	pods    map[string]Pod
+	// missing says of which pods a volume's object isn't there.
+	missing map[string]bool
 	deleted bool
 	err     error
 	// first is when an obstacle was first seen, noted which were told.
@@ -226,6 +228,7 @@ func (s *starter) followCluster(ctx context.Context, name string) {
 }
 
 func (s *starter) followPods(ctx context.Context, cluster string) {
+	read := map[string]bool{}
 	_ = s.client.FollowPods(ctx, s.start.Ref.Namespace, cluster, func(event watch.EventType, pod Pod) {
 		if event == watch.Bookmark {
 			return
@@ -236,12 +239,41 @@ func (s *starter) followPods(ctx context.Context, cluster string) {
 			} else {
 				s.pods[pod.Name] = pod
 			}
-			s.state.pods = s.state.pods[:0:0]
-			for _, name := range sortedKeys(s.pods) {
-				s.state.pods = append(s.state.pods, s.pods[name])
-			}
+			s.listPods()
 		})
+		if end, ok := endOfWorker(pod); ok && event != watch.Deleted && !read[pod.UID] {
+			// Its log goes with the pod, which Flink deletes at once.
+			read[pod.UID] = true
+			end.Cause = s.client.crashCause(ctx, s.start.Ref.Namespace, pod)
+			s.tell(ctx, func() { s.state.ends = append([]Ended{end}, s.state.ends...) })
+		}
 	})
+}
+
+// listPods makes the list of pods that is judged.
+func (s *starter) listPods() {
+	s.state.pods = s.state.pods[:0:0]
+	for _, name := range sortedKeys(s.pods) {
+		s.state.pods = append(s.state.pods, s.pods[name])
+	}
+	s.state.pods = withEvents(s.state.pods, s.state.events)
+	for i := range s.state.pods {
+		s.state.pods[i].Missing = s.missing[s.state.pods[i].Name]
+	}
+}
+
+// endOfWorker is how a TaskManager ended that won't be started again in its
+// pod; ok is false where it hasn't, or was asked to.
+func endOfWorker(pod Pod) (Ended, bool) {
+	c := pod.Failing
+	if pod.Role != "taskmanager" || !c.Ended || c.Exit == 143 || c.Restarts > 0 {
+		return Ended{}, false
+	}
+	end := Ended{Name: pod.Name, Role: pod.Role, Reason: c.End, ExitCode: c.Exit, At: c.At}
+	if !c.Main() {
+		end.Container, end.Init = c.Name, c.Init
+	}
+	return end, true
 }
 
 // look asks again and again for what can't be watched: events, which would be
@@ -259,9 +291,14 @@ func (s *starter) look(ctx context.Context, cluster string) {
 		if !ok {
 			return
 		}
-		var events []Event
-		if len(now.pods) == 0 {
-			events, _ = s.client.EventsAbout(ctx, s.start.Ref, cluster)
+		events, _ := s.client.EventsAbout(ctx, s.start.Ref, cluster)
+		missing := map[string]bool{}
+		for _, pod := range withEvents(now.pods, events) {
+			missing[pod.Name] = s.client.isMissing(ctx, s.start.Ref.Namespace, pod.Mount)
+		}
+		var refused []Refusal
+		if !slices.ContainsFunc(now.pods, func(p Pod) bool { return p.Role == "taskmanager" && p.Ready }) && now.job.State() != "RUNNING" {
+			_, refused = s.client.workers(ctx, s.start.Ref.Namespace, now.pods, time.Now(), refusedFor)
 		}
 		var failures []string
 		if ask := s.client.JobFailures; ask != nil && now.job.JobID() != "" && now.job.State() != "RUNNING" {
@@ -274,7 +311,8 @@ func (s *starter) look(ctx context.Context, cluster string) {
 			}
 		}
 		s.tell(ctx, func() {
-			s.state.events, s.state.crash = events, crash
+			s.state.events, s.state.crash, s.state.refused, s.missing = events, crash, refused, missing
+			s.listPods()
 			if len(failures) > 0 {
 				s.state.failures = failures
 			}
@@ -332,7 +370,11 @@ func (s *starter) judge(now time.Time) (bool, error) {
 		if s.first[o.id()].IsZero() {
 			s.first[o.id()] = now
 		}
-		long := now.Sub(s.first[o.id()]) > stubbornFor
+		patience := stubbornFor
+		if o.patience > 0 {
+			patience = o.patience
+		}
+		long := now.Sub(s.first[o.id()]) > patience
 		stuck = stuck || o.Weight == Final || o.Weight == Stubborn && long
 		if !s.noted[o.id()] && o.Weight != Final {
 			s.noted[o.id()] = true
@@ -360,6 +402,7 @@ func (s *starter) obstacles() []Obstacle {
 		// for good the operator tells.
 		return nil
 	}
+	aside.ends = slices.DeleteFunc(slices.Clone(aside.ends), func(e Ended) bool { return e.At.Before(s.start.Since.Add(-time.Second)) })
 	aside.pods = slices.DeleteFunc(slices.Clone(aside.pods), func(p Pod) bool { return p.Started.Before(s.start.Since.Add(-time.Second)) })
 	return slices.DeleteFunc(aside.obstacles(), func(o Obstacle) bool { return o.About == "the operator" })
 }
