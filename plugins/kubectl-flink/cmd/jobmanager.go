@@ -70,7 +70,7 @@ func (o *askOptions) ask(ctx context.Context, args []string, question func(conte
 	if place.Suspended() {
 		return fmt.Errorf("%s has no JobManager to ask: %s", place.Job.Ref(), place.WhyNot())
 	}
-	tunnel, err := o.tunnel(o.tunnelFlags, nil)
+	tunnel, err := o.tunnel(o.tunnelFlags, o.noteHalfReady)
 	if err != nil {
 		return err
 	}
@@ -81,7 +81,7 @@ func (o *askOptions) ask(ctx context.Context, args []string, question func(conte
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, o.timeout, exit.Timeoutf("timed out after %s: the JobManager of %s doesn't answer", o.timeout, place.Cluster.Ref()))
 	defer cancel()
-	return o.unknownJob(place, reachError(ctx, question(ctx, place, jobManager)))
+	return o.unknownJob(place, place.Because(reachError(ctx, question(ctx, place, jobManager))))
 }
 
 // unknownJob says what it means that the JobManager doesn't know the job.
@@ -116,14 +116,14 @@ func (o *askOptions) poll(ctx context.Context, client *operator.Client, ref oper
 			return "", reachError(ctx, err)
 		}
 		state := place.Job.State()
-		if why := place.WhyNot(); why != "" && (place.Suspended() || place.Cluster.JobManager() != "READY") {
+		if why := place.WhyNot(); why != "" && (place.Suspended() || place.Cluster.JobManager() == "MISSING") {
 			return state, fmt.Errorf("no JobManager to ask: %s", why)
 		}
 		jobManager, err := restClient(tunnel, place, o.tls)
 		if err != nil {
 			return state, err
 		}
-		return state, o.unknownJob(place, reachError(ctx, question(ctx, place, jobManager)))
+		return state, o.unknownJob(place, place.Because(reachError(ctx, question(ctx, place, jobManager))))
 	}
 	for {
 		state, err := once()

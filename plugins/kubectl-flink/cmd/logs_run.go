@@ -149,7 +149,7 @@ func (o *logsOptions) fromFiles(ctx context.Context, place reach.Place) error {
 	if place.Suspended() {
 		return fmt.Errorf("%s has no JobManager to ask: %s", place.Job.Ref(), place.WhyNot())
 	}
-	tunnel, err := o.tunnel(o.tunnelFlags, nil)
+	tunnel, err := o.tunnel(o.tunnelFlags, o.noteHalfReady)
 	if err != nil {
 		return err
 	}
@@ -160,7 +160,7 @@ func (o *logsOptions) fromFiles(ctx context.Context, place reach.Place) error {
 	}
 	files, err := o.listFiles(ctx, jobManager)
 	if err != nil {
-		return reachError(ctx, err)
+		return place.Because(reachError(ctx, err))
 	}
 	if o.files {
 		return o.output.Print(o.Out, view.LogFiles(files, o.now()))

@@ -251,10 +251,18 @@ func statusOf(s operator.Summary, v health.Verdict, place reach.Place) view.Stat
 
 // askJobManager adds what only the JobManager knows.
 func (o *statusOptions) askJobManager(ctx context.Context, tunnel *portforward.Tunnel, place reach.Place, status *view.Status) {
-	if o.liveWait <= 0 || place.Cluster.Object == nil || place.Cluster.JobManager() != "READY" || place.Suspended() {
+	state := ""
+	if place.Cluster.Object != nil {
+		state = place.Cluster.JobManager()
+	}
+	if o.liveWait <= 0 || state == "" || state == "MISSING" || place.Suspended() {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, o.liveWait)
+	limit := o.liveWait
+	if state != "READY" {
+		limit = min(limit, time.Second) // it answers now, or isn't there
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	err := func() error {
 		jobManager, err := restClient(tunnel, place, o.tls)
@@ -298,7 +306,8 @@ func (o *statusOptions) askJobManager(ctx context.Context, tunnel *portforward.T
 		}
 		return nil
 	}()
-	if err != nil {
+	// One that isn't READY may answer all the same: a sidecar may be broken.
+	if err != nil && state == "READY" {
 		status.Unknown = append(status.Unknown, "the JobManager: "+reachError(ctx, err).Error())
 	}
 }
