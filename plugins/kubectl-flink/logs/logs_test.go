@@ -27,7 +27,7 @@ Caused by: java.lang.IllegalStateException: inner ERROR
 func records(t *testing.T, text string) []Record {
 	t.Helper()
 	var out []Record
-	err := File(t.Context(), strings.NewReader(text), Record{Pod: "p"}, func(r Record) error {
+	err := File(t.Context(), strings.NewReader(text), Record{Pod: "p"}, nil, func(r Record) error {
 		out = append(out, r)
 		return nil
 	})
@@ -71,7 +71,7 @@ func TestOtherLayouts(t *testing.T) {
 }
 
 func TestALevelAndWhatIsGraver(t *testing.T) {
-	for level, want := range map[string]bool{"INFO": false, "WARN": true, "FATAL": true, "": false} {
+	for level, want := range map[string]bool{"INFO": false, "WARN": true, "FATAL": true, "": true} {
 		if got := (Record{Level: level}).AtLeast("WARN"); got != want {
 			t.Errorf("%q: %v", level, got)
 		}
