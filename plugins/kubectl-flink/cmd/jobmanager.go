@@ -86,9 +86,9 @@ func (o *askOptions) ask(ctx context.Context, args []string, question func(conte
 
 // unknownJob says what it means that the JobManager doesn't know the job.
 func (o *askOptions) unknownJob(place reach.Place, err error) error {
-	id, next := o.jobID, "list its jobs with: kubectl flink jobs "+place.Cluster.Ref().Name
+	id, next := o.jobID, "list its jobs with: kubectl flink jobs "+place.Cluster.Ref().Name+" -n "+place.Cluster.Ref().Namespace
 	if id == "" {
-		id, next = place.JobID, "it ended, or the JobManager is starting anew; see: kubectl flink status "+place.Job.Ref().String()
+		id, next = place.JobID, "it ended, or the JobManager is starting again; see: kubectl flink status "+place.Job.Ref().String()+" -n "+place.Job.Ref().Namespace
 	}
 	if !rest.NotFound(err) || !strings.Contains(err.Error(), "Job "+id+" not found") {
 		return err
@@ -177,7 +177,7 @@ func (o *askOptions) job(ctx context.Context, place reach.Place, jobManager *res
 	case len(jobs) == 0:
 		return "", fmt.Errorf("%s runs no job", place.Job.Ref())
 	case len(jobs) > 1:
-		return "", exit.Usagef("%s has %d jobs: choose one with --job-id; list them with: kubectl flink jobs %s", place.Job.Ref(), len(jobs), place.Job.Object.GetName())
+		return "", exit.Usagef("%s has %d jobs: choose one with --job-id; list them with: kubectl flink jobs %s -n %s", place.Job.Ref(), len(jobs), place.Job.Object.GetName(), place.Job.Object.GetNamespace())
 	}
 	return jobs[0].ID, nil
 }

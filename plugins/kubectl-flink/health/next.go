@@ -44,6 +44,10 @@ func Next(s operator.Summary, v Verdict, around operator.Surroundings) []string 
 	case Ignored:
 		add("%s", around.Operator)
 	case Failed, Stalled, Degraded, RolledBack:
+		if operator.FetchFails(s.Kind, s.JarHost, s.Error) {
+			add("the operator can't fetch spec.job.jarURI: it can't resolve %s; check the name, and that the operator's pods reach it", s.JarHost)
+			break
+		}
 		memory := strings.Contains(strings.Join(out, "\n"), "for want of memory") // said above
 		if advice := Advice(Running, v.Why); advice != "" && !memory {
 			add("%s", advice)

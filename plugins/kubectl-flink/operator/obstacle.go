@@ -129,6 +129,8 @@ func (s situation) ofOperator() []Obstacle {
 	o := Obstacle{About: "the operator", Text: failure.Root(), Weight: Stubborn}
 	if failure.Rejects() {
 		o.Weight, o.Text = Final, "rejects the spec: "+failure.Root()
+	} else if FetchFails(s.job.Kind, hostOf(text(s.job.Object.Object, "spec", "job", "jarURI")), failure) {
+		o.Text = "can't fetch spec.job.jarURI: " + failure.Root()
 	} else if passes(failure.Root()) {
 		o.Weight = Soft
 	} else if failure.Mentions("ProgramInvocationException") && strings.Contains(failure.Chain(), "The main method caused an error") {

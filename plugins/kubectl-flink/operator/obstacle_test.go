@@ -45,8 +45,16 @@ func TestObstacles(t *testing.T) {
 		weight    Weight
 		want      string
 	}{
-		"rejected":      {situation{job: job(Deployment, failed("ValidationException", "no dir"))}, Final, "the operator: rejects the spec: no dir"},
-		"its own SQL":   {situation{job: job(SessionJob, map[string]any{"error": ownSQL, "lifecycleState": "UPGRADING"})}, Stubborn, "the job's main method: ValidationException: SQL validation failed. Column 'user_idd' not found in any table"},
+		"rejected":    {situation{job: job(Deployment, failed("ValidationException", "no dir"))}, Final, "the operator: rejects the spec: no dir"},
+		"its own SQL": {situation{job: job(SessionJob, map[string]any{"error": ownSQL, "lifecycleState": "UPGRADING"})}, Stubborn, "the job's main method: ValidationException: SQL validation failed. Column 'user_idd' not found in any table"},
+		"no jar": {
+			situation{job: Job{SessionJob, &unstructured.Unstructured{Object: map[string]any{
+				"metadata": map[string]any{"name": "j"}, "spec": map[string]any{"job": map[string]any{"jarURI": "https://repo.example.invalid/job.jar?token=x"}},
+				"status": map[string]any{"error": `{"type":"x.ReconciliationException","message":"java.net.UnknownHostException: repo.example.invalid","throwableList":[{"type":"java.net.UnknownHostException","message":"repo.example.invalid"}]}`},
+			}}}},
+			Stubborn,
+			"the operator: can't fetch spec.job.jarURI: UnknownHostException: repo.example.invalid",
+		},
 		"tried again":   {situation{job: job(SessionJob, failed("ReconciliationException", "no jar"))}, Stubborn, "the operator: no jar"},
 		"mounts soon":   {situation{job: job(Deployment, failed("DeploymentFailedException", "MountVolume.SetUp failed for volume"))}, Soft, "the operator: MountVolume.SetUp failed for volume"},
 		"image, again":  {situation{job: job(Deployment, state("RECONCILING")), pods: []Pod{{Name: "p", Status: "ErrImagePull", Message: "not found\nmore"}}}, Stubborn, "pod/p: ErrImagePull: not found"},

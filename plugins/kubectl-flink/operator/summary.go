@@ -3,6 +3,7 @@ package operator
 import (
 	"encoding/json"
 	"fmt"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -59,6 +60,9 @@ type Summary struct {
 	ResultAt time.Time
 	// StatusKnown says that an operator has written a status at all.
 	StatusKnown bool
+	// JarHost is the host that the job's jar is fetched from; "" where it is in
+	// the image.
+	JarHost string
 }
 
 // Ref names the object.
@@ -101,6 +105,7 @@ type wireSpec struct {
 	Image          string `json:"image"`
 	DeploymentName string `json:"deploymentName"`
 	Job            *struct {
+		JarURI      string `json:"jarURI"`
 		Parallelism int64  `json:"parallelism"`
 		UpgradeMode string `json:"upgradeMode"`
 		State       string `json:"state"`
@@ -176,7 +181,7 @@ func (w *wire) summary(kind Kind) Summary {
 		}
 	}
 	if job := spec.Job; job != nil {
-		s.Parallelism = job.Parallelism
+		s.Parallelism, s.JarHost = job.Parallelism, hostOf(job.JarURI)
 		// The operator's defaults, which the API server doesn't write.
 		s.UpgradeMode, s.Wanted = or(job.UpgradeMode, "stateless"), or(job.State, "running")
 	} else {
@@ -190,6 +195,21 @@ func (w *wire) summary(kind Kind) Summary {
 		s.ResultAt, _ = time.Parse(time.RFC3339Nano, w.Status.ResultTimestamp)
 	}
 	return s
+}
+
+// hostOf is the host of an address; "" where it has none.
+func hostOf(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return ""
+	}
+	return u.Hostname()
+}
+
+// FetchFails reports whether a failure is that the operator can't find the
+// host of a session job's jar: the operator fetches it, not the job's pods.
+func FetchFails(kind Kind, jarHost string, failure Failure) bool {
+	return kind.Name == SessionJob.Name && jarHost != "" && strings.HasPrefix(failure.Root()+" ", "UnknownHostException: "+jarHost+" ")
 }
 
 func or(a, b string) string {
