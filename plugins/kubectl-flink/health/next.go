@@ -28,8 +28,8 @@ func Next(s operator.Summary, v Verdict, around operator.Surroundings) []string 
 	if killed := outOfMemory(around); len(killed) > 0 {
 		add("%s: %s", operator.EndedLine(killed), MoreMemory(killed[0].Role))
 	}
-	if len(around.Refused) > 0 && !hasTaskManager(around.Pods) {
-		add("%s", refused(around.Refused[0], s))
+	if r, ok := operator.StillRefused(around.Refused, around.Pods); ok && s.State != "RUNNING" {
+		add("%s", refused(r, s))
 	}
 	if ends := around.Ends; len(ends) > 0 && ends[0].Container != "" && (s.State == "CREATED" || s.State == "RESTARTING" || s.State == "RECONCILING") {
 		add("what it writes, pod after pod: kubectl flink logs %s -n %s -c %s -f", name, s.Namespace, ends[0].Container)

@@ -49,9 +49,10 @@ func seen(s operator.Summary, v Verdict, around operator.Surroundings) string {
 		}
 	}
 	if s.State == "CREATED" || s.State == "RESTARTING" {
+		r, isRefused := operator.StillRefused(around.Refused, around.Pods)
 		switch {
-		case len(around.Refused) > 0 && !hasTaskManager(around.Pods):
-			return "the JobManager can't create TaskManagers: " + around.Refused[0].Why
+		case isRefused:
+			return "the JobManager can't create TaskManagers: " + r.Why
 		case !hasTaskManager(around.Pods):
 			return "it has no TaskManager yet"
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -123,6 +124,15 @@ type Refusal struct {
 	At time.Time `json:"at"`
 	// Why is the API server's own word.
 	Why string `json:"why"`
+}
+
+// StillRefused is the newest of the refusals, newest first, if no TaskManager
+// was let in since.
+func StillRefused(refused []Refusal, pods []Pod) (Refusal, bool) {
+	if len(refused) == 0 || slices.ContainsFunc(pods, func(p Pod) bool { return p.Role == "taskmanager" && p.Started.After(refused[0].At) }) {
+		return Refusal{}, false
+	}
+	return refused[0], true
 }
 
 var (

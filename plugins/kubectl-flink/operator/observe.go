@@ -2,7 +2,6 @@ package operator
 
 import (
 	"context"
-	"slices"
 	"sort"
 	"sync"
 	"time"
@@ -28,7 +27,7 @@ type Surroundings struct {
 	// the operator's events have its first lines. Its Reason is "".
 	Exception Event
 	// Refused are the pods that the JobManager couldn't create in the last
-	// minute, newest first; read only where there are no TaskManagers.
+	// minute, newest first.
 	Refused []Refusal
 	// Snapshots are newest first.
 	Snapshots []Snapshot
@@ -75,9 +74,7 @@ func (c *Client) Around(ctx context.Context, job Ref, cluster string) Surroundin
 			if !EndsKnown(pods) {
 				back = refusedFor
 			}
-			if EndsKnown(pods) || !hasWorkers(pods) {
-				out.Ends, out.Refused = c.workers(ctx, job.Namespace, pods, time.Now(), back)
-			}
+			out.Ends, out.Refused = c.workers(ctx, job.Namespace, pods, time.Now(), back)
 			if len(out.Ends) > 1 && out.Ends[0].Reason == neverRan && time.Since(out.Ends[0].At) < refusedFor {
 				// They come and go within seconds; the next one tells more.
 				if end, ok := c.watchAnEnd(ctx, job.Namespace, cluster); ok {
@@ -138,10 +135,6 @@ func (c *Client) Around(ctx context.Context, job Ref, cluster string) Surroundin
 	}
 	sort.Strings(out.Problems)
 	return out
-}
-
-func hasWorkers(pods []Pod) bool {
-	return slices.ContainsFunc(pods, func(p Pod) bool { return p.Role == "taskmanager" })
 }
 
 // watchAnEndFor bounds how long the end of a TaskManager is waited for.

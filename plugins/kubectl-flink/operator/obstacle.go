@@ -145,6 +145,9 @@ func (s situation) ofPod(pod Pod) (Obstacle, bool) {
 		pod.Cause = cause
 	}
 	t, ok := pod.Trouble()
+	if t.Kind == OutOfMemory && pod.Failing.Name == "" && pod.Status == "Running" {
+		return Obstacle{}, false // it came up again
+	}
 	return Obstacle{About: "pod/" + pod.Name, Text: t.Text, Weight: t.Weight, key: t.Key, patience: t.Patience}, ok
 }
 
@@ -154,8 +157,8 @@ const endsEnough = 3
 // ofWorkers finds TaskManagers that end before the job runs, and Flink puts
 // others in their place: none of them stays to be judged.
 func (s situation) ofWorkers() []Obstacle {
-	if len(s.refused) > 0 && !slices.ContainsFunc(s.pods, func(p Pod) bool { return p.Role == "taskmanager" && p.Started.After(s.refused[0].At) }) {
-		return []Obstacle{{About: "the JobManager", Text: "can't create TaskManagers: " + s.refused[0].Why, Weight: Stubborn, key: "refused"}}
+	if r, ok := StillRefused(s.refused, s.pods); ok {
+		return []Obstacle{{About: "the JobManager", Text: "can't create TaskManagers: " + r.Why, Weight: Stubborn, key: "refused"}}
 	}
 	if len(s.ends) == 0 || s.job.State() == "RUNNING" {
 		return nil

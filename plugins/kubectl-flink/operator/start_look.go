@@ -2,7 +2,6 @@ package operator
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/watch"
@@ -78,7 +77,7 @@ func (s *starter) look(ctx context.Context, cluster string) {
 			missing[pod.Name] = s.client.isMissing(ctx, s.start.Ref.Namespace, pod.Mount)
 		}
 		var refused []Refusal
-		if !slices.ContainsFunc(now.pods, func(p Pod) bool { return p.Role == "taskmanager" && p.Ready }) && now.job.State() != "RUNNING" {
+		if state := now.job.State(); state != "" && state != "RUNNING" {
 			_, refused = s.client.workers(ctx, s.start.Ref.Namespace, now.pods, time.Now(), refusedFor)
 		}
 		var failures []string

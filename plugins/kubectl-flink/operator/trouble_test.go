@@ -76,6 +76,15 @@ func TestWhatKeepsAPodFromWorking(t *testing.T) {
 	}
 }
 
+// A job may run after its JobManager came up again.
+func TestAKilledPodThatCameUpAgainIsNoObstacle(t *testing.T) {
+	job := Job{Deployment, &unstructured.Unstructured{Object: map[string]any{"metadata": map[string]any{"name": "j"}}}}
+	s := situation{job: job, pods: []Pod{{Name: "p", Role: "jobmanager", Status: "Running", Ready: true, Restarts: 1, MainRestarts: 1, LastEnd: "OOMKilled"}}}
+	if got := s.obstacles(); len(got) != 0 {
+		t.Errorf("%v", got)
+	}
+}
+
 func TestTaskManagersThatEndBeforeTheJobRuns(t *testing.T) {
 	job := Job{Deployment, &unstructured.Unstructured{Object: map[string]any{"metadata": map[string]any{"name": "j"}, "status": map[string]any{"jobStatus": map[string]any{"state": "CREATED"}}}}}
 	end := func(name string) Ended {
