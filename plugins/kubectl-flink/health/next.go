@@ -85,7 +85,7 @@ func nextOf(s operator.Summary, pod operator.Pod, name string) string {
 		if !flink {
 			flags = " -c " + c.Name
 		}
-		if flink && pod.MainRestarts > 0 || c.Restarts > 0 || c.Name == "" {
+		if flink && pod.Restarts > 0 || c.Restarts > 0 || c.Name == "" {
 			flags += " --previous"
 		}
 		what := "ends again and again"

@@ -57,7 +57,7 @@ func TestWhatSurroundsAJobSaysWhy(t *testing.T) {
 	}
 	unknown := job("RECONCILING")
 	unknown.Error = operator.DecodeFailure(jobNotFound)
-	came := operator.Surroundings{Pods: []operator.Pod{{Name: "basic-1", Role: "jobmanager", Ready: true, Restarts: 1, MainRestarts: 1, LastEnd: "Error", Cause: "FileNotFoundException: no chk-1"}}}
+	came := operator.Surroundings{Pods: []operator.Pod{{Name: "basic-1", Role: "jobmanager", Ready: true, Restarts: 1, LastEnd: "Error", Cause: "FileNotFoundException: no chk-1"}}}
 	later := tm(operator.Pod{Status: "Running"})
 	later.Pods[0].Name = "basic-taskmanager-1-4"
 	for _, c := range []struct {

@@ -21,7 +21,7 @@ const crashLines = 300
 func (c *Client) crashCause(ctx context.Context, namespace string, pod Pod) string {
 	container := pod.Failing
 	if container.Name == "" {
-		container = Container{Name: mainContainer, Restarts: pod.MainRestarts}
+		container = Container{Name: mainContainer, Restarts: pod.Restarts}
 	}
 	ctx, cancel := context.WithTimeout(ctx, causeLimit)
 	defer cancel()

@@ -67,7 +67,7 @@ func TestObstacles(t *testing.T) {
 		"fails once":    {situation{job: job(Deployment, state("RESTARTING")), failures: []string{"E: a"}}, Soft, "the job: E: a"},
 		"fails on":      {situation{job: job(Deployment, state("RESTARTING")), failures: []string{"E: a", "E: a", "E: a"}}, Final, "the job: failed 3 times: E: a"},
 		"lost": {
-			situation{lost: true, job: job(Deployment, state("RECONCILING")), pods: []Pod{{Name: "p", Role: "jobmanager", Ready: true, Restarts: 1, MainRestarts: 1, LastEnd: "Error"}}, crash: map[string]string{"p": "FileNotFoundException: no chk-1"}},
+			situation{lost: true, job: job(Deployment, state("RECONCILING")), pods: []Pod{{Name: "p", Role: "jobmanager", Ready: true, Restarts: 1, LastEnd: "Error"}}, crash: map[string]string{"p": "FileNotFoundException: no chk-1"}},
 			Stubborn,
 			"the job: ended while it started, and its JobManager doesn't know it any more: FileNotFoundException: no chk-1",
 		},

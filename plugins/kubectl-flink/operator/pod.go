@@ -19,9 +19,8 @@ type Pod struct {
 	Status  string
 	Message string
 	Ready   bool
-	// Restarts of all containers, as kubectl counts them; MainRestarts of
-	// Flink's.
-	Restarts, MainRestarts int32
+	// Restarts of the Flink container, OtherRestarts of all the others.
+	Restarts, OtherRestarts int32
 	// LastEnd is why Flink's container ended the last time (OOMKilled, Error
 	// …), LastExit its exit code and LastAt when; "" if it never did.
 	LastEnd  string
@@ -85,7 +84,7 @@ func (p Pod) HasEnded() bool {
 // Lost reports whether the pod is a JobManager that came up again after it
 // ended by itself. It doesn't know a job that ended while it started.
 func (p Pod) Lost() bool {
-	return p.Role == "jobmanager" && p.Ready && p.MainRestarts > 0 && p.LastEnd == "Error"
+	return p.Role == "jobmanager" && p.Ready && p.Restarts > 0 && p.LastEnd == "Error"
 }
 
 // mainContainer is where Flink runs.
@@ -137,7 +136,7 @@ func (p *Pod) readInits(pod *corev1.Pod, images map[string]string) {
 			done++ // those that go on beside the others have started
 			continue
 		}
-		p.Restarts += status.RestartCount
+		p.OtherRestarts += status.RestartCount
 		failing := failingContainer(status, images)
 		if failing.Name != "" {
 			failing.Init = true
@@ -160,9 +159,10 @@ func (p *Pod) readContainers(pod *corev1.Pod, images map[string]string) {
 			if mine != main {
 				continue
 			}
-			p.Restarts += status.RestartCount
-			if mine {
-				p.MainRestarts = status.RestartCount
+			if !mine {
+				p.OtherRestarts += status.RestartCount
+			} else {
+				p.Restarts = status.RestartCount
 				for _, end := range []*corev1.ContainerStateTerminated{status.State.Terminated, status.LastTerminationState.Terminated} {
 					if end != nil && p.LastEnd == "" {
 						p.LastEnd, p.LastExit, p.LastAt = end.Reason, end.ExitCode, end.FinishedAt.Time

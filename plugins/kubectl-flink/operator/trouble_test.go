@@ -70,8 +70,8 @@ func TestWhatKeepsAPodFromWorking(t *testing.T) {
 		pod = withEvents([]Pod{pod}, c.events)[0]
 		pod.Missing = c.missing
 		trouble, ok := pod.Trouble()
-		if pod.Status != c.word || pod.Restarts != c.restarts || ok != (c.want != "") || trouble.Text != c.want || trouble.Weight != c.weight {
-			t.Errorf("%s: %s, %d restarts, %+v", name, pod.Status, pod.Restarts, trouble)
+		if pod.Status != c.word || pod.Restarts+pod.OtherRestarts != c.restarts || ok != (c.want != "") || trouble.Text != c.want || trouble.Weight != c.weight {
+			t.Errorf("%s: %s, %d restarts, %+v", name, pod.Status, pod.Restarts+pod.OtherRestarts, trouble)
 		}
 	}
 }
@@ -79,7 +79,7 @@ func TestWhatKeepsAPodFromWorking(t *testing.T) {
 // A job may run after its JobManager came up again.
 func TestAKilledPodThatCameUpAgainIsNoObstacle(t *testing.T) {
 	job := Job{Deployment, &unstructured.Unstructured{Object: map[string]any{"metadata": map[string]any{"name": "j"}}}}
-	s := situation{job: job, pods: []Pod{{Name: "p", Role: "jobmanager", Status: "Running", Ready: true, Restarts: 1, MainRestarts: 1, LastEnd: "OOMKilled"}}}
+	s := situation{job: job, pods: []Pod{{Name: "p", Role: "jobmanager", Status: "Running", Ready: true, Restarts: 1, LastEnd: "OOMKilled"}}}
 	if got := s.obstacles(); len(got) != 0 {
 		t.Errorf("%v", got)
 	}

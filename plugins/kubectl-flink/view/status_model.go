@@ -158,7 +158,7 @@ func Moment(t time.Time) *time.Time { return moment(t) }
 func (s *Status) Around(a operator.Surroundings) {
 	for _, p := range a.Pods {
 		s.Pods = append(s.Pods, PodPart{
-			Name: p.Name, Role: p.Role, Status: p.Status, Message: p.Message, Ready: p.Ready, Restarts: p.Restarts,
+			Name: p.Name, Role: p.Role, Status: p.Status, Message: p.Message, Ready: p.Ready, Restarts: p.Restarts + p.OtherRestarts,
 			LastEnd: p.LastEnd, LastExit: p.LastExit, LastAt: moment(p.LastAt), Node: p.Node, Created: moment(p.Started),
 			Requests: p.Asked, Limits: p.Limit,
 		})
