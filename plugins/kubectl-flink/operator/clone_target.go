@@ -151,67 +151,32 @@ func (c *Client) storageOf(ctx context.Context, source, cluster Job, request Clo
 	return stop, warn
 }
 
-// volumeOf is the type of the volume that a path is in, in the pods of both
-// roles; "" where it is in none. Their templates are laid over the common one,
-// so that a volume may stand in one and its mount in another.
+// volumeOf is the type of the volume that a path is in; "" where it is in none.
 func volumeOf(spec map[string]any, path string) string {
-	kind := ""
-	for i, role := range []string{"jobManager", "taskManager"} {
-		at, in := "", ""
+	best, kind := "", ""
+	for _, template := range podTemplates(spec) {
 		types := map[string]string{}
-		templates := []map[string]any{section(spec, "podTemplate"), section(spec, role, "podTemplate")}
-		for _, template := range templates {
-			for _, volume := range entries(section(template, "spec"), "volumes") {
-				for key := range volume {
-					if key != "name" {
-						types[text(volume, "name")] = key
-					}
+		volumes, _ := section(template, "spec")["volumes"].([]any)
+		for _, v := range volumes {
+			volume, _ := v.(map[string]any)
+			for key := range volume {
+				if key != "name" {
+					types[text(volume, "name")] = key
 				}
 			}
 		}
-		for _, template := range templates {
-			for _, container := range entries(section(template, "spec"), "containers") {
-				if name := text(container, "name"); name != "" && name != mainContainer && hasMain(templates) {
-					continue // a sidecar's mounts are its own
-				}
-				for _, mount := range entries(container, "volumeMounts") {
-					mounted := strings.TrimRight(text(mount, "mountPath"), "/")
-					if (path == mounted || strings.HasPrefix(path, mounted+"/")) && len(mounted) >= len(at) && types[text(mount, "name")] != "" {
-						at, in = mounted, types[text(mount, "name")]
-					}
+		containers, _ := section(template, "spec")["containers"].([]any)
+		for _, v := range containers {
+			container, _ := v.(map[string]any)
+			mounts, _ := container["volumeMounts"].([]any)
+			for _, m := range mounts {
+				mount, _ := m.(map[string]any)
+				at := strings.TrimRight(text(mount, "mountPath"), "/")
+				if (path == at || strings.HasPrefix(path, at+"/")) && len(at) >= len(best) && types[text(mount, "name")] != "" {
+					best, kind = at, types[text(mount, "name")]
 				}
 			}
-		}
-		if in == "" || i == 1 && kind != in && (in == "emptyDir" || in == "ephemeral") {
-			return in // what only one of them sees, the other can't read
-		}
-		if i == 0 {
-			kind = in
 		}
 	}
 	return kind
-}
-
-// hasMain reports whether one of the templates names Flink's container.
-func hasMain(templates []map[string]any) bool {
-	for _, template := range templates {
-		for _, container := range entries(section(template, "spec"), "containers") {
-			if text(container, "name") == mainContainer {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// entries are the objects of a list.
-func entries(object map[string]any, key string) []map[string]any {
-	list, _ := object[key].([]any)
-	var out []map[string]any
-	for _, item := range list {
-		if entry, ok := item.(map[string]any); ok {
-			out = append(out, entry)
-		}
-	}
-	return out
 }

@@ -136,28 +136,6 @@ func TestWhatACloneNeeds(t *testing.T) {
 	}
 }
 
-// The templates of the roles are laid over the common one.
-func TestVolumesOfLayeredPodTemplates(t *testing.T) {
-	const mount = `{"spec":{"containers":[{"name":"flink-main-container","volumeMounts":[{"name":"data","mountPath":"/flink-data"}]}]}}`
-	const volume = `"volumes":[{"name":"data","hostPath":{"path":"/d"}}]`
-	for spec, want := range map[string]string{
-		// The volume for both, the mounts by role.
-		`{"podTemplate":{"spec":{` + volume + `}},"jobManager":{"podTemplate":` + mount + `},"taskManager":{"podTemplate":` + mount + `}}`: "hostPath",
-		// The mount for both, the volumes by role.
-		`{"podTemplate":` + mount + `,"jobManager":{"podTemplate":{"spec":{` + volume + `}}},"taskManager":{"podTemplate":{"spec":{` + volume + `}}}}`: "hostPath",
-		// A role's own volume takes the place of the common one.
-		`{"podTemplate":{"spec":{` + volume + `,"containers":[{"name":"flink-main-container","volumeMounts":[{"name":"data","mountPath":"/flink-data"}]}]}},"taskManager":{"podTemplate":{"spec":{"volumes":[{"name":"data","emptyDir":{}}]}}}}`: "emptyDir",
-		// Only the JobManager has it.
-		`{"podTemplate":{"spec":{` + volume + `}},"jobManager":{"podTemplate":` + mount + `}}`: "",
-		// A sidecar's mount is none of Flink's.
-		`{"podTemplate":{"spec":{` + volume + `,"containers":[{"name":"flink-main-container"},{"name":"s","volumeMounts":[{"name":"data","mountPath":"/flink-data"}]}]}}}`: "",
-	} {
-		if got := volumeOf(jobOf(t, Deployment, `{"spec":`+spec+`}`).spec(), "/flink-data/savepoints"); got != want {
-			t.Errorf("%s: %q, want %q", spec, got, want)
-		}
-	}
-}
-
 func TestDeleteOnlyWhatIsSafe(t *testing.T) {
 	start := time.UnixMilli(1_764_000_000_000)
 	running := `{"metadata":{"name":"a"},"spec":{"job":{}},"status":{"lifecycleState":"STABLE","jobManagerDeploymentStatus":"READY",
