@@ -2,6 +2,7 @@ package operator
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/watch"
@@ -61,6 +62,7 @@ func endOfWorker(pod Pod) (Ended, bool) {
 func (s *starter) look(ctx context.Context, cluster string) {
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
+	looks := 1
 	for {
 		select {
 		case <-ctx.Done():
@@ -71,7 +73,12 @@ func (s *starter) look(ctx context.Context, cluster string) {
 		if !ok {
 			return
 		}
-		events, _ := s.client.EventsAbout(ctx, s.start.Ref, cluster)
+		events := now.events
+		if looks%eventsEvery == 0 || wantsEvents(now.pods) {
+			// A namespace may have thousands of events.
+			events, _ = s.client.EventsAbout(ctx, s.start.Ref, cluster)
+		}
+		looks++
 		missing := map[string]bool{}
 		for _, pod := range withEvents(now.pods, events) {
 			missing[pod.Name] = s.client.isMissing(ctx, s.start.Ref.Namespace, pod.Mount)
@@ -98,4 +105,13 @@ func (s *starter) look(ctx context.Context, cluster string) {
 			}
 		})
 	}
+}
+
+// eventsEvery is after how many looks events are read where no pod asks for it.
+const eventsEvery = 5
+
+// wantsEvents reports whether events may tell what pods don't: there are none,
+// or one of them waits.
+func wantsEvents(pods []Pod) bool {
+	return len(pods) == 0 || slices.ContainsFunc(pods, func(p Pod) bool { return p.waits() || p.Unscheduled })
 }
