@@ -82,6 +82,10 @@ var rules = []rule{
 		"The name $1 can't be resolved: check how it is spelled, that its Service or host exists, and the cluster's DNS",
 	},
 	{
+		Running, signs("exec format error"), nil,
+		"The image is built for another processor than the node has: use one for the node's architecture (kubectl get nodes -L kubernetes.io/arch), or a nodeSelector for the image's",
+	},
+	{
 		Saving, signs("NoSuchBucket", "Unable to execute HTTP request"), ownCode,
 		"The savepoint's storage can't be reached from the job's pods: check the bucket, the endpoint and the network",
 	},
