@@ -2,6 +2,7 @@ package operator
 
 import (
 	"context"
+	"slices"
 	"sort"
 	"sync"
 	"time"
@@ -75,17 +76,7 @@ func (c *Client) Around(ctx context.Context, job Ref, cluster string) Surroundin
 				back = refusedFor
 			}
 			out.Ends, out.Refused = c.workers(ctx, job.Namespace, pods, time.Now(), back)
-			if len(out.Ends) > 1 && out.Ends[0].Reason == neverRan && time.Since(out.Ends[0].At) < refusedFor {
-				// They come and go within seconds; the next one tells more.
-				if end, ok := c.watchAnEnd(ctx, job.Namespace, cluster); ok {
-					for i := range out.Ends {
-						if out.Ends[i].Reason == neverRan {
-							out.Ends[i].Reason, out.Ends[i].ExitCode, out.Ends[i].Container, out.Ends[i].Init = end.Reason, end.ExitCode, end.Container, end.Init
-						}
-					}
-					out.Ends = append([]Ended{end}, out.Ends...)
-				}
-			}
+			c.whyTheyEnd(ctx, job.Namespace, cluster, &out)
 			return err
 		})
 	}
@@ -135,6 +126,32 @@ func (c *Client) Around(ctx context.Context, job Ref, cluster string) Surroundin
 	}
 	sort.Strings(out.Problems)
 	return out
+}
+
+// whyTheyEnd adds what the log says to TaskManagers that end one after the
+// other: from a pod that is still there, else from the next one.
+func (c *Client) whyTheyEnd(ctx context.Context, namespace, cluster string, out *Surroundings) {
+	if len(out.Ends) < 2 || time.Since(out.Ends[0].At) > refusedFor || out.Ends[0].OutOfMemory() || out.Ends[0].Role != "taskmanager" || !out.Ends[1].like(out.Ends[0]) {
+		return
+	}
+	for _, pod := range out.Pods {
+		for i := range out.Ends {
+			if out.Ends[i].Name == pod.Name && pod.Cause != "" {
+				out.Ends[i].Cause = pod.Cause
+				return
+			}
+		}
+	}
+	end, ok := c.watchAnEnd(ctx, namespace, cluster)
+	if !ok {
+		return
+	}
+	for i := range out.Ends {
+		if out.Ends[i].Reason == neverRan {
+			out.Ends[i].Reason, out.Ends[i].ExitCode, out.Ends[i].Container, out.Ends[i].Init = end.Reason, end.ExitCode, end.Container, end.Init
+		}
+	}
+	out.Ends = append([]Ended{end}, slices.DeleteFunc(out.Ends, func(e Ended) bool { return e.Name == end.Name })...)
 }
 
 // watchAnEndFor bounds how long the end of a TaskManager is waited for.
