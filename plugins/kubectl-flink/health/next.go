@@ -89,6 +89,9 @@ func nextOf(s operator.Summary, pod operator.Pod, name string) string {
 			flags += " --previous"
 		}
 		what := "ends again and again"
+		if c.Ended && c.Restarts == 0 {
+			what = "ended"
+		}
 		if !flink {
 			what = "has a " + c.Called() + " that fails"
 		}

@@ -74,6 +74,9 @@ func troubleOf(pod operator.Pod) string {
 	case t.Kind == operator.NoVolume:
 		return pod.Name + " " + t.Text
 	case t.Kind == operator.Crashes && pod.Cause != "" && (pod.Failing.Name == "" || pod.Failing.Main()):
+		if pod.Failing.Ended && pod.Restarts == 0 {
+			return pod.Name + " ended: " + pod.Cause
+		}
 		return pod.Name + " ends again and again: " + pod.Cause
 	case t.Kind == operator.Crashes && pod.Failing.Name != "" && !pod.Failing.Main():
 		return pod.Name + ": " + t.Text

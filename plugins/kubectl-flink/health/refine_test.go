@@ -107,6 +107,17 @@ func TestTheJobManagersExceptionGoesBeforeTheEvent(t *testing.T) {
 	}
 }
 
+// A TaskManager of native mode isn't started again in its pod.
+func TestAPodThatEndedOnce(t *testing.T) {
+	pod := operator.Pod{Name: "tm", Role: "taskmanager", Status: "Error", LastEnd: "Error", LastExit: 1, Cause: "no agent", Failing: operator.Container{Name: operator.MainContainer, Reason: "Error", End: "Error", Exit: 1, Ended: true}}
+	s := operator.Summary{Kind: operator.Deployment, Name: "j", Namespace: "ns", State: "CREATED"}
+	around := operator.Surroundings{Pods: []operator.Pod{pod}}
+	verdict := Refine(s, Verdict{Starting, "w"}, around)
+	if next := Next(s, verdict, around); verdict.Why != "tm ended: no agent" || len(next) != 1 || next[0] != "tm ended; what it wrote: kubectl flink logs j -n ns" {
+		t.Errorf("%q %q", verdict.Why, next)
+	}
+}
+
 func TestWhatToDoAboutAPodFitsItsReason(t *testing.T) {
 	s := operator.Summary{Kind: operator.Deployment, Name: "j", Namespace: "ns", Image: "flink:1.20", State: "CREATED"}
 	tm := func(p operator.Pod) operator.Surroundings {
