@@ -61,6 +61,36 @@ func notReady(pod *corev1.Pod, unready bool) string {
 	return "is running but not ready" + reason(pod)
 }
 
+// halfReady says which containers keep a pod from being ready where the one
+// that has the port is; "" where that isn't so. A pod that is held back by its
+// readiness gates alone isn't meant to be reached.
+func halfReady(pod *corev1.Pod, port int32) string {
+	if pod.DeletionTimestamp != nil || pod.Status.Phase != corev1.PodRunning {
+		return ""
+	}
+	owner := ""
+	for _, c := range pod.Spec.Containers {
+		if slices.ContainsFunc(c.Ports, func(p corev1.ContainerPort) bool { return p.ContainerPort == port }) {
+			owner = c.Name
+		}
+	}
+	serves := false
+	var broken []string
+	for _, s := range pod.Status.ContainerStatuses {
+		switch {
+		case s.Name == owner:
+			serves = s.Ready
+		case !s.Ready:
+			one := &corev1.Pod{Status: corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{s}}}
+			broken = append(broken, "container "+s.Name+reason(one))
+		}
+	}
+	if !serves {
+		return ""
+	}
+	return strings.Join(broken, "; ")
+}
+
 // reason is what the pod's containers or conditions say.
 func reason(pod *corev1.Pod) string {
 	for _, statuses := range [][]corev1.ContainerStatus{pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses} {

@@ -238,7 +238,7 @@ func TestPermissionErrorNamesVerbs(t *testing.T) {
 	if !errors.As(err, &missing) {
 		t.Fatalf("got %v, want a PermissionError", err)
 	}
-	for _, want := range []string{"create pods/portforward", "get services/proxy", "kubectl auth can-i"} {
+	for _, want := range []string{"create pods/portforward", "get services/proxy", "kubectl auth can-i create pods --subresource=portforward -n default", "kubectl auth can-i get services --subresource=proxy -n default"} {
 		if !strings.Contains(missing.Error(), want) {
 			t.Errorf("%q lacks %q", missing, want)
 		}
@@ -270,6 +270,49 @@ func TestPermissionIsMissedWithoutAWait(t *testing.T) {
 		if e.Type == Waiting {
 			t.Errorf("waited: %+v", e)
 		}
+	}
+}
+
+// A broken sidecar makes a pod not ready; what it carries answers all the same.
+func TestAPodWhoseSidecarIsBrokenIsReached(t *testing.T) {
+	broken := readyPod("jm-1")
+	broken.Status.Conditions = nil
+	owner := broken.Spec.Containers[0].Name
+	side := corev1.ContainerStatus{Name: "fluentbit", State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff"}}}
+	set := func(r *rig, serves bool) {
+		pod := broken.DeepCopy()
+		pod.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: owner, Ready: serves}, side}
+		if err := r.clients.Tracker().Update(corev1.SchemeGroupVersion.WithResource("pods"), pod, "default"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := newRig(t, Options{ReconnectTimeout: -1})
+	r.serve("jm-1", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "answers") })
+	set(r, true)
+	client := &http.Client{Transport: r.tunnel.RoundTripper(restTarget, nil)}
+	for range 2 {
+		response, err := client.Get("http://job-rest/config")
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+	}
+	var told []string
+	for _, e := range r.events {
+		if e.Type == HalfReady {
+			told = append(told, e.Text)
+		}
+	}
+	if len(told) != 1 || told[0] != "container fluentbit: CrashLoopBackOff" {
+		t.Errorf("%q", told)
+	}
+	// Where the container with the port isn't ready itself, nothing answers.
+	r = newRig(t, Options{ReconnectTimeout: -1})
+	set(r, false)
+	client = &http.Client{Transport: r.tunnel.RoundTripper(restTarget, nil)}
+	var unready *NotReadyError
+	if _, err := client.Get("http://job-rest/config"); !errors.As(err, &unready) {
+		t.Errorf("got %v, want a NotReadyError", err)
 	}
 }
 

@@ -54,6 +54,10 @@ type found struct {
 	absent  bool
 	// unready is the first of the pods that aren't ready.
 	unready Pod
+	// half are the endpoints of pods that aren't ready, although the container
+	// with the port is, and halfWhy says why by pod.
+	half    []endpoint
+	halfWhy map[Pod]string
 }
 
 // ready returns an endpoint of target and waits for one until the given time;
@@ -76,6 +80,13 @@ func (t *Tunnel) ready(ctx context.Context, target Target, until time.Time, forw
 			t.worked.Store(true)
 			if end, ok := t.choose(f.ends, last.end.pod); ok {
 				t.remember(target, end)
+				return end, nil
+			}
+			if end, ok := t.choose(f.half, last.end.pod); ok {
+				t.remember(target, end)
+				if t.firstHalf(end.pod) {
+					t.log(Event{Type: HalfReady, Target: target, Pod: end.pod, Text: f.halfWhy[end.pod]})
+				}
 				return end, nil
 			}
 			if f.why == "" {
@@ -144,6 +155,18 @@ func (t *Tunnel) choose(ends []endpoint, last Pod) (endpoint, bool) {
 		return free[i], true
 	}
 	return free[0], true
+}
+
+// firstHalf reports whether a pod that is half ready hasn't been told of.
+func (t *Tunnel) firstHalf(pod Pod) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.half == nil {
+		t.half = map[Pod]bool{}
+	}
+	told := t.half[pod]
+	t.half[pod] = true
+	return !told
 }
 
 // change waits until a pod changes, or for a while.
@@ -247,6 +270,16 @@ func (t *Tunnel) lookup(ctx context.Context, target Target) (found, error) {
 				f.unready = Pod{Namespace: pod.Namespace, Name: pod.Name, UID: string(pod.UID)}
 			}
 			reasons = append(reasons, fmt.Sprintf("pod %s %s", pod.Name, why))
+			if number, err := containerPort(pod, port); err == nil {
+				if broken := halfReady(pod, number); broken != "" {
+					end := endpoint{Pod{Namespace: pod.Namespace, Name: pod.Name, UID: string(pod.UID)}, number}
+					f.half = append(f.half, end)
+					if f.halfWhy == nil {
+						f.halfWhy = map[Pod]string{}
+					}
+					f.halfWhy[end.pod] = broken
+				}
+			}
 			continue
 		}
 		number, err := containerPort(pod, port)

@@ -82,6 +82,9 @@ const (
 	Connected EventType = "connected"
 	// Waiting tells that no pod is ready, and why.
 	Waiting EventType = "waiting"
+	// HalfReady tells of a pod that isn't ready, although the container with
+	// the port is: connections go there as long as no pod is ready.
+	HalfReady EventType = "halfready"
 	// Lost tells that a connection broke.
 	Lost EventType = "lost"
 	// SwitchedToProxy tells that port-forward is forbidden and the API
@@ -120,6 +123,8 @@ type Tunnel struct {
 	last  map[Target]resolved
 	known map[Target]bool
 	avoid map[string]time.Time // pod UID → until when
+	// half are the pods that were told of as half ready.
+	half map[Pod]bool
 	// permits are the namespaces where port-forward is known to be allowed.
 	permits map[string]bool
 	served  map[*roundTripper]struct{}

@@ -70,7 +70,7 @@ func (o *askOptions) ask(ctx context.Context, args []string, question func(conte
 	if place.Suspended() {
 		return fmt.Errorf("%s has no JobManager to ask: %s", place.Job.Ref(), place.WhyNot())
 	}
-	tunnel, err := o.tunnel(o.tunnelFlags, nil)
+	tunnel, err := o.tunnel(o.tunnelFlags, o.noteHalfReady)
 	if err != nil {
 		return err
 	}
@@ -81,14 +81,14 @@ func (o *askOptions) ask(ctx context.Context, args []string, question func(conte
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, o.timeout, exit.Timeoutf("timed out after %s: the JobManager of %s doesn't answer", o.timeout, place.Cluster.Ref()))
 	defer cancel()
-	return o.unknownJob(place, reachError(ctx, question(ctx, place, jobManager)))
+	return o.unknownJob(place, place.Because(reachError(ctx, question(ctx, place, jobManager))))
 }
 
 // unknownJob says what it means that the JobManager doesn't know the job.
 func (o *askOptions) unknownJob(place reach.Place, err error) error {
-	id, next := o.jobID, "list its jobs with: kubectl flink jobs "+place.Cluster.Ref().Name
+	id, next := o.jobID, "list its jobs with: kubectl flink jobs "+place.Cluster.Ref().Name+" -n "+place.Cluster.Ref().Namespace
 	if id == "" {
-		id, next = place.JobID, "it ended, or the JobManager is starting anew; see: kubectl flink status "+place.Job.Ref().String()
+		id, next = place.JobID, "it ended, or the JobManager is starting again; see: kubectl flink status "+place.Job.Ref().String()+" -n "+place.Job.Ref().Namespace
 	}
 	if !rest.NotFound(err) || !strings.Contains(err.Error(), "Job "+id+" not found") {
 		return err
@@ -116,14 +116,14 @@ func (o *askOptions) poll(ctx context.Context, client *operator.Client, ref oper
 			return "", reachError(ctx, err)
 		}
 		state := place.Job.State()
-		if why := place.WhyNot(); why != "" && (place.Suspended() || place.Cluster.JobManager() != "READY") {
+		if why := place.WhyNot(); why != "" && (place.Suspended() || place.Cluster.JobManager() == "MISSING") {
 			return state, fmt.Errorf("no JobManager to ask: %s", why)
 		}
 		jobManager, err := restClient(tunnel, place, o.tls)
 		if err != nil {
 			return state, err
 		}
-		return state, o.unknownJob(place, reachError(ctx, question(ctx, place, jobManager)))
+		return state, o.unknownJob(place, place.Because(reachError(ctx, question(ctx, place, jobManager))))
 	}
 	for {
 		state, err := once()
@@ -177,7 +177,7 @@ func (o *askOptions) job(ctx context.Context, place reach.Place, jobManager *res
 	case len(jobs) == 0:
 		return "", fmt.Errorf("%s runs no job", place.Job.Ref())
 	case len(jobs) > 1:
-		return "", exit.Usagef("%s has %d jobs: choose one with --job-id; list them with: kubectl flink jobs %s", place.Job.Ref(), len(jobs), place.Job.Object.GetName())
+		return "", exit.Usagef("%s has %d jobs: choose one with --job-id; list them with: kubectl flink jobs %s -n %s", place.Job.Ref(), len(jobs), place.Job.Object.GetName(), place.Job.Object.GetNamespace())
 	}
 	return jobs[0].ID, nil
 }

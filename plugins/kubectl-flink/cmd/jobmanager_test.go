@@ -25,8 +25,8 @@ func TestAnUnknownJobIsExplained(t *testing.T) {
 		err   error
 		want  string
 	}{
-		{"", notFound(said), "the JobManager of flinkdeployment/basic-example doesn't know the job 1a: it ended, or the JobManager is starting anew; see: kubectl flink status flinkdeployment/basic-example"},
-		{"1a", notFound(said), "the JobManager of flinkdeployment/basic-example doesn't know the job 1a: list its jobs with: kubectl flink jobs basic-example"},
+		{"", notFound(said), "the JobManager of flinkdeployment/basic-example doesn't know the job 1a: it ended, or the JobManager is starting again; see: kubectl flink status flinkdeployment/basic-example -n default"},
+		{"1a", notFound(said), "the JobManager of flinkdeployment/basic-example doesn't know the job 1a: list its jobs with: kubectl flink jobs basic-example -n default"},
 		{"", notFound("Not found: /nope"), "the JobManager answered 404 to GET /jobs/1a: Not found: /nope"},
 		{"", errors.New("other"), "other"},
 	} {

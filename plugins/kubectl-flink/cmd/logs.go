@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"io"
 	"regexp"
 	"strings"
 	"time"
@@ -41,11 +42,12 @@ type logsOptions struct {
 	color       string
 
 	pattern *regexp.Regexp
+	share   *levelShare
 	printer view.LogPrinter
 }
 
 func newLogs(c *common) *cobra.Command {
-	o := &logsOptions{common: c}
+	o := &logsOptions{common: c, share: &levelShare{}}
 	cmd := &cobra.Command{
 		Use:   "logs [[TYPE/]NAME]",
 		Short: "Show what a job's JobManagers and TaskManagers write, merged by time",
@@ -88,7 +90,7 @@ directories through the JobManager, where containers don't write to the console.
 	flags.Int64Var(&o.tail, "tail", -1, "How many of the last lines of each pod to read (before --grep and --level); -1 reads all")
 	flags.BoolVarP(&o.previous, "previous", "p", false, "What containers wrote before they were started again")
 	flags.StringVar(&o.grep, "grep", "", "Only messages that match this regular expression, stack traces included")
-	flags.StringVar(&o.level, "level", "", "Only messages of this level or graver: "+strings.Join(logs.Levels, ", "))
+	flags.StringVar(&o.level, "level", "", "Only messages of this level or graver: "+strings.Join(logs.Levels, ", ")+"; those whose level can't be recognized are shown, too")
 	flags.StringVarP(&o.container, "container", "c", "", "Another container than Flink's or the operator's")
 	flags.BoolVar(&o.full, "full", false, "Whole stack traces")
 	flags.BoolVar(&o.bare, "no-prefix", false, "Lines without the pod before them")
@@ -145,6 +147,13 @@ func (o *logsOptions) complete() error {
 
 // wanted reports whether a record passes --level and --grep.
 func (o *logsOptions) wanted(r logs.Record) bool {
+	if o.level != "" {
+		var early io.Writer
+		if o.follow {
+			early = o.ErrOut
+		}
+		o.share.count(r, early)
+	}
 	return r.AtLeast(o.level) && (o.pattern == nil || o.pattern.MatchString(term.Safe(r.Text())))
 }
 

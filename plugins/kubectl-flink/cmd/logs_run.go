@@ -28,7 +28,7 @@ func (o *logsOptions) run(ctx context.Context, args []string) error {
 	}
 	switch {
 	case o.file != "" || o.files:
-		return o.fromFiles(ctx, place)
+		return o.fromFiles(ctx, client, place)
 	case o.operatorLog:
 		return o.fromOperator(ctx, client, place)
 	}
@@ -39,7 +39,16 @@ func (o *logsOptions) read(ctx context.Context, client *operator.Client, sources
 	reading := logs.Reading{
 		Pods: operator.PodLogs{Client: client}, Follow: o.follow, Since: o.since, Tail: o.tail, Previous: o.previous, Tell: o.tell(),
 	}
+	defer o.share.tell(o.ErrOut)
 	return reading.Read(ctx, sources, o.printer.Print)
+}
+
+// patterns are the layouts that a cluster's pods log with, by the ConfigMap
+// that they mount, or by what the spec says. Without the permission to read it
+// they are learned from the lines.
+func (o *logsOptions) patterns(ctx context.Context, client *operator.Client, place reach.Place) []logs.Pattern {
+	ref := place.Cluster.Ref()
+	return logs.Patterns(client.LoggingConfig(ctx, place.Cluster, ref.Namespace, "flink-config-"+ref.Name))
 }
 
 // tell prints what happens to pods to standard error.
@@ -63,6 +72,7 @@ func (o *logsOptions) fromPods(ctx context.Context, client *operator.Client, pla
 		Namespace: place.Job.Ref().Namespace,
 		Selector:  "app in (" + strings.Join(clusters, ",") + "),component in (jobmanager,taskmanager)",
 		Wanted:    o.wanted,
+		Patterns:  o.patterns(ctx, client, place),
 		Choose: func(pod *corev1.Pod) (role, container string, ok bool) {
 			seen++
 			role, container = pod.Labels["component"], operator.MainContainer
@@ -127,8 +137,9 @@ func (o *logsOptions) fromOperator(ctx context.Context, client *operator.Client,
 	var sources []logs.Source
 	for _, deployment := range state.Deployments {
 		sources = append(sources, logs.Source{
-			Namespace: deployment.Namespace, Selector: operator.OperatorPods,
-			Wanted: func(r logs.Record) bool { return pattern.MatchString(term.Safe(r.Lines[0])) && o.wanted(r) },
+			Namespace: deployment.Namespace, Selector: deployment.Pods,
+			Patterns: logs.Patterns(client.LoggingConfig(ctx, operator.Job{}, deployment.Namespace, deployment.ConfigMaps...)),
+			Wanted:   func(r logs.Record) bool { return pattern.MatchString(term.Safe(r.Lines[0])) && o.wanted(r) },
 			Choose: func(pod *corev1.Pod) (role, container string, ok bool) {
 				container = o.container
 				if container == "" {
@@ -146,11 +157,11 @@ func (o *logsOptions) fromOperator(ctx context.Context, client *operator.Client,
 }
 
 // fromFiles reads Flink's log directories through the JobManager.
-func (o *logsOptions) fromFiles(ctx context.Context, place reach.Place) error {
+func (o *logsOptions) fromFiles(ctx context.Context, client *operator.Client, place reach.Place) error {
 	if place.Suspended() {
 		return fmt.Errorf("%s has no JobManager to ask: %s", place.Job.Ref(), place.WhyNot())
 	}
-	tunnel, err := o.tunnel(o.tunnelFlags, nil)
+	tunnel, err := o.tunnel(o.tunnelFlags, o.noteHalfReady)
 	if err != nil {
 		return err
 	}
@@ -161,12 +172,14 @@ func (o *logsOptions) fromFiles(ctx context.Context, place reach.Place) error {
 	}
 	files, err := o.listFiles(ctx, jobManager)
 	if err != nil {
-		return reachError(ctx, err)
+		return place.Because(reachError(ctx, err))
 	}
 	if o.files {
 		return o.output.Print(o.Out, view.LogFiles(files, o.now()))
 	}
 	o.printer.Clusters = []string{place.Cluster.Ref().Name}
+	patterns := o.patterns(ctx, client, place)
+	defer o.share.tell(o.ErrOut)
 	merger := logs.NewMerger()
 	group := errGroup{}
 	found := false
@@ -183,7 +196,7 @@ func (o *logsOptions) fromFiles(ctx context.Context, place reach.Place) error {
 				return fmt.Errorf("%s of %s: %w", file.Name, file.Pod, err)
 			}
 			defer body.Close()
-			return logs.File(ctx, body, logs.Record{Pod: file.Pod, Role: roleOf(file.Pod)}, func(r logs.Record) error {
+			return logs.File(ctx, body, logs.Record{Pod: file.Pod, Role: roleOf(file.Pod)}, patterns, func(r logs.Record) error {
 				if o.wanted(r) && !put(&r) {
 					return context.Cause(ctx)
 				}

@@ -3,6 +3,7 @@ package cmd
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/completion"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/portforward"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/reach"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/rest"
@@ -58,6 +60,17 @@ func (c *common) tunnel(f tunnelFlags, log func(portforward.Event)) (*portforwar
 		ReconnectTimeout: reconnect, CacheDir: cache, Clients: clients, Log: log,
 	})
 	return tunnel, exit.With(exit.Usage, err)
+}
+
+// noteHalfReady tells of a pod that is reached although it isn't ready.
+func (c *common) noteHalfReady(e portforward.Event) {
+	if e.Type == portforward.HalfReady {
+		fmt.Fprintln(c.ErrOut, term.SafeLine(halfReady(e)))
+	}
+}
+
+func halfReady(e portforward.Event) string {
+	return fmt.Sprintf("note: %s isn't ready (%s); its Flink container is, and is asked", e.Pod, e.Text)
 }
 
 // restFlags are the flags for REST with TLS.

@@ -150,6 +150,8 @@ func (o *restOptions) run(ctx context.Context, args []string) error {
 		switch e.Type {
 		case portforward.Waiting:
 			line.Set("waiting for the JobManager: %s", e.Text)
+		case portforward.HalfReady:
+			line.Print("%s", halfReady(e))
 		case portforward.SwitchedToProxy:
 			line.Set("port-forward is forbidden; asking through the API server's proxy")
 			for name := range header {
@@ -184,7 +186,7 @@ func (o *restOptions) run(ctx context.Context, args []string) error {
 	if place.Suspended() && (errors.As(err, &unready) || apierrors.IsNotFound(err)) {
 		return errors.New(place.WhyNot())
 	}
-	return err
+	return place.Because(err)
 }
 
 // print sends the request and prints the answer.

@@ -92,7 +92,7 @@ func (o *savepointOptions) one(ctx context.Context, client *operator.Client, ref
 func withAdvice(err error) error {
 	var failed interface{ Reasons() string }
 	if errors.As(err, &failed) {
-		if advice := health.Advice(failed.Reasons()); advice != "" {
+		if advice := health.Advice(occasionOf(err), failed.Reasons(), chainOf(err)); advice != "" {
 			return fmt.Errorf("%w\n%s", err, advice)
 		}
 	}

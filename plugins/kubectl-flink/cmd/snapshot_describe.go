@@ -85,7 +85,7 @@ func (c *common) describeSnapshot(ctx context.Context, args []string) (view.Snap
 		}
 	}
 	if state := snapshot.State(); state == operator.SnapshotFailed || state == operator.SnapshotAbandoned {
-		page.Advice = health.Advice(reasons)
+		page.Advice = health.Advice(health.Saving, reasons, snapshot.Failure().Chain())
 	}
 	return page, nil
 }

@@ -62,7 +62,7 @@ func TestSnapshotPages(t *testing.T) {
 		if saved.Snapshot.Object == nil {
 			continue
 		}
-		page := view.SnapshotPage{Saved: saved, Now: snapshotsNow, Advice: health.Advice(saved.Snapshot.Failure().Root())}
+		page := view.SnapshotPage{Saved: saved, Now: snapshotsNow, Advice: health.Advice(health.Saving, saved.Snapshot.Failure().Root())}
 		page.Events = []operator.Event{{
 			Object: "flinkstatesnapshot/" + saved.Name(), Type: "Warning", Reason: "CleanupFailed", Count: 2, Time: snapshotsNow.Add(-time.Minute),
 			Message: "Cannot dispose of snapshot because referenced Flink job is not running!",

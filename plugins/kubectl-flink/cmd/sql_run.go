@@ -169,7 +169,10 @@ func (o *sqlOptions) connect(ctx context.Context, line *progress.Line, tunnel *p
 		if target, err = reach.ParseGateway(o.gateway, namespace); err != nil {
 			return nil, "", nil, err
 		}
-	} else if target, err = reach.FindGateway(ctx, client.Core(), place.Cluster.Ref()); err != nil {
+	} else if target, err = reach.FindGateway(ctx, client.Core(), place.Cluster.Ref(), func(ctx context.Context, target portforward.Target) error {
+		_, err := sqlgateway.Connect(ctx, transport(target))
+		return err
+	}); err != nil {
 		return nil, "", nil, err
 	}
 	gateway, err = sqlgateway.Connect(ctx, transport(target))

@@ -199,6 +199,7 @@ func (o *statusOptions) look(ctx context.Context, client *operator.Client, ref o
 			around.Pods = pods
 		}
 	}
+	around.Exception = status.Exception
 	judge(&status, summary, place, around, heard, o.now())
 	o.lookAtSuspended(ctx, place, around.Pods, &status)
 	return status, place, context.Cause(ctx)
@@ -268,15 +269,23 @@ type heardState struct {
 
 // askJobManager adds what only the JobManager knows.
 func (o *statusOptions) askJobManager(ctx context.Context, tunnel *portforward.Tunnel, place reach.Place, status *view.Status) (heard heardState) {
+	state := ""
+	if place.Cluster.Object != nil {
+		state = place.Cluster.JobManager()
+	}
 	switch {
 	case o.liveWait <= 0:
 		return heardState{why: "--live-timeout is 0"}
-	case place.Cluster.Object == nil || place.Cluster.JobManager() != "READY":
-		return heardState{why: "it isn't ready"}
+	case state == "" || state == "MISSING":
+		return heardState{why: "it isn't there"}
 	case place.Suspended():
 		return heardState{why: "the job is suspended"}
 	}
-	ctx, cancel := context.WithTimeout(ctx, o.liveWait)
+	limit := o.liveWait
+	if state != "READY" {
+		limit = min(limit, time.Second) // it answers now, or isn't there
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	err := func() error {
 		jobManager, err := restClient(tunnel, place, o.tls)
@@ -314,12 +323,21 @@ func (o *statusOptions) askJobManager(ctx context.Context, tunnel *portforward.T
 			marks.Failure = operator.RootCause(failed.Failure)
 		}
 		status.Checkpoints = marks
+		if place.Job.State() != "RUNNING" {
+			if history, _, err := jobManager.Exceptions(ctx, place.JobID, 1); err == nil && len(history) > 0 {
+				status.Exception = operator.Event{Message: history[0].Stacktrace, Time: history[0].Time.Time()}
+			}
+		}
 		if pulse, err := jobManager.Pulse(ctx, place.JobID); err == nil && pulse.Restarts >= 0 {
 			status.Job.Restarts = &pulse.Restarts
 		}
 		return nil
 	}()
-	if err != nil {
+	// One that isn't READY may answer all the same: a sidecar may be broken.
+	switch {
+	case err != nil && state != "READY":
+		heard.why = "it isn't ready"
+	case err != nil:
 		heard.why, heard.failed = reachError(ctx, err).Error(), true
 		status.Unknown = append(status.Unknown, "the JobManager: "+heard.why)
 	}

@@ -307,6 +307,7 @@ func (s *statusSource) status() (status view.Status, ok bool) {
 			return cmp.Or(strings.Compare(a.Role, b.Role), strings.Compare(a.Name, b.Name))
 		})
 	}
+	around.Exception = s.answer.Exception
 	judge(&status, s.summary, s.place, around, s.heard, s.o.now())
 	runsAllTheSame(&status, s.run)
 	status.Changes = slices.Clone(s.changes)

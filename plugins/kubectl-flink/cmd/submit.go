@@ -14,7 +14,6 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/progress"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/health"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/reach"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/view"
@@ -312,14 +311,6 @@ func reporterOf(line *progress.Line) operator.Reporter {
 		Waiting: func(s string) { line.Set("%s", s) },
 		Note:    func(s string) { line.Print("%s", s) },
 	}
-}
-
-// advised adds to an error what to do about its causes, where that is known.
-func advised(err error) error {
-	if advice := health.Advice(operator.Reasons(err)); advice != "" {
-		return fmt.Errorf("%w\n%s", err, advice)
-	}
-	return err
 }
 
 // explain says what is left of a job that doesn't run.

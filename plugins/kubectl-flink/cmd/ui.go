@@ -195,6 +195,8 @@ func (s *uiStatus) event(e portforward.Event) {
 		s.pod = e.Pod.Name
 		s.mu.Unlock()
 		s.set("connected to %s", e.Pod)
+	case portforward.HalfReady:
+		s.line.Print("%s", halfReady(e))
 	case portforward.Lost:
 		s.set("reconnecting: %s is gone", e.Pod)
 	case portforward.Waiting:

@@ -21,22 +21,18 @@ func Next(s operator.Summary, v Verdict, around operator.Surroundings) []string 
 		add("%s", around.Operator)
 	}
 	for _, pod := range around.Pods {
-		switch {
-		case pod.LastEnd == "OOMKilled":
-			add("%s was killed for want of memory: %s", pod.Name, MoreMemory(pod.Role))
-		case pod.Status == "ImagePullBackOff" || pod.Status == "ErrImagePull" || pod.Status == "ErrImageNeverPull" || pod.Status == "InvalidImageName":
-			add("%s can't get its image: check spec.image %q and imagePullSecrets", pod.Name, s.Image)
-		case pod.Status == "CrashLoopBackOff":
-			add("%s ends again and again; what it wrote: kubectl flink logs %s -n %s --previous", pod.Name, name, s.Namespace)
-		case pod.Status == "Pending" && pod.Message != "":
-			add("%s finds no node (%s): ask for less in spec.%s.resource, or add nodes", pod.Name, pod.Message, specOf(pod.Role))
+		if next := nextOf(s, pod, name); next != "" {
+			add("%s", next)
 		}
 	}
 	if killed := outOfMemory(around); len(killed) > 0 {
-		add("%s: %s", Ended(killed), MoreMemory(killed[0].Role))
+		add("%s: %s", operator.EndedLine(killed), MoreMemory(killed[0].Role))
 	}
-	if len(around.Ends) == 0 && starting(around.Pods) != "" && (s.State == "CREATED" || s.State == "RESTARTING") {
-		add("why TaskManagers end: kubectl flink logs %s -n %s --jm --grep 'is terminated'", name, s.Namespace)
+	if r, ok := operator.StillRefused(around.Refused, around.Pods); ok && s.State != "RUNNING" {
+		add("%s", refused(r, s))
+	}
+	if ends := around.Ends; len(ends) > 0 && ends[0].Container != "" && (s.State == "CREATED" || s.State == "RESTARTING" || s.State == "RECONCILING") {
+		add("what it writes, pod after pod: kubectl flink logs %s -n %s -c %s -f", name, s.Namespace, ends[0].Container)
 	}
 	switch v.Word {
 	case Rejected:
@@ -48,8 +44,12 @@ func Next(s operator.Summary, v Verdict, around operator.Surroundings) []string 
 	case Ignored:
 		add("%s", around.Operator)
 	case Failed, Stalled, Degraded, RolledBack:
+		if operator.FetchFails(s.Kind, s.JarHost, s.Error) {
+			add("the operator can't fetch spec.job.jarURI: it can't resolve %s; check the name, and that the operator's pods reach it", s.JarHost)
+			break
+		}
 		memory := strings.Contains(strings.Join(out, "\n"), "for want of memory") // said above
-		if advice := Advice(v.Why); advice != "" && !memory {
+		if advice := Advice(Running, v.Why); advice != "" && !memory {
 			add("%s", advice)
 		}
 		away, _ := operator.JobManagerAway(around.Pods)
@@ -73,6 +73,76 @@ func jobManagerEnded(pods []operator.Pod) bool {
 	return slices.ContainsFunc(pods, func(p operator.Pod) bool {
 		return p.Role == "jobmanager" && p.LastEnd != "" && p.Status != "Terminating" && p.Status != "CrashLoopBackOff" // which is told above
 	})
+}
+
+// nextOf is what to do about a pod; "" where nothing is wrong with it.
+func nextOf(s operator.Summary, pod operator.Pod, name string) string {
+	t, ok := pod.Trouble()
+	if !ok {
+		return ""
+	}
+	c := pod.Failing
+	flink := c.Name == "" || c.Main()
+	switch t.Kind {
+	case operator.OutOfMemory:
+		return fmt.Sprintf("%s was killed for want of memory: %s", pod.Name, MoreMemory(pod.Role))
+	case operator.NoImage:
+		if flink {
+			return fmt.Sprintf("%s can't get its image: check spec.image %q and imagePullSecrets", pod.Name, s.Image)
+		}
+		return fmt.Sprintf("%s can't get the image of its %s: check %q in the pod template, and imagePullSecrets", pod.Name, c.Called(), c.Image)
+	case operator.Crashes:
+		flags := ""
+		if !flink {
+			flags = " -c " + c.Name
+		}
+		if flink && pod.Restarts > 0 || c.Restarts > 0 || c.Name == "" {
+			flags += " --previous"
+		}
+		what := "ends again and again"
+		if c.Ended && c.Restarts == 0 {
+			what = "ended"
+		}
+		if !flink {
+			what = "has a " + c.Called() + " that fails"
+		}
+		return fmt.Sprintf("%s %s; what it wrote: kubectl flink logs %s -n %s%s", pod.Name, what, name, s.Namespace, flags)
+	case operator.NoNode:
+		return noNode(pod)
+	case operator.NoConfig, operator.NoVolume:
+		if kind, object := operator.MissingObject(t.Text); object != "" {
+			return fmt.Sprintf("%s waits for %s %s in namespace %s: create it, or correct its name in the spec", pod.Name, kind, object, s.Namespace)
+		}
+	}
+	return ""
+}
+
+// noNode is what to do about a pod that finds no node, by the scheduler's
+// reason.
+func noNode(pod operator.Pod) string {
+	kind, object := operator.MissingObject(pod.Message)
+	switch {
+	case object != "":
+		return fmt.Sprintf("%s waits for %s %s, which isn't there: create it, or correct its name in the pod template", pod.Name, kind, object)
+	case strings.Contains(pod.Message, "Insufficient"):
+		return fmt.Sprintf("%s finds no node (%s): ask for less in spec.%s.resource, or add nodes", pod.Name, pod.Message, specOf(pod.Role))
+	case !operator.FitsNoNode(pod.Message):
+		return ""
+	case strings.Contains(pod.Message, "taint"):
+		return fmt.Sprintf("%s tolerates no node's taints: add the toleration to the pod template, or take the taint from a node (kubectl describe nodes)", pod.Name)
+	}
+	return fmt.Sprintf("no node has what %s asks for: correct nodeSelector and affinity in the pod template, or label a node (kubectl get nodes --show-labels)", pod.Name)
+}
+
+// refused is what to do about pods that the JobManager can't create.
+func refused(r operator.Refusal, s operator.Summary) string {
+	switch {
+	case strings.Contains(r.Why, "quota"):
+		return fmt.Sprintf("the namespace's quota keeps TaskManagers away: raise it or free what it counts; see it with: kubectl describe resourcequota -n %s", s.Namespace)
+	case strings.Contains(r.Why, "cannot create resource"):
+		return "the job's service account may not create pods: bind it a role with the rights that the operator's chart gives the account flink (pods, configmaps, services, deployments)"
+	}
+	return "the API server refuses the TaskManagers' pods: correct spec.taskManager and the pod template as it says"
 }
 
 // outOfMemory are the pods that were killed for want of memory and are gone,

@@ -1,7 +1,7 @@
 package health
 
 import (
-	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
@@ -14,7 +14,7 @@ func Refine(s operator.Summary, v Verdict, around operator.Surroundings) Verdict
 	if v.Word.OK() || v.Word == Deleting || v.Word == Rejected {
 		return v
 	}
-	if cause := crashed(around); cause != "" {
+	if cause := crashed(around, !s.Error.IsZero()); cause != "" {
 		// The operator passes on the kubelet's "back-off", which says nothing.
 		v.Why = cause
 		return v
@@ -22,9 +22,7 @@ func Refine(s operator.Summary, v Verdict, around operator.Surroundings) Verdict
 	if !s.Error.IsZero() && s.Error.Root() != jobNotFound {
 		return v // the operator knows best
 	}
-	if cause := seen(s, v, around); cause != "" {
-		v.Why = strings.TrimSuffix(v.Why, also(jobNotFound)) + also(cause)
-	}
+	v.Why = strings.TrimSuffix(v.Why, also(jobNotFound)) + also(seen(s, v, around))
 	return v
 }
 
@@ -38,16 +36,11 @@ func seen(s operator.Summary, v Verdict, around operator.Surroundings) string {
 		return "the operator is not running"
 	}
 	for _, pod := range around.Pods {
-		switch {
-		case s.Error.Root() == jobNotFound && pod.Lost() && pod.Cause != "":
+		if s.Error.Root() == jobNotFound && pod.Lost() && pod.Cause != "" {
 			return "it ended while it started, and its JobManager doesn't know it any more: " + pod.Cause
-		case pod.LastEnd == "OOMKilled":
-			return pod.Name + " was killed for want of memory"
-		case pod.Status == "Pending" && pod.Message != "":
-			first, _, _ := strings.Cut(pod.Message, ". ")
-			return pod.Name + " finds no node: " + first
-		case badWait(pod.Status):
-			return strings.TrimSuffix(pod.Name+" is in "+pod.Status+": "+pod.Message, ": ")
+		}
+		if cause := troubleOf(pod); cause != "" {
+			return cause
 		}
 	}
 	if s.State == "RESTARTING" || s.State == "FAILING" || s.State == "CREATED" {
@@ -56,19 +49,47 @@ func seen(s operator.Summary, v Verdict, around operator.Surroundings) string {
 		}
 	}
 	if s.State == "CREATED" || s.State == "RESTARTING" {
-		if n := taskManagers(around.Pods); n == 0 {
+		r, isRefused := operator.StillRefused(around.Refused, around.Pods)
+		switch {
+		case isRefused:
+			return "the JobManager can't create TaskManagers: " + r.Why
+		case !hasTaskManager(around.Pods):
 			return "it has no TaskManager yet"
 		}
-		return starting(around.Pods)
 	}
 	return ""
 }
 
-// crashed says why a container ends again and again, as its log does.
-func crashed(around operator.Surroundings) string {
+// troubleOf says in a line what keeps a pod from working; "" where nothing does.
+func troubleOf(pod operator.Pod) string {
+	t, ok := pod.Trouble()
+	switch {
+	case !ok:
+		return ""
+	case t.Kind == operator.OutOfMemory:
+		return pod.Name + " was killed for want of memory"
+	case t.Kind == operator.NoNode:
+		first, _, _ := strings.Cut(t.Text, ". ")
+		return pod.Name + " " + first
+	case t.Kind == operator.NoVolume:
+		return pod.Name + " " + t.Text
+	case t.Kind == operator.Crashes && pod.Cause != "" && (pod.Failing.Name == "" || pod.Failing.Main()):
+		if pod.Failing.Ended && pod.Restarts == 0 {
+			return pod.Name + " ended: " + pod.Cause
+		}
+		return pod.Name + " ends again and again: " + pod.Cause
+	case t.Kind == operator.Crashes && pod.Failing.Name != "" && !pod.Failing.Main():
+		return pod.Name + ": " + t.Text
+	}
+	return strings.TrimSuffix(pod.Name+" is in "+pod.Status+": "+pod.Message, ": ")
+}
+
+// crashed says why a container doesn't start or ends again and again, as its
+// status and log do; told says that the operator passes something on of it.
+func crashed(around operator.Surroundings, told bool) string {
 	for _, pod := range around.Pods {
-		if pod.Status == "CrashLoopBackOff" && pod.Cause != "" {
-			return pod.Name + " ends again and again: " + pod.Cause
+		if t, ok := pod.Trouble(); ok && (t.Kind == operator.Crashes && pod.Cause != "" || told && (t.Kind == operator.Crashes && !pod.Failing.Main() && pod.Failing.Name != "" || t.Kind == operator.NoImage || t.Kind == operator.NoConfig)) {
+			return troubleOf(pod)
 		}
 	}
 	return ""
@@ -77,6 +98,13 @@ func crashed(around operator.Surroundings) string {
 // latest is the newest of what brought tasks down: an exception that the
 // operator saw, or a TaskManager that ended before it could throw one.
 func latest(around operator.Surroundings) string {
+	if e := around.Exception; e.Message != "" && (len(around.Ends) == 0 || !around.Ends[0].At.After(e.Time)) {
+		if end, ok := operator.EndOf(e.Message); ok && len(around.Ends) == 0 {
+			return "a TaskManager " + end.How()
+		} else if !ok {
+			return operator.Telling(operator.CauseChain(e.Message))
+		}
+	}
 	for _, event := range around.Events { // newest first; older ones may be of another trouble
 		if event.Reason != "JobException" {
 			continue
@@ -89,55 +117,13 @@ func latest(around operator.Surroundings) string {
 		case !ok:
 			return event.Root()
 		case len(around.Ends) > 0:
-			return Ended(around.Ends)
+			return operator.EndedLine(around.Ends)
 		}
 		return "a TaskManager " + end.How()
 	}
-	return Ended(around.Ends)
+	return operator.EndedLine(around.Ends)
 }
 
-// Ended says how the last of the pods that ended, newest first, came to its
-// end, and how many did before it; "" where none did.
-func Ended(ends []operator.Ended) string {
-	if len(ends) == 0 {
-		return ""
-	}
-	text := ends[0].Name + " " + ends[0].How()
-	same := 0
-	for _, end := range ends[1:] {
-		if end.Reason == ends[0].Reason && end.ExitCode == ends[0].ExitCode {
-			same++
-		}
-	}
-	if same > 0 {
-		text += fmt.Sprintf(", like %d before it in the last hour", same)
-	}
-	return text
-}
-
-func badWait(status string) bool {
-	return strings.HasSuffix(status, "BackOff") || strings.HasPrefix(status, "ErrImage") || status == "InvalidImageName" || status == "CreateContainerConfigError"
-}
-
-func taskManagers(pods []operator.Pod) int {
-	n := 0
-	for _, pod := range pods {
-		if pod.Role == "taskmanager" {
-			n++
-		}
-	}
-	return n
-}
-
-// starting tells of TaskManagers that came and went: Flink numbers them, and
-// the ones before are gone with their logs.
-func starting(pods []operator.Pod) string {
-	for _, pod := range pods {
-		number := pod.Name[strings.LastIndex(pod.Name, "-")+1:]
-		var n int
-		if _, err := fmt.Sscan(number, &n); pod.Role == "taskmanager" && err == nil && n > taskManagers(pods) {
-			return fmt.Sprintf("%s is starting; TaskManagers before it have ended (%d), and the JobManager's log says why", pod.Name, n-taskManagers(pods))
-		}
-	}
-	return ""
+func hasTaskManager(pods []operator.Pod) bool {
+	return slices.ContainsFunc(pods, func(p operator.Pod) bool { return p.Role == "taskmanager" })
 }

@@ -73,13 +73,73 @@ func TestWhatSurroundsAJobSaysWhy(t *testing.T) {
 		{unknown, Verdict{Degraded, "the job is RECONCILING: Job Not Found"}, came, "the job is RECONCILING: it ended while it started, and its JobManager doesn't know it any more: FileNotFoundException: no chk-1"},
 		{job("RECONCILING"), Verdict{Starting, "w"}, came, "w"},
 		{job("CREATED"), Verdict{Starting, "w"}, operator.Surroundings{}, "w: it has no TaskManager yet"},
-		{job("CREATED"), Verdict{Starting, "w"}, later, "TaskManagers before it have ended (3)"},
+		{job("CREATED"), Verdict{Starting, "w"}, later, "w"},
 		{job("RESTARTING"), Verdict{Degraded, "w"}, operator.Surroundings{Events: []operator.Event{{Reason: "JobException", Message: "boom"}}}, "w: boom"},
 		{job("RUNNING"), Verdict{Pending, "w"}, operator.Surroundings{Operator: operator.OperatorState{Deployments: []operator.OperatorDeployment{{}}}}, "w: the operator is not running"},
 		{job("RUNNING"), Verdict{Healthy, ""}, tm(operator.Pod{LastEnd: "OOMKilled"}), ""},
 	} {
 		if got := Refine(c.s, c.v, c.around); !strings.Contains(got.Why, c.want) || c.want == "" && got.Why != "" || got.Word != c.v.Word {
 			t.Errorf("%v, want %q", got, c.want)
+		}
+	}
+}
+
+// TaskManagers of a Deployment have random letters at the end of their names,
+// which say nothing of others before them.
+func TestNamesOfPodsTellNothingOfOthers(t *testing.T) {
+	around := operator.Surroundings{Pods: []operator.Pod{{Name: "beam-taskmanager-78f8875d4-24zls", Role: "taskmanager", Status: "Running", Ready: true}, {Name: "beam-taskmanager-78f8875d4-c9mgj", Role: "taskmanager", Status: "Running", Ready: true}}}
+	s := operator.Summary{Kind: operator.Deployment, Name: "beam", State: "CREATED"}
+	verdict := Refine(s, Verdict{Starting, "the job is CREATED"}, around)
+	if verdict.Why != "the job is CREATED" || len(Next(s, verdict, around)) != 0 {
+		t.Errorf("%q %q", verdict.Why, Next(s, verdict, around))
+	}
+}
+
+// The operator's event has only the first lines of a stack trace.
+func TestTheJobManagersExceptionGoesBeforeTheEvent(t *testing.T) {
+	around := operator.Surroundings{
+		Events:    []operator.Event{{Reason: "JobException", Message: "java.lang.Exception: Exception while creating StreamOperatorStateContext."}},
+		Exception: operator.Event{Message: "java.lang.Exception: Exception while creating StreamOperatorStateContext.\n\tat a.b.C(D.java:1)\nCaused by: java.io.IOException: No local storage directories available. '/proc/none' cannot be created.\n\tat a.b.C(D.java:1)"},
+	}
+	got := Refine(operator.Summary{Kind: operator.Deployment, State: "RESTARTING"}, Verdict{Degraded, "w"}, around)
+	if got.Why != "w: IOException: No local storage directories available. '/proc/none' cannot be created." {
+		t.Error(got.Why)
+	}
+}
+
+// A TaskManager of native mode isn't started again in its pod.
+func TestAPodThatEndedOnce(t *testing.T) {
+	pod := operator.Pod{Name: "tm", Role: "taskmanager", Status: "Error", LastEnd: "Error", LastExit: 1, Cause: "no agent", Failing: operator.Container{Name: operator.MainContainer, Reason: "Error", End: "Error", Exit: 1, Ended: true}}
+	s := operator.Summary{Kind: operator.Deployment, Name: "j", Namespace: "ns", State: "CREATED"}
+	around := operator.Surroundings{Pods: []operator.Pod{pod}}
+	verdict := Refine(s, Verdict{Starting, "w"}, around)
+	if next := Next(s, verdict, around); verdict.Why != "tm ended: no agent" || len(next) != 1 || next[0] != "tm ended; what it wrote: kubectl flink logs j -n ns" {
+		t.Errorf("%q %q", verdict.Why, next)
+	}
+}
+
+func TestWhatToDoAboutAPodFitsItsReason(t *testing.T) {
+	s := operator.Summary{Kind: operator.Deployment, Name: "j", Namespace: "ns", Image: "flink:1.20", State: "CREATED"}
+	tm := func(p operator.Pod) operator.Surroundings {
+		p.Name, p.Role = "tm", "taskmanager"
+		return operator.Surroundings{Pods: []operator.Pod{p}}
+	}
+	for _, c := range []struct {
+		around operator.Surroundings
+		want   string
+	}{
+		{tm(operator.Pod{Status: "Pending", Unscheduled: true, Message: "0/1 nodes are available: 1 Insufficient cpu."}), "ask for less in spec.taskManager.resource"},
+		{tm(operator.Pod{Status: "Pending", Unscheduled: true, Message: "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector."}), "no node has what tm asks for: correct nodeSelector"},
+		{tm(operator.Pod{Status: "Pending", Unscheduled: true, Message: "0/1 nodes are available: 1 node(s) had untolerated taint {gpu: yes}."}), "tolerates no node's taints"},
+		{tm(operator.Pod{Status: "Pending", Unscheduled: true, Message: `0/1 nodes are available: persistentvolumeclaim "state" not found.`}), "waits for persistentvolumeclaim state, which isn't there"},
+		{tm(operator.Pod{Status: "Init:CrashLoopBackOff", Failing: operator.Container{Name: "fetch-jar", Init: true, Reason: "CrashLoopBackOff", Restarts: 3, End: "Error", Exit: 1}}), "kubectl flink logs j -n ns -c fetch-jar --previous"},
+		{tm(operator.Pod{Status: "ImagePullBackOff", Failing: operator.Container{Name: "side", Image: "fluent:9", Reason: "ImagePullBackOff"}}), `check "fluent:9" in the pod template`},
+		{tm(operator.Pod{Status: "ContainerCreating", Mount: `MountVolume.SetUp failed for volume "v" : secret "keys" not found`, Missing: true}), "waits for secret keys in namespace ns: create it"},
+		{operator.Surroundings{Refused: []operator.Refusal{{Why: "pods is forbidden: exceeded quota: one-pod"}}}, "kubectl describe resourcequota -n ns"},
+	} {
+		next := Next(s, Verdict{Starting, "w"}, c.around)
+		if len(next) != 1 || !strings.Contains(next[0], c.want) {
+			t.Errorf("%q, want %q", next, c.want)
 		}
 	}
 }

@@ -125,7 +125,7 @@ func Of(s operator.Summary, now time.Time) Verdict {
 // invalid reports whether the operator's validator refused the spec. It goes on
 // with the spec before; observedGeneration stays behind.
 func invalid(s operator.Summary) bool {
-	return (s.Lags() || s.Observed == 0) && (s.Error.Mentions("ValidationException") || s.Error.Mentions("InvalidSpecException"))
+	return (s.Lags() || s.Observed == 0) && s.Error.Rejects()
 }
 
 // mounts reports whether a JobManager has just been asked for: its pod is made

@@ -20,7 +20,7 @@ func TestWords(t *testing.T) {
 		}
 		return s
 	}
-	invalid := operator.DecodeFailure(`{"type":"x.ReconciliationException","message":"m","throwableList":[{"type":"x.ValidationException","message":"no version"}]}`)
+	invalid := operator.DecodeFailure(`{"type":"x.ReconciliationException","message":"m","throwableList":[{"type":"org.apache.flink.kubernetes.operator.exception.ValidationException","message":"no version"}]}`)
 	mount := operator.DecodeFailure(`{"type":"org.apache.flink.kubernetes.operator.exception.DeploymentFailedException","message":"MountVolume.SetUp failed for volume \"flink-config-volume\" : configmap \"flink-config-a\" not found","additionalMetadata":{"reason":"FailedMount"},"throwableList":[]}`)
 	for name, c := range map[string]struct {
 		change func(*operator.Summary)

@@ -27,7 +27,7 @@ Caused by: java.lang.IllegalStateException: inner ERROR
 func records(t *testing.T, text string) []Record {
 	t.Helper()
 	var out []Record
-	err := File(t.Context(), strings.NewReader(text), Record{Pod: "p"}, func(r Record) error {
+	err := File(t.Context(), strings.NewReader(text), Record{Pod: "p"}, nil, func(r Record) error {
 		out = append(out, r)
 		return nil
 	})
@@ -71,7 +71,7 @@ func TestOtherLayouts(t *testing.T) {
 }
 
 func TestALevelAndWhatIsGraver(t *testing.T) {
-	for level, want := range map[string]bool{"INFO": false, "WARN": true, "FATAL": true, "": false} {
+	for level, want := range map[string]bool{"INFO": false, "WARN": true, "FATAL": true, "": true} {
 		if got := (Record{Level: level}).AtLeast("WARN"); got != want {
 			t.Errorf("%q: %v", level, got)
 		}
@@ -236,15 +236,19 @@ func TestRecordsAheadHaveABound(t *testing.T) {
 	var a assembler
 	lines, long := 0, "\tat "+strings.Repeat("x", 100<<10)
 	for range 100 {
-		if r := a.add(time.Time{}, long); r != nil {
+		made := a.add(time.Time{}, long)
+		for _, r := range made {
 			lines += len(r.Lines)
 			if r.size() > maxRecord {
 				t.Fatalf("a record of %d bytes", r.size())
 			}
 		}
 	}
-	if r := a.flush(); lines+len(r.Lines) != 100 {
-		t.Errorf("%d lines came out", lines+len(r.Lines))
+	for _, r := range a.flush() {
+		lines += len(r.Lines)
+	}
+	if lines != 100 {
+		t.Errorf("%d lines came out", lines)
 	}
 	m := NewMerger()
 	ctx, cancel := context.WithCancel(t.Context())

@@ -3,12 +3,10 @@
 package logs
 
 import (
-	"encoding/json"
 	"regexp"
 	"strings"
 	"time"
 
-	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 )
 
@@ -37,81 +35,16 @@ func (r *Record) size() int {
 // Text is the whole record.
 func (r Record) Text() string { return strings.Join(r.Lines, "\n") }
 
-// levels, from the least to the gravest.
-var levels = []string{"TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"}
-
-// Levels are the words for --level.
-var Levels = []string{"trace", "debug", "info", "warn", "error", "fatal"}
-
-// ParseLevel reads a level's word in any case; warning is warn.
-func ParseLevel(word string) (string, error) {
-	upper := strings.TrimSuffix(strings.ToUpper(word), "ING")
-	if rank(upper) < 0 {
-		return "", exit.Usagef("--level: %q is not one of %s", word, strings.Join(Levels, ", "))
-	}
-	return upper, nil
-}
-
-func rank(level string) int {
-	for i, l := range levels {
-		if l == level {
-			return i
-		}
-	}
-	return -1
-}
-
-// AtLeast reports whether the record says that it is of level or graver.
-func (r Record) AtLeast(level string) bool { return level == "" || rank(r.Level) >= rank(level) }
-
 var (
-	// began is the begin of a message in Flink's and the operator's default
-	// layouts ("%d{yyyy-MM-dd HH:mm:ss,SSS} %-5p …") and in most others: a
-	// date and time, then soon a level.
-	began = regexp.MustCompile(`^(\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?)(?:Z|[+-]\d\d:?\d\d)?\s`)
-	level = regexp.MustCompile(`\b(TRACE|DEBUG|INFO|WARN|ERROR|FATAL)\b`)
 	// goesOn is a line that can't begin a message.
-	goesOn = regexp.MustCompile(`^(\s|Caused by: |Suppressed: |\.\.\. \d+ more|$)`)
+	goesOn = regexp.MustCompile(`^(\s|Caused by: |Suppressed: |\.\.\. \d+ more|\}|$)`)
 	// thrown is the first line of a stack trace, below its message.
 	thrown = regexp.MustCompile(`^(?:[a-z_][\w$]*\.)+[A-Z][\w$]*(?:Exception|Error|Throwable|Failure)\b`)
 	frame  = regexp.MustCompile(`^\s*(at [\w$.<>/@-]+\(|\.\.\. \d+ (more|common frames omitted))`)
+	// afterName is the second line of a message of Java's own logger, whose
+	// first has no level.
+	afterName = regexp.MustCompile(`^(SEVERE|WARNING|INFO|CONFIG|FINE|FINER|FINEST): `)
 )
-
-// levelWithin is how far into a line its level may stand, in bytes.
-const levelWithin = 120
-
-// head reads the begin of a message; ok is false where line doesn't begin one
-// in a layout that is known.
-func head(line string) (at time.Time, lvl string, ok bool) {
-	if strings.HasPrefix(line, "{") {
-		return jsonHead(line)
-	}
-	match := began.FindStringSubmatch(line)
-	if match == nil {
-		return time.Time{}, "", false
-	}
-	at, _ = time.Parse("2006-01-02 15:04:05", strings.NewReplacer("T", " ", ",", ".").Replace(match[1]))
-	return at, level.FindString(line[:min(len(line), levelWithin)]), true
-}
-
-// jsonHead reads a log of JSON objects, one a line.
-func jsonHead(line string) (at time.Time, lvl string, ok bool) {
-	var fields map[string]any
-	if json.Unmarshal([]byte(line), &fields) != nil {
-		return time.Time{}, "", false
-	}
-	for _, key := range []string{"level", "log.level", "severity", "logLevel"} {
-		if word, _ := fields[key].(string); word != "" {
-			lvl = strings.TrimSuffix(strings.ToUpper(word), "ING")
-		}
-	}
-	for _, key := range []string{"@timestamp", "timestamp", "time", "ts"} {
-		if text, _ := fields[key].(string); at.IsZero() {
-			at, _ = time.Parse(time.RFC3339Nano, text)
-		}
-	}
-	return at, lvl, lvl != ""
-}
 
 // maxLines and maxRecord bound a record, maxLine a line, both in bytes, so that
 // a container that writes without line breaks, or one endless trace, costs
@@ -122,52 +55,131 @@ const (
 	maxLine   = 256 << 10
 )
 
+// sample is how many lines are looked at before the first is read.
+const sample = 100
+
+// longestLook bounds for how long the first lines wait.
+const longestLook = 500 * time.Millisecond
+
 // assembler makes records of lines.
 type assembler struct {
 	origin  Record
+	layout  layout
 	current *Record
 	// size is how many bytes current has.
 	size int
+	// waiting are the lines that the layout is learned from; learned says that
+	// it is known.
+	waiting []line
+	since   time.Time
+	learned bool
+	// object says that the current record is a JSON object of several lines.
+	object bool
 	// headed says that the stream has messages with a known head: what has
 	// none then belongs to the message before it.
 	headed bool
 }
 
-// add takes a line, without its line break, and returns the record that it
-// completes, if any. at is the kubelet's time; zero if unknown.
-func (a *assembler) add(at time.Time, line string) *Record {
-	line = strings.TrimRight(line, "\r")
-	plain := line
-	if strings.ContainsRune(line, 0x1b) {
-		plain = term.Safe(line) // colours of the operator's layout
+// add takes a line, without its line break, and returns the records that it
+// completes. at is the kubelet's time; zero if unknown.
+func (a *assembler) add(at time.Time, text string) []*Record {
+	text = strings.TrimRight(text, "\r")
+	if !a.learned {
+		if len(a.waiting) == 0 {
+			a.since = time.Now()
+		}
+		a.waiting = append(a.waiting, line{at, text})
+		if len(a.waiting) < sample && time.Since(a.since) < longestLook {
+			return nil
+		}
+		return a.learn()
 	}
-	own, lvl, ok := head(plain)
+	if done := a.take(at, text); done != nil {
+		return []*Record{done}
+	}
+	return nil
+}
+
+// learn reads the lines that were waiting.
+func (a *assembler) learn() (done []*Record) {
+	plain := make([]string, len(a.waiting))
+	for i, l := range a.waiting {
+		plain[i] = plainOf(l.text)
+	}
+	a.layout.learn(plain)
+	a.learned = true
+	for _, l := range a.waiting {
+		if record := a.take(l.at, l.text); record != nil {
+			done = append(done, record)
+		}
+	}
+	a.waiting = nil
+	return done
+}
+
+// plainOf is a line without the colors of its layout.
+func plainOf(text string) string {
+	if strings.ContainsRune(text, 0x1b) {
+		return term.Safe(text)
+	}
+	return text
+}
+
+func (a *assembler) take(at time.Time, text string) *Record {
+	plain := plainOf(text)
+	if a.object && len(a.current.Lines) < maxLines && a.size+len(text) <= maxRecord {
+		a.current.Lines = append(a.current.Lines, text)
+		a.size += len(text)
+		if strings.HasPrefix(plain, "}") {
+			a.object = false
+			whole := strings.TrimRight(a.current.Text(), ", \t")
+			own, level, _ := jsonHead(whole)
+			if a.current.Level = level; a.current.Time.IsZero() {
+				a.current.Time = own
+			}
+		}
+		return nil
+	}
+	own, lvl, ok := a.layout.head(plain)
+	if a.object = plain == "{"; a.object {
+		ok = true
+	}
 	switch {
 	case ok:
 		a.headed = true
-	case a.current != nil && len(a.current.Lines) < maxLines && a.size+len(line) <= maxRecord && (goesOn.MatchString(plain) || a.headed || thrown.MatchString(plain)):
-		a.current.Lines = append(a.current.Lines, line)
-		a.size += len(line)
+	case a.current != nil && len(a.current.Lines) < maxLines && a.size+len(text) <= maxRecord && (goesOn.MatchString(plain) || a.headed || thrown.MatchString(plain)):
+		if m := afterName.FindStringSubmatch(plain); m != nil && a.current.Level == "" && len(a.current.Lines) == 1 {
+			a.current.Level = levelOf(m[1])
+		}
+		a.current.Lines = append(a.current.Lines, text)
+		a.size += len(text)
 		return nil
 	}
 	done := a.current
 	next := a.origin
-	next.Time, next.Level, next.Lines = at, lvl, []string{line}
+	next.Time, next.Level, next.Lines = at, lvl, []string{text}
 	if next.Time.IsZero() {
 		next.Time = own
 	}
 	if next.Time.IsZero() && done != nil {
 		next.Time = done.Time
 	}
-	a.current, a.size = &next, len(line)
+	a.current, a.size = &next, len(text)
 	return done
 }
 
-// flush returns the record that is being made, if any.
-func (a *assembler) flush() *Record {
-	done := a.current
+// flush returns the records that are being made. What comes later is read as
+// what was seen so far shows.
+func (a *assembler) flush() []*Record {
+	var out []*Record
+	if !a.learned && len(a.waiting) > 0 {
+		out = a.learn()
+	}
+	if a.current != nil {
+		out = append(out, a.current)
+	}
 	a.current = nil
-	return done
+	return out
 }
 
 // Folded are the record's lines for people: of a stack trace the exceptions

@@ -33,6 +33,9 @@ type Source struct {
 	Choose func(*corev1.Pod) (role, container string, ok bool)
 	// Wanted drops records that aren't; nil keeps all.
 	Wanted func(Record) bool
+	// Patterns are the layouts of the pods' logging configuration, as far as
+	// it is known.
+	Patterns []Pattern
 }
 
 // Reading is how logs are read.
@@ -232,7 +235,7 @@ func (r *run) begin(ctx context.Context, source Source, pod *corev1.Pod, role, c
 		if tail >= 0 {
 			options.TailLines = &tail
 		}
-		s := &stream{make: assembler{origin: Record{Pod: pod.Name, Role: role, Container: container}}, put: func(record *Record) bool {
+		s := &stream{make: assembler{origin: Record{Pod: pod.Name, Role: role, Container: container}, layout: layout{patterns: source.Patterns}}, put: func(record *Record) bool {
 			return record == nil || source.Wanted != nil && !source.Wanted(*record) || put(record)
 		}}
 		err := s.read(ctx, r.Pods, source.Namespace, pod.Name, options)
@@ -339,7 +342,7 @@ func (s *stream) copy(ctx context.Context, body io.Reader) error {
 			return context.Cause(ctx)
 		case l, open := <-lines:
 			if !open {
-				s.put(s.make.flush())
+				s.all(s.make.flush())
 				return failure
 			}
 			if !l.at.IsZero() {
@@ -348,12 +351,12 @@ func (s *stream) copy(ctx context.Context, body io.Reader) error {
 				}
 				s.last = l.at
 			}
-			if !s.put(s.make.add(l.at, l.text)) {
+			if !s.all(s.make.add(l.at, l.text)) {
 				return context.Cause(ctx)
 			}
 			timer.Reset(idle)
 		case <-timer.C:
-			if !s.put(s.make.flush()) {
+			if !s.all(s.make.flush()) {
 				return context.Cause(ctx)
 			}
 		}
@@ -394,10 +397,20 @@ func stamped(text string) line {
 	return line{text: text}
 }
 
+// all puts records; false where one can't be.
+func (s *stream) all(records []*Record) bool {
+	for _, record := range records {
+		if !s.put(record) {
+			return false
+		}
+	}
+	return true
+}
+
 // File makes records of a log file, whose times are the messages' own.
-func File(ctx context.Context, body io.Reader, origin Record, put func(Record) error) error {
+func File(ctx context.Context, body io.Reader, origin Record, patterns []Pattern, put func(Record) error) error {
 	var failure error
-	s := &stream{make: assembler{origin: origin}, put: func(r *Record) bool {
+	s := &stream{make: assembler{origin: origin, layout: layout{patterns: patterns}}, put: func(r *Record) bool {
 		if r != nil && failure == nil {
 			failure = put(*r)
 		}
@@ -407,13 +420,13 @@ func File(ctx context.Context, body io.Reader, origin Record, put func(Record) e
 	for ctx.Err() == nil {
 		text, err := readLine(reader)
 		if text != "" || err == nil {
-			if !s.put(s.make.add(time.Time{}, text)) {
+			if !s.all(s.make.add(time.Time{}, text)) {
 				return failure
 			}
 		}
 		switch {
 		case errors.Is(err, io.EOF):
-			s.put(s.make.flush())
+			s.all(s.make.flush())
 			return failure
 		case err != nil:
 			return err

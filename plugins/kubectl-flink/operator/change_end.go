@@ -120,15 +120,15 @@ func (j Job) KeptState() Kept {
 func (f *changeFollower) failed(ctx context.Context, how, cause string) error {
 	ref := f.change.Job.Ref()
 	target := f.job
-	names := []string{ref.Name}
+	about := []subject{subjectOf(f.job.Object)}
 	if ref.Kind.Name == BlueGreen.Name {
-		names = append(names, ref.Name+"-blue", ref.Name+"-green")
+		about = append(about, subject{kind: Deployment.Name, name: ref.Name + "-blue"}, subject{kind: Deployment.Name, name: ref.Name + "-green"})
 		if child, err := f.client.activeChild(ctx, f.job); err == nil {
 			target = child
 		}
 	}
 	var events []Event
-	for _, e := range f.client.warningsSince(ctx, ref.Namespace, f.asked, names...) {
+	for _, e := range f.client.warningsSince(ctx, ref.Namespace, f.asked, about...) {
 		if how == ChangeRejected && e.Reason != "ValidationError" {
 			continue
 		}

@@ -229,7 +229,7 @@ func (c *Client) CheckRejected(job Job) error {
 	if observed := job.observedGeneration(); observed >= job.Object.GetGeneration() && observed > 0 {
 		return nil
 	}
-	if !failure.Mentions("ValidationException") && !failure.Mentions("InvalidSpecException") {
+	if !failure.Rejects() {
 		return nil
 	}
 	return errors.New("the operator rejects the spec of " + job.Ref().String() + " and would ignore a change to it: " + failure.Root() + "\nCorrect the spec first: kubectl edit " + job.Kind.Singular + " " + job.Ref().Name + " -n " + job.Ref().Namespace)

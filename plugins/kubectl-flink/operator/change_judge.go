@@ -184,7 +184,7 @@ func (ch Change) judge(job Job, generation int64) judgement {
 	failure := job.Failure()
 	if !ch.accepted(job, generation) {
 		switch {
-		case failure.Mentions("ValidationException") || failure.Mentions("InvalidSpecException"):
+		case failure.Rejects():
 			return judgement{refused, failure.Root()}
 		case failure.Mentions("UpgradeFailureException"), job.BlueGreenState() != "" && job.State() == "FAILING" && !failure.IsZero():
 			return judgement{failing, failure.Root()}

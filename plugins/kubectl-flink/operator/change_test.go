@@ -67,7 +67,7 @@ func TestJudge(t *testing.T) {
 		"not seen yet":           {suspend, status(1, "STABLE", "READY", "RUNNING", "a", "1", ""), notTaken},
 		"suspended":              {suspend, status(2, "SUSPENDED", "READY", "FINISHED", "a", "1", ""), reached},
 		"by last-state":          {suspend, status(2, "SUSPENDED", "MISSING", "RECONCILING", "a", "1", ""), reached},
-		"rejected":               {suspend, status(1, "STABLE", "READY", "RUNNING", "a", "1", `{"type":"x.ValidationException","message":"no"}`), refused},
+		"rejected":               {suspend, status(1, "STABLE", "READY", "RUNNING", "a", "1", `{"type":"org.apache.flink.kubernetes.operator.exception.ValidationException","message":"no"}`), refused},
 		"savepoint fails":        {suspend, status(1, "STABLE", "READY", "RUNNING", "a", "1", `{"type":"x.UpgradeFailureException","message":"Savepoint Error"}`), failing},
 		"old run still stable":   {start, status(2, "STABLE", "READY", "RUNNING", "a", "1", ""), moving},
 		"deploying":              {start, status(2, "DEPLOYED", "DEPLOYING", "RECONCILING", "b", "1", ""), moving},

@@ -113,7 +113,7 @@ func layersOf(job, cluster Job) ConfigLayers {
 		l.addSessionJob(job)
 	}
 	l.Waiting = "not carried out yet"
-	if failure := job.Failure(); failure.Mentions("ValidationException") || failure.Mentions("InvalidSpecException") {
+	if failure := job.Failure(); failure.Rejects() {
 		l.Waiting = "rejected: " + failure.Root()
 	}
 	return l
@@ -233,7 +233,7 @@ func (c *Client) operatorDefaults(ctx context.Context) (Config, string, error) {
 		return nil, "", health.Err
 	}
 	if !health.Known() {
-		return nil, "", fmt.Errorf("no Deployment with the label %s was found", operatorLabel)
+		return nil, "", fmt.Errorf("%s", health)
 	}
 	if len(health.Deployments) > 1 {
 		return nil, "", fmt.Errorf("%d operators are in this cluster, and which one cares for this job isn't said anywhere", len(health.Deployments))

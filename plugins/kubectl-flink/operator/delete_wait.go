@@ -102,7 +102,7 @@ func (c *Client) blockers(ctx context.Context, job Job, since time.Time) (out []
 			out = append(out, fmt.Sprintf("its jobs hold it up: %s; end them with kubectl flink delete, and one that the operator doesn't manage with kubectl flink cancel %s -n %s", strings.Join(jobs, ", "), ref.Name, ref.Namespace))
 		}
 	}
-	for _, event := range distinct(c.warningsSince(ctx, ref.Namespace, since.Add(-2*time.Second), ref.Name), "") {
+	for _, event := range distinct(c.warningsSince(ctx, ref.Namespace, since.Add(-2*time.Second), subjectOf(job.Object)), "") {
 		out = append(out, fmt.Sprintf("event %s: %s", event.Reason, event.Root()))
 	}
 	object, err := c.Get(ctx, ref)

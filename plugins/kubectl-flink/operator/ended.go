@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -25,19 +26,37 @@ type Ended struct {
 	Reason   string    `json:"reason"`
 	ExitCode int32     `json:"exitCode"`
 	At       time.Time `json:"at"`
+	// Container is the one that ended, where that isn't Flink's own; Init says
+	// that it runs before the others.
+	Container string `json:"container,omitempty"`
+	Init      bool   `json:"initContainer,omitempty"`
+	// Cause is what its log says; "" where that wasn't read.
+	Cause string `json:"cause,omitempty"`
 }
+
+// like reports whether another ended the same way.
+func (e Ended) like(other Ended) bool {
+	return e.Reason == other.Reason && e.ExitCode == other.ExitCode && e.Container == other.Container
+}
+
+// neverRan is the reason of a pod that ended before its containers ran.
+const neverRan = "BeforeItsContainers"
 
 // reasonOutOfMemory is Kubernetes' word for a container that the kernel killed
 // because it used more memory than its limit.
 const reasonOutOfMemory = "OOMKilled"
 
 // OutOfMemory reports whether it was killed for want of memory.
-func (e Ended) OutOfMemory() bool { return e.Reason == reasonOutOfMemory }
+func (e Ended) OutOfMemory() bool { return e.Reason == reasonOutOfMemory && e.Container == "" }
 
 // How says in a few words how it ended.
 func (e Ended) How() string {
 	code := fmt.Sprintf("exit code %d", e.ExitCode)
 	switch {
+	case e.Reason == neverRan:
+		return "ended before its containers ran"
+	case e.Container != "":
+		return fmt.Sprintf("ended with its %s (%s, %s)", Container{Name: e.Container, Init: e.Init}.Called(), or(e.Reason, "Error"), code)
 	case e.OutOfMemory():
 		return "was killed for want of memory (OOMKilled, " + code + ")"
 	case e.ExitCode == 137:
@@ -77,7 +96,13 @@ func EndOf(text string) (end Ended, ok bool) {
 		if err != nil || found[1] != mainContainer && ok && end.Reason != "" {
 			continue
 		}
+		if end.Reason != "" && code == 0 {
+			continue // it was told to end
+		}
 		end, ok = Ended{Role: "taskmanager", Reason: found[3], ExitCode: int32(code)}, true
+		if found[1] != mainContainer {
+			end.Container = found[1]
+		}
 		if found[3] == "null" {
 			end.Reason = ""
 		}
@@ -91,28 +116,64 @@ func EndOf(text string) (end Ended, ok bool) {
 // workerEnded is what the JobManager logs when a pod has ended.
 var workerEnded = regexp.MustCompile(`Worker (\S+) is terminated\. Diagnostics: (.*)$`)
 
-// endsInLog finds the pods that ended in a JobManager's log whose lines begin
-// with the kubelet's timestamps.
-func endsInLog(log io.Reader) []Ended {
+// emptyPod is what Flink logs of a pod that failed before its containers ran.
+var emptyPod = regexp.MustCompile(`container termination statuses: \[\], pod status: Failed`)
+
+// Refusal is a pod that the JobManager couldn't create.
+type Refusal struct {
+	At time.Time `json:"at"`
+	// Why is the API server's own word.
+	Why string `json:"why"`
+}
+
+// StillRefused is the newest of the refusals, newest first, if no TaskManager
+// was let in since.
+func StillRefused(refused []Refusal, pods []Pod) (Refusal, bool) {
+	if len(refused) == 0 || slices.ContainsFunc(pods, func(p Pod) bool { return p.Role == "taskmanager" && p.Started.After(refused[0].At) }) {
+		return Refusal{}, false
+	}
+	return refused[0], true
+}
+
+var (
+	couldNotCreate = regexp.MustCompile(`Could not create pod (\S+?),? exception: (.*)$`)
+	serversWord    = regexp.MustCompile(`Message: (.*?)\.? Received status`)
+)
+
+// workersInLog finds the pods that ended, and those that couldn't be created,
+// in a JobManager's log whose lines begin with the kubelet's timestamps.
+func workersInLog(log io.Reader) (ends []Ended, refused []Refusal) {
 	lines := bufio.NewScanner(log)
 	// A line may be as long as a job's whole configuration.
 	lines.Buffer(nil, logLimit)
-	var out []Ended
 	for lines.Scan() {
 		stamp, text, _ := strings.Cut(lines.Text(), " ")
+		if found := couldNotCreate.FindStringSubmatch(text); found != nil {
+			why := RootCause(found[2])
+			if word := serversWord.FindStringSubmatch(found[2]); word != nil {
+				why = word[1]
+			}
+			if at, err := time.Parse(time.RFC3339Nano, stamp); err == nil {
+				refused = append(refused, Refusal{at, why})
+			}
+			continue
+		}
 		found := workerEnded.FindStringSubmatch(text)
 		if found == nil {
 			continue
 		}
 		end, ok := EndOf(found[2])
+		if !ok && emptyPod.MatchString(found[2]) {
+			end, ok = Ended{Role: "taskmanager", Reason: neverRan}, true
+		}
 		at, err := time.Parse(time.RFC3339Nano, stamp)
 		if !ok || err != nil {
 			continue
 		}
 		end.Name, end.At = found[1], at
-		out = append(out, end)
+		ends = append(ends, end)
 	}
-	return out
+	return ends, refused
 }
 
 const (
@@ -157,17 +218,26 @@ func numbered(pod Pod) (attempt string, number int, ok bool) {
 // first: those that are still there, and those that the JobManagers' logs tell
 // of. Logs that can't be read tell nothing.
 func (c *Client) Ends(ctx context.Context, namespace string, pods []Pod, now time.Time) []Ended {
+	ends, _ := c.workers(ctx, namespace, pods, now, endsSince)
+	return ends
+}
+
+// refusedFor is how long a refusal counts: Flink tries again every 3 s.
+const refusedFor = time.Minute
+
+// workers are the pods that ended, and those that couldn't be created lately,
+// newest first.
+func (c *Client) workers(ctx context.Context, namespace string, pods []Pod, now time.Time, back time.Duration) (ends []Ended, refused []Refusal) {
 	ctx, cancel := context.WithTimeout(ctx, causeLimit)
 	defer cancel()
-	var out []Ended
 	known := map[string]bool{}
 	for _, pod := range pods {
 		if pod.LastEnd != "" {
-			out = append(out, Ended{Name: pod.Name, Role: pod.Role, Reason: pod.LastEnd, ExitCode: pod.LastExit, At: pod.LastAt})
+			ends = append(ends, Ended{Name: pod.Name, Role: pod.Role, Reason: pod.LastEnd, ExitCode: pod.LastExit, At: pod.LastAt})
 			known[pod.Name] = true
 		}
 	}
-	since, lines := metav1.NewTime(now.Add(-endsSince)), int64(endsLines)
+	since, lines := metav1.NewTime(now.Add(-back)), int64(endsLines)
 	for _, pod := range pods {
 		if pod.Role != "jobmanager" {
 			continue
@@ -178,14 +248,44 @@ func (c *Client) Ends(ctx context.Context, namespace string, pods []Pod, now tim
 		if err != nil {
 			continue
 		}
-		for _, end := range endsInLog(log) {
+		logged, no := workersInLog(log)
+		for _, end := range logged {
 			if !known[end.Name] {
 				known[end.Name] = true
-				out = append(out, end)
+				ends = append(ends, end)
+			}
+		}
+		for _, r := range no {
+			if now.Sub(r.At) < refusedFor {
+				refused = append(refused, r)
 			}
 		}
 		_ = log.Close()
 	}
-	sort.SliceStable(out, func(i, j int) bool { return out[i].At.After(out[j].At) })
-	return out
+	sort.SliceStable(ends, func(i, j int) bool { return ends[i].At.After(ends[j].At) })
+	sort.SliceStable(refused, func(i, j int) bool { return refused[i].At.After(refused[j].At) })
+	return ends, refused
+}
+
+// EndedLine says how the last of the pods that ended, newest first, came to its
+// end, and how many did before it; "" where none did.
+func EndedLine(ends []Ended) string {
+	if len(ends) == 0 {
+		return ""
+	}
+	text := ends[0].Name + " " + ends[0].How()
+	same, cause := 0, ends[0].Cause
+	for _, end := range ends[1:] {
+		if end.like(ends[0]) {
+			same++
+			cause = or(cause, end.Cause)
+		}
+	}
+	if same > 0 {
+		text += fmt.Sprintf(", like %d before it in the last hour", same)
+	}
+	if cause != "" {
+		text += ": " + cause
+	}
+	return text
 }

@@ -20,7 +20,8 @@ no time Worker basic-example-taskmanager-1-4 is terminated. Diagnostics: Pod ter
 		{Name: "basic-example-taskmanager-1-1", Role: "taskmanager", Reason: "OOMKilled", ExitCode: 137, At: time.Date(2026, 11, 25, 23, 50, 32, 186123456, time.UTC)},
 		{Name: "basic-example-taskmanager-1-2", Role: "taskmanager", Reason: "Error", ExitCode: 239, At: time.Date(2026, 11, 25, 23, 51, 0, 0, time.UTC)},
 	}
-	if diff := cmp.Diff(want, endsInLog(strings.NewReader(log))); diff != "" {
+	got, _ := workersInLog(strings.NewReader(log))
+	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -20,12 +20,13 @@ const fieldManager = "kubectl-flink"
 // Event is a Kubernetes event about one of the operator's objects.
 type Event struct {
 	// Object is KIND/NAME of what it is about.
-	Object  string
+	Object string
+	// UID is the object's; "" where the event doesn't say.
+	UID     string
 	Reason  string
 	Message string
 	Time    time.Time
-	// Type is Normal or Warning, Count how often it happened; set by
-	// EventsAbout only.
+	// Type is Normal or Warning, Count how often it happened.
 	Type  string
 	Count int32
 }
@@ -54,28 +55,24 @@ func reasons(cause string, events []Event) string {
 	return cause
 }
 
-// warningsSince are the warnings about the named objects since a moment,
+// warningsSince are the warnings about the operator's objects since a moment,
 // newest first. Events are a help, not the truth: where they can't be read
 // there are none.
-func (c *Client) warningsSince(ctx context.Context, namespace string, since time.Time, names ...string) []Event {
+func (c *Client) warningsSince(ctx context.Context, namespace string, since time.Time, about ...subject) []Event {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	var out keptEvents
-	for _, name := range names {
-		if name == "" {
+	for _, of := range about {
+		if of.name == "" {
 			continue
 		}
-		_ = clientset.Pages(ctx, metav1.ListOptions{FieldSelector: warningsAbout(name)}, c.core.CoreV1().Events(namespace).List, func(page *corev1.EventList) error {
+		_ = clientset.Pages(ctx, metav1.ListOptions{FieldSelector: warningsAbout(of.name)}, c.core.CoreV1().Events(namespace).List, func(page *corev1.EventList) error {
 			for i := range page.Items {
 				e := &page.Items[i]
-				at := eventTime(e)
-				if at.Before(since) || !strings.Contains(e.InvolvedObject.APIVersion, Group) {
+				if eventTime(e).Before(since) || !strings.Contains(e.InvolvedObject.APIVersion, Group) || !of.is(e) {
 					continue
 				}
-				out.add(Event{
-					Object: strings.ToLower(e.InvolvedObject.Kind) + "/" + e.InvolvedObject.Name,
-					Reason: e.Reason, Message: e.Message, Time: at,
-				})
+				out.add(readEvent(e))
 			}
 			return nil
 		})

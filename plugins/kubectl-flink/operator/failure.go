@@ -62,6 +62,40 @@ func (f Failure) Mentions(exception string) bool {
 	return false
 }
 
+// Chain is the text of the failure and its causes, outermost first.
+func (f Failure) Chain() string {
+	lines := []string{strings.TrimPrefix(f.Type+": "+f.Message, ": ")}
+	for _, c := range f.Causes {
+		lines = append(lines, strings.TrimPrefix(c.Type+": "+c.Message, ": "))
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Rejects reports whether the failure is that of the operator's own validator,
+// which refused the spec. Flink's SQL throws exceptions of the same simple name
+// out of a job's own code.
+func (f Failure) Rejects() bool {
+	if isValidator(f.Type) {
+		return true
+	}
+	for _, c := range f.Causes {
+		if isValidator(c.Type) {
+			return true
+		}
+	}
+	return false
+}
+
+// isValidator reports whether an exception is the operator's validator's.
+// Without a package it is taken for that only where it stands for itself.
+func isValidator(name string) bool {
+	switch simple(name) {
+	case "ValidationException", "InvalidSpecException":
+		return !strings.Contains(name, ".") || strings.Contains(name, ".kubernetes.operator.")
+	}
+	return false
+}
+
 // Root is the innermost cause that says something, in one short text.
 //
 // Flink wraps each layer's message into the next, often with a whole stack

@@ -4,7 +4,6 @@ import (
 	"context"
 	"slices"
 	"sort"
-	"strings"
 	"sync"
 	"time"
 
@@ -16,104 +15,6 @@ import (
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/clientset"
 )
-
-// Pod is a JobManager's or TaskManager's pod.
-type Pod struct {
-	Name string
-	// Role is jobmanager or taskmanager.
-	Role string
-	// Status is one word, as kubectl shows it: Running, Pending,
-	// CrashLoopBackOff, Terminating, …
-	Status  string
-	Message string
-	Ready   bool
-	// Unready says why it isn't; "" where it is. ReadyChanged is when that last
-	// changed.
-	Unready      string
-	ReadyChanged time.Time
-	// Restarts of the Flink container, OtherRestarts of all the others.
-	Restarts, OtherRestarts int32
-	// LastEnd is why the container ended the last time (OOMKilled, Error …),
-	// LastExit its exit code and LastAt when; "" if it never did.
-	LastEnd  string
-	LastExit int32
-	LastAt   time.Time
-	// Cause is why it ended, as its log says; read for pods that don't get up.
-	Cause   string
-	Node    string
-	Started time.Time
-	// Asked and Limit are "CPU, memory" as the pod has them.
-	Asked, Limit string
-}
-
-// HasEnded reports whether it is worth to know why the container ended: the pod
-// doesn't get up, or it is a JobManager that may have lost its job.
-func (p Pod) HasEnded() bool {
-	return p.LastEnd != "" && !p.Ready || p.Lost()
-}
-
-// Lost reports whether the pod is a JobManager that came up again after it
-// ended by itself. It doesn't know a job that ended while it started.
-func (p Pod) Lost() bool {
-	return p.Role == "jobmanager" && p.Ready && p.Restarts > 0 && p.LastEnd == "Error"
-}
-
-// mainContainer is where Flink runs.
-const mainContainer = "flink-main-container"
-
-// ReadPod reads a pod of a Flink cluster.
-func ReadPod(p *corev1.Pod) Pod {
-	out := Pod{Name: p.Name, Role: p.Labels["component"], Status: string(p.Status.Phase), Message: p.Status.Message, Node: p.Spec.NodeName, Started: p.CreationTimestamp.Time}
-	if p.Status.Reason != "" {
-		out.Status = p.Status.Reason
-	}
-	for _, condition := range p.Status.Conditions {
-		switch {
-		case condition.Type == corev1.PodReady:
-			out.Ready = condition.Status == corev1.ConditionTrue
-		case condition.Type == corev1.PodScheduled && condition.Status == corev1.ConditionFalse:
-			out.Message = condition.Message
-		}
-	}
-	for _, container := range p.Spec.Containers {
-		if container.Name == mainContainer {
-			out.Asked, out.Limit = amounts(container.Resources.Requests), amounts(container.Resources.Limits)
-		}
-	}
-	out.Unready, out.ReadyChanged = unready(p)
-	for _, status := range p.Status.InitContainerStatuses {
-		out.OtherRestarts += status.RestartCount
-	}
-	for _, status := range p.Status.ContainerStatuses {
-		if status.Name != mainContainer && len(p.Status.ContainerStatuses) > 1 {
-			out.OtherRestarts += status.RestartCount
-			continue
-		}
-		out.Restarts = status.RestartCount
-		if w := status.State.Waiting; w != nil && w.Reason != "" {
-			out.Status, out.Message = w.Reason, w.Message
-		}
-		for _, end := range []*corev1.ContainerStateTerminated{status.State.Terminated, status.LastTerminationState.Terminated} {
-			if end != nil && out.LastEnd == "" {
-				out.LastEnd, out.LastExit, out.LastAt = end.Reason, end.ExitCode, end.FinishedAt.Time
-			}
-		}
-	}
-	if p.DeletionTimestamp != nil {
-		out.Status = "Terminating"
-	}
-	return out
-}
-
-func amounts(list corev1.ResourceList) string {
-	var parts []string
-	for _, name := range []corev1.ResourceName{corev1.ResourceCPU, corev1.ResourceMemory} {
-		if q, ok := list[name]; ok {
-			parts = append(parts, q.String())
-		}
-	}
-	return strings.Join(parts, ", ")
-}
 
 // PodSelector selects a Flink cluster's pods.
 func PodSelector(cluster string) string { return "app=" + cluster + ",component" }
@@ -128,6 +29,12 @@ type Surroundings struct {
 	// Ends are the pods that ended in the last hour, newest first; read only
 	// where the pods that are there show that there were others.
 	Ends []Ended
+	// Exception is the job's newest, as its JobManager has it: all of it, where
+	// the operator's events have its first lines. Its Reason is "".
+	Exception Event
+	// Refused are the pods that the JobManager couldn't create in the last
+	// minute, newest first.
+	Refused []Refusal
 	// Snapshots are newest first.
 	Snapshots []Snapshot
 	// Events are newest first.
@@ -170,9 +77,12 @@ func (c *Client) Around(ctx context.Context, job Ref, cluster string) Surroundin
 			}
 			out.Pods = pods
 			out.PodsKnown = err == nil && (len(pods) > 0 || c.hasJobManager(ctx, job.Namespace, cluster))
-			if EndsKnown(pods) {
-				out.Ends = c.Ends(ctx, job.Namespace, pods, time.Now())
+			back := endsSince
+			if !EndsKnown(pods) {
+				back = refusedFor
 			}
+			out.Ends, out.Refused = c.workers(ctx, job.Namespace, pods, time.Now(), back)
+			c.whyTheyEnd(ctx, job.Namespace, cluster, &out)
 			return err
 		})
 	}
@@ -216,8 +126,56 @@ func (c *Client) Around(ctx context.Context, job Ref, cluster string) Surroundin
 		return err
 	})
 	group.Wait()
+	out.Pods = withEvents(out.Pods, out.Events)
+	for i := range out.Pods {
+		out.Pods[i].Missing = c.isMissing(ctx, job.Namespace, out.Pods[i].Mount)
+	}
 	sort.Strings(out.Problems)
 	return out
+}
+
+// whyTheyEnd adds what the log says to TaskManagers that end one after the
+// other: from a pod that is still there, else from the next one.
+func (c *Client) whyTheyEnd(ctx context.Context, namespace, cluster string, out *Surroundings) {
+	if len(out.Ends) < 2 || time.Since(out.Ends[0].At) > refusedFor || out.Ends[0].OutOfMemory() || out.Ends[0].Role != "taskmanager" || !out.Ends[1].like(out.Ends[0]) {
+		return
+	}
+	for _, pod := range out.Pods {
+		for i := range out.Ends {
+			if out.Ends[i].Name == pod.Name && pod.Cause != "" {
+				out.Ends[i].Cause = pod.Cause
+				return
+			}
+		}
+	}
+	end, ok := c.watchAnEnd(ctx, namespace, cluster)
+	if !ok {
+		return
+	}
+	for i := range out.Ends {
+		if out.Ends[i].Reason == neverRan {
+			out.Ends[i].Reason, out.Ends[i].ExitCode, out.Ends[i].Container, out.Ends[i].Init = end.Reason, end.ExitCode, end.Container, end.Init
+		}
+	}
+	out.Ends = append([]Ended{end}, slices.DeleteFunc(out.Ends, func(e Ended) bool { return e.Name == end.Name })...)
+}
+
+// watchAnEndFor bounds how long the end of a TaskManager is waited for.
+const watchAnEndFor = 5 * time.Second
+
+// watchAnEnd waits until a TaskManager ends, and reads why while its log is
+// there. ok is false where none did in time.
+func (c *Client) watchAnEnd(ctx context.Context, namespace, cluster string) (end Ended, ok bool) {
+	ctx, cancel := context.WithTimeout(ctx, watchAnEndFor)
+	defer cancel()
+	_ = c.FollowPods(ctx, namespace, cluster, func(event watch.EventType, pod Pod) {
+		if found, ended := endOfWorker(pod); ended && !ok && event != watch.Deleted {
+			found.Cause = c.crashCause(ctx, namespace, pod)
+			end, ok = found, true
+			cancel()
+		}
+	})
+	return end, ok
 }
 
 // Pods are a Flink cluster's pods, JobManagers first.
@@ -239,84 +197,6 @@ func (c *Client) Pods(ctx context.Context, namespace, cluster string) ([]Pod, er
 		return pods[i].Name < pods[j].Name
 	})
 	return pods, nil
-}
-
-// EventsAbout are the events about a job, its cluster's pods and Deployments
-// and its snapshots, newest first. Repeated ones are one with a count.
-func (c *Client) EventsAbout(ctx context.Context, job Ref, cluster string) ([]Event, error) {
-	var out keptEvents
-	err := clientset.Pages(ctx, metav1.ListOptions{}, c.core.CoreV1().Events(job.Namespace).List, func(page *corev1.EventList) error {
-		for i := range page.Items {
-			e := &page.Items[i]
-			if about(e.InvolvedObject.Kind, e.InvolvedObject.Name, job, cluster) {
-				out.add(readEvent(e))
-			}
-		}
-		return nil
-	})
-	return out.newest(), err
-}
-
-// maxEvents is how many events are kept, the newest: each has a message.
-const maxEvents = 2000
-
-// keptEvents are the newest of all that were added.
-type keptEvents []Event
-
-func (k *keptEvents) add(e Event) {
-	if *k = append(*k, e); len(*k) >= 2*maxEvents {
-		*k = slices.Clone(k.newest())
-	}
-}
-
-// newest are those that are kept, newest first.
-func (k *keptEvents) newest() []Event {
-	sort.SliceStable(*k, func(i, j int) bool { return (*k)[i].Time.After((*k)[j].Time) })
-	return (*k)[:min(len(*k), maxEvents)]
-}
-
-func readEvent(e *corev1.Event) Event {
-	count := max(e.Count, 1)
-	if e.Series != nil {
-		count = max(count, e.Series.Count)
-	}
-	return Event{
-		Object: strings.ToLower(e.InvolvedObject.Kind) + "/" + e.InvolvedObject.Name,
-		Reason: e.Reason, Message: e.Message, Time: eventTime(e), Type: e.Type, Count: count,
-	}
-}
-
-// EventsOf are the events about one of the operator's objects, newest first.
-func (c *Client) EventsOf(ctx context.Context, ref Ref) ([]Event, error) {
-	var out keptEvents
-	err := clientset.Pages(ctx, metav1.ListOptions{
-		FieldSelector: "involvedObject.name=" + ref.Name + ",involvedObject.kind=" + ref.Kind.Name,
-	}, c.core.CoreV1().Events(ref.Namespace).List, func(page *corev1.EventList) error {
-		for i := range page.Items {
-			out.add(readEvent(&page.Items[i]))
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	return out.newest(), nil
-}
-
-// about reports whether an object belongs to a job: by kind and name for the
-// operator's kinds, by Flink's naming of what it makes for the others.
-func about(kind, name string, job Ref, cluster string) bool {
-	switch kind {
-	case job.Kind.Name:
-		return name == job.Name
-	case Deployment.Name:
-		return name == cluster
-	case StateSnap.Name:
-		return strings.HasPrefix(name, job.Name+"-")
-	case "Pod", "ReplicaSet", "Deployment", "Service", "Ingress":
-		return cluster != "" && (name == cluster || strings.HasPrefix(name, cluster+"-"))
-	}
-	return false
 }
 
 var podsResource = schema.GroupVersionResource{Version: "v1", Resource: "pods"}

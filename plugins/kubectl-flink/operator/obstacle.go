@@ -30,6 +30,8 @@ type Obstacle struct {
 	Weight Weight
 	// key tells it from others where its text changes; "" where it doesn't.
 	key string
+	// patience is how long a Stubborn one may stay; zero is stubbornFor.
+	patience time.Duration
 }
 
 // String is the obstacle in a line.
@@ -49,6 +51,10 @@ type situation struct {
 	// crash is why a pod's container ended, by the pod's name.
 	crash map[string]string
 	since time.Time
+	// ends are the TaskManagers that were seen to end, newest first.
+	ends []Ended
+	// refused are the pods that the JobManager couldn't create, newest first.
+	refused []Refusal
 	// lost says that the operator asks for a job that the JobManager doesn't
 	// know: one that is about to start, or one that has ended while it did.
 	lost bool
@@ -66,6 +72,7 @@ func (s situation) obstacles() []Obstacle {
 			out = append(out, o)
 		}
 	}
+	out = append(out, s.ofWorkers()...)
 	out = append(out, s.ofEvents()...)
 	out = append(out, s.ofLostJob()...)
 	if len(s.failures) > 0 {
@@ -89,6 +96,13 @@ func (s situation) obstacles() []Obstacle {
 		}
 		out = append(out, Obstacle{About: "the job", Text: text, Weight: Final})
 	}
+	out = slices.DeleteFunc(out, func(o Obstacle) bool {
+		// What the operator passes on of a pod, the pod itself tells better.
+		return o.About == "the operator" && slices.ContainsFunc(s.pods, func(p Pod) bool {
+			_, troubled := p.Trouble()
+			return troubled && strings.Contains(o.Text, "pod="+p.Name+"_")
+		})
+	})
 	slices.SortStableFunc(out, func(a, b Obstacle) int { return int(b.Weight) - int(a.Weight) })
 	var told []Obstacle
 	for _, o := range out {
@@ -113,43 +127,53 @@ func (s situation) ofOperator() []Obstacle {
 		return []Obstacle{{About: "session cluster " + s.cluster.Object.GetName(), Text: text, Weight: Soft}}
 	}
 	o := Obstacle{About: "the operator", Text: failure.Root(), Weight: Stubborn}
-	if failure.Mentions("ValidationException") || failure.Mentions("InvalidSpecException") {
+	if failure.Rejects() {
 		o.Weight, o.Text = Final, "rejects the spec: "+failure.Root()
+	} else if FetchFails(s.job.Kind, hostOf(text(s.job.Object.Object, "spec", "job", "jarURI")), failure) {
+		o.Text = "can't fetch spec.job.jarURI: " + failure.Root()
 	} else if passes(failure.Root()) {
 		o.Weight = Soft
+	} else if failure.Mentions("ProgramInvocationException") && strings.Contains(failure.Chain(), "The main method caused an error") {
+		o.About = "the job's main method"
 	}
 	return []Obstacle{o}
 }
 
 // ofPod judges one pod.
 func (s situation) ofPod(pod Pod) (Obstacle, bool) {
-	o := Obstacle{About: "pod/" + pod.Name, Text: strings.TrimSuffix(pod.Status+": "+firstLine(pod.Message), ": "), key: pod.Status}
-	switch pod.Status {
-	case "ErrImageNeverPull", "InvalidImageName", "ImageInspectError", "ImagePullBackOff":
+	if cause := s.crash[pod.Name]; cause != "" {
+		pod.Cause = cause
+	}
+	t, ok := pod.Trouble()
+	if t.Kind == OutOfMemory && pod.Failing.Name == "" && pod.Status == "Running" {
+		return Obstacle{}, false // it came up again
+	}
+	return Obstacle{About: "pod/" + pod.Name, Text: t.Text, Weight: t.Weight, key: t.Key, patience: t.Patience}, ok
+}
+
+// endsEnough is how many TaskManagers may end the same way before the job runs.
+const endsEnough = 3
+
+// ofWorkers finds TaskManagers that end before the job runs, and Flink puts
+// others in their place: none of them stays to be judged.
+func (s situation) ofWorkers() []Obstacle {
+	if r, ok := StillRefused(s.refused, s.pods); ok {
+		return []Obstacle{{About: "the JobManager", Text: "can't create TaskManagers: " + r.Why, Weight: Stubborn, key: "refused"}}
+	}
+	if len(s.ends) == 0 || s.job.State() == "RUNNING" {
+		return nil
+	}
+	last, same := s.ends[0], 0
+	for _, end := range s.ends {
+		if end.like(last) {
+			same++
+		}
+	}
+	o := Obstacle{About: "the TaskManagers", Text: EndedLine(s.ends), Weight: Soft, key: last.Container + last.Reason}
+	if same >= endsEnough {
 		o.Weight = Final
-	case "ErrImagePull", "CreateContainerConfigError", "CreateContainerError", "RunContainerError":
-		o.Weight = Stubborn
-	case "CrashLoopBackOff", "Error":
-		o.Weight = Stubborn
-		if pod.Restarts >= 2 {
-			o.Weight = Final
-		}
-		o.Text = fmt.Sprintf("%s: ended with %s (exit code %d)", pod.Status, or(pod.LastEnd, "an error"), pod.LastExit)
-		if cause := s.crash[pod.Name]; cause != "" {
-			o.Text += ": " + cause
-		}
-	case "Pending":
-		if pod.Message == "" {
-			return Obstacle{}, false
-		}
-		o.Text = "finds no node: " + firstLine(pod.Message)
-	default:
-		return Obstacle{}, false
 	}
-	if pod.LastEnd == "OOMKilled" {
-		o.Text, o.Weight = "killed for want of memory (OOMKilled)", Final
-	}
-	return o, true
+	return []Obstacle{o}
 }
 
 // isLost is what lost says, by the operator's error.
@@ -174,7 +198,14 @@ func (s situation) ofLostJob() []Obstacle {
 // ofEvents finds what shows nowhere else: pods that can't even be created.
 func (s situation) ofEvents() []Obstacle {
 	for _, event := range s.events {
-		if event.Reason == "FailedCreate" && !event.Time.Before(s.since) && len(s.pods) == 0 {
+		set, isSet := strings.CutPrefix(event.Object, "replicaset/")
+		if event.Reason != "FailedCreate" || event.Time.Before(s.since) || s.job.State() == "RUNNING" {
+			continue
+		}
+		made := slices.ContainsFunc(s.pods, func(p Pod) bool {
+			return !isSet || strings.HasPrefix(p.Name, set+"-") && p.Started.After(event.Time)
+		})
+		if !made {
 			return []Obstacle{{About: event.Object, Text: firstLine(event.Message), Weight: Stubborn, key: event.Reason}}
 		}
 	}

@@ -8,6 +8,25 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
+// ownSQL is a session job's status.error after its main method threw Flink's
+// exception of the same simple name as the operator's.
+const ownSQL = `{"type":"org.apache.flink.kubernetes.operator.exception.ReconciliationException","message":"java.util.concurrent.ExecutionException: org.apache.flink.runtime.rest.util.RestClientException: [Internal server error., <Exception on server side:\norg.apache.flink.client.program.ProgramInvocationException: The main method caused an error: SQL validation failed. Column 'user_idd' not found in any table\n\tat org.apache.flink.client.program.PackagedProgram.callMainMethod(PackagedProgram.java:373)\nCaused by: org.apache.flink.table.api.ValidationException: SQL validation failed. Column 'user_idd' not found in any table\n\tat org.apache.flink.table.planner.calcite.FlinkPlannerImpl.validate(FlinkPlannerImpl.scala:200)\n]","additionalMetadata":{},"throwableList":[]}`
+
+func TestOnlyTheOperatorsOwnValidatorRejects(t *testing.T) {
+	for raw, want := range map[string]bool{
+		`{"type":"org.apache.flink.kubernetes.operator.exception.ValidationException","message":"no dir"}`:                                                                                                     true,
+		`{"type":"org.apache.flink.kubernetes.operator.exception.ReconciliationException","throwableList":[{"type":"org.apache.flink.kubernetes.operator.exception.ValidationException","message":"no dir"}]}`: true,
+		`{"type":"org.apache.flink.kubernetes.operator.exception.ReconciliationException","message":"the ValidationException of my job"}`:                                                                      false,
+		ownSQL: false,
+		`{"type":"com.example.orders.ValidationException","message":"bad order"}`: false,
+		"ValidationException: plain text of a job":                                false,
+	} {
+		if got := DecodeFailure(raw).Rejects(); got != want {
+			t.Errorf("%s: %v", raw, got)
+		}
+	}
+}
+
 func TestObstacles(t *testing.T) {
 	since := time.Unix(1000, 0)
 	job := func(kind Kind, status map[string]any) Job {
@@ -19,14 +38,23 @@ func TestObstacles(t *testing.T) {
 		return map[string]any{"jobStatus": map[string]any{"state": s}, "lifecycleState": "DEPLOYED"}
 	}
 	failed := func(kind, message string) map[string]any {
-		return map[string]any{"error": `{"type":"x.` + kind + `","message":"` + message + `"}`, "lifecycleState": "UPGRADING"}
+		return map[string]any{"error": `{"type":"org.apache.flink.kubernetes.operator.exception.` + kind + `","message":"` + message + `"}`, "lifecycleState": "UPGRADING"}
 	}
 	for name, c := range map[string]struct {
 		situation situation
 		weight    Weight
 		want      string
 	}{
-		"rejected":      {situation{job: job(Deployment, failed("ValidationException", "no dir"))}, Final, "the operator: rejects the spec: no dir"},
+		"rejected":    {situation{job: job(Deployment, failed("ValidationException", "no dir"))}, Final, "the operator: rejects the spec: no dir"},
+		"its own SQL": {situation{job: job(SessionJob, map[string]any{"error": ownSQL, "lifecycleState": "UPGRADING"})}, Stubborn, "the job's main method: ValidationException: SQL validation failed. Column 'user_idd' not found in any table"},
+		"no jar": {
+			situation{job: Job{SessionJob, &unstructured.Unstructured{Object: map[string]any{
+				"metadata": map[string]any{"name": "j"}, "spec": map[string]any{"job": map[string]any{"jarURI": "https://repo.example.invalid/job.jar?token=x"}},
+				"status": map[string]any{"error": `{"type":"x.ReconciliationException","message":"java.net.UnknownHostException: repo.example.invalid","throwableList":[{"type":"java.net.UnknownHostException","message":"repo.example.invalid"}]}`},
+			}}}},
+			Stubborn,
+			"the operator: can't fetch spec.job.jarURI: UnknownHostException: repo.example.invalid",
+		},
 		"tried again":   {situation{job: job(SessionJob, failed("ReconciliationException", "no jar"))}, Stubborn, "the operator: no jar"},
 		"mounts soon":   {situation{job: job(Deployment, failed("DeploymentFailedException", "MountVolume.SetUp failed for volume"))}, Soft, "the operator: MountVolume.SetUp failed for volume"},
 		"image, again":  {situation{job: job(Deployment, state("RECONCILING")), pods: []Pod{{Name: "p", Status: "ErrImagePull", Message: "not found\nmore"}}}, Stubborn, "pod/p: ErrImagePull: not found"},
@@ -83,7 +111,7 @@ func TestLastException(t *testing.T) {
 		"nothing":      {"all is well\n", ""},
 		"no exception": {"see java.io.File for more: x\n", ""},
 	} {
-		if got := lastException(strings.NewReader(c.log)); got != c.want {
+		if got := lastWords(strings.NewReader(c.log), false); got != c.want {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
 	}

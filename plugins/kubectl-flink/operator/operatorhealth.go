@@ -3,17 +3,18 @@ package operator
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// operatorLabel marks the operator's Deployment, as its Helm chart does.
+// operatorLabel marks the operator's Deployment, as its Helm chart does under
+// its own name.
 const operatorLabel = "app.kubernetes.io/name=flink-kubernetes-operator"
-
-// OperatorPods selects the pods of operators.
-const OperatorPods = operatorLabel
 
 // OperatorState is what can be seen of the operator itself.
 type OperatorState struct {
@@ -35,31 +36,98 @@ type OperatorDeployment struct {
 	Ready   int32
 	// ConfigMaps are those that its pods mount.
 	ConfigMaps []string
+	// Pods selects its pods, as a label selector.
+	Pods string
 }
 
-// OperatorHealth looks for the operator in all namespaces, for at most 5 s.
+// OperatorHealth looks for the operator in all namespaces, for at most 5 s. A
+// chart may give it any name and labels; what doesn't carry the common one is
+// told by what it runs.
 func (c *Client) OperatorHealth(ctx context.Context) OperatorState {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
+	var state OperatorState
+	seen := map[string]bool{}
+	add := func(list []appsv1.Deployment, sure bool) {
+		for i := range list {
+			if d := &list[i]; !seen[d.Namespace+"/"+d.Name] && (sure || isOperator(&d.Spec.Template.Spec)) {
+				seen[d.Namespace+"/"+d.Name] = true
+				state.Deployments = append(state.Deployments, operatorOf(d))
+			}
+		}
+	}
 	list, err := c.core.AppsV1().Deployments("").List(ctx, metav1.ListOptions{LabelSelector: operatorLabel})
 	if err != nil {
 		return OperatorState{Err: err}
 	}
-	var state OperatorState
-	for i := range list.Items {
-		d := &list.Items[i]
-		o := OperatorDeployment{Namespace: d.Namespace, Name: d.Name, Ready: d.Status.ReadyReplicas, Wanted: 1}
-		if d.Spec.Replicas != nil {
-			o.Wanted = *d.Spec.Replicas
-		}
-		o.ConfigMaps = configMapsOf(&d.Spec.Template.Spec)
-		if containers := d.Spec.Template.Spec.Containers; len(containers) > 0 {
-			o.Image = containers[0].Image
-		}
-		o.Version = operatorVersion(d.Labels["app.kubernetes.io/version"], o.Image)
-		state.Deployments = append(state.Deployments, o)
+	add(list.Items, true)
+	if state.Ready() {
+		return state
 	}
-	return state
+	options := metav1.ListOptions{Limit: chunk}
+	for {
+		list, err := c.core.AppsV1().Deployments("").List(ctx, options)
+		if err != nil {
+			if !state.Known() {
+				state.Err = err
+			}
+			return state
+		}
+		add(list.Items, false)
+		if options.Continue = list.Continue; options.Continue == "" {
+			return state
+		}
+	}
+}
+
+func operatorOf(d *appsv1.Deployment) OperatorDeployment {
+	o := OperatorDeployment{Namespace: d.Namespace, Name: d.Name, Ready: d.Status.ReadyReplicas, Wanted: 1}
+	if d.Spec.Replicas != nil {
+		o.Wanted = *d.Spec.Replicas
+	}
+	o.ConfigMaps = configMapsOf(&d.Spec.Template.Spec)
+	if containers := d.Spec.Template.Spec.Containers; len(containers) > 0 {
+		o.Image = containers[0].Image
+		for i := range containers {
+			if runsOperator(&containers[i]) {
+				o.Image = containers[i].Image
+				break
+			}
+		}
+	}
+	o.Version = operatorVersion(d.Labels["app.kubernetes.io/version"], o.Image)
+	o.Pods = operatorLabel
+	if selector, err := metav1.LabelSelectorAsSelector(d.Spec.Selector); err == nil && !selector.Empty() {
+		o.Pods = selector.String()
+	}
+	return o
+}
+
+// isOperator reports whether a pod is the operator's by what runs in it.
+func isOperator(spec *corev1.PodSpec) bool {
+	return slices.ContainsFunc(spec.Containers, func(c corev1.Container) bool { return runsOperator(&c) })
+}
+
+// runsOperator goes by the image's own name, the main class, and the
+// environment that the operator's entrypoint reads. Other operators for Flink
+// have none of them.
+func runsOperator(c *corev1.Container) bool {
+	image, _, _ := strings.Cut(c.Image, "@")
+	if strings.Contains(image[strings.LastIndex(image, "/")+1:], "flink-kubernetes-operator") {
+		return true
+	}
+	command := strings.Join(slices.Concat(c.Command, c.Args), " ")
+	if strings.Contains(command, "org.apache.flink.kubernetes.operator.") {
+		return true
+	}
+	env := map[string]string{}
+	for _, e := range c.Env {
+		env[e.Name] = e.Value
+	}
+	_, namespace := env["OPERATOR_NAMESPACE"]
+	_, conf := env["FLINK_CONF_DIR"]
+	entry := slices.Contains(slices.Concat(c.Command, c.Args), "operator")
+	return namespace && conf && (entry || strings.Contains(env["LOG_CONFIG"], "log4j-operator")) || entry && strings.Contains(env["LOG_CONFIG"], "log4j-operator")
 }
 
 // operatorVersion prefers the image's tag: the label is the chart's and may be
@@ -112,7 +180,7 @@ func (s OperatorState) String() string {
 	case s.Err != nil:
 		return "Whether the operator runs can't be seen with your permissions (list deployments.apps in all namespaces)."
 	case !s.Known():
-		return "No Deployment with the label " + operatorLabel + " was found in this cluster."
+		return "No Deployment of the operator was found in this cluster, neither by the label " + operatorLabel + " nor by its image, command or environment."
 	}
 	var parts []string
 	for _, d := range s.Deployments {

@@ -1,8 +1,11 @@
 package operator
 
 import (
+	"cmp"
 	"context"
 	"io"
+	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -46,4 +49,46 @@ func (p PodLogs) Follow(ctx context.Context, namespace, selector string, handle 
 // Open opens the log of a container.
 func (p PodLogs) Open(ctx context.Context, namespace, pod string, options *corev1.PodLogOptions) (io.ReadCloser, error) {
 	return p.Client.core.CoreV1().Pods(namespace).GetLogs(pod, options).Stream(ctx)
+}
+
+// LoggingConfig is the text of what configures the logging of pods: the files
+// for log4j and logback in the ConfigMaps that they mount, and those of a
+// FlinkDeployment's spec.logConfiguration. "" where none can be read.
+func (c *Client) LoggingConfig(ctx context.Context, cluster Job, namespace string, configMaps ...string) string {
+	ctx, cancel := context.WithTimeout(ctx, causeLimit)
+	defer cancel()
+	files := map[string]string{}
+	for _, name := range configMaps {
+		found, err := c.core.CoreV1().ConfigMaps(namespace).Get(ctx, name, metav1.GetOptions{})
+		if err != nil {
+			continue
+		}
+		for file, text := range found.Data {
+			if strings.Contains(file, "log4j") || strings.Contains(file, "logback") {
+				files[file] = text
+			}
+		}
+	}
+	if cluster.Object != nil && len(files) == 0 {
+		for file, text := range section(cluster.spec(), "logConfiguration") {
+			files[file], _ = text.(string)
+		}
+	}
+	names := sortedKeys(files)
+	// The console's go first: they are what the containers write.
+	slices.SortStableFunc(names, func(a, b string) int {
+		return cmp.Compare(boolToInt(!strings.Contains(a, "console")), boolToInt(!strings.Contains(b, "console")))
+	})
+	var out strings.Builder
+	for _, name := range names {
+		out.WriteString(files[name] + "\n")
+	}
+	return out.String()
+}
+
+func boolToInt(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
 }

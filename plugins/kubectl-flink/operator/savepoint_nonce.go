@@ -246,7 +246,7 @@ func (f *nonceFollower) handle(ctx context.Context, event watch.EventType, objec
 	if done := f.completed(info); done {
 		return true, nil
 	}
-	if failure := job.Failure(); failure.Mentions("ValidationException") {
+	if failure := job.Failure(); failure.Rejects() {
 		return true, &SavepointFailedError{
 			What: f.what(), State: "rejected", Cause: failure.Root(),
 			LeftBehind: "The nonce stays in the spec; the operator ignores the spec until it is valid again",
@@ -318,7 +318,7 @@ func (f *nonceFollower) what() string {
 func (f *nonceFollower) warnings(ctx context.Context) []Event {
 	job := f.plan.target
 	var out []Event
-	for _, e := range f.client.warningsSince(ctx, job.Object.GetNamespace(), f.asked.Add(-2*time.Second), job.Object.GetName()) {
+	for _, e := range f.client.warningsSince(ctx, job.Object.GetNamespace(), f.asked.Add(-2*time.Second), subjectOf(job.Object)) {
 		if e.Reason == "SavepointError" || e.Reason == "CheckpointError" || e.Reason == "JobException" || e.Reason == "ValidationError" {
 			out = append(out, e)
 		}

@@ -252,7 +252,7 @@ func (p *plan) checkNonceFormat(cluster Job) error {
 // checkNotRejected refuses a nonce in a spec that the operator ignores.
 func (p *plan) checkNotRejected() error {
 	failure := p.target.Failure()
-	if p.method != Nonce || !failure.Mentions("ValidationException") {
+	if p.method != Nonce || !failure.Rejects() {
 		return nil
 	}
 	message := fmt.Sprintf("the operator rejects the spec of %s and would ignore a nonce in it: %s\nCorrect the spec first", p.job.Ref(), failure.Root())

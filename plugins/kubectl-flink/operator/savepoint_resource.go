@@ -24,6 +24,8 @@ type SavepointFailedError struct {
 	State string
 	// Cause is the innermost reason the operator or Flink gave.
 	Cause string
+	// Chain are the exceptions around it, as far as they are known.
+	Chain string
 	// Events are the warnings about the savepoint and its job since it was
 	// asked for, newest first.
 	Events []Event
@@ -225,7 +227,7 @@ func (f *snapshotFollower) watchPending(ctx context.Context, name string) {
 				if event != watch.Added && event != watch.Modified {
 					return false, nil
 				}
-				events := f.client.warningsSince(ctx, namespace, since, name)
+				events := f.client.warningsSince(ctx, namespace, since, subject{kind: StateSnap.Name, name: name})
 				if len(events) > 0 {
 					f.reporter.note("%s: event %s: %s", name, events[0].Reason, events[0].Root())
 				}
@@ -251,7 +253,7 @@ func (f *snapshotFollower) complete(s Snapshot) error {
 }
 
 func (f *snapshotFollower) failed(ctx context.Context, s Snapshot) error {
-	events := f.client.warningsSince(ctx, s.Object.GetNamespace(), f.asked.Add(-5*time.Second), s.Name(), text(s.Object.Object, "spec", "jobReference", "name"))
+	events := f.client.warningsSince(ctx, s.Object.GetNamespace(), f.asked.Add(-5*time.Second), subjectOf(s.Object), subject{kind: text(s.Object.Object, "spec", "jobReference", "kind"), name: text(s.Object.Object, "spec", "jobReference", "name")})
 	cause := s.Failure().Root()
 	if cause == "" && len(events) > 0 {
 		cause = events[0].Root()
@@ -265,6 +267,7 @@ func (f *snapshotFollower) failed(ctx context.Context, s Snapshot) error {
 		What:   StateSnap.Singular + "/" + s.Name(),
 		State:  s.State(),
 		Cause:  cause,
+		Chain:  s.Failure().Chain(),
 		Events: distinct(events, cause),
 	}
 }
@@ -300,7 +303,7 @@ func (f *snapshotFollower) explain(ctx context.Context, err error) error {
 	}
 	if finding := f.silence.Finding(); finding != "" && stopped == "" {
 		message += "\n" + finding
-	} else if events := f.client.warningsSince(ctx, f.report.Snapshot.Object.GetNamespace(), f.asked.Add(-5*time.Second), name); len(events) > 0 {
+	} else if events := f.client.warningsSince(ctx, f.report.Snapshot.Object.GetNamespace(), f.asked.Add(-5*time.Second), subjectOf(f.report.Snapshot.Object)); len(events) > 0 {
 		message += "\nIts last event: " + events[0].Root()
 	}
 	message += fmt.Sprintf("\nFollow it with: kubectl flink snapshot wait %s -n %s\nSee it with: kubectl get %s %s -n %s", name, f.report.Job.Namespace, StateSnap.Singular, name, f.report.Job.Namespace)

@@ -91,7 +91,7 @@ func (c *Client) watchCleanup(ctx context.Context, cancel context.CancelCauseFun
 			if event != watch.Added && event != watch.Modified {
 				return false, nil
 			}
-			for _, e := range c.warningsSince(ctx, s.Object.GetNamespace(), since.Add(-2*time.Second), s.Name()) {
+			for _, e := range c.warningsSince(ctx, s.Object.GetNamespace(), since.Add(-2*time.Second), subjectOf(s.Object)) {
 				if e.Reason != cleanupFailed || c.keepsData(ctx, s) {
 					continue
 				}

@@ -98,6 +98,8 @@ type starter struct {
 	changes chan func()
 	state   situation
 	pods    map[string]Pod
+	// missing says of which pods a volume's object isn't there.
+	missing map[string]bool
 	deleted bool
 	err     error
 	// first is when an obstacle was first seen, noted which were told.
@@ -225,63 +227,6 @@ func (s *starter) followCluster(ctx context.Context, name string) {
 	})
 }
 
-func (s *starter) followPods(ctx context.Context, cluster string) {
-	_ = s.client.FollowPods(ctx, s.start.Ref.Namespace, cluster, func(event watch.EventType, pod Pod) {
-		if event == watch.Bookmark {
-			return
-		}
-		s.tell(ctx, func() {
-			if event == watch.Deleted || pod.Status == "Terminating" {
-				delete(s.pods, pod.Name)
-			} else {
-				s.pods[pod.Name] = pod
-			}
-			s.state.pods = s.state.pods[:0:0]
-			for _, name := range sortedKeys(s.pods) {
-				s.state.pods = append(s.state.pods, s.pods[name])
-			}
-		})
-	})
-}
-
-// look asks again and again for what can't be watched: events, which would be
-// too many, the job's exceptions, and why containers ended.
-func (s *starter) look(ctx context.Context, cluster string) {
-	tick := time.NewTicker(lookEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		now, ok := s.now(ctx)
-		if !ok {
-			return
-		}
-		var events []Event
-		if len(now.pods) == 0 {
-			events, _ = s.client.EventsAbout(ctx, s.start.Ref, cluster)
-		}
-		var failures []string
-		if ask := s.client.JobFailures; ask != nil && now.job.JobID() != "" && now.job.State() != "RUNNING" {
-			failures = ask(ctx, s.start.Ref, s.start.Since)
-		}
-		crash := map[string]string{}
-		for _, pod := range now.pods {
-			if pod.HasEnded() {
-				crash[pod.Name] = s.client.crashCause(ctx, s.start.Ref.Namespace, pod)
-			}
-		}
-		s.tell(ctx, func() {
-			s.state.events, s.state.crash = events, crash
-			if len(failures) > 0 {
-				s.state.failures = failures
-			}
-		})
-	}
-}
-
 // lookForOperator looks why the operator is silent: in the beginning, or
 // (begun) in the middle.
 func (s *starter) lookForOperator(ctx context.Context, begun bool) {
@@ -332,7 +277,11 @@ func (s *starter) judge(now time.Time) (bool, error) {
 		if s.first[o.id()].IsZero() {
 			s.first[o.id()] = now
 		}
-		long := now.Sub(s.first[o.id()]) > stubbornFor
+		patience := stubbornFor
+		if o.patience > 0 {
+			patience = o.patience
+		}
+		long := now.Sub(s.first[o.id()]) > patience
 		stuck = stuck || o.Weight == Final || o.Weight == Stubborn && long
 		if !s.noted[o.id()] && o.Weight != Final {
 			s.noted[o.id()] = true
@@ -360,6 +309,7 @@ func (s *starter) obstacles() []Obstacle {
 		// for good the operator tells.
 		return nil
 	}
+	aside.ends = slices.DeleteFunc(slices.Clone(aside.ends), func(e Ended) bool { return e.At.Before(s.start.Since.Add(-time.Second)) })
 	aside.pods = slices.DeleteFunc(slices.Clone(aside.pods), func(p Pod) bool { return p.Started.Before(s.start.Since.Add(-time.Second)) })
 	return slices.DeleteFunc(aside.obstacles(), func(o Obstacle) bool { return o.About == "the operator" })
 }

@@ -3,6 +3,7 @@ package operator
 import (
 	"encoding/json"
 	"fmt"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -65,6 +66,9 @@ type Summary struct {
 	updated time.Time
 	// StatusKnown says that an operator has written a status at all.
 	StatusKnown bool
+	// JarHost is the host that the job's jar is fetched from; "" where it is in
+	// the image.
+	JarHost string
 }
 
 // Ref names the object.
@@ -123,6 +127,7 @@ type wireSpec struct {
 	Image          string `json:"image"`
 	DeploymentName string `json:"deploymentName"`
 	Job            *struct {
+		JarURI      string `json:"jarURI"`
 		Parallelism int64  `json:"parallelism"`
 		UpgradeMode string `json:"upgradeMode"`
 		State       string `json:"state"`
@@ -200,7 +205,7 @@ func (w *wire) summary(kind Kind) Summary {
 	s.updated = fromMillis(updated)
 	s.StateSince = stateSince(s.State, s.Lifecycle, s.updated, fromMillis(last.TimeStamp), last.Location != "" && SamePath(last.Location, s.UpgradePath))
 	if job := spec.Job; job != nil {
-		s.Parallelism = job.Parallelism
+		s.Parallelism, s.JarHost = job.Parallelism, hostOf(job.JarURI)
 		// The operator's defaults, which the API server doesn't write.
 		s.UpgradeMode, s.Wanted = or(job.UpgradeMode, "stateless"), or(job.State, "running")
 	} else {
@@ -237,6 +242,21 @@ func stateSince(state, lifecycle string, updated, saved time.Time, stoppedBy boo
 		}
 	}
 	return time.Time{}
+}
+
+// hostOf is the host of an address; "" where it has none.
+func hostOf(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return ""
+	}
+	return u.Hostname()
+}
+
+// FetchFails reports whether a failure is that the operator can't find the
+// host of a session job's jar: the operator fetches it, not the job's pods.
+func FetchFails(kind Kind, jarHost string, failure Failure) bool {
+	return kind.Name == SessionJob.Name && jarHost != "" && strings.HasPrefix(failure.Root()+" ", "UnknownHostException: "+jarHost+" ")
 }
 
 func or(a, b string) string {

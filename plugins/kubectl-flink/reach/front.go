@@ -118,6 +118,9 @@ func (f *Front) Up(ctx context.Context, told func(string)) error {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
+		if ended := f.Place().Ended(); ended != "" && absent(err) {
+			return f.Place().Because(err)
+		}
 		if !passing(err) {
 			return err
 		}

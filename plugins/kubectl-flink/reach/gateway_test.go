@@ -1,6 +1,7 @@
 package reach
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -12,7 +13,9 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes/fake"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/portforward"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/sqlgateway"
 )
 
 func gatewayService(name, portName string, port int32, selector map[string]string) *corev1.Service {
@@ -34,16 +37,30 @@ func TestFindGateway(t *testing.T) {
 	connect := gatewayService("connect", "rest", 8083, map[string]string{"app": "connect"})
 	for name, c := range map[string]struct {
 		objects []runtime.Object
-		want    string
+		// others are the targets where something else answers.
+		others string
+		want   string
 	}{
-		"none, and Kafka Connect has the same port": {[]runtime.Object{jobManager, rest, connect}, "error: no SQL gateway found for flinkdeployment/session"},
-		"one that leads to the JobManager":          {[]runtime.Object{jobManager, rest, gatewayService("any", "", 8083, map[string]string{"app": "session"}), gatewayService("sql-gateway", "", 8083, nil)}, "service/any 8083"},
-		"one called after the cluster":              {[]runtime.Object{rest, gatewayService("session-gateway", "", 8083, nil)}, "service/session-gateway 8083"},
-		"beside the JobManager":                     {[]runtime.Object{beside, rest, gatewayService("sql-gateway", "", 8083, nil)}, "selector/app=session,component=jobmanager 8083"},
-		"the namespace's only one":                  {[]runtime.Object{jobManager, connect, gatewayService("x", "sql-gateway", 9000, nil)}, "service/x 9000"},
-		"several":                                   {[]runtime.Object{gatewayService("sql-gateway", "", 8083, nil), gatewayService("flink-sql-gateway", "", 8083, nil)}, "--gateway svc/sql-gateway:8083"},
+		"none, and Kafka Connect has the same port":  {[]runtime.Object{jobManager, rest, connect}, "connect", "error: no SQL gateway found for flinkdeployment/session"},
+		"one that leads to the JobManager":           {[]runtime.Object{jobManager, rest, gatewayService("any", "", 8083, map[string]string{"app": "session"}), gatewayService("sql-gateway", "", 8083, nil)}, "", "service/any 8083"},
+		"one called after the cluster":               {[]runtime.Object{rest, gatewayService("session-gateway", "", 8083, nil)}, "", "service/session-gateway 8083"},
+		"beside the JobManager":                      {[]runtime.Object{beside, rest, gatewayService("sql-gateway", "", 8083, nil)}, "", "selector/app=session,component=jobmanager 8083"},
+		"the namespace's only one":                   {[]runtime.Object{jobManager, connect, gatewayService("x", "sql-gateway", 9000, nil)}, "connect", "service/x 9000"},
+		"the session's own Kafka Connect":            {[]runtime.Object{jobManager, gatewayService("session-connect", "", 8083, map[string]string{"app": "session"}), gatewayService("sql-gateway", "", 8083, nil)}, "session-connect", "service/sql-gateway 8083"},
+		"another session's, whose name begins alike": {[]runtime.Object{jobManager, gatewayService("session-two-connect", "", 8083, nil)}, "session-two-connect", "error: no SQL gateway found"},
+		"one with another name answers":              {[]runtime.Object{jobManager, gatewayService("queries", "http", 8083, nil)}, "", "service/queries 8083"},
+		"one that doesn't answer":                    {[]runtime.Object{jobManager, gatewayService("sql-gateway", "", 8083, nil)}, "!sql-gateway", "error: the SQL gateway at service/sql-gateway"},
+		"several":                                    {[]runtime.Object{gatewayService("sql-gateway", "", 8083, nil), gatewayService("flink-sql-gateway", "", 8083, nil)}, "", "--gateway svc/sql-gateway:8083"},
 	} {
-		target, err := FindGateway(t.Context(), fake.NewClientset(c.objects...), cluster)
+		target, err := FindGateway(t.Context(), fake.NewClientset(c.objects...), cluster, func(_ context.Context, target portforward.Target) error {
+			switch c.others {
+			case target.Name:
+				return sqlgateway.ErrOther
+			case "!" + target.Name:
+				return errors.New("connection refused")
+			}
+			return nil
+		})
 		got := string(target.Kind) + "/" + target.Name + " " + target.Port.String()
 		if err != nil {
 			got = "error: " + err.Error()
@@ -52,7 +69,7 @@ func TestFindGateway(t *testing.T) {
 			t.Errorf("%s: %s, want %s", name, got, c.want)
 		}
 		var none *NoGatewayError
-		if strings.HasPrefix(name, "none") != errors.As(err, &none) {
+		if strings.Contains(c.want, "no SQL gateway found") != errors.As(err, &none) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/util/intstr"
@@ -142,9 +143,60 @@ func (p Place) Suspended() bool {
 	return p.Cluster.Lifecycle() == "SUSPENDED"
 }
 
+// shutdownTTL is how long the operator keeps the JobManager of a job that has
+// come to its end.
+const shutdownTTL = "kubernetes.operator.jm-deployment.shutdown-ttl"
+
+// Ended says that the job has come to its end and the operator has taken its
+// JobManager away, with what is known of it all the same; "" where that isn't
+// so.
+func (p Place) Ended() string {
+	state := p.Cluster.State()
+	if p.Cluster.Object == nil || p.Cluster.IsSessionCluster() || !terminal(state) || state == "SUSPENDED" || p.Suspended() || p.Cluster.JobManager() != "MISSING" {
+		return ""
+	}
+	text := "the job has " + state
+	if since := p.Cluster.StateSince(); !since.IsZero() {
+		text += " at " + since.UTC().Format(time.RFC3339)
+	}
+	ttl := shutdownTTL
+	if value := p.Config[ttl]; value != "" {
+		ttl += ": " + value
+	} else {
+		ttl += ", a day by default"
+	}
+	text += ", and the operator has taken its JobManager away (" + ttl + ")"
+	if failure := p.Cluster.Failure(); !failure.IsZero() {
+		text += "\nThe operator's last word of it: " + failure.Root()
+	}
+	if path := p.Cluster.UpgradePath(); path != "" {
+		text += "\nIts last known state: " + path
+	}
+	if dir := p.Config["jobmanager.archive.fs.dir"]; dir != "" && p.JobID != "" {
+		text += "\nIts exceptions and checkpoints are in its archive, which a history server shows: " + strings.TrimRight(dir, "/") + "/" + p.JobID
+	}
+	return text
+}
+
+// Because says why the JobManager can't be asked where err is that its Service
+// isn't there; other errors are given back.
+func (p Place) Because(err error) error {
+	if !absent(err) {
+		return err
+	}
+	why := p.WhyNot()
+	if why == "" {
+		why = err.Error()
+	}
+	return fmt.Errorf("%s has no JobManager to ask: %s", p.Job.Ref(), why)
+}
+
 // WhyNot says in one line why the JobManager doesn't answer, as far as the
 // operator knows; "" if it should.
 func (p Place) WhyNot() string {
+	if ended := p.Ended(); ended != "" {
+		return ended
+	}
 	var parts []string
 	if p.Suspended() {
 		parts = append(parts, fmt.Sprintf("%s is suspended; it has a JobManager again when spec.job.state is running", p.Cluster.Ref()))

@@ -23,7 +23,7 @@ func Failures(ctx context.Context, client *rest.Client, job string, since time.T
 		if e.Time.Time().Before(since.Add(-time.Second)) {
 			continue
 		}
-		root := operator.RootCause(e.Stacktrace)
+		root := operator.Telling(operator.CauseChain(e.Stacktrace))
 		if root == "" {
 			root = e.Name
 		}

@@ -54,6 +54,9 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("the SQL gateway answered %d %s to %s %s", e.Code, http.StatusText(e.Code), e.Method, e.Path)
 }
 
+// ErrOther says that something else than a gateway listens on a port.
+var ErrOther = errors.New("what answers there is not a Flink SQL Gateway (its port is 8083 by default; 8081 is the JobManager's)")
+
 // Connect asks which versions the gateway speaks. transport must lead to it
 // whatever the host. The error of a port where something else listens says so.
 func Connect(ctx context.Context, transport http.RoundTripper) (*Client, error) {
@@ -68,7 +71,7 @@ func Connect(ctx context.Context, transport http.RoundTripper) (*Client, error) 
 	var answer *Error
 	var garbage *garbledError
 	if errors.As(err, &answer) && answer.Code == http.StatusNotFound || errors.As(err, &garbage) || err == nil && len(served.Versions) == 0 {
-		return nil, errors.New("what answers there is not a Flink SQL Gateway (its port is 8083 by default; 8081 is the JobManager's)")
+		return nil, ErrOther
 	}
 	if err != nil {
 		return nil, err

@@ -39,8 +39,8 @@ func PodText(p operator.Pod, gone bool) string {
 		status = "Running, not ready"
 	}
 	text := p.Name + " " + status
-	if p.Restarts > 0 {
-		text += fmt.Sprintf(", %d restarts", p.Restarts)
+	if n := p.Restarts + p.OtherRestarts; n > 0 {
+		text += fmt.Sprintf(", %d restarts", n)
 	}
 	if p.LastEnd != "" {
 		text += fmt.Sprintf(", last ended: %s (exit code %d)", p.LastEnd, p.LastExit)

@@ -116,7 +116,7 @@ func (f *Faults) matched(ends []operator.Ended) {
 	if killed != nil {
 		f.Next = append(f.Next, health.MoreMemory(killed.Role))
 	} else if len(f.Items) > 0 {
-		if advice := health.Advice(f.Items[0].Root); advice != "" {
+		if advice := health.Advice(health.OccasionOf(f.Items[0].Stacktrace), f.Items[0].Root, f.Items[0].Chain...); advice != "" {
 			f.Next = append(f.Next, advice)
 		}
 	}

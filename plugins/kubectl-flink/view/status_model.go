@@ -29,7 +29,9 @@ type Status struct {
 	Error      *ErrorPart          `json:"error,omitempty"`
 	Autoscaler *Scaler             `json:"autoscaler,omitempty"`
 	Pods       []PodPart           `json:"pods,omitempty"`
-	Events     []Happened          `json:"events,omitempty"`
+	// Exception is the job's newest, which Why is made of.
+	Exception operator.Event `json:"-"`
+	Events    []Happened     `json:"events,omitempty"`
 	// Next is what to look at next.
 	Next []string `json:"next,omitempty"`
 	// Unknown says what couldn't be read, and why.
@@ -170,7 +172,10 @@ func (s *Status) Around(a operator.Surroundings) {
 			Requests: p.Asked, Limits: p.Limit,
 		})
 	}
-	for i := range s.Pods {
+	for i, p := range a.Pods {
+		if c := p.Failing; p.LastEnd == "" && c.End != "" {
+			s.Pods[i].LastEnd, s.Pods[i].LastExit, s.Pods[i].LastAt = c.End, c.Exit, moment(c.At)
+		}
 		if usage, ok := a.Usages.Of(s.Metadata.Namespace, s.Pods[i].Name); ok {
 			s.Pods[i].Usage = &usage
 		}
