@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"regexp"
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -47,12 +46,6 @@ func message(err error) string {
 	return "error: " + err.Error()
 }
 
-// refusedResource is what the API server says of a request that it refuses.
-var refusedResource = regexp.MustCompile(` cannot (\S+) resource "([^"]+)"`)
-
-// refusedIn is where it was refused.
-var refusedIn = regexp.MustCompile(` in the namespace "([^"]+)"`)
-
 // permission names the missing permission as `kubectl auth can-i` takes it.
 func permission(s metav1.Status) string {
 	if s.Details == nil || s.Details.Kind == "" {
@@ -63,43 +56,9 @@ func permission(s metav1.Status) string {
 	if !found || verb == "" {
 		return ""
 	}
-	resource, namespace := s.Details.Kind, ""
-	if m := refusedResource.FindStringSubmatch(s.Message); m != nil {
-		resource = m[2]
-	}
+	resource := s.Details.Kind
 	if s.Details.Group != "" {
-		name, sub, has := strings.Cut(resource, "/")
-		resource = name + "." + s.Details.Group
-		if has {
-			resource += "/" + sub
-		}
+		resource += "." + s.Details.Group
 	}
-	if m := refusedIn.FindStringSubmatch(s.Message); m != nil {
-		namespace = m[1]
-	} else if strings.Contains(s.Message, "at the cluster scope") {
-		namespace = AllNamespaces
-	}
-	return fmt.Sprintf("\nAsk for the verb %q on %s; check with: %s", verb, resource, CanI(verb, resource, namespace))
-}
-
-// AllNamespaces stands for every namespace in CanI.
-const AllNamespaces = "*"
-
-// CanI is the command that says whether the user may do something. resource is
-// RESOURCE[.GROUP][/SUBRESOURCE]; kubectl takes what comes after a slash for
-// the name of an object.
-func CanI(verb, resource, namespace string) string {
-	name, sub, has := strings.Cut(resource, "/")
-	command := "kubectl auth can-i " + verb + " " + name
-	if has {
-		command += " --subresource=" + sub
-	}
-	switch namespace {
-	case "":
-	case AllNamespaces:
-		command += " --all-namespaces"
-	default:
-		command += " -n " + namespace
-	}
-	return command
+	return fmt.Sprintf("\nAsk for the verb %q on %s; check with: kubectl auth can-i %s %s", verb, resource, verb, resource)
 }

@@ -32,17 +32,7 @@ func TestMessageUsesKubectlsWords(t *testing.T) {
 		"forbidden names the verb": {
 			forbidden,
 			"Error from server (Forbidden): " + forbidden.Error() +
-				"\nAsk for the verb \"list\" on flinkdeployments.flink.apache.org; check with: kubectl auth can-i list flinkdeployments.flink.apache.org -n default",
-		},
-		"forbidden below a resource": {
-			apierrors.NewForbidden(schema.GroupResource{Resource: "pods"}, "p", errors.New(`User "u" cannot create resource "pods/exec" in API group "" in the namespace "ns"`)),
-			`Error from server (Forbidden): pods "p" is forbidden: User "u" cannot create resource "pods/exec" in API group "" in the namespace "ns"` +
-				"\nAsk for the verb \"create\" on pods/exec; check with: kubectl auth can-i create pods --subresource=exec -n ns",
-		},
-		"forbidden everywhere": {
-			apierrors.NewForbidden(gr, "", errors.New(`User "u" cannot list resource "flinkdeployments" in API group "flink.apache.org" at the cluster scope`)),
-			`Error from server (Forbidden): flinkdeployments.flink.apache.org is forbidden: User "u" cannot list resource "flinkdeployments" in API group "flink.apache.org" at the cluster scope` +
-				"\nAsk for the verb \"list\" on flinkdeployments.flink.apache.org; check with: kubectl auth can-i list flinkdeployments.flink.apache.org --all-namespaces",
+				"\nAsk for the verb \"list\" on flinkdeployments.flink.apache.org; check with: kubectl auth can-i list flinkdeployments.flink.apache.org",
 		},
 		"refused": {
 			&url.Error{Op: "Get", URL: "https://127.0.0.1:1/api", Err: errors.New("dial tcp 127.0.0.1:1: connect: connection refused")},

@@ -19,7 +19,6 @@ import (
 	"k8s.io/streaming/pkg/httpstream"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/clientset"
-	"github.com/kubectl-flink/kubectl-flink/pkg/common/kube"
 )
 
 // The transports. WebSocket can say that standard input has ended; SPDY is for
@@ -90,7 +89,7 @@ func explain(err error, c Command) error {
 		return err
 	}
 	if text := err.Error(); strings.Contains(strings.ToLower(text), "forbidden") {
-		return fmt.Errorf("%s\nAsk for the verb \"create\" on pods/exec; check with: %s", strings.TrimSpace(text), kube.CanI("create", "pods/exec", c.Namespace))
+		return fmt.Errorf("%s\nAsk for the verb \"create\" on pods/exec; check with: kubectl auth can-i create pods/exec -n %s", strings.TrimSpace(text), c.Namespace)
 	}
 	return fmt.Errorf("run %s in pod %s: %w", c.Args[0], c.Pod, err)
 }

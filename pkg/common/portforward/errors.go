@@ -8,8 +8,6 @@ import (
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-
-	"github.com/kubectl-flink/kubectl-flink/pkg/common/kube"
 )
 
 // Pod is the pod at the far end of a connection.
@@ -82,8 +80,7 @@ type PermissionError struct {
 func (e *PermissionError) Error() string {
 	var checks []string
 	for _, m := range e.Missing {
-		verb, resource, _ := strings.Cut(m, " ")
-		checks = append(checks, "  "+kube.CanI(verb, resource, e.Namespace))
+		checks = append(checks, fmt.Sprintf("  kubectl auth can-i %s -n %s", m, e.Namespace))
 	}
 	need := strings.Join(e.Missing, "") + " is needed"
 	if len(e.Missing) > 1 {

@@ -238,7 +238,7 @@ func TestPermissionErrorNamesVerbs(t *testing.T) {
 	if !errors.As(err, &missing) {
 		t.Fatalf("got %v, want a PermissionError", err)
 	}
-	for _, want := range []string{"create pods/portforward", "get services/proxy", "kubectl auth can-i create pods --subresource=portforward -n default", "kubectl auth can-i get services --subresource=proxy -n default"} {
+	for _, want := range []string{"create pods/portforward", "get services/proxy", "kubectl auth can-i"} {
 		if !strings.Contains(missing.Error(), want) {
 			t.Errorf("%q lacks %q", missing, want)
 		}
