@@ -489,7 +489,7 @@ func TestOperatorScaledToZeroIsFound(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	r := current.flink(t, ctx, "savepoint", "basic", "-n", ns, "--timeout", "15s")
-	r.wants(t, exit.TimedOut, "The operator has not reacted", "No Deployment with the label")
+	r.wants(t, exit.TimedOut, "The operator has not reacted", "No Deployment of the operator was found")
 }
 
 func TestHostileTextIsMadeSafe(t *testing.T) {

@@ -60,4 +60,3 @@ func TestWhereAnExceptionWasThrown(t *testing.T) {
 		}
 	}
 }
-
