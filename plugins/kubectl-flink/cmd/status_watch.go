@@ -3,6 +3,9 @@ package cmd
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
+	"sync"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/watch"
@@ -28,25 +31,41 @@ func (o *statusOptions) follow(ctx context.Context, client *operator.Client, ref
 		case <-ctx.Done():
 		}
 	}
+	var mu sync.Mutex
+	var summary operator.Summary
+	pods := map[string]operator.Pod{}
+	last := ""
+	// tell says how the job is by its object and its pods; mu is held.
+	tell := func() {
+		if summary.Name == "" {
+			return
+		}
+		verdict := health.Of(summary, o.now())
+		if len(pods) > 0 {
+			verdict = health.Front(verdict, slices.Collect(maps.Values(pods)), o.now())
+		}
+		if text := view.ChangeText(summary, verdict, o.palette); text != last {
+			last = text
+			say("%s", text)
+		}
+	}
 	go func() {
-		last := ""
 		err := wait.Follow(ctx, client.Resource(ref.Kind, ref.Namespace), wait.Named(ref.Name), func(event watch.EventType, object *unstructured.Unstructured) (bool, error) {
 			if event == watch.Bookmark {
 				return false, nil
 			}
-			summary, err := operator.Summarize(ref.Kind, object)
-			if err != nil {
+			mu.Lock()
+			defer mu.Unlock()
+			var err error
+			if summary, err = operator.Summarize(ref.Kind, object); err != nil {
 				return true, err
 			}
-			verdict := health.Of(summary, o.now())
-			text := view.ChangeText(summary, verdict, o.palette)
 			if event == watch.Deleted {
-				text = "deleted"
+				summary = operator.Summary{}
+				last = "deleted"
+				say("%s", last)
 			}
-			if text != last {
-				last = text
-				say("%s", text)
-			}
+			tell()
 			return false, nil
 		})
 		cancel(err)
@@ -57,15 +76,24 @@ func (o *statusOptions) follow(ctx context.Context, client *operator.Client, ref
 			synced := false
 			// Without permission to watch pods the job's own changes are told.
 			_ = client.FollowPods(ctx, ref.Namespace, place.Cluster.Object.GetName(), func(event watch.EventType, pod operator.Pod) {
+				mu.Lock()
+				defer mu.Unlock()
 				if event == watch.Bookmark {
 					synced = true
+					tell()
 					return
+				}
+				if pods[pod.Name] = pod; event == watch.Deleted {
+					delete(pods, pod.Name)
 				}
 				text := view.PodText(pod, event == watch.Deleted)
 				before := known[pod.Name]
 				known[pod.Name] = text
 				if synced && before != text {
 					say("  %s", term.SafeLine(text))
+				}
+				if synced {
+					tell()
 				}
 			})
 		}()
