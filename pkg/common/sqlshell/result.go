@@ -11,8 +11,10 @@ import (
 // only grows is printed as it comes, with constant memory.
 type settlingWriter struct {
 	rowWriter
-	// limit ends the result when so many rows are there; 0 doesn't.
+	// limit is how many rows are printed at most; 0 is no limit. toEnd says that
+	// only the result's end tells which.
 	limit int
+	toEnd bool
 	held  *picture
 	// streams says that rows are printed as they come.
 	streams   bool
@@ -29,9 +31,9 @@ const (
 	mostBytes    = 256 << 20
 )
 
-func newSettlingWriter(inner rowWriter, limit int) *settlingWriter {
+func newSettlingWriter(inner rowWriter, limit int, toEnd bool) *settlingWriter {
 	// One more than what may be there, so that too many can be told.
-	return &settlingWriter{rowWriter: inner, limit: limit, held: newPicture(mostGathered+1, mostBytes)}
+	return &settlingWriter{rowWriter: inner, limit: limit, toEnd: toEnd, gathering: toEnd, held: newPicture(mostGathered+1, mostBytes)}
 }
 
 func (w *settlingWriter) row(row Row) error {
@@ -53,9 +55,10 @@ func (w *settlingWriter) row(row Row) error {
 	return nil
 }
 
-// full reports whether the limit is reached.
+// full reports whether the limit is reached and nothing that comes can change
+// the rows up to it.
 func (w *settlingWriter) full() bool {
-	if w.limit <= 0 {
+	if w.limit <= 0 || w.toEnd {
 		return false
 	}
 	if w.streams {

@@ -68,22 +68,32 @@ func Script(ctx context.Context, backend Backend, sources []Source, options Opti
 	for _, source := range sources {
 		splitter := NewSplitter(source.Name, source.Text)
 		for {
-			statement, err := splitter.Next()
+			statement, err := nextOf(splitter)
 			if errors.Is(err, io.EOF) {
 				break
 			}
 			if err != nil {
-				return exit.With(exit.Usage, err)
+				if options.Ran {
+					// Something was changed: not the exit code for nothing was.
+					err = exit.With(exit.Failed, err)
+				}
+				return err
 			}
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
 			}
-			if statement.Kind() == KindExit {
+			switch statement.clientWord() {
+			case "QUIT", "EXIT":
 				return nil
+			case "CLEAR":
+				continue
+			case "HELP":
+				if err := r.scriptHelp(); err != nil {
+					return err
+				}
+				continue
 			}
-			if statement.Meta {
-				return exit.Usagef("%s:%d:%d: %s: commands with a backslash are for the prompt", statement.Source, statement.Line, statement.Column, term.SafeLine(statement.Text))
-			}
+			options.Ran = true
 			if err := r.run(ctx, statement); err != nil {
 				return err
 			}
@@ -92,11 +102,83 @@ func Script(ctx context.Context, backend Backend, sources []Source, options Opti
 	return nil
 }
 
+// nextOf is the next statement of a script. Its error is a usage error where
+// the text is wrong.
+func nextOf(splitter *Splitter) (Statement, error) {
+	statement, err := splitter.Next()
+	var open *openError
+	switch {
+	case errors.As(err, &open):
+		return statement, exit.With(exit.Usage, err)
+	case err == nil && statement.Meta:
+		return statement, exit.Usagef("%s:%d:%d: %s: commands with a backslash are for the prompt", statement.Source, statement.Line, statement.Column, term.SafeLine(statement.Text))
+	}
+	return statement, err
+}
+
+// Check reads the sources that can be read twice (files, but not pipes) and
+// returns the usage error of the first text that isn't whole statements, before
+// anything runs.
+func Check(sources []Source) error {
+	for _, source := range sources {
+		file, ok := source.Text.(io.ReadSeeker)
+		if !ok || term.IsTerminal(source.Text) {
+			continue
+		}
+		start, err := file.Seek(0, io.SeekCurrent)
+		if err != nil {
+			continue // a pipe or a terminal
+		}
+		splitter := NewSplitter(source.Name, file)
+		for err == nil {
+			var statement Statement
+			if statement, err = nextOf(splitter); err == nil && statement.Kind() == KindExit {
+				return rewind(file, start)
+			}
+		}
+		if !errors.Is(err, io.EOF) {
+			return err
+		}
+		if err := rewind(file, start); err != nil {
+			return fmt.Errorf("%s: %w", source.Name, err)
+		}
+	}
+	return nil
+}
+
+func rewind(file io.Seeker, start int64) error {
+	_, err := file.Seek(start, io.SeekStart)
+	return err
+}
+
+// scriptHelp is what HELP in a file says: not among rows for a program.
+func (r *runner) scriptHelp() error {
+	out := r.options.Out
+	if r.format != Table && r.format != Vertical && r.format != Tableau {
+		out = r.options.ErrOut
+	}
+	_, err := fmt.Fprint(out, `Statements end with ; and may have several lines. Beside Flink's own there are:
+  HELP;                            this help
+  SET 'KEY' = 'VALUE';  RESET;     options of the session
+  BEGIN STATEMENT SET; … END;      several INSERTs as one job
+  QUIT;  EXIT;                     end the file
+At the prompt, which opens without statements and files, \? lists more.
+`)
+	return err
+}
+
 // closing bounds what is done after a statement or the session ended.
 const closing = 10 * time.Second
 
 // run runs one statement and prints its result.
 func (r *runner) run(ctx context.Context, statement Statement) error {
+	if statement.steps != nil {
+		return r.runSteps(ctx, statement)
+	}
+	return r.runOne(ctx, statement)
+}
+
+func (r *runner) runOne(ctx context.Context, statement Statement) error {
 	if r.options.Timeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, r.options.Timeout,
@@ -258,16 +340,20 @@ func (f *feed) close() {
 
 // result prints the rows of an execution and returns how many it printed.
 func (r *runner) result(ctx context.Context, execution Execution, schema Schema, line *progress.Line) (int, error) {
+	toEnd, err := r.limitAtEnd(ctx, execution, schema, line)
+	if err != nil {
+		return 0, err
+	}
 	feed := newFeed(ctx, execution)
 	defer feed.close()
 	r.told = ""
 	if schema.Query && r.canLive() {
-		return r.watch(ctx, feed, schema, line)
+		return r.watch(ctx, feed, schema, toEnd, line)
 	}
 	inner := r.writer(schema)
 	writer, settling := inner, (*settlingWriter)(nil)
 	if !showsChanges(r.shown()) {
-		settling = newSettlingWriter(inner, r.options.Limit)
+		settling = newSettlingWriter(inner, r.options.Limit, toEnd)
 		writer = settling
 	}
 	if err := writer.begin(schema.Columns); err != nil {
@@ -284,6 +370,33 @@ func (r *runner) result(ctx context.Context, execution Execution, schema Schema,
 		count = settling.printed
 	}
 	return count, err
+}
+
+// limitAtEnd reports whether a result has to be read to its end before its
+// first rows are known: those of a query that changes rows that it gave before
+// may be others by then.
+func (r *runner) limitAtEnd(ctx context.Context, execution Execution, schema Schema, line *progress.Line) (bool, error) {
+	if r.options.Limit == 0 || !schema.Query {
+		return false, nil
+	}
+	if growing, ok := execution.(Growing); ok && growing.AppendOnly(ctx) {
+		return false, nil
+	}
+	if ctx.Err() != nil {
+		return false, context.Cause(ctx)
+	}
+	switch r.shown() {
+	case NDJSON:
+		return false, fmt.Errorf("--limit %d can't end this query: it may change rows that it gave before, and its first %d changes are not its result; "+
+			"use -o %s or %s for the first rows at its end, or -o %s for the first changes", r.options.Limit, r.options.Limit, JSON, CSV, Changelog)
+	case Changelog, Tableau:
+		return false, nil
+	}
+	if !r.options.Quiet {
+		line.Done()
+		fmt.Fprintf(r.options.ErrOut, "note: this query may change rows that it gave before: --limit %d takes the rows that are there at its end, which a query over unbounded tables doesn't have\n", r.options.Limit)
+	}
+	return true, nil
 }
 
 // errLimit ends a result that has as many rows as were asked for.
@@ -400,6 +513,7 @@ func (r *runner) writer(schema Schema) rowWriter {
 	writer := newRowWriter(r.shown(), r.out, width, palette)
 	if table, ok := writer.(*tableWriter); ok {
 		table.lines = r.prompt && r.out == r.options.Out && !table.op
+		table.keep(schema)
 		if !schema.Query && len(schema.Columns) == 1 {
 			return &answerWriter{tableWriter: table}
 		}

@@ -132,7 +132,7 @@ func (s *shell) print(err error) {
 // one runs a statement, or a command to the shell.
 func (s *shell) one(ctx context.Context, statement Statement) error {
 	if !statement.Meta {
-		switch strings.ToUpper(strings.Join(statement.words, " ")) {
+		switch statement.clientWord() {
 		case "QUIT", "EXIT":
 			return errLeave
 		case "HELP":

@@ -92,6 +92,13 @@ func (o *sqlOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	checked := sources
+	if len(checked) == 0 {
+		checked = []sqlshell.Source{{Name: "-", Text: o.In}}
+	}
+	if err := sqlshell.Check(checked); err != nil {
+		return err
+	}
 	client, err := o.client(ctx)
 	if err != nil {
 		return err
