@@ -75,6 +75,9 @@ type Schema struct {
 	// Job says that the statement started a job that goes on after it: an
 	// INSERT, a statement set.
 	Job bool
+	// Opaque is why JSON of the rows can't have the shape that their columns
+	// have; "" where it can.
+	Opaque string
 }
 
 // Column is one column, or one field of a ROW.

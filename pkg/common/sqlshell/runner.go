@@ -340,6 +340,9 @@ func (f *feed) close() {
 
 // result prints the rows of an execution and returns how many it printed.
 func (r *runner) result(ctx context.Context, execution Execution, schema Schema, line *progress.Line) (int, error) {
+	if format := r.shown(); schema.Opaque != "" && (format == JSON || format == NDJSON) {
+		return 0, errors.New(schema.Opaque)
+	}
 	toEnd, err := r.limitAtEnd(ctx, execution, schema, line)
 	if err != nil {
 		return 0, err

@@ -14,6 +14,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/sqlshell"
 )
 
 // Port is the gateway's default port.
@@ -190,8 +192,9 @@ func gone(err error) bool {
 func passing(err error) bool {
 	var answer *Error
 	var garbage *garbledError
+	var refused *sqlshell.Error
 	switch {
-	case err == nil || errors.As(err, &garbage) || hasEnded(err):
+	case err == nil || errors.As(err, &garbage) || errors.As(err, &refused) || hasEnded(err):
 		return false
 	case errors.As(err, &answer):
 		return answer.Code == http.StatusBadGateway || answer.Code == http.StatusServiceUnavailable || answer.Code == http.StatusGatewayTimeout
