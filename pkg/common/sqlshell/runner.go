@@ -424,6 +424,9 @@ func (r *runner) copy(ctx context.Context, feed *feed, writer rowWriter, settlin
 		case <-ctx.Done():
 			return count, context.Cause(ctx)
 		case <-look.C:
+			if term.ReaderGone(r.out) {
+				return count, exit.Silent(exit.BrokenPipe)
+			}
 			r.tellTrouble(feed, line)
 		case <-idle:
 			idle = nil
