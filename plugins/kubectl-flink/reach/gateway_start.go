@@ -90,23 +90,11 @@ func (g *GatewayStarter) InPod(ctx context.Context, p Place) (*StartedGateway, e
 	}
 	g.clearGateways(ctx, cluster)
 	pods := g.Core.CoreV1().Pods(cluster.Namespace)
-	made, err := pods.Create(ctx, gatewayPod(p, deployment, g.Wide, g.Settings), metav1.CreateOptions{FieldManager: managedBy})
-	if apierrors.IsForbidden(err) {
-		return nil, fmt.Errorf("%w\nWhere no pod may be made, --start-gateway --in-jobmanager runs it inside the JobManager's pod, in its memory", err)
-	}
+	made, remove, err := g.create(ctx, gatewayPod(p, deployment, g.Wide, g.Settings))
 	if err != nil {
 		return nil, err
 	}
-	started := &StartedGateway{Where: "pod " + made.Name, stop: func(ctx context.Context) error {
-		err := pods.Delete(ctx, made.Name, metav1.DeleteOptions{Preconditions: metav1.NewUIDPreconditions(string(made.UID))})
-		if apierrors.IsNotFound(err) || apierrors.IsConflict(err) {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("delete the SQL gateway's pod %s (it ends by itself in %d minutes): %w", made.Name, gatewayIdle/60, err)
-		}
-		return nil
-	}}
+	started := &StartedGateway{Where: "pod " + made.Name, stop: remove}
 	started.ended = func(ctx context.Context) error { return g.podEnded(ctx, made) }
 	fail := func(err error) (*StartedGateway, error) {
 		away, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
@@ -229,7 +217,7 @@ func (g *GatewayStarter) endOf(ctx context.Context, pod *corev1.Pod, said func(l
 		switch e := s.State.Terminated; {
 		case e == nil:
 		case e.ExitCode == 0:
-			reason = fmt.Sprintf("nobody was connected to it for %d minutes", gatewayIdle/60)
+			reason = fmt.Sprintf("it heard of no client for %d seconds", gatewayIdle)
 		case reason == "" || e.Reason == "OOMKilled":
 			reason = fmt.Sprintf("%s, exit code %d", e.Reason, e.ExitCode)
 		}
@@ -271,7 +259,7 @@ func memoryHint(pod *corev1.Pod) string {
 }
 
 // InJobManager starts a gateway in the JobManager's container, whose memory it
-// shares. It ends when the client says so, or some minutes after it is gone.
+// shares. It ends when the client says so, or soon after it is gone.
 func (g *GatewayStarter) InJobManager(ctx context.Context, p Place) (*StartedGateway, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, startLimit, exit.Timeoutf("the SQL gateway in the JobManager did not answer within %s", startLimit))
 	defer cancel()
@@ -282,7 +270,7 @@ func (g *GatewayStarter) InJobManager(ctx context.Context, p Place) (*StartedGat
 	port := 20000 + rand.IntN(10000) //nolint:gosec // any free port will do
 	command := append([]string{
 		"bash", "-c", "export JAVA_TOOL_OPTIONS=\"$JAVA_TOOL_OPTIONS " + inJobManagerMemory + javaOptions + "\"\n" + gatewayScript,
-		gatewayName, fmt.Sprint(port), fmt.Sprint(gatewayIdle), "stdin",
+		gatewayName, fmt.Sprint(port), fmt.Sprint(gatewayIdle), fmt.Sprint(gatewayStart), "stdin",
 	}, gatewayArguments(p, port, g.Wide, g.Settings)...)
 	running, end := context.WithCancel(context.WithoutCancel(ctx))
 	input, hold := io.Pipe()

@@ -16,8 +16,11 @@ import (
 
 const (
 	// heartbeat keeps a session alive; gateways end idle ones after 10 minutes
-	// by default.
-	heartbeat = 30 * time.Second
+	// by default, and those that are started for a session soon after their
+	// client is gone.
+	heartbeat = 5 * time.Second
+	// heartbeatLimit is how long one may take.
+	heartbeatLimit = 15 * time.Second
 	// reconnect is how long an answer is asked for again while the gateway
 	// can't be reached, beyond what the transport itself waits.
 	reconnect = 30 * time.Second
@@ -111,7 +114,7 @@ func (s *Session) keepAlive(ctx context.Context) {
 		if handle == "" {
 			continue
 		}
-		limited, cancel := context.WithTimeout(ctx, heartbeat)
+		limited, cancel := context.WithTimeout(ctx, heartbeatLimit)
 		if err := s.call(limited, http.MethodPost, "/sessions/"+handle+"/heartbeat", nil, nil); gone(err) {
 			s.lost(handle)
 		}
