@@ -24,7 +24,7 @@ func init() {
 		return
 	}
 	if port == "0" {
-		select {}
+		time.Sleep(time.Hour)
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:"+port)
 	if err != nil {
