@@ -7,11 +7,13 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/interrupt"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/kube"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/scratch"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 )
 
@@ -199,14 +201,13 @@ func (s *shell) include(ctx context.Context, file string) error {
 // was saved.
 func (s *shell) edit(ctx context.Context, file string) error {
 	if file == "" {
-		temporary, err := os.CreateTemp("", "statement-*.sql") // 0600
+		dir, err := scratch.Dir("kubectl-sql-edit-")
 		if err != nil {
 			return err
 		}
-		file = temporary.Name()
-		defer os.Remove(file)
-		_, err = temporary.WriteString(s.previous + "\n")
-		if err := errors.Join(err, temporary.Close()); err != nil {
+		defer os.RemoveAll(dir)
+		file = filepath.Join(dir, "statement.sql")
+		if err := os.WriteFile(file, []byte(s.previous+"\n"), 0o600); err != nil {
 			return err
 		}
 	}

@@ -291,6 +291,7 @@ func (o *sqlClientOptions) runInPod(ctx context.Context, place reach.Place, more
 	// ends this command ends the client, and its end is waited for.
 	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
+	run.ErrOut = &untilDone{ctx, o.ErrOut}
 	stop := context.AfterFunc(ctx, func() {
 		away, done := context.WithTimeout(running, partingLimit)
 		defer done()
