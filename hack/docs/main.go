@@ -22,6 +22,7 @@ import (
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"k8s.io/client-go/util/homedir"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/completion"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/version"
 	cmf "github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/cmd"
 	flink "github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/cmd"
@@ -128,7 +129,7 @@ func release(date time.Time) (map[string][]byte, error) {
 		shells := map[string]func(io.Writer) error{
 			plugin + ".bash": func(w io.Writer) error { return root.GenBashCompletionV2(w, true) },
 			"_" + plugin:     root.GenZshCompletion,
-			plugin + ".fish": func(w io.Writer) error { return root.GenFishCompletion(w, true) },
+			plugin + ".fish": func(w io.Writer) error { return completion.Fish(root, w) },
 			plugin + ".ps1":  root.GenPowerShellCompletionWithDesc,
 		}
 		for name, write := range shells {

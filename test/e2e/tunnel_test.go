@@ -347,7 +347,7 @@ func TestTunnelPermissions(t *testing.T) {
 	t.Cleanup(func() { main.run(t, "delete", "rolebinding/proxier", "--ignore-not-found") })
 	as := []string{"--as", "system:serviceaccount:default:viewer"}
 	ask := append([]string{"flink", "rest", "basic-example", "/config"}, as...)
-	main.run(t, ask...).wants(t, 1, "create pods/portforward", "get services/proxy", `kubectl auth can-i create pods/portforward -n default`)
+	main.run(t, ask...).wants(t, 1, "create pods/portforward", "get services/proxy", `kubectl auth can-i create pods --subresource=portforward -n default`)
 	main.run(t, append(ask, "--via", "portforward")...).wants(t, 1, "create pods/portforward")
 	main.kubectl(t, "create", "rolebinding", "proxier", "--role=proxier", "--serviceaccount=default:viewer")
 	eventually(t, "the proxy is used where only that is allowed", "0", func() string {

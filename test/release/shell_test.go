@@ -268,3 +268,21 @@ func TestCompletionIsBoundedAndSilent(t *testing.T) {
 	s.env = append(s.env, "KUBECONFIG="+filepath.Join(s.home, "none"))
 	check("no kubeconfig")
 }
+
+// What stands on the command line is never run by a completion. With cobra's
+// own script, fish runs it.
+func TestCompletionRunsNothing(t *testing.T) {
+	s := newShells(t)
+	const script = `complete -C "kubectl-flink status '\$(touch $HOME/run)' "`
+	complete := func(source string) bool {
+		s.run(t, "fish", "-N", "-c", source+"; "+script)
+		return exists(filepath.Join(s.home, "run"))
+	}
+	if complete("kubectl-flink completion fish | source") {
+		t.Error("fish ran a word of the command line")
+	}
+	// The attack itself works.
+	if !complete("kubectl-flink completion fish | string replace -a 'set -l quoted (string escape -- $args)' 'set -l quoted $args' | source") {
+		t.Error("the attack didn't work against a script without quotes")
+	}
+}

@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/permission"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 )
 
@@ -27,7 +28,7 @@ func message(err error) string {
 		case s.Reason == metav1.StatusReasonUnauthorized:
 			return fmt.Sprintf("error: You must be logged in to the server (%s)", s.Message)
 		case s.Reason == metav1.StatusReasonForbidden:
-			return fmt.Sprintf("Error from server (%s): %s%s", s.Reason, err, permission(s))
+			return fmt.Sprintf("Error from server (%s): %s%s", s.Reason, err, missing(s))
 		case len(s.Reason) > 0:
 			return fmt.Sprintf("Error from server (%s): %s", s.Reason, err)
 		default:
@@ -46,19 +47,11 @@ func message(err error) string {
 	return "error: " + err.Error()
 }
 
-// permission names the missing permission as `kubectl auth can-i` takes it.
-func permission(s metav1.Status) string {
-	if s.Details == nil || s.Details.Kind == "" {
+// missing names the permission, and how to check it.
+func missing(s metav1.Status) string {
+	asked, known := permission.Parse(s.Message)
+	if !known {
 		return ""
 	}
-	_, after, found := strings.Cut(s.Message, " cannot ")
-	verb, _, _ := strings.Cut(after, " ")
-	if !found || verb == "" {
-		return ""
-	}
-	resource := s.Details.Kind
-	if s.Details.Group != "" {
-		resource += "." + s.Details.Group
-	}
-	return fmt.Sprintf("\nAsk for the verb %q on %s; check with: kubectl auth can-i %s %s", verb, resource, verb, resource)
+	return fmt.Sprintf("\nAsk for the verb %q on %s; check with: %s", asked.Verb, asked.Qualified(), asked.Check())
 }

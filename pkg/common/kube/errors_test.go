@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strings"
 	"testing"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -32,7 +33,7 @@ func TestMessageUsesKubectlsWords(t *testing.T) {
 		"forbidden names the verb": {
 			forbidden,
 			"Error from server (Forbidden): " + forbidden.Error() +
-				"\nAsk for the verb \"list\" on flinkdeployments.flink.apache.org; check with: kubectl auth can-i list flinkdeployments.flink.apache.org",
+				"\nAsk for the verb \"list\" on flinkdeployments.flink.apache.org; check with: kubectl auth can-i list flinkdeployments.flink.apache.org -n default",
 		},
 		"refused": {
 			&url.Error{Op: "Get", URL: "https://127.0.0.1:1/api", Err: errors.New("dial tcp 127.0.0.1:1: connect: connection refused")},
@@ -49,5 +50,18 @@ func TestMessageUsesKubectlsWords(t *testing.T) {
 				t.Errorf("got  %s\nwant %s", got, tc.want)
 			}
 		})
+	}
+}
+
+func TestPermissionIsCheckedWhereItIsMissing(t *testing.T) {
+	for said, want := range map[string]string{
+		`User "u" cannot create resource "pods/exec" in API group "" in the namespace "jobs"`:                           "kubectl auth can-i create pods --subresource=exec -n jobs",
+		`User "u" cannot patch resource "flinkdeployments/status" in API group "flink.apache.org" at the cluster scope`: "kubectl auth can-i patch flinkdeployments.flink.apache.org --subresource=status -A",
+		`User "u" cannot get resource "nodes" in API group ""`:                                                          "kubectl auth can-i get nodes",
+	} {
+		err := apierrors.NewForbidden(schema.GroupResource{Resource: "x"}, "", errors.New(said))
+		if got := Message(err); !strings.HasSuffix(got, "check with: "+want) {
+			t.Errorf("%s:\n%s", said, got)
+		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/completion"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 )
 
@@ -53,7 +54,7 @@ without kubectl.`, hook, program),
 	for shell, write := range map[string]func(io.Writer) error{
 		"bash":       func(w io.Writer) error { return root.GenBashCompletionV2(w, true) },
 		"zsh":        root.GenZshCompletion,
-		"fish":       func(w io.Writer) error { return root.GenFishCompletion(w, true) },
+		"fish":       func(w io.Writer) error { return completion.Fish(root, w) },
 		"powershell": root.GenPowerShellCompletionWithDesc,
 	} {
 		cmd.AddCommand(&cobra.Command{

@@ -26,7 +26,7 @@ import (
 func Main(newRoot func(genericiooptions.IOStreams) *cobra.Command) int {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	listen(cancel, os.Stdout)
-	streams := genericiooptions.IOStreams{In: os.Stdin, Out: os.Stdout, ErrOut: os.Stderr}
+	streams := genericiooptions.IOStreams{In: os.Stdin, Out: term.Guard(os.Stdout), ErrOut: term.Guard(os.Stderr)}
 	args := completion.Args(os.Args)
 	root := newRoot(streams)
 	home, _ := os.UserHomeDir()
@@ -34,6 +34,7 @@ func Main(newRoot func(genericiooptions.IOStreams) *cobra.Command) int {
 	if len(args) > 0 && strings.HasPrefix(args[0], cobra.ShellCompRequestCmd) {
 		// A completion has no place to report an error.
 		completion.KeepAnswers(args)
+		streams.Out = completion.Filter(os.Stdout, args[len(args)-1])
 	} else if err != nil {
 		code := exit.Code(err)
 		Report(streams.ErrOut, nil, code, err)

@@ -19,6 +19,8 @@ import (
 	"k8s.io/streaming/pkg/httpstream"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/clientset"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/permission"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 )
 
 // The transports. WebSocket can say that standard input has ended; SPDY is for
@@ -69,6 +71,8 @@ func Run(ctx context.Context, config *rest.Config, core clientset.Interface, c C
 		}
 		defer restore()
 		options.TerminalSizeQueue = sizes
+		// The program in the pod draws on the terminal itself, as with kubectl exec.
+		options.Stdout = term.Raw(c.Out)
 	}
 	err = executor.StreamWithContext(ctx, options)
 	var exited exec.CodeExitError
@@ -89,7 +93,7 @@ func explain(err error, c Command) error {
 		return err
 	}
 	if text := err.Error(); strings.Contains(strings.ToLower(text), "forbidden") {
-		return fmt.Errorf("%s\nAsk for the verb \"create\" on pods/exec; check with: kubectl auth can-i create pods/exec -n %s", strings.TrimSpace(text), c.Namespace)
+		return fmt.Errorf("%s\nAsk for the verb \"create\" on pods/exec; check with: %s", strings.TrimSpace(text), permission.Permission{Verb: "create", Resource: "pods/exec", Namespace: c.Namespace}.Check())
 	}
 	return fmt.Errorf("run %s in pod %s: %w", c.Args[0], c.Pod, err)
 }

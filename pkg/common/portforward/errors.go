@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/permission"
 )
 
 // Pod is the pod at the far end of a connection.
@@ -80,7 +82,8 @@ type PermissionError struct {
 func (e *PermissionError) Error() string {
 	var checks []string
 	for _, m := range e.Missing {
-		checks = append(checks, fmt.Sprintf("  kubectl auth can-i %s -n %s", m, e.Namespace))
+		verb, resource, _ := strings.Cut(m, " ")
+		checks = append(checks, "  "+permission.Permission{Verb: verb, Resource: resource, Namespace: e.Namespace}.Check())
 	}
 	need := strings.Join(e.Missing, "") + " is needed"
 	if len(e.Missing) > 1 {

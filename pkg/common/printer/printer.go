@@ -16,7 +16,6 @@ import (
 	"github.com/spf13/pflag"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
-	"sigs.k8s.io/yaml"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/completion"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
@@ -133,7 +132,7 @@ func (f *Flags) Print(w io.Writer, r Result) error {
 	case JSON:
 		return writeJSON(w, r.Object)
 	case YAML:
-		out, err := yaml.Marshal(r.Object)
+		out, err := EncodeYAML(r.Object)
 		if err != nil {
 			return err
 		}
@@ -159,8 +158,7 @@ func (r Result) table() *Table {
 }
 
 func writeJSON(w io.Writer, object any) error {
-	encoder := json.NewEncoder(w)
-	encoder.SetEscapeHTML(false)
+	encoder := JSONEncoder(w)
 	encoder.SetIndent("", "    ")
 	return encoder.Encode(object)
 }

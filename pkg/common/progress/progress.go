@@ -38,7 +38,7 @@ func start(w io.Writer, quiet, live bool, now func() time.Time) *Line {
 	if quiet || w == nil {
 		return nil
 	}
-	l := &Line{out: w, live: live, started: now(), now: now, stop: make(chan struct{})}
+	l := &Line{out: term.Raw(w), live: live, started: now(), now: now, stop: make(chan struct{})}
 	if live {
 		l.stopped.Add(1)
 		go l.spin()

@@ -97,9 +97,10 @@ func (m *model[M]) View() tea.View {
 		lines = append(lines, "")
 	}
 	for i, line := range lines {
-		lines[i] = term.Cut(line, m.width)
+		// The program that draws writes to the terminal past its guard.
+		lines[i] = term.Cut(term.Clean(line), m.width)
 	}
-	lines = append(lines, term.Cut(m.foot(last-m.top, len(picture.Body)), m.width))
+	lines = append(lines, term.Cut(term.Clean(m.foot(last-m.top, len(picture.Body))), m.width))
 	view := tea.NewView(strings.Join(lines, "\n"))
 	view.AltScreen = true
 	return view

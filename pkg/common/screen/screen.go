@@ -70,7 +70,7 @@ func Run[M any](ctx context.Context, in io.Reader, out io.Writer, s Screen[M]) e
 	}
 	m := &model[M]{screen: s, width: term.Width(out), height: term.Height(out)}
 	program := tea.NewProgram(m,
-		tea.WithInput(input), tea.WithOutput(out), tea.WithoutSignalHandler(),
+		tea.WithInput(input), tea.WithOutput(term.Raw(out)), tea.WithoutSignalHandler(),
 		// What is painted was decided by term.Palette, with NO_COLOR and --color.
 		tea.WithColorProfile(colorprofile.ANSI))
 	sourceContext, cancel := context.WithCancel(ctx)

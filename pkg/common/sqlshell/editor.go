@@ -26,7 +26,7 @@ var errCleared = errors.New("cleared")
 
 func newEditor(ctx context.Context, s *shell, history *history) (*editor, error) {
 	line := readline.NewShell()
-	e := &editor{line: line, history: history, out: s.options.Out}
+	e := &editor{line: line, history: history, out: term.Raw(s.options.Out)}
 	// What a user's inputrc doesn't say.
 	for option, value := range map[string]any{
 		"enable-bracketed-paste": true, "multiline-column": false, "multiline-column-custom": "",

@@ -14,6 +14,7 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/interrupt"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/kube"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/scratch"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/source"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 )
 
@@ -125,7 +126,7 @@ func (s *shell) print(err error) {
 	switch {
 	case exit.Code(err) == exit.Interrupted:
 		// Over the ^C that the terminal echoed.
-		fmt.Fprintln(s.options.ErrOut, "\r"+s.palette.Paint(term.Yellow, "cancelled"))
+		fmt.Fprintln(term.Raw(s.options.ErrOut), "\r"+s.palette.Paint(term.Yellow, "cancelled"))
 	case !exit.IsQuiet(err):
 		fmt.Fprintln(s.options.ErrOut, s.palette.Paint(term.Red, "error: ")+strings.TrimPrefix(kube.Message(err), "error: "))
 	}
@@ -140,7 +141,7 @@ func (s *shell) one(ctx context.Context, statement Statement) error {
 		case "HELP":
 			return s.help()
 		case "CLEAR":
-			_, err := io.WriteString(s.options.Out, "\x1b[H\x1b[2J")
+			_, err := io.WriteString(term.Raw(s.options.Out), "\x1b[H\x1b[2J")
 			return err
 		}
 		s.previous = statement.raw + ";"
@@ -186,7 +187,7 @@ func (s *shell) include(ctx context.Context, file string) error {
 	if file == "" {
 		return errors.New(`\i needs a file`)
 	}
-	in, err := os.Open(file)
+	in, err := source.Open(ctx, file)
 	if err != nil {
 		return err
 	}
@@ -223,7 +224,7 @@ func (s *shell) edit(ctx context.Context, file string) error {
 	}
 	words := strings.Fields(command)
 	editor := exec.CommandContext(ctx, words[0], append(words[1:], file)...)
-	editor.Stdin, editor.Stdout, editor.Stderr = s.options.In, s.options.Out, s.options.ErrOut
+	term.Attach(editor, s.options.In, s.options.Out, s.options.ErrOut)
 	if err := editor.Run(); err != nil {
 		return fmt.Errorf("%s: %w (set EDITOR to another one)", words[0], err)
 	}

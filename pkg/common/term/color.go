@@ -9,20 +9,29 @@ import (
 // Color is an SGR parameter.
 type Color string
 
-// The colours and weights that the plugins use; which word gets which is the
+// The colors and weights that the plugins use; which word gets which is the
 // view's choice.
 const (
-	Bold   Color = "1"
-	Dim    Color = "2"
-	Red    Color = "31"
-	Green  Color = "32"
-	Yellow Color = "33"
-	Blue   Color = "34"
-	Cyan   Color = "36"
+	Bold    Color = "1"
+	Dim     Color = "2"
+	Red     Color = "31"
+	Green   Color = "32"
+	Yellow  Color = "33"
+	Blue    Color = "34"
+	Magenta Color = "35"
+	Cyan    Color = "36"
+
+	BoldGreen   Color = "32;1"
+	BoldBlue    Color = "34;1"
+	BoldMagenta Color = "35;1"
+	BoldCyan    Color = "36;1"
 )
 
-// Palette paints text, or leaves it alone where colour isn't wanted.
+// Palette paints text, or leaves it alone where color isn't wanted.
 type Palette struct{ On bool }
+
+// colors are all that Clean lets through.
+var colors = []Color{Bold, Dim, Red, Green, Yellow, Blue, Magenta, Cyan, BoldGreen, BoldBlue, BoldMagenta, BoldCyan}
 
 // NewPalette chooses by mode: "always", "never", or "auto", which paints only
 // a terminal and honours NO_COLOR, CLICOLOR_FORCE and TERM=dumb.
@@ -45,10 +54,15 @@ func NewPalette(mode string, w io.Writer) (Palette, error) {
 	return Palette{On: IsTerminal(w) && os.Getenv("TERM") != "dumb"}, nil
 }
 
-// Paint gives text a colour. The text must be safe already.
+// Paint gives text a color. The text must be safe already.
 func (p Palette) Paint(color Color, text string) string {
 	if !p.On || text == "" || color == "" {
 		return text
 	}
-	return "\x1b[" + string(color) + "m" + text + "\x1b[0m"
+	return color.begin() + text + unpaint
 }
+
+// unpaint ends a color.
+const unpaint = "\x1b[0m"
+
+func (c Color) begin() string { return "\x1b[" + string(c) + "m" }

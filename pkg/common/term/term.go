@@ -19,8 +19,8 @@ const DefaultWidth = 80
 
 // IsTerminal reports whether stream, a reader or a writer, is a terminal.
 func IsTerminal(stream any) bool {
-	file, ok := stream.(*os.File)
-	return ok && term.IsTerminal(int(file.Fd()))
+	file := fileOf(stream)
+	return file != nil && term.IsTerminal(int(file.Fd()))
 }
 
 // Width is the number of columns of the terminal behind w, or DefaultWidth
@@ -29,7 +29,7 @@ func Width(w io.Writer) int {
 	if n, err := strconv.Atoi(os.Getenv("COLUMNS")); err == nil && n > 0 {
 		return n
 	}
-	if file, ok := w.(*os.File); ok {
+	if file := fileOf(w); file != nil {
 		if width, _, err := term.GetSize(int(file.Fd())); err == nil && width > 0 {
 			return width
 		}
@@ -39,7 +39,7 @@ func Width(w io.Writer) int {
 
 // Height is the number of rows of the terminal behind w, or 24.
 func Height(w io.Writer) int {
-	if file, ok := w.(*os.File); ok {
+	if file := fileOf(w); file != nil {
 		if _, height, err := term.GetSize(int(file.Fd())); err == nil && height > 0 {
 			return height
 		}
@@ -65,7 +65,7 @@ func Safe(text string) string {
 		case r == '\n' || r == '\t':
 			out.WriteRune(r)
 		case r == '\r':
-		case unicode.IsControl(r) || reorders(r):
+		case unsafe(r):
 			out.WriteRune(utf8.RuneError)
 		default:
 			out.WriteRune(r)
@@ -90,15 +90,16 @@ func plain(text string) bool {
 }
 
 // reorders reports whether r changes the direction of the text around it or
-// hides in it (the "Trojan Source" characters, zero-width ones and line
-// separators).
+// hides in it: the "Trojan Source" characters, zero-width and format ones, tags,
+// fillers that show as nothing, and line separators.
 func reorders(r rune) bool {
 	switch {
-	case r >= 0x202A && r <= 0x202E, r >= 0x2066 && r <= 0x2069,
-		r >= 0x200B && r <= 0x200F, r == 0x2028, r == 0x2029, r == 0xFEFF:
+	case r == 0x2028, r == 0x2029, r == 0x115F, r == 0x1160, r == 0x3164, r == 0xFFA0, r == 0x034F,
+		r >= 0x180B && r <= 0x180F, r >= 0xE0000 && r <= 0xE0FFF:
 		return true
 	}
-	return false
+	// Arabic number signs are of that category too, and are seen.
+	return unicode.Is(unicode.Cf, r) && !unicode.Is(unicode.Prepended_Concatenation_Mark, r)
 }
 
 // DisplayWidth is the number of terminal columns that text takes; escape

@@ -6,8 +6,8 @@ import (
 	"strings"
 
 	"github.com/aymanbagabas/go-udiff"
-	"sigs.k8s.io/yaml"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/cmf"
 )
 
@@ -69,7 +69,7 @@ func texts(kind *cmf.Kind, live, merged cmf.Object) (before, after string, err e
 }
 
 func toYAML(object cmf.Object) (string, error) {
-	out, err := yaml.Marshal(map[string]any(object))
+	out, err := printer.EncodeYAML(map[string]any(object))
 	if err != nil {
 		return "", err
 	}

@@ -10,17 +10,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"sigs.k8s.io/yaml"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/source"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/cmf"
 )
 
@@ -52,8 +50,6 @@ type Input struct {
 	Files     []string
 	Recursive bool
 	Stdin     io.Reader
-	// Client fetches addresses.
-	Client *http.Client
 }
 
 // Read reads all documents, in the order of the files.
@@ -80,105 +76,44 @@ func (in Input) Read(ctx context.Context) ([]Document, error) {
 }
 
 func (in Input) one(ctx context.Context, name string) ([]Document, error) {
-	switch {
-	case name == "-":
-		data, err := readAll(in.Stdin)
-		if err != nil {
-			return nil, fmt.Errorf("standard input: %w", err)
-		}
-		return Parse("stdin", data)
-	case strings.HasPrefix(name, "http://"), strings.HasPrefix(name, "https://"):
-		data, err := in.fetch(ctx, name)
-		if err != nil {
-			return nil, err
-		}
-		return Parse(name, data)
+	if info, err := os.Stat(name); name != "-" && !source.IsURL(name) && err == nil && info.IsDir() {
+		return in.directory(ctx, name)
 	}
-	info, err := os.Stat(name)
+	return in.file(ctx, name)
+}
+
+func (in Input) directory(ctx context.Context, root string) ([]Document, error) {
+	files, err := source.Files(root, in.Recursive)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, cause(err))
+		return nil, exit.With(exit.Usage, err)
 	}
-	if info.IsDir() {
-		return in.directory(name)
-	}
-	return parseFile(name)
-}
-
-func cause(err error) error {
-	var path *fs.PathError
-	if errors.As(err, &path) {
-		return path.Err
-	}
-	return err
-}
-
-func (in Input) directory(root string) ([]Document, error) {
 	var out []Document
 	var problems []error
-	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
-		switch {
-		case err != nil:
-			return err
-		case entry.IsDir() && path != root && (!in.Recursive || strings.HasPrefix(entry.Name(), ".")):
-			return filepath.SkipDir
-		case entry.IsDir() || !slices.Contains([]string{".json", ".yaml", ".yml"}, strings.ToLower(filepath.Ext(path))):
-			return nil
-		}
-		documents, err := parseFile(path)
+	for _, path := range files {
+		documents, err := in.file(ctx, path)
 		out = append(out, documents...)
 		if err != nil {
 			problems = append(problems, err)
 		}
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", root, cause(err))
 	}
 	return out, errors.Join(problems...)
 }
 
-func parseFile(path string) ([]Document, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, cause(err))
+func (in Input) file(ctx context.Context, name string) ([]Document, error) {
+	data, err := source.Read(ctx, name, in.Stdin, maxFile)
+	shown := source.Shown(name)
+	if name == "-" {
+		shown = "standard input"
 	}
-	defer file.Close()
-	data, err := readAll(file)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, cause(err))
+	switch {
+	case ctx.Err() != nil:
+		return nil, context.Cause(ctx)
+	case err != nil:
+		return nil, exit.With(exit.Usage, fmt.Errorf("%s: %w", shown, err))
+	case name == "-":
+		shown = "stdin"
 	}
-	return Parse(path, data)
-}
-
-func readAll(r io.Reader) ([]byte, error) {
-	if r == nil {
-		return nil, errors.New("there is none")
-	}
-	data, err := io.ReadAll(io.LimitReader(r, maxFile+1))
-	if err == nil && len(data) > maxFile {
-		err = fmt.Errorf("longer than %d MiB", maxFile>>20)
-	}
-	return data, err
-}
-
-func (in Input) fetch(ctx context.Context, address string) ([]byte, error) {
-	client := in.Client
-	if client == nil {
-		client = &http.Client{Timeout: time.Minute}
-	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
-	if err != nil {
-		return nil, fmt.Errorf("%s is not an address", address)
-	}
-	response, err := client.Do(request)
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", request.URL.Redacted(), err)
-	}
-	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("read %s: %s", request.URL.Redacted(), response.Status)
-	}
-	return readAll(response.Body)
+	return Parse(shown, data)
 }
 
 // Parse reads the documents in data: YAML documents separated by ---, JSON

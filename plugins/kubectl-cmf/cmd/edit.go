@@ -11,9 +11,9 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"sigs.k8s.io/yaml"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/scratch"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/apply"
@@ -55,7 +55,7 @@ func (c *common) edit(ctx context.Context, kind *cmf.Kind, name string, force bo
 		return err
 	}
 	clean := apply.Clean(kind, live)
-	shown, err := yaml.Marshal(map[string]any(cmf.Redact(kind, clean)))
+	shown, err := printer.EncodeYAML(map[string]any(cmf.Redact(kind, clean)))
 	if err != nil {
 		return err
 	}
@@ -63,7 +63,7 @@ func (c *common) edit(ctx context.Context, kind *cmf.Kind, name string, force bo
 	if err != nil {
 		return err
 	}
-	path := filepath.Join(dir, name+".yaml")
+	path := filepath.Join(dir, kind.Name+".yaml")
 	edited, err := c.editFile(ctx, path, shown, fmt.Sprintf("# %s. Save to change it; an unchanged or empty file changes nothing.\n", ref.Where()))
 	if err != nil {
 		_ = os.RemoveAll(dir)
@@ -93,7 +93,7 @@ func (c *common) editFile(ctx context.Context, path string, text []byte, head st
 	}
 	// As kubectl: the variable may hold arguments, so a shell reads it.
 	command := exec.CommandContext(ctx, "sh", "-c", editor+` "$1"`, "sh", path)
-	command.Stdin, command.Stdout, command.Stderr = c.In, c.Out, c.ErrOut
+	term.Attach(command, c.In, c.Out, c.ErrOut)
 	if err := command.Run(); err != nil {
 		return nil, fmt.Errorf("the editor %q failed: %w", term.SafeLine(editor), err)
 	}

@@ -3,6 +3,7 @@ package cmd
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,6 +15,7 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/completion"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/source"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/sqlshell"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/apply"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/cmf"
@@ -87,7 +89,7 @@ func (o *sqlOptions) run(ctx context.Context) error {
 		}
 		configuration[key] = value
 	}
-	sources, done, err := o.sources()
+	sources, done, err := o.sources(ctx)
 	defer done()
 	if err != nil {
 		return err
@@ -131,8 +133,8 @@ func (o *sqlOptions) run(ctx context.Context) error {
 }
 
 // sources opens what --execute and -f name.
-func (o *sqlOptions) sources() (sources []sqlshell.Source, done func(), err error) {
-	var open []*os.File
+func (o *sqlOptions) sources(ctx context.Context) (sources []sqlshell.Source, done func(), err error) {
+	var open []io.Closer
 	done = func() {
 		for _, f := range open {
 			_ = f.Close()
@@ -146,7 +148,10 @@ func (o *sqlOptions) sources() (sources []sqlshell.Source, done func(), err erro
 			sources = append(sources, sqlshell.Source{Name: name, Text: o.In})
 			continue
 		}
-		f, err := os.Open(name)
+		f, err := source.Open(ctx, name)
+		if ctx.Err() != nil {
+			return nil, done, context.Cause(ctx)
+		}
 		if err != nil {
 			return nil, done, exit.With(exit.Usage, fmt.Errorf("-f: %w", err))
 		}

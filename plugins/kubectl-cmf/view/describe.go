@@ -7,8 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"sigs.k8s.io/yaml"
-
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/cmf"
 )
@@ -119,7 +118,7 @@ func block(out *strings.Builder, field string, value any) error {
 		fmt.Fprintf(out, "%s: %s\n", title(field), term.SafeLine(fmt.Sprint(v)))
 		return nil
 	}
-	text, err := yaml.Marshal(value)
+	text, err := printer.EncodeYAML(value)
 	if err != nil {
 		return err
 	}

@@ -10,7 +10,6 @@ import (
 	"maps"
 	"mime"
 	"net/http"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -23,6 +22,7 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/portforward"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/progress"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/source"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/reach"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/rest"
@@ -106,7 +106,7 @@ func (o *restOptions) run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	body, err := o.body()
+	body, err := o.body(ctx)
 	if err != nil {
 		return err
 	}
@@ -247,7 +247,7 @@ func (o *restOptions) header() (http.Header, error) {
 }
 
 // body is what --data says; nil for none.
-func (o *restOptions) body() ([]byte, error) {
+func (o *restOptions) body(ctx context.Context) ([]byte, error) {
 	name, file := strings.CutPrefix(o.data, "@")
 	switch {
 	case o.data == "":
@@ -255,18 +255,9 @@ func (o *restOptions) body() ([]byte, error) {
 	case !file:
 		return []byte(o.data), nil
 	}
-	in := o.In
-	if name != "-" {
-		f, err := os.Open(name)
-		if err != nil {
-			return nil, exit.With(exit.Usage, err)
-		}
-		defer f.Close()
-		in = f
-	}
-	data, err := io.ReadAll(io.LimitReader(in, maxBody+1))
-	if err == nil && len(data) > maxBody {
-		err = fmt.Errorf("--data is larger than %d MiB", maxBody>>20)
+	data, err := source.Read(ctx, name, o.In, maxBody)
+	if err != nil && ctx.Err() == nil {
+		err = exit.With(exit.Usage, fmt.Errorf("--data: %s: %w", name, err))
 	}
 	if data == nil {
 		data = []byte{}

@@ -18,6 +18,7 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/portforward"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/progress"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/source"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/sqlshell"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/reach"
@@ -39,7 +40,7 @@ func (o *sqlOptions) run(ctx context.Context, args []string) (err error) {
 	if err != nil {
 		return err
 	}
-	sources, initial, closeFiles, err := o.sources()
+	sources, initial, closeFiles, err := o.sources(ctx)
 	if err != nil {
 		return err
 	}
@@ -211,22 +212,22 @@ func (o *sqlOptions) warnOfVersion(line *progress.Line, gateway *sqlgateway.Clie
 }
 
 // sources opens what -e, -f and -i name, before anything is asked of a server.
-func (o *sqlOptions) sources() (sources, initial []sqlshell.Source, done func(), err error) {
-	var files []*os.File
+func (o *sqlOptions) sources(ctx context.Context) (sources, initial []sqlshell.Source, done func(), err error) {
+	var files []io.Closer
 	done = func() {
 		for _, f := range files {
 			_ = f.Close()
 		}
 	}
 	open := func(flag, name string) (sqlshell.Source, error) {
-		f, err := os.Open(name)
+		f, err := source.Open(ctx, name)
+		if ctx.Err() != nil {
+			return sqlshell.Source{}, context.Cause(ctx)
+		}
 		if err != nil {
 			return sqlshell.Source{}, exit.With(exit.Usage, fmt.Errorf("%s: %w", flag, err))
 		}
 		files = append(files, f)
-		if info, err := f.Stat(); err == nil && info.IsDir() {
-			return sqlshell.Source{}, exit.Usagef("%s %s is a directory", flag, name)
-		}
 		return sqlshell.Source{Name: name, Text: f}, nil
 	}
 	for _, text := range o.execute {
@@ -242,12 +243,12 @@ func (o *sqlOptions) sources() (sources, initial []sqlshell.Source, done func(),
 			sources = append(sources, sqlshell.Source{Name: "-", Text: o.In})
 			continue
 		}
-		source, err := open("-f", name)
+		opened, err := open("-f", name)
 		if err != nil {
 			done()
 			return nil, nil, done, err
 		}
-		sources = append(sources, source)
+		sources = append(sources, opened)
 	}
 	if o.initFile != "" {
 		source, err := open("-i", o.initFile)

@@ -376,7 +376,7 @@ func (o *sqlClientOptions) runLocal(ctx context.Context, place reach.Place, more
 		paths = append(paths, path)
 	}
 	command := exec.Command(client, o.arguments("127.0.0.1", strconv.Itoa(listener.Port()), paths, more)...) //nolint:noctx // see above
-	command.Stdin, command.Stdout, command.Stderr = o.In, o.Out, o.ErrOut
+	term.Attach(command, o.In, o.Out, o.ErrOut)
 	var failures *failureWatcher
 	if o.file != "" || !term.IsTerminal(o.In) || !term.IsTerminal(o.Out) {
 		command.Stdout, failures = o.output()

@@ -5,16 +5,11 @@ import (
 	"context"
 	"io"
 	"regexp"
-
-	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 )
 
 // output is where what sql-client prints goes where it has no terminal.
 func (o *sqlClientOptions) output() (io.Writer, *failureWatcher) {
-	w := &failureWatcher{out: o.Out}
-	if !term.IsTerminal(o.Out) {
-		w.out = &plainWriter{out: o.Out}
-	}
+	w := &failureWatcher{out: &plainWriter{out: o.Out}}
 	return w, w
 }
 
@@ -41,7 +36,7 @@ func (w *failureWatcher) Write(p []byte) (int, error) {
 	return w.out.Write(p)
 }
 
-// plainWriter leaves out colours, which sql-client writes into pipes and files
+// plainWriter leaves out colors, which sql-client writes into pipes and files
 // too.
 type plainWriter struct {
 	out  io.Writer

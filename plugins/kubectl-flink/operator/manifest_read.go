@@ -1,17 +1,14 @@
 package operator
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
-	"path/filepath"
-	"slices"
 	"strings"
-	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -19,14 +16,11 @@ import (
 	"k8s.io/apimachinery/pkg/util/yaml"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/source"
 )
 
-const (
-	// largestManifest bounds what is read, in bytes: etcd takes 1.5 MiB.
-	largestManifest = 16 << 20
-	// downloadLimit bounds a manifest's way from a URL.
-	downloadLimit = 30 * time.Second
-)
+// largestManifest bounds what is read, in bytes: etcd takes 1.5 MiB.
+const largestManifest = 16 << 20
 
 // ReadManifests reads the jobs in files, in directories' *.yaml, *.yml and
 // *.json, and at http(s) URLs; "-" is in. Everything in them has to be a
@@ -35,14 +29,17 @@ const (
 func ReadManifests(ctx context.Context, in io.Reader, files []string) ([]Job, error) {
 	var jobs []Job
 	for _, file := range files {
-		sources, err := expand(file)
+		names, err := expand(file)
 		if err != nil {
 			return nil, exit.With(exit.Usage, fmt.Errorf("--filename: %w", err))
 		}
-		for _, source := range sources {
-			found, err := readManifest(ctx, in, source)
+		for _, name := range names {
+			found, err := readManifest(ctx, in, name)
+			if ctx.Err() != nil {
+				return nil, context.Cause(ctx)
+			}
 			if err != nil {
-				return nil, exit.With(exit.Usage, fmt.Errorf("--filename: %s: %w", source, err))
+				return nil, exit.With(exit.Usage, fmt.Errorf("--filename: %s: %w", source.Shown(name), err))
 			}
 			jobs = append(jobs, found...)
 		}
@@ -53,39 +50,24 @@ func ReadManifests(ctx context.Context, in io.Reader, files []string) ([]Job, er
 	return jobs, nil
 }
 
-func isURL(file string) bool {
-	return strings.HasPrefix(file, "https://") || strings.HasPrefix(file, "http://")
-}
-
 // expand makes a directory the manifests in it.
 func expand(file string) ([]string, error) {
-	if file == "-" || isURL(file) {
+	if file == "-" || source.IsURL(file) {
 		return []string{file}, nil
 	}
 	info, err := os.Stat(file)
 	if err != nil || !info.IsDir() {
 		return []string{file}, err
 	}
-	entries, err := os.ReadDir(file)
-	var out []string
-	for _, entry := range entries {
-		if !entry.IsDir() && slices.Contains([]string{".yaml", ".yml", ".json"}, filepath.Ext(entry.Name())) {
-			out = append(out, filepath.Join(file, entry.Name()))
-		}
-	}
-	return out, err
+	return source.Files(file, false)
 }
 
-func readManifest(ctx context.Context, in io.Reader, source string) ([]Job, error) {
-	ctx, cancel := context.WithTimeout(ctx, downloadLimit)
-	defer cancel()
-	body, err := openManifest(ctx, in, source)
+func readManifest(ctx context.Context, in io.Reader, name string) ([]Job, error) {
+	data, err := source.Read(ctx, name, in, largestManifest)
 	if err != nil {
 		return nil, err
 	}
-	defer body.Close()
-	limited := &io.LimitedReader{R: body, N: largestManifest + 1}
-	decoder := yaml.NewYAMLOrJSONDecoder(limited, 4096)
+	decoder := yaml.NewYAMLOrJSONDecoder(bytes.NewReader(data), 4096)
 	var jobs []Job
 	for {
 		var raw json.RawMessage
@@ -96,8 +78,6 @@ func readManifest(ctx context.Context, in io.Reader, source string) ([]Job, erro
 			err = utiljson.Unmarshal(raw, &object.Object)
 		}
 		switch {
-		case limited.N <= 0:
-			return nil, fmt.Errorf("larger than %d MiB", largestManifest>>20)
 		case errors.Is(err, io.EOF):
 			return jobs, nil
 		case err != nil:
@@ -111,28 +91,6 @@ func readManifest(ctx context.Context, in io.Reader, source string) ([]Job, erro
 		}
 		jobs = append(jobs, found...)
 	}
-}
-
-func openManifest(ctx context.Context, in io.Reader, source string) (io.ReadCloser, error) {
-	switch {
-	case source == "-":
-		return io.NopCloser(in), nil
-	case !isURL(source):
-		return os.Open(source)
-	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, source, nil)
-	if err != nil {
-		return nil, err
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return nil, err
-	}
-	if response.StatusCode != http.StatusOK {
-		response.Body.Close()
-		return nil, fmt.Errorf("the server answered %s", response.Status)
-	}
-	return response.Body, nil
 }
 
 // jobsIn are the jobs of one document, which may be a list.

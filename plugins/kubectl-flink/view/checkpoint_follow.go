@@ -1,7 +1,6 @@
 package view
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"time"
@@ -47,8 +46,7 @@ func (l *CheckpointLines) Print(w io.Writer, job string, e rest.CheckpointEvent)
 		default:
 			line.Type = "missed"
 		}
-		encoder := json.NewEncoder(w)
-		encoder.SetEscapeHTML(false)
+		encoder := printer.JSONEncoder(w)
 		return encoder.Encode(line)
 	}
 	if e.Ended == nil {

@@ -1,7 +1,6 @@
 package view
 
 import (
-	"encoding/json"
 	"fmt"
 	"hash/fnv"
 	"io"
@@ -44,15 +43,14 @@ type LogLine struct {
 
 var (
 	levelWord = regexp.MustCompile(`\b(TRACE|DEBUG|INFO|WARN|ERROR|FATAL)\b`)
-	sources   = []term.Color{term.Cyan, term.Green, term.Blue, "35", "36;1", "32;1", "34;1", "35;1"}
+	sources   = []term.Color{term.Cyan, term.Green, term.Blue, term.Magenta, term.BoldCyan, term.BoldGreen, term.BoldBlue, term.BoldMagenta}
 )
 
 // Print prints one record.
 func (p *LogPrinter) Print(r logs.Record) error {
 	if p.JSON {
 		line := LogLine{Pod: r.Pod, Role: r.Role, Container: r.Container, Level: r.Level, Message: term.Safe(r.Text()), Time: moment(r.Time)}
-		encoder := json.NewEncoder(p.Out)
-		encoder.SetEscapeHTML(false)
+		encoder := printer.JSONEncoder(p.Out)
 		return encoder.Encode(line)
 	}
 	lines, left := r.Lines, 0
