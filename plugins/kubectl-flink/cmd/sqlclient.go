@@ -45,7 +45,8 @@ func newSQLClient(c *common) *cobra.Command {
 		Short: "Run Flink's own sql-client in a session cluster",
 		Long: `Run Flink's sql-client.sh in the JobManager's pod of a session cluster, with the
 options that make it work there, and ARGS after them. Files named by -f, -i and
---jar are this computer's; they are copied into the pod and removed at the end.
+--jar are this computer's; they are copied into the pod and removed at the end,
+or, with the client, within a minute where this command is killed.
 The exit code is sql-client's, and 1 where it says that a statement of a file
 failed.
 
