@@ -40,7 +40,7 @@ func listen(cancel context.CancelCauseFunc, out io.Writer) {
 				break
 			}
 		}
-		// A second Ctrl-C ends the process as if nobody listened.
+		// A second Ctrl-C ends the process as it does without this.
 		signal.Stop(stops)
 		cancel(errInterrupted)
 	}()
@@ -59,7 +59,7 @@ func listen(cancel context.CancelCauseFunc, out io.Writer) {
 	}()
 }
 
-// lostReader reports whether a command ended because nobody reads its output.
+// lostReader reports whether a command ended because its output has no reader any more.
 func lostReader(ctx context.Context, err error, out io.Writer) bool {
 	return errors.Is(context.Cause(ctx), errBrokenPipe) || errors.Is(err, syscall.EPIPE) && term.ReaderGone(out)
 }

@@ -34,7 +34,7 @@ func init() {
 	}
 }
 
-// worker prints lines until it is told to end, and then tidies up, which takes
+// worker prints lines until it has to end, and then tidies up, which takes
 // a moment and prints too.
 func worker(streams genericiooptions.IOStreams) *cobra.Command {
 	root := &cobra.Command{Use: "kubectl-x"}

@@ -19,7 +19,7 @@ const LeaseEvery = 5 * time.Second
 // Lease is a program in a container that outlives its client by no more than it
 // wants to: as long as the client lives, it gets an empty line every LeaseEvery
 // on its standard input, and the line "end" where the client ends in good
-// order. A container's process isn't told of its client's end otherwise.
+// order. A container's process doesn't notice its client's end otherwise.
 type Lease struct {
 	hold   *io.PipeWriter
 	first  chan string

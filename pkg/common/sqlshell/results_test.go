@@ -1,12 +1,18 @@
 package sqlshell
 
 import (
+	"context"
 	"encoding/json"
+	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"k8s.io/cli-runtime/pkg/genericiooptions"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
@@ -228,7 +234,7 @@ func TestStatementSets(t *testing.T) {
 			t.Errorf("%q: %q, %q", sql, out, errOut)
 		}
 	}
-	// An error is told at its place in the file.
+	// An error names its place in the file.
 	backend := &fake{answers: map[string]answer{"CREATE": {refuse: &Error{Root: "no", Line: 2, Column: 3}}}}
 	_, _, err := script(t, backend, "SET 'a'='b';\nBEGIN STATEMENT SET; CREATE TABLE b\n  AS SELECT 1;\nEND;", Options{})
 	if err == nil || !strings.HasPrefix(err.Error(), "jobs.sql:3:3: no\n    AS SELECT 1") || slices.Contains(backend.ran, "END") {
@@ -295,5 +301,27 @@ func TestHistorySurvivesALongEntry(t *testing.T) {
 	}
 	if _, err := h.Write("SELECT 5"); err != nil || h.file == "" {
 		t.Errorf("no history is kept any more: %v", err)
+	}
+}
+
+// A query whose output has no reader any more ends, also where it has no rows.
+func TestAQueryEndsWithItsReader(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Log("only a write tells it there")
+		return
+	}
+	read, write, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer write.Close()
+	_ = read.Close()
+	backend := &fake{answers: map[string]answer{"SELECT": {schema: Schema{Query: true, Columns: []Column{column("n", "BIGINT")}}, wait: true}}}
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	err = Script(ctx, backend, []Source{{Name: "-e", Text: strings.NewReader("SELECT n FROM forever")}},
+		Options{IOStreams: genericiooptions.IOStreams{In: strings.NewReader(""), Out: write, ErrOut: io.Discard}, Format: CSV})
+	if exit.Code(err) != exit.BrokenPipe || len(backend.cancelled) != 1 {
+		t.Errorf("%v, cancelled %q", err, backend.cancelled)
 	}
 }

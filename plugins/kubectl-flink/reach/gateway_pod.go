@@ -20,8 +20,7 @@ const (
 	gatewayMemory, gatewayAsks = "1Gi", "512Mi"
 	// gatewayLife ends a gateway whatever happens, in seconds.
 	gatewayLife = 24 * 60 * 60
-	// gatewayIdle is how long a gateway lives that hears of no client, in
-	// seconds. Clients send a heartbeat every five. It is longer than sessions
+	// gatewayIdle is how long a gateway lives without a client, in seconds. Clients send a heartbeat every five. It is longer than sessions
 	// live without one (sessionIdle): what ends a session cancels its queries,
 	// whose jobs a gateway that is killed leaves running.
 	gatewayIdle = 30
@@ -35,10 +34,10 @@ const (
 	gatewayName   = "flink-sql-gateway"
 )
 
-// gatewayScript runs a gateway and ends it when it has heard of no client for a
-// while, or when it is told to on its standard input ($4). A client is heard of
-// where there is a connection to the port and the gateway reads something: a
-// proxy in between may hold a connection long after its client. The script says
+// gatewayScript runs a gateway and ends it when it had no client for a while,
+// or at the line "end" on its standard input ($4). There is a client where there
+// is a connection to the port and the gateway reads something: a proxy in
+// between may hold a connection long after its client. The script says
 // in one line why it can't run a gateway. Its arguments are the port, the
 // seconds, those for the start, "stdin" or "", and the gateway's own.
 const gatewayScript = `
@@ -63,7 +62,7 @@ if [ "$input" = stdin ]; then
 fi
 listens=$(printf ': [0-9A-F]*:%04X [0-9A-F]*:[0-9A-F]* 0A ' "$port")
 connected=$(printf ': [0-9A-F]*:%04X [0-9A-F]*:[0-9A-F]* 01 ' "$port")
-heard=$SECONDS left= up= before=
+active=$SECONDS left= up= before=
 while kill -0 $gateway 2>/dev/null; do
   sleep 1 &
   wait $!
@@ -72,13 +71,13 @@ while kill -0 $gateway 2>/dev/null; do
   read=
   if [ "$(cat /proc/$gateway/comm 2>/dev/null)" = java ]; then read -r _ read 2>/dev/null </proc/$gateway/io; fi
   if [ ! "$up" ]; then
-    if [ "$SECONDS" -lt "$start" ]; then heard=$SECONDS; fi
+    if [ "$SECONDS" -lt "$start" ]; then active=$SECONDS; fi
     if grep -q "$listens" <<<"$connections"; then up=yes; fi
   elif { [ ! "$read" ] || [ "$read" != "$before" ]; } && grep -q "$connected" <<<"$connections"; then
-    heard=$SECONDS
+    active=$SECONDS
   fi
   before=$read
-  if [ $((SECONDS - heard)) -ge "$patience" ]; then left=yes; kill $gateway 2>/dev/null; fi
+  if [ $((SECONDS - active)) -ge "$patience" ]; then left=yes; kill $gateway 2>/dev/null; fi
 done
 # What still reads would hold the stream open.
 kill $reader 2>/dev/null

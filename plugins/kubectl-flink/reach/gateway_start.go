@@ -217,7 +217,7 @@ func (g *GatewayStarter) endOf(ctx context.Context, pod *corev1.Pod, said func(l
 		switch e := s.State.Terminated; {
 		case e == nil:
 		case e.ExitCode == 0:
-			reason = fmt.Sprintf("it heard of no client for %d seconds", gatewayIdle)
+			reason = fmt.Sprintf("no client was connected to it for %d seconds", gatewayIdle)
 		case reason == "" || e.Reason == "OOMKilled":
 			reason = fmt.Sprintf("%s, exit code %d", e.Reason, e.ExitCode)
 		}
