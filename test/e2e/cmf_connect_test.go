@@ -65,7 +65,9 @@ func TestCMFIsFoundByItsService(t *testing.T) {
 	const space = "cmf-found"
 	main.space(t, space)
 	main.standIn(t, incluster.Options{Namespace: space, Version: "2.3.1"})
-	out := main.run(t, "cmf", "version", "-n", space).wants(t, 0).out
+	main.run(t, "cmf", "version", "--cmf-url", "service:"+space+"/cmf-service").wants(t, 0)
+	got := main.run(t, "cmf", "version", "-n", space).wants(t, 0, "for the first time")
+	out := got.out
 	for _, want := range []string{"CMF:    2.3.1 at http://cmf-service." + space + ".svc.cluster.local:80", "artifacts"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("%q is missing in %s", want, out)
@@ -74,7 +76,7 @@ func TestCMFIsFoundByItsService(t *testing.T) {
 	main.run(t, "cmf", "env", "create", "dev-env", "--kubernetes-namespace", space, "-n", space).wants(t, 0)
 	pool := filepath.Join(t.TempDir(), "pool.json")
 	must(t, os.WriteFile(pool, []byte(example(t, "cmf/pool.json")), 0o600))
-	got := main.run(t, "cmf", "pool", "create", "-f", pool, "-n", space).wants(t, 0)
+	got = main.run(t, "cmf", "pool", "create", "-f", pool, "-n", space).wants(t, 0)
 	if got.out != "computepool.cmf.confluent.io/pool1 created\n" {
 		t.Errorf("%s", got)
 	}
@@ -103,13 +105,16 @@ func TestCMFOverTLS(t *testing.T) {
 	}
 	caFile := file("ca.pem", ca.PEM)
 	main.run(t, "cmf", "env", "list", "-n", space, "--cmf-ca", caFile).wants(t, 1, "it wants a client certificate")
-	out := main.run(t, "cmf", "version", "-n", space, "--cmf-ca", caFile, "--cmf-cert", file("c.pem", clientCert), "--cmf-key", file("k.pem", clientKey)).wants(t, 0).out
+	clientFiles := []string{"--cmf-ca", caFile, "--cmf-cert", file("c.pem", clientCert), "--cmf-key", file("k.pem", clientKey)}
+	main.run(t, append([]string{"cmf", "version", "-n", space}, clientFiles...)...).wants(t, 2, "would get the client certificate of --cmf-cert")
+	service := "service:" + space + "/cmf-service"
+	out := main.run(t, append([]string{"cmf", "version", "--cmf-url", service}, clientFiles...)...).wants(t, 0).out
 	if !strings.Contains(out, "https://cmf-service."+space) || !strings.Contains(out, "User:e2e (by certificate)") {
 		t.Error(out)
 	}
 	from := "secret:" + space + "/client"
-	main.run(t, "cmf", "env", "list", "-n", space, "--cmf-ca", from, "--cmf-cert", from, "--cmf-key", from).wants(t, 0)
-	main.run(t, "cmf", "env", "list", "-n", space, "--cmf-ca", from, "--cmf-cert", from, "--cmf-key", from, "--cmf-server-name", "wrong").wants(t, 1, "--cmf-server-name")
+	main.run(t, "cmf", "env", "list", "--cmf-url", service, "--cmf-ca", from, "--cmf-cert", from, "--cmf-key", from).wants(t, 0)
+	main.run(t, "cmf", "env", "list", "--cmf-url", service, "--cmf-ca", from, "--cmf-cert", from, "--cmf-key", from, "--cmf-server-name", "wrong").wants(t, 1, "--cmf-server-name")
 }
 
 // restClassCRD is what of Confluent for Kubernetes the search looks at.
@@ -165,5 +170,6 @@ func TestCMFWithAToken(t *testing.T) {
 	main.run(t, "cmf", "env", "list", "-n", space).wants(t, 1, "CMF wants authentication")
 	file := filepath.Join(t.TempDir(), "token")
 	must(t, os.WriteFile(file, []byte("s3cret\n"), 0o600))
-	main.run(t, "cmf", "env", "list", "-n", space, "--cmf-token-file", file).wants(t, 0)
+	main.run(t, "cmf", "env", "list", "-n", space, "--cmf-token-file", file).wants(t, 2, "would get the token of --cmf-token-file", "Nothing was sent to it")
+	main.run(t, "cmf", "env", "list", "--cmf-url", "service:"+space+"/cmf-service", "--cmf-token-file", file).wants(t, 0)
 }

@@ -115,6 +115,9 @@ func cmfShell(t *testing.T, e sample, files map[string]string) *shell {
 		prepare("kubectl cmf kubernetes-cluster get spoke-1 -o yaml > kubernetes-cluster.yaml")
 	case e.command == "kubectl cmf env use":
 		prepare("kubectl cmf env use dev-env")
+	case e.command == "kubectl cmf server forget":
+		prepare(`servers='{"servers":[{"endpoint":"https://cmf.example.com","namedBy":"cmfrestclass/default"}]}'
+echo "{\"context:prod\":$servers,\"context:$(kubectl config current-context)\":$servers}" > state.json`)
 	case e.command == "kubectl cmf app start":
 		prepare("kubectl cmf app suspend basic-example")
 	}

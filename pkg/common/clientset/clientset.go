@@ -38,14 +38,15 @@ func (s *set) BatchV1() batchv1.BatchV1Interface                         { retur
 func (s *set) CoreV1() corev1.CoreV1Interface                            { return s.core }
 func (s *set) DiscoveryV1() discoveryv1.DiscoveryV1Interface             { return s.discovery }
 
-// New makes the clients, which share one connection. It fails where config is
+// New makes the clients, which share one connection whose answers have a
+// bound. It fails where config is
 // wrong; nothing is sent yet.
 func New(config *rest.Config) (Interface, error) {
 	connection, err := rest.HTTPClientFor(config)
 	if err != nil {
 		return nil, err
 	}
-	return NewWith(config, connection)
+	return NewWith(config, BoundClient(connection))
 }
 
 // NewWith makes the clients on a connection that exists.

@@ -34,6 +34,16 @@ type Choice struct{ Value, Description string }
 // choices, because a completion has no place to report one.
 type Func func(ctx context.Context, args []string, prefix string) ([]Choice, error)
 
+// active marks the context of a look-up.
+type active struct{}
+
+// Active reports whether ctx is that of a completion, which asks nobody and
+// sends no credential to a server that isn't known.
+func Active(ctx context.Context) bool {
+	yes, _ := ctx.Value(active{}).(bool)
+	return yes
+}
+
 // Values makes a cobra completion of find.
 func Values(find Func) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, args []string, prefix string) ([]cobra.Completion, cobra.ShellCompDirective) {
@@ -41,7 +51,7 @@ func Values(find Func) cobra.CompletionFunc {
 		if parent == nil {
 			parent = context.Background()
 		}
-		ctx, cancel := context.WithTimeout(parent, Limit)
+		ctx, cancel := context.WithTimeout(context.WithValue(parent, active{}, true), Limit)
 		defer cancel()
 		choices, known := kept(prefix)
 		if !known {

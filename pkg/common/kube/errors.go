@@ -9,6 +9,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/clientset"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/permission"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
@@ -16,13 +17,17 @@ import (
 
 // Message is what the user reads of err: kubectl's words for what the API
 // server or the connection says, "error: …" for the rest. It may have several
-// lines and is safe for a terminal.
-func Message(err error) string { return term.Safe(message(err)) }
+// lines, is safe for a terminal, and says its length where it is cut.
+func Message(err error) string { return term.Safe(term.Short(message(err), term.MaxShown)) }
 
 func message(err error) string {
 	var status apierrors.APIStatus
 	var link *url.Error
+	var large *clientset.AnswerTooLargeError
 	switch {
+	case errors.As(err, &large):
+		// client-go wraps it in advice to try again.
+		return "error: " + large.Error()
 	case errors.As(err, &status):
 		switch s := status.Status(); {
 		case s.Reason == metav1.StatusReasonUnauthorized:

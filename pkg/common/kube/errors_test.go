@@ -9,6 +9,8 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/clientset"
 )
 
 func TestMessageUsesKubectlsWords(t *testing.T) {
@@ -43,6 +45,11 @@ func TestMessageUsesKubectlsWords(t *testing.T) {
 			&url.Error{Op: "Get", URL: "https://h/api", Err: errors.New("no such host")},
 			"Unable to connect to the server: no such host",
 		},
+		"more than is taken into memory": {
+			fmt.Errorf("unexpected error when reading response body. Please retry. Original error: %w", &clientset.AnswerTooLargeError{Path: "/version", Limit: 16 << 20}),
+			"error: the API server sent more than 16 MiB in one answer to /version: select less with -l, -n or --limit where the command has them, or see whether this is an API server",
+		},
+		"a text that nobody reads": {errors.New(strings.Repeat("x", 100<<20)), "error: " + strings.Repeat("x", 16<<10-7) + "… (100.0 MiB, cut)"},
 		"anything else, made safe": {errors.New("bad \x1b[31mthing"), "error: bad thing"},
 	} {
 		t.Run(name, func(t *testing.T) {

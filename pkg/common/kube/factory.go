@@ -141,14 +141,17 @@ func (f *Factory) connection() (*rest.Config, *http.Client, error) {
 		return nil, nil, err
 	}
 	if f.client == nil {
-		if f.client, err = rest.HTTPClientFor(config); err != nil {
+		client, err := rest.HTTPClientFor(config)
+		if err != nil {
 			return nil, nil, err
 		}
+		f.client = clientset.BoundClient(client)
 	}
 	return config, f.client, nil
 }
 
-// HTTPClient is the shared client with the API server's credentials.
+// HTTPClient is the shared client with the API server's credentials. Its
+// answers have a bound.
 func (f *Factory) HTTPClient() (*http.Client, error) {
 	_, client, err := f.connection()
 	return client, err

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -21,9 +22,17 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 )
 
+// memory is where the garbage collector begins to save memory rather than
+// time, in bytes. Nothing that a server sends is kept beyond that; what was
+// thrown away would otherwise double it.
+const memory = 160 << 20
+
 // Main runs the command that newRoot makes with the process's streams and
 // arguments, and returns the exit code.
 func Main(newRoot func(genericiooptions.IOStreams) *cobra.Command) int {
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(memory)
+	}
 	ctx, cancel := context.WithCancelCause(context.Background())
 	listen(cancel, os.Stdout)
 	streams := genericiooptions.IOStreams{In: os.Stdin, Out: term.Guard(os.Stdout), ErrOut: term.Guard(os.Stderr)}
@@ -52,7 +61,7 @@ func Execute(ctx context.Context, root *cobra.Command, streams genericiooptions.
 	root.SetArgs(args)
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return exit.With(exit.Usage, err) })
+	root.SetFlagErrorFunc(flagError)
 	eachCommand(root, func(cmd *cobra.Command) {
 		check := cmd.Args
 		if check == nil && (!cmd.HasParent() || !cmd.Runnable()) {
@@ -87,6 +96,15 @@ func Execute(ctx context.Context, root *cobra.Command, streams genericiooptions.
 		Report(streams.ErrOut, command, code, err)
 	}
 	return code
+}
+
+// flagError is the usage error of a flag. One behind a word that no command of
+// a group has is a consequence: the word is what is wrong.
+func flagError(cmd *cobra.Command, err error) error {
+	if words := cmd.Flags().Args(); cmd.HasSubCommands() && len(words) > 0 {
+		err = fmt.Errorf("unknown command %q for %q", words[0], cmd.CommandPath())
+	}
+	return exit.With(exit.Usage, err)
 }
 
 // Report prints err for the user of command.

@@ -41,13 +41,14 @@ func TestExitCodesAndLastWords(t *testing.T) {
 		code int
 		want string
 	}{
-		"done":            {nil, []string{"do", "a"}, exit.OK, ""},
-		"failed":          {errors.New("no"), []string{"do", "a"}, exit.Failed, "error: no\n"},
-		"timed out":       {exit.Timeoutf("late"), []string{"do", "a"}, exit.TimedOut, "error: late\n"},
-		"silent":          {exit.Silent(exit.No), []string{"do", "a"}, exit.No, ""},
-		"wrong args":      {nil, []string{"do"}, exit.Usage, "error: accepts 1 arg(s), received 0\nSee 'kubectl x do --help' for help and examples.\n"},
-		"unknown flag":    {nil, []string{"do", "--slow"}, exit.Usage, "unknown flag: --slow"},
-		"unknown command": {nil, []string{"doo"}, exit.Usage, "unknown command \"doo\" for \"kubectl x\"\n\nDid you mean this?\n\tdo\n"},
+		"done":                          {nil, []string{"do", "a"}, exit.OK, ""},
+		"failed":                        {errors.New("no"), []string{"do", "a"}, exit.Failed, "error: no\n"},
+		"timed out":                     {exit.Timeoutf("late"), []string{"do", "a"}, exit.TimedOut, "error: late\n"},
+		"silent":                        {exit.Silent(exit.No), []string{"do", "a"}, exit.No, ""},
+		"wrong args":                    {nil, []string{"do"}, exit.Usage, "error: accepts 1 arg(s), received 0\nSee 'kubectl x do --help' for help and examples.\n"},
+		"unknown flag":                  {nil, []string{"do", "--slow"}, exit.Usage, "unknown flag: --slow"},
+		"unknown command before a flag": {nil, []string{"doo", "x", "--slow", "3"}, exit.Usage, "unknown command \"doo\" for \"kubectl x\""},
+		"unknown command":               {nil, []string{"doo"}, exit.Usage, "unknown command \"doo\" for \"kubectl x\"\n\nDid you mean this?\n\tdo\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, errOut, code := execute(func(*cobra.Command, []string) error { return tc.err }, tc.args...)

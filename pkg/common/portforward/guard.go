@@ -1,68 +1,112 @@
 package portforward
 
 import (
-	"bufio"
-	"bytes"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 )
 
-// A web page can make a browser send requests to a local port: directly, or
-// under its own name by letting that name resolve to 127.0.0.1 (DNS
-// rebinding). The guard refuses both. A name that only local configuration can
-// point here, and an address, can't be rebound.
+// A web page can make a browser send requests to a local port: directly, from
+// another port of this computer, or under its own name by letting that name
+// resolve to 127.0.0.1 (DNS rebinding). The guard refuses these, request by
+// request: browsers use a connection again for whatever page comes next. A name
+// that only local configuration can point here, and an address, can't be
+// rebound.
 
-// maxHead bounds the head of a request that is looked at, in bytes.
-const maxHead = 64 << 10
+// guard says which hosts may be asked for.
+type guard struct {
+	// hosts are names and addresses besides this computer's own.
+	hosts []string
+	// anyAddress is set where all of the computer's addresses are listened on.
+	anyAddress bool
+}
+
+// guardOf allows what options name, and the addresses that are listened on.
+func guardOf(options ListenOptions) guard {
+	g := guard{hosts: slices.Clone(options.Hosts)}
+	for _, address := range options.Addresses {
+		if ip, err := netip.ParseAddr(address); err == nil && ip.IsUnspecified() {
+			g.anyAddress = true
+			continue
+		}
+		g.hosts = append(g.hosts, address)
+	}
+	return g
+}
+
+// changing are the last parts of paths that do something on a mere GET, which a
+// link must not lead to: a JobManager cancels and stops jobs so.
+var changing = []string{"yarn-cancel", "yarn-stop", "cancel", "stop"}
 
 // refusal says why a request isn't served; "" if it is.
-func refusal(host string, header http.Header, method string, allowed []string) string {
-	if !allowedHost(host, allowed) {
-		return fmt.Sprintf("the request names the host %q, which is not this computer's: open it as localhost or 127.0.0.1", host)
+func (g guard) refusal(r *http.Request) string {
+	if r.Method == http.MethodConnect {
+		return "this is no proxy to other servers"
 	}
-	if origin := header.Get("Origin"); origin != "" {
-		from, err := url.Parse(origin)
-		if err != nil || from.Host == "" || !strings.EqualFold(from.Host, host) {
-			return fmt.Sprintf("the request comes from another site (%s)", origin)
-		}
+	if !g.allows(r.Host) {
+		return fmt.Sprintf("the request names the host %q, which is not this computer's: open it as localhost or 127.0.0.1", r.Host)
 	}
-	if header.Get("Sec-Fetch-Site") == "cross-site" {
-		// Following a link to the page is fine.
-		link := method == http.MethodGet && header.Get("Sec-Fetch-Mode") == "navigate" && header.Get("Sec-Fetch-Dest") == "document"
-		if !link {
-			return "the request comes from another site"
-		}
+	if origin := r.Header.Get("Origin"); origin != "" && !sameHost(origin, r.Host) {
+		return fmt.Sprintf("the request comes from another site (%s)", origin)
+	}
+	site := r.Header.Get("Sec-Fetch-Site")
+	foreign := site != "" && site != "same-origin" && site != "none"
+	if foreign && !isLink(r) {
+		return "the request comes from another site"
+	}
+	if changes(r) && (foreign || site == "" && r.Header.Get("Referer") != "" && !sameHost(r.Header.Get("Referer"), r.Host)) {
+		return "a link of another site leads to a path that changes something"
 	}
 	return ""
 }
 
-func allowedHost(host string, allowed []string) bool {
+// isLink reports whether the browser follows a link to a page.
+func isLink(r *http.Request) bool {
+	return r.Method == http.MethodGet && r.Header.Get("Sec-Fetch-Mode") == "navigate" && r.Header.Get("Sec-Fetch-Dest") == "document"
+}
+
+func changes(r *http.Request) bool {
+	return slices.ContainsFunc(strings.FieldsFunc(r.URL.Path, func(c rune) bool { return c == '/' || c == ';' || c == '\\' }),
+		func(segment string) bool {
+			return slices.Contains(changing, strings.ToLower(strings.TrimSpace(segment)))
+		})
+}
+
+// sameHost reports whether address is one of host.
+func sameHost(address, host string) bool {
+	from, err := url.Parse(address)
+	return err == nil && from.Host != "" && strings.EqualFold(from.Host, host)
+}
+
+func (g guard) allows(host string) bool {
 	name := host
 	if h, _, err := net.SplitHostPort(host); err == nil {
 		name = h
 	}
 	name = strings.ToLower(strings.TrimSuffix(strings.Trim(name, "[]"), "."))
-	if _, err := netip.ParseAddr(name); err == nil || name == "localhost" || strings.HasSuffix(name, ".localhost") {
+	if ip, err := netip.ParseAddr(name); err == nil {
+		ip = ip.Unmap()
+		return ip.IsLoopback() || g.anyAddress && !ip.IsUnspecified() || slices.ContainsFunc(g.hosts, func(allowed string) bool {
+			other, err := netip.ParseAddr(allowed)
+			return err == nil && other.Unmap() == ip
+		})
+	}
+	if name == "localhost" || strings.HasSuffix(name, ".localhost") {
 		return true
 	}
-	for _, a := range allowed {
-		if strings.EqualFold(name, a) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(g.hosts, func(allowed string) bool { return strings.EqualFold(name, allowed) })
 }
 
-// Guard refuses requests to next that another site made a browser send. Hosts
-// are names allowed besides this computer's.
-func Guard(next http.Handler, hosts ...string) http.Handler {
+// handler refuses requests to next that another site made a browser send.
+func (g guard) handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if why := refusal(r.Host, r.Header, r.Method, hosts); why != "" {
+		if why := g.refusal(r); why != "" {
+			// What else it sends isn't read.
+			w.Header().Set("Connection", "close")
 			http.Error(w, "refused: "+why, http.StatusForbidden)
 			return
 		}
@@ -70,48 +114,12 @@ func Guard(next http.Handler, hosts ...string) http.Handler {
 	})
 }
 
-var methods = []string{"GET ", "HEAD ", "POST ", "PUT ", "PATCH ", "DELETE ", "OPTIONS ", "CONNECT ", "TRACE "}
-
-// looksLikeHTTP reports whether start begins an HTTP/1 request; more says
-// that it takes more bytes to know.
-func looksLikeHTTP(start []byte) (http, more bool) {
-	for _, m := range methods {
-		n := min(len(m), len(start))
-		if string(start[:n]) == m[:n] {
-			if n == len(m) {
-				return true, false
-			}
-			more = true
+// keepToItself takes out of an answer what lets other sites read it.
+func keepToItself(response *http.Response) error {
+	for name := range response.Header {
+		if strings.HasPrefix(name, "Access-Control-") || name == "Timing-Allow-Origin" {
+			delete(response.Header, name)
 		}
 	}
-	return false, more
-}
-
-// inspect looks at the first request in in without consuming it, if it is
-// HTTP/1. Checking the first is enough: a browser doesn't use a connection for
-// a second host.
-func inspect(in *bufio.Reader, allowed []string) (isHTTP bool, why string, err error) {
-	for want := 1; ; {
-		if _, err := in.Peek(want); err != nil {
-			return isHTTP, "", nil //nolint:nilerr // too short to be a request; whoever copies meets the error
-		}
-		start, _ := in.Peek(in.Buffered())
-		if !isHTTP {
-			var more bool
-			if isHTTP, more = looksLikeHTTP(start); !isHTTP && !more {
-				return false, "", nil
-			}
-		}
-		if end := bytes.Index(start, []byte("\r\n\r\n")); isHTTP && end >= 0 {
-			request, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(start[:end+4])))
-			if err != nil {
-				return true, "", nil //nolint:nilerr // the pod's server may say what is wrong with it
-			}
-			return true, refusal(request.Host, request.Header, request.Method, allowed), nil
-		}
-		want = len(start) + 1
-		if want > maxHead {
-			return isHTTP, "", errors.New("the request's header is too long")
-		}
-	}
+	return nil
 }

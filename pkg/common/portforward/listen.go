@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -23,8 +24,12 @@ type ListenOptions struct {
 	// Current, where not nil, says the target of each new connection, for
 	// targets that move; Target is then the first.
 	Current func() Target
-	// Handler serves HTTP instead, behind Guard; Target is then not used.
+	// Handler serves HTTP instead, guarded against other sites' pages; Target is
+	// then not used.
 	Handler http.Handler
+	// Raw forwards bytes whatever they are. Without it connections whose client
+	// speaks HTTP are served request by request, guarded as Handler is.
+	Raw bool
 	// Addresses to listen on; none is 127.0.0.1 and, where there is one, ::1.
 	// Anything but a loopback address lets others on the network in.
 	Addresses []string
@@ -43,7 +48,9 @@ type Listener struct {
 	options ListenOptions
 	port    int
 	ears    []net.Listener
+	guard   guard
 	server  *http.Server
+	http    *serving
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -77,11 +84,7 @@ func (t *Tunnel) Listen(ctx context.Context, options ListenOptions) (*Listener, 
 	if err != nil {
 		return nil, err
 	}
-	l := &Listener{tunnel: t, options: options, port: port, ears: ears, conns: map[net.Conn]struct{}{}}
-	if options.Target.Kind == Service {
-		// What clients in the cluster call it; no web site can own these.
-		l.options.Hosts = append(l.options.Hosts, serviceNames(options.Target.Namespace, options.Target.Name)...)
-	}
+	l := &Listener{tunnel: t, options: options, port: port, ears: ears, guard: guardOf(options), conns: map[net.Conn]struct{}{}}
 	l.ctx, l.cancel = context.WithCancel(ctx)
 	t.mu.Lock()
 	if t.closed {
@@ -101,11 +104,14 @@ func (t *Tunnel) Listen(ctx context.Context, options ListenOptions) (*Listener, 
 	}()
 	if options.Handler != nil {
 		l.server = &http.Server{
-			Handler:           Guard(l.count(options.Handler), l.options.Hosts...),
+			Handler:           l.guard.handler(l.count(options.Handler)),
 			ReadHeaderTimeout: 10 * time.Second,
 			BaseContext:       func(net.Listener) context.Context { return l.ctx },
 			ErrorLog:          silent(),
 		}
+	}
+	if options.Handler == nil && !options.Raw {
+		l.http = l.newServing()
 	}
 	for _, ear := range ears {
 		l.work.Go(func() {
@@ -154,7 +160,7 @@ func listenOn(ctx context.Context, addresses []string, port int) (ears []net.Lis
 	}
 	for _, address := range addresses {
 		if address != "localhost" {
-			if err = add("tcp", address); err != nil {
+			if err = add(networkOf(address), address); err != nil {
 				return ears, 0, err
 			}
 			continue
@@ -172,6 +178,19 @@ func listenOn(ctx context.Context, addresses []string, port int) (ears []net.Lis
 		}
 	}
 	return ears, port, nil
+}
+
+// networkOf is the network to listen on at address. With "tcp" 0.0.0.0 would
+// mean all addresses of IPv6, too.
+func networkOf(address string) string {
+	ip, err := netip.ParseAddr(address)
+	switch {
+	case err != nil:
+		return "tcp"
+	case ip.Is4():
+		return "tcp4"
+	}
+	return "tcp6"
 }
 
 // Port is the local port.
@@ -200,6 +219,10 @@ func (l *Listener) Close() error {
 func (l *Listener) shut() {
 	if l.server != nil {
 		l.server.Close()
+	}
+	if l.http != nil {
+		l.http.server.Close()
+		l.http.Close()
 	}
 	for _, ear := range l.ears {
 		ear.Close()
@@ -256,67 +279,125 @@ func (l *Listener) accept(ear net.Listener) {
 // to end on this side; container runtimes give it no longer, either.
 const closeAfter = 2 * time.Second
 
-// forward joins local to the target. A failure resets local, so that its
-// client can tell it from the end of the data.
+// forward joins local to the target. A client that speaks HTTP is served as
+// such; one that is silent for a moment may wait for its server to speak first,
+// and is joined to it while its own first bytes are still awaited.
 func (l *Listener) forward(local net.Conn) {
-	in := bufio.NewReaderSize(local, maxHead)
-	remote, err := l.tunnel.DialContext(l.ctx, l.target())
-	if err != nil {
-		local.SetReadDeadline(time.Now().Add(linger))
-		start, _ := in.Peek(4)
-		isHTTP, more := looksLikeHTTP(start)
-		l.fail(local, err, isHTTP || more && len(start) == 4)
+	in := bufio.NewReaderSize(local, maxFrame)
+	if l.options.Raw {
+		l.join(local, in, nil)
 		return
 	}
-	defer remote.Close()
-
-	type spoken struct {
-		http bool
-		err  error
-	}
 	first := make(chan spoken, 1)
-	up := make(chan struct{})
-	go func() {
-		defer close(up)
-		isHTTP, why, err := inspect(in, l.options.Hosts)
-		first <- spoken{isHTTP, err}
-		if why != "" {
-			reply(local, http.StatusForbidden, "refused: "+why)
-			err = errors.New(why)
+	l.work.Go(func() { first <- listenIn(local, in) })
+	timer := time.NewTimer(moment)
+	defer timer.Stop()
+	select {
+	case verdict := <-first:
+		if verdict == speaksHTTP {
+			l.serve(local, in)
+			return
 		}
-		if err != nil {
+		first <- verdict
+	case <-timer.C:
+	}
+	if l.join(local, in, first) {
+		l.serve(local, in)
+	}
+}
+
+// join copies between local and the target until both have ended. Where first
+// says that the client speaks HTTP and the target has said nothing yet, it lets
+// go of the target and reports true. A failure resets local, so that its client
+// can tell it from the end of the data.
+func (l *Listener) join(local net.Conn, in *bufio.Reader, first chan spoken) (isHTTP bool) {
+	ctx, cancel := context.WithCancel(l.ctx)
+	defer cancel()
+	said := make(chan spoken, 1)
+	switch first {
+	case nil:
+		said <- speaksOther
+	default:
+		l.work.Go(func() {
+			verdict := <-first
+			if verdict == speaksHTTP {
+				cancel() // no need to wait for a pod here
+			}
+			said <- verdict
+		})
+	}
+	remote, err := l.tunnel.DialContext(ctx, l.target())
+	if err != nil {
+		isHTTP := ctx.Err() != nil && l.ctx.Err() == nil
+		if !isHTTP {
+			select {
+			case verdict := <-said:
+				isHTTP = verdict == speaksHTTP
+			case <-time.After(linger):
+			}
+			l.fail(local, err, isHTTP)
+			if !isHTTP {
+				local.Close() // ends the wait for its first bytes
+			}
+			return false
+		}
+		<-said
+		return true
+	}
+	defer remote.Close()
+	down := &firstWriter{Conn: local}
+	up := make(chan bool, 1)
+	go func() {
+		if <-said == speaksHTTP && down.state.CompareAndSwap(silentYet, taken) {
 			remote.Close()
+			up <- true
 			return
 		}
 		if _, err := io.Copy(remote, in); err != nil {
 			remote.Close()
-			return
+		} else {
+			closeWrite(remote)
 		}
-		_ = remote.(interface{ CloseWrite() error }).CloseWrite()
+		up <- false
 	}()
-	n, err := io.Copy(local, remote)
+	_, err = io.Copy(down, remote)
+	if down.state.Load() == taken {
+		return <-up
+	}
 	if err != nil {
-		var pod *PodError
-		isHTTP := false
-		if n == 0 && errors.As(err, &pod) {
-			// The client has most likely spoken by now.
-			select {
-			case s := <-first:
-				isHTTP = s.http
-			case <-time.After(linger):
-			}
-		}
 		if l.ctx.Err() == nil && !errors.Is(err, net.ErrClosed) {
-			l.fail(local, err, isHTTP)
+			l.fail(local, err, false)
 		}
+		local.Close()
 	} else {
 		closeWrite(local)
-		local.SetReadDeadline(time.Now().Add(closeAfter))
-	}
-	if err != nil {
-		local.Close()
+		defer time.AfterFunc(closeAfter, func() { local.Close() }).Stop()
 	}
 	<-up
+	return false
+}
+
+// What has happened on a connection whose client hasn't spoken yet.
+const (
+	silentYet int32 = iota
+	// spokeFirst says that the pod has spoken.
+	spokeFirst
+	// taken says that the client speaks HTTP and is served as such.
+	taken
+)
+
+// firstWriter writes to a local connection what a pod says, unless the
+// connection was taken from it before the first byte.
+type firstWriter struct {
+	net.Conn
+	state atomic.Int32
+}
+
+func (w *firstWriter) Write(p []byte) (int, error) {
+	if w.state.Load() != spokeFirst && !w.state.CompareAndSwap(silentYet, spokeFirst) {
+		return 0, net.ErrClosed
+	}
+	return w.Conn.Write(p)
 }
 
 func (l *Listener) target() Target {

@@ -149,15 +149,21 @@ func TestGuard(t *testing.T) {
 		name    string
 		header  []string
 		want    int
-		rawWant int // where it differs
+		rawWant int // where names matter
 	}{
 		{name: "plain", want: 200},
 		{name: "localhost", header: []string{"Host", "localhost:8081"}, want: 200},
 		{name: "v6", header: []string{"Host", "[::1]:8081"}, want: 200},
 		{name: "rebound name", header: []string{"Host", "evil.example:8081"}, want: 403},
 		{name: "name that ends alike", header: []string{"Host", "notlocalhost"}, want: 403},
-		{name: "in the cluster", header: []string{"Host", "job-rest.default.svc:80"}, want: 403, rawWant: 200},
+		{name: "in the cluster", header: []string{"Host", "job-rest.default.svc:80"}, want: 403},
 		{name: "allowed", header: []string{"Host", "workstation"}, want: 200, rawWant: 403},
+		{name: "no address of this computer", header: []string{"Host", "0.0.0.0:81"}, want: 403},
+		{name: "other address", header: []string{"Host", "10.0.0.1:81"}, want: 403},
+		{name: "same site", header: []string{"Sec-Fetch-Site", "same-site", "Sec-Fetch-Mode", "cors", "Sec-Fetch-Dest", "empty"}, want: 403},
+		{name: "frame", header: []string{"Sec-Fetch-Site", "same-site", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "iframe"}, want: 403},
+		{name: "typed", header: []string{"Sec-Fetch-Site", "none", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document"}, want: 200},
+		{name: "own script", header: []string{"Sec-Fetch-Site", "same-origin", "Sec-Fetch-Mode", "cors", "Sec-Fetch-Dest", "empty"}, want: 200},
 		{name: "own origin", header: []string{"Host", "localhost:81", "Origin", "http://localhost:81"}, want: 200},
 		{name: "foreign origin", header: []string{"Origin", "https://evil.example"}, want: 403},
 		{name: "other port's origin", header: []string{"Host", "localhost:81", "Origin", "http://localhost:82"}, want: 403},

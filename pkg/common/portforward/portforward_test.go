@@ -283,13 +283,13 @@ func TestProxyWherePortForwardIsForbidden(t *testing.T) {
 	}))
 	client := &http.Client{Transport: r.tunnel.RoundTripper(restTarget, nil)}
 	for range 2 {
-		response, err := client.Post("http://x/jobs/a%2Fb?q=1", "text/plain", strings.NewReader("b"))
+		response, err := client.Post("http://x/jobs/a%20b?q=1", "text/plain", strings.NewReader("b"))
 		if err != nil {
 			t.Fatal(err)
 		}
 		body, _ := io.ReadAll(response.Body)
 		response.Body.Close()
-		if want := "/api/v1/namespaces/default/services/job-rest:rest/proxy/jobs/a%2Fb?q=1 b"; string(body) != want {
+		if want := "/api/v1/namespaces/default/services/job-rest:rest/proxy/jobs/a%20b?q=1 b"; string(body) != want {
 			t.Errorf("got %q, want %q", body, want)
 		}
 	}

@@ -15,24 +15,34 @@ import (
 func silent() *log.Logger { return log.New(io.Discard, "", 0) }
 
 // NewProxy serves what transport reaches. While that fails, browsers are shown
-// why and try again by themselves; others get 502, or 504 after a wait.
+// why and try again by themselves; others get 502, or 504 after a wait. It
+// passes neither credentials nor cookies on: a JobManager takes none, and a
+// browser's cookies of this computer belong to whatever else runs here.
 func NewProxy(transport http.RoundTripper) http.Handler {
 	return &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.Out.URL.Scheme, r.Out.URL.Host = "http", "tunnel"
+			dropCredentials(r.Out.Header)
 		},
-		Transport:     transport,
-		FlushInterval: 100 * time.Millisecond,
-		ErrorLog:      silent(),
-		ErrorHandler:  proxyError,
+		Transport:      transport,
+		FlushInterval:  100 * time.Millisecond,
+		ErrorLog:       silent(),
+		ErrorHandler:   proxyError,
+		ModifyResponse: keepToItself,
 	}
 }
 
 func proxyError(w http.ResponseWriter, r *http.Request, err error) {
 	code := http.StatusBadGateway
 	var timeout interface{ Timeout() bool }
-	if errors.As(err, &timeout) && timeout.Timeout() {
+	var refused *RequestError
+	switch {
+	case errors.As(err, &timeout) && timeout.Timeout():
 		code = http.StatusGatewayTimeout
+	case errors.As(err, &refused):
+		// Trying again won't help.
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
 	}
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.Header().Set("Cache-Control", "no-store")

@@ -4,20 +4,13 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
 	"net"
 	"net/http"
-	"net/url"
-	"strings"
 	"sync/atomic"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/rest"
 )
 
 // maxIdle is how many connections to a target a round tripper keeps.
@@ -191,135 +184,4 @@ func (rt *roundTripper) prepare(request *http.Request, again bool) (*http.Reques
 	}
 	out.URL.Host = "tunnel" // one pool of connections, whatever the host
 	return out, nil
-}
-
-func forbidden(err error) bool {
-	var missing *PermissionError
-	return errors.As(err, &missing) || apierrors.IsForbidden(err)
-}
-
-// viaAPIServer sends request through services/proxy or pods/proxy. before is
-// the error of port-forward, where that was tried first.
-func (rt *roundTripper) viaAPIServer(request *http.Request, before error) (*http.Response, error) {
-	server, err := rt.tunnel.proxyTransport()
-	if err != nil {
-		return nil, err
-	}
-	until := time.Now().Add(rt.tunnel.options.ReconnectTimeout)
-	for delay := 200 * time.Millisecond; ; delay = min(2*delay, 2*time.Second) {
-		response, err := rt.proxyOnce(server, request, before)
-		var unready *NotReadyError
-		again := request.Body == nil || request.Body == http.NoBody || request.GetBody != nil
-		if !errors.As(err, &unready) || !again || time.Now().Add(delay).After(until) {
-			if err == nil {
-				rt.proxied.Store(true)
-			}
-			return response, err
-		}
-		rt.tunnel.log(Event{Type: Waiting, Target: rt.target, Text: unready.Why})
-		if err := sleep(request.Context(), delay); err != nil {
-			return nil, err
-		}
-		if request, err = rt.prepare(request, true); err != nil {
-			return nil, err
-		}
-	}
-}
-
-func (rt *roundTripper) proxyOnce(server http.RoundTripper, request *http.Request, before error) (*http.Response, error) {
-	address, resource, err := rt.proxyURL(request)
-	if err != nil {
-		return nil, err
-	}
-	out := request.Clone(request.Context())
-	out.URL, out.Host = address, ""
-	response, err := server.RoundTrip(out)
-	if err != nil {
-		return nil, err
-	}
-	if response.StatusCode != http.StatusForbidden && response.StatusCode < http.StatusInternalServerError && response.StatusCode != http.StatusNotFound {
-		return response, nil
-	}
-	// The answer may be the API server's or the pod's own.
-	body, err := io.ReadAll(io.LimitReader(response.Body, 64<<10))
-	if err != nil {
-		response.Body.Close()
-		return nil, err
-	}
-	var status metav1.Status
-	own := json.Unmarshal(body, &status) == nil && status.Kind == "Status" && status.APIVersion == "v1"
-	if !own {
-		response.Body = struct {
-			io.Reader
-			io.Closer
-		}{io.MultiReader(strings.NewReader(string(body)), response.Body), response.Body}
-		return response, nil
-	}
-	response.Body.Close()
-	switch {
-	case status.Code == http.StatusForbidden:
-		missing := []string{proxyVerb(request.Method) + " " + resource + "/proxy"}
-		text := status.Message
-		if before != nil {
-			missing = append([]string{"create pods/portforward"}, missing...)
-			text = said(before) + "; " + text
-		}
-		return nil, &PermissionError{Namespace: rt.target.Namespace, Missing: missing, Said: text}
-	case status.Code >= http.StatusInternalServerError:
-		return nil, &NotReadyError{Target: rt.target, Why: status.Message}
-	}
-	return nil, &apierrors.StatusError{ErrStatus: status}
-}
-
-// proxyVerb is the verb that the API server wants for an HTTP method.
-func proxyVerb(method string) string {
-	switch method {
-	case http.MethodPost:
-		return "create"
-	case http.MethodPut:
-		return "update"
-	case http.MethodPatch:
-		return "patch"
-	case http.MethodDelete:
-		return "delete"
-	}
-	return "get"
-}
-
-// proxyURL is the API server's address for request. A Service needs no
-// look-up; the API server chooses a ready pod for each request.
-func (rt *roundTripper) proxyURL(request *http.Request) (address *url.URL, resource string, err error) {
-	base, err := rt.tunnel.connector.base()
-	if err != nil {
-		return nil, "", err
-	}
-	resource, name := "services", rt.target.Name+":"+rt.target.Port.String()
-	if rt.target.Kind != Service {
-		end, err := rt.tunnel.ready(request.Context(), rt.target, time.Now().Add(rt.tunnel.options.ReconnectTimeout), false)
-		if err != nil {
-			return nil, "", err
-		}
-		resource, name = "pods", fmt.Sprintf("%s:%d", end.pod.Name, end.port)
-	}
-	if rt.secure {
-		name = "https:" + name
-	}
-	prefix := base.JoinPath("api/v1/namespaces", rt.target.Namespace, resource, name, "proxy")
-	address = prefix.JoinPath(request.URL.EscapedPath())
-	if address.Path == prefix.Path {
-		address = prefix.JoinPath("/")
-	}
-	address.RawQuery = request.URL.RawQuery
-	return address, resource, nil
-}
-
-// proxyTransport carries the user's credentials to the API server.
-func (t *Tunnel) proxyTransport() (http.RoundTripper, error) {
-	config := rest.CopyConfig(t.config)
-	// Compression would cost more than the loopback or the office network.
-	config.DisableCompression = true
-	// HTTP/2's 16 KiB frames and its one window for all streams make it
-	// slower here, and let an unread answer hold up the others.
-	config.NextProtos = []string{"http/1.1"}
-	return rest.TransportFor(config)
 }

@@ -26,6 +26,8 @@ import (
 	"k8s.io/klog/v2"
 	"k8s.io/streaming/pkg/httpstream"
 	streamspdy "k8s.io/streaming/pkg/httpstream/spdy"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/untrusted"
 )
 
 // Transport is how the bytes travel to the kubelet.
@@ -239,11 +241,22 @@ func (c *connector) base() (*url.URL, error) {
 
 // url is the port-forward address of pod.
 func (c *connector) url(pod Pod) (*url.URL, error) {
+	return c.address(pod.Namespace, "pods", pod.Name, "portforward")
+}
+
+// address is the API server's for a subresource of an object in namespace. Its
+// parts may be named by whoever writes into the namespace, so none may lead
+// elsewhere.
+func (c *connector) address(namespace string, parts ...string) (*url.URL, error) {
 	base, err := c.base()
 	if err != nil {
 		return nil, err
 	}
-	return base.JoinPath("api/v1/namespaces", pod.Namespace, "pods", pod.Name, "portforward"), nil
+	path, err := untrusted.Path(append([]string{"api", "v1", "namespaces", namespace}, parts...)...)
+	if err != nil {
+		return nil, fmt.Errorf("no address in namespace %q: %w", namespace, err)
+	}
+	return withPath(base, strings.TrimSuffix(base.EscapedPath(), "/")+path)
 }
 
 func (c *connector) dial(ctx context.Context, via Transport, target *url.URL) (*session, error) {

@@ -132,12 +132,7 @@ func (f *Flags) Print(w io.Writer, r Result) error {
 	case JSON:
 		return writeJSON(w, r.Object)
 	case YAML:
-		out, err := EncodeYAML(r.Object)
-		if err != nil {
-			return err
-		}
-		_, err = w.Write(out)
-		return err
+		return writeYAML(w, r.Object)
 	}
 	print, err := f.templatePrinter()
 	if err != nil {
@@ -155,12 +150,6 @@ func (r Result) table() *Table {
 		return &Table{}
 	}
 	return r.Table
-}
-
-func writeJSON(w io.Writer, object any) error {
-	encoder := JSONEncoder(w)
-	encoder.SetIndent("", "    ")
-	return encoder.Encode(object)
 }
 
 // generic turns any object into what templates walk through. Numbers stay

@@ -110,7 +110,7 @@ func (t *Table) print(w io.Writer, wide, noHeaders bool) error {
 func cellOf(row []Cell, column int) Cell {
 	var cell Cell
 	if column < len(row) {
-		cell = Cell{Text: term.SafeLine(row[column].Text), Color: row[column].Color}
+		cell = Cell{Text: term.SafeLine(term.Short(row[column].Text, term.MaxShown)), Color: row[column].Color}
 	}
 	if cell.Text == "" {
 		cell.Text = "<none>"

@@ -82,7 +82,7 @@ func (l *Line) Set(format string, args ...any) {
 	if l == nil {
 		return
 	}
-	text := term.SafeLine(fmt.Sprintf(format, args...))
+	text := term.SafeLine(term.Short(fmt.Sprintf(format, args...), term.MaxShown))
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.out == nil || text == l.text {
@@ -107,7 +107,7 @@ func (l *Line) Print(format string, args ...any) {
 		return
 	}
 	l.erase()
-	fmt.Fprintln(l.out, term.Safe(fmt.Sprintf(format, args...)))
+	fmt.Fprintln(l.out, term.Safe(term.Short(fmt.Sprintf(format, args...), term.MaxShown)))
 	if l.live {
 		l.draw()
 	}

@@ -80,6 +80,21 @@ func Path(segments ...string) (string, error) {
 // as jobs, vertices, savepoint triggers and data sets have.
 func IsHexID(s string) bool { return len(s) == 32 && isHex(s) }
 
+// maxID bounds an id, in bytes; Flink's and UUIDs have 32 and 36.
+const maxID = 64
+
+// IsID reports whether s is made of letters, digits, "-" and "_" alone, as every
+// id of Flink and every word of its REST API is.
+func IsID(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		if (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && c != '-' && c != '_' {
+			return false
+		}
+	}
+	return s != "" && len(s) <= maxID
+}
+
 // IsUUID reports whether s is a UUID in its usual form, as the handles of SQL
 // gateways are.
 func IsUUID(s string) bool {

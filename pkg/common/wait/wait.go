@@ -16,6 +16,8 @@ import (
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/dynamic"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/clientset"
 )
 
 // Named selects the one object called name.
@@ -70,7 +72,9 @@ type follower struct {
 	options metav1.ListOptions
 	handle  Handler
 	known   map[string]*unstructured.Unstructured
-	synced  bool
+	// weight is about how much memory known takes, in bytes.
+	weight int64
+	synced bool
 	// since is where the next watch starts; "" wants a list first.
 	since   string
 	retries int
@@ -108,6 +112,23 @@ func (f *follower) ended(ctx context.Context) error {
 		return context.Cause(ctx)
 	}
 	return fmt.Errorf("%w; the API server doesn't answer (%s)", context.Cause(ctx), Reason(f.trouble))
+}
+
+// keep remembers an object; what is remembered has a bound.
+func (f *follower) keep(key string, object *unstructured.Unstructured) error {
+	f.drop(key)
+	f.known[key] = object
+	if f.weight += clientset.Weigh(object.Object); f.weight > clientset.MaxKept {
+		return &clientset.ListTooLongError{What: fmt.Sprintf("%d MiB", clientset.MaxKept>>20)}
+	}
+	return nil
+}
+
+func (f *follower) drop(key string) {
+	if old, ok := f.known[key]; ok {
+		f.weight -= clientset.Weigh(old.Object)
+		delete(f.known, key)
+	}
 }
 
 // handlerError tells errors of the caller from those of the server.
@@ -185,20 +206,27 @@ func (f *follower) final(err error) bool {
 		f.refused++
 		return !f.answered || f.refused >= strikes
 	}
-	return apierrors.IsForbidden(err) || apierrors.IsNotFound(err) ||
+	var long *clientset.ListTooLongError
+	return clientset.TooLarge(err) || errors.As(err, &long) || apierrors.IsForbidden(err) || apierrors.IsNotFound(err) ||
 		apierrors.IsMethodNotSupported(err) || apierrors.IsBadRequest(err) || apierrors.IsInvalid(err)
 }
 
 func (f *follower) list(ctx context.Context) (bool, error) {
-	list, err := f.client.List(ctx, f.options)
+	var items []unstructured.Unstructured
+	since := ""
+	err := clientset.AllPages(ctx, f.options, f.client.List, func(page *unstructured.UnstructuredList) error {
+		items = append(items, page.Items...)
+		since = page.GetResourceVersion()
+		return nil
+	})
 	if err != nil {
 		return false, fmt.Errorf("list: %w", err)
 	}
 	f.works()
-	f.since = list.GetResourceVersion()
-	seen := make(map[string]bool, len(list.Items))
-	for i := range list.Items {
-		object := &list.Items[i]
+	f.since = since
+	seen := make(map[string]bool, len(items))
+	for i := range items {
+		object := &items[i]
 		key := object.GetNamespace() + "/" + object.GetName()
 		seen[key] = true
 		event := watch.Added
@@ -208,14 +236,16 @@ func (f *follower) list(ctx context.Context) (bool, error) {
 				continue
 			}
 		}
-		f.known[key] = object
+		if err := f.keep(key, object); err != nil {
+			return false, err
+		}
 		if done, err := f.tell(event, object); done || err != nil {
 			return done, err
 		}
 	}
 	for key, object := range f.known {
 		if !seen[key] {
-			delete(f.known, key)
+			f.drop(key)
 			if done, err := f.tell(watch.Deleted, object); done || err != nil {
 				return done, err
 			}
@@ -259,9 +289,9 @@ func (f *follower) watch(ctx context.Context) (bool, error) {
 			}
 			key := object.GetNamespace() + "/" + object.GetName()
 			if event.Type == watch.Deleted {
-				delete(f.known, key)
-			} else {
-				f.known[key] = object
+				f.drop(key)
+			} else if err := f.keep(key, object); err != nil {
+				return false, err
 			}
 			if done, err := f.tell(event.Type, object); done || err != nil {
 				return done, err

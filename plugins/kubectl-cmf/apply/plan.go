@@ -45,6 +45,9 @@ type Options struct {
 	// MustNotExist makes an object that is there an error (create),
 	// MustExist one that isn't (update).
 	MustNotExist, MustExist bool
+	// LoseState allows changes that lose the state of a running job, Clear those
+	// with which a file empties what is there.
+	LoseState, Clear bool
 	// Inventory is written to each object.
 	Inventory string
 	// Parallel bounds requests at a time.
@@ -217,7 +220,15 @@ func (p Planner) decide(s *Step, v cmf.Version) error {
 	writes := slices.ContainsFunc(kind.WriteOnly, func(path string) bool { _, ok := s.Object.At(path); return ok })
 	if len(s.Changes) == 0 && !writes {
 		s.Action = Unchanged
+		if HasFailed(s.Ref, s.Live) != nil && kind.Remake && p.Force && kind.Delete && kind.Create {
+			s.Action, s.Merged = Replace, Clean(kind, s.Object)
+			s.Warning = fmt.Sprintf("%s has failed; it is deleted and created again", s.Ref.Where())
+			return Complete(kind, s.Merged)
+		}
 		return nil
+	}
+	if cleared := clears(kind, s.Object, s.Live); len(cleared) > 0 && !p.Clear {
+		return fmt.Errorf("%s would be emptied in %s, since the file has nothing there; leave the field out to keep what is there, or use --clear", strings.Join(cleared, ", "), s.Ref.Where())
 	}
 	s.Action = Configure
 	if owner := ManagedBy(s.Live); owner != "" {
@@ -225,6 +236,9 @@ func (p Planner) decide(s *Step, v cmf.Version) error {
 		if !p.Force {
 			return fmt.Errorf("%s; change it there, or use --force", s.Warning)
 		}
+	}
+	if err := p.keepsState(kind, s); err != nil {
+		return err
 	}
 	reason := p.cannotChange(kind, s, v)
 	if reason == "" {
@@ -240,6 +254,74 @@ func (p Planner) decide(s *Step, v cmf.Version) error {
 	s.Merged = Clean(kind, s.Object)
 	s.Warning = fmt.Sprintf("%s: %s; it is deleted and created again, and what runs in it stops", s.Ref.Where(), reason)
 	return Complete(kind, s.Merged)
+}
+
+// keepsState refuses a change that stops a job which loses its state by that.
+func (p Planner) keepsState(kind *cmf.Kind, s *Step) error {
+	if p.LoseState {
+		return nil
+	}
+	for _, field := range s.Changes {
+		if slices.ContainsFunc(kind.Restarts, func(r string) bool { return field == r || strings.HasPrefix(field, r+".") }) {
+			if err := LosesState(s.Ref, s.Live); err != nil {
+				return fmt.Errorf("%s would change, which stops the job: %w", field, err)
+			}
+		}
+	}
+	return nil
+}
+
+// LosesState is the error of stopping the job of a live object that doesn't
+// keep its state over a stop; nil where it does, or has no state.
+func LosesState(ref cmf.Ref, live cmf.Object) error {
+	if !ref.Kind.Stateless(live) || live.Text("spec.stopped") == "true" || riskOf(ref, live) == nil {
+		return nil
+	}
+	return fmt.Errorf("%s is stateless (%s): its state is lost with its job; use --lose-state if that is what you want", ref.Where(), modeSource(ref.Kind, live))
+}
+
+// modeSource says where it stands that an object is stateless.
+func modeSource(kind *cmf.Kind, live cmf.Object) string {
+	for path := range strings.SplitSeq(kind.Mode, "|") {
+		if value := live.Text(path); value != "" {
+			return path + ": " + value
+		}
+	}
+	return "no upgradeMode"
+}
+
+// clears are the top-level fields of a flat resource that a file states as
+// nothing and that have something in live.
+func clears(kind *cmf.Kind, desired, live cmf.Object) []string {
+	if !kind.Flat {
+		return nil
+	}
+	var out []string
+	for _, field := range slices.Sorted(maps.Keys(desired)) {
+		if isEmpty(desired[field]) && !isEmpty(live[field]) && !slices.Contains(kind.Server, field) && field != "metadata" && field != "status" {
+			out = append(out, field)
+		}
+	}
+	return out
+}
+
+func isEmpty(value any) bool {
+	switch v := value.(type) {
+	case nil:
+		return true
+	case map[string]any:
+		for _, item := range v {
+			if !isEmpty(item) {
+				return false
+			}
+		}
+		return true
+	case []any:
+		return len(v) == 0
+	case string:
+		return v == ""
+	}
+	return false
 }
 
 // cannotChange says why an update is impossible, "" where it isn't.

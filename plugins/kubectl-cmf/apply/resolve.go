@@ -26,6 +26,8 @@ type Item struct {
 	Ref      cmf.Ref
 	Object   cmf.Object
 	Location string
+	// Unknown are fields that nothing is known of; they are sent as they are.
+	Unknown []string
 }
 
 // Place says where objects live whose files don't.
@@ -43,7 +45,11 @@ type Place struct {
 // problems before it gives up: nothing is changed by then.
 func Resolve(documents []Document, place Place) ([]Item, error) {
 	var foreign, wrong []error
-	for _, d := range documents {
+	for i, d := range documents {
+		if place.Only != nil {
+			d = d.as(place.Only)
+			documents[i] = d
+		}
 		if _, err := classify(d); err != nil {
 			foreign = append(foreign, err)
 		}
@@ -108,6 +114,25 @@ func (r *resolver) gather(documents []Document) {
 	}
 }
 
+// as is the document where it can only be of kind: what tells the kind may then
+// be missing.
+func (d Document) as(kind *cmf.Kind) Document {
+	if kind.Flat || kind == cmf.Must("detached-savepoint") {
+		return d
+	}
+	object := d.Object.Copy()
+	if name := object.Text("kind"); name != "" && name != kind.Kind {
+		return d
+	}
+	for field, value := range map[string]string{"apiVersion": cmf.Group + "/v1", "kind": kind.Kind} {
+		if _, stated := object[field]; !stated {
+			object[field] = value
+		}
+	}
+	d.Object = object
+	return d
+}
+
 // classify finds the kind of a document; nil with an error where it is none,
 // nil without one for the defaults of an environment that it doesn't name.
 func classify(d Document) (*cmf.Kind, error) {
@@ -124,10 +149,13 @@ func classify(d Document) (*cmf.Kind, error) {
 	case version == "" && name != "Environment":
 		return nil, foreign("kind %s without apiVersion; CMF's is %s/v1", name, cmf.Group)
 	case version != "" && group != cmf.Group:
-		if group == "platform.confluent.io" {
+		switch {
+		case group == "platform.confluent.io":
 			return nil, foreign("%s %s belongs to Confluent for Kubernetes; use kubectl apply", version, name)
+		case isKind(name) && (name != "Secret" || version != "v1"):
+			return nil, foreign("apiVersion of a %s must be %s/v1, not %s", name, cmf.Group, version)
 		}
-		return nil, foreign("%s %s; use kubectl apply", version, name)
+		return nil, foreign("%s %s; kubectl apply may take it", version, name)
 	}
 	for _, kind := range cmf.Kinds {
 		if kind.Kind == name && kind != cmf.Must("detached-savepoint") {
@@ -135,6 +163,11 @@ func classify(d Document) (*cmf.Kind, error) {
 		}
 	}
 	return nil, foreign("%s has no kind %s", cmf.Group, name)
+}
+
+// isKind reports whether CMF has a kind of that name.
+func isKind(name string) bool {
+	return slices.ContainsFunc(cmf.Kinds, func(k *cmf.Kind) bool { return k.Kind == name })
 }
 
 // bare tells environments, which have no kind, from anything else.
@@ -207,6 +240,14 @@ func (r *resolver) item(d Document) (Item, error) {
 	if err := Validate(kind, object); err != nil {
 		return Item{}, fmt.Errorf("%s: %w", d.Location(), err)
 	}
+	problems, unknown := kind.Shape(object)
+	if len(problems) > 0 {
+		for i, problem := range problems {
+			problems[i] = fmt.Errorf("%s: %w", d.Location(), problem)
+		}
+		return Item{}, errors.Join(problems...)
+	}
+	item.Unknown = unknown
 	if kind.NeedsEnvironment() {
 		if scope.Environment, err = r.environment(d, scope.Environment); err != nil {
 			return Item{}, err

@@ -1,12 +1,14 @@
 package apply
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"time"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/cmf"
 )
 
@@ -29,6 +31,12 @@ type Runner struct {
 	WaitGone bool
 	// Poll is how often a wait looks.
 	Poll time.Duration
+	// Limit bounds each wait for what other objects need; 0 is none.
+	Limit time.Duration
+	// Show is told what is waited for; it may be nil.
+	Show func(format string, args ...any)
+	// Again says what to do when the steps weren't all taken.
+	Again string
 }
 
 // IncompleteError says what was not done because something else failed or the
@@ -39,6 +47,8 @@ type IncompleteError struct {
 	NotDone []cmf.Ref
 	// Cause is why the work ended early, nil where it ran to its end.
 	Cause error
+	// Again says what to do next.
+	Again string
 }
 
 func (e *IncompleteError) Error() string {
@@ -54,7 +64,11 @@ func (e *IncompleteError) Error() string {
 		for _, ref := range e.NotDone {
 			text += "  " + ref.String() + "\n"
 		}
-		text += "run the same command again to finish"
+		again := "when the cause is gone, run the same command again"
+		if e.Cause != nil {
+			again = "run the same command again to finish"
+		}
+		text += cmp.Or(e.Again, again)
 		return text
 	}
 	return text[:max(len(text)-1, 0)]
@@ -69,29 +83,43 @@ func (e *IncompleteError) Unwrap() []error {
 }
 
 // Run takes the steps, rank after rank; within a rank they don't depend on
-// each other. After a failure it ends the rank and begins no other.
+// each other, except on what those before them define. After a failure it ends
+// what runs beside it and begins no more.
 func (r Runner) Run(ctx context.Context, steps []Step) error {
-	var incomplete IncompleteError
-	for len(steps) > 0 {
-		n := 1
-		for n < len(steps) && steps[n].Ref.Kind.Rank == steps[0].Ref.Kind.Rank {
-			n++
-		}
-		var rank []Step
-		rank, steps = steps[:n], steps[n:]
+	incomplete := IncompleteError{Again: r.Again}
+	for _, batch := range batches(steps) {
 		if len(incomplete.Failed) > 0 || ctx.Err() != nil {
-			incomplete.skip(rank)
+			incomplete.skip(batch)
 			continue
 		}
-		r.rank(ctx, rank, &incomplete)
+		r.batch(ctx, batch, &incomplete)
 	}
-	if ctx.Err() != nil {
+	if ctx.Err() != nil && incomplete.Cause == nil {
 		incomplete.Cause = context.Cause(ctx)
 	}
 	if incomplete.Cause == nil && len(incomplete.Failed) == 0 {
 		return nil
 	}
 	return &incomplete
+}
+
+// batches are the steps that may be taken at the same time: those of one rank,
+// where one that defines what others may need stands alone, at its place in the
+// files.
+func batches(steps []Step) [][]Step {
+	var out [][]Step
+	for i, s := range steps {
+		if i == 0 || s.Ref.Kind.Rank != steps[i-1].Ref.Kind.Rank || s.defines() || steps[i-1].defines() {
+			out = append(out, nil)
+		}
+		out[len(out)-1] = append(out[len(out)-1], s)
+	}
+	return out
+}
+
+// defines reports whether steps behind s may need what it makes.
+func (s Step) defines() bool {
+	return s.Action != Delete && s.Action != Prune && s.Ref.Kind.Defines != nil && s.Ref.Kind.Defines(s.Object)
 }
 
 func (e *IncompleteError) skip(steps []Step) {
@@ -102,7 +130,7 @@ func (e *IncompleteError) skip(steps []Step) {
 	}
 }
 
-func (r Runner) rank(ctx context.Context, steps []Step, incomplete *IncompleteError) {
+func (r Runner) batch(ctx context.Context, steps []Step, incomplete *IncompleteError) {
 	results := make([]cmf.Object, len(steps))
 	errs := make([]error, len(steps))
 	ended := make(chan int)
@@ -128,6 +156,8 @@ func (r Runner) rank(ctx context.Context, steps []Step, incomplete *IncompleteEr
 		}
 		if errs[i] != nil {
 			incomplete.Failed = append(incomplete.Failed, errs[i])
+		} else if err := steps[i].failed(results[i]); err != nil {
+			incomplete.Failed = append(incomplete.Failed, err)
 		}
 		r.Done(steps[i], results[i], errs[i])
 	}
@@ -145,20 +175,94 @@ func (r Runner) step(ctx context.Context, s Step) (cmf.Object, error) {
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(finish, cancel) })()
 	switch s.Action {
 	case Create:
-		return r.Client.Create(work, s.Ref, s.Merged)
+		return r.create(ctx, work, s)
 	case Configure:
 		return r.Client.Update(work, s.Ref, s.Merged)
 	case Replace:
 		if err := r.delete(ctx, work, s.Ref, true); err != nil {
 			return nil, err
 		}
-		return r.Client.Create(work, s.Ref, s.Merged)
+		return r.create(ctx, work, s)
 	case Delete, Prune:
 		return nil, r.delete(ctx, work, s.Ref, r.WaitGone)
 	case Unchanged:
-		return s.Live, nil
+		return r.defined(ctx, s, s.Live)
 	}
 	return nil, fmt.Errorf("%s: nothing is known about %q", s.Ref, s.Action)
+}
+
+// create creates an object, after what it runs on is ready, and waits for what
+// it defines.
+func (r Runner) create(ctx, work context.Context, s Step) (cmf.Object, error) {
+	made, err := r.Client.Create(work, s.Ref, s.Merged)
+	if cmf.IsConflict(err) {
+		if waited, waitErr := r.host(ctx, s); waitErr != nil {
+			return nil, fmt.Errorf("%w\n%w", err, waitErr)
+		} else if waited {
+			made, err = r.Client.Create(work, s.Ref, s.Merged)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return r.defined(ctx, s, made)
+}
+
+// failed is the error of a step that was taken and whose object has failed all
+// the same, as a statement that doesn't compile: CMF answers 200 for it.
+func (s Step) failed(result cmf.Object) error {
+	err := HasFailed(s.Ref, result)
+	switch {
+	case err == nil || s.Action == Create || s.Action == Replace:
+		return err
+	case s.Action == Unchanged && s.Ref.Kind.Remake:
+		return fmt.Errorf("%w; it stays so: --force deletes it and creates it again", err)
+	}
+	return nil
+}
+
+// host waits until what s runs on is ready, and reports whether it wasn't
+// before: CMF refuses a statement while its pool starts.
+func (r Runner) host(ctx context.Context, s Step) (waited bool, err error) {
+	name := s.Merged.Text(s.Ref.Kind.HostPath)
+	if s.Ref.Kind.Host == "" || name == "" {
+		return false, nil
+	}
+	ref := cmf.Ref{Kind: cmf.Must(s.Ref.Kind.Host), Scope: s.Ref.Scope, Name: name}
+	ref.Scope = ref.Kind.Trim(ref.Scope)
+	live, err := r.Client.Get(ctx, ref)
+	if err != nil {
+		return false, ignoreMissing(err)
+	}
+	if _, verdict, _ := ref.Kind.State(live); verdict != cmf.Pending {
+		return false, HasFailed(ref, live)
+	}
+	_, err = r.wait(ctx, ref, Ready(ref, nil))
+	return true, err
+}
+
+// defined waits until what s defines is there for others; object is s as CMF
+// has it now.
+func (r Runner) defined(ctx context.Context, s Step, object cmf.Object) (cmf.Object, error) {
+	if object == nil || !s.defines() {
+		return object, nil
+	}
+	if _, verdict, _ := s.Ref.Kind.State(object); verdict != cmf.Pending {
+		return object, nil
+	}
+	return r.wait(ctx, s.Ref, func(o cmf.Object) (bool, error) {
+		_, verdict, _ := s.Ref.Kind.State(o)
+		return verdict != cmf.Pending, nil
+	})
+}
+
+func (r Runner) wait(ctx context.Context, ref cmf.Ref, condition Condition) (cmf.Object, error) {
+	if r.Limit > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, r.Limit, exit.Timeoutf("timed out after %s", r.Limit))
+		defer cancel()
+	}
+	return Waiter{Client: r.Client, Poll: r.Poll, Show: r.Show}.For(ctx, ref, condition)
 }
 
 func (r Runner) delete(ctx, work context.Context, ref cmf.Ref, wait bool) error {

@@ -1,6 +1,7 @@
 package apply
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -210,11 +211,16 @@ func Field(path, want string) Condition {
 
 // Gone waits until the resource isn't there any more.
 func Gone(ctx context.Context, client *cmf.Client, ref cmf.Ref, every time.Duration) error {
-	last := "being deleted"
+	last := ""
 	tick := time.NewTicker(poll(every))
 	defer tick.Stop()
 	for {
-		_, err := client.Get(ctx, ref)
+		object, err := client.Get(ctx, ref)
+		if err == nil {
+			// A resource that CMF deletes may say so, or keep its state meanwhile.
+			state, _, _ := ref.Kind.State(object)
+			last = cmp.Or(state, "there")
+		}
 		switch {
 		case cmf.IsNotFound(err):
 			return nil

@@ -40,6 +40,8 @@ type applier struct {
 	output    printer.Flags
 	dryRun    string
 	force     bool
+	loseState bool
+	clear     bool
 	prune     bool
 	selector  string
 	inventory string
@@ -110,7 +112,13 @@ Where an object lives, in this order: its annotation kubectl-cmf/environment (ku
 	flags.DurationVar(&a.timeout, "timeout", 10*time.Minute, "How long to wait at most (0: for ever)")
 	flags.IntVar(&a.parallel, "parallel", 8, "Requests at a time")
 	if v != verbCreate {
-		flags.BoolVar(&a.force, "force", false, "Delete and create again what can't be changed, and change what Confluent for Kubernetes manages")
+		flags.BoolVar(&a.force, "force", false, "Delete and create again what can't be changed or has failed, and change what Confluent for Kubernetes manages")
+	}
+	if v != verbCreate && (kind == nil || kind.Mode != "") {
+		flags.BoolVar(&a.loseState, "lose-state", false, "Stop, rescale or change even a stateless statement, whose state is lost by that")
+	}
+	if v != verbCreate && (kind == nil || kind.Flat) {
+		flags.BoolVar(&a.clear, "clear", false, "Empty what a file states as null or {}")
 	}
 	if v == verbApply && kind == nil {
 		flags.BoolVar(&a.prune, "prune", false, "Delete what --selector or --inventory selects and no file has; environments are never pruned")
@@ -179,8 +187,18 @@ func (a *applier) run(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
+	for _, item := range items {
+		if len(item.Unknown) > 0 {
+			a.warn("%s: not known here, sent as it is: %s", item.Location, strings.Join(item.Unknown, ", "))
+		}
+	}
+	if len(a.files) == 0 {
+		if err := a.shortEnough(ctx, client); err != nil {
+			return err
+		}
+	}
 	planner := apply.Planner{Client: client.Client, Options: apply.Options{
-		Force: a.force, Inventory: a.inventory, Parallel: a.parallel,
+		Force: a.force, LoseState: a.loseState, Clear: a.clear, Inventory: a.inventory, Parallel: a.parallel,
 		MustNotExist: a.verb == verbCreate, MustExist: a.verb == verbUpdate,
 	}}
 	steps, err := planner.Plan(ctx, items)
@@ -214,6 +232,24 @@ func (a *applier) documents(cmd *cobra.Command, args []string) ([]apply.Document
 		return []apply.Document{{Object: object, Source: "command line"}}, nil
 	}
 	return a.read(cmd.Context(), a.filesFlags)
+}
+
+// shortEnough refuses the short form of a kind for a CMF that wants more than
+// its flags can say.
+func (a *applier) shortEnough(ctx context.Context, client *connect.Connection) error {
+	if len(a.kind.RequiredBefore) == 0 {
+		return nil
+	}
+	server, err := client.Server(ctx)
+	if err != nil {
+		return err
+	}
+	for path, until := range a.kind.RequiredBefore {
+		if server.Version.Before(until) {
+			return exit.Usagef("CMF %s wants %s in a %s, for which there is no flag: use -f FILE (kubectl cmf %s template shows one)", server.Version, path, a.kind.Name, a.kind.Name)
+		}
+	}
+	return nil
 }
 
 func (c *common) read(ctx context.Context, f filesFlags) ([]apply.Document, error) {
@@ -318,19 +354,16 @@ func (a *applier) printObjects(objects []cmf.Object, steps []apply.Step) error {
 func (a *applier) execute(ctx context.Context, client *connect.Connection, steps []apply.Step) error {
 	var objects []cmf.Object
 	var done []apply.Step
-	var failed []error
+	line := a.progress()
 	runner := apply.Runner{
-		Client: client.Client, Parallel: a.parallel, Poll: a.poll,
+		Client: client.Client, Parallel: a.parallel, Poll: a.poll, Limit: a.timeout, Show: line.Set,
 		Warn: func(text string) { a.warn("%s", text) },
 		Done: func(s apply.Step, result cmf.Object, err error) {
 			if err != nil {
 				return
 			}
 			done = append(done, s)
-			// A statement that doesn't compile is created, and has failed.
-			if s.Action == apply.Create || s.Action == apply.Replace {
-				failed = append(failed, apply.HasFailed(s.Ref, result))
-			}
+			line.Clear()
 			if a.output.IsHuman() {
 				fmt.Fprintf(a.Out, "%s %s\n", s.Ref, s.Action)
 			} else if result != nil {
@@ -339,7 +372,7 @@ func (a *applier) execute(ctx context.Context, client *connect.Connection, steps
 		},
 	}
 	err := runner.Run(ctx, steps)
-	err = errors.Join(append(failed, err)...)
+	line.Done()
 	if !a.output.IsHuman() {
 		err = errors.Join(err, a.printObjects(objects, done))
 	}

@@ -145,7 +145,10 @@ func TestEnvironmentKeepsWhatAFileDoesNotName(t *testing.T) {
 	got := r.ok("env", "get", "prod", "-o", "yaml")
 	contains(t, got, "image: x", "image: yy", "a: b", "kubernetesNamespace: flink")
 	r.fails(1, "kubernetesNamespace can't be changed", "apply", "-f", r.file("e3.yaml", "name: prod\nkubernetesNamespace: other\n"))
-	contains(t, r.ok("apply", "-f", r.file("e4.yaml", "name: prod\nkubernetesNamespace: flink\nflinkApplicationDefaults: null\n")), "configured")
+	e4 := r.file("e4.yaml", "name: prod\nkubernetesNamespace: flink\nflinkApplicationDefaults: null\n")
+	r.fails(1, `flinkApplicationDefaults would be emptied in env "prod"`, "apply", "-f", e4)
+	contains(t, r.ok("env", "get", "prod", "-o", "yaml"), "image: x")
+	contains(t, r.ok("apply", "-f", e4, "--clear"), "configured")
 	if got := r.ok("env", "get", "prod", "-o", "yaml"); strings.Contains(got, "image: x") {
 		t.Errorf("null did not clear the defaults:\n%s", got)
 	}

@@ -125,6 +125,7 @@ func (d *deleter) run(ctx context.Context, names []string) error {
 	}
 	runner := apply.Runner{
 		Client: client.Client, Poll: d.poll, MetadataOnly: d.metadataOnly, WaitGone: d.wait,
+		Again: "to finish, when nothing stands against it, run the command again with --ignore-not-found",
 		Done: func(s apply.Step, _ cmf.Object, err error) {
 			if err == nil {
 				fmt.Fprintf(d.Out, "%s deleted\n", s.Ref)

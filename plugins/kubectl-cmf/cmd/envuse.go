@@ -35,8 +35,11 @@ func (c *common) useEnvironment(ctx context.Context, args []string, unset bool) 
 	state := c.finder.State
 	switch {
 	case unset:
-		fmt.Fprintln(c.Out, "No default environment any more.")
-		return state.Change(key, func(m *connect.Memory) { m.Environment = "" })
+		if err := state.Change(ctx, key, func(m *connect.Memory) { m.Environment = "" }); err != nil {
+			return err
+		}
+		_, err := fmt.Fprintln(c.Out, "No default environment any more.")
+		return err
 	case len(args) == 0:
 		name := state.Get(key).Environment
 		if name == "" {
@@ -56,7 +59,7 @@ func (c *common) useEnvironment(ctx context.Context, args []string, unset bool) 
 	if !slices.Contains(names, args[0]) {
 		return fmt.Errorf("there is no environment %q; there are: %s", args[0], strings.Join(names, ", "))
 	}
-	if err := state.Change(key, func(m *connect.Memory) { m.Environment = args[0] }); err != nil {
+	if err := state.Change(ctx, key, func(m *connect.Memory) { m.Environment = args[0] }); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(c.Out, "Commands without -e now work in environment %q.\n", args[0])

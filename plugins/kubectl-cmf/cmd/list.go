@@ -36,7 +36,7 @@ func newList(c *common, kind *cmf.Kind) *cobra.Command {
 	l := &lister{common: c, kind: kind}
 	cmd := &cobra.Command{
 		Use: "list", Aliases: []string{"ls"}, Short: "List " + many(kind),
-		Example: plugin.Examples(example(kind, "list"+exampleScope(kind)) + "\n" + example(kind, "list"+exampleScope(kind), "-o wide") + "\n" + example(kind, "list"+exampleScope(kind), "-o jsonpath='{.items[*].metadata.name}'")),
+		Example: plugin.Examples(example(kind, "list"+exampleScope(kind)) + "\n" + example(kind, "list"+exampleScope(kind), "-o wide") + "\n" + example(kind, "list"+exampleScope(kind), "-o jsonpath='{.items[*]."+nameField(kind)+"}'")),
 		Args:    cobra.NoArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return l.run(cmd.Context()) },
 	}
@@ -180,7 +180,14 @@ func (l *lister) print(rows []view.Row) error {
 
 func whereNone(kind *cmf.Kind, c *common) string {
 	if kind.NeedsEnvironment() && c.scope.Environment != "" {
-		return " in environment " + c.scope.Environment
+		owner := ""
+		switch {
+		case c.scope.Statement != "" && kind.NeedsOwner():
+			owner = " of statement " + c.scope.Statement
+		case c.scope.Application != "" && (kind.NeedsOwner() || kind.NeedsApplication()):
+			owner = " of application " + c.scope.Application
+		}
+		return owner + " in environment " + c.scope.Environment
 	}
 	return ""
 }
@@ -245,4 +252,12 @@ func fingerprints(rows []view.Row) map[string]string {
 		}
 	}
 	return out
+}
+
+// nameField is where every CMF has the name of a resource.
+func nameField(kind *cmf.Kind) string {
+	if kind.Flat {
+		return "name"
+	}
+	return "metadata.name"
 }

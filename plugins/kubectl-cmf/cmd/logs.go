@@ -47,17 +47,17 @@ func (l *logs) run(ctx context.Context, client *connect.Connection, ref cmf.Ref)
 	if l.component != "" {
 		selector += ",component=" + l.component
 	}
-	pods, err := kube.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{LabelSelector: selector})
+	pods, err := clientset.Pods(ctx, kube, namespace, metav1.ListOptions{LabelSelector: selector})
 	if err != nil {
 		return err
 	}
-	if len(pods.Items) == 0 {
+	if len(pods) == 0 {
 		return fmt.Errorf("%s: no pods with %s in namespace %q; see: kubectl cmf app status %s", ref.Where(), selector, namespace, ref.Name)
 	}
-	errs := make([]error, len(pods.Items))
+	errs := make([]error, len(pods))
 	var group sync.WaitGroup
-	for i := range pods.Items {
-		read := func() { errs[i] = l.pod(ctx, kube, &pods.Items[i], len(pods.Items) > 1) }
+	for i := range pods {
+		read := func() { errs[i] = l.pod(ctx, kube, &pods[i], len(pods) > 1) }
 		if l.follow {
 			group.Go(read)
 		} else {

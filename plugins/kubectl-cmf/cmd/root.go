@@ -54,12 +54,13 @@ func newRoot(streams genericiooptions.IOStreams) (*cobra.Command, *common) {
 	factory := kube.NewFactory("kubectl-cmf", streams)
 	c := &common{IOStreams: streams, factory: factory, now: time.Now}
 	c.finder = &connect.Finder{Kube: factory, State: connect.OpenState(), Warn: c.warn, OpenTunnel: func() (connect.Tunnel, error) { return connect.OpenTunnel(factory) }}
+	c.finder.Note, c.finder.Ask = c.note, c.askServer
 	root := &cobra.Command{
 		Use:   "kubectl-cmf",
 		Short: "Operate Confluent Manager for Apache Flink",
 		Long: `Operate Confluent Manager for Apache Flink (CMF): environments, applications, SQL statements and what they need.
 
-CMF is found in the cluster and reached through an in-process tunnel; --cmf-url or CONFLUENT_CMF_URL names another one.`,
+CMF is found in the cluster and reached through an in-process tunnel; --cmf-url or CONFLUENT_CMF_URL names another one. One that was found and not used before is shown and asked for once.`,
 		Example: plugin.Examples(`
 			kubectl cmf env list
 			kubectl cmf env use dev-env
@@ -90,7 +91,9 @@ CMF is found in the cluster and reached through an in-process tunnel; --cmf-url 
 	root.AddCommand(newSQL(c))
 	versions := newVersion(c)
 	versions.GroupID = other
-	root.AddCommand(versions)
+	servers := newServer(c)
+	servers.GroupID = other
+	root.AddCommand(servers, versions)
 	plugin.AddUsage(root, other, "environment", "cmf-url", "quiet", "color")
 	plugin.AddCompletion(root, other)
 	return root, c
@@ -181,6 +184,12 @@ func (c *common) client(ctx context.Context) (*connect.Connection, error) {
 
 func (c *common) warn(format string, args ...any) {
 	fmt.Fprintln(c.ErrOut, term.Safe("warning: "+fmt.Sprintf(format, args...)))
+}
+
+func (c *common) note(format string, args ...any) {
+	if !c.quiet {
+		fmt.Fprintln(c.ErrOut, term.Safe("note: "+fmt.Sprintf(format, args...)))
+	}
 }
 
 func (c *common) progress() *progress.Line { return progress.New(c.ErrOut, c.quiet) }

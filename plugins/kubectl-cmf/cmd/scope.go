@@ -68,6 +68,14 @@ func (c *common) place(ctx context.Context, kind *cmf.Kind) (cmf.Scope, error) {
 	case kind.NeedsOwner() && scope.Application == "" && scope.Statement == "":
 		return scope, exit.Usagef("whose %s? Say it with --application NAME or --statement NAME", kind.Name)
 	}
+	for what, name := range map[string]string{"environment": scope.Environment, "catalog": scope.Catalog, "application": scope.Application, "statement": scope.Statement} {
+		if name == "" {
+			continue
+		}
+		if err := cmf.CheckName(what, name); err != nil {
+			return scope, exit.Usagef("--%s: %w", what, err)
+		}
+	}
 	if kind.NeedsEnvironment() {
 		var err error
 		if scope.Environment, err = c.environment(ctx); err != nil {
@@ -79,6 +87,9 @@ func (c *common) place(ctx context.Context, kind *cmf.Kind) (cmf.Scope, error) {
 
 // ref is the resource called name.
 func (c *common) ref(ctx context.Context, kind *cmf.Kind, name string) (cmf.Ref, error) {
+	if err := cmf.CheckName(kind.Name, name); err != nil {
+		return cmf.Ref{}, exit.With(exit.Usage, err)
+	}
 	scope, err := c.place(ctx, kind)
 	return cmf.Ref{Kind: kind, Scope: scope, Name: name}, err
 }
@@ -86,6 +97,7 @@ func (c *common) ref(ctx context.Context, kind *cmf.Kind, name string) (cmf.Ref,
 // gather lists kind in every scope at the same time.
 func gather(ctx context.Context, client *connect.Connection, kind *cmf.Kind, scopes []cmf.Scope, options cmf.ListOptions) ([][]cmf.Object, error) {
 	out := make([][]cmf.Object, len(scopes))
+	options.Budget = cmf.NewBudget()
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(8)
 	for i, scope := range scopes {

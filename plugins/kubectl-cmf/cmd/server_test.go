@@ -34,7 +34,8 @@ func TestFaults(t *testing.T) {
 		"a login page":               {cmftest.Fault{Status: 200, ContentType: "text/html", Body: "<!doctype html><title>Sign in</title>"}, []string{"env", "list"}, 1, []string{"Sign in", "not CMF's"}},
 		"garbage":                    {cmftest.Fault{Status: 200, Body: "\x00\xff{"}, []string{"env", "list"}, 1, []string{"can't be read"}},
 		"half an answer":             {cmftest.Fault{Status: 200, Body: `{"items":[{"name":`}, []string{"env", "list"}, 1, []string{"can't be read"}},
-		"no items":                   {cmftest.Fault{Status: 200, Body: `{}`}, []string{"env", "list"}, 1, []string{"it has no items"}},
+		"an empty page":              {cmftest.Fault{Status: 200, Body: `{}`}, []string{"env", "list"}, 0, []string{"No environments found"}},
+		"something else":             {cmftest.Fault{Status: 200, Body: `{"title":"Welcome"}`}, []string{"env", "list"}, 1, []string{`it has no items, but "title"`}},
 		"items of another type":      {cmftest.Fault{Status: 200, Body: `{"items":{"a":1}}`}, []string{"env", "list"}, 1, []string{"items is an object, not a list"}},
 		"401 without a word":         {cmftest.Fault{Status: 401}, []string{"env", "list"}, 1, []string{"CMF wants authentication", "--cmf-token-file"}},
 		"403":                        {cmftest.Fault{Status: 403, Body: `{"errors":[{"message":"no"}]}`}, []string{"env", "list"}, 1, []string{"not allowed (HTTP 403): no"}},
@@ -43,7 +44,7 @@ func TestFaults(t *testing.T) {
 		"a POST is not sent again":   {cmftest.Fault{Method: "POST", Path: "compute-pools", Times: 1, Status: 503, After: true}, []string{"pool", "create", "pool1", "--image", "cp-flink-sql", "--flink-version", "v2_1", "-e", "dev-env"}, 1, []string{"not available now (HTTP 503)"}},
 		"deleted, but cut":           {cmftest.Fault{Method: "DELETE", Times: 1, Status: 502, After: true}, []string{"env", "delete", "dev-env"}, 0, nil},
 		"not CMF at all":             {cmftest.Fault{Status: 404, ContentType: "text/plain", Body: "404 page not found"}, []string{"version"}, 1, []string{"does not answer like CMF"}},
-		"a redirect to another host": {cmftest.Fault{Status: 302, Header: map[string]string{"Location": "https://login.example.com/"}}, []string{"env", "list"}, 1, []string{"redirects to https://login.example.com"}},
+		"a redirect to another host": {cmftest.Fault{Status: 302, Header: map[string]string{"Location": "https://login.example.com/"}}, []string{"env", "list"}, 1, []string{"redirects to another one, https://login.example.com"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newFaultyRig(t, cmftest.Options{})

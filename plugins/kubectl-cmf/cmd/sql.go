@@ -197,19 +197,23 @@ func sqlHistory() string {
 // newStatementStop is `kubectl cmf statement stop`, newStatementResume its
 // opposite.
 func newStatementStop(c *common) *cobra.Command {
-	return newStopped(c, "stop", "Stop a statement; CMF keeps its state", true)
+	return newStopped(c, "stop", "Stop a statement", true)
 }
 
 func newStatementResume(c *common) *cobra.Command {
-	return newStopped(c, "resume", "Let a stopped statement go on from its state", false)
+	return newStopped(c, "resume", "Let a stopped statement run again", false)
 }
 
 func newStopped(c *common, verb, short string, stopped bool) *cobra.Command {
 	kind := cmf.Must("statement")
-	var wait bool
+	var wait, loseState bool
 	var timeout time.Duration
+	long := "Let a stopped statement run again: from the state that stopping kept, or from nothing where its upgrade mode is stateless."
+	if stopped {
+		long = "Stop a statement. Its upgrade mode says what becomes of the state: spec.upgradeMode, or what CMF chose (status.traits.upgradeMode), which is stateless where the compute pool has no directories for checkpoints and savepoints. A stateless one loses it: that needs --lose-state."
+	}
 	cmd := &cobra.Command{
-		Use: verb + " STATEMENT", Short: short,
+		Use: verb + " STATEMENT", Short: short, Long: long,
 		Example: plugin.Examples(fmt.Sprintf("kubectl cmf statement %s clicks\nkubectl cmf statement %s clicks --wait\nkubectl cmf statement %s clicks -e dev-env --wait --timeout 5m", verb, verb, verb)),
 		Args:    cobra.ExactArgs(1), ValidArgsFunction: c.oneName(kind),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -225,6 +229,9 @@ func newStopped(c *common, verb, short string, stopped bool) *cobra.Command {
 			}
 			object, err := client.Get(ctx, ref)
 			if err != nil {
+				return err
+			}
+			if err := apply.LosesState(ref, object); stopped && err != nil && !loseState {
 				return err
 			}
 			if err := statement.Stop(ctx, client.Client, ref, object, stopped); err != nil {
@@ -244,6 +251,9 @@ func newStopped(c *common, verb, short string, stopped bool) *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&wait, "wait", false, "Wait until it has")
+	if stopped {
+		cmd.Flags().BoolVar(&loseState, "lose-state", false, "Stop even a stateless statement")
+	}
 	cmd.Flags().DurationVar(&timeout, "timeout", 10*time.Minute, "How long to wait at most (0: for ever)")
 	return cmd
 }

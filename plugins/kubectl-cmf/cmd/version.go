@@ -81,7 +81,7 @@ func (c *common) serverVersion(ctx context.Context) (*serverVersion, error) {
 	}
 	if !server.Version.Before(cmf.V24) {
 		// Not every server tells; that is no failure of `version`.
-		if me, err := client.Read(ctx, "v1/c3/whoami"); err == nil && me.Text("principal") != "" {
+		if me, err := client.Read(ctx, "v1", "c3", "whoami"); err == nil && me.Text("principal") != "" {
 			out.You = fmt.Sprintf("%s (by %s)", me.Text("principal"), me.Text("authMethod"))
 		}
 	}

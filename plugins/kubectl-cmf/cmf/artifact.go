@@ -13,18 +13,18 @@ import (
 	"path/filepath"
 	"strconv"
 
-	"github.com/kubectl-flink/kubectl-flink/pkg/common/version"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/untrusted"
 )
 
 // Upload sends a file as an artifact, or as the next version of one. The file
 // is streamed, so that the request isn't repeated on its own.
 func (c *Client) Upload(ctx context.Context, ref Ref, name string, file io.ReadSeeker, update bool) (Object, error) {
-	method, path, err := http.MethodPost, "", error(nil)
+	r, err := request{method: http.MethodPost}, error(nil)
 	if update {
-		method = http.MethodPut
-		path, err = ref.path()
+		r.method = http.MethodPut
+		r.path, err = ref.path()
 	} else {
-		path, err = ref.Kind.collection(ref.Scope)
+		r.path, err = ref.Kind.collection(ref.Scope)
 	}
 	if err != nil {
 		return nil, err
@@ -40,8 +40,7 @@ func (c *Client) Upload(ctx context.Context, ref Ref, name string, file io.ReadS
 	if _, err := file.Seek(0, io.SeekStart); err != nil {
 		return nil, err
 	}
-	address := c.url(path, nil)
-	request, err := http.NewRequestWithContext(ctx, method, address, io.MultiReader(bytes.NewReader(head), io.LimitReader(file, length), bytes.NewReader(tail)))
+	request, err := c.request(ctx, r, io.MultiReader(bytes.NewReader(head), io.LimitReader(file, length), bytes.NewReader(tail)))
 	if err != nil {
 		return nil, err
 	}
@@ -52,11 +51,11 @@ func (c *Client) Upload(ctx context.Context, ref Ref, name string, file io.ReadS
 		return nil, c.named(ctx, ref, err)
 	}
 	defer response.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(response.Body, maxBody))
+	body, err := untrusted.ReadAll(response.Body, maxBody)
 	if err != nil {
-		return nil, &AnswerError{Method: method, URL: address, Err: err}
+		return nil, c.unreadable(r, err)
 	}
-	return (&answer{status: response.StatusCode, body: body, header: response.Header}).object(method, address)
+	return c.object(r, &answer{status: response.StatusCode, body: body, header: response.Header})
 }
 
 // envelope is what comes before and after the file in the request.
@@ -90,16 +89,22 @@ func (c *Client) Download(ctx context.Context, ref Ref, number string, w io.Writ
 	if err != nil {
 		return 0, err
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.url(path+"/content", url.Values{"version": {number}}), nil)
+	request, err := c.request(ctx, request{method: http.MethodGet, path: append(path, "content"), query: url.Values{"version": {number}}}, http.NoBody)
 	if err != nil {
 		return 0, err
 	}
 	request.Header.Set("Accept", "application/octet-stream")
+	// A compressed answer has no length that could be checked, nor an end that
+	// can be foreseen.
+	request.Header.Set("Accept-Encoding", "identity")
 	response, err := c.raw(request)
 	if err != nil {
 		return 0, c.named(ctx, ref, err)
 	}
 	defer response.Body.Close()
+	if coding := response.Header.Get("Content-Encoding"); coding != "" && coding != "identity" {
+		return 0, fmt.Errorf("download %s: the file comes in the encoding %q, which was not asked for", ref.Where(), shorten(coding))
+	}
 	n, err := io.Copy(w, response.Body)
 	if err != nil {
 		return n, fmt.Errorf("download %s: %w", ref.Where(), err)
@@ -112,7 +117,6 @@ func (c *Client) Download(ctx context.Context, ref Ref, number string, w io.Writ
 
 // raw sends a request once and turns an answer other than 2xx into an error.
 func (c *Client) raw(request *http.Request) (*http.Response, error) {
-	request.Header.Set("User-Agent", version.Get().UserAgent("kubectl-cmf"))
 	response, err := c.http.Do(request)
 	if err != nil {
 		return nil, explain(err)
@@ -121,11 +125,5 @@ func (c *Client) raw(request *http.Request) (*http.Response, error) {
 		return response, nil
 	}
 	defer response.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(response.Body, maxBody))
-	if err != nil {
-		body = nil // the status says enough
-	}
-	status := parseError(response, body)
-	status.Authenticated = c.authenticated
-	return nil, status
+	return nil, c.refused(response)
 }

@@ -2,6 +2,7 @@ package cmf
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -20,7 +21,7 @@ func readable(text string) string {
 			Message string `json:"message"`
 		} `json:"throwableList"`
 	}
-	if !strings.HasPrefix(text, "{") || json.Unmarshal([]byte(text), &decoded) != nil {
+	if len(text) > maxErrorBody || !strings.HasPrefix(text, "{") || json.Unmarshal([]byte(text), &decoded) != nil {
 		return text
 	}
 	for _, v := range slices.Backward(decoded.Throwables) {
@@ -37,6 +38,14 @@ func readable(text string) string {
 		return decoded.Type
 	}
 	return text
+}
+
+// Bounded is what is shown of a cause: all of it where it is short.
+func Bounded(text string) string {
+	if len(text) <= maxCause {
+		return text
+	}
+	return fmt.Sprintf("%s… (cut; %s in all)", beginning(text, maxCause), sizeText(int64(len(text))))
 }
 
 // simpleType is an exception's name without its package, as a prefix.

@@ -15,20 +15,27 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"k8s.io/klog/v2"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/neterr"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/untrusted"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/version"
 )
 
-// base path of the API below the server's address.
-const apiPath = "/cmf/api/"
-
-// maxBody bounds an answer, in bytes; a page of 100 large applications is far
-// below.
-const maxBody = 64 << 20
+// The bounds of what is read of a server. A page of 100 large applications is
+// far below maxBody.
+const (
+	// maxBody is of one answer, in bytes.
+	maxBody = 32 << 20
+	// maxErrorBody is of an answer that reports an error, in bytes.
+	maxErrorBody = 1 << 20
+	// answerTime is how long an answer may take.
+	answerTime = 5 * time.Minute
+)
 
 // attempts is how often a request that is safe to repeat is sent at most.
 const attempts = 4
@@ -39,6 +46,8 @@ type Client struct {
 	http *http.Client
 	// authenticated says that requests carry an identity.
 	authenticated bool
+	// Unused says in words why a login that there is isn't sent, "" for none.
+	Unused string
 	// Backoff is the wait before attempt n (from 1); tests shorten it.
 	Backoff func(n int) time.Duration
 
@@ -78,17 +87,26 @@ func ParseAddress(address string) (*url.URL, error) {
 	if base.User != nil {
 		return nil, errors.New("the address of CMF must not contain a password; CMF takes a token (--cmf-token-file) or a client certificate")
 	}
+	if err := untrusted.CheckPath(base.EscapedPath()); err != nil {
+		return nil, fmt.Errorf("the address of CMF: %w", err)
+	}
 	path, _, _ := strings.Cut(base.Path, "/cmf/api")
 	base.Path, base.RawPath, base.RawQuery, base.Fragment = strings.TrimRight(path, "/"), "", "", ""
 	return base, nil
 }
 
+// redirectError says that the server wants to send a request elsewhere.
+type redirectError struct{ err error }
+
+func (e *redirectError) Error() string { return fmt.Sprintf("CMF's address: %v with --cmf-url", e.err) }
+
+func (e *redirectError) Unwrap() error { return e.err }
+
 // stay refuses to follow a redirect elsewhere: a request body or a token must
 // not go to another server, and a login page isn't CMF.
 func stay(request *http.Request, via []*http.Request) error {
-	first := via[0]
-	if request.URL.Host != first.URL.Host || request.URL.Scheme != first.URL.Scheme || first.Method != http.MethodGet || len(via) > 3 {
-		return fmt.Errorf("CMF's address redirects to %s://%s; give the final address with --cmf-url", request.URL.Scheme, request.URL.Host)
+	if err := untrusted.SameServer(request, via); err != nil {
+		return &redirectError{err}
 	}
 	return nil
 }
@@ -99,14 +117,14 @@ func (c *Client) Address() string { return c.base.String() }
 // request is one call of the API.
 type request struct {
 	method string
-	path   string // below /cmf/api/, escaped
+	path   []string // below /cmf/api, as it is called
 	query  url.Values
 	body   []byte
-	// contentType is of the body; JSON where empty.
-	contentType string
 	// repeat says that sending it twice does no harm.
 	repeat bool
-	etag   string
+	// budget, where set, is how many bytes may still be read of this answer and
+	// others.
+	budget *atomic.Int64
 }
 
 // answer is what came back.
@@ -116,12 +134,39 @@ type answer struct {
 	header http.Header
 }
 
-func (c *Client) url(path string, query url.Values) string {
-	address := c.base.String() + apiPath + path
+// url is the only place where a request's address is made. What a user or a
+// server named is one of the segments; one that would lead elsewhere is an
+// error.
+func (c *Client) url(segments []string, query url.Values) (string, error) {
+	path, err := untrusted.Path(append([]string{"cmf", "api"}, segments...)...)
+	if err != nil {
+		return "", err
+	}
+	address := c.base.String() + path
 	if len(query) > 0 {
 		address += "?" + query.Encode()
 	}
-	return address
+	return address, nil
+}
+
+// request makes a request; it is the only place that does.
+func (c *Client) request(ctx context.Context, r request, body io.Reader) (*http.Request, error) {
+	address, err := c.url(r.path, r.query)
+	if err != nil {
+		return nil, err
+	}
+	out, err := http.NewRequestWithContext(ctx, r.method, address, body)
+	if err != nil {
+		return nil, err
+	}
+	out.Header.Set("User-Agent", version.Get().UserAgent("kubectl-cmf"))
+	return out, nil
+}
+
+// unreadable is the error for an answer to r that can't be understood.
+func (c *Client) unreadable(r request, err error) error {
+	address, _ := c.url(r.path, nil)
+	return &AnswerError{Method: r.method, URL: address, Err: err}
 }
 
 // do sends r until it is answered for good.
@@ -139,7 +184,7 @@ func (c *Client) do(ctx context.Context, r request) (*answer, error) {
 		}
 		// The server's own wish counts, within reason.
 		pause := max(c.Backoff(n), min(wait, 30*time.Second))
-		klog.V(4).Infof("%s %s: trying again in %s: %v", r.method, r.path, pause, err)
+		klog.V(4).Infof("%s %s: trying again in %s: %v", r.method, strings.Join(r.path, "/"), pause, err)
 		select {
 		case <-ctx.Done():
 			return nil, context.Cause(ctx)
@@ -184,74 +229,109 @@ func isTrust(err error) bool {
 	return errors.As(err, &verify) || errors.As(err, &authority) || errors.As(err, &alert) || errors.As(err, &record)
 }
 
+// refused is the error of an answer that isn't 2xx.
+func (c *Client) refused(response *http.Response) *StatusError {
+	// What was read until the connection broke has to do; the status says most.
+	body, _ := io.ReadAll(io.LimitReader(response.Body, maxErrorBody+1))
+	size := sizeText(int64(len(body)))
+	if len(body) > maxErrorBody {
+		body, size = body[:maxErrorBody], "more than "+sizeText(maxErrorBody)
+		if response.ContentLength > 0 && !response.Uncompressed {
+			size = sizeText(response.ContentLength)
+		}
+	}
+	status := parseError(response, body, size)
+	status.Authenticated, status.Unused = c.authenticated, c.Unused
+	return status
+}
+
 func (c *Client) once(ctx context.Context, r request) (*answer, time.Duration, error) {
-	address := c.url(r.path, r.query)
-	httpRequest, err := http.NewRequestWithContext(ctx, r.method, address, bytes.NewReader(r.body))
+	parent := ctx
+	ctx, cancel := context.WithTimeoutCause(ctx, answerTime, exit.Timeoutf("CMF at %s took more than %s for its answer", c.base.Host, answerTime))
+	defer cancel()
+	request, err := c.request(ctx, r, bytes.NewReader(r.body))
 	if err != nil {
 		return nil, 0, err
 	}
-	httpRequest.Header.Set("Accept", "application/json")
-	httpRequest.Header.Set("User-Agent", version.Get().UserAgent("kubectl-cmf"))
+	request.Header.Set("Accept", "application/json")
 	if r.body != nil {
-		contentType := r.contentType
-		if contentType == "" {
-			contentType = "application/json"
-		}
-		httpRequest.Header.Set("Content-Type", contentType)
-	}
-	if r.etag != "" {
-		httpRequest.Header.Set("If-None-Match", r.etag)
+		request.Header.Set("Content-Type", "application/json")
 	}
 	started := time.Now()
-	response, err := c.http.Do(httpRequest)
+	response, err := c.http.Do(request)
 	if err != nil {
+		if parent.Err() == nil && ctx.Err() != nil {
+			return nil, 0, context.Cause(ctx)
+		}
 		return nil, 0, explain(err)
 	}
 	defer response.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(response.Body, maxBody+1))
-	klog.V(6).Infof("%s %s %d in %s", r.method, address, response.StatusCode, time.Since(started).Round(time.Millisecond))
+	defer func() {
+		klog.V(6).Infof("%s %s %d in %s", r.method, request.URL, response.StatusCode, time.Since(started).Round(time.Millisecond))
+	}()
+	if response.StatusCode/100 != 2 && response.StatusCode != http.StatusNotModified {
+		wait, _ := strconv.Atoi(response.Header.Get("Retry-After"))
+		return nil, time.Duration(min(max(wait, 0), 3600)) * time.Second, c.refused(response)
+	}
+	body, err := untrusted.ReadAll(&budgeted{response.Body, r.budget}, maxBody)
+	var large *untrusted.TooLargeError
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return nil, 0, context.Cause(ctx)
+	case errors.As(err, &large) || errors.Is(err, errBudget):
+		return nil, 0, c.unreadable(r, err)
 	case err != nil:
-		return nil, 0, &AnswerError{Method: r.method, URL: address, Cut: true, Err: fmt.Errorf("it ends too early: %w", err)}
-	case len(body) > maxBody:
-		return nil, 0, &AnswerError{Method: r.method, URL: address, Err: fmt.Errorf("it is longer than %d MiB", maxBody>>20)}
+		return nil, 0, &AnswerError{Method: r.method, URL: request.URL.String(), Cut: true, Err: fmt.Errorf("it ends too early: %w", err)}
 	}
-	got := &answer{status: response.StatusCode, body: body, header: response.Header}
-	if response.StatusCode/100 == 2 || response.StatusCode == http.StatusNotModified {
-		return got, 0, nil
-	}
-	status := parseError(response, body)
-	status.Authenticated = c.authenticated
-	wait, _ := strconv.Atoi(response.Header.Get("Retry-After"))
-	return nil, time.Duration(wait) * time.Second, status
+	return &answer{status: response.StatusCode, body: body, header: response.Header}, 0, nil
 }
 
-// object reads the answer as one resource; an empty answer gives none.
-func (a *answer) object(method, address string) (Object, error) {
+// errBudget ends the reading of several answers that are too large together.
+var errBudget = errors.New("the answers are too large together")
+
+// budgeted reads as long as there is budget, which several readers may share;
+// nil is none.
+type budgeted struct {
+	io.Reader
+	budget *atomic.Int64
+}
+
+func (b *budgeted) Read(p []byte) (int, error) {
+	n, err := b.Reader.Read(p)
+	if b.budget != nil && b.budget.Add(-int64(n)) < 0 {
+		return n, errBudget
+	}
+	return n, err
+}
+
+// object reads the answer to r as one resource; an empty answer gives none.
+func (c *Client) object(r request, a *answer) (Object, error) {
 	if len(bytes.TrimSpace(a.body)) == 0 {
 		return nil, nil
+	}
+	if needed := memory(a.body); needed > maxMemory {
+		return nil, c.unreadable(r, fmt.Errorf("it would need more than %d MiB of memory", int64(maxMemory)>>20))
 	}
 	object, err := Decode(a.body)
 	if err == nil {
 		return object, nil
 	}
 	if kind, _, _ := mime.ParseMediaType(a.header.Get("Content-Type")); kind == "text/html" {
-		return nil, &AnswerError{Method: method, URL: address, Err: fmt.Errorf("it is a web page (%q), not CMF's; check the address and what stands before CMF", shorten(htmlText(string(a.body))))}
+		return nil, c.unreadable(r, fmt.Errorf("it is a web page (%q), not CMF's; check the address and what stands before CMF", shorten(htmlText(string(a.body)))))
 	}
-	return nil, &AnswerError{Method: method, URL: address, Err: err}
+	return nil, c.unreadable(r, err)
 }
 
 // get is a GET of one object.
-func (c *Client) get(ctx context.Context, path string, query url.Values) (Object, error) {
-	got, err := c.do(ctx, request{method: http.MethodGet, path: path, query: query, repeat: true})
+func (c *Client) get(ctx context.Context, path []string, query url.Values) (Object, error) {
+	r := request{method: http.MethodGet, path: path, query: query, repeat: true}
+	got, err := c.do(ctx, r)
 	if err != nil {
 		return nil, err
 	}
-	object, err := got.object(http.MethodGet, c.url(path, nil))
+	object, err := c.object(r, got)
 	if err == nil && object == nil {
-		err = &AnswerError{Method: http.MethodGet, URL: c.url(path, nil), Err: errors.New("it is empty")}
+		err = c.unreadable(r, errors.New("it is empty"))
 	}
 	return object, err
 }

@@ -2,8 +2,13 @@ package cmf
 
 import (
 	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"io"
 	"net/http"
+	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -267,5 +272,119 @@ func TestEncodeKeepsNumbersAndText(t *testing.T) {
 	}
 	if _, err := Decode([]byte(`{} {}`)); err == nil {
 		t.Error("two values are taken for one")
+	}
+}
+
+// What a text takes when it is decoded is never far above the estimate.
+func TestMemoryIsEstimated(t *testing.T) {
+	for name, text := range map[string]string{
+		"small objects":  `[` + strings.Repeat(`{"a":1},`, 100_000) + `1]`,
+		"empty objects":  `[` + strings.Repeat(`{},`, 100_000) + `1]`,
+		"lists in lists": `[` + strings.Repeat(`[[]],`, 100_000) + `1]`,
+		"numbers":        `[` + strings.Repeat(`1,`, 100_000) + `1]`,
+		"fields":         `{` + strings.Repeat(`"a":1,`, 3) + `"b":"` + strings.Repeat(`{,`, 100_000) + `"}`,
+		"short strings":  `[` + strings.Repeat(`"a",`, 100_000) + `1]`,
+	} {
+		value, err := decodeValue([]byte(text))
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		var before, after runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		copies := []any{}
+		for range 3 {
+			again, _ := decodeValue([]byte(text))
+			copies = append(copies, again)
+		}
+		runtime.GC()
+		runtime.ReadMemStats(&after)
+		taken := (int64(after.HeapAlloc) - int64(before.HeapAlloc)) / 3
+		runtime.KeepAlive(copies)
+		for what, estimate := range map[string]int64{"text": memory([]byte(text)), "value": memoryOf(value)} {
+			if taken > estimate*5/4 {
+				t.Errorf("%s: the %s takes %d bytes, estimated %d", name, what, taken, estimate)
+			}
+		}
+	}
+	if n := memory([]byte(`{"a":"` + strings.Repeat(`\"{`, 1000) + `"}`)); n > 5000 {
+		t.Errorf("what is in a string counts: %d", n)
+	}
+}
+
+// A list of pages that come again, and one whose tokens lead on for ever, end.
+func TestPagesThatComeAgainGiveTheirBudgetBack(t *testing.T) {
+	body := `{"items":[{"metadata":{"name":"a"},"x":"` + strings.Repeat("x", 100_000) + `"}]}`
+	budget := NewBudget()
+	for range 10 {
+		items, err := client(t, &canned{bodies: []string{body}}).List(t.Context(), Must("secret"), Scope{}, ListOptions{Budget: budget})
+		if err != nil || len(items) != 1 {
+			t.Fatal(len(items), err)
+		}
+	}
+	if left := budget.bytes.Load(); left != maxList {
+		t.Errorf("%d bytes are left, want %d", left, maxList)
+	}
+}
+
+func TestLongTextsAreCutWithTheirSize(t *testing.T) {
+	started := time.Now()
+	for in, want := range map[string]string{
+		"short":                            "short",
+		strings.Repeat("x", 1<<20):         strings.Repeat("x", maxMessage-1) + "… (cut; 1.0 MiB in all)",
+		strings.Repeat("é\x1b[31m", 1<<20): strings.Repeat("é", maxMessage-1) + "… (cut; 7.0 MiB in all)",
+		strings.Repeat(" ", 1<<20) + "x":   "… (cut; 1.0 MiB in all)",
+	} {
+		if got := shorten(in); got != want {
+			t.Errorf("%.40q: %.400q, want %.400q", in, got, want)
+		}
+	}
+	o := Object{"status": map[string]any{"error": strings.Repeat("{", 1<<20)}}
+	if why := Must("savepoint").Why(o); len(why) > maxCause+100 || !strings.Contains(why, "(cut; 1.0 MiB in all)") {
+		t.Errorf("%.300q", why)
+	}
+	if took := time.Since(started); took > 5*time.Second {
+		t.Errorf("it took %s", took)
+	}
+}
+
+// One function makes addresses, and one makes requests: there is no other place
+// where something foreign could get into them.
+func TestAddressesAreMadeInOnePlace(t *testing.T) {
+	files, err := filepath.Glob("*.go")
+	if err != nil || len(files) < 5 {
+		t.Fatal(files, err)
+	}
+	calls := map[string][]string{}
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		set := token.NewFileSet()
+		parsed, err := parser.ParseFile(set, file, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, declaration := range parsed.Decls {
+			function, ok := declaration.(*ast.FuncDecl)
+			if !ok || function.Body == nil {
+				continue
+			}
+			ast.Inspect(function.Body, func(n ast.Node) bool {
+				if selector, ok := n.(*ast.SelectorExpr); ok {
+					for _, name := range []string{"NewRequest", "NewRequestWithContext", "PathEscape", "JoinPath", "ResolveReference", "String"} {
+						base, isBase := selector.X.(*ast.SelectorExpr)
+						if selector.Sel.Name == name && (name != "String" || isBase && base.Sel.Name == "base") {
+							calls[name] = append(calls[name], function.Name.Name)
+						}
+					}
+				}
+				return true
+			})
+		}
+	}
+	want := map[string][]string{"NewRequestWithContext": {"request"}, "String": {"Address", "url"}}
+	if diff := cmp.Diff(want, calls); diff != "" {
+		t.Error(diff)
 	}
 }

@@ -1,15 +1,16 @@
 package cmf
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"mime"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
-
-	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 )
 
 // StatusError is an answer that isn't 2xx.
@@ -23,6 +24,13 @@ type StatusError struct {
 	Challenge string
 	// Authenticated says that the request carried a token or a certificate.
 	Authenticated bool
+	// Unused says in words why a login that there is wasn't sent.
+	Unused string
+
+	// more is how many messages there are beside Messages.
+	more int
+	// size is how long the answer is, in words.
+	size string
 }
 
 // StatusOf is the HTTP status of the answer behind err, 0 where there is none.
@@ -53,6 +61,9 @@ func (e *StatusError) Error() string {
 	if len(e.Messages) > 0 {
 		line += ": " + strings.Join(e.Messages, "; ")
 	}
+	if e.more > 0 {
+		line += fmt.Sprintf("; and %d more messages (%s in all)", e.more, e.size)
+	}
 	if e.Foreign {
 		line += " — this answer does not come from CMF but from something before it, such as a proxy or an ingress"
 	}
@@ -66,6 +77,9 @@ func (e *StatusError) Error() string {
 			line += "; the token or certificate was not accepted: it may have expired, or be for another server"
 		} else {
 			line += "; CMF wants authentication: give a token with --cmf-token-file, or a client certificate with --cmf-cert and --cmf-key"
+			if e.Unused != "" {
+				line += "; " + e.Unused
+			}
 		}
 	case http.StatusForbidden:
 		line += "; check who you are to CMF with: kubectl cmf version"
@@ -91,46 +105,13 @@ var meanings = map[int]string{
 	http.StatusGatewayTimeout:        "CMF didn't answer the gateway in time",
 }
 
-// maxMessage bounds what is shown of a body that isn't CMF's, in characters.
-const maxMessage = 300
-
-// parseError makes a StatusError of an answer; body may be anything.
-func parseError(response *http.Response, body []byte) *StatusError {
-	e := &StatusError{Status: response.StatusCode, Challenge: response.Header.Get("WWW-Authenticate")}
-	var answer struct {
-		Errors []json.RawMessage `json:"errors"`
-		// Spring's own errors, which come where CMF's code isn't reached.
-		Message string          `json:"message"`
-		Error   json.RawMessage `json:"error"`
-		Path    string          `json:"path"`
-	}
+// parseError makes a StatusError of an answer; body may be anything, and only
+// the beginning of one that has size in all.
+func parseError(response *http.Response, body []byte, size string) *StatusError {
+	e := &StatusError{Status: response.StatusCode, Challenge: response.Header.Get("WWW-Authenticate"), size: size}
+	var answer errorAnswer
 	if err := json.Unmarshal(body, &answer); err == nil {
-		for _, raw := range answer.Errors {
-			var item struct {
-				Message string `json:"message"`
-				Field   string `json:"field"`
-			}
-			var text string
-			switch {
-			case json.Unmarshal(raw, &item) == nil && item.Message != "":
-				if item.Field != "" && !strings.HasPrefix(item.Message, item.Field) {
-					item.Message = item.Field + ": " + item.Message
-				}
-				e.add(item.Message)
-			case json.Unmarshal(raw, &text) == nil:
-				e.add(text)
-			}
-		}
-		if len(e.Messages) == 0 {
-			e.add(answer.Message)
-		}
-		if len(e.Messages) == 0 {
-			var text string
-			_ = json.Unmarshal(answer.Error, &text)
-			if text != http.StatusText(e.Status) {
-				e.add(text)
-			}
-		}
+		answer.tell(e)
 		return e
 	}
 	kind, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type"))
@@ -139,12 +120,108 @@ func parseError(response *http.Response, body []byte) *StatusError {
 		e.Foreign = true
 		text = htmlText(text)
 	}
-	e.add(text)
+	if text = shortenOf(text, size); text != "" {
+		e.Messages = append(e.Messages, text)
+	}
 	return e
 }
 
+// errorAnswer is the body of an error: CMF's own, Spring's where CMF's code isn't
+// reached, or one by RFC 9457 (problem+json) of Spring or a gateway.
+type errorAnswer struct {
+	Errors  messageList     `json:"errors"`
+	Message string          `json:"message"`
+	Error   json.RawMessage `json:"error"`
+	Title   string          `json:"title"`
+	Detail  string          `json:"detail"`
+	// What is wrong with which field, as some put it beside the detail.
+	Validation messageList `json:"validation"`
+	Violations messageList `json:"violations"`
+	Invalid    messageList `json:"invalid-params"`
+}
+
+// tell adds what the answer says to e.
+func (a errorAnswer) tell(e *StatusError) {
+	e.addAll(a.Errors)
+	if len(e.Messages) == 0 {
+		e.add(a.Message)
+	}
+	if len(e.Messages) == 0 {
+		var text string
+		_ = json.Unmarshal(a.Error, &text)
+		if text != http.StatusText(e.Status) {
+			e.add(text)
+		}
+	}
+	if text := cmp.Or(a.Detail, a.Title); len(e.Messages) == 0 && text != http.StatusText(e.Status) {
+		e.add(text)
+	}
+	e.addAll(a.Validation)
+	e.addAll(a.Violations)
+	e.addAll(a.Invalid)
+}
+
+// messageList are messages in the forms that servers give them: texts, objects
+// with a message and perhaps its field, or lists of texts by field.
+type messageList []string
+
+// UnmarshalJSON takes what it understands and never fails: what an error says
+// must not be lost for one odd part of it.
+func (l *messageList) UnmarshalJSON(data []byte) error {
+	var items []json.RawMessage
+	var byField map[string]json.RawMessage
+	if json.Unmarshal(data, &items) != nil {
+		if json.Unmarshal(data, &byField) != nil {
+			return nil
+		}
+		for _, field := range slices.Sorted(maps.Keys(byField)) {
+			var texts []string
+			var one string
+			if json.Unmarshal(byField[field], &texts) != nil && json.Unmarshal(byField[field], &one) == nil {
+				texts = []string{one}
+			}
+			for _, text := range texts {
+				*l = append(*l, field+": "+text)
+			}
+		}
+		return nil
+	}
+	for _, raw := range items {
+		var item struct {
+			Message string `json:"message"`
+			Reason  string `json:"reason"`
+			Detail  string `json:"detail"`
+			Field   string `json:"field"`
+			Name    string `json:"name"`
+		}
+		var text string
+		switch {
+		case json.Unmarshal(raw, &text) == nil:
+		case json.Unmarshal(raw, &item) == nil:
+			text = cmp.Or(item.Message, item.Reason, item.Detail)
+			if field := cmp.Or(item.Field, item.Name); text != "" && field != "" && !strings.HasPrefix(text, field) {
+				text = field + ": " + text
+			}
+		}
+		if text != "" {
+			*l = append(*l, text)
+		}
+	}
+	return nil
+}
+
+func (e *StatusError) addAll(texts []string) {
+	for _, text := range texts {
+		e.add(text)
+	}
+}
+
 func (e *StatusError) add(text string) {
-	if text = term.Cut(term.SafeLine(text), maxMessage); text != "" {
+	if len(e.Messages) == maxMessages {
+		e.more++
+		return
+	}
+	if text = shorten(text); text != "" {
 		e.Messages = append(e.Messages, text)
 	}
 }

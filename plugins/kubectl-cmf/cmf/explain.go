@@ -11,7 +11,6 @@ import (
 	"strings"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/neterr"
-	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 )
 
 // UnreachableError says that no answer came, and what to do about it.
@@ -29,11 +28,27 @@ func (e *UnreachableError) Error() string {
 // Unwrap gives the cause.
 func (e *UnreachableError) Unwrap() error { return e.Err }
 
+// LoginError says that there is no token to send, so that nothing was sent.
+type LoginError struct{ Err error }
+
+func (e *LoginError) Error() string { return e.Err.Error() }
+
+// Unwrap gives the cause.
+func (e *LoginError) Unwrap() error { return e.Err }
+
 // explain says in words of the user why a request got no answer.
 func explain(err error) error {
 	var link *url.Error
 	if !errors.As(err, &link) {
 		return err
+	}
+	var redirect *redirectError
+	if errors.As(err, &redirect) {
+		return redirect // the URL is that of the other server
+	}
+	var login *LoginError
+	if errors.As(err, &login) {
+		return login // CMF wasn't asked
 	}
 	host, secure := link.URL, false
 	if u, parseErr := url.Parse(link.URL); parseErr == nil {
@@ -63,14 +78,14 @@ func why(err error) string {
 		alert     tls.AlertError
 		dns       *net.DNSError
 	)
-	text := err.Error()
+	text := beginning(err.Error(), maxCause)
 	switch {
 	case errors.As(err, &authority):
 		return "its certificate is signed by an authority that isn't known here; give the authority's certificate with --cmf-ca FILE"
 	case errors.As(err, &name):
-		return fmt.Sprintf("its certificate is not for that name (%s); say which name to expect with --cmf-server-name", term.SafeLine(name.Error()))
+		return fmt.Sprintf("its certificate is not for that name (%s); say which name to expect with --cmf-server-name", shorten(name.Error()))
 	case errors.As(err, &invalid):
-		return "its certificate is not valid: " + term.SafeLine(invalid.Error())
+		return "its certificate is not valid: " + shorten(invalid.Error())
 	case errors.As(err, &record), strings.Contains(text, "server gave HTTP response to HTTPS client"):
 		return "it does not speak TLS; use http:// in the address"
 	case strings.Contains(text, "malformed HTTP response"):
@@ -85,9 +100,7 @@ func why(err error) string {
 	case neterr.Refused(err):
 		return "the connection was refused; check the address and that CMF runs"
 	case errors.As(err, &dns):
-		return fmt.Sprintf("the name %s is not known here; names of the cluster are reached through the tunnel: leave --cmf-url away", term.SafeLine(dns.Name))
+		return fmt.Sprintf("the name %s is not known here; names of the cluster are reached through the tunnel: leave --cmf-url away, or give --cmf-url service:NAMESPACE/NAME", shorten(dns.Name))
 	}
 	return shorten(text)
 }
-
-func shorten(text string) string { return term.Cut(term.SafeLine(text), maxMessage) }

@@ -5,9 +5,10 @@ package cmf
 
 import (
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/untrusted"
 )
 
 // Group is the API group of CMF's resources.
@@ -53,6 +54,8 @@ type Kind struct {
 	Immutable []string
 	// Required fields must be there to create one.
 	Required []string
+	// RequiredBefore are fields that only CMFs before a version want.
+	RequiredBefore map[string]Version
 	// Server fields are set by CMF: never sent and never compared. They come
 	// on top of status and the common ones in metadata.
 	Server []string
@@ -75,7 +78,23 @@ type Kind struct {
 	Cause  []string
 	// Keeps says what deleting one loses, nil for nothing of worth.
 	Keeps *Keeps
+	// Remake says that one that has failed stays so until it is deleted and
+	// created again.
+	Remake bool
+	// Defines, where set, reports whether others of the same files may need what
+	// an object makes: such are made in the order of the files, each to its end.
+	Defines func(o Object) bool
+	// Host is the kind of resource that has to be ready before one is created,
+	// and HostPath where its name stands; "" for none.
+	Host, HostPath string
+	// Mode is where it stands how the job's state gets over a stop, and Restarts
+	// are the fields whose change stops the job; "" where it isn't known.
+	Mode     string
+	Restarts []string
 }
+
+// Stateless reports whether the job of o loses its state when it is stopped.
+func (k *Kind) Stateless(o Object) bool { return k.Mode != "" && o.Text(k.Mode) == "stateless" }
 
 // Keeps is what a resource holds that can't be made again.
 type Keeps struct {
@@ -190,40 +209,49 @@ func (k *Kind) Updatable(v Version) bool {
 	return k.Upsert || k.UpdateSince != nil && !v.Before(*k.UpdateSince)
 }
 
-// collection is the path of the kind's collection in s.
-func (k *Kind) collection(s Scope) (string, error) {
-	path := k.Path
-	fill := func(place, value, what string) error {
-		if !strings.Contains(path, "{"+place+"}") {
-			return nil
-		}
-		if value == "" {
-			return fmt.Errorf("%s: %s is not known", k.Name, what)
-		}
-		path = strings.ReplaceAll(path, "{"+place+"}", value)
-		return nil
-	}
-	owner := ""
-	switch {
-	case s.Statement != "":
-		owner = "statements/" + url.PathEscape(s.Statement)
-	case s.Application != "":
-		owner = "applications/" + url.PathEscape(s.Application)
-	}
-	for _, err := range []error{
-		fill("environment", url.PathEscape(s.Environment), "the environment"),
-		fill("catalog", url.PathEscape(s.Catalog), "the catalog"),
-		fill("application", url.PathEscape(s.Application), "the application"),
-		fill("owner", owner, "the application or statement"),
-	} {
-		if err != nil {
-			return "", err
-		}
-	}
+// collection is the path of the kind's collection in s, by segments.
+func (k *Kind) collection(s Scope) ([]string, error) {
+	path := []string{"v1"}
 	if k.Alpha {
-		return "v1alpha1/" + path, nil
+		path[0] = "v1alpha1"
 	}
-	return "v1/" + path, nil
+	for segment := range strings.SplitSeq(k.Path, "/") {
+		var name, what string
+		switch segment {
+		case "{environment}":
+			name, what = s.Environment, "environment"
+		case "{catalog}":
+			name, what = s.Catalog, "catalog"
+		case "{application}":
+			name, what = s.Application, "application"
+		case "{owner}":
+			name, what = s.Application, "application"
+			if s.Statement != "" {
+				name, what = s.Statement, "statement"
+			}
+			path = append(path, what+"s")
+		default:
+			path = append(path, segment)
+			continue
+		}
+		if err := CheckName(what, name); err != nil {
+			return nil, fmt.Errorf("%s: %w", k.Name, err)
+		}
+		path = append(path, name)
+	}
+	return path, nil
+}
+
+// CheckName refuses what can't be the name of a resource, because in an
+// address it would lead elsewhere. what says what it names.
+func CheckName(what, name string) error {
+	if name == "" {
+		return fmt.Errorf("the name of the %s is not known", what)
+	}
+	if _, err := untrusted.Path(name); err != nil {
+		return fmt.Errorf("that can't be the name of the %s: %w", what, err)
+	}
+	return nil
 }
 
 // Trim keeps of s what the kind needs, so that equal places compare equal.
@@ -329,7 +357,7 @@ func (p Phase) applies(o Object) bool {
 func (k *Kind) Why(o Object) string {
 	for _, path := range k.Cause {
 		if text := o.Text(path); text != "" {
-			return readable(text)
+			return Bounded(readable(text))
 		}
 	}
 	return ""

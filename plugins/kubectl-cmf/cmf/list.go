@@ -2,16 +2,21 @@ package cmf
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 
 	"k8s.io/apimachinery/pkg/labels"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/untrusted"
 )
 
 // PageSize is how many items a page is asked for.
@@ -24,6 +29,9 @@ const ahead = 4
 // maxPages bounds a server that never comes to an end.
 const maxPages = 10_000
 
+// maxKey is how long the text is by which an item is known again, in bytes.
+const maxKey = 256
+
 // ListOptions select what a list has.
 type ListOptions struct {
 	// Selector selects by labels; CMF 2.3 and newer help with that.
@@ -32,6 +40,22 @@ type ListOptions struct {
 	Filter string
 	// Query has further parameters.
 	Query url.Values
+	// Budget is what several lists may need together; nil is one of its own.
+	Budget *Budget
+}
+
+// Budget bounds what lists hold in memory: together, where they share it.
+type Budget struct {
+	// bytes is how much more of pages may be in memory as they came, memory
+	// estimates what was kept of them, items counts them.
+	bytes, memory, items atomic.Int64
+}
+
+// NewBudget is one of which nothing is used.
+func NewBudget() *Budget {
+	b := &Budget{}
+	b.bytes.Store(maxList)
+	return b
 }
 
 // List fetches a whole collection, page after page.
@@ -44,21 +68,45 @@ func (c *Client) List(ctx context.Context, kind *Kind, scope Scope, options List
 	if err != nil {
 		return nil, err
 	}
-	l := lister{client: c, path: path, query: query, seen: map[string]bool{}}
+	l := lister{client: c, path: path, query: query, selector: options.Selector, budget: options.Budget, seen: map[string]bool{}}
+	if l.budget == nil {
+		l.budget = NewBudget()
+	}
 	items, err := l.all(ctx)
+	if tooMuch(err) {
+		return nil, fmt.Errorf("list %ss%s: %w", kind.Name, scope.in(kind), l.tooMany(kind, err))
+	}
 	if err != nil {
 		return nil, c.listError(ctx, kind, scope, err)
 	}
-	if options.Selector == nil || options.Selector.Empty() {
-		return items, nil
+	return items, nil
+}
+
+// errMemory says that the items of a list need too much memory.
+var errMemory = errors.New("the items need too much memory together")
+
+// errItems says that a list has too many items.
+var errItems = errors.New("too many items")
+
+func tooMuch(err error) bool {
+	var large *untrusted.TooLargeError
+	return errors.As(err, &large) || errors.Is(err, errBudget) || errors.Is(err, errMemory) || errors.Is(err, errItems)
+}
+
+// tooMany says what to do about a list that is too large.
+func (l *lister) tooMany(kind *Kind, err error) error {
+	advice := "select some with -l"
+	if kind.Filter != nil {
+		advice += " or --filter"
 	}
-	var out []Object
-	for _, item := range items {
-		if options.Selector.Matches(labels.Set(item.Strings("metadata.labels"))) {
-			out = append(out, item)
-		}
+	what := fmt.Sprintf("pages of more than %s", sizeText(maxList))
+	switch {
+	case errors.Is(err, errItems):
+		what = fmt.Sprintf("more than %d items", maxItems)
+	case errors.Is(err, errMemory):
+		what = fmt.Sprintf("more than %s of memory needed", sizeText(maxMemory))
 	}
-	return out, nil
+	return fmt.Errorf("%s, after %d items: %s", what, len(l.items), advice)
 }
 
 func (c *Client) listError(ctx context.Context, kind *Kind, scope Scope, err error) error {
@@ -135,10 +183,13 @@ func serverFilter(selector labels.Selector) []string {
 // lister fetches the pages of one collection.
 type lister struct {
 	client *Client
-	path   string
+	path   []string
 	query  url.Values
 	seen   map[string]bool
 	items  []Object
+	// selector selects by labels; nil is all.
+	selector labels.Selector
+	budget   *Budget
 }
 
 // page is one page of a collection.
@@ -146,41 +197,51 @@ type page struct {
 	items []Object
 	// last says that nothing can follow.
 	last bool
+	// size is how many bytes of answer it was.
+	size int64
 }
 
 func (l *lister) all(ctx context.Context) ([]Object, error) {
-	first, err := l.fetch(ctx, 0)
-	if err != nil {
-		return nil, err
-	}
-	if !l.add(first) {
-		return l.items, nil
-	}
-	for next := 1; next < maxPages; next += ahead {
-		pages := make([]page, ahead)
-		errs := make([]error, ahead)
-		var group sync.WaitGroup
-		for i := range pages {
-			group.Go(func() { pages[i], errs[i] = l.fetch(ctx, next+i) })
+	more, err := l.batch(ctx, 0, 1)
+	for next := 1; err == nil && more; next += ahead {
+		if next >= maxPages {
+			return nil, fmt.Errorf("the list doesn't end after %d pages", maxPages)
 		}
-		group.Wait()
-		for i := range pages {
-			// What lies beyond the end doesn't matter, not even its error.
-			if errs[i] != nil {
-				return nil, errs[i]
-			}
-			if !l.add(pages[i]) {
-				return l.items, nil
-			}
+		more, err = l.batch(ctx, next, ahead)
+	}
+	return l.items, err
+}
+
+// batch fetches count pages at once and reports whether more may follow.
+func (l *lister) batch(ctx context.Context, first, count int) (more bool, err error) {
+	pages := make([]page, count)
+	errs := make([]error, count)
+	var group sync.WaitGroup
+	for i := range pages {
+		group.Go(func() { pages[i], errs[i] = l.fetch(ctx, first+i) })
+	}
+	group.Wait()
+	defer func() {
+		for _, p := range pages {
+			l.budget.bytes.Add(p.size)
+		}
+	}()
+	for i := range pages {
+		// What lies beyond the end doesn't matter, not even its error.
+		if errs[i] != nil {
+			return false, errs[i]
+		}
+		if more, err := l.add(pages[i]); err != nil || !more {
+			return false, err
 		}
 	}
-	return nil, fmt.Errorf("the list doesn't end after %d pages", maxPages)
+	return true, nil
 }
 
 // add appends what is new on p and reports whether more may follow. A server
 // that ignores the page number, or one whose list moves on while it is read,
 // sends again what is known.
-func (l *lister) add(p page) bool {
+func (l *lister) add(p page) (more bool, err error) {
 	fresh := false
 	for _, item := range p.items {
 		key := item.Text("metadata.uid|metadata.name|name")
@@ -192,14 +253,27 @@ func (l *lister) add(p page) bool {
 			}
 			key = string(data)
 		}
+		if len(key) > maxKey {
+			sum := sha256.Sum256([]byte(key))
+			key = string(sum[:])
+		}
 		if l.seen[key] {
 			continue
 		}
 		l.seen[key] = true
-		l.items = append(l.items, item)
 		fresh = true
+		if l.budget.items.Add(1) > maxItems {
+			return false, errItems
+		}
+		if l.selector == nil || l.selector.Matches(labels.Set(item.Strings("metadata.labels"))) {
+			l.items = append(l.items, item)
+			l.budget.memory.Add(memoryOf(map[string]any(item)))
+		}
+		if l.budget.memory.Load() > maxMemory {
+			return false, errMemory
+		}
 	}
-	return fresh && !p.last
+	return fresh && !p.last, nil
 }
 
 func (l *lister) fetch(ctx context.Context, number int) (page, error) {
@@ -207,25 +281,36 @@ func (l *lister) fetch(ctx context.Context, number int) (page, error) {
 	maps.Copy(query, l.query)
 	query.Set("page", strconv.Itoa(number))
 	query.Set("size", strconv.Itoa(PageSize))
-	got, err := l.client.do(ctx, request{method: http.MethodGet, path: l.path, query: query, repeat: true})
+	r := request{method: http.MethodGet, path: l.path, query: query, repeat: true, budget: &l.budget.bytes}
+	got, err := l.client.do(ctx, r)
 	if err != nil {
 		return page{}, err
 	}
-	object, err := got.object(http.MethodGet, l.client.url(l.path, nil))
+	if memory(got.body) > maxMemory {
+		return page{}, errMemory
+	}
+	object, err := l.client.object(r, got)
 	if err != nil {
 		return page{}, err
 	}
 	p, err := readPage(object)
 	if err != nil {
-		return page{}, &AnswerError{Method: http.MethodGet, URL: l.client.url(l.path, nil), Err: err}
+		return page{}, l.client.unreadable(r, err)
 	}
+	p.size = int64(len(got.body))
 	return p, nil
 }
 
 func readPage(object Object) (page, error) {
 	value, ok := object["items"]
 	if !ok {
-		return page{}, errors.New("it has no items")
+		// No page has to have items (Confluent's SDK leaves out an empty list),
+		// but an answer of something else hasn't them either.
+		for field := range object {
+			if !slices.Contains([]string{"apiVersion", "kind", "metadata", "pageable"}, field) {
+				return page{}, fmt.Errorf("it has no items, but %q", field)
+			}
+		}
 	}
 	list, ok := value.([]any)
 	if !ok && value != nil {

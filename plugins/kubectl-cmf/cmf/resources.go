@@ -60,7 +60,7 @@ func (c *Client) send(ctx context.Context, ref Ref, r request, object Object) (O
 	if err != nil {
 		return nil, c.named(ctx, ref, hide(err, object))
 	}
-	answer, err := got.object(r.method, c.url(r.path, nil))
+	answer, err := c.object(r, got)
 	if err != nil {
 		return nil, fmt.Errorf("%s was sent, but %w", ref, err)
 	}
@@ -108,12 +108,12 @@ func (c *Client) Act(ctx context.Context, ref Ref, verb string, query url.Values
 	if err != nil {
 		return nil, err
 	}
-	path += "/" + verb
-	got, err := c.do(ctx, request{method: http.MethodPost, path: path, query: query})
+	r := request{method: http.MethodPost, path: append(path, verb), query: query}
+	got, err := c.do(ctx, r)
 	if err != nil {
 		return nil, c.named(ctx, ref, err)
 	}
-	return got.object(http.MethodPost, c.url(path, nil))
+	return c.object(r, got)
 }
 
 // Results fetches a page of a statement's results; token is that of the page,
@@ -127,23 +127,24 @@ func (c *Client) Results(ctx context.Context, ref Ref, token string) (Object, er
 	if token != "" {
 		query.Set("page-token", token)
 	}
-	object, err := c.get(ctx, path+"/results", query)
+	object, err := c.get(ctx, append(path, "results"), query)
 	return object, c.named(ctx, ref, err)
 }
 
-// Read fetches any path of the API below /cmf/api/, as in v1/c3/whoami.
-func (c *Client) Read(ctx context.Context, path string) (Object, error) { return c.get(ctx, path, nil) }
+// Read fetches any path of the API below /cmf/api, as in v1, c3, whoami.
+func (c *Client) Read(ctx context.Context, path ...string) (Object, error) {
+	return c.get(ctx, path, nil)
+}
 
-func (r Ref) path() (string, error) {
+func (r Ref) path() ([]string, error) {
 	path, err := r.Kind.collection(r.Scope)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	// A name of "." or ".." would be another path.
-	if r.Name == "" || strings.Trim(r.Name, ".") == "" {
-		return "", fmt.Errorf("%q is not the name of a %s", r.Name, r.Kind.Name)
+	if err := CheckName(r.Kind.Name, r.Name); err != nil {
+		return nil, err
 	}
-	return path + "/" + url.PathEscape(r.Name), nil
+	return append(path, r.Name), nil
 }
 
 // named tells which resource err is about, and whether this CMF is only too

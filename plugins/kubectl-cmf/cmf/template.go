@@ -79,9 +79,9 @@ spec:
     connectionConfig:
       schema.registry.url: http://schemaregistry.example.svc.cluster.local:8081
     # connectionSecretId: my-secret-id
-  # kafkaClusters:           # databases are part of the catalog #until 2.1
-  #   - databaseName: kafka  #until 2.1
-  #     connectionConfig: {bootstrap.servers: "kafka:9092"} #until 2.1
+  kafkaClusters:             # databases are part of the catalog #until 2.1
+    - databaseName: kafka    #until 2.1
+      connectionConfig: {bootstrap.servers: "kafka:9092"} #until 2.1
 `,
 	"database": `# A database: a Kafka cluster in a catalog.
 apiVersion: cmf.confluent.io/v1

@@ -92,7 +92,7 @@ func (c *Client) Server(ctx context.Context) (Server, error) {
 }
 
 func (c *Client) askVersion(ctx context.Context) (Server, error) {
-	answer, err := c.get(ctx, "v1/system-information", nil)
+	answer, err := c.get(ctx, []string{"v1", "system-information"}, nil)
 	switch {
 	case err == nil:
 		v, parseErr := ParseVersion(answer.Text("status.version"))
@@ -108,13 +108,13 @@ func (c *Client) askVersion(ctx context.Context) (Server, error) {
 	// system-information came with 2.2, detached savepoints with 2.1, both
 	// after environments. Without environments this isn't CMF at all.
 	one := map[string][]string{"page": {"0"}, "size": {"1"}}
-	if _, err := c.get(ctx, "v1/environments", one); err != nil {
+	if _, err := c.get(ctx, []string{"v1", "environments"}, one); err != nil {
 		if StatusOf(err) == http.StatusNotFound {
 			return Server{}, fmt.Errorf("%s does not answer like CMF: neither system-information nor environments are there; check the address", c.base)
 		}
 		return Server{}, err
 	}
-	_, err = c.get(ctx, "v1/detached-savepoints", one)
+	_, err = c.get(ctx, []string{"v1", "detached-savepoints"}, one)
 	switch {
 	case err == nil:
 		return Server{Version: V21, Guessed: true}, nil

@@ -138,8 +138,13 @@ func poolUnused(s *Server, e *entry) *reply {
 
 func checkStatement(s *Server, c *collection, old *entry, o object) *reply {
 	pool := o.text("spec.computePoolName")
-	if s.in("environments/"+c.scope[0]+"/compute-pools").find(pool) == nil {
+	on := s.in("environments/" + c.scope[0] + "/compute-pools").find(pool)
+	if on == nil {
 		return bad(http.StatusUnprocessableEntity, "spec.computePoolName: compute pool '%s' does not exist", pool)
+	}
+	// The documents' answer 409 of createStatement: "shared pool not running".
+	if phase := fmt.Sprint(s.poolStatus(on, on.object)["phase"]); old == nil && on.object.text("spec.type") == "SHARED" && phase != "RUNNING" {
+		return bad(http.StatusConflict, "Compute pool '%s' is not running (phase %s).", pool, phase)
 	}
 	if old != nil {
 		for _, field := range []string{"spec.statement", "spec.computePoolName", "spec.properties"} {

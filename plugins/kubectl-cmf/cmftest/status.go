@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"reflect"
+	"regexp"
 	"strings"
 	"time"
 )
@@ -40,6 +41,9 @@ type deployment struct {
 
 // deployed makes a new deployment where the spec of an application changed.
 func (s *Server) deployed(c *collection, e *entry, fresh bool) *reply {
+	if c.rule.kind == "Statement" && fresh {
+		e.broken = s.missingTable(c, e)
+	}
 	if c.rule.kind != "FlinkApplication" {
 		return nil
 	}
@@ -273,6 +277,8 @@ func (s *Server) statementStatus(e *entry) map[string]any {
 		status["phase"] = "DELETING"
 	case strings.Contains(sql, "NO_SUCH_TABLE"):
 		status["phase"], status["detail"] = "FAILED", "SQL validation failed. From line 1, column 15: Object 'no_such_table' not found"
+	case e.broken != "":
+		status["phase"], status["detail"] = "FAILED", e.broken
 	case s.after(e.changed) < 1:
 	case e.object.text("spec.stopped") == "true":
 		status["phase"] = "STOPPED"
@@ -283,11 +289,59 @@ func (s *Server) statementStatus(e *entry) map[string]any {
 	}
 	kind, _, _ := strings.Cut(sql, " ")
 	traits := map[string]any{"sqlKind": kind, "isBounded": false, "isAppendOnly": true}
+	if s.version.has(4) {
+		traits["upgradeMode"] = s.upgradeMode(e)
+	}
 	status["traits"] = traits
 	if columns := columnsOf(sql); columns != nil && status["phase"] != "PENDING" && status["phase"] != "FAILED" {
 		traits["schema"] = map[string]any{"columns": columns}
 	}
 	return status
+}
+
+// upgradeMode is what CMF chooses where a statement doesn't say it (StatementSpec
+// in the document of 2.4): savepoint if its pool has directories for both.
+func (s *Server) upgradeMode(e *entry) string {
+	if mode := e.object.text("spec.upgradeMode"); mode != "" {
+		return mode
+	}
+	for _, c := range s.store {
+		if c.rule == nil || c.rule.kind != "ComputePool" {
+			continue
+		}
+		pool := c.find(e.object.text("spec.computePoolName"))
+		if pool == nil {
+			continue
+		}
+		value, _ := pool.object.at("spec.clusterSpec.flinkConfiguration")
+		config, _ := value.(map[string]any)
+		if config["execution.checkpointing.dir"] != nil && config["execution.checkpointing.savepoint-dir"] != nil {
+			return "savepoint"
+		}
+	}
+	return "stateless"
+}
+
+// inserted and created find the table of a statement.
+var (
+	inserted = regexp.MustCompile(`(?i)^\s*INSERT\s+INTO\s+(\w+)`)
+	created  = regexp.MustCompile(`(?i)^\s*CREATE\s+TABLE\s+(\w+)`)
+)
+
+// missingTable is why a statement doesn't compile: a statement that would make
+// its table has not ended yet.
+func (s *Server) missingTable(c *collection, e *entry) string {
+	into := inserted.FindStringSubmatch(e.object.text("spec.statement"))
+	if into == nil {
+		return ""
+	}
+	for _, other := range c.entries {
+		makes := created.FindStringSubmatch(other.object.text("spec.statement"))
+		if makes != nil && strings.EqualFold(makes[1], into[1]) && s.statementStatus(other)["phase"] != "COMPLETED" {
+			return fmt.Sprintf("SQL validation failed. Object '%s' not found", into[1])
+		}
+	}
+	return ""
 }
 
 func (s *Server) savepointStatus(c *collection, e *entry, o object) {

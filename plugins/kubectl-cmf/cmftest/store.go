@@ -82,6 +82,8 @@ func parseObject(data []byte) (object, error) {
 
 // entry is one stored resource.
 type entry struct {
+	// broken is why a statement does not compile; "" where it does.
+	broken string
 	name   string
 	scope  []string
 	object object

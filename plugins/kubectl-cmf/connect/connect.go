@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/pflag"
 	"k8s.io/klog/v2"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/completion"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/kube"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/cmf"
@@ -25,11 +26,13 @@ import (
 // never used for CMF.
 type Flags struct {
 	URL, CA, Cert, Key, ServerName, TokenFile string
+	// InsecureHTTP sends credentials over plain HTTP, too.
+	InsecureHTTP bool
 }
 
 // AddFlags adds them.
 func (f *Flags) AddFlags(flags *pflag.FlagSet) {
-	flags.StringVar(&f.URL, "cmf-url", "", "Address of CMF; without it, it is found in the cluster (env CONFLUENT_CMF_URL)")
+	flags.StringVar(&f.URL, "cmf-url", "", "Address of CMF, or service:NAMESPACE/NAME for a Service of the cluster; without it, it is found in the cluster (env CONFLUENT_CMF_URL)")
 	flags.StringVar(&f.URL, "url", "", "The same as --cmf-url")
 	_ = flags.MarkHidden("url")
 	flags.StringVar(&f.CA, "cmf-ca", "", "Certificate authority of CMF: a PEM file, or secret:NAMESPACE/NAME (env CONFLUENT_CMF_CERTIFICATE_AUTHORITY_PATH)")
@@ -37,6 +40,7 @@ func (f *Flags) AddFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&f.Key, "cmf-key", "", "Key of the client certificate: a PEM file, or secret:NAMESPACE/NAME (env CONFLUENT_CMF_CLIENT_KEY_PATH)")
 	flags.StringVar(&f.ServerName, "cmf-server-name", "", "Name that CMF's certificate must be for")
 	flags.StringVar(&f.TokenFile, "cmf-token-file", "", "File with a bearer token for CMF")
+	flags.BoolVar(&f.InsecureHTTP, "insecure-http", false, "Send tokens and passwords over plain HTTP too, readable on the way")
 }
 
 // Tunnel reaches a Service of the cluster from here.
@@ -57,8 +61,11 @@ type Finder struct {
 	Env func(string) string
 	// OpenTunnel makes the tunnel when it is needed.
 	OpenTunnel func() (Tunnel, error)
-	// Warn is told what a user should know.
-	Warn func(format string, args ...any)
+	// Warn and Note are told what a user should know.
+	Warn, Note func(format string, args ...any)
+	// Ask asks the user about a server that was found. No error is consent;
+	// ErrNoTerminal says that the user can't be asked, as where Ask is nil.
+	Ask func(ctx context.Context, offer Offer) error
 	// Cluster looks into the cluster; nil uses Kube.
 	Cluster Cluster
 }
@@ -102,43 +109,58 @@ func (f *Finder) address() (address, by string) {
 	return "", ""
 }
 
+// contextPrefix begins the keys of kube contexts.
+const contextPrefix = "context:"
+
 // Key is what defaults are kept under: the kube context, or the address where
 // one is given.
 func (f *Finder) Key() string {
-	if address, _ := f.address(); address != "" {
-		return "url:" + strings.TrimRight(address, "/")
+	address, _ := f.address()
+	switch {
+	case address == "":
+		return contextPrefix + f.Kube.Context()
+	case strings.HasPrefix(address, servicePrefix):
+		return address + " context:" + f.Kube.Context()
 	}
-	return "context:" + f.Kube.Context()
+	return "url:" + strings.TrimRight(address, "/")
 }
 
 // responseTimeout is how long CMF may take to begin an answer.
 const responseTimeout = time.Minute
 
 // Open finds CMF and makes a client. It sends nothing to CMF but, through a
-// tunnel, what it takes to see whether CMF speaks TLS.
+// tunnel, what it takes to see whether CMF speaks TLS. A server that was found
+// and that the user neither knows nor agrees to is an error.
 func (f *Finder) Open(ctx context.Context) (*Connection, error) {
 	address, by := f.address()
+	if strings.HasPrefix(address, servicePrefix) {
+		named, err := f.namedService(ctx, address, by)
+		if err != nil {
+			return nil, err
+		}
+		return f.tunnelled(ctx, named)
+	}
 	if address != "" {
-		return f.direct(ctx, address, by, nil)
+		return f.direct(ctx, &found{address: address, how: by, named: true})
 	}
 	found, err := f.find(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if found.address != "" {
-		return f.direct(ctx, found.address, found.how, found.secret)
+		return f.direct(ctx, found)
 	}
 	return f.tunnelled(ctx, found)
 }
 
 // direct talks to an address.
-func (f *Finder) direct(ctx context.Context, address, by string, fallback map[string][]byte) (*Connection, error) {
-	base, err := cmf.ParseAddress(address)
+func (f *Finder) direct(ctx context.Context, found *found) (*Connection, error) {
+	base, err := cmf.ParseAddress(found.address)
 	if err != nil {
-		return nil, exit.With(exit.Usage, fmt.Errorf("%s: %w", by, err))
+		return nil, exit.With(exit.Usage, fmt.Errorf("%s: %w", found.how, err))
 	}
 	transport := newTransport()
-	m, err := f.Flags.material(ctx, f.env, f.secret, fallback)
+	m, err := f.Flags.material(ctx, f.env, f.secret, found.secret)
 	if err != nil {
 		return nil, err
 	}
@@ -153,39 +175,46 @@ func (f *Finder) direct(ctx context.Context, address, by string, fallback map[st
 	} else if m.cert != nil {
 		return nil, exit.Usagef("a client certificate is given, but %s is not https", base.Redacted())
 	}
-	open := base.Scheme == "http" && !loopback(base.Hostname())
-	return f.client(base, transport, m, open, &Connection{How: by})
+	login, err := f.login(base, transport, false)
+	if err != nil {
+		return nil, err
+	}
+	if login.tokens != nil && base.Scheme == "http" && !f.Flags.InsecureHTTP {
+		stayLocal(transport)
+	}
+	return f.client(ctx, found, base, transport, m, login, &Connection{How: found.how})
 }
 
 func newTransport() *http.Transport {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.ResponseHeaderTimeout = responseTimeout
+	t.MaxResponseHeaderBytes = maxHeader
 	t.MaxIdleConnsPerHost = 16
 	return t
 }
 
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
-}
+// maxHeader bounds the head of an answer, in bytes.
+const maxHeader = 256 << 10
 
-// client puts the identity on top of transport. open says that what is sent
-// can be read on the way.
-func (f *Finder) client(base *url.URL, transport http.RoundTripper, m material, open bool, c *Connection) (*Connection, error) {
-	source := f.tokens(base, transport)
-	if _, borrowed := source.(fixedToken); borrowed && open {
-		source = nil // the CLI's token isn't meant to be shown around
-	}
-	if source != nil {
-		if open && f.Warn != nil {
-			f.Warn("the token for CMF is sent unencrypted to %s", base.Host)
+// client puts the identity on top of transport, for a server that is trusted.
+func (f *Finder) client(ctx context.Context, found *found, base *url.URL, transport http.RoundTripper, m material, login login, c *Connection) (*Connection, error) {
+	if !found.named {
+		sends := login.what
+		if m.certNamed {
+			sends = strings.TrimPrefix(sends+" and the client certificate of --cmf-cert", " and ")
 		}
-		transport = &authorize{next: transport, tokens: source, host: base.Host}
+		if err := f.trust(ctx, found, base, m, sends); err != nil {
+			return nil, err
+		}
 	}
-	client, err := cmf.NewClient(base.String(), transport, source != nil || m.cert != nil)
+	if login.tokens != nil {
+		transport = &authorize{next: transport, tokens: login.tokens, server: base}
+	}
+	client, err := cmf.NewClient(base.String(), transport, login.tokens != nil || m.cert != nil)
 	if err != nil {
 		return nil, err
 	}
+	client.Unused = login.unused
 	c.Client, c.Key = client, f.Key()
 	klog.V(4).Infof("CMF at %s (%s)", base.Redacted(), c.How)
 	return c, nil
@@ -209,9 +238,9 @@ func (f *Finder) tunnelled(ctx context.Context, found *found) (*Connection, erro
 		_ = tunnel.Close()
 		return nil, err
 	}
-	if found.remember {
+	if found.remember && !completion.Active(ctx) {
 		// A state that can't be kept costs a look-up next time, no more.
-		if err := f.State.Change(f.Key(), func(m *Memory) { m.Namespace = found.service.Namespace }); err != nil {
+		if err := f.State.Change(ctx, f.Key(), func(m *Memory) { m.Namespace = found.service.Namespace }); err != nil {
 			klog.V(4).Infof("remember where CMF is: %v", err)
 		}
 	}
@@ -232,33 +261,37 @@ func (f *Finder) overTunnel(ctx context.Context, tunnel Tunnel, found *found, m 
 	transport := newTransport()
 	transport.Proxy = nil
 	transport.DialContext = dial
-	if !secure {
-		// The API server's proxy would take a token for its own: with one only
-		// a connection of our own will do.
-		if f.tokens(base, transport) == nil {
-			return f.client(base, tunnel.RoundTripper(found.service), m, false, c)
+	if secure {
+		base.Scheme = "https"
+		if m.ca == nil && found.secret == nil && !found.named {
+			// Only now is it worth asking the cluster for an authority.
+			secret, name, err := f.serviceSecret(ctx, found.service)
+			if err != nil {
+				klog.V(4).Infof("look for CMF's certificate authority: %v", err)
+			} else if again, err := f.Flags.material(ctx, f.env, f.secret, secret); err == nil {
+				m, found.secretName = again, name
+			}
 		}
-		return f.client(base, transport, m, false, c)
-	}
-	base.Scheme = "https"
-	if m.ca == nil && found.secret == nil {
-		// Only now is it worth asking the cluster for an authority.
-		if secret, err := f.restClassSecret(ctx, found.service.Namespace); err != nil {
-			klog.V(4).Infof("look for CMF's certificate authority: %v", err)
-		} else if again, err := f.Flags.material(ctx, f.env, f.secret, secret); err == nil {
-			m = again
+		names := found.service.names()
+		if f.Flags.ServerName != "" {
+			names = []string{f.Flags.ServerName}
 		}
+		config, err := m.config(names)
+		if err != nil {
+			return nil, err
+		}
+		transport.TLSClientConfig = config
 	}
-	names := found.service.names()
-	if f.Flags.ServerName != "" {
-		names = []string{f.Flags.ServerName}
-	}
-	config, err := m.config(names)
+	login, err := f.login(base, transport, true)
 	if err != nil {
 		return nil, err
 	}
-	transport.TLSClientConfig = config
-	return f.client(base, transport, m, false, c)
+	if !secure && login.tokens == nil {
+		// The API server's proxy would take a token for its own: only without
+		// one may the way lead through it.
+		return f.client(ctx, found, base, tunnel.RoundTripper(found.service), m, login, c)
+	}
+	return f.client(ctx, found, base, transport, m, login, c)
 }
 
 // speaksTLS begins a TLS handshake and looks at the answer. Nothing but a

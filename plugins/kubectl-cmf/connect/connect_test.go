@@ -92,7 +92,7 @@ func class(namespace, name string, spec map[string]any) unstructured.Unstructure
 	}}
 }
 
-// finder looks at w with a state of its own.
+// finder looks at w with a state of its own, for a user who agrees to all.
 func finder(t *testing.T, w *world, env map[string]string) *Finder {
 	t.Helper()
 	t.Setenv("KUBECONFIG", filepath.Join(t.TempDir(), "none"))
@@ -100,6 +100,7 @@ func finder(t *testing.T, w *world, env map[string]string) *Finder {
 	return &Finder{
 		Kube: kube.NewFactory("test", genericiooptions.NewTestIOStreamsDiscard()), State: OpenState(), Cluster: w,
 		Env: func(name string) string { return env[name] }, OpenTunnel: func() (Tunnel, error) { return w, nil },
+		Ask: func(context.Context, Offer) error { return nil },
 	}
 }
 
@@ -267,24 +268,29 @@ func TestTokenOfConfluentsCLI(t *testing.T) {
 		return "e30." + base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, `{"exp":%d}`, expires.Unix())) + ".x"
 	}
 	for name, tc := range map[string]struct {
-		context, token string
-		used           bool
+		context, platform, token string
+		server                   string
 	}{
-		"on-premises": {"login-me-https://mds:8090", jwt(now.Add(time.Hour)), true},
-		"expired":     {"login-me-https://mds:8090", jwt(now.Add(-time.Hour)), false},
-		"cloud":       {"login-me-https://confluent.cloud", jwt(now.Add(time.Hour)), false},
-		"encrypted":   {"login-me-https://mds:8090", "AES/GCM:abc", false},
+		"on-premises":       {"login-me-https://mds:8090", "", jwt(now.Add(time.Hour)), "https://mds:8090"},
+		"with its platform": {"mine", "https://cmf:8443/", jwt(now.Add(time.Hour)), "https://cmf:8443"},
+		"a misleading user": {"login-x-https://cmf-https://mds:8090", "", jwt(now.Add(time.Hour)), "https://mds:8090"},
+		"platform first":    {"login-me-https://cmf:1", "https://mds:8090", jwt(now.Add(time.Hour)), "https://mds:8090"},
+		"no address":        {"mine", "", jwt(now.Add(time.Hour)), ""},
+		"expired":           {"login-me-https://mds:8090", "", jwt(now.Add(-time.Hour)), ""},
+		"cloud":             {"login-me-https://confluent.cloud", "", jwt(now.Add(time.Hour)), ""},
+		"encrypted":         {"login-me-https://mds:8090", "", "AES/GCM:abc", ""},
 	} {
 		home := t.TempDir()
 		if err := os.MkdirAll(filepath.Join(home, ".confluent"), 0o700); err != nil {
 			t.Fatal(err)
 		}
-		text := fmt.Sprintf(`{"current_context":%q,"context_states":{%q:{"auth_token":%q}}}`, tc.context, tc.context, tc.token)
+		text := fmt.Sprintf(`{"current_context":%[1]q,"contexts":{%[1]q:{"platform":"p"}},"platforms":{"p":{"server":%[2]q}},"context_states":{%[1]q:{"auth_token":%[3]q}}}`, tc.context, tc.platform, tc.token)
 		if err := os.WriteFile(filepath.Join(home, ".confluent", "config.json"), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if got := cliToken(home, now); (got != "") != tc.used {
-			t.Errorf("%s: %q", name, got)
+		token, server := cliToken(home, now)
+		if (token != "") != (tc.server != "") || token != "" && server.String() != tc.server {
+			t.Errorf("%s: %q for %v", name, token, server)
 		}
 	}
 }
@@ -317,11 +323,11 @@ func TestServiceNames(t *testing.T) {
 func TestStateOfTwoRuns(t *testing.T) {
 	t.Setenv(StateVariable, filepath.Join(t.TempDir(), "deep", "state.json"))
 	s := OpenState()
-	if got := s.Get("a"); got != (Memory{}) {
+	if got := s.Get("a"); got.Environment != "" {
 		t.Error(got)
 	}
 	for _, key := range []string{"a", "b"} {
-		if err := s.Change(key, func(m *Memory) { m.Environment = "env-" + key }); err != nil {
+		if err := s.Change(t.Context(), key, func(m *Memory) { m.Environment = "env-" + key }); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -331,10 +337,10 @@ func TestStateOfTwoRuns(t *testing.T) {
 	if err := os.WriteFile(s.path, []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if got := s.Get("a"); got != (Memory{}) {
+	if got := s.Get("a"); got.Environment != "" {
 		t.Error(got)
 	}
-	if err := s.Change("a", func(m *Memory) { m.Environment = "x" }); err == nil {
+	if err := s.Change(t.Context(), "a", func(m *Memory) { m.Environment = "x" }); err == nil {
 		t.Error("a file that can't be read is overwritten")
 	}
 }

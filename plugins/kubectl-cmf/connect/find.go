@@ -14,7 +14,9 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/validation"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/completion"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/cmf"
 )
@@ -55,13 +57,65 @@ type Cluster interface {
 
 // found is where CMF is: behind a Service, or at an address.
 type found struct {
-	service  Service
-	address  string
-	scheme   string
-	secret   map[string][]byte
-	how      string
-	remember bool
+	service Service
+	address string
+	scheme  string
+	// secret is what the object that named the server says of TLS, for this
+	// server alone; secretName is its NAMESPACE/NAME.
+	secret     map[string][]byte
+	secretName string
+	how        string
+	remember   bool
+	// own says that the server, and the object that named it, are in the
+	// context's namespace.
+	own bool
+	// named says that the user named the server.
+	named bool
 }
+
+// caFrom says where the certificate authority comes from.
+func (f *found) caFrom(m material) string {
+	if m.caNamed {
+		return "--cmf-ca"
+	}
+	return "secret " + f.secretName
+}
+
+// servicePrefix tells a Service from an address: service:NAMESPACE/NAME[:PORT].
+const servicePrefix = "service:"
+
+// namedService is the Service that the user names as text.
+func (f *Finder) namedService(ctx context.Context, text, by string) (*found, error) {
+	wrong := func() error {
+		return exit.Usagef("%s: %q is not %sNAMESPACE/NAME or %sNAMESPACE/NAME:PORT", by, text, servicePrefix, servicePrefix)
+	}
+	namespace, name, ok := strings.Cut(strings.TrimPrefix(text, servicePrefix), "/")
+	name, port, hasPort := strings.Cut(name, ":")
+	if !ok || !isLabel(namespace) || !isLabel(name) {
+		return nil, wrong()
+	}
+	hit := &found{service: Service{Namespace: namespace, Name: name}, how: by, named: true}
+	if hasPort {
+		number, err := strconv.ParseUint(port, 10, 16)
+		if err != nil || number == 0 {
+			return nil, wrong()
+		}
+		hit.service.Port = int32(number)
+		return hit, nil
+	}
+	services, err := f.cluster().Services(ctx, namespace, name)
+	if err != nil && !apierrors.IsNotFound(err) {
+		return nil, fmt.Errorf("%s: %w", by, err)
+	}
+	if len(services) != 1 {
+		return nil, fmt.Errorf("%s: there is no service %q in namespace %q", by, name, namespace)
+	}
+	hit.service.Port = services[0].Port
+	return hit, nil
+}
+
+// isLabel reports whether name can be that of a Service or a namespace.
+func isLabel(name string) bool { return len(validation.IsDNS1123Label(name)) == 0 }
 
 func (f *Finder) cluster() Cluster {
 	if f.Cluster != nil {
@@ -83,6 +137,7 @@ func (f *Finder) find(ctx context.Context) (*found, error) {
 		return nil, err
 	}
 	var denied []string
+	own := namespace
 	look := func(namespace string) (*found, error) {
 		services, err := f.cluster().Services(ctx, namespace, ServiceName)
 		switch {
@@ -98,11 +153,10 @@ func (f *Finder) find(ctx context.Context) (*found, error) {
 			for _, s := range services {
 				names = append(names, s.Namespace)
 			}
-			slices.Sort(names)
-			return nil, exit.Usagef("CMF runs in several namespaces: %s; say which with -n NAMESPACE", strings.Join(names, ", "))
+			return nil, exit.Usagef("CMF runs in several namespaces: %s; say which with -n NAMESPACE", several(names))
 		}
 		s := services[0]
-		return &found{service: s, how: s.String()}, nil
+		return &found{service: s, how: s.String(), own: s.Namespace == own}, nil
 	}
 	places := []string{f.State.Get(f.Key()).Namespace, namespace, ""}
 	if explicit {
@@ -121,7 +175,7 @@ func (f *Finder) find(ctx context.Context) (*found, error) {
 			return hit, nil
 		}
 	}
-	hit, err := f.fromRestClass(ctx, places[len(places)-1])
+	hit, err := f.fromRestClass(ctx, places[len(places)-1], own)
 	if err != nil || hit != nil {
 		return hit, err
 	}
@@ -145,7 +199,7 @@ func notFound(namespace string, explicit bool, denied []string) error {
 }
 
 // fromRestClass follows a CMFRestClass of Confluent for Kubernetes.
-func (f *Finder) fromRestClass(ctx context.Context, namespace string) (*found, error) {
+func (f *Finder) fromRestClass(ctx context.Context, namespace, own string) (*found, error) {
 	class, err := f.restClass(ctx, namespace)
 	if class == nil || err != nil {
 		return nil, err
@@ -156,19 +210,22 @@ func (f *Finder) fromRestClass(ctx context.Context, namespace string) (*found, e
 	if err != nil {
 		return nil, fmt.Errorf("%s: spec.cmfRest.endpoint: %w", how, err)
 	}
-	secret, err := f.classSecret(ctx, class)
+	secret, secretName, err := f.classSecret(ctx, class)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", how, err)
 	}
 	kind, _, _ := unstructured.NestedString(class.Object, "spec", "cmfRest", "authentication", "type")
-	if kind == "oauth" && f.Flags.TokenFile == "" && f.Warn != nil {
+	if kind == "oauth" && f.Flags.TokenFile == "" && f.Warn != nil && !completion.Active(ctx) {
 		f.Warn("%s says that CMF takes OAuth tokens: give one with --cmf-token-file", how)
 	}
 	service, inside := serviceOf(address, class.GetNamespace())
 	if !inside {
-		return &found{address: address.String(), secret: secret, how: how}, nil
+		return &found{address: address.String(), secret: secret, secretName: secretName, how: how}, nil
 	}
-	return &found{service: service, scheme: address.Scheme, secret: secret, how: how}, nil
+	return &found{
+		service: service, scheme: address.Scheme, secret: secret, secretName: secretName, how: how,
+		own: class.GetNamespace() == own && service.Namespace == own,
+	}, nil
 }
 
 // restClass is the one to follow: the only one, or the one called default.
@@ -194,25 +251,47 @@ func (f *Finder) restClass(ctx context.Context, namespace string) (*unstructured
 	if len(defaults) == 1 {
 		return defaults[0], nil
 	}
+	return nil, exit.Usagef("there are several CMFRestClasses: %s; say which CMF you mean with -n NAMESPACE or --cmf-url", several(names))
+}
+
+// several lists names, the first ones of many.
+func several(names []string) string {
+	const shown = 10
 	slices.Sort(names)
-	return nil, exit.Usagef("there are several CMFRestClasses: %s; say which CMF you mean with -n NAMESPACE or --cmf-url", strings.Join(names, ", "))
+	if len(names) > shown {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:shown], ", "), len(names)-shown)
+	}
+	return strings.Join(names, ", ")
 }
 
-// classSecret is the TLS secret that a class names, nil for none.
-func (f *Finder) classSecret(ctx context.Context, class *unstructured.Unstructured) (map[string][]byte, error) {
-	name, _, _ := unstructured.NestedString(class.Object, "spec", "cmfRest", "tls", "secretRef")
+// classSecret is the TLS secret that a class names with its name, nil for none.
+func (f *Finder) classSecret(ctx context.Context, class *unstructured.Unstructured) (data map[string][]byte, name string, err error) {
+	name, _, _ = unstructured.NestedString(class.Object, "spec", "cmfRest", "tls", "secretRef")
 	if name == "" {
-		return nil, nil
+		return nil, "", nil
 	}
-	return f.cluster().Secret(ctx, class.GetNamespace(), name)
+	data, err = f.cluster().Secret(ctx, class.GetNamespace(), name)
+	return data, class.GetNamespace() + "/" + name, err
 }
 
-func (f *Finder) restClassSecret(ctx context.Context, namespace string) (map[string][]byte, error) {
-	class, err := f.restClass(ctx, namespace)
-	if class == nil || err != nil {
-		return nil, err
+// serviceSecret is the TLS secret that a CMFRestClass beside a Service names
+// for it. A class speaks for its own endpoint alone.
+func (f *Finder) serviceSecret(ctx context.Context, service Service) (data map[string][]byte, name string, err error) {
+	classes, err := f.cluster().RestClasses(ctx, service.Namespace)
+	if err != nil {
+		return nil, "", err
 	}
-	return f.classSecret(ctx, class)
+	for i := range classes {
+		text, _, _ := unstructured.NestedString(classes[i].Object, "spec", "cmfRest", "endpoint")
+		address, err := cmf.ParseAddress(text)
+		if err != nil {
+			continue
+		}
+		if of, inside := serviceOf(address, classes[i].GetNamespace()); inside && of == service {
+			return f.classSecret(ctx, &classes[i])
+		}
+	}
+	return nil, "", nil
 }
 
 // serviceOf tells names within the cluster from others: cmf, cmf.ns,
@@ -225,7 +304,10 @@ func serviceOf(address *url.URL, namespace string) (Service, bool) {
 	if text := address.Port(); text != "" {
 		port, _ = strconv.Atoi(text)
 	}
-	parts := strings.Split(address.Hostname(), ".")
+	parts := strings.Split(strings.TrimSuffix(address.Hostname(), "."), ".")
+	if !isLabel(parts[0]) || len(parts) > 1 && !isLabel(parts[1]) {
+		return Service{}, false
+	}
 	s := Service{Namespace: namespace, Name: parts[0], Port: int32(port)}
 	switch {
 	case len(parts) == 1 && parts[0] != "localhost":

@@ -25,7 +25,12 @@ var (
 )
 
 // material is what TLS needs, as PEM.
-type material struct{ ca, cert, key []byte }
+type material struct {
+	ca, cert, key []byte
+	// caNamed and certNamed say that the user named it, and no object in the
+	// cluster did.
+	caNamed, certNamed bool
+}
 
 // secrets reads Kubernetes Secrets.
 type secrets func(ctx context.Context, namespace, name string) (map[string][]byte, error)
@@ -40,10 +45,11 @@ func (f Flags) material(ctx context.Context, env func(string) string, read secre
 		value    string
 		variable string
 		keys     []string
+		named    *bool
 	}{
-		{&m.ca, "--cmf-ca", f.CA, "CONFLUENT_CMF_CERTIFICATE_AUTHORITY_PATH", caKeys},
-		{&m.cert, "--cmf-cert", f.Cert, "CONFLUENT_CMF_CLIENT_CERT_PATH", certKeys},
-		{&m.key, "--cmf-key", f.Key, "CONFLUENT_CMF_CLIENT_KEY_PATH", keyKeys},
+		{&m.ca, "--cmf-ca", f.CA, "CONFLUENT_CMF_CERTIFICATE_AUTHORITY_PATH", caKeys, &m.caNamed},
+		{&m.cert, "--cmf-cert", f.Cert, "CONFLUENT_CMF_CLIENT_CERT_PATH", certKeys, &m.certNamed},
+		{&m.key, "--cmf-key", f.Key, "CONFLUENT_CMF_CLIENT_KEY_PATH", keyKeys, &m.certNamed},
 	} {
 		value, name := one.value, one.flag
 		if value == "" {
@@ -57,7 +63,7 @@ func (f Flags) material(ctx context.Context, env func(string) string, read secre
 		if err != nil {
 			return m, fmt.Errorf("%s: %w", name, err)
 		}
-		*one.target = data
+		*one.target, *one.named = data, true
 	}
 	if (m.cert == nil) != (m.key == nil) {
 		return m, exit.Usagef("a client certificate needs both --cmf-cert and --cmf-key")

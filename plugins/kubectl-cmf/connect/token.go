@@ -6,7 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -14,6 +14,10 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/untrusted"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/cmf"
 )
 
 // tokens give the bearer token of each request.
@@ -41,12 +45,18 @@ func (f *tokenFile) token(context.Context) (string, error) {
 	if f.value != "" && info.ModTime().Equal(f.changed) {
 		return f.value, nil
 	}
-	data, err := os.ReadFile(f.path)
+	file, err := os.Open(f.path)
 	if err != nil {
 		return "", fmt.Errorf("--cmf-token-file: %w", err)
 	}
+	defer file.Close()
+	data, err := untrusted.ReadAll(file, maxToken)
+	var large *untrusted.TooLargeError
+	if err != nil && !errors.As(err, &large) {
+		return "", fmt.Errorf("--cmf-token-file: %w", err)
+	}
 	value := strings.TrimSpace(string(data))
-	if value == "" || strings.ContainsAny(value, " \t\r\n") {
+	if !isToken(value) {
 		return "", fmt.Errorf("--cmf-token-file: %s must hold one token and nothing else", f.path)
 	}
 	f.value, f.changed = value, info.ModTime()
@@ -71,28 +81,60 @@ func (l *mdsLogin) token(ctx context.Context) (string, error) {
 	if l.value != "" && time.Now().Before(l.expires) {
 		return l.value, nil
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimRight(l.url, "/")+"/security/1.0/authenticate", nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, l.url+"/security/1.0/authenticate", nil)
 	if err != nil {
 		return "", errors.New("the address of the Metadata Service (CONFLUENT_PLATFORM_MDS_URL) can't be read")
 	}
 	request.SetBasicAuth(l.user, l.password)
 	response, err := l.client.Do(request)
 	if err != nil {
-		return "", fmt.Errorf("log in to the Metadata Service: %w", err)
+		var link *url.Error
+		if errors.As(err, &link) {
+			err = link.Err // its address may be that of a redirect
+		}
+		return "", fmt.Errorf("log in to the Metadata Service at %s: %w", request.URL.Host, err)
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		return "", fmt.Errorf("log in to the Metadata Service at %s: %s; check CONFLUENT_PLATFORM_USERNAME and CONFLUENT_PLATFORM_PASSWORD", request.URL.Host, response.Status)
+		return "", fmt.Errorf("log in to the Metadata Service at %s: HTTP %d %s; check CONFLUENT_PLATFORM_USERNAME and CONFLUENT_PLATFORM_PASSWORD",
+			request.URL.Host, response.StatusCode, http.StatusText(response.StatusCode))
 	}
 	var answer struct {
 		Token   string  `json:"auth_token"`
 		Expires float64 `json:"expires_in"`
 	}
-	if err := json.NewDecoder(io.LimitReader(response.Body, 1<<20)).Decode(&answer); err != nil || answer.Token == "" {
+	data, err := untrusted.ReadAll(response.Body, maxToken)
+	if err == nil {
+		err = json.Unmarshal(data, &answer)
+	}
+	var large *untrusted.TooLargeError
+	switch {
+	case errors.As(err, &large):
+		return "", fmt.Errorf("log in to the Metadata Service at %s: %s", request.URL.Host, large)
+	case err != nil || !isToken(answer.Token):
 		return "", fmt.Errorf("log in to the Metadata Service at %s: its answer has no token", request.URL.Host)
 	}
-	l.value, l.expires = answer.Token, time.Now().Add(time.Duration(answer.Expires*0.8)*time.Second)
+	lifetime := min(max(answer.Expires*0.8, 0), maxLifetime.Seconds())
+	l.value, l.expires = answer.Token, time.Now().Add(time.Duration(lifetime*float64(time.Second)))
 	return l.value, nil
+}
+
+// maxToken bounds a token and the answer that has it, in bytes; maxLifetime is
+// how long one is used at most.
+const (
+	maxToken    = 1 << 20
+	maxLifetime = 24 * time.Hour
+)
+
+// isToken reports whether text can be a bearer token: RFC 6750's characters.
+func isToken(text string) bool {
+	for i := range len(text) {
+		c := text[i]
+		if (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && strings.IndexByte("-._~+/=", c) < 0 {
+			return false
+		}
+	}
+	return text != ""
 }
 
 // fixedToken is one that doesn't change.
@@ -100,28 +142,46 @@ type fixedToken string
 
 func (t fixedToken) token(context.Context) (string, error) { return string(t), nil }
 
-// cliToken is the token of the Confluent CLI's current login, "" where there
-// is none that can be used: an encrypted or expired one can't.
-func cliToken(home string, now time.Time) string {
+// cliToken is the token of the Confluent CLI's current login with the server
+// that the login is for; "" where there is none that can be used: an encrypted
+// or expired one can't.
+func cliToken(home string, now time.Time) (token string, server *url.URL) {
 	data, err := os.ReadFile(filepath.Join(home, ".confluent", "config.json"))
 	if err != nil {
-		return ""
+		return "", nil
 	}
 	var config struct {
-		Current string `json:"current_context"`
-		States  map[string]struct {
+		Current  string `json:"current_context"`
+		Contexts map[string]struct {
+			Platform string `json:"platform"`
+		} `json:"contexts"`
+		Platforms map[string]struct {
+			Server string `json:"server"`
+		} `json:"platforms"`
+		States map[string]struct {
 			Token string `json:"auth_token"`
 		} `json:"context_states"`
 	}
 	if json.Unmarshal(data, &config) != nil {
-		return ""
+		return "", nil
 	}
-	token := config.States[config.Current].Token
+	token = config.States[config.Current].Token
+	if !isToken(token) || !valid(token, now) {
+		return "", nil
+	}
+	address := config.Platforms[config.Contexts[config.Current].Platform].Server
+	if address == "" {
+		// The CLI calls a login login-USER-ADDRESS.
+		if at := strings.LastIndex(config.Current, "-http"); at >= 0 {
+			address = config.Current[at+1:]
+		}
+	}
+	server, err = cmf.ParseAddress(address)
 	// A cloud login is not for CMF.
-	if strings.Contains(config.Current, "confluent.cloud") || !valid(token, now) {
-		return ""
+	if err != nil || strings.HasSuffix(server.Hostname(), "confluent.cloud") {
+		return "", nil
 	}
-	return token
+	return token, server
 }
 
 // valid reports whether token is a JWT that hasn't expired.
@@ -144,40 +204,146 @@ func valid(token string, now time.Time) bool {
 type authorize struct {
 	next   http.RoundTripper
 	tokens tokens
-	host   string
+	server *url.URL
 }
 
 func (a *authorize) RoundTrip(request *http.Request) (*http.Response, error) {
-	if request.URL.Host != a.host {
+	if !sameServer(request.URL, a.server) {
 		return a.next.RoundTrip(request)
 	}
 	token, err := a.tokens.token(request.Context())
 	if err != nil {
-		return nil, err
+		return nil, &cmf.LoginError{Err: err}
 	}
 	request = request.Clone(request.Context())
 	request.Header.Set("Authorization", "Bearer "+token)
 	return a.next.RoundTrip(request)
 }
 
-// tokens chooses where tokens come from; nil for none.
-func (f *Finder) tokens(address *url.URL, transport http.RoundTripper) tokens {
+// sameServer reports whether two addresses have scheme, host and port in
+// common.
+func sameServer(a, b *url.URL) bool {
+	return a.Scheme == b.Scheme && strings.EqualFold(a.Hostname(), b.Hostname()) && port(a) == port(b)
+}
+
+func port(u *url.URL) string {
+	switch text := u.Port(); {
+	case text != "":
+		return text
+	case u.Scheme == "https":
+		return "443"
+	}
+	return "80"
+}
+
+// login is where tokens for CMF come from.
+type login struct {
+	// tokens is nil for none.
+	tokens tokens
+	// what is the credential in words, "" for none.
+	what string
+	// unused says in words why a login that there is isn't used; "" for none.
+	unused string
+}
+
+// login chooses where tokens for the server at address come from. A tunnel
+// protects what is sent through it.
+func (f *Finder) login(address *url.URL, transport *http.Transport, tunnel bool) (login, error) {
+	open := !tunnel && f.readable(address)
 	if f.Flags.TokenFile != "" {
-		return &tokenFile{path: f.Flags.TokenFile}
-	}
-	// A password goes only where the user says that it belongs.
-	user, password := f.env("CONFLUENT_PLATFORM_USERNAME"), f.env("CONFLUENT_PLATFORM_PASSWORD")
-	if mds, err := url.Parse(f.env("CONFLUENT_PLATFORM_MDS_URL")); err == nil && mds.Host != "" && user != "" && password != "" {
-		login := &mdsLogin{url: mds.String(), user: user, password: password, client: &http.Client{Timeout: 30 * time.Second}}
-		if mds.Host == address.Host {
-			login.client.Transport = transport // CMF's embedded Metadata Service
+		if open {
+			return login{}, exit.Usagef("the token of --cmf-token-file would be sent to %s unencrypted: use https, or --insecure-http to send it all the same", endpoint(address))
 		}
-		return login
+		return login{tokens: &tokenFile{path: f.Flags.TokenFile}, what: "the token of --cmf-token-file"}, nil
 	}
-	if home := f.env("HOME"); home != "" {
-		if token := cliToken(home, time.Now()); token != "" {
-			return fixedToken(token)
+	mds, err := f.mds(address, transport, tunnel)
+	if err != nil {
+		return login{}, err
+	}
+	if mds != nil {
+		if open {
+			return login{}, exit.Usagef("the token of the Metadata Service (CONFLUENT_PLATFORM_MDS_URL) would be sent to %s unencrypted: use https, or --insecure-http to send it all the same", endpoint(address))
 		}
+		return login{tokens: mds, what: "the token of the login of CONFLUENT_PLATFORM_USERNAME"}, nil
 	}
-	return nil
+	home := f.env("HOME")
+	if home == "" {
+		return login{}, nil
+	}
+	token, server := cliToken(home, time.Now())
+	switch {
+	case token == "":
+		return login{}, nil
+	case !sameServer(server, address):
+		// It was given to another server, and is worth as much as a password.
+		return login{unused: fmt.Sprintf("the login of Confluent's CLI is for %s and is not sent elsewhere", endpoint(server))}, nil
+	case open:
+		return login{unused: "the login of Confluent's CLI is not sent unencrypted"}, nil
+	}
+	return login{tokens: fixedToken(token), what: "the login of Confluent's CLI"}, nil
+}
+
+// mds is the login with a name and a password, nil for none. A password goes
+// only where the user says that it belongs.
+func (f *Finder) mds(address *url.URL, transport *http.Transport, tunnel bool) (*mdsLogin, error) {
+	const variable = "CONFLUENT_PLATFORM_MDS_URL"
+	text, user, password := f.env(variable), f.env("CONFLUENT_PLATFORM_USERNAME"), f.env("CONFLUENT_PLATFORM_PASSWORD")
+	if text == "" || user == "" || password == "" {
+		return nil, nil
+	}
+	server, err := url.Parse(text)
+	if err != nil || server.Scheme != "http" && server.Scheme != "https" || server.Host == "" {
+		return nil, exit.Usagef("%s is not an address such as https://mds.example.com:8090", variable)
+	}
+	if server.User != nil || server.RawQuery != "" {
+		return nil, exit.Usagef("%s must have neither a user nor parameters; the user is CONFLUENT_PLATFORM_USERNAME", variable)
+	}
+	if err := untrusted.CheckPath(server.EscapedPath()); err != nil {
+		return nil, exit.Usagef("%s: %w", variable, err)
+	}
+	own := sameServer(server, address) // CMF's embedded Metadata Service
+	if f.readable(server) && !(own && tunnel) {
+		return nil, exit.Usagef("the password of CONFLUENT_PLATFORM_USERNAME would be sent to %s unencrypted: use https in %s, or --insecure-http to send it all the same", endpoint(server), variable)
+	}
+	if !own {
+		transport = newTransport()
+	}
+	if server.Scheme == "http" && !f.Flags.InsecureHTTP && !(own && tunnel) {
+		stayLocal(transport)
+	}
+	return &mdsLogin{
+		url: strings.TrimRight(server.String(), "/"), user: user, password: password,
+		client: &http.Client{Timeout: 30 * time.Second, Transport: transport, CheckRedirect: untrusted.SameServer},
+	}, nil
+}
+
+// readable reports whether what is sent to an address can be read on the way,
+// and the user didn't agree to that.
+func (f *Finder) readable(address *url.URL) bool {
+	return address.Scheme != "https" && !loopback(address.Hostname()) && !f.Flags.InsecureHTTP
+}
+
+// loopback reports whether host is this computer by its very name: an address
+// of 127.0.0.0/8, ::1, or localhost. What a name is resolved to is checked when
+// it is dialed.
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
+}
+
+// stayLocal makes transport fail where it would leave this computer, as when
+// localhost is resolved to something else or a proxy is in between.
+func stayLocal(transport *http.Transport) {
+	dial := transport.DialContext
+	transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := dial(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		if remote, ok := conn.RemoteAddr().(*net.TCPAddr); !ok || !remote.IP.IsLoopback() {
+			_ = conn.Close()
+			return nil, fmt.Errorf("%s leads to %s, which is not this computer: nothing is sent there unencrypted without --insecure-http", address, conn.RemoteAddr())
+		}
+		return conn, nil
+	}
 }

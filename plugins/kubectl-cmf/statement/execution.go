@@ -34,6 +34,7 @@ type execution struct {
 	schema *sqlshell.Schema
 	inline []sqlshell.Row
 	token  string
+	pages  pages
 	begun  bool
 	ended  bool
 	pause  time.Duration
@@ -178,13 +179,16 @@ func (e *execution) Next(ctx context.Context) ([]sqlshell.Row, error) {
 			return nil, e.fails(ctx, err)
 		}
 		e.begun = true
-		e.token = nextToken(page)
-		e.ended = e.token == ""
 		data, _ := rowsOf(page, "results.data")
 		rows, err := readRows(e.schema.Columns, data)
 		if err != nil {
 			return nil, err
 		}
+		next := nextToken(page)
+		if err := e.pages.follow(e.token, next, len(rows) > 0); err != nil {
+			return nil, fmt.Errorf("results of %s: %w", e.ref, err)
+		}
+		e.token, e.ended = next, next == ""
 		if len(rows) > 0 {
 			e.pause = 0
 			return rows, nil
@@ -197,6 +201,44 @@ func (e *execution) Next(ctx context.Context) ([]sqlshell.Row, error) {
 		}
 	}
 	return nil, io.EOF
+}
+
+const (
+	// maxToken bounds the token of a page, in bytes.
+	maxToken = 64 << 10
+	// maxPages is how many pages are known again.
+	maxPages = 1000
+)
+
+// pages knows the pages that were read last. CMF gives each page once, so that
+// one which leads back would have the same rows come for ever.
+type pages struct {
+	read  map[string]bool
+	order []string
+}
+
+// follow checks the token of the page after the one called token, which had
+// rows or not: an empty page may name itself, there are no rows yet.
+func (p *pages) follow(token, next string, rows bool) error {
+	if len(next) > maxToken {
+		return fmt.Errorf("the token of the next page has more than %d KiB", maxToken>>10)
+	}
+	if !rows || next == "" {
+		return nil
+	}
+	if p.read == nil {
+		p.read = map[string]bool{}
+	}
+	p.read[token] = true
+	p.order = append(p.order, token)
+	if len(p.order) > maxPages {
+		delete(p.read, p.order[0])
+		p.order = p.order[1:]
+	}
+	if p.read[next] {
+		return errors.New("CMF names a page as the next one that was read before; what follows would repeat its rows")
+	}
+	return nil
 }
 
 // fails is why the statement failed, if it did, else err.

@@ -93,7 +93,7 @@ func (s *AppStatus) Print(w io.Writer, now time.Time, palette term.Palette) erro
 	} else if len(s.Events) > 0 {
 		out.WriteString("Newest events:\n")
 		for _, e := range s.Events {
-			fmt.Fprintf(&out, "  %-6s%-16s%s\n", Age(e.Time, now), term.SafeLine(e.Type), term.SafeLine(e.Message))
+			fmt.Fprintf(&out, "  %-6s %-16s %s\n", Age(e.Time, now), term.SafeLine(e.Type), term.SafeLine(cmf.Bounded(e.Message)))
 		}
 	}
 	_, err := io.WriteString(w, out.String())

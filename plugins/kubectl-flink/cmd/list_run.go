@@ -90,6 +90,7 @@ func (o *listOptions) servedKinds(ctx context.Context, client *operator.Client) 
 func (o *listOptions) rows(ctx context.Context, client *operator.Client, kinds []operator.Kind) ([]view.Row, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	o.selection.Budget = operator.NewBudget()
 	var group sync.WaitGroup
 	lists := make([][]operator.Item, len(kinds))
 	failures := make([]error, len(kinds))

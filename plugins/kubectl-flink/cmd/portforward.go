@@ -24,6 +24,7 @@ type forwardOptions struct {
 	addresses     []string
 	minio         bool
 	controlCenter bool
+	raw           bool
 }
 
 func newPortForward(c *common) *cobra.Command {
@@ -38,7 +39,14 @@ also after an upgrade or a blue/green switch.
 TYPE is flinkdeployment (the default), flinksessionjob or
 flinkbluegreendeployment, whose ports may be called rest, rpc, blob and metrics,
 or pod, service, deployment, statefulset or replicaset as in kubectl. LOCAL is
-the same as REMOTE when left out, and any free port when empty (":REMOTE").`,
+the same as REMOTE when left out, and any free port when empty (":REMOTE").
+
+Connections whose client speaks HTTP are looked at request by request: those
+that pages of other sites, or of other ports of this computer, make a browser
+send are refused with 403, as are host names other than localhost and the
+addresses listened on, and other sites can't read the answers. Whatever else is
+spoken passes unchanged, TLS too: there the browser's own check of the
+certificate protects. --raw turns this off.`,
 		Example: plugin.Examples(`
 			# REST and the blob server of a job's JobManager
 			kubectl flink port-forward basic-example rest blob
@@ -72,6 +80,7 @@ the same as REMOTE when left out, and any free port when empty (":REMOTE").`,
 	flags.StringSliceVar(&o.addresses, "address", []string{"localhost"}, "Addresses to listen on")
 	flags.BoolVar(&o.minio, "minio", false, "Forward the API and the console of the MinIO Service that is found")
 	flags.BoolVar(&o.controlCenter, "control-center", false, "Forward Confluent Control Center (9021)")
+	flags.BoolVar(&o.raw, "raw", false, "Forward bytes as they are, HTTP too: then any web page that is open in a browser here can send requests to the port")
 	o.tunnelFlags.add(cmd, false)
 	return cmd
 }
@@ -211,7 +220,7 @@ func (o *forwardOptions) listen(ctx context.Context, tunnel *portforward.Tunnel,
 	if err != nil {
 		return nil, err
 	}
-	options := portforward.ListenOptions{Target: f.Target, Current: f.Current, Addresses: o.addresses, Port: f.Pair.Local}
+	options := portforward.ListenOptions{Target: f.Target, Current: f.Current, Addresses: o.addresses, Port: f.Pair.Local, Raw: o.raw}
 	if f.Pair.Local < 0 {
 		options.Port, options.AnyPort = int(number), true
 		if f.Target.Kind == portforward.Service && f.Pair.Remote.Type == intstr.Int {

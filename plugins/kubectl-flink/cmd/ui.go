@@ -47,8 +47,9 @@ func newUI(c *common) *cobra.Command {
 The address stays the same while the command runs: JobManagers that fail over,
 upgrades, suspending and resuming only make it wait. Ctrl-C ends it.
 
-The page is served on this computer only, and refuses requests that other web
-sites make a browser send.`,
+The page is served on this computer only, as localhost, and refuses requests
+that pages of other sites, or of other ports of this computer, make a browser
+send.`,
 		Example: plugin.Examples(`
 			# The dashboard of a job
 			kubectl flink ui basic-example
@@ -286,12 +287,21 @@ func warnWideAddresses(c *common, addresses []string) {
 	}
 }
 
+// pageAddress is where a browser on this computer finds what is listened on. All
+// addresses (0.0.0.0) aren't one that can be opened.
+func pageAddress(addresses []string, port int) string {
+	host := "localhost"
+	if len(addresses) > 0 {
+		if ip := net.ParseIP(addresses[0]); ip == nil || !ip.IsUnspecified() {
+			host = addresses[0]
+		}
+	}
+	return "http://" + net.JoinHostPort(host, fmt.Sprint(port))
+}
+
 // show tells the address, opens the browser and serves until Ctrl-C.
 func (o *uiOptions) show(ctx context.Context, listener *portforward.Listener, page string, status *uiStatus) error {
-	address := fmt.Sprintf("http://localhost:%d", listener.Port())
-	if len(o.addresses) > 0 && o.addresses[0] != "localhost" {
-		address = "http://" + net.JoinHostPort(o.addresses[0], fmt.Sprint(listener.Port()))
-	}
+	address := pageAddress(o.addresses, listener.Port())
 	switch {
 	case o.printURL:
 		status.line.Clear()

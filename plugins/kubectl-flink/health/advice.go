@@ -2,7 +2,7 @@
 // do about it.
 package health
 
-import "regexp"
+import "strings"
 
 // rule is one known cause of trouble.
 type rule struct {
@@ -95,5 +95,19 @@ func Advice(cause string) string {
 // says reports whether sign stands in text where a word begins, so that
 // FileNotFoundException is no NotFoundException.
 func says(text, sign string) bool {
-	return regexp.MustCompile(`(^|\W)` + regexp.QuoteMeta(sign)).MatchString(text)
+	for from := 0; ; {
+		at := strings.Index(text[from:], sign)
+		if at < 0 {
+			return false
+		}
+		if at += from; at == 0 || !inWord(text[at-1]) {
+			return true
+		}
+		from = at + len(sign)
+	}
+}
+
+// inWord reports whether c is a letter, a digit or an underscore.
+func inWord(c byte) bool {
+	return c == '_' || '0' <= c && c <= '9' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z'
 }

@@ -22,3 +22,14 @@ func TestAdvice(t *testing.T) {
 		}
 	}
 }
+
+func TestSaysLooksForTheBeginOfAWord(t *testing.T) {
+	for text, want := range map[string]bool{
+		"": false, "NotFoundException": true, "FileNotFoundException": false, "a.NotFoundException: x": true, "_NotFoundException": false,
+		"FileNotFoundException, NotFoundException": true, "§NotFoundException": true, "NotFound": false,
+	} {
+		if got := says(text, "NotFoundException"); got != want {
+			t.Errorf("%q: %v", text, got)
+		}
+	}
+}

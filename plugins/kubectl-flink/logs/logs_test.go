@@ -230,3 +230,45 @@ func TestOneUnreadableLogDoesNotHideTheOthers(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A trace of long lines, and streams that wait for another, cost little memory.
+func TestRecordsAheadHaveABound(t *testing.T) {
+	var a assembler
+	lines, long := 0, "\tat "+strings.Repeat("x", 100<<10)
+	for range 100 {
+		if r := a.add(time.Time{}, long); r != nil {
+			lines += len(r.Lines)
+			if r.size() > maxRecord {
+				t.Fatalf("a record of %d bytes", r.size())
+			}
+		}
+	}
+	if r := a.flush(); lines+len(r.Lines) != 100 {
+		t.Errorf("%d lines came out", lines+len(r.Lines))
+	}
+	m := NewMerger()
+	ctx, cancel := context.WithCancel(t.Context())
+	var group sync.WaitGroup
+	for range 200 {
+		put, end := m.Stream(ctx)
+		group.Go(func() {
+			defer end()
+			for put(&Record{Lines: []string{long}}) {
+			}
+		})
+	}
+	seen := 0
+	_ = m.Run(ctx, func(Record) error {
+		m.mu.Lock()
+		bytes := m.bytes
+		m.mu.Unlock()
+		if bytes > bytesAhead+200*len(long) {
+			t.Errorf("%d bytes are ahead", bytes)
+		}
+		if seen++; seen == 2000 {
+			cancel()
+		}
+		return nil
+	})
+	group.Wait()
+}

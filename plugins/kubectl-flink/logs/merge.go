@@ -9,6 +9,9 @@ import (
 const (
 	// ahead is how many records of a stream are read ahead of the others.
 	ahead = 256
+	// bytesAhead is how many bytes of all streams are; each may have one record
+	// beyond that.
+	bytesAhead = 32 << 20
 	// DefaultPatience is how long a record waits for those of slower streams
 	// that may be older.
 	DefaultPatience = 300 * time.Millisecond
@@ -22,6 +25,7 @@ type Merger struct {
 
 	mu      sync.Mutex
 	streams []*queue
+	bytes   int
 	changed chan struct{}
 	closed  bool
 }
@@ -58,7 +62,8 @@ func (m *Merger) Stream(ctx context.Context) (put func(*Record) bool, end func()
 	put = func(r *Record) bool {
 		for {
 			m.mu.Lock()
-			if len(q.records) < ahead {
+			if size := r.size(); len(q.records) == 0 || len(q.records) < ahead && m.bytes+size <= bytesAhead {
+				m.bytes += size
 				q.records, q.arrived, q.quiet = append(q.records, r), append(q.arrived, time.Now()), false
 				m.mu.Unlock()
 				m.wake()
@@ -148,6 +153,7 @@ func (m *Merger) next(now time.Time) (record *Record, wait time.Duration, over b
 		}
 	}
 	record = first.records[0]
+	m.bytes -= record.size()
 	first.records[0] = nil
 	first.records, first.arrived = first.records[1:], first.arrived[1:]
 	select {

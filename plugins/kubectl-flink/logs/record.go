@@ -25,6 +25,15 @@ type Record struct {
 	Lines []string
 }
 
+// size is how many bytes the record's lines have.
+func (r *Record) size() int {
+	sum := 0
+	for _, line := range r.Lines {
+		sum += len(line)
+	}
+	return sum
+}
+
 // Text is the whole record.
 func (r Record) Text() string { return strings.Join(r.Lines, "\n") }
 
@@ -104,17 +113,21 @@ func jsonHead(line string) (at time.Time, lvl string, ok bool) {
 	return at, lvl, lvl != ""
 }
 
-// maxLines and maxLine bound a record and a line, so that a container that
-// writes without line breaks, or one endless trace, costs little memory.
+// maxLines and maxRecord bound a record, maxLine a line, both in bytes, so that
+// a container that writes without line breaks, or one endless trace, costs
+// little memory.
 const (
-	maxLines = 2000
-	maxLine  = 256 << 10
+	maxLines  = 2000
+	maxRecord = 512 << 10
+	maxLine   = 256 << 10
 )
 
 // assembler makes records of lines.
 type assembler struct {
 	origin  Record
 	current *Record
+	// size is how many bytes current has.
+	size int
 	// headed says that the stream has messages with a known head: what has
 	// none then belongs to the message before it.
 	headed bool
@@ -132,8 +145,9 @@ func (a *assembler) add(at time.Time, line string) *Record {
 	switch {
 	case ok:
 		a.headed = true
-	case a.current != nil && len(a.current.Lines) < maxLines && (goesOn.MatchString(plain) || a.headed || thrown.MatchString(plain)):
+	case a.current != nil && len(a.current.Lines) < maxLines && a.size+len(line) <= maxRecord && (goesOn.MatchString(plain) || a.headed || thrown.MatchString(plain)):
 		a.current.Lines = append(a.current.Lines, line)
+		a.size += len(line)
 		return nil
 	}
 	done := a.current
@@ -145,7 +159,7 @@ func (a *assembler) add(at time.Time, line string) *Record {
 	if next.Time.IsZero() && done != nil {
 		next.Time = done.Time
 	}
-	a.current = &next
+	a.current, a.size = &next, len(line)
 	return done
 }
 

@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
-	"io"
 	"regexp"
 	"slices"
 	"strconv"
@@ -15,6 +14,8 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/untrusted"
 )
 
 // Scaling is one decision of the autoscaler about a vertex.
@@ -38,8 +39,9 @@ type Autoscaler struct {
 // hasn't.
 var notNumbers = regexp.MustCompile(`:[ \t]+[-+]?\.(?:nan|NaN|NAN|inf|Inf|INF)\b`)
 
-// maxHistory bounds the unpacked history, in bytes; a ConfigMap has 1 MiB.
-const maxHistory = 32 << 20
+// maxHistory bounds the unpacked history, in bytes; the operator keeps some
+// hours of it, and YAML takes twenty times its size in memory.
+const maxHistory = 4 << 20
 
 // Autoscaler reads the ConfigMap that the operator keeps of a job. Its error
 // is NotFound where the autoscaler has never worked on it.
@@ -71,7 +73,7 @@ func ReadAutoscaler(data map[string]string) (Autoscaler, error) {
 		if err != nil {
 			return out, fmt.Errorf("the autoscaler's history can't be unpacked: %w", err)
 		}
-		if text, err = io.ReadAll(io.LimitReader(unpacked, maxHistory)); err != nil {
+		if text, err = untrusted.ReadAll(unpacked, maxHistory); err != nil {
 			return out, fmt.Errorf("the autoscaler's history can't be unpacked: %w", err)
 		}
 	}

@@ -3,6 +3,7 @@ package operator
 import (
 	"bufio"
 	"context"
+	"io"
 	"strings"
 	"time"
 
@@ -68,7 +69,7 @@ func (c *Client) causeInLog(ctx context.Context, cluster Ref, jobID string, sinc
 		if err != nil {
 			continue
 		}
-		lines := bufio.NewScanner(stream)
+		lines := bufio.NewScanner(io.LimitReader(stream, logLimit))
 		// A line may be as long as a job's whole configuration.
 		lines.Buffer(nil, logLimit)
 		root := lastCheckpointFailure(lines, jobID)

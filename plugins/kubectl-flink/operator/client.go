@@ -20,7 +20,7 @@ import (
 )
 
 // chunk is how many objects are fetched with one request, as in kubectl.
-const chunk = 500
+const chunk = clientset.PageSize
 
 // Client reads and changes the operator's objects.
 type Client struct {
@@ -137,31 +137,39 @@ func (c *Client) Get(ctx context.Context, ref Ref) (*unstructured.Unstructured, 
 // List reads all objects of a kind, page after page.
 func (c *Client) List(ctx context.Context, kind Kind, namespace string, options metav1.ListOptions) ([]unstructured.Unstructured, error) {
 	var items []unstructured.Unstructured
-	err := c.pages(ctx, kind, namespace, options, func(page []unstructured.Unstructured) { items = append(items, page...) })
+	err := clientset.AllPages(ctx, options, c.Resource(kind, namespace).List, keepIn(&items))
 	if err != nil {
-		return nil, err
+		return nil, c.listError(ctx, kind, err)
 	}
 	return items, nil
 }
 
+func keepIn(items *[]unstructured.Unstructured) func(*unstructured.UnstructuredList) error {
+	return func(page *unstructured.UnstructuredList) error {
+		*items = append(*items, page.Items...)
+		return nil
+	}
+}
+
 // pages reads all objects of a kind and keeps none.
 func (c *Client) pages(ctx context.Context, kind Kind, namespace string, options metav1.ListOptions, visit func([]unstructured.Unstructured)) error {
-	options.Limit = chunk
-	for {
-		list, err := c.Resource(kind, namespace).List(ctx, options)
-		if apierrors.IsNotFound(err) {
-			return c.explainMissingKind(ctx, kind, err)
-		}
-		if err != nil {
-			return err
-		}
-		visit(list.Items)
-		if options.Continue = list.GetContinue(); options.Continue == "" {
-			return nil
-		}
-		// A page that continues another is of that one's version.
-		options.ResourceVersion, options.ResourceVersionMatch = "", ""
+	err := clientset.Pages(ctx, options, c.Resource(kind, namespace).List, func(page *unstructured.UnstructuredList) error {
+		visit(page.Items)
+		return nil
+	})
+	return c.listError(ctx, kind, err)
+}
+
+// listError explains why a kind can't be listed; nil stays nil.
+func (c *Client) listError(ctx context.Context, kind Kind, err error) error {
+	var long *clientset.ListTooLongError
+	switch {
+	case apierrors.IsNotFound(err):
+		return c.explainMissingKind(ctx, kind, err)
+	case errors.As(err, &long):
+		return fmt.Errorf("list %s: %w", kind.Plural, err)
 	}
+	return err
 }
 
 // explainMissingKind says why a kind's URL isn't there.

@@ -4,13 +4,14 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"sort"
 	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/clientset"
 )
 
 // fieldManager is who changes objects, as managedFields shows it.
@@ -59,32 +60,27 @@ func reasons(cause string, events []Event) string {
 func (c *Client) warningsSince(ctx context.Context, namespace string, since time.Time, names ...string) []Event {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	var out []Event
+	var out keptEvents
 	for _, name := range names {
 		if name == "" {
 			continue
 		}
-		list, err := c.core.CoreV1().Events(namespace).List(ctx, metav1.ListOptions{
-			FieldSelector: warningsAbout(name),
-			Limit:         chunk,
-		})
-		if err != nil {
-			continue
-		}
-		for i := range list.Items {
-			e := &list.Items[i]
-			at := eventTime(e)
-			if at.Before(since) || !strings.Contains(e.InvolvedObject.APIVersion, Group) {
-				continue
+		_ = clientset.Pages(ctx, metav1.ListOptions{FieldSelector: warningsAbout(name)}, c.core.CoreV1().Events(namespace).List, func(page *corev1.EventList) error {
+			for i := range page.Items {
+				e := &page.Items[i]
+				at := eventTime(e)
+				if at.Before(since) || !strings.Contains(e.InvolvedObject.APIVersion, Group) {
+					continue
+				}
+				out.add(Event{
+					Object: strings.ToLower(e.InvolvedObject.Kind) + "/" + e.InvolvedObject.Name,
+					Reason: e.Reason, Message: e.Message, Time: at,
+				})
 			}
-			out = append(out, Event{
-				Object: strings.ToLower(e.InvolvedObject.Kind) + "/" + e.InvolvedObject.Name,
-				Reason: e.Reason, Message: e.Message, Time: at,
-			})
-		}
+			return nil
+		})
 	}
-	sort.SliceStable(out, func(i, j int) bool { return out[i].Time.After(out[j].Time) })
-	return out
+	return out.newest()
 }
 
 // createdAt is when an object was created, by the server's clock as events

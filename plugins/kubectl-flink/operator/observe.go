@@ -2,6 +2,7 @@ package operator
 
 import (
 	"context"
+	"slices"
 	"sort"
 	"strings"
 	"sync"
@@ -12,6 +13,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/watch"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/clientset"
 )
 
 // Pod is a JobManager's or TaskManager's pod.
@@ -206,13 +209,15 @@ func (c *Client) Around(ctx context.Context, job Ref, cluster string) Surroundin
 
 // Pods are a Flink cluster's pods, JobManagers first.
 func (c *Client) Pods(ctx context.Context, namespace, cluster string) ([]Pod, error) {
-	list, err := c.core.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{LabelSelector: PodSelector(cluster)})
+	var pods []Pod
+	err := clientset.AllPages(ctx, metav1.ListOptions{LabelSelector: PodSelector(cluster)}, c.core.CoreV1().Pods(namespace).List, func(page *corev1.PodList) error {
+		for i := range page.Items {
+			pods = append(pods, ReadPod(&page.Items[i]))
+		}
+		return nil
+	})
 	if err != nil {
 		return nil, err
-	}
-	var pods []Pod
-	for i := range list.Items {
-		pods = append(pods, ReadPod(&list.Items[i]))
 	}
 	sort.SliceStable(pods, func(i, j int) bool {
 		if pods[i].Role != pods[j].Role {
@@ -226,26 +231,35 @@ func (c *Client) Pods(ctx context.Context, namespace, cluster string) ([]Pod, er
 // EventsAbout are the events about a job, its cluster's pods and Deployments
 // and its snapshots, newest first. Repeated ones are one with a count.
 func (c *Client) EventsAbout(ctx context.Context, job Ref, cluster string) ([]Event, error) {
-	var out []Event
-	options := metav1.ListOptions{Limit: chunk}
-	for {
-		list, err := c.core.CoreV1().Events(job.Namespace).List(ctx, options)
-		if err != nil {
-			return out, err
-		}
-		for i := range list.Items {
-			e := &list.Items[i]
-			if !about(e.InvolvedObject.Kind, e.InvolvedObject.Name, job, cluster) {
-				continue
+	var out keptEvents
+	err := clientset.Pages(ctx, metav1.ListOptions{}, c.core.CoreV1().Events(job.Namespace).List, func(page *corev1.EventList) error {
+		for i := range page.Items {
+			e := &page.Items[i]
+			if about(e.InvolvedObject.Kind, e.InvolvedObject.Name, job, cluster) {
+				out.add(readEvent(e))
 			}
-			out = append(out, readEvent(e))
 		}
-		if options.Continue = list.Continue; options.Continue == "" {
-			break
-		}
+		return nil
+	})
+	return out.newest(), err
+}
+
+// maxEvents is how many events are kept, the newest: each has a message.
+const maxEvents = 2000
+
+// keptEvents are the newest of all that were added.
+type keptEvents []Event
+
+func (k *keptEvents) add(e Event) {
+	if *k = append(*k, e); len(*k) >= 2*maxEvents {
+		*k = slices.Clone(k.newest())
 	}
-	sort.SliceStable(out, func(i, j int) bool { return out[i].Time.After(out[j].Time) })
-	return out, nil
+}
+
+// newest are those that are kept, newest first.
+func (k *keptEvents) newest() []Event {
+	sort.SliceStable(*k, func(i, j int) bool { return (*k)[i].Time.After((*k)[j].Time) })
+	return (*k)[:min(len(*k), maxEvents)]
 }
 
 func readEvent(e *corev1.Event) Event {
@@ -261,18 +275,19 @@ func readEvent(e *corev1.Event) Event {
 
 // EventsOf are the events about one of the operator's objects, newest first.
 func (c *Client) EventsOf(ctx context.Context, ref Ref) ([]Event, error) {
-	list, err := c.core.CoreV1().Events(ref.Namespace).List(ctx, metav1.ListOptions{
-		FieldSelector: "involvedObject.name=" + ref.Name + ",involvedObject.kind=" + ref.Kind.Name, Limit: chunk,
+	var out keptEvents
+	err := clientset.Pages(ctx, metav1.ListOptions{
+		FieldSelector: "involvedObject.name=" + ref.Name + ",involvedObject.kind=" + ref.Kind.Name,
+	}, c.core.CoreV1().Events(ref.Namespace).List, func(page *corev1.EventList) error {
+		for i := range page.Items {
+			out.add(readEvent(&page.Items[i]))
+		}
+		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	var out []Event
-	for i := range list.Items {
-		out = append(out, readEvent(&list.Items[i]))
-	}
-	sort.SliceStable(out, func(i, j int) bool { return out[i].Time.After(out[j].Time) })
-	return out, nil
+	return out.newest(), nil
 }
 
 // about reports whether an object belongs to a job: by kind and name for the

@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/watch"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/clientset"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/wait"
 )
 
@@ -21,11 +22,7 @@ type PodLogs struct{ Client *Client }
 
 // List lists pods by labels.
 func (p PodLogs) List(ctx context.Context, namespace, selector string) ([]corev1.Pod, error) {
-	list, err := p.Client.core.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{LabelSelector: selector})
-	if err != nil {
-		return nil, err
-	}
-	return list.Items, nil
+	return clientset.Pods(ctx, p.Client.core, namespace, metav1.ListOptions{LabelSelector: selector})
 }
 
 // Follow tells of pods and their changes until ctx ends; a Bookmark with a nil

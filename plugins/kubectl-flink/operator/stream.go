@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"regexp"
@@ -11,6 +12,9 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/rest"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/clientset"
 )
 
 // Item is one object of a list.
@@ -22,45 +26,78 @@ type Item struct {
 
 // Summaries lists the objects of a kind in the API server's order. Of each
 // object it keeps only what a Summary has, so that thousands of jobs need
-// little memory; while one chunk is decoded the next one is on its way.
+// little memory; while one chunk is decoded the next one is on its way. What
+// selection.Budget has no room for is an error.
 func (c *Client) Summaries(ctx context.Context, kind Kind, selection Selection) ([]Item, error) {
-	items, err := c.chunks(ctx, kind, selection, chunk)
+	if selection.Budget == nil {
+		selection.Budget = NewBudget()
+	}
+	before := selection.Budget.left.Load()
+	items, err := c.chunks(ctx, kind, selection)
 	if apierrors.IsResourceExpired(err) {
 		// The list took longer than etcd keeps old revisions: read it anew and
 		// whole, as kubectl does.
-		items, err = c.chunks(ctx, kind, selection, 0)
+		selection.Budget.left.Store(before)
+		items, err = c.unchunked(ctx, kind, selection)
 	}
-	if apierrors.IsNotFound(err) {
-		return nil, c.explainMissingKind(ctx, kind, err)
-	}
-	return items, err
+	return items, c.listError(ctx, kind, err)
 }
 
-func (c *Client) chunks(ctx context.Context, kind Kind, selection Selection, limit int) ([]Item, error) {
+// maxChunks bounds how often a list goes on, also without any objects.
+const maxChunks = 400
+
+func (c *Client) chunks(ctx context.Context, kind Kind, selection Selection) ([]Item, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var items []Item
-	page := c.fetch(ctx, kind, selection, limit, "")
-	for {
+	limit, token := int64(chunk), ""
+	page := c.fetch(ctx, kind, selection, limit, token)
+	for range maxChunks {
 		got := <-page
+		if smaller := clientset.SmallerPage(limit); clientset.TooLarge(got.err) && smaller > 0 {
+			limit = smaller
+			page = c.fetch(ctx, kind, selection, limit, token)
+			continue
+		}
 		if got.err != nil {
 			return nil, got.err
 		}
 		guess := nextToken(got.data)
-		if guess != "" {
+		if guess != "" && guess != token {
 			page = c.fetch(ctx, kind, selection, limit, guess)
 		}
-		token, err := readList(bytes.NewReader(got.data), kind, selection.Objects, func(item Item) { items = append(items, item) })
-		if err != nil {
-			return nil, fmt.Errorf("read the list of %s: %w", kind.Plural, err)
-		}
-		if token == "" {
+		next, err := readList(bytes.NewReader(got.data), kind, selection, func(item Item) { items = append(items, item) })
+		switch {
+		case err != nil:
+			return nil, err
+		case next == "":
 			return items, nil
+		case next == token:
+			return nil, &clientset.ListTooLongError{What: "one page that is followed by itself"}
+		case next != guess:
+			page = c.fetch(ctx, kind, selection, limit, next)
 		}
-		if token != guess {
-			page = c.fetch(ctx, kind, selection, limit, token)
-		}
+		token = next
 	}
+	return nil, &clientset.ListTooLongError{What: fmt.Sprintf("%d pages", maxChunks)}
+}
+
+// maxList bounds a list that comes in one answer, in bytes; one of 5,000 jobs
+// has 35 MiB.
+const maxList = 64 << 20
+
+// unchunked reads the list with one request, while it comes.
+func (c *Client) unchunked(ctx context.Context, kind Kind, selection Selection) ([]Item, error) {
+	stream, err := c.request(kind, selection, 0, "").Stream(clientset.Streamed(ctx))
+	if err != nil {
+		return nil, err
+	}
+	defer stream.Close()
+	var items []Item
+	if _, err := readList(clientset.AtMost(stream, maxList, kind.Plural), kind, selection, func(item Item) { items = append(items, item) }); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const (
@@ -74,8 +111,8 @@ type body struct {
 	err  error
 }
 
-// fetch asks for one chunk and gives the answer when it is there.
-func (c *Client) fetch(ctx context.Context, kind Kind, selection Selection, limit int, token string) <-chan body {
+// request asks for one chunk; limit 0 is the whole list.
+func (c *Client) request(kind Kind, selection Selection, limit int64, token string) *rest.Request {
 	path := []string{"/apis", Group, Version}
 	if selection.Namespace != "" {
 		path = append(path, "namespaces", selection.Namespace)
@@ -93,8 +130,14 @@ func (c *Client) fetch(ctx context.Context, kind Kind, selection Selection, limi
 		}
 	}
 	if limit > 0 {
-		request = request.Param("limit", strconv.Itoa(limit))
+		request = request.Param("limit", strconv.FormatInt(limit, 10))
 	}
+	return request
+}
+
+// fetch sends the request for one chunk and gives the answer when it is there.
+func (c *Client) fetch(ctx context.Context, kind Kind, selection Selection, limit int64, token string) <-chan body {
+	request := c.request(kind, selection, limit, token)
 	answer := make(chan body, 1)
 	go func() {
 		data, err := request.DoRaw(ctx)
@@ -120,7 +163,13 @@ func nextToken(data []byte) string {
 }
 
 // readList decodes a list item by item.
-func readList(body io.Reader, kind Kind, objects bool, add func(Item)) (token string, err error) {
+func readList(body io.Reader, kind Kind, selection Selection, add func(Item)) (token string, err error) {
+	defer func() {
+		var long *clientset.ListTooLongError
+		if err != nil && !errors.As(err, &long) {
+			err = fmt.Errorf("read the list of %s: %w", kind.Plural, err)
+		}
+	}()
 	decoder := json.NewDecoder(body)
 	if err := expect(decoder, json.Delim('{')); err != nil {
 		return "", err
@@ -132,7 +181,7 @@ func readList(body io.Reader, kind Kind, objects bool, add func(Item)) (token st
 		}
 		switch key {
 		case "items":
-			if err := readItems(decoder, kind, objects, add); err != nil {
+			if err := readItems(decoder, kind, selection, add); err != nil {
 				return "", err
 			}
 		case "metadata":
@@ -153,14 +202,14 @@ func readList(body io.Reader, kind Kind, objects bool, add func(Item)) (token st
 	return token, nil
 }
 
-func readItems(decoder *json.Decoder, kind Kind, objects bool, add func(Item)) error {
+func readItems(decoder *json.Decoder, kind Kind, selection Selection, add func(Item)) error {
 	first, err := decoder.Token()
 	if err != nil || first == nil { // "items": null is an empty list
 		return err
 	}
 	for decoder.More() {
 		var item Item
-		if objects {
+		if selection.Objects {
 			var raw json.RawMessage
 			if err := decoder.Decode(&raw); err != nil {
 				return err
@@ -178,6 +227,9 @@ func readItems(decoder *json.Decoder, kind Kind, objects bool, add func(Item)) e
 				return err
 			}
 			item.Summary = w.summary(kind)
+		}
+		if err := selection.Budget.take(item.weight()); err != nil {
+			return err
 		}
 		add(item)
 	}

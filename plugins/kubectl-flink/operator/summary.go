@@ -232,6 +232,9 @@ type Selection struct {
 	Fields    string
 	// Objects wants whole objects beside their summaries.
 	Objects bool
+	// Budget bounds the memory that this list takes, with others that have the
+	// same; nil is one of its own.
+	Budget *Budget
 	// Metadata wants objects without spec and status, which is enough for
 	// labels and ages.
 	Metadata bool

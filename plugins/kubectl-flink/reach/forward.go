@@ -163,16 +163,16 @@ func ControlCenter(ctx context.Context, core clientset.Interface, namespace stri
 }
 
 func (p preset) find(ctx context.Context, core clientset.Interface, namespace string) ([]Forward, error) {
-	list, err := core.CoreV1().Services(namespace).List(ctx, metav1.ListOptions{})
+	services, err := clientset.Services(ctx, core, namespace)
 	if err != nil {
 		return nil, err
 	}
-	found := p.among(list.Items)
+	found := p.among(services)
 	if len(found) == 0 {
 		// It often has a namespace of its own; who may not list all of them
 		// is told of the one that was looked at.
-		if all, err := core.CoreV1().Services(metav1.NamespaceAll).List(ctx, metav1.ListOptions{}); err == nil {
-			found = p.among(all.Items)
+		if all, err := clientset.Services(ctx, core, metav1.NamespaceAll); err == nil {
+			found = p.among(all)
 		}
 	}
 	if len(found) == 0 {

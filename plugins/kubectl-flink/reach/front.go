@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"sync"
 	"time"
 
@@ -71,7 +72,8 @@ func (f *Front) RoundTrip(request *http.Request) (*http.Response, error) {
 	response, err := transport.RoundTrip(request)
 	if err != nil {
 		err = Explain(err)
-		if why := f.Place().WhyNot(); why != "" && request.Context().Err() == nil {
+		var refused *portforward.RequestError
+		if why := f.Place().WhyNot(); why != "" && request.Context().Err() == nil && !errors.As(err, &refused) {
 			err = fmt.Errorf("%w\n%s", err, why)
 		}
 	}
@@ -100,7 +102,8 @@ var ErrNotUp = errors.New("the JobManager doesn't answer")
 func (f *Front) Up(ctx context.Context, told func(string)) error {
 	client := &http.Client{Transport: f}
 	for {
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://jobmanager"+prefixOf(f.Place())+"config", nil)
+		config := &url.URL{Scheme: "http", Host: "jobmanager", Path: prefixOf(f.Place()) + "config"}
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, config.String(), nil)
 		if err != nil {
 			return err
 		}

@@ -77,16 +77,13 @@ func ParseGateway(arg, namespace string) (portforward.Target, error) {
 // *NoGatewayError where there is none, and lists those among which can't be
 // chosen.
 func FindGateway(ctx context.Context, core clientset.Interface, cluster operator.Ref) (portforward.Target, error) {
-	services, err := core.CoreV1().Services(cluster.Namespace).List(ctx, metav1.ListOptions{})
-	switch {
-	case apierrors.IsForbidden(err):
-		services = &corev1.ServiceList{} // the pods may do
-	case err != nil:
+	services, err := clientset.Services(ctx, core, cluster.Namespace)
+	if err != nil && !apierrors.IsForbidden(err) { // the pods may do
 		return portforward.Target{}, fmt.Errorf("look for a SQL gateway: %w", err)
 	}
 	var own, others []portforward.Target
-	for i := range services.Items {
-		s := &services.Items[i]
+	for i := range services {
+		s := &services[i]
 		port, sure := gatewayPort(s)
 		if port == "" {
 			continue

@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/portforward"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/untrusted"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
 )
 
@@ -69,9 +70,25 @@ func Find(ctx context.Context, client *operator.Client, ref operator.Ref) (Place
 	}
 	p.Known = known
 	p.Secure, p.Mutual = restTLS(config)
-	p.Prefix = config["rest.url-prefix"]
 	p.Config = config
+	if p.Prefix, err = urlPrefix(config); err != nil {
+		return p, fmt.Errorf("%s: %w", p.Cluster.Ref(), err)
+	}
 	return p, nil
+}
+
+// urlPrefix reads rest.url-prefix, which whoever may write the manifest sets
+// and every request of the user is sent below: it must not lead elsewhere.
+func urlPrefix(config operator.Config) (string, error) {
+	prefix := config["rest.url-prefix"]
+	path := (&url.URL{Path: prefix}).EscapedPath()
+	if strings.ContainsAny(prefix, "?#%") {
+		return "", fmt.Errorf("rest.url-prefix %q in its configuration is no path: it has a ?, # or %%", prefix)
+	}
+	if err := untrusted.CheckPath(path); err != nil {
+		return "", fmt.Errorf("rest.url-prefix %q in its configuration is not followed: %w", prefix, err)
+	}
+	return prefix, nil
 }
 
 // servingColour is the child that serves in a state of a blue/green
@@ -142,14 +159,23 @@ func (p Place) WhyNot() string {
 
 // Page is the dashboard's page for the job, below the server's root.
 func (p Place) Page() string {
-	prefix := prefixOf(p)
+	page := url.URL{Path: prefixOf(p)}
 	switch {
 	case p.JobID == "":
-		return prefix
 	case terminal(p.Job.State()):
-		return prefix + "#/job/completed/" + p.JobID + "/overview"
+		page.Fragment = "/job/completed/" + p.JobID + "/overview"
+	default:
+		page.Fragment = "/job/running/" + p.JobID + "/overview"
 	}
-	return prefix + "#/job/running/" + p.JobID + "/overview"
+	return page.EscapedPath() + fragment(page)
+}
+
+// fragment is u's with its sign, escaped: a job's id comes from a status.
+func fragment(u url.URL) string {
+	if u.Fragment == "" {
+		return ""
+	}
+	return "#" + u.EscapedFragment()
 }
 
 func terminal(state string) bool {

@@ -126,6 +126,7 @@ func TestPage(t *testing.T) {
 		{Place{Job: running, JobID: "a1"}, "/#/job/running/a1/overview"},
 		{Place{Job: ended, JobID: "a1"}, "/#/job/completed/a1/overview"},
 		{Place{Job: running, JobID: "a1", Prefix: "/flink"}, "/flink/#/job/running/a1/overview"},
+		{Place{Job: running, JobID: "a\x1b[2J\n\" x"}, "/#/job/running/a%1B%5B2J%0A%22%20x/overview"},
 	} {
 		if got := test.place.Page(); got != test.want {
 			t.Errorf("got %q, want %q", got, test.want)

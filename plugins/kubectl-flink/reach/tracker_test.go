@@ -2,6 +2,7 @@ package reach
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -138,5 +139,34 @@ func TestTrackerFollowsAnUpgrade(t *testing.T) {
 	update("")
 	if got := metrics(); got.Port != intstr.FromInt(9300) {
 		t.Errorf("got port %s", got.Port.String())
+	}
+}
+
+// A manifest's prefix leads the user's requests nowhere else.
+func TestFindRefusesAPrefixThatLeadsElsewhere(t *testing.T) {
+	for prefix, want := range map[string]string{
+		"": "", "/": "", "/flink/": "", "flink": "", "/a b/": "",
+		"../../../../victim-ns/services/pay:rest/proxy": "segment of dots",
+		"/flink/..":   "segment of dots",
+		"/..;x/":      "segment of dots",
+		`/..\..`:      "backslash",
+		"/%2e%2e/":    "no path",
+		"/x?y":        "no path",
+		"/x#y":        "no path",
+		"/flink\r\nx": "control character",
+	} {
+		job := object(operator.Deployment, "job", "9249", nil)
+		config := job.Object["spec"].(map[string]any)["flinkConfiguration"].(map[string]any)
+		config["rest.url-prefix"] = prefix
+		client, _ := fakeClient(job)
+		place, err := Find(t.Context(), client, operator.Ref{Kind: operator.Deployment, Namespace: "ns", Name: "job"})
+		switch {
+		case want == "":
+			if err != nil || place.Prefix != prefix {
+				t.Errorf("%q: got %q, %v", prefix, place.Prefix, err)
+			}
+		case err == nil || place.Prefix != "" || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "rest.url-prefix"):
+			t.Errorf("%q: got %q, %v, want %q", prefix, place.Prefix, err, want)
+		}
 	}
 }

@@ -6,9 +6,7 @@ import (
 	"encoding/json"
 	"math"
 	"net/http"
-	"net/url"
 	"strconv"
-	"strings"
 )
 
 // Measure is the value of a metric. Flink writes NaN and infinities as strings; they
@@ -46,7 +44,7 @@ func (c *Client) SubtaskMetricNames(ctx context.Context, job, vertex string) ([]
 	var answer []struct {
 		ID string `json:"id"`
 	}
-	err := c.call(ctx, http.MethodGet, join("jobs", job, "vertices", vertex, "subtasks", "metrics"), nil, &answer)
+	err := c.call(ctx, http.MethodGet, idPath("jobs", job, "vertices", vertex, "subtasks", "metrics"), nil, &answer)
 	names := make([]string, 0, len(answer))
 	for _, metric := range answer {
 		names = append(names, metric.ID)
@@ -61,12 +59,8 @@ func (c *Client) SubtaskMetrics(ctx context.Context, job, vertex string, names .
 		ID                       string
 		Min, Max, Avg, Sum, Skew *Measure
 	}
-	escaped := make([]string, len(names))
-	for i, name := range names {
-		escaped[i] = url.QueryEscape(name)
-	}
 	var answer []json.RawMessage
-	path := join("jobs", job, "vertices", vertex, "subtasks", "metrics") + "?get=" + strings.Join(escaped, ",")
+	path := idPath("jobs", job, "vertices", vertex, "subtasks", "metrics").asking("get", names...)
 	if err := c.call(ctx, http.MethodGet, path, nil, &answer); err != nil {
 		return nil, err
 	}

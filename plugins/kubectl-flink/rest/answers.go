@@ -3,8 +3,6 @@ package rest
 import (
 	"context"
 	"net/http"
-	"net/url"
-	"strings"
 	"time"
 )
 
@@ -140,14 +138,14 @@ func (s SavepointStatus) Failed() bool { return s.Completed && s.Location == "" 
 // Config asks for the version and features; the cheapest sign of life.
 func (c *Client) Config(ctx context.Context) (Config, error) {
 	var out Config
-	err := c.call(ctx, http.MethodGet, "/config", nil, &out)
+	err := c.call(ctx, http.MethodGet, pathOf("config"), nil, &out)
 	return out, err
 }
 
 // Overview asks for the cluster's numbers.
 func (c *Client) Overview(ctx context.Context) (Overview, error) {
 	var out Overview
-	err := c.call(ctx, http.MethodGet, "/overview", nil, &out)
+	err := c.call(ctx, http.MethodGet, pathOf("overview"), nil, &out)
 	return out, err
 }
 
@@ -156,7 +154,7 @@ func (c *Client) Jobs(ctx context.Context) ([]JobOverview, error) {
 	var out struct {
 		Jobs []JobOverview `json:"jobs"`
 	}
-	err := c.call(ctx, http.MethodGet, "/jobs/overview", nil, &out)
+	err := c.call(ctx, http.MethodGet, pathOf("jobs", "overview"), nil, &out)
 	return out.Jobs, err
 }
 
@@ -166,7 +164,7 @@ func Ended(state string) bool { return state == "FINISHED" || state == "CANCELED
 // Job asks for one job. Its error may be NotFound.
 func (c *Client) Job(ctx context.Context, id string) (Job, error) {
 	var out Job
-	err := c.call(ctx, http.MethodGet, join("jobs", id), nil, &out)
+	err := c.call(ctx, http.MethodGet, idPath("jobs", id), nil, &out)
 	return out, err
 }
 
@@ -176,7 +174,7 @@ func (c *Client) TriggerSavepoint(ctx context.Context, job string, request Savep
 	var out struct {
 		ID string `json:"request-id"`
 	}
-	err := c.call(ctx, http.MethodPost, join("jobs", job, "savepoints"), request, &out)
+	err := c.call(ctx, http.MethodPost, idPath("jobs", job, "savepoints"), request, &out)
 	return out.ID, err
 }
 
@@ -195,19 +193,11 @@ func (c *Client) SavepointStatus(ctx context.Context, job, trigger string) (Save
 			} `json:"failure-cause"`
 		} `json:"operation"`
 	}
-	err := c.call(ctx, http.MethodGet, join("jobs", job, "savepoints", trigger), nil, &out)
+	err := c.call(ctx, http.MethodGet, idPath("jobs", job, "savepoints", trigger), nil, &out)
 	return SavepointStatus{
 		Completed:    out.Status.ID == "COMPLETED",
 		Location:     out.Operation.Location,
 		FailureClass: out.Operation.Cause.Class,
 		FailureTrace: out.Operation.Cause.Trace,
 	}, err
-}
-
-func join(parts ...string) string {
-	var out strings.Builder
-	for _, p := range parts {
-		out.WriteString("/" + url.PathEscape(p))
-	}
-	return out.String()
 }

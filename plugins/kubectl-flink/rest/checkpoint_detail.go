@@ -62,13 +62,13 @@ func (s SubtaskCheckpoint) Done() bool { return s.Status == "completed" }
 // doesn't remember it.
 func (c *Client) CheckpointDetail(ctx context.Context, job string, id int64) (CheckpointDetail, error) {
 	var out CheckpointDetail
-	err := c.call(ctx, http.MethodGet, join("jobs", job, "checkpoints", "details", strconv.FormatInt(id, 10)), nil, &out)
+	err := c.call(ctx, http.MethodGet, idPath("jobs", job, "checkpoints", "details", strconv.FormatInt(id, 10)), nil, &out)
 	return out, err
 }
 
 // TaskCheckpoint asks for one checkpoint in one vertex, with its subtasks.
 func (c *Client) TaskCheckpoint(ctx context.Context, job string, id int64, vertex string) (TaskCheckpoint, error) {
 	var out TaskCheckpoint
-	err := c.call(ctx, http.MethodGet, join("jobs", job, "checkpoints", "details", strconv.FormatInt(id, 10), "subtasks", vertex), nil, &out)
+	err := c.call(ctx, http.MethodGet, idPath("jobs", job, "checkpoints", "details", strconv.FormatInt(id, 10), "subtasks", vertex), nil, &out)
 	return out, err
 }

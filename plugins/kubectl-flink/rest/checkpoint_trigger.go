@@ -23,7 +23,7 @@ func (c *Client) TriggerCheckpoint(ctx context.Context, job, checkpointType stri
 		ID string `json:"request-id"`
 	}
 	in := map[string]string{"checkpointType": checkpointType}
-	err := c.call(ctx, http.MethodPost, join("jobs", job, "checkpoints"), in, &out)
+	err := c.call(ctx, http.MethodPost, idPath("jobs", job, "checkpoints"), in, &out)
 	return out.ID, err
 }
 
@@ -41,6 +41,6 @@ func (c *Client) CheckpointStatus(ctx context.Context, job, trigger string) (Che
 			} `json:"failureCause"`
 		} `json:"operation"`
 	}
-	err := c.call(ctx, http.MethodGet, join("jobs", job, "checkpoints", trigger), nil, &out)
+	err := c.call(ctx, http.MethodGet, idPath("jobs", job, "checkpoints", trigger), nil, &out)
 	return CheckpointStatus{Completed: out.Status.ID == "COMPLETED", ID: out.Operation.ID, FailureTrace: out.Operation.Cause.Trace}, err
 }

@@ -100,7 +100,7 @@ type CheckpointConfig struct {
 // Checkpoints asks for a job's checkpoints. Its error may be NotFound.
 func (c *Client) Checkpoints(ctx context.Context, job string) (Checkpoints, error) {
 	var out Checkpoints
-	err := c.call(ctx, http.MethodGet, join("jobs", job, "checkpoints"), nil, &out)
+	err := c.call(ctx, http.MethodGet, idPath("jobs", job, "checkpoints"), nil, &out)
 	return out, err
 }
 
@@ -108,7 +108,7 @@ func (c *Client) Checkpoints(ctx context.Context, job string) (Checkpoints, erro
 // aren't.
 func (c *Client) CheckpointConfig(ctx context.Context, job string) (CheckpointConfig, error) {
 	var out CheckpointConfig
-	err := c.call(ctx, http.MethodGet, join("jobs", job, "checkpoints", "config"), nil, &out)
+	err := c.call(ctx, http.MethodGet, idPath("jobs", job, "checkpoints", "config"), nil, &out)
 	return out, err
 }
 

@@ -15,12 +15,15 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/untrusted"
 )
 
 const (
 	// maxAnswer bounds a JSON answer, in bytes; a job with thousands of
 	// vertices has some MiB.
-	maxAnswer = 64 << 20
+	maxAnswer = 16 << 20
 	// electionWait is how long a JobManager without a leader is asked again.
 	electionWait = 30 * time.Second
 )
@@ -71,16 +74,18 @@ func electing(err error) bool {
 }
 
 // Do sends a request with the raw body and returns the raw response, whatever
-// its code. The caller closes its body. path may have a query.
+// its code. The caller closes its body. path is what a user wrote, and may have
+// a query; CheckPath says what is refused.
 func (c *Client) Do(ctx context.Context, method, path string, header http.Header, body io.Reader) (*http.Response, error) {
-	address, err := url.Parse("http://jobmanager/" + strings.TrimPrefix(path, "/"))
+	return c.do(ctx, method, typed(path), header, body)
+}
+
+func (c *Client) do(ctx context.Context, method string, to address, header http.Header, body io.Reader) (*http.Response, error) {
+	where, err := to.url(c.prefix)
 	if err != nil {
-		return nil, fmt.Errorf("path %q: %w", path, err)
+		return nil, err
 	}
-	if c.prefix != "" {
-		address.Path = "/" + c.prefix + address.Path
-	}
-	request, err := http.NewRequestWithContext(ctx, method, address.String(), body)
+	request, err := http.NewRequestWithContext(ctx, method, where.String(), body)
 	if err != nil {
 		return nil, err
 	}
@@ -96,7 +101,7 @@ func (c *Client) Do(ctx context.Context, method, path string, header http.Header
 
 // call sends in as JSON and decodes the answer into out; either may be nil.
 // While a leader is elected it asks again.
-func (c *Client) call(ctx context.Context, method, path string, in, out any) error {
+func (c *Client) call(ctx context.Context, method string, to address, in, out any) error {
 	var payload []byte
 	if in != nil {
 		var err error
@@ -106,7 +111,7 @@ func (c *Client) call(ctx context.Context, method, path string, in, out any) err
 	}
 	until := time.Now().Add(c.wait)
 	for delay := 200 * time.Millisecond; ; delay = min(2*delay, 2*time.Second) {
-		err := c.once(ctx, method, path, payload, out)
+		err := c.once(ctx, method, to, payload, out)
 		if !electing(err) || time.Now().Add(delay).After(until) {
 			return err
 		}
@@ -120,33 +125,38 @@ func (c *Client) call(ctx context.Context, method, path string, in, out any) err
 	}
 }
 
-func (c *Client) once(ctx context.Context, method, path string, payload []byte, out any) error {
+func (c *Client) once(ctx context.Context, method string, to address, payload []byte, out any) error {
 	header := http.Header{"Accept": {"application/json"}}
 	var body io.Reader
 	if payload != nil {
 		header.Set("Content-Type", "application/json")
 		body = bytes.NewReader(payload)
 	}
-	response, err := c.Do(ctx, method, path, header, body)
+	response, err := c.do(ctx, method, to, header, body)
 	if err != nil {
 		return err
 	}
 	defer response.Body.Close()
-	data, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
-	if err != nil {
-		return fmt.Errorf("%s %s: %w", method, path, err)
-	}
-	if len(data) > maxAnswer {
-		return fmt.Errorf("%s %s: the answer is larger than %d MiB", method, path, maxAnswer>>20)
-	}
 	if response.StatusCode >= 300 {
-		return &Error{Method: method, Path: path, Code: response.StatusCode, Messages: messages(data)}
+		data, err := untrusted.ReadFailure(response.Body)
+		if err != nil {
+			return fmt.Errorf("%s %s: %w", method, to, err)
+		}
+		return &Error{Method: method, Path: to.String(), Code: response.StatusCode, Messages: messages(data)}
 	}
 	if out == nil {
 		return nil
 	}
-	if err := json.Unmarshal(data, out); err != nil {
-		return fmt.Errorf("%s %s: the answer isn't what Flink sends (is this port a JobManager's?): %w", method, path, err)
+	decoded := false
+	err = untrusted.ReadJSON(ctx, response.Body, maxAnswer, func(data []byte) error {
+		decoded = true
+		return json.Unmarshal(data, out)
+	})
+	switch {
+	case err != nil && decoded:
+		return fmt.Errorf("%s %s: the answer isn't what Flink sends (is this port a JobManager's?): %w", method, to, err)
+	case err != nil:
+		return fmt.Errorf("%s %s: %w", method, to, err)
 	}
 	return nil
 }
@@ -165,8 +175,9 @@ func messages(data []byte) []string {
 		}
 		return out
 	}
-	if text := strings.TrimSpace(string(data)); text != "" && len(text) < 2000 {
-		return []string{text}
+	// A page of HTML is that of a proxy, and too long a text may be cut.
+	if text := strings.TrimSpace(string(data)); text != "" && !strings.HasPrefix(text, "<") {
+		return []string{term.Short(text, 2000)}
 	}
 	return nil
 }

@@ -13,7 +13,7 @@ import (
 // Flink hides passwords in it itself.
 func (c *Client) JobManagerConfig(ctx context.Context) (map[string]string, error) {
 	var answer []struct{ Key, Value string }
-	err := c.call(ctx, http.MethodGet, "jobmanager/config", nil, &answer)
+	err := c.call(ctx, http.MethodGet, pathOf("jobmanager", "config"), nil, &answer)
 	out := make(map[string]string, len(answer))
 	for _, one := range answer {
 		out[one.Key] = one.Value
@@ -37,7 +37,7 @@ type JobConfig struct {
 // JobConfig asks how a job is configured.
 func (c *Client) JobConfig(ctx context.Context, job string) (JobConfig, error) {
 	var out JobConfig
-	err := c.call(ctx, http.MethodGet, join("jobs", job, "config"), nil, &out)
+	err := c.call(ctx, http.MethodGet, idPath("jobs", job, "config"), nil, &out)
 	return out, err
 }
 

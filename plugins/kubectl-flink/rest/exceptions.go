@@ -2,8 +2,8 @@ package rest
 
 import (
 	"context"
-	"fmt"
 	"net/http"
+	"strconv"
 )
 
 // Exception is why a job or one of its tasks failed.
@@ -32,6 +32,6 @@ func (c *Client) Exceptions(ctx context.Context, job string, most int) (history 
 			Truncated bool        `json:"truncated"`
 		} `json:"exceptionHistory"`
 	}
-	err = c.call(ctx, http.MethodGet, join("jobs", job, "exceptions")+fmt.Sprintf("?maxExceptions=%d", most), nil, &out)
+	err = c.call(ctx, http.MethodGet, idPath("jobs", job, "exceptions").asking("maxExceptions", strconv.Itoa(most)), nil, &out)
 	return out.History.Entries, out.History.Truncated, err
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"io"
 	"net/http"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/untrusted"
 )
 
 // LogFile is a file in the log directory of a JobManager or TaskManager.
@@ -21,7 +23,7 @@ func (c *Client) TaskManagers(ctx context.Context) ([]string, error) {
 			ID string `json:"id"`
 		} `json:"taskmanagers"`
 	}
-	err := c.call(ctx, http.MethodGet, "/taskmanagers", nil, &out)
+	err := c.call(ctx, http.MethodGet, pathOf("taskmanagers"), nil, &out)
 	var ids []string
 	for _, one := range out.TaskManagers {
 		ids = append(ids, one.ID)
@@ -29,11 +31,13 @@ func (c *Client) TaskManagers(ctx context.Context) ([]string, error) {
 	return ids, err
 }
 
-func logsAt(taskManager string) string {
+// logsAt is the log directory of a TaskManager, or a file in it. Ids of
+// TaskManagers are names of pods, or host:port-hex.
+func logsAt(taskManager string, file ...string) address {
 	if taskManager == "" {
-		return "/jobmanager/logs"
+		return pathOf(append([]string{"jobmanager", "logs"}, file...)...)
 	}
-	return join("taskmanagers", taskManager, "logs")
+	return pathOf(append([]string{"taskmanagers", taskManager, "logs"}, file...)...)
 }
 
 // LogFiles lists the log directory of a TaskManager; "" is the JobManager that
@@ -49,15 +53,15 @@ func (c *Client) LogFiles(ctx context.Context, taskManager string) ([]LogFile, e
 // LogFile opens a file of LogFiles; the caller closes it. Its error may be
 // NotFound.
 func (c *Client) LogFile(ctx context.Context, taskManager, name string) (io.ReadCloser, error) {
-	path := logsAt(taskManager) + join(name)
-	response, err := c.Do(ctx, http.MethodGet, path, nil, nil)
+	path := logsAt(taskManager, name)
+	response, err := c.do(ctx, http.MethodGet, path, nil, nil)
 	if err != nil {
 		return nil, err
 	}
 	if response.StatusCode >= 300 {
 		defer response.Body.Close()
-		data, _ := io.ReadAll(io.LimitReader(response.Body, 64<<10))
-		return nil, &Error{Method: http.MethodGet, Path: path, Code: response.StatusCode, Messages: messages(data)}
+		data, _ := untrusted.ReadFailure(response.Body)
+		return nil, &Error{Method: http.MethodGet, Path: path.String(), Code: response.StatusCode, Messages: messages(data)}
 	}
 	return response.Body, nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -30,7 +29,7 @@ func (c *Client) Pulse(ctx context.Context, job string) (Pulse, error) {
 	// A JobManager that wasn't asked for a while has no metrics yet: the first
 	// question makes it fetch them.
 	for range 5 {
-		metrics, err := c.Metrics(ctx, join("jobs", job, "metrics"), "numRestarts", "fullRestarts")
+		metrics, err := c.JobMetrics(ctx, job, "numRestarts", "fullRestarts")
 		if err != nil {
 			return Pulse{}, err
 		}
@@ -51,13 +50,14 @@ func (c *Client) Pulse(ctx context.Context, job string) (Pulse, error) {
 	return pulse, nil
 }
 
-// Metrics asks for metrics by name; those that don't exist are left out.
-func (c *Client) Metrics(ctx context.Context, path string, names ...string) (map[string]string, error) {
+// JobMetrics asks for metrics of a job by name; those that don't exist are left
+// out.
+func (c *Client) JobMetrics(ctx context.Context, job string, names ...string) (map[string]string, error) {
 	var answer []struct {
 		ID    string `json:"id"`
 		Value string `json:"value"`
 	}
-	err := c.call(ctx, http.MethodGet, path+"?get="+strings.Join(names, ","), nil, &answer)
+	err := c.call(ctx, http.MethodGet, idPath("jobs", job, "metrics").asking("get", names...), nil, &answer)
 	out := make(map[string]string, len(answer))
 	for _, m := range answer {
 		out[m.ID] = m.Value

@@ -20,6 +20,6 @@ func (c *Client) StopJob(ctx context.Context, job string, request StopRequest) (
 	var out struct {
 		ID string `json:"request-id"`
 	}
-	err := c.call(ctx, http.MethodPost, join("jobs", job, "stop"), request, &out)
+	err := c.call(ctx, http.MethodPost, idPath("jobs", job, "stop"), request, &out)
 	return out.ID, err
 }

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/sqlshell"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/untrusted"
 )
 
 // Port is the gateway's default port.
@@ -24,7 +26,7 @@ const Port = 8083
 const (
 	// maxAnswer bounds one page of a result, in bytes. A gateway sends up to
 	// 5,000 rows at once.
-	maxAnswer = 256 << 20
+	maxAnswer = 48 << 20
 	// newest is the newest version of the REST API that is known here.
 	newest = 4
 )
@@ -63,7 +65,7 @@ func Connect(ctx context.Context, transport http.RoundTripper) (*Client, error) 
 	var served struct {
 		Versions []string `json:"versions"`
 	}
-	err := c.once(ctx, http.MethodGet, "/api_versions", nil, &served)
+	err := c.once(ctx, http.MethodGet, pathOf("api_versions"), nil, &served)
 	var answer *Error
 	var garbage *garbledError
 	if errors.As(err, &answer) && answer.Code == http.StatusNotFound || errors.As(err, &garbage) || err == nil && len(served.Versions) == 0 {
@@ -83,7 +85,7 @@ func Connect(ctx context.Context, transport http.RoundTripper) (*Client, error) 
 	var info struct {
 		Version string `json:"version"`
 	}
-	if err := c.call(ctx, http.MethodGet, "/info", nil, &info); err != nil {
+	if err := c.call(ctx, http.MethodGet, pathOf("info"), nil, &info); err != nil {
 		return nil, err
 	}
 	c.Flink = info.Version
@@ -95,8 +97,8 @@ func (c *Client) Version() int { return c.version }
 
 // call sends in as JSON below the negotiated version and decodes the answer
 // into out; either may be nil.
-func (c *Client) call(ctx context.Context, method, path string, in, out any) error {
-	return c.once(ctx, method, "/v"+strconv.Itoa(c.version)+path, in, out)
+func (c *Client) call(ctx context.Context, method string, to address, in, out any) error {
+	return c.once(ctx, method, to.inVersion(c.version), in, out)
 }
 
 // garbledError is an answer that isn't a gateway's.
@@ -107,7 +109,11 @@ func (e *garbledError) Error() string {
 }
 func (e *garbledError) Unwrap() error { return e.err }
 
-func (c *Client) once(ctx context.Context, method, path string, in, out any) error {
+func (c *Client) once(ctx context.Context, method string, to address, in, out any) error {
+	where, err := to.url()
+	if err != nil {
+		return err
+	}
 	var body io.Reader
 	if in != nil {
 		payload, err := json.Marshal(in)
@@ -116,7 +122,7 @@ func (c *Client) once(ctx context.Context, method, path string, in, out any) err
 		}
 		body = bytes.NewReader(payload)
 	}
-	request, err := http.NewRequestWithContext(ctx, method, "http://sql-gateway"+path, body)
+	request, err := http.NewRequestWithContext(ctx, method, where.String(), body)
 	if err != nil {
 		return err
 	}
@@ -133,23 +139,27 @@ func (c *Client) once(ctx context.Context, method, path string, in, out any) err
 		return err
 	}
 	defer response.Body.Close()
-	data, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
-	if err != nil {
-		return err
-	}
-	if len(data) > maxAnswer {
-		return fmt.Errorf("the SQL gateway's answer is larger than %d MiB: select fewer or smaller columns", maxAnswer>>20)
-	}
 	if response.StatusCode >= http.StatusMultipleChoices {
-		return &Error{Method: method, Path: path, Code: response.StatusCode, Messages: messages(data)}
+		data, err := untrusted.ReadFailure(response.Body)
+		if err != nil {
+			return err
+		}
+		return &Error{Method: method, Path: to.String(), Code: response.StatusCode, Messages: messages(data)}
 	}
 	if out == nil {
 		return nil
 	}
-	if err := json.Unmarshal(data, out); err != nil {
-		return &garbledError{err}
+	err = untrusted.ReadJSON(ctx, response.Body, maxAnswer, func(data []byte) error {
+		if err := json.Unmarshal(data, out); err != nil {
+			return &garbledError{err}
+		}
+		return nil
+	})
+	var large *untrusted.TooLargeError
+	if errors.As(err, &large) {
+		return fmt.Errorf("the SQL gateway's page of the result: %w: select fewer or smaller columns, or fewer rows with LIMIT", err)
 	}
-	return nil
+	return err
 }
 
 // messages are what an answer says of an error, without the frame around it.
@@ -158,8 +168,9 @@ func messages(data []byte) []string {
 		Errors []string `json:"errors"`
 	}
 	if json.Unmarshal(data, &answer) != nil {
-		if text := strings.TrimSpace(string(data)); text != "" && len(text) < 2000 {
-			return []string{text}
+		// A page of HTML is that of a proxy, and too long a text may be cut.
+		if text := strings.TrimSpace(string(data)); text != "" && !strings.HasPrefix(text, "<") {
+			return []string{term.Short(text, 2000)}
 		}
 		return nil
 	}
@@ -192,9 +203,10 @@ func gone(err error) bool {
 func passing(err error) bool {
 	var answer *Error
 	var garbage *garbledError
+	var large *untrusted.TooLargeError
 	var refused *sqlshell.Error
 	switch {
-	case err == nil || errors.As(err, &garbage) || errors.As(err, &refused) || hasEnded(err):
+	case err == nil || errors.As(err, &large) || errors.As(err, &garbage) || errors.As(err, &refused) || hasEnded(err):
 		return false
 	case errors.As(err, &answer):
 		return answer.Code == http.StatusBadGateway || answer.Code == http.StatusServiceUnavailable || answer.Code == http.StatusGatewayTimeout

@@ -27,12 +27,12 @@ func hasEnded(err error) bool {
 
 // call asks the gateway. An answer that doesn't come from a gateway that is no
 // more is not waited for, as one that may come back is.
-func (s *Session) call(ctx context.Context, method, path string, in, out any) error {
+func (s *Session) call(ctx context.Context, method string, to address, in, out any) error {
 	if err := s.isOver(); err != nil {
 		return err
 	}
 	if s.options.Ended == nil {
-		return s.client.call(ctx, method, path, in, out)
+		return s.client.call(ctx, method, to, in, out)
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	var watch sync.WaitGroup
@@ -45,7 +45,7 @@ func (s *Session) call(ctx context.Context, method, path string, in, out any) er
 			}
 		}
 	})
-	err := s.client.call(ctx, method, path, in, out)
+	err := s.client.call(ctx, method, to, in, out)
 	if err == nil {
 		return nil
 	}

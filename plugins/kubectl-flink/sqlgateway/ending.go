@@ -7,14 +7,24 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/untrusted"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/rest"
 )
 
-func (e *execution) setJob(id string) {
+// setJob takes note of the job's id, where there is one: commands that people
+// are shown, and requests to the JobManager, are made of it.
+func (e *execution) setJob(id string) error {
+	if id == "" {
+		return nil
+	}
+	if !untrusted.IsID(id) {
+		return fmt.Errorf("the SQL gateway names a job %.100q, which is no job id", id)
+	}
 	e.mu.Lock()
 	e.job = id
 	e.mu.Unlock()
 	e.session.started(id)
+	return nil
 }
 
 // Cancel ends the statement and the job of a query. Whoever waits in Schema or
@@ -35,7 +45,7 @@ func (e *execution) Cancel(ctx context.Context) error {
 	}
 	if e.schema == nil || e.schema.Job {
 		// Refused where the operation has ended meanwhile.
-		_ = e.session.call(ctx, http.MethodPost, e.path+"/cancel", nil, nil)
+		_ = e.session.call(ctx, http.MethodPost, e.at("cancel"), nil, nil)
 	}
 	e.close(ctx)
 	if e.schema == nil || !e.schema.Query {
@@ -107,7 +117,7 @@ func (e *execution) close(ctx context.Context) {
 		// A gateway that can't be reached must leave time for the job.
 		ctx, cancel := context.WithTimeout(ctx, closeLimit/2)
 		defer cancel()
-		if e.session.call(ctx, http.MethodDelete, e.path+"/close", nil, nil) == nil {
+		if e.session.call(ctx, http.MethodDelete, e.at("close"), nil, nil) == nil {
 			e.ended = true
 		}
 	})

@@ -40,8 +40,8 @@ const (
 type execution struct {
 	session   *Session
 	statement string
-	// handle is the session's; path is the operation's.
-	handle, path string
+	// handle is the session's; operation is the statement's.
+	handle, operation string
 
 	token  int64
 	format string
@@ -141,8 +141,9 @@ func (e *execution) fetch(ctx context.Context) error {
 		e.slower(0)
 		return nil
 	}
-	if p.Job != "" {
-		e.setJob(p.Job)
+	if err := e.setJob(p.Job); err != nil {
+		e.failure = err
+		return err
 	}
 	if e.schema == nil && len(p.Results.Columns) > 0 {
 		if p, err = e.begin(ctx, p); err != nil {
@@ -154,7 +155,11 @@ func (e *execution) fetch(ctx context.Context) error {
 		e.failure = err
 		return err
 	}
-	next, ok := tokenOf(p.Next)
+	next, ok, err := nextToken(p.Next, e.at())
+	if err != nil {
+		e.failure = err
+		return err
+	}
 	if p.Type == "EOS" || !ok {
 		e.ended = true
 		return nil
@@ -210,12 +215,12 @@ func (e *execution) ask(ctx context.Context) (page, error) {
 	var p page
 	var until time.Time
 	for delay := shortestPause; ; delay = min(2*delay, 2*time.Second) {
-		path := e.path + "/result/" + strconv.FormatInt(e.token, 10)
+		where := e.at("result", strconv.FormatInt(e.token, 10))
 		if e.session.client.version > 1 {
-			path += "?rowFormat=" + e.format
+			where = where.asking("rowFormat", e.format)
 		}
 		p = page{}
-		err := e.get(ctx, path, &p)
+		err := e.get(ctx, where, &p)
 		if err == nil {
 			return p, nil
 		}
@@ -242,7 +247,7 @@ func (e *execution) ask(ctx context.Context) (page, error) {
 }
 
 // get asks for a page once.
-func (e *execution) get(ctx context.Context, path string, p *page) error {
+func (e *execution) get(ctx context.Context, where address, p *page) error {
 	if e.local && e.format == formatJSON {
 		e.session.zoning.Lock()
 		defer e.session.zoning.Unlock()
@@ -250,7 +255,7 @@ func (e *execution) get(ctx context.Context, path string, p *page) error {
 			return err
 		}
 	}
-	return e.session.call(ctx, http.MethodGet, path, nil, p)
+	return e.session.call(ctx, http.MethodGet, where, nil, p)
 }
 
 func (e *execution) explain(err error) error {
@@ -269,12 +274,9 @@ func notJSON(err error) bool {
 	return errors.As(err, &answer) && strings.Contains(strings.Join(answer.Messages, "\n"), "Could not map response to JSON")
 }
 
-// tokenOf is the number in the address of the next page.
-func tokenOf(next string) (int64, bool) {
-	_, after, found := strings.Cut(next, "/result/")
-	after, _, _ = strings.Cut(after, "?")
-	token, err := strconv.ParseInt(after, 10, 64)
-	return token, found && err == nil
+// at is an address of the operation's.
+func (e *execution) at(segments ...string) address {
+	return pathOf(append([]string{"sessions", e.handle, "operations", e.operation}, segments...)...)
 }
 
 // shape is what the first page tells of the result. REST v1 of Flink 1.16
@@ -357,7 +359,9 @@ func (e *execution) take(ctx context.Context, p page) error {
 	}
 	if e.schema.Job && e.JobID() == "" && len(rows) == 1 {
 		if id, ok := rows[0].Fields[0].(string); ok {
-			e.setJob(id)
+			if err := e.setJob(id); err != nil {
+				return err
+			}
 		}
 	}
 	e.rows = append(e.rows, rows...)

@@ -310,7 +310,7 @@ func TestCommandsAndJobs(t *testing.T) {
 		f.pages = append(f.pages, answer(200, body), answer(200, `{"resultType":"EOS","isQueryResult":false,"resultKind":"SUCCESS_WITH_CONTENT","results":{"columns":[],"rowFormat":"JSON","data":[]}}`))
 		return f
 	}
-	next := `"nextResultUri":"/v4/sessions/s/operations/o/result/1?rowFormat=JSON"`
+	next := `"nextResultUri":"/v4/sessions/` + fakeSession + `/operations/` + fakeOperation + `/result/1?rowFormat=JSON"`
 	f := answered(`{"resultType":"PAYLOAD","isQueryResult":false,"resultKind":"SUCCESS","results":{"columns":[` + text("result") + `],"rowFormat":"JSON","data":[` + rowOf(`"OK"`) + `]},` + next + `}`)
 	if schema, rows, err := all(t, f.session(Options{}), "CREATE TABLE t"); err != nil || !schema.Command || len(rows) != 0 {
 		t.Error(schema, rows, err)
@@ -326,7 +326,7 @@ func TestCommandsAndJobs(t *testing.T) {
 	// REST v1 of Flink 1.16 tells neither the kind nor the job.
 	f = newFake(t)
 	f.versions, f.router = `["V1"]`, nil
-	f.pages = append(f.pages, answer(200, `{"resultType":"PAYLOAD","results":{"columns":[`+text("job id")+`],"data":[`+rowOf(`"`+fakeJob+`"`)+`]},"nextResultUri":"/v1/sessions/s/operations/o/result/1"}`),
+	f.pages = append(f.pages, answer(200, `{"resultType":"PAYLOAD","results":{"columns":[`+text("job id")+`],"data":[`+rowOf(`"`+fakeJob+`"`)+`]},"nextResultUri":"/v1/sessions/`+fakeSession+`/operations/`+fakeOperation+`/result/1"}`),
 		answer(200, `{"resultType":"EOS","results":{"columns":[],"data":[]}}`))
 	s = f.session(Options{})
 	if schema, _, err := all(t, s, "INSERT INTO t"); err != nil || !schema.Job || len(s.jobs) != 1 {

@@ -17,7 +17,7 @@ func (e *execution) AppendOnly(ctx context.Context) bool {
 	var answer struct {
 		Properties map[string]string `json:"properties"`
 	}
-	if s.call(ctx, http.MethodGet, "/sessions/"+e.handle, nil, &answer) == nil && strings.EqualFold(answer.Properties["execution.runtime-mode"], "batch") {
+	if s.call(ctx, http.MethodGet, pathOf("sessions", e.handle), nil, &answer) == nil && strings.EqualFold(answer.Properties["execution.runtime-mode"], "batch") {
 		return true
 	}
 	plan, err := s.first(ctx, "EXPLAIN CHANGELOG_MODE "+e.statement)

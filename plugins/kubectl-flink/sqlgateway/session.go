@@ -96,11 +96,11 @@ func (s *Session) begin(ctx context.Context) (string, error) {
 		properties = map[string]string{}
 	}
 	request := map[string]any{"sessionName": s.options.Name, "properties": properties}
-	if err := s.call(ctx, http.MethodPost, "/sessions", request, &answer); err != nil {
+	if err := s.call(ctx, http.MethodPost, pathOf("sessions"), request, &answer); err != nil {
 		return "", s.explain(err)
 	}
-	if answer.Handle == "" {
-		return "", errors.New("the SQL gateway opened a session without a handle")
+	if err := checkHandle("session", answer.Handle); err != nil {
+		return "", err
 	}
 	s.handle, s.zone = answer.Handle, nil
 	return s.handle, nil
@@ -115,7 +115,7 @@ func (s *Session) keepAlive(ctx context.Context) {
 			continue
 		}
 		limited, cancel := context.WithTimeout(ctx, heartbeatLimit)
-		if err := s.call(limited, http.MethodPost, "/sessions/"+handle+"/heartbeat", nil, nil); gone(err) {
+		if err := s.call(limited, http.MethodPost, pathOf("sessions", handle, "heartbeat"), nil, nil); gone(err) {
 			s.lost(handle)
 		}
 		cancel()
@@ -184,7 +184,7 @@ func (s *Session) submit(ctx context.Context, handle, statement string) (*execut
 		Handle string `json:"operationHandle"`
 	}
 	over := s.isOver()
-	err := s.call(ctx, http.MethodPost, "/sessions/"+handle+"/statements", map[string]any{"statement": statement}, &answer)
+	err := s.call(ctx, http.MethodPost, pathOf("sessions", handle, "statements"), map[string]any{"statement": statement}, &answer)
 	switch {
 	case gone(err):
 		s.lost(handle)
@@ -196,12 +196,13 @@ func (s *Session) submit(ctx context.Context, handle, statement string) (*execut
 		return nil, fmt.Errorf("%w\nWhether the statement that was being sent runs isn't known; see the cluster's jobs", err)
 	case err != nil:
 		return nil, s.explain(err)
-	case answer.Handle == "":
-		return nil, errors.New("the SQL gateway took the statement without giving it a handle")
+	}
+	if err := checkHandle("statement", answer.Handle); err != nil {
+		return nil, fmt.Errorf("%w\nWhether the statement runs isn't known; see with SHOW JOBS", err)
 	}
 	return &execution{
 		session: s, statement: statement,
-		handle: handle, path: "/sessions/" + handle + "/operations/" + answer.Handle,
+		handle: handle, operation: answer.Handle,
 		format: formatJSON,
 	}, nil
 }
@@ -246,7 +247,7 @@ func (s *Session) Close(ctx context.Context) error {
 	if handle == "" {
 		return nil
 	}
-	err := s.call(ctx, http.MethodDelete, "/sessions/"+handle, nil, nil)
+	err := s.call(ctx, http.MethodDelete, pathOf("sessions", handle), nil, nil)
 	if gone(err) {
 		return nil
 	}

@@ -36,7 +36,7 @@ func (s *Session) zoneOf(ctx context.Context, handle string) (zone, error) {
 	var answer struct {
 		Properties map[string]string `json:"properties"`
 	}
-	if err := s.call(ctx, http.MethodGet, "/sessions/"+handle, nil, &answer); err != nil {
+	if err := s.call(ctx, http.MethodGet, pathOf("sessions", handle), nil, &answer); err != nil {
 		return zone{}, fmt.Errorf("the session's time zone isn't known: %w", s.explain(err))
 	}
 	z := zone{name: answer.Properties[zoneOption]}

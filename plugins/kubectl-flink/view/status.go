@@ -35,6 +35,10 @@ func (p StatusPage) Result(s Status, ref operator.Ref) printer.Result {
 	}}
 }
 
+// maxText is how much of one text a page shows, in bytes; the other formats
+// have all of it.
+const maxText = 4 << 10
+
 // page collects lines.
 type page struct {
 	StatusPage
@@ -43,7 +47,7 @@ type page struct {
 
 // item is one "Label  text" line; nothing where the text is empty.
 func (p *page) item(label, format string, args ...any) {
-	text := strings.Trim(term.SafeLine(fmt.Sprintf(format, args...)), " ,")
+	text := strings.Trim(term.SafeLine(term.Short(fmt.Sprintf(format, args...), maxText)), " ,")
 	if text == "" {
 		return
 	}
@@ -55,7 +59,7 @@ func (p *page) item(label, format string, args ...any) {
 
 // long is an item whose text matters to its end: it goes on in more lines.
 func (p *page) long(label, text string) {
-	for i, line := range wrapped(term.SafeLine(text), p.Width-12) {
+	for i, line := range wrapped(term.SafeLine(term.Short(text, maxText)), p.Width-12) {
 		if i > 0 {
 			label = ""
 		}
@@ -116,7 +120,7 @@ func (p StatusPage) text(s Status) string {
 		if i == 0 {
 			fmt.Fprintf(&o.out, "\n%s\n", p.Palette.Paint(term.Bold, "Next"))
 		}
-		for i, line := range wrapped(term.SafeLine(next), p.Width-4) {
+		for i, line := range wrapped(term.SafeLine(term.Short(next, maxText)), p.Width-4) {
 			fmt.Fprintf(&o.out, "  %s %s\n", string("-  "[min(i, 1)]), line)
 		}
 	}
@@ -332,7 +336,7 @@ func EventText(e Happened) string {
 	if e.Count > 1 {
 		times = fmt.Sprintf(" (%d times)", e.Count)
 	}
-	return term.SafeLine(e.Reason+times+"  "+e.Object) + "  " + term.SafeLine(e.Message)
+	return term.SafeLine(term.Short(e.Reason+times+"  "+e.Object, maxText)) + "  " + term.SafeLine(term.Short(e.Message, maxText))
 }
 
 func or(a, b string) string {

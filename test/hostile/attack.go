@@ -1,0 +1,199 @@
+// Package hostile has servers that attack who asks them: an API server, the
+// JobManager and the SQL gateway behind it, CMF and Confluent's MDS. Each is an
+// honest server whose answers an Attack spoils.
+package hostile
+
+import (
+	"compress/gzip"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+)
+
+// Attack is one way to spoil answers. Its fields are combined.
+type Attack struct {
+	Name string
+	// Spoil changes a text that a server says, found under key in an object.
+	Spoil func(key, text string) string
+	// Flood, where set, answers requests to Where in place of the honest server,
+	// for as long as the client reads. It returns how many bytes the client took,
+	// unpacked.
+	Flood func(w http.ResponseWriter, r *http.Request) int64
+	// Where selects the requests that are flooded.
+	Where func(r *http.Request) bool
+	// Endless has each list of the API server go on for ever.
+	Endless bool
+}
+
+// Marks that no guarded output has. None of them is what a command writes of
+// its own accord.
+var escapes = []string{
+	"\x1b]0;PWNED\x07", "\x1b[7;41m", "\u009b7;41m", "\u202e", "\u2060", "\u061c", "\U000e0041", "\x07",
+}
+
+// Planted is in every planted secret.
+const Planted = "PLANTED"
+
+// planted are secrets as they stand in arguments, URLs and messages.
+var planted = []string{
+	"-Ddb.password=" + Planted + "1", "jdbc:postgresql://user:" + Planted + "2@db/x", "AccountKey=" + Planted + "3==;",
+	"https://x/y?sig=" + Planted + "4", "Authorization: Bearer " + Planted + "5", "--db-password " + Planted + "6",
+}
+
+// Away is in every path that leads away from where a command was sent.
+const Away = "victim"
+
+// away is a name that leads away, if it goes into a URL as it is.
+const away = "../../../../../../../api/v1/namespaces/kube-system/configmaps/" + Away
+
+// Escapes puts what terminals obey into every text.
+func Escapes() Attack {
+	return Attack{Name: "escapes", Spoil: func(key, text string) string {
+		if structural(key) || identifies(key) {
+			return text
+		}
+		return text + strings.Join(escapes, "x")
+	}}
+}
+
+// Secrets plants secrets in every text that people read.
+func Secrets() Attack {
+	return Attack{Name: "secrets", Spoil: func(key, text string) string {
+		switch {
+		case said[key]:
+			return text + " " + strings.Join(planted, " ")
+		case strings.Contains(key, "password") || strings.Contains(key, "secret-key"):
+			return Planted + "7"
+		}
+		return text
+	}}
+}
+
+var said = map[string]bool{
+	"message": true, "error": true, "errors": true, "args": true, "stacktrace": true, "root-exception": true,
+	"failure-message": true, "failure_message": true, "stack-trace": true, "jarURI": true, "detail": true, "exception": true,
+}
+
+// Paths has servers name things that lead elsewhere.
+func Paths() Attack {
+	return Attack{Name: "paths", Spoil: func(key, text string) string {
+		if structural(key) {
+			return text
+		}
+		if identifies(key) {
+			return away
+		}
+		return text
+	}}
+}
+
+// structural are keys without which no answer is understood, or none is given.
+func structural(key string) bool {
+	switch key {
+	case "kind", "apiVersion", "groupVersion", "continue", "type", "status", "reason", "version", "versions", "resultType",
+		"rowFormat", "nextResultUri", "creationTimestamp", "lastTimestamp", "firstTimestamp", "eventTime", "namespace",
+		"lifecycleState", "jobManagerDeploymentStatus", "phase", "verbs", "singularName":
+		return true
+	}
+	return strings.HasSuffix(key, "Time") || strings.HasSuffix(key, "Timestamp")
+}
+
+// identifies are keys whose texts name something that is asked for next.
+func identifies(key string) bool {
+	switch key {
+	case "jobId", "jid", "id", "request-id", "sessionHandle", "operationHandle", "jobID", "uid", "name", "app", "taskmanager_id":
+		return true
+	}
+	return false
+}
+
+// Endless are answers without an end.
+func Endless(name string, where func(*http.Request) bool) Attack {
+	return Attack{Name: name, Where: where, Flood: func(w http.ResponseWriter, _ *http.Request) int64 {
+		w.Header().Set("Content-Type", "application/json")
+		return flood(w)
+	}}
+}
+
+// Bomb are answers without an end that cost the server little.
+func Bomb(name string, where func(*http.Request) bool) Attack {
+	return Attack{Name: name, Where: where, Flood: func(w http.ResponseWriter, _ *http.Request) int64 {
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Content-Encoding", "gzip")
+		packed, _ := gzip.NewWriterLevel(w, gzip.BestSpeed)
+		return flood(packed)
+	}}
+}
+
+// Failures are errors of 100 MB.
+func Failures(name string, where func(*http.Request) bool) Attack {
+	return Attack{Name: name, Where: where, Flood: func(w http.ResponseWriter, _ *http.Request) int64 {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusInternalServerError)
+		_, _ = io.WriteString(w, `{"kind":"Status","status":"Failure","code":500,"errors":["`)
+		taken := repeat(w, 100)
+		_, _ = io.WriteString(w, `"]}`)
+		return taken
+	}}
+}
+
+// AtAPIServer selects what the API server itself answers.
+func AtAPIServer(r *http.Request) bool { return !AtJobManager(r) && !isLog(r) }
+
+// AtJobManager selects what is behind the API server.
+func AtJobManager(r *http.Request) bool { return strings.Contains(r.URL.Path, "/proxy/") }
+
+// Anywhere selects every request.
+func Anywhere(*http.Request) bool { return true }
+
+func isLog(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, "/log") }
+
+var block = strings.Repeat("x", 1<<20)
+
+// flood is JSON that never ends, a bound of the server's own aside.
+func flood(w io.Writer) int64 {
+	if _, err := io.WriteString(w, `{"kind":"List","items":[],"metadata":{"x":"`); err != nil {
+		return 0
+	}
+	return repeat(w, 600)
+}
+
+// repeat writes so many blocks of a mebibyte, while they are taken.
+func repeat(w io.Writer, blocks int) int64 {
+	for i := range blocks {
+		if _, err := io.WriteString(w, block); err != nil {
+			return int64(i) << 20
+		}
+	}
+	return int64(blocks) << 20
+}
+
+// spoilt is value with every text changed.
+func spoilt(key string, value any, change func(key, text string) string) any {
+	switch v := value.(type) {
+	case map[string]any:
+		for k, item := range v {
+			v[k] = spoilt(k, item, change)
+		}
+	case []any:
+		for i, item := range v {
+			v[i] = spoilt(key, item, change)
+		}
+	case string:
+		return change(key, v)
+	}
+	return value
+}
+
+// Verdict is what is wrong with what a command wrote: the marks of an attack
+// that came through; "" if none did.
+func Verdict(attack Attack, output string) string {
+	marks := map[string][]string{"escapes": escapes, "secrets": {Planted}}[attack.Name]
+	for _, mark := range marks {
+		if at := strings.Index(output, mark); at >= 0 {
+			return fmt.Sprintf("%q came through in %q", mark, output[max(0, at-60):min(len(output), at+40)])
+		}
+	}
+	return ""
+}
