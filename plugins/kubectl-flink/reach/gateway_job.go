@@ -54,7 +54,12 @@ func (g *GatewayStarter) create(ctx context.Context, pod *corev1.Pod) (*corev1.P
 	if err != nil {
 		away, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 		defer cancel()
-		return nil, nil, errors.Join(err, remove(away))
+		if removed := remove(away); removed == nil && apierrors.IsForbidden(err) {
+			return g.createAlone(ctx, pod) // its name is known without a list of pods
+		} else if removed != nil {
+			err = errors.Join(err, removed)
+		}
+		return nil, nil, err
 	}
 	return made, remove, nil
 }
