@@ -213,7 +213,7 @@ func TestLongSQLOnFlink1(t *testing.T) {
 	t.Run("a gateway that dies", func(t *testing.T) { deadGateway(t, namespace) })
 	t.Run("a session that expires", func(t *testing.T) { expiredSession(t, namespace) })
 	t.Run("the prompt", func(t *testing.T) { realPrompt(t, namespace) })
-	t.Run("a killed client", func(t *testing.T) { killedClient(t, namespace) })
+	t.Run("a killed sql-client", func(t *testing.T) { killedSQLClient(t, namespace) })
 	t.Run("in the JobManager", func(t *testing.T) {
 		r := main.run(t, "flink", "sql", "session-example", "-n", namespace, "--start-gateway", "--in-jobmanager", "-o", "csv", "-e", "SELECT 1 AS x").wants(t, 0, "shares the memory of the JobManager")
 		if r.out != "x\n1\n" {
@@ -411,20 +411,21 @@ func realPrompt(t *testing.T, namespace string) {
 	must(t, command.Wait())
 }
 
-// killedClient leaves a gateway alone: it ends by itself, and the query with it.
-func killedClient(t *testing.T, namespace string) {
-	command := main.command(t.Context(), "flink", "sql", "session-example", "-n", namespace, "--start-gateway", "-q", "-o", "tsv", "-e", numbers(5)+"SELECT id FROM numbers")
+// killedSQLClient kills Flink's own client while rows come: its JVM, its files
+// and its query end by themselves.
+func killedSQLClient(t *testing.T, namespace string) {
+	file := filepath.Join(t.TempDir(), "f.sql")
+	must(t, os.WriteFile(file, []byte("SET 'sql-client.execution.result-mode'='tableau';\n"+numbers(5)+"SELECT id FROM numbers;\n"), 0o600))
+	command := main.command(t.Context(), "flink", "sql-client", "session-example", "-n", namespace, "-q", "-f", file)
 	out, err := command.StdoutPipe()
 	must(t, err)
 	must(t, command.Start())
-	if _, err := bufio.NewReader(out).ReadString('\n'); err != nil {
-		t.Fatal(err)
+	for lines := bufio.NewScanner(out); lines.Scan() && !strings.Contains(lines.Text(), "| +I |"); {
 	}
-	// kubectl has become the plugin: there is one process.
 	must(t, command.Process.Kill())
 	_ = command.Wait()
-	eventually(t, "the gateway's pod", "", func() string {
-		return strings.TrimSpace(main.run(t, "get", "pods", "-n", namespace, "-l", "app.kubernetes.io/name=flink-sql-gateway", "--field-selector", "status.phase=Running", "-o", "name").out)
+	eventually(t, "files and processes of sql-client", "", func() string {
+		return main.kubectl(t, "exec", "deployment/session-example", "-n", namespace, "--", "bash", "-c", "ls /tmp | grep kubectl-flink; pgrep -f '[t]able.client.SqlClient'; true")
 	})
 	noSQLJobs(t, namespace)
 }

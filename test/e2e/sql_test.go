@@ -7,7 +7,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -110,6 +112,9 @@ func testSQL(t *testing.T, namespace, version, flinkVersion string) {
 	}
 
 	t.Run("Ctrl-C ends the query and its job", func(t *testing.T) { interruptSQL(t, namespace) })
+	t.Run("values and limits", func(t *testing.T) { exactSQL(t, namespace) })
+	t.Run("an output without reader", func(t *testing.T) { brokenPipeSQL(t, namespace) })
+	t.Run("a client that is killed", func(t *testing.T) { killedSQL(t, namespace) })
 
 	// An INSERT goes on; the JobManager ends it here.
 	r = sql("--start-gateway", "-o", "csv", "-e", `CREATE TABLE endless (a INT) WITH ('connector'='datagen','rows-per-second'='5');
@@ -172,6 +177,86 @@ func interruptSQL(t *testing.T, namespace string) {
 			t.Errorf("job %s is %s", id, state)
 		}
 	}
+}
+
+// exactSQL holds what a gateway sends against what is printed: instants in rows,
+// in the hour that is there twice, and limits of rows that change.
+func exactSQL(t *testing.T, namespace string) {
+	sql := func(args ...string) result {
+		return main.run(t, append([]string{"flink", "sql", "session-example", "-n", namespace, "--start-gateway"}, args...)...)
+	}
+	r := sql("-q", "-o", "ndjson", "-e", `SET 'table.local-time-zone'='Europe/Berlin';
+		SELECT t, ARRAY[t] AS ar, ROW(t) AS rw FROM (SELECT TO_TIMESTAMP_LTZ(x,3) AS t FROM (VALUES (1729989000000)) v(x));
+		SELECT ROW(TO_TIMESTAMP_LTZ(1729992600000,3)) AS rw;
+		SELECT CAST(TO_TIMESTAMP_LTZ(0,3) AS STRING) AS s;
+		SELECT k AS op, COUNT(*) c FROM (VALUES ('a'),('a')) t(k) GROUP BY k`).wants(t, 0)
+	for _, want := range []string{
+		`{"t":"2024-10-27 02:30:00.000+02:00","ar":["2024-10-27 02:30:00.000+02:00"],"rw":{"EXPR$0":"2024-10-27 02:30:00.000+02:00"}}`,
+		`{"rw":{"EXPR$0":"2024-10-27 02:30:00.000+01:00"}}`, `{"s":"1970-01-01 01:00:00.000"}`, `{"_op":"-U","op":"a","c":1}`,
+	} {
+		if !strings.Contains(r.out, want+"\n") {
+			t.Errorf("lacks %s:\n%s", want, r)
+		}
+	}
+	const count = "SELECT COUNT(*) c FROM (VALUES (1),(2),(3)) t(x)"
+	if r := sql("-q", "-o", "csv", "--limit", "1", "-e", count).wants(t, 0); r.out != "c\n3\n" {
+		t.Error(r)
+	}
+	if r := sql("-q", "-o", "ndjson", "--limit", "1", "-e", count).wants(t, 1, "can't end this query"); r.out != "" {
+		t.Error(r)
+	}
+	sql("-q", "-e", "BEGIN STATEMENT SET; CREATE TABLE bh1 WITH ('connector'='blackhole') AS SELECT 1 AS a; END; HELP; BEGIN STATEMENT SET; END;", "--wait").wants(t, 0)
+}
+
+// endlessSQL reads rows that don't end, in a process of its own; two were read.
+func endlessSQL(t *testing.T, namespace string) (*exec.Cmd, io.Closer) {
+	t.Helper()
+	command := main.command(t.Context(), "flink", "sql", "session-example", "-n", namespace, "--start-gateway", "-q", "-o", "csv", "-e",
+		"CREATE TABLE endless (a INT) WITH ('connector'='datagen','rows-per-second'='5'); SELECT a FROM endless")
+	stdout, err := command.StdoutPipe()
+	must(t, err)
+	must(t, command.Start())
+	lines := bufio.NewScanner(stdout)
+	for range 2 {
+		if !lines.Scan() {
+			t.Fatal("no rows came")
+		}
+	}
+	return command, stdout
+}
+
+// nothingLeft waits until no job of SQL runs and nothing of a gateway is there.
+func nothingLeft(t *testing.T, namespace string) {
+	t.Helper()
+	eventually(t, "jobs that run and what is left of gateways", "", func() string {
+		left := strings.TrimSpace(main.run(t, "get", "pods,jobs", "-n", namespace, "-l", "app.kubernetes.io/name=flink-sql-gateway", "-o", "name").out)
+		for id, state := range main.sqlJobs(t, namespace) {
+			if state != "FINISHED" && state != "CANCELED" && state != "FAILED" {
+				left += " " + id + " " + state
+			}
+		}
+		return left
+	})
+}
+
+func brokenPipeSQL(t *testing.T, namespace string) {
+	command, stdout := endlessSQL(t, namespace)
+	must(t, stdout.Close())
+	_ = command.Wait()
+	if code := command.ProcessState.ExitCode(); code != 141 {
+		t.Errorf("exit code %d", code)
+	}
+	nothingLeft(t, namespace)
+}
+
+// killedSQL leaves a gateway alone: the query, the gateway and its objects end
+// by themselves.
+func killedSQL(t *testing.T, namespace string) {
+	command, _ := endlessSQL(t, namespace)
+	// kubectl has become the plugin: there is one process.
+	must(t, command.Process.Kill())
+	_ = command.Wait()
+	nothingLeft(t, namespace)
 }
 
 func TestSQLOnFlink1(t *testing.T) { testSQL(t, "sql-1", "1.20", "v1_20") }

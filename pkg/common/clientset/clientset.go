@@ -8,6 +8,7 @@ import (
 
 	appsv1 "k8s.io/client-go/kubernetes/typed/apps/v1"
 	authorizationv1 "k8s.io/client-go/kubernetes/typed/authorization/v1"
+	batchv1 "k8s.io/client-go/kubernetes/typed/batch/v1"
 	corev1 "k8s.io/client-go/kubernetes/typed/core/v1"
 	discoveryv1 "k8s.io/client-go/kubernetes/typed/discovery/v1"
 	"k8s.io/client-go/rest"
@@ -18,6 +19,7 @@ import (
 type Interface interface {
 	AppsV1() appsv1.AppsV1Interface
 	AuthorizationV1() authorizationv1.AuthorizationV1Interface
+	BatchV1() batchv1.BatchV1Interface
 	CoreV1() corev1.CoreV1Interface
 	DiscoveryV1() discoveryv1.DiscoveryV1Interface
 }
@@ -25,12 +27,14 @@ type Interface interface {
 type set struct {
 	apps          *appsv1.AppsV1Client
 	authorization *authorizationv1.AuthorizationV1Client
+	batch         *batchv1.BatchV1Client
 	core          *corev1.CoreV1Client
 	discovery     *discoveryv1.DiscoveryV1Client
 }
 
 func (s *set) AppsV1() appsv1.AppsV1Interface                            { return s.apps }
 func (s *set) AuthorizationV1() authorizationv1.AuthorizationV1Interface { return s.authorization }
+func (s *set) BatchV1() batchv1.BatchV1Interface                         { return s.batch }
 func (s *set) CoreV1() corev1.CoreV1Interface                            { return s.core }
 func (s *set) DiscoveryV1() discoveryv1.DiscoveryV1Interface             { return s.discovery }
 
@@ -53,6 +57,9 @@ func NewWith(config *rest.Config, connection *http.Client) (Interface, error) {
 		return nil, err
 	}
 	if s.authorization, err = authorizationv1.NewForConfigAndClient(config, connection); err != nil {
+		return nil, err
+	}
+	if s.batch, err = batchv1.NewForConfigAndClient(config, connection); err != nil {
 		return nil, err
 	}
 	if s.core, err = corev1.NewForConfigAndClient(config, connection); err != nil {

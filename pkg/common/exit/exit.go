@@ -24,6 +24,9 @@ const (
 	TimedOut = 124
 	// Interrupted means that the user ended the wait (Ctrl-C).
 	Interrupted = 130
+	// BrokenPipe means that the reader of the output went away before its end,
+	// as in "… | head". It is what a shell shows for a program that this ended.
+	BrokenPipe = 141
 )
 
 // Error is an error with an exit code of its own.

@@ -8,11 +8,9 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"runtime"
 	"runtime/debug"
 	"strings"
-	"syscall"
 
 	"github.com/spf13/cobra"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
@@ -20,13 +18,9 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/completion"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/config"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
-	"github.com/kubectl-flink/kubectl-flink/pkg/common/interrupt"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/kube"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 )
-
-// errInterrupted is the cause of a context that the user cancelled.
-var errInterrupted = exit.With(exit.Interrupted, errors.New("interrupted"))
 
 // memory is where the garbage collector begins to save memory rather than
 // time, in bytes. Nothing that a server sends is kept beyond that; what was
@@ -40,19 +34,7 @@ func Main(newRoot func(genericiooptions.IOStreams) *cobra.Command) int {
 		debug.SetMemoryLimit(memory)
 	}
 	ctx, cancel := context.WithCancelCause(context.Background())
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	go func() {
-		for stop := range signals {
-			// A prompt takes Ctrl-C for the statement that runs.
-			if stop != os.Interrupt || !interrupt.Deliver() {
-				break
-			}
-		}
-		// A second Ctrl-C ends the process as if nobody listened.
-		signal.Stop(signals)
-		cancel(errInterrupted)
-	}()
+	listen(cancel, os.Stdout)
 	streams := genericiooptions.IOStreams{In: os.Stdin, Out: term.Guard(os.Stdout), ErrOut: term.Guard(os.Stderr)}
 	args := completion.Args(os.Args)
 	root := newRoot(streams)
@@ -81,11 +63,27 @@ func Execute(ctx context.Context, root *cobra.Command, streams genericiooptions.
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetFlagErrorFunc(flagError)
 	eachCommand(root, func(cmd *cobra.Command) {
-		if check := cmd.Args; check != nil {
-			cmd.Args = func(cmd *cobra.Command, args []string) error { return exit.With(exit.Usage, check(cmd, args)) }
+		check := cmd.Args
+		if check == nil && (!cmd.HasParent() || !cmd.Runnable()) {
+			return // unknown subcommands are found there
+		}
+		cmd.Args = func(cmd *cobra.Command, args []string) error {
+			if check != nil {
+				if err := check(cmd, args); err != nil {
+					return exit.With(exit.Usage, err)
+				}
+			}
+			// cobra checks them later, and its error has no exit code.
+			if err := cmd.ValidateRequiredFlags(); err != nil {
+				return exit.With(exit.Usage, err)
+			}
+			return exit.With(exit.Usage, cmd.ValidateFlagGroups())
 		}
 	})
 	command, err := root.ExecuteContextC(ctx)
+	if lostReader(ctx, err, streams.Out) {
+		return exit.BrokenPipe
+	}
 	if err == nil {
 		return exit.OK
 	}

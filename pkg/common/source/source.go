@@ -196,6 +196,18 @@ type interruptible struct {
 
 func (r *interruptible) Close() error { return r.file.Close() }
 
+// Seek makes a regular file one that can be read twice; others can't.
+func (r *interruptible) Seek(offset int64, whence int) (int64, error) {
+	info, err := r.file.Stat()
+	if err != nil {
+		return 0, err
+	}
+	if !info.Mode().IsRegular() {
+		return 0, fmt.Errorf("%s is no regular file", r.file.Name())
+	}
+	return r.file.Seek(offset, whence)
+}
+
 func (r *interruptible) Read(p []byte) (int, error) {
 	type answer struct {
 		n   int

@@ -99,3 +99,25 @@ func TestShownAddressHasNoPassword(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+func TestARegularFileIsReadTwice(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "f")
+	if err := os.WriteFile(name, []byte("text"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for path, again := range map[string]string{name: "text", os.DevNull: ""} {
+		file, err := Open(t.Context(), path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer file.Close()
+		if _, err := io.ReadAll(file); err != nil {
+			t.Fatal(err)
+		}
+		_, err = file.(io.Seeker).Seek(0, io.SeekStart)
+		text, _ := io.ReadAll(file)
+		if (err == nil) != (again != "") || string(text) != again {
+			t.Errorf("%s: %q, %v", path, text, err)
+		}
+	}
+}

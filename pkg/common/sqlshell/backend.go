@@ -56,6 +56,14 @@ type Troubled interface {
 	Trouble() string
 }
 
+// Growing is an Execution that can find out whether its rows are only ever
+// added to.
+type Growing interface {
+	// AppendOnly reports whether no row is taken back or replaced later. It is
+	// called before Next; false also stands for what can't be known.
+	AppendOnly(ctx context.Context) bool
+}
+
 // Schema is the shape of a result.
 type Schema struct {
 	Columns []Column
@@ -67,6 +75,9 @@ type Schema struct {
 	// Job says that the statement started a job that goes on after it: an
 	// INSERT, a statement set.
 	Job bool
+	// Opaque is why JSON of the rows can't have the shape that their columns
+	// have; "" where it can.
+	Opaque string
 }
 
 // Column is one column, or one field of a ROW.

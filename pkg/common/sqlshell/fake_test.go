@@ -36,6 +36,8 @@ type answer struct {
 	job  string
 	// more makes rows up instead of batches.
 	more func(n int) ([]Row, error)
+	// appendOnly says that rows are only added.
+	appendOnly bool
 }
 
 func (f *fake) Run(_ context.Context, statement string) (Execution, error) {
@@ -119,6 +121,8 @@ func (e *fakeExecution) Next(ctx context.Context) ([]Row, error) {
 	}
 	return nil, io.EOF
 }
+
+func (e *fakeExecution) AppendOnly(context.Context) bool { return e.answer.appendOnly }
 
 func (e *fakeExecution) JobID() string { return e.answer.job }
 

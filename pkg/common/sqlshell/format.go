@@ -76,25 +76,24 @@ func newRowWriter(format string, out io.Writer, width int, palette term.Palette)
 }
 
 // jsonWriter prints an array of objects, or one object a line. A row that
-// takes back or replaces another one has its change in the field "op".
+// takes back or replaces another one has its change in the field "op", or
+// "_op" where a column has that name.
 type jsonWriter struct {
 	out     *bufio.Writer
 	array   bool
 	columns []Column
+	change  string
 	rows    int
 	buffer  []byte
 }
 
 func (w *jsonWriter) begin(columns []Column) error {
-	w.columns = columns
+	w.columns = distinct(columns)
+	w.change = changeName(w.columns)
 	return nil
 }
 
 func (w *jsonWriter) row(row Row) error {
-	op := ""
-	if row.Change != Insert {
-		op = row.Change.Symbol()
-	}
 	w.buffer = w.buffer[:0]
 	if w.array {
 		w.buffer = append(w.buffer, "[\n  "...)
@@ -103,7 +102,12 @@ func (w *jsonWriter) row(row Row) error {
 		}
 	}
 	w.rows++
-	w.buffer = appendObject(w.buffer, op, w.columns, row.Fields)
+	w.buffer = append(w.buffer, '{')
+	if row.Change != Insert {
+		w.buffer = append(appendString(w.buffer, w.change), ':')
+		w.buffer = appendString(w.buffer, row.Change.Symbol())
+	}
+	w.buffer = appendObject(w.buffer, w.columns, row.Fields)
 	if !w.array {
 		w.buffer = append(w.buffer, '\n')
 	}
@@ -212,7 +216,7 @@ func (w *verticalWriter) row(row Row) error {
 			name, t = term.SafeLine(w.columns[i].Name), w.columns[i].Type
 		}
 		// A line break in a value continues below the value.
-		value := strings.ReplaceAll(term.Safe(textOf(field, t)), "\n", "\n"+strings.Repeat(" ", w.width)+" | ")
+		value := strings.ReplaceAll(term.Safe(shown(field, t)), "\n", "\n"+strings.Repeat(" ", w.width)+" | ")
 		if field == nil {
 			value = w.palette.Paint(term.Dim, value)
 		}

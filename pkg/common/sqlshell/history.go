@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -21,6 +22,14 @@ type history struct {
 // mostHistory entries are kept in the file; it is cut to them when it has
 // twice as many.
 const mostHistory = 1000
+
+const (
+	// mostEntry bounds a line of the file; a longer entry is kept in memory
+	// only.
+	mostEntry = 1 << 20
+	// mostHistoryBytes bounds what is read of the file.
+	mostHistoryBytes = 32 << 20
+)
 
 var errNoEntry = errors.New("no such entry")
 
@@ -43,15 +52,7 @@ func openHistory(file string) (*history, error) {
 		return h, fmt.Errorf("no history is kept: %w", err)
 	}
 	defer in.Close()
-	lines := bufio.NewScanner(in)
-	lines.Buffer(nil, 1<<20)
-	for lines.Scan() {
-		var entry string
-		if json.Unmarshal(lines.Bytes(), &entry) == nil && entry != "" {
-			h.entries = append(h.entries, entry)
-		}
-	}
-	if err := lines.Err(); err != nil {
+	if err := h.read(in); err != nil {
 		return h, fmt.Errorf("no history is kept: %s: %w", file, err)
 	}
 	h.file = file
@@ -66,6 +67,34 @@ func openHistory(file string) (*history, error) {
 	return h, nil
 }
 
+// read takes the entries of a file. A line that is too long, or isn't ours, is
+// passed over; of many large ones the last are kept.
+func (h *history) read(file io.Reader) error {
+	lines, size := bufio.NewReaderSize(file, mostEntry), 0
+	for {
+		line, err := lines.ReadSlice('\n')
+		for errors.Is(err, bufio.ErrBufferFull) {
+			line = nil
+			_, err = lines.ReadSlice('\n')
+		}
+		var entry string
+		if json.Unmarshal(line, &entry) == nil && entry != "" {
+			h.entries = append(h.entries, entry)
+			size += len(entry)
+		}
+		for size > mostHistoryBytes {
+			size -= len(h.entries[0])
+			h.entries = h.entries[1:]
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
 func (h *history) rewrite() error {
 	temporary, err := os.CreateTemp(filepath.Dir(h.file), ".history-*") // 0600
 	if err != nil {
@@ -73,8 +102,8 @@ func (h *history) rewrite() error {
 	}
 	defer os.Remove(temporary.Name())
 	for _, entry := range h.entries {
-		if err == nil {
-			_, err = temporary.Write(historyLine(entry))
+		if line := historyLine(entry); err == nil && len(line) <= mostEntry {
+			_, err = temporary.Write(line)
 		}
 	}
 	if closed := temporary.Close(); err == nil {
@@ -93,14 +122,15 @@ func historyLine(entry string) []byte {
 // Write adds an entry; it is the editor's to call.
 func (h *history) Write(entry string) (int, error) {
 	h.entries = append(h.entries, entry)
-	if h.file == "" {
+	line := historyLine(entry)
+	if h.file == "" || len(line) > mostEntry {
 		return len(h.entries), nil
 	}
 	// One write of a whole line, appended: prompts at the same time don't
 	// disturb each other.
 	out, err := os.OpenFile(h.file, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 	if err == nil {
-		_, err = out.Write(historyLine(entry))
+		_, err = out.Write(line)
 		if closed := out.Close(); err == nil {
 			err = closed
 		}

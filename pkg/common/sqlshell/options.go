@@ -29,6 +29,9 @@ type Options struct {
 	ShowSecrets bool
 	// Quiet leaves out progress and notes on standard error.
 	Quiet bool
+	// Ran says that statements ran before those of a Script, so that wrong text
+	// in it is no usage error any more: something was changed.
+	Ran bool
 }
 
 // Source is SQL text and its name in messages: a file's name, "-e".

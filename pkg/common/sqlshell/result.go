@@ -1,8 +1,11 @@
 package sqlshell
 
 import (
+	"context"
 	"fmt"
 	"time"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/progress"
 )
 
 // settlingWriter shows what the changes of a result lead to, in a format that
@@ -11,8 +14,10 @@ import (
 // only grows is printed as it comes, with constant memory.
 type settlingWriter struct {
 	rowWriter
-	// limit ends the result when so many rows are there; 0 doesn't.
+	// limit is how many rows are printed at most; 0 is no limit. toEnd says that
+	// only the result's end tells which.
 	limit int
+	toEnd bool
 	held  *picture
 	// streams says that rows are printed as they come.
 	streams   bool
@@ -29,9 +34,9 @@ const (
 	mostBytes    = 256 << 20
 )
 
-func newSettlingWriter(inner rowWriter, limit int) *settlingWriter {
+func newSettlingWriter(inner rowWriter, limit int, toEnd bool) *settlingWriter {
 	// One more than what may be there, so that too many can be told.
-	return &settlingWriter{rowWriter: inner, limit: limit, held: newPicture(mostGathered+1, mostBytes)}
+	return &settlingWriter{rowWriter: inner, limit: limit, toEnd: toEnd, gathering: toEnd, held: newPicture(mostGathered+1, mostBytes)}
 }
 
 func (w *settlingWriter) row(row Row) error {
@@ -53,9 +58,10 @@ func (w *settlingWriter) row(row Row) error {
 	return nil
 }
 
-// full reports whether the limit is reached.
+// full reports whether the limit is reached and nothing that comes can change
+// the rows up to it.
 func (w *settlingWriter) full() bool {
-	if w.limit <= 0 {
+	if w.limit <= 0 || w.toEnd {
 		return false
 	}
 	if w.streams {
@@ -94,4 +100,31 @@ func (w *settlingWriter) end() error {
 		err = ended
 	}
 	return err
+}
+
+// limitAtEnd reports whether a result has to be read to its end before its
+// first rows are known: those of a query that changes rows that it gave before
+// may be others by then.
+func (r *runner) limitAtEnd(ctx context.Context, execution Execution, schema Schema, line *progress.Line) (bool, error) {
+	if r.options.Limit == 0 || !schema.Query {
+		return false, nil
+	}
+	if growing, ok := execution.(Growing); ok && growing.AppendOnly(ctx) {
+		return false, nil
+	}
+	if ctx.Err() != nil {
+		return false, context.Cause(ctx)
+	}
+	switch r.shown() {
+	case NDJSON:
+		return false, fmt.Errorf("--limit %d can't end this query: it may change rows that it gave before, and its first %d changes are not its result; "+
+			"use -o %s or %s for the first rows at its end, or -o %s for the first changes", r.options.Limit, r.options.Limit, JSON, CSV, Changelog)
+	case Changelog, Tableau:
+		return false, nil
+	}
+	if !r.options.Quiet {
+		line.Done()
+		fmt.Fprintf(r.options.ErrOut, "note: this query may change rows that it gave before: --limit %d takes the rows that are there at its end, which a query over unbounded tables doesn't have\n", r.options.Limit)
+	}
+	return true, nil
 }

@@ -55,49 +55,18 @@ func newRunner(backend Backend, options Options) (*runner, error) {
 	return r, nil
 }
 
-// Script runs the statements of the sources one after another and stops at the
-// first that fails: its error tells the file, the line, the column and the root
-// cause, and shows the line with a caret. Results go to options.Out.
-//
-// A statement that takes longer than options.Timeout fails with exit code 124;
-// where ctx is cancelled, the running query and its job are cancelled too.
-func Script(ctx context.Context, backend Backend, sources []Source, options Options) error {
-	r, err := newRunner(backend, options)
-	if err != nil {
-		return err
-	}
-	for _, source := range sources {
-		splitter := NewSplitter(source.Name, source.Text)
-		for {
-			statement, err := splitter.Next()
-			if errors.Is(err, io.EOF) {
-				break
-			}
-			if err != nil {
-				return exit.With(exit.Usage, err)
-			}
-			if ctx.Err() != nil {
-				return context.Cause(ctx)
-			}
-			if statement.Kind() == KindExit {
-				return nil
-			}
-			if statement.Meta {
-				return exit.Usagef("%s:%d:%d: %s: commands with a backslash are for the prompt", statement.Source, statement.Line, statement.Column, term.SafeLine(statement.Text))
-			}
-			if err := r.run(ctx, statement); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
 // closing bounds what is done after a statement or the session ended.
 const closing = 10 * time.Second
 
 // run runs one statement and prints its result.
 func (r *runner) run(ctx context.Context, statement Statement) error {
+	if statement.steps != nil {
+		return r.runSteps(ctx, statement)
+	}
+	return r.runOne(ctx, statement)
+}
+
+func (r *runner) runOne(ctx context.Context, statement Statement) error {
 	if r.options.Timeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, r.options.Timeout,
@@ -262,16 +231,23 @@ func (f *feed) close() {
 
 // result prints the rows of an execution and returns how many it printed.
 func (r *runner) result(ctx context.Context, execution Execution, schema Schema, line *progress.Line) (int, error) {
+	if format := r.shown(); schema.Opaque != "" && (format == JSON || format == NDJSON) {
+		return 0, errors.New(schema.Opaque)
+	}
+	toEnd, err := r.limitAtEnd(ctx, execution, schema, line)
+	if err != nil {
+		return 0, err
+	}
 	feed := newFeed(ctx, execution)
 	defer feed.close()
 	r.told = ""
 	if schema.Query && r.canLive() {
-		return r.watch(ctx, feed, schema, line)
+		return r.watch(ctx, feed, schema, toEnd, line)
 	}
 	inner := r.writer(schema)
 	writer, settling := inner, (*settlingWriter)(nil)
 	if !showsChanges(r.shown()) {
-		settling = newSettlingWriter(inner, r.options.Limit)
+		settling = newSettlingWriter(inner, r.options.Limit, toEnd)
 		writer = settling
 	}
 	if err := writer.begin(schema.Columns); err != nil {
@@ -312,6 +288,9 @@ func (r *runner) copy(ctx context.Context, feed *feed, writer rowWriter, settlin
 		case <-ctx.Done():
 			return count, context.Cause(ctx)
 		case <-look.C:
+			if term.ReaderGone(r.out) {
+				return count, exit.Silent(exit.BrokenPipe)
+			}
 			r.tellTrouble(feed, line)
 		case <-idle:
 			idle = nil
@@ -404,6 +383,7 @@ func (r *runner) writer(schema Schema) rowWriter {
 	writer := newRowWriter(r.shown(), r.out, width, palette)
 	if table, ok := writer.(*tableWriter); ok {
 		table.lines = r.prompt && r.out == r.options.Out && !table.op
+		table.keep(schema)
 		if !schema.Query && len(schema.Columns) == 1 {
 			return &answerWriter{tableWriter: table}
 		}

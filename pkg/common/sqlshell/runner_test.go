@@ -102,7 +102,7 @@ func TestTimeoutCancelsTheQuery(t *testing.T) {
 func TestLimitEndsTheQuery(t *testing.T) {
 	for _, format := range Formats() {
 		backend := &fake{answers: map[string]answer{
-			"SELECT": {schema: Schema{Query: true, Columns: []Column{column("n", "BIGINT")}}, batches: rows(plus("41"), plus("42"), plus("43")), wait: true},
+			"SELECT": {schema: Schema{Query: true, Columns: []Column{column("n", "BIGINT")}}, batches: rows(plus("41"), plus("42"), plus("43")), wait: true, appendOnly: true},
 		}}
 		out, _, err := script(t, backend, "SELECT n FROM forever", Options{Limit: 2, Format: format})
 		if err != nil {

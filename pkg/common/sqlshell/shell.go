@@ -7,11 +7,13 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/interrupt"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/kube"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/scratch"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/secret"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/source"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
@@ -134,7 +136,7 @@ func (s *shell) print(err error) {
 // one runs a statement, or a command to the shell.
 func (s *shell) one(ctx context.Context, statement Statement) error {
 	if !statement.Meta {
-		switch strings.ToUpper(strings.Join(statement.words, " ")) {
+		switch statement.clientWord() {
 		case "QUIT", "EXIT":
 			return errLeave
 		case "HELP":
@@ -201,14 +203,13 @@ func (s *shell) include(ctx context.Context, file string) error {
 // was saved.
 func (s *shell) edit(ctx context.Context, file string) error {
 	if file == "" {
-		temporary, err := os.CreateTemp("", "statement-*.sql") // 0600
+		dir, err := scratch.Dir("kubectl-sql-edit-")
 		if err != nil {
 			return err
 		}
-		file = temporary.Name()
-		defer os.Remove(file)
-		_, err = temporary.WriteString(s.previous + "\n")
-		if err := errors.Join(err, temporary.Close()); err != nil {
+		defer os.RemoveAll(dir)
+		file = filepath.Join(dir, "statement.sql")
+		if err := os.WriteFile(file, []byte(s.previous+"\n"), 0o600); err != nil {
 			return err
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode"
 	"unicode/utf16"
 )
 
@@ -217,6 +218,32 @@ func (b *builder) statement(source string) Statement {
 		s.shiftedLine = b.oldFormAt.line - b.start.line + 1
 		width := len(utf16.Encode([]rune(head[strings.LastIndexByte(head, '\n')+1:])))
 		s.shifted, s.shiftedFrom = len(begin)-width, len(begin)
+		s.steps = b.steps(source, raw)
 	}
 	return s
+}
+
+// steps are the statements of BEGIN STATEMENT SET; … END one by one, where the
+// new form can't hold them: an empty set, or one with CREATE TABLE … AS.
+func (b *builder) steps(source, raw string) []Statement {
+	inner := strings.TrimRightFunc(raw[b.oldForm:], unicode.IsSpace)
+	splitter := NewSplitter(source, strings.NewReader(inner))
+	splitter.lex.at = b.oldFormAt
+	splitter.lex.at.column++
+	var steps []Statement
+	onlyInserts := true
+	for {
+		statement, err := splitter.Next()
+		if err != nil {
+			break
+		}
+		steps = append(steps, statement)
+		onlyInserts = onlyInserts && (statement.words[0] == "INSERT" || statement.words[0] == "END")
+	}
+	if len(steps) > 1 && onlyInserts {
+		return nil
+	}
+	begin := Statement{Text: "BEGIN STATEMENT SET", Source: source, Line: b.start.line, Column: b.start.column, words: b.words[:3]}
+	begin.raw = begin.Text
+	return append([]Statement{begin}, steps...)
 }

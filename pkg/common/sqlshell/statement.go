@@ -20,6 +20,9 @@ type Statement struct {
 
 	raw   string
 	words []string
+	// steps are the statements of a set that has to be sent in pieces, from
+	// BEGIN STATEMENT SET to END.
+	steps []Statement
 	// shifted says by how many columns the text that is sent differs from raw
 	// behind the column shiftedFrom of line shiftedLine, as a statement set in
 	// the old form is sent in the new one.
@@ -71,6 +74,15 @@ func classify(words []string) Kind {
 		}
 	}
 	return KindOther
+}
+
+// clientWord is the statement in upper case where it may be one of those that
+// the client itself knows: HELP, CLEAR, QUIT, EXIT.
+func (s Statement) clientWord() string {
+	if len(s.words) != 1 {
+		return ""
+	}
+	return s.words[0]
 }
 
 // Words are the words and symbols of a statement, as they are written.

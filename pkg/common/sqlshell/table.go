@@ -19,7 +19,10 @@ type tableWriter struct {
 	// limit is the number of columns of the terminal; 0 cuts nothing.
 	limit int
 	// hold is how many rows are held back; 0 is firstRows.
-	hold    int
+	hold int
+	// whole is how many columns, from the first, are never cut: they name what
+	// a line tells of, and are typed into the next statement.
+	whole   int
 	columns []Column
 	widths  []int
 	numeric []bool
@@ -33,7 +36,7 @@ const firstRows = 200
 func (w *tableWriter) begin(columns []Column) error {
 	w.columns = columns
 	if w.op {
-		w.columns = append([]Column{{Name: "op"}}, columns...)
+		w.columns = append([]Column{{Name: changeName(columns)}}, columns...)
 	}
 	w.widths = make([]int, len(w.columns))
 	w.numeric = make([]bool, len(w.columns))
@@ -67,9 +70,20 @@ func (w *tableWriter) row(row Row) error {
 	return nil
 }
 
+// keep has the columns that name what an answer's lines tell of printed whole.
+func (w *tableWriter) keep(schema Schema) {
+	if schema.Query {
+		return
+	}
+	w.whole = 1
+	if w.op {
+		w.whole = 2
+	}
+}
+
 // cell is a value on one line.
 func cell(value any, t Type) string {
-	return strings.ReplaceAll(term.Safe(strings.NewReplacer("\r\n", "↵", "\n", "↵", "\t", " ").Replace(textOf(value, t))), "\n", " ")
+	return strings.ReplaceAll(term.Safe(strings.NewReplacer("\r\n", "↵", "\n", "↵", "\t", " ").Replace(shown(value, t))), "\n", " ")
 }
 
 // start prints the heading and the rows that were held back.
@@ -83,7 +97,7 @@ func (w *tableWriter) start() error {
 			w.widths[i] = max(w.widths[i], term.DisplayWidth(c))
 		}
 	}
-	w.widths = fit(w.widths, w.limit, w.edges())
+	w.widths = fit(w.widths, w.limit, w.edges(), w.whole)
 	names := make([]string, len(w.columns))
 	for i, column := range w.columns {
 		names[i] = term.SafeLine(column.Name)
@@ -114,17 +128,17 @@ func (w *tableWriter) edges() int {
 }
 
 // fit makes widths small enough for limit columns, of which edges are taken:
-// the widest shrink first.
-func fit(widths []int, limit, edges int) []int {
-	if limit <= 0 || len(widths) == 0 {
+// the widest shrink first, and the first whole ones not at all.
+func fit(widths []int, limit, edges, whole int) []int {
+	if limit <= 0 || len(widths) <= whole {
 		return widths
 	}
 	room := limit - between*(len(widths)-1) - edges
 	for {
-		total, widest := 0, 0
+		total, widest := 0, whole
 		for i, width := range widths {
 			total += width
-			if width > widths[widest] {
+			if i >= whole && width > widths[widest] {
 				widest = i
 			}
 		}
@@ -134,7 +148,7 @@ func fit(widths []int, limit, edges int) []int {
 		// Not below the second widest at once: equals shrink together.
 		second := leastWidth
 		for i, width := range widths {
-			if i != widest && width < widths[widest] {
+			if i >= whole && i != widest && width < widths[widest] {
 				second = max(second, width)
 			}
 		}
@@ -205,7 +219,7 @@ func (w *tableWriter) cells(cells []string, paint func(i int, text string) strin
 	}
 	for i, text := range cells {
 		width := term.DisplayWidth(text)
-		if w.limit > 0 && width > w.widths[i] {
+		if w.limit > 0 && i >= w.whole && width > w.widths[i] {
 			text = term.Cut(text, w.widths[i])
 			width = term.DisplayWidth(text)
 		}

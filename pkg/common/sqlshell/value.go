@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -12,6 +13,31 @@ import (
 
 // null is how a missing value is shown to people.
 const null = "NULL"
+
+// shown is textOf for people, who have to tell a text from a missing value: a
+// text that reads NULL is in quotes.
+func shown(value any, t Type) string {
+	if s, ok := value.(string); ok && looksMissing(s) {
+		return quote(s)
+	}
+	return textOf(value, t)
+}
+
+// looksMissing reports whether a text reads like a missing value, or like such
+// a text in quotes.
+func looksMissing(s string) bool { return strings.Trim(s, "'") == null }
+
+// quote is a text as SQL writes it.
+func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
+
+// appendInner is a text inside of an array, map or row: in quotes where it
+// could be taken for something else.
+func appendInner(out []byte, s string) []byte {
+	if s == "" || looksMissing(s) || strings.ContainsAny(s, "[](){},='\r\n") || strings.TrimSpace(s) != s {
+		s = quote(s)
+	}
+	return append(out, s...)
+}
 
 // text is a value as people read it: NULL, x'CAFE', (row, fields),
 // [array, elements], {map=entries}.
@@ -69,7 +95,9 @@ func appendText(out []byte, value any, t Type) []byte {
 			out = appendText(out, pair.Value, t.entry())
 		}
 		return append(out, '}')
-	case nil, string, bool, json.Number:
+	case string:
+		return appendInner(out, v)
+	case nil, bool, json.Number:
 		return append(out, text(value)...)
 	}
 	return fmt.Append(out, value)
@@ -110,6 +138,37 @@ func (t Type) entry() Type {
 	return Type{}
 }
 
+// distinct are columns of which no two have the same name, as the keys of an
+// object need: a second "a" becomes "a_2".
+func distinct(columns []Column) []Column {
+	taken := map[string]bool{}
+	for _, column := range columns {
+		taken[column.Name] = true
+	}
+	out, used := make([]Column, len(columns)), map[string]bool{}
+	for i, column := range columns {
+		name := column.Name
+		for n := 2; used[name]; n++ {
+			if next := column.Name + "_" + strconv.Itoa(n); !taken[next] {
+				name = next
+			}
+		}
+		used[name] = true
+		out[i] = Column{Name: name, Type: column.Type}
+	}
+	return out
+}
+
+// changeName is the name under which a row's change stands beside columns: op,
+// with a line in front of it as often as a column has that name.
+func changeName(columns []Column) string {
+	name := "op"
+	for slices.ContainsFunc(columns, func(c Column) bool { return c.Name == name }) {
+		name = "_" + name
+	}
+	return name
+}
+
 // numeric reports whether values of the type are aligned to the right.
 func (t Type) numeric() bool {
 	switch t.Name {
@@ -141,7 +200,7 @@ func appendJSON(out []byte, value any, t Type) []byte {
 		return append(out, '"')
 	case []any:
 		if isRow(t) {
-			return appendObject(out, "", t.Fields, v)
+			return appendObject(append(out, '{'), t.Fields, v)
 		}
 		out = append(out, '[')
 		for i, element := range v {
@@ -157,15 +216,11 @@ func appendJSON(out []byte, value any, t Type) []byte {
 	return appendString(out, fmt.Sprint(value))
 }
 
-// appendObject is a JSON object of the fields; op, where not empty, is added
-// as the field "op".
-func appendObject(out []byte, op string, columns []Column, fields []any) []byte {
-	out = append(out, '{')
-	if op != "" {
-		out = appendString(append(out, `"op":`...), op)
-	}
+// appendObject is the fields of a JSON object, of which out has the opening
+// bracket and perhaps more, and its closing bracket.
+func appendObject(out []byte, columns []Column, fields []any) []byte {
 	for i, field := range fields {
-		if i > 0 || op != "" {
+		if out[len(out)-1] != '{' {
 			out = append(out, ',')
 		}
 		name, t := "f"+strconv.Itoa(i), Type{}

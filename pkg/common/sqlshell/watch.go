@@ -37,8 +37,8 @@ var errEnded = errors.New("ended")
 
 // watch prints a result that is there soon, and shows one that isn't while it
 // changes, until it ends or the user leaves.
-func (r *runner) watch(ctx context.Context, feed *feed, schema Schema, line *progress.Line) (int, error) {
-	v := &view{columns: schema.Columns, picture: newPicture(mostWatched, mostWatchedBytes), palette: r.palette, sortBy: -1, whole: r.whole}
+func (r *runner) watch(ctx context.Context, feed *feed, schema Schema, toEnd bool, line *progress.Line) (int, error) {
+	v := &view{toEnd: toEnd, columns: schema.Columns, picture: newPicture(mostWatched, mostWatchedBytes), palette: r.palette, sortBy: -1, whole: r.whole}
 	var late <-chan time.Time
 	look := time.NewTicker(lookAtTrouble)
 	defer look.Stop()
@@ -82,7 +82,7 @@ func (r *runner) take(v *view, b batch) (done bool, err error) {
 	for _, row := range b.rows {
 		v.changed = v.changed || row.Change != Insert
 		v.picture.apply(row)
-		if r.options.Limit > 0 && v.picture.len() >= r.options.Limit {
+		if r.options.Limit > 0 && !v.toEnd && v.picture.len() >= r.options.Limit {
 			v.end = errLimit
 			return true, nil
 		}
@@ -99,7 +99,10 @@ func (r *runner) printPicture(v *view, schema Schema) error {
 	if err := writer.begin(schema.Columns); err != nil {
 		return err
 	}
-	for _, row := range v.picture.snapshot() {
+	for i, row := range v.picture.snapshot() {
+		if r.options.Limit > 0 && i >= r.options.Limit {
+			break
+		}
 		if err := writer.row(Row{Fields: row.fields}); err != nil {
 			return err
 		}
@@ -115,8 +118,10 @@ type view struct {
 	palette term.Palette
 	// changed says that rows were not only added.
 	changed bool
-	// end is errLimit where the limit ended the result.
-	end error
+	// end is errLimit where the limit ended the result; toEnd says that only
+	// the result's end tells which rows the limit takes.
+	end   error
+	toEnd bool
 
 	sortBy     int
 	descending bool

@@ -14,6 +14,7 @@ import (
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/scratch"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/apply"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/cmf"
@@ -58,7 +59,7 @@ func (c *common) edit(ctx context.Context, kind *cmf.Kind, name string, force bo
 	if err != nil {
 		return err
 	}
-	dir, err := os.MkdirTemp("", "kubectl-cmf-edit-")
+	dir, err := scratch.Dir("kubectl-cmf-edit-")
 	if err != nil {
 		return err
 	}
@@ -73,7 +74,7 @@ func (c *common) edit(ctx context.Context, kind *cmf.Kind, name string, force bo
 		return os.RemoveAll(dir)
 	}
 	if err := c.saveEdit(ctx, ref, edited, clean, force); err != nil {
-		return fmt.Errorf("%w\nyour changes are kept in %s", err, path)
+		return errors.Join(fmt.Errorf("%w\nyour changes are kept in %s", err, path), scratch.Keep(dir))
 	}
 	return os.RemoveAll(dir)
 }

@@ -69,7 +69,7 @@ statement.`,
 	flags.StringVar(&o.database, "database", "", "Database of unqualified names")
 	flags.StringVarP(&o.output, "output", "o", "", "Output format of results. One of: ("+strings.Join(sqlshell.Formats(), ", ")+")")
 	_ = cmd.RegisterFlagCompletionFunc("output", completion.Fixed(sqlshell.Formats()...))
-	flags.IntVar(&o.limit, "limit", 0, "End a query after so many rows; 0 is no limit")
+	flags.IntVar(&o.limit, "limit", 0, "End a query after so many rows, or, where it changes rows that it gave before, print so many of those at its end; 0 is no limit")
 	flags.DurationVar(&o.timeout, "timeout", 0, "How long each statement may take; 0 is no bound")
 	flags.StringArrayVar(&o.set, "set", nil, "Flink configuration KEY=VALUE, as SET does; may be repeated")
 	flags.BoolVar(&o.wait, "wait", false, "Wait until a statement that writes has ended, and fail where it fails")
@@ -93,6 +93,13 @@ func (o *sqlOptions) run(ctx context.Context) error {
 	sources, done, err := o.sources(ctx)
 	defer done()
 	if err != nil {
+		return err
+	}
+	checked := sources
+	if len(checked) == 0 {
+		checked = []sqlshell.Source{{Name: "-", Text: o.In}}
+	}
+	if err := sqlshell.Check(checked); err != nil {
 		return err
 	}
 	client, err := o.client(ctx)

@@ -256,6 +256,12 @@ func (e *execution) fails(ctx context.Context, err error) error {
 // no dots.
 func nextToken(page cmf.Object) string { return page.Text("metadata.annotations.nextPageToken") }
 
+// AppendOnly is what CMF says of the statement's rows.
+func (e *execution) AppendOnly(context.Context) bool {
+	only, _ := e.object.At("status.traits.isAppendOnly")
+	return only == true
+}
+
 // JobID is the statement's name where it writes.
 func (e *execution) JobID() string {
 	if e.kind == sqlshell.KindJob {

@@ -50,11 +50,18 @@ statements of -e and -f one after another.
 A gateway is a Service with its port (8083) that leads to the session cluster or
 is called after it, a container beside the JobManager, or the namespace's only
 Service of that kind. --start-gateway runs one for the length of the session, in
-a pod of its own that ends by itself when this command is gone; --in-jobmanager
-runs it in the JobManager's pod instead, in its memory.
+a pod of its own; --in-jobmanager runs it in the JobManager's pod instead, in its
+memory. Where this command is killed, the gateway and the query's job end by
+themselves within a minute. The pod is made by a Job, which Kubernetes deletes
+after its end; where you may create pods but no jobs.batch, what is left of it is
+deleted by the next --start-gateway.
 
 A statement that starts a job, such as INSERT, prints the job's id; the job goes
-on. Ctrl-C ends a query and the job behind it.`,
+on. Ctrl-C, a closed terminal and an output without reader ("| head") end a query
+and the job behind it.
+
+Rows that a query takes back or replaces have the change in the field "op" of
+NDJSON, or "_op" where a column has that name.`,
 		Example: plugin.Examples(`
 			# A prompt, with a gateway for as long as it is open
 			kubectl flink sql session-example --start-gateway
@@ -77,7 +84,7 @@ on. Ctrl-C ends a query and the job behind it.`,
 	flags.StringVarP(&o.initFile, "init", "i", "", "File with statements to run first, without showing their results")
 	flags.StringVarP(&o.output, "output", "o", "", "Output format of results. One of: ("+strings.Join(sqlshell.Formats(), ", ")+")")
 	_ = cmd.RegisterFlagCompletionFunc("output", completion.Fixed(sqlshell.Formats()...))
-	flags.IntVar(&o.limit, "limit", 0, "End a query after so many rows; 0 is no limit")
+	flags.IntVar(&o.limit, "limit", 0, "End a query after so many rows, or, where it changes rows that it gave before, print so many of those at its end; 0 is no limit")
 	flags.DurationVar(&o.timeout, "timeout", 0, "How long each statement may take; 0 is no bound")
 	flags.StringArrayVar(&o.set, "set", nil, "Session option KEY=VALUE, as SET does; may be repeated")
 	flags.StringArrayVarP(&o.define, "define", "D", nil, "Flink configuration KEY=VALUE of the session, and of a gateway that is started; may be repeated")

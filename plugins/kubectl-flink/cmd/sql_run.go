@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -45,6 +46,13 @@ func (o *sqlOptions) run(ctx context.Context, args []string) (err error) {
 		return err
 	}
 	defer closeFiles()
+	checked := append(slices.Clone(initial), sources...)
+	if o.interactive() {
+		checked = append(checked, sqlshell.Source{Name: "-", Text: o.In})
+	}
+	if err := sqlshell.Check(checked); err != nil {
+		return err
+	}
 
 	line := progress.New(o.ErrOut, o.quiet)
 	defer line.Done()
@@ -119,6 +127,7 @@ func (o *sqlOptions) statements(ctx context.Context, line *progress.Line, sessio
 		if err := sqlshell.Script(ctx, session, initial, silent); err != nil {
 			return err
 		}
+		shell.Ran = true
 	}
 	line.Done()
 	if o.showSecrets {

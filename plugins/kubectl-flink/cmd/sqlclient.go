@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -45,7 +46,8 @@ func newSQLClient(c *common) *cobra.Command {
 		Short: "Run Flink's own sql-client in a session cluster",
 		Long: `Run Flink's sql-client.sh in the JobManager's pod of a session cluster, with the
 options that make it work there, and ARGS after them. Files named by -f, -i and
---jar are this computer's; they are copied into the pod and removed at the end.
+--jar are this computer's; they are copied into the pod and removed at the end,
+or, with the client, within a minute where this command is killed.
 The exit code is sql-client's, and 1 where it says that a statement of a file
 failed.
 
@@ -174,22 +176,48 @@ func splitDefine(define []string) (plain []string, hidden map[string]string) {
 	return plain, hidden
 }
 
-// clientScript runs sql-client and removes the directory ($1) of its files,
-// whatever ends it. $2 says that standard input is only held open: its end
-// ends the client, because a container's process outlives its connection.
-const clientScript = `
-directory=$1 held=$2
-shift 2
+// leaseScript makes a directory for sql-client's files and holds it as long as
+// lines come on its standard input; then it ends the client, whose process is
+// in the directory's file pid, and removes the directory. $1 is how many seconds
+// a line may take: the process of a container outlives a client that is killed,
+// whose lines end. It exits with 69 where the image has no client.
+const leaseScript = `
+home="${FLINK_HOME:-/opt/flink}"
+if [ ! -f "$home/bin/sql-client.sh" ] || [ -z "$(ls "$home"/lib/*sql-client*.jar "$home"/opt/*sql-client*.jar 2>/dev/null)" ]; then
+  exit 69
+fi
+directory=$(mktemp -d /tmp/kubectl-flink-XXXXXXXX) || exit 1
+trap '' HUP PIPE
+trap 'exit 143' TERM
 trap 'rm -rf "$directory"' EXIT
+echo "$directory"
+while read -r -t "$1" line && [ "$line" != end ]; do :; done
+pid=$(cat "$directory/pid" 2>/dev/null)
+if [ "$pid" ] && kill "$pid" 2>/dev/null; then
+  # It cancels its queries first.
+  for _ in 1 2 3 4 5 6 7 8 9 10; do
+    kill -0 "$pid" 2>/dev/null || break
+    sleep 1
+  done
+  kill -9 "$pid" 2>/dev/null
+fi
+exit 0
+`
+
+// leaseLimit is how many seconds sql-client lives without a line of its client.
+const leaseLimit = 25
+
+// clientScript runs sql-client; $1 is the directory of its files. $2 says that
+// it reads a file instead of standard input.
+const clientScript = `
+directory=$1 input=$2
+shift 2
 # Arguments with secrets, ended by NUL: those of a command are in logs of the API
 # server.
 if [ -f "$directory/arguments" ]; then
   while IFS= read -r -d '' one; do set -- "$@" "$one"; done <"$directory/arguments"
 fi
-trap 'exit 129' HUP
-trap 'exit 143' TERM
 home="${FLINK_HOME:-/opt/flink}"
-client="$home/bin/sql-client.sh"
 # The operator's configuration has no log4j-cli.properties: log4j would write
 # the stack traces of every failed statement into the results.
 conf="${FLINK_CONF_DIR:-$home/conf}"
@@ -198,33 +226,13 @@ if [ ! -f "$conf/log4j-cli.properties" ] && mkdir "$directory/conf" && cp -rL "$
   export FLINK_CONF_DIR="$directory/conf"
 fi
 export JVM_ARGS="$JVM_ARGS -Dlog4j2.StatusLogger.level=OFF"
+if [ "$input" = file ]; then exec </dev/null; fi
 # Else the client's line editor warns that it has no terminal.
 [ -t 0 ] || export JVM_ARGS="$JVM_ARGS -Dorg.jline.terminal.dumb=true"
-if [ "$held" != held ]; then
-  "$client" "$@"
-  exit $?
-fi
-"$client" "$@" </dev/null &
-pid=$!
-exec 3<&0
-{ cat <&3 >/dev/null; kill $pid 2>/dev/null; } &
-watcher=$!
-wait $pid
-code=$?
-kill $watcher 2>/dev/null
-exit $code
+echo $$ >"$directory/pid" && exec "$home/bin/sql-client.sh" "$@"
 `
 
-// prepareScript says where files may be put, or that the image has no client.
-const prepareScript = `
-home="${FLINK_HOME:-/opt/flink}"
-if [ ! -f "$home/bin/sql-client.sh" ] || [ -z "$(ls "$home"/lib/*sql-client*.jar "$home"/opt/*sql-client*.jar 2>/dev/null)" ]; then
-  exit 69
-fi
-mktemp -d /tmp/kubectl-flink-XXXXXXXX
-`
-
-// noClient is prepareScript's exit code for an image without sql-client.
+// noClient is leaseScript's exit code for an image without sql-client.
 const noClient = 69
 
 func (o *sqlClientOptions) runInPod(ctx context.Context, place reach.Place, more []string) error {
@@ -245,8 +253,13 @@ func (o *sqlClientOptions) runInPod(ctx context.Context, place reach.Place, more
 	command := func(in io.Reader, out io.Writer, args ...string) podexec.Command {
 		return podexec.Command{Namespace: pod.Namespace, Pod: pod.Name, Container: container, Args: args, Transport: o.transport, In: in, Out: out, ErrOut: o.ErrOut}
 	}
-	var said strings.Builder
-	err = podexec.Run(ctx, config, core, command(nil, &said, "bash", "-c", prepareScript))
+	lease := podexec.StartLease(ctx, config, core, command(nil, nil, "bash", "-c", leaseScript, "lease", strconv.Itoa(leaseLimit)))
+	defer func() {
+		away, cancel := context.WithTimeout(context.WithoutCancel(ctx), partingLimit)
+		defer cancel()
+		lease.End(away)
+	}()
+	directory, err := lease.First(ctx)
 	var exited *podexec.ExitError
 	if errors.As(err, &exited) && exited.Code == noClient {
 		return fmt.Errorf("the image of %s has no SQL client: no bin/sql-client.sh, or no flink-sql-client jar in lib or opt\n"+
@@ -255,19 +268,9 @@ func (o *sqlClientOptions) runInPod(ctx context.Context, place reach.Place, more
 	if err != nil {
 		return fmt.Errorf("make a directory for sql-client's files in pod %s: %w", pod.Name, err)
 	}
-	directory := strings.TrimSpace(said.String())
-	if !strings.HasPrefix(directory, "/tmp/kubectl-flink-") {
+	if !clientDirectory.MatchString(directory) {
 		return fmt.Errorf("pod %s gave %q for a directory", pod.Name, directory)
 	}
-	started := false
-	defer func() {
-		if started {
-			return // the script removes it
-		}
-		away, cancel := context.WithTimeout(context.WithoutCancel(ctx), partingLimit)
-		defer cancel()
-		_ = podexec.Run(away, config, core, command(nil, io.Discard, "rm", "-rf", directory))
-	}()
 	inArguments := *o
 	plain, hidden := splitDefine(o.define)
 	inArguments.define = plain
@@ -297,59 +300,52 @@ func (o *sqlClientOptions) runInPod(ctx context.Context, place reach.Place, more
 			port = "8081"
 		}
 	}
-	started = true
 	tty := o.file == "" && term.IsTerminal(o.In) && term.IsTerminal(o.Out)
-	held := ""
-	in := o.In
-	if !tty && o.file != "" {
-		held = "held"
-		open, hold := io.Pipe()
-		defer hold.Close()
-		in = open
-		// After Ctrl-C the script still has to hear of it.
-		stop := context.AfterFunc(ctx, func() { hold.Close() })
-		defer stop()
+	in, input := o.In, "stdin"
+	if o.file != "" {
+		in, input = nil, "file"
 	}
 	terminal := os.Getenv("TERM")
 	if terminal == "" {
 		terminal = "dumb"
 	}
-	args := append([]string{"env", "TERM=" + terminal, "LC_ALL=C.UTF-8", "bash", "-c", clientScript, "sql-client", directory, held},
+	args := append([]string{"env", "TERM=" + terminal, "LC_ALL=C.UTF-8", "bash", "-c", clientScript, "sql-client", directory, input},
 		inArguments.arguments("localhost", port, paths, more)...)
 	run := command(in, o.Out, args...)
 	run.TTY = tty
-	// Ctrl-C goes to the client: a query ends, not the session. With files it
-	// ends the client, whose own end is then waited for.
-	running := context.WithoutCancel(ctx)
-	if held == "" && !tty {
-		running = ctx
-	}
-	running, cancel := context.WithCancel(running)
-	defer cancel()
-	if held != "" {
-		stop := context.AfterFunc(ctx, func() {
-			away, done := context.WithTimeout(running, partingLimit)
-			defer done()
-			<-away.Done()
-			cancel()
-		})
-		defer stop()
-	}
 	var failures *failureWatcher
 	if !tty {
 		run.Out, failures = o.output()
 	}
+	// On a terminal Ctrl-C is the client's: a query ends, not the session. What
+	// ends this command ends the client, and its end is waited for.
+	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	run.ErrOut = &untilDone{ctx, o.ErrOut}
+	stop := context.AfterFunc(ctx, func() {
+		away, done := context.WithTimeout(running, partingLimit)
+		defer done()
+		lease.End(away)
+		cancel()
+	})
+	defer stop()
 	err = podexec.Run(running, config, core, run)
+	broken := lease.Broken()
 	switch {
 	case err == nil && failures.seenIn(o.file):
 		return exit.Silent(exit.Failed)
-	case held != "" && ctx.Err() != nil:
+	case ctx.Err() != nil:
 		return context.Cause(ctx)
+	case err != nil && broken != nil:
+		return fmt.Errorf("sql-client in pod %s was ended: the connection that keeps it alive broke: %w", pod.Name, broken)
 	case errors.As(err, &exited):
 		return exit.Silent(exited.Code)
 	}
 	return err
 }
+
+// clientDirectory is what leaseScript's mktemp makes.
+var clientDirectory = regexp.MustCompile(`^/tmp/kubectl-flink-[A-Za-z0-9]{8}$`)
 
 // sendFile hands a local file to send.
 func sendFile(path string, send func(io.Reader) error) error {

@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"regexp"
 )
@@ -57,4 +58,18 @@ func (w *plainWriter) Write(p []byte) (int, error) {
 	_, err := w.out.Write(colour.ReplaceAll(w.text[:whole], nil))
 	w.text = append(w.text[:0], w.text[whole:]...)
 	return len(p), err
+}
+
+// untilDone passes on what sql-client prints until it is ended: what it then
+// says of that is no news.
+type untilDone struct {
+	ctx context.Context
+	out io.Writer
+}
+
+func (w *untilDone) Write(p []byte) (int, error) {
+	if w.ctx.Err() != nil {
+		return len(p), nil
+	}
+	return w.out.Write(p)
 }

@@ -1,7 +1,6 @@
 package reach
 
 import (
-	"context"
 	"fmt"
 	"maps"
 	"regexp"
@@ -13,7 +12,6 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/sqlgateway"
 )
 
@@ -22,26 +20,32 @@ const (
 	gatewayMemory, gatewayAsks = "1Gi", "512Mi"
 	// gatewayLife ends a gateway whatever happens, in seconds.
 	gatewayLife = 24 * 60 * 60
-	// gatewayIdle is how long a gateway that nobody is connected to lives, in
-	// seconds. Clients send a heartbeat every half minute. It is longer than
-	// sessions live without one: what ends a session cancels its queries, whose
-	// jobs a gateway that is killed leaves running.
-	gatewayIdle = 240
+	// gatewayIdle is how long a gateway lives without a client, in seconds. Clients send a heartbeat every five. It is longer than sessions
+	// live without one (sessionIdle): what ends a session cancels its queries,
+	// whose jobs a gateway that is killed leaves running.
+	gatewayIdle = 30
+	sessionIdle = "20s"
+	// gatewayStart is how long a gateway may take to listen, in seconds: the
+	// client doesn't wait longer.
+	gatewayStart = 200
 
 	mainContainer = "flink-main-container"
 	managedBy     = "kubectl-flink"
 	gatewayName   = "flink-sql-gateway"
 )
 
-// gatewayScript runs a gateway and ends it when nobody has been connected to
-// its port for a while, or when it is told to on its standard input ($3). It
-// says in one line why it can't. Its arguments are the port, the seconds,
-// "stdin" or "", where arguments with secrets come from, and the gateway's own.
-// The former are ended by NUL; $4 is their number with "stdin", else their file.
+// gatewayScript runs a gateway and ends it when it had no client for a while,
+// or at the line "end" on its standard input ($4). There is a client where there
+// is a connection to the port and the gateway reads something: a proxy in
+// between may hold a connection long after its client. The script says
+// in one line why it can't run a gateway. Its arguments are the port, the
+// seconds, those for the start, "stdin" or "", where arguments with secrets come
+// from, and the gateway's own. Those with secrets are ended by NUL; $5 is their
+// number with "stdin", else their file.
 const gatewayScript = `
 home="${FLINK_HOME:-/opt/flink}"
-port=$1 patience=$2 input=$3 hidden=$4
-shift 4
+port=$1 patience=$2 start=$3 input=$4 hidden=$5
+shift 5
 if [ ! -f "$home/bin/sql-gateway.sh" ]; then
   echo "kubectl-flink: this image has no $home/bin/sql-gateway.sh" >&2
   exit 69
@@ -71,13 +75,24 @@ if [ "$input" = stdin ]; then
   { read -r word <&3 && [ "$word" = end ] && kill $gateway 2>/dev/null; } &
   reader=$!
 fi
+listens=$(printf ': [0-9A-F]*:%04X [0-9A-F]*:[0-9A-F]* 0A ' "$port")
 connected=$(printf ': [0-9A-F]*:%04X [0-9A-F]*:[0-9A-F]* 01 ' "$port")
-heard=$SECONDS left=
+active=$SECONDS left= up= before=
 while kill -0 $gateway 2>/dev/null; do
   sleep 1 &
   wait $!
-  if cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | grep -q "$connected"; then heard=$SECONDS; fi
-  if [ $((SECONDS - heard)) -ge "$patience" ]; then left=yes; kill $gateway 2>/dev/null; fi
+  connections=$(cat /proc/net/tcp /proc/net/tcp6 2>/dev/null)
+  # All that the process has read; "" where that isn't known.
+  read=
+  if [ "$(cat /proc/$gateway/comm 2>/dev/null)" = java ]; then read -r _ read 2>/dev/null </proc/$gateway/io; fi
+  if [ ! "$up" ]; then
+    if [ "$SECONDS" -lt "$start" ]; then active=$SECONDS; fi
+    if grep -q "$listens" <<<"$connections"; then up=yes; fi
+  elif { [ ! "$read" ] || [ "$read" != "$before" ]; } && grep -q "$connected" <<<"$connections"; then
+    active=$SECONDS
+  fi
+  before=$read
+  if [ $((SECONDS - active)) -ge "$patience" ]; then left=yes; kill $gateway 2>/dev/null; fi
 done
 # What still reads would hold the stream open.
 kill $reader 2>/dev/null
@@ -102,8 +117,8 @@ func gatewayArguments(p Place, port int, wide bool, extra map[string]string) []s
 		"sql-gateway.endpoint.rest.address":      "localhost",
 		"sql-gateway.endpoint.rest.bind-address": bind,
 		"sql-gateway.endpoint.rest.port":         fmt.Sprint(port),
-		"sql-gateway.session.idle-timeout":       "3min",
-		"sql-gateway.session.check-interval":     "30s",
+		"sql-gateway.session.idle-timeout":       sessionIdle,
+		"sql-gateway.session.check-interval":     "2s",
 	}
 	maps.Copy(settings, GatewayProperties(p))
 	maps.Copy(settings, extra)
@@ -129,7 +144,7 @@ func gatewayPod(p Place, deployment *appsv1.Deployment, wide bool, extra map[str
 		}
 	}
 	main.Args = slices.Concat(
-		[]string{"bash", "-c", gatewayScript, gatewayName, fmt.Sprint(sqlgateway.Port), fmt.Sprint(gatewayIdle), "", hiddenFile(hidden)},
+		[]string{"bash", "-c", gatewayScript, gatewayName, fmt.Sprint(sqlgateway.Port), fmt.Sprint(gatewayIdle), fmt.Sprint(gatewayStart), "", hiddenFile(hidden)},
 		gatewayArguments(p, sqlgateway.Port, wide, extra))
 	main.Ports, main.StartupProbe, main.ReadinessProbe, main.LivenessProbe, main.Lifecycle = nil, nil, nil, nil, nil
 	main.Stdin, main.TTY = false, false
@@ -187,22 +202,6 @@ func mounted(volumes []corev1.Volume, containers []corev1.Container) []corev1.Vo
 				slices.ContainsFunc(c.VolumeDevices, func(d corev1.VolumeDevice) bool { return d.Name == v.Name })
 		})
 	})
-}
-
-// clearGateways deletes what is left of gateways that ended by themselves,
-// because their clients could not delete them.
-func (g *GatewayStarter) clearGateways(ctx context.Context, cluster operator.Ref) {
-	pods, err := g.Core.CoreV1().Pods(cluster.Namespace).List(ctx, metav1.ListOptions{
-		LabelSelector: "app.kubernetes.io/name=" + gatewayName + ",app.kubernetes.io/managed-by=" + managedBy + ",app.kubernetes.io/instance=" + cluster.Name,
-	})
-	if err != nil {
-		return
-	}
-	for i := range pods.Items {
-		if phase := pods.Items[i].Status.Phase; phase == corev1.PodSucceeded || phase == corev1.PodFailed {
-			_ = g.Core.CoreV1().Pods(cluster.Namespace).Delete(ctx, pods.Items[i].Name, metav1.DeleteOptions{})
-		}
-	}
 }
 
 // saidWhy is the line of a log that tells why a gateway didn't start.

@@ -92,23 +92,14 @@ func (g *GatewayStarter) InPod(ctx context.Context, p Place) (*StartedGateway, e
 	pods := g.Core.CoreV1().Pods(cluster.Namespace)
 	settings, hidden := splitSettings(g.Settings)
 	keptIn := secretName(cluster, hidden)
-	made, err := pods.Create(ctx, gatewayPod(p, deployment, g.Wide, settings, keptIn), metav1.CreateOptions{FieldManager: managedBy})
-	if apierrors.IsForbidden(err) {
-		return nil, fmt.Errorf("%w\nWhere no pod may be made, --start-gateway --in-jobmanager runs it inside the JobManager's pod, in its memory", err)
-	}
+	made, remove, err := g.create(ctx, gatewayPod(p, deployment, g.Wide, settings, keptIn))
 	if err != nil {
 		return nil, err
 	}
 	started := &StartedGateway{Where: "pod " + made.Name, stop: func(ctx context.Context) error {
-		err := pods.Delete(ctx, made.Name, metav1.DeleteOptions{Preconditions: metav1.NewUIDPreconditions(string(made.UID))})
+		err := remove(ctx)
 		g.deleteSecret(ctx, made.Namespace, keptIn)
-		if apierrors.IsNotFound(err) || apierrors.IsConflict(err) {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("delete the SQL gateway's pod %s (it ends by itself in %d minutes): %w", made.Name, gatewayIdle/60, err)
-		}
-		return nil
+		return err
 	}}
 	started.ended = func(ctx context.Context) error { return g.podEnded(ctx, made) }
 	fail := func(err error) (*StartedGateway, error) {
@@ -236,7 +227,7 @@ func (g *GatewayStarter) endOf(ctx context.Context, pod *corev1.Pod, said func(l
 		switch e := s.State.Terminated; {
 		case e == nil:
 		case e.ExitCode == 0:
-			reason = fmt.Sprintf("nobody was connected to it for %d minutes", gatewayIdle/60)
+			reason = fmt.Sprintf("no client was connected to it for %d seconds", gatewayIdle)
 		case reason == "" || e.Reason == "OOMKilled":
 			reason = fmt.Sprintf("%s, exit code %d", e.Reason, e.ExitCode)
 		}
@@ -278,7 +269,7 @@ func memoryHint(pod *corev1.Pod) string {
 }
 
 // InJobManager starts a gateway in the JobManager's container, whose memory it
-// shares. It ends when the client says so, or some minutes after it is gone.
+// shares. It ends when the client says so, or soon after it is gone.
 func (g *GatewayStarter) InJobManager(ctx context.Context, p Place) (*StartedGateway, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, startLimit, exit.Timeoutf("the SQL gateway in the JobManager did not answer within %s", startLimit))
 	defer cancel()
@@ -290,7 +281,7 @@ func (g *GatewayStarter) InJobManager(ctx context.Context, p Place) (*StartedGat
 	settings, hidden := splitSettings(g.Settings)
 	command := append([]string{
 		"bash", "-c", "export JAVA_TOOL_OPTIONS=\"$JAVA_TOOL_OPTIONS " + inJobManagerMemory + javaOptions + "\"\n" + gatewayScript,
-		gatewayName, fmt.Sprint(port), fmt.Sprint(gatewayIdle), "stdin", fmt.Sprint(len(hidden)),
+		gatewayName, fmt.Sprint(port), fmt.Sprint(gatewayIdle), fmt.Sprint(gatewayStart), "stdin", fmt.Sprint(len(hidden)),
 	}, gatewayArguments(p, port, g.Wide, settings)...)
 	running, end := context.WithCancel(context.WithoutCancel(ctx))
 	input, hold := io.Pipe()

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/sqlshell"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/untrusted"
 )
@@ -206,8 +207,9 @@ func passing(err error) bool {
 	var answer *Error
 	var garbage *garbledError
 	var large *untrusted.TooLargeError
+	var refused *sqlshell.Error
 	switch {
-	case err == nil || errors.As(err, &large) || errors.As(err, &garbage) || hasEnded(err):
+	case err == nil || errors.As(err, &large) || errors.As(err, &garbage) || errors.As(err, &refused) || hasEnded(err):
 		return false
 	case errors.As(err, &answer):
 		return answer.Code == http.StatusBadGateway || answer.Code == http.StatusServiceUnavailable || answer.Code == http.StatusGatewayTimeout

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -41,8 +42,10 @@ type execution struct {
 	// handle is the session's; operation is the statement's.
 	handle, operation string
 
-	token   int64
-	format  string
+	token  int64
+	format string
+	// local says that there are local timestamps among the rows.
+	local   bool
 	pause   time.Duration
 	schema  *sqlshell.Schema
 	rows    []sqlshell.Row
@@ -142,13 +145,9 @@ func (e *execution) fetch(ctx context.Context) error {
 		return err
 	}
 	if e.schema == nil && len(p.Results.Columns) > 0 {
-		e.schema = e.shape(p)
-		if e.format == formatJSON && e.session.client.version > 1 {
-			for _, c := range e.schema.Columns {
-				if plainOnly(c.Type) {
-					e.format = formatPlain
-				}
-			}
+		if p, err = e.begin(ctx, p); err != nil {
+			e.failure = err
+			return err
 		}
 	}
 	if err := e.take(ctx, p); err != nil {
@@ -175,6 +174,28 @@ func (e *execution) fetch(ctx context.Context) error {
 	return nil
 }
 
+// begin takes the shape of the result from its first page and returns the page,
+// asked for again where rows of that shape have to come in another way.
+func (e *execution) begin(ctx context.Context, p page) (page, error) {
+	schema := e.shape(p)
+	if e.format == formatJSON && e.session.client.version > 1 && slices.ContainsFunc(schema.Columns, func(c sqlshell.Column) bool { return plainOnly(c.Type) }) {
+		e.format = formatPlain
+	}
+	e.local = slices.ContainsFunc(schema.Columns, func(c sqlshell.Column) bool { return mentions(c.Type, "TIMESTAMP_LTZ") })
+	if e.format == formatPlain {
+		schema.Opaque = opaque(schema.Columns)
+	}
+	again := len(p.Results.Data) > 0 && !schema.Command && (e.format == formatPlain && p.Results.Format == formatJSON || e.local)
+	if again {
+		var err error
+		if p, err = e.ask(ctx); err != nil {
+			return p, err
+		}
+	}
+	e.schema = schema
+	return p, nil
+}
+
 // slower sets the pause before the next question.
 func (e *execution) slower(rows int) {
 	switch {
@@ -198,7 +219,7 @@ func (e *execution) ask(ctx context.Context) (page, error) {
 			where = where.asking("rowFormat", e.format)
 		}
 		p = page{}
-		err := e.session.call(ctx, http.MethodGet, where, nil, &p)
+		err := e.get(ctx, where, &p)
 		if err == nil {
 			return p, nil
 		}
@@ -224,7 +245,22 @@ func (e *execution) ask(ctx context.Context) (page, error) {
 	}
 }
 
+// get asks for a page once.
+func (e *execution) get(ctx context.Context, where address, p *page) error {
+	if e.local && e.format == formatJSON {
+		e.session.zoning.Lock()
+		defer e.session.zoning.Unlock()
+		if err := e.session.readUTC(ctx, e.handle); err != nil {
+			return err
+		}
+	}
+	return e.session.call(ctx, http.MethodGet, where, nil, p)
+}
+
 func (e *execution) explain(err error) error {
+	if notJSON(err) && e.session.client.version > 1 {
+		return &sqlshell.Error{Root: "the SQL gateway can't send values of this type: CAST them to STRING", Full: err.Error()}
+	}
 	if notJSON(err) {
 		return &sqlshell.Error{Root: "this SQL gateway speaks only v1 of its REST API, which can't send this result: CAST maps whose keys aren't text, and multisets, to STRING", Full: err.Error()}
 	}
@@ -285,10 +321,12 @@ func (e *execution) take(ctx context.Context, p page) error {
 		return nil
 	}
 	var zone *time.Location
-	for _, c := range e.schema.Columns {
-		if zone == nil && mentions(c.Type, "TIMESTAMP_LTZ") {
-			zone = e.session.location(ctx)
+	if e.local {
+		known, err := e.session.zoneOf(ctx, e.handle)
+		if err != nil {
+			return err
 		}
+		zone = known.location
 	}
 	isPlain := p.Results.Format == formatPlain
 	rows := make([]sqlshell.Row, 0, len(p.Results.Data))

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -23,7 +24,9 @@ import (
 const (
 	fakeSession   = "11111111-20bb-4c49-926f-b9890b1a964c"
 	fakeOperation = "22222222-20bb-4c49-926f-b9890b1a964c"
-	fakeJob       = "0123456789abcdef0123456789abcdef"
+	// settingOperation is that of statements which set the time zone.
+	settingOperation = "33333333-20bb-4c49-926f-b9890b1a964c"
+	fakeJob          = "0123456789abcdef0123456789abcdef"
 )
 
 // fake is a gateway with switches for what real ones do rarely. Its requests
@@ -43,11 +46,16 @@ type fake struct {
 	properties map[string]string
 	sessions   int
 	gone       bool
+	// zone is the session's time zone; "" is none of its own. plan answers
+	// EXPLAIN.
+	zone, plan string
+	// refuseZone has statements fail that set the zone.
+	refuseZone, explained bool
 }
 
 func newFake(t *testing.T) *fake {
 	t.Helper()
-	return &fake{t: t, versions: `["V1","V2","V3","V4"]`, router: published(t, "2.2-rest_v4_sql_gateway.yml")}
+	return &fake{t: t, versions: `["V1","V2","V3","V4"]`, router: published(t, "2.2-rest_v4_sql_gateway.yml"), zone: "GMT+02:00"}
 }
 
 // published is the router of a document of ../shared, beside the repository;
@@ -139,12 +147,41 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		f.properties = in.Properties
 		fmt.Fprintf(w, `{"sessionHandle":"%s"}`, fakeSession)
 	case path == session:
-		io.WriteString(w, `{"properties":{"table.local-time-zone":"GMT+02:00"}}`)
+		properties := maps.Clone(f.properties)
+		if f.zone != "" {
+			properties[zoneOption] = f.zone
+		}
+		_ = json.NewEncoder(w).Encode(map[string]any{"properties": properties})
 	case path == session+"/heartbeat":
 		io.WriteString(w, `{}`)
 	case path == session+"/statements":
 		f.statements = append(f.statements, in.Statement)
+		option, zone, set := strings.Cut(in.Statement, " = ")
+		if strings.Contains(option, zoneOption) {
+			if f.refuseZone {
+				w.WriteHeader(http.StatusInternalServerError)
+				io.WriteString(w, `{"errors":["refused"]}`)
+				return
+			}
+			if f.zone = ""; set {
+				f.zone = strings.Trim(zone, "'")
+			}
+		}
+		if strings.Contains(option, zoneOption) || strings.HasPrefix(in.Statement, "EXPLAIN ") {
+			f.explained = strings.HasPrefix(in.Statement, "EXPLAIN ")
+			fmt.Fprintf(w, `{"operationHandle":"%s"}`, settingOperation)
+			return
+		}
 		fmt.Fprintf(w, `{"operationHandle":"%s"}`, fakeOperation)
+	case path == "sessions/"+fakeSession+"/operations/"+settingOperation+"/result/0":
+		text, kind := "OK", "SUCCESS"
+		if f.explained {
+			text, kind = f.plan, "SUCCESS_WITH_CONTENT"
+		}
+		value, _ := json.Marshal(text)
+		fmt.Fprintf(w, `{"resultType":"EOS","isQueryResult":false,"resultKind":%q,"results":{"columns":[{"name":"result","logicalType":{"type":"VARCHAR","length":2147483647}}],"rowFormat":"JSON","data":[%s]}}`, kind, rowOf(string(value)))
+	case path == "sessions/"+fakeSession+"/operations/"+settingOperation+"/close":
+		io.WriteString(w, `{"status":"CLOSED"}`)
 	case strings.HasPrefix(path, operation+"/result/"):
 		var token int
 		fmt.Sscan(strings.TrimPrefix(path, operation+"/result/"), &token)

@@ -1,7 +1,6 @@
 package sqlgateway
 
 import (
-	"cmp"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -67,9 +66,7 @@ func plainScalar(t sqlshell.Type, s string, zone *time.Location) any {
 	switch t.Name {
 	case "TIMESTAMP_LTZ":
 		// It is in the session's zone, without saying so.
-		if at, err := time.ParseInLocation("2006-01-02 15:04:05.999999999", s, cmp.Or(zone, time.UTC)); err == nil {
-			return s + at.Format("Z07:00")
-		}
+		return withOffset(s, zone)
 	case "BOOLEAN":
 		return strings.EqualFold(s, "true")
 	case "TINYINT", "SMALLINT", "INT", "BIGINT", "FLOAT", "DOUBLE":

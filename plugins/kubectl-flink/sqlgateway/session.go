@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -17,8 +16,11 @@ import (
 
 const (
 	// heartbeat keeps a session alive; gateways end idle ones after 10 minutes
-	// by default.
-	heartbeat = 30 * time.Second
+	// by default, and those that are started for a session soon after their
+	// client is gone.
+	heartbeat = 5 * time.Second
+	// heartbeatLimit is how long one may take.
+	heartbeatLimit = 15 * time.Second
 	// reconnect is how long an answer is asked for again while the gateway
 	// can't be reached, beyond what the transport itself waits.
 	reconnect = 30 * time.Second
@@ -54,7 +56,13 @@ type Session struct {
 	mu     sync.Mutex
 	handle string
 	jobs   []string // in the order they were started
-	zone   *time.Location
+	zone   *zone    // nil as long as it isn't known
+
+	// zoning is held while what is read depends on the session's zone. inUTC is
+	// the handle of the session whose zone is UTC for the moment, changed that
+	// of one whose zone has to be set back.
+	zoning         sync.Mutex
+	inUTC, changed string
 
 	// ending guards over, which is an *endedError once the gateway is no more.
 	ending sync.Mutex
@@ -106,7 +114,7 @@ func (s *Session) keepAlive(ctx context.Context) {
 		if handle == "" {
 			continue
 		}
-		limited, cancel := context.WithTimeout(ctx, heartbeat)
+		limited, cancel := context.WithTimeout(ctx, heartbeatLimit)
 		if err := s.call(limited, http.MethodPost, pathOf("sessions", handle, "heartbeat"), nil, nil); gone(err) {
 			s.lost(handle)
 		}
@@ -155,17 +163,28 @@ func (s *Session) run(ctx context.Context, statement string) (*execution, error)
 	if err != nil {
 		return nil, err
 	}
+	if err := s.restoreZone(ctx, handle); err != nil {
+		if gone(err) {
+			s.lost(handle)
+		}
+		return nil, err
+	}
 	word := strings.ToUpper(firstWord(statement))
 	if word == "SET" || word == "RESET" {
 		s.mu.Lock()
 		s.zone = nil // it may be what changes
 		s.mu.Unlock()
 	}
+	return s.submit(ctx, handle, statement)
+}
+
+// submit sends a statement to the session with the handle.
+func (s *Session) submit(ctx context.Context, handle, statement string) (*execution, error) {
 	var answer struct {
 		Handle string `json:"operationHandle"`
 	}
 	over := s.isOver()
-	err = s.call(ctx, http.MethodPost, pathOf("sessions", handle, "statements"), map[string]any{"statement": statement}, &answer)
+	err := s.call(ctx, http.MethodPost, pathOf("sessions", handle, "statements"), map[string]any{"statement": statement}, &answer)
 	switch {
 	case gone(err):
 		s.lost(handle)
@@ -215,53 +234,6 @@ func (s *Session) started(job string) {
 		return
 	}
 	s.jobs = append(s.jobs, job)
-}
-
-// location is the session's time zone; UTC where it isn't known.
-func (s *Session) location(ctx context.Context) *time.Location {
-	s.mu.Lock()
-	zone, handle := s.zone, s.handle
-	s.mu.Unlock()
-	if zone != nil || handle == "" {
-		return zone
-	}
-	var answer struct {
-		Properties map[string]string `json:"properties"`
-	}
-	zone = time.UTC
-	if err := s.call(ctx, http.MethodGet, pathOf("sessions", handle), nil, &answer); err == nil {
-		zone = parseZone(answer.Properties["table.local-time-zone"])
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.zone = zone
-	return zone
-}
-
-// parseZone reads table.local-time-zone: a region, or GMT with an offset.
-// "default" is the gateway's own, in which containers have UTC.
-func parseZone(name string) *time.Location {
-	if name == "" || name == "default" {
-		return time.UTC
-	}
-	for _, prefix := range []string{"GMT", "UTC", "UT"} {
-		offset, ok := strings.CutPrefix(name, prefix)
-		if !ok || offset == "" {
-			continue
-		}
-		hours, minutes, _ := strings.Cut(offset[1:], ":")
-		h, err := strconv.Atoi(hours)
-		m, _ := strconv.Atoi(minutes)
-		if seconds := (h*60 + m) * 60; err == nil && offset[0] == '-' {
-			return time.FixedZone(name, -seconds)
-		} else if err == nil && offset[0] == '+' {
-			return time.FixedZone(name, seconds)
-		}
-	}
-	if zone, err := time.LoadLocation(name); err == nil {
-		return zone
-	}
-	return time.UTC
 }
 
 // Close ends the session. Jobs that INSERTs started go on.

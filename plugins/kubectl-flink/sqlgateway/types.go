@@ -2,7 +2,9 @@ package sqlgateway
 
 import (
 	"encoding/json"
+	"fmt"
 	"math"
+	"slices"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/sqlshell"
 )
@@ -83,10 +85,32 @@ func (t *logicalType) UnmarshalJSON(data []byte) error {
 	return json.Unmarshal(data, (*plain)(t))
 }
 
+// opaque says why JSON of columns that come as plain text isn't possible: the
+// gateway sends all columns of a result in one way, and nested ones with text in
+// them can't be read from plain text. "" where none is hit but those that are
+// never JSON, whatever is beside them.
+func opaque(columns []sqlshell.Column) string {
+	cause := slices.IndexFunc(columns, func(c sqlshell.Column) bool { return plainOnly(c.Type) || !nested(c.Type) && c.Type.Name == "RAW" })
+	hit := slices.IndexFunc(columns, func(c sqlshell.Column) bool { return nested(c.Type) && hasText(c.Type) && !plainOnly(c.Type) })
+	if hit < 0 {
+		return ""
+	}
+	beside := "what stands beside it"
+	if cause >= 0 {
+		beside = fmt.Sprintf("column %q (%s)", columns[cause].Name, columns[cause].Type.Name)
+	}
+	return fmt.Sprintf("column %q (%s) can't be printed as JSON here: the SQL gateway has no JSON for %s, and then sends all columns as plain text, "+
+		"in which the texts inside of %q can't be told apart\nCAST the other column to STRING in the query (of a MAP, MAP_KEYS and MAP_VALUES are JSON), or use -o csv or table",
+		columns[hit].Name, columns[hit].Type.Name, beside, columns[hit].Name)
+}
+
 // plainOnly reports whether the gateway can't write values of t as JSON: its
-// JSON has maps with text keys only, and an error for a page with others.
+// JSON has maps with text keys only, and an error for a page with others, and
+// times of day without the fraction of a second.
 func plainOnly(t sqlshell.Type) bool {
 	switch t.Name {
+	case "TIME":
+		return t.Precision > 0
 	case "MAP":
 		if t.Key != nil && !textual(*t.Key) {
 			return true

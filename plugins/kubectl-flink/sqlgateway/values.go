@@ -105,30 +105,36 @@ func decimal(t sqlshell.Type, raw []byte) (any, error) {
 }
 
 // moment writes a time as SQL does, with all digits of its precision. The
-// gateway's JSON has a T in it and leaves out zeros. A local timestamp has a Z,
-// and yet it is the time in the session's zone (seen with 1.20.5 and 2.3.0):
-// it gets that zone's offset.
+// gateway's JSON has a T in it and leaves out zeros. A local timestamp comes in
+// UTC (readUTC) and gets the session's zone.
 func moment(t sqlshell.Type, s string, zone *time.Location) string {
-	s = strings.Replace(s, "T", " ", 1)
-	clock, utc := strings.CutSuffix(s, "Z")
-	if utc && zone != nil && zone != time.UTC {
-		if at, err := time.ParseInLocation("2006-01-02 15:04:05.999999999", clock, zone); err == nil {
-			return fraction(clock, t.Precision) + at.Format("Z07:00")
-		}
+	clock, utc := strings.CutSuffix(strings.Replace(s, "T", " ", 1), "Z")
+	switch {
+	case t.Name == "TIMESTAMP_LTZ" && utc:
+		return inZone(t, clock, zone)
+	case t.Name == "TIME" && !strings.Contains(clock, "."):
+		// The gateway's JSON leaves out the fraction, whatever it is.
+		return withSeconds(clock)
+	case utc:
+		return fraction(clock, t.Precision) + "Z"
 	}
-	if clock = fraction(clock, t.Precision); utc {
-		clock += "Z"
+	return fraction(clock, t.Precision)
+}
+
+// withSeconds is a clock time with the seconds, which Java leaves out where
+// they are 0.
+func withSeconds(clock string) string {
+	if strings.Count(clock, ":") == 1 {
+		clock += ":00"
 	}
 	return clock
 }
 
 // fraction gives a time of day precision digits of a second.
 func fraction(clock string, precision int) string {
+	clock = withSeconds(clock)
 	if precision <= 0 {
 		return clock
-	}
-	if strings.Count(clock, ":") == 1 {
-		clock += ":00" // Java leaves out seconds that are 0
 	}
 	whole, digits, _ := strings.Cut(clock, ".")
 	if len(digits) < precision {
