@@ -28,14 +28,19 @@ func TestStableWaitsForTheJobManager(t *testing.T) {
 			fronts = fronts[1:]
 			return front
 		}}
-		summaries, ticks := make(chan operator.Summary, 1), make(chan time.Time, 2)
+		summaries, ticks := make(chan operator.Summary, 1), make(chan time.Time)
 		summaries <- running
 		ended := make(chan error, 1)
-		go func() { // the object doesn't change any more
-			ticks <- time.Time{}
-			ticks <- time.Time{}
-		}()
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		go func() { // the object doesn't change any more
+			for {
+				select {
+				case ticks <- time.Time{}:
+				case <-ctx.Done():
+					return
+				}
+			}
+		}()
 		err := w.wait(ctx, operator.Ref{Kind: operator.Deployment, Name: "a"}, summaries, ticks, ended)
 		cancel()
 		want := "degraded: its JobManager's pod jm isn't ready, for 1s|healthy"

@@ -78,6 +78,7 @@ func TestRestartOfAJobThatHasNeverRun(t *testing.T) {
 		"still starting": {nil, []string{"nothing was changed", "has never run", "RECONCILING", "kubectl flink status flinkdeployment/a -n n --for running"}},
 	} {
 		client := ClientOf(fakeDynamic(job.Object.DeepCopy()), fake.NewClientset(c.pods...))
+		client.servedOnce.Do(func() { client.served = []string{Deployment.Plural, StateSnap.Plural} })
 		client.AskFlink = func(context.Context, Ref) (FlinkState, error) { asked = true; return FlinkState{}, nil }
 		_, err := client.Restart(t.Context(), job.Ref(), RestartRequest{}, Reporter{})
 		if err == nil || exit.Code(err) != exit.Failed {

@@ -135,13 +135,13 @@ func ReadPod(p *corev1.Pod) Pod {
 func (p *Pod) readInits(pod *corev1.Pod, images map[string]string) {
 	done := 0
 	for _, status := range pod.Status.InitContainerStatuses {
+		p.OtherRestarts += status.RestartCount
 		t := status.State.Terminated
 		switch {
-		case t != nil && t.ExitCode == 0, status.Started != nil && *status.Started:
+		case t != nil && t.ExitCode == 0, status.Ready && status.State.Running == nil, status.Started != nil && *status.Started:
 			done++ // those that go on beside the others have started
 			continue
 		}
-		p.OtherRestarts += status.RestartCount
 		failing := failingContainer(status, images)
 		if failing.Name != "" {
 			failing.Init = true

@@ -14,7 +14,12 @@ import (
 // or the name of a FlinkStateSnapshot.
 func CheckFrom(from string) error {
 	switch {
-	case from == fromLatest || from == fromNone || isPath(from):
+	case from == fromLatest || from == fromNone:
+		return nil
+	case isPath(from):
+		if err := CheckPathForm(from); err != nil {
+			return exit.Usagef("--from: %w", err)
+		}
 		return nil
 	case from == "":
 		return exit.Usagef("--from: it is empty; give latest, none, a path (s3://…, /…), or the name of a FlinkStateSnapshot")
@@ -64,6 +69,11 @@ func (c *Client) startFrom(ctx context.Context, job Job, from string, reporter R
 		}
 		if source.Of.Name != "" && !isOwn(job, source.Of) {
 			reporter.note("%s: %s is of another job, %s", ref, StateSnap.Singular+"/"+source.Snapshot, source.Of)
+		}
+	}
+	if job.Kind.Name == Deployment.Name {
+		if place := c.StatePlace(ctx, job, source.Path); !place.Lasts() {
+			return fmt.Errorf("--from: the pods of %s wouldn't see %s: it %s\nNothing was created", ref, source.Path, place.Why)
 		}
 	}
 	if !isPath(from) {

@@ -14,7 +14,8 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 )
 
-const newJob = `{"apiVersion":"flink.apache.org/v1beta1","kind":"FlinkDeployment","metadata":{"name":"orders","namespace":"n"},"spec":{"job":{"initialSavepointPath":"s3://b/sp/manifest"}}}`
+const newJob = `{"apiVersion":"flink.apache.org/v1beta1","kind":"FlinkDeployment","metadata":{"name":"orders","namespace":"n"},"spec":{"job":{"initialSavepointPath":"s3://b/sp/manifest"},
+	"podTemplate":{"spec":{"containers":[{"name":"flink-main-container","volumeMounts":[{"name":"v","mountPath":"/flink-data"}]}],"volumes":[{"name":"v","persistentVolumeClaim":{"claimName":"c"}}]}}}}`
 
 func snapshotOf(t *testing.T, name, job, status string) runtime.Object {
 	t.Helper()
@@ -53,7 +54,7 @@ func TestFromMeansTheSameEverywhere(t *testing.T) {
 			t.Errorf("--from %q: %q, %v; want %q", from, job.InitialPath(), err, want)
 		}
 	}
-	for from, want := range map[string]string{"failed": "FAILED: no room", "missing": `"missing" not found`} {
+	for from, want := range map[string]string{"failed": "FAILED: no room", "/tmp/savepoint": "it is in no volume of the job's pods", "missing": `"missing" not found`} {
 		dynamic := fakeDynamic(objects()...)
 		client := ClientOf(dynamic, fake.NewClientset())
 		client.servedOnce.Do(func() { client.served = []string{Deployment.Plural, StateSnap.Plural} })

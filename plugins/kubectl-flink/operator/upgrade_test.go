@@ -39,7 +39,7 @@ func TestUpgradePlans(t *testing.T) {
 		"nested key":     {UpgradeFields{Set: map[string]string{"s3.endpoint": "y"}}, []string{"flinkConfiguration s3.endpoint: x > y"}, Redeploy},
 		"a secret":       {UpgradeFields{Set: map[string]string{"s3.secret-key": "new"}}, []string{"flinkConfiguration s3.secret-key: ****** > ****** (another value)"}, Redeploy},
 		"numbers and nested values": {
-			UpgradeFields{Manifest: jobOf(t, Deployment, `{"metadata":{"name":"a","namespace":"n"},"spec":{"podTemplate":{"spec":{"containers":[{"name":"c",
+			UpgradeFields{Manifest: jobOf(t, Deployment, `{"metadata":{"name":"a","namespace":"n"},"spec":{"podTemplate":{"spec":{"containers":[{"name":"flink-main-container",
 				"env":[{"name":"DB_PASS","value":"hush"},{"name":"URL","value":"x://u:hush@h"},{"name":"REF","valueFrom":{"secretKeyRef":{"name":"n","key":"password"}}}],"args":["--conf","{\"pwd\":\"hush\"}"]}]}}}}`)},
 			[]string{
 				`podTemplate.spec.containers[0].args:  > ["--conf","{\"pwd\":\"******\"}"]`,

@@ -37,7 +37,7 @@ func TestTheScriptReadsArgumentsWithSecrets(t *testing.T) {
 		"without any":             {"", "", "", "<start-foreground><-Dplain=1>"},
 		"none on the input":       {"stdin", "0", "", "<start-foreground><-Dplain=1>"},
 	} {
-		command := exec.CommandContext(t.Context(), "bash", "-c", gatewayScript, gatewayName, "8083", "5", c.input, c.where, "-Dplain=1")
+		command := exec.CommandContext(t.Context(), "bash", "-c", gatewayScript, gatewayName, "8083", "5", "5", c.input, c.where, "-Dplain=1")
 		command.Env = append(os.Environ(), "FLINK_HOME="+home)
 		command.Stdin = strings.NewReader(c.stdin)
 		out, err := command.Output()
@@ -45,7 +45,7 @@ func TestTheScriptReadsArgumentsWithSecrets(t *testing.T) {
 			t.Errorf("%s: %v %q", name, err, out)
 		}
 	}
-	command := exec.CommandContext(t.Context(), "bash", "-c", gatewayScript, gatewayName, "8083", "5", "", filepath.Join(home, "none"))
+	command := exec.CommandContext(t.Context(), "bash", "-c", gatewayScript, gatewayName, "8083", "5", "5", "", filepath.Join(home, "none"))
 	command.Env = append(os.Environ(), "FLINK_HOME="+home)
 	if out, err := command.CombinedOutput(); err == nil || !strings.Contains(string(out), "can't be read") {
 		t.Errorf("without its file: %v %s", err, out)

@@ -31,6 +31,10 @@ func podless() (*fake.Clientset, Place) {
 	deployment := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "session", UID: "u"}}
 	deployment.Spec.Template.Spec.Containers = []corev1.Container{{Name: "flink-main-container", Image: "flink:1.20"}}
 	core := fake.NewClientset(deployment)
+	// Nothing makes a Job's pod here; without the right to make one, a pod is made.
+	core.PrependReactor("create", "jobs", func(k8stesting.Action) (bool, runtime.Object, error) {
+		return true, nil, apierrors.NewForbidden(schema.GroupResource{Group: "batch", Resource: "jobs"}, "", errors.New("no"))
+	})
 	core.PrependReactor("create", "pods", func(action k8stesting.Action) (bool, runtime.Object, error) {
 		pod := action.(k8stesting.CreateAction).GetObject().(*corev1.Pod)
 		pod.Name, pod.UID = pod.GenerateName+"x", "pod-uid"
