@@ -38,7 +38,7 @@ func TestConfigTellsWhereValuesComeFrom(t *testing.T) {
 	r.wants(t, exit.OK)
 	for _, want := range []string{
 		"from the objects alone: no JobManager was asked", "state.backend: deprecated; use state.backend.type",
-		`parallelism.default: spec.job.parallelism says "1"`, "jdbc:mysql://root:******@db/x", "Not known: the operator's defaults: no Deployment",
+		`parallelism.default: spec.job.parallelism says "1"`, "jdbc:mysql://root:******@db/x", "Not known: the operator's defaults: No Deployment",
 	} {
 		if !strings.Contains(r.out, want) {
 			t.Errorf("no %q\n%s", want, r)

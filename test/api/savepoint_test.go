@@ -162,7 +162,7 @@ func TestSavepointOfSeveralJobs(t *testing.T) {
 		t.Errorf("stdout %q", r.out)
 	}
 	r = current.flink(t, t.Context(), "savepoint", "--all", "-n", ns)
-	r.wants(t, exit.Failed, "flinkdeployment/stopped", "is not RUNNING", "FINISHED since", "1 of 4 savepoints failed")
+	r.wants(t, exit.Failed, "flinkdeployment/stopped", "is not RUNNING", "FINISHED (lifecycle SUSPENDED", "1 of 4 savepoints failed")
 	if n := strings.Count(r.out, " completed: file:/"); n != 3 {
 		t.Errorf("%d completed\n%s", n, r)
 	}

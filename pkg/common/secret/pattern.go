@@ -1,6 +1,10 @@
 package secret
 
-import "strings"
+import (
+	"bytes"
+	"encoding/base64"
+	"strings"
+)
 
 // privateKey hides a private key in PEM form that begins at i. Its end may be
 // cut off, its line breaks may be escaped.
@@ -189,19 +193,24 @@ func (f *finder) scheme(i int) int {
 		end++
 	}
 	token := f.text[start:end]
-	if len(token) < 6 || strings.HasPrefix(token, "realm=") || !mixed(token, basic) {
+	if len(token) < 6 || strings.HasPrefix(token, "realm=") || basic && !isUserAndPassword(token) || !basic && !mixed(token) {
 		return start
 	}
 	return f.hide(start, end)
 }
 
+// isUserAndPassword reports whether a token is user:password in base64, as HTTP's
+// basic authentication has it. The word basic also stands before other words,
+// and is a name of jobs.
+func isUserAndPassword(token string) bool {
+	plain, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(token, "="))
+	return err == nil && bytes.IndexByte(plain, ':') > 0
+}
+
 // mixed reports whether a token is no word of a sentence.
-func mixed(token string, base64 bool) bool {
+func mixed(token string) bool {
 	digit := strings.ContainsAny(token, "0123456789")
 	capital := strings.ContainsFunc(token[1:], func(r rune) bool { return r >= 'A' && r <= 'Z' })
 	small := strings.ContainsFunc(token, func(r rune) bool { return r >= 'a' && r <= 'z' })
-	if base64 {
-		return !strings.ContainsAny(token, ".-_") && (digit || capital && small || strings.HasSuffix(token, "="))
-	}
 	return digit || capital && small || len(token) >= 20
 }

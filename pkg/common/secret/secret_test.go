@@ -119,6 +119,9 @@ func TestTextsWithoutTheirSecrets(t *testing.T) {
 			t.Errorf("%q: %q became %q", text, got, again)
 		}
 	}
+	if got := Text("sent Basic bWU6aHVudGVyMg== there"); got != "sent Basic ****** there" {
+		t.Errorf("%q", got)
+	}
 	for _, text := range []string{"AKIAIOSFODNN7EXAMPLE", "ASIAIOSFODNN7EXAMPLE"} {
 		if got := Text("key " + text + " end"); got != "key ****** end" {
 			t.Errorf("%q", got)
@@ -135,7 +138,7 @@ func TestTextsThatStay(t *testing.T) {
 		"s3.secret-key: ${S3_SECRET}", "--db-password $(DB_PASSWORD) --x", "--password $DB_PASSWORD",
 		"error: secret \"flink-creds\" not found", "secrets \"db\" is forbidden: User \"me\" cannot get resource \"secrets\"", "the password must not be empty",
 		"password: must not be empty", "unexpected token: 'FROM'", "Encountered \"x\" at line 1: invalid token: x", "give a token with --cmf-token-file FILE",
-		"Basic authentication failed", "Bearer token required", "WWW-Authenticate: Bearer realm=\"x\"", "at org.apache.flink.TokenManager.run(TokenManager.java:45)",
+		"Basic authentication failed", "flinkdeployment/basic savepointTriggerNonce set to 1", "Bearer token required", "WWW-Authenticate: Bearer realm=\"x\"", "at org.apache.flink.TokenManager.run(TokenManager.java:45)",
 		"org.apache.kafka.common.errors.InvalidTokenException: the broker says no", "flink:1.20@sha256:0123456789abcdef", "docker.io/library/flink:1.20",
 		"pekko.tcp://flink@basic-example.ns:6123/user/rpc/jobmanager_0", "s3://bucket/savepoints/savepoint-0a1b2c-0123456789ab", "/flink-data/savepoints/_metadata",
 		"00000000000000000000000000000001", "123e4567-e89b-12d3-a456-426614174000", "git@github.com:org/repo.git", "java.lang.Object@1a2b3c", "12:30:45 INFO x",
