@@ -180,7 +180,7 @@ func (p tested) of(path string, cmd *cobra.Command) verb {
 }
 
 // offline are commands that have nothing to ask.
-var offline = map[string]bool{"cmf secret edit": true, "cmf artifact download": true}
+var offline = map[string]bool{"cmf secret edit": true, "cmf artifact download": true, "cmf server list": true, "cmf server forget": true}
 
 // patience is how long a command may take that has an end.
 const patience = 60 * time.Second
