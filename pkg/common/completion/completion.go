@@ -37,7 +37,7 @@ type Func func(ctx context.Context, args []string, prefix string) ([]Choice, err
 // active marks the context of a look-up.
 type active struct{}
 
-// Active reports whether ctx is that of a completion, which asks nobody and
+// Active reports whether ctx is that of a completion, which asks no one and
 // sends no credential to a server that isn't known.
 func Active(ctx context.Context) bool {
 	yes, _ := ctx.Value(active{}).(bool)

@@ -49,9 +49,9 @@ func TestMessageUsesKubectlsWords(t *testing.T) {
 			fmt.Errorf("unexpected error when reading response body. Please retry. Original error: %w", &clientset.AnswerTooLargeError{Path: "/version", Limit: 16 << 20}),
 			"error: the API server sent more than 16 MiB in one answer to /version: select less with -l, -n or --limit where the command has them, or see whether this is an API server",
 		},
-		"a text that nobody reads": {errors.New(strings.Repeat("x", 100<<20)), "error: " + strings.Repeat("x", 16<<10-7) + "… (100.0 MiB, cut)"},
-		"without secrets":          {errors.New("cannot open jdbc:mysql://me:hunter2@db: password=hunter2"), "error: cannot open jdbc:mysql://me:******@db: password=******"},
-		"anything else, made safe": {errors.New("bad \x1b[31mthing"), "error: bad thing"},
+		"a text too long to be read": {errors.New(strings.Repeat("x", 100<<20)), "error: " + strings.Repeat("x", 16<<10-7) + "… (100.0 MiB, cut)"},
+		"without secrets":            {errors.New("cannot open jdbc:mysql://me:hunter2@db: password=hunter2"), "error: cannot open jdbc:mysql://me:******@db: password=******"},
+		"anything else, made safe":   {errors.New("bad \x1b[31mthing"), "error: bad thing"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := Message(tc.err); got != tc.want {

@@ -72,7 +72,7 @@ func (rt *roundTripper) proxyOnce(server http.RoundTripper, request *http.Reques
 		response.Body.Close()
 		return nil, errors.New("the API server switched protocols without being asked")
 	}
-	// A cookie would be the API server's or that of whoever is behind it, and
+	// A cookie would be the API server's or that of a server behind it, and
 	// browsers send it to every port of this computer.
 	response.Header.Del("Set-Cookie")
 	switch response.StatusCode {

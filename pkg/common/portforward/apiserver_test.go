@@ -315,7 +315,7 @@ func TestTargetsNamesLeadNowhereElse(t *testing.T) {
 	}
 }
 
-// Whoever may write EndpointSlices names pods that a port-forward goes to.
+// A user who may write EndpointSlices names pods that a port-forward goes to.
 func TestEndpointsNameLeadsNowhereElse(t *testing.T) {
 	r := newRig(t, Options{ReconnectTimeout: -1})
 	service := restService()

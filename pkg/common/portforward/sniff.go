@@ -80,7 +80,7 @@ func listenIn(conn net.Conn, in *bufio.Reader) spoken {
 		if _, err := in.Peek(want); err != nil {
 			start, _ := in.Peek(in.Buffered())
 			if timeout, ok := err.(net.Error); !ok || !timeout.Timeout() || protocolOf(start) != beginsMethod { //nolint:errorlint // net's own
-				return speaksOther // whoever copies meets the error
+				return speaksOther // the copying goroutine meets the error
 			}
 			conn.SetReadDeadline(time.Time{})
 			continue

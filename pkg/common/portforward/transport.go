@@ -245,7 +245,7 @@ func (c *connector) url(pod Pod) (*url.URL, error) {
 }
 
 // address is the API server's for a subresource of an object in namespace. Its
-// parts may be named by whoever writes into the namespace, so none may lead
+// parts may be named by any user who writes into the namespace, so none may lead
 // elsewhere.
 func (c *connector) address(namespace string, parts ...string) (*url.URL, error) {
 	base, err := c.base()

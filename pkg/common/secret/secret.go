@@ -1,4 +1,4 @@
-// Package secret keeps what nobody should read out of what is printed and kept:
+// Package secret keeps secrets out of what is printed and kept:
 // it knows secrets by the names of what holds them and by the look of texts.
 //
 // What is printed for people and scripts passes through it where it leaves the

@@ -9,7 +9,7 @@ import (
 const MaxShown = 16 << 10
 
 // Short is the beginning of a text that has more than most bytes, and how long
-// all of it is: nobody reads a mebibyte, and printing one takes seconds.
+// all of it is: a mebibyte isn't read, and printing one takes seconds.
 func Short(text string, most int) string {
 	if len(text) <= most {
 		return text

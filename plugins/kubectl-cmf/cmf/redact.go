@@ -124,7 +124,7 @@ func Restore(kind *Kind, object, live Object) {
 }
 
 // placeOf is where in source an item is that is number i of a list of count;
-// -1 where nobody can tell.
+// -1 where it isn't known.
 func placeOf(item any, i, count int, source []any) int {
 	fields, _ := item.(map[string]any)
 	name, named := fields["name"].(string)

@@ -194,7 +194,7 @@ func (o *listOptions) front(ctx context.Context, client *operator.Client, rows [
 			row.Verdict = health.Of(health.Serving(row.Summary, cluster.JobManager), now)
 		}
 		if len(pods[at]) == 0 && !asked {
-			// Are there none because nobody runs it, or is one missing?
+			// Are there none because it doesn't run, or is one missing?
 			ought, asked = client.JobManagerDeployments(ctx, o.selection.Namespace), true
 		}
 		if len(pods[at]) > 0 || ought[at] {

@@ -173,7 +173,7 @@ func (o *statusOptions) look(ctx context.Context, client *operator.Client, ref o
 		cluster = place.Cluster.Object.GetName()
 	}
 	answered := make(chan struct{})
-	var heard heardState
+	var heard flinkAnswer
 	go func() {
 		defer close(answered)
 		tunnel, err := o.tunnel(o.tunnelFlags, nil)
@@ -258,9 +258,9 @@ func statusOf(s operator.Summary, place reach.Place) view.Status {
 	return status
 }
 
-// heardState is what the JobManager told of the job's state; nil where it
+// flinkAnswer is what the JobManager told of the job's state; nil where it
 // didn't, and why says so.
-type heardState struct {
+type flinkAnswer struct {
 	state *operator.FlinkState
 	why   string
 	// failed says that it was asked, and didn't answer.
@@ -268,18 +268,18 @@ type heardState struct {
 }
 
 // askJobManager adds what only the JobManager knows.
-func (o *statusOptions) askJobManager(ctx context.Context, tunnel *portforward.Tunnel, place reach.Place, status *view.Status) (heard heardState) {
+func (o *statusOptions) askJobManager(ctx context.Context, tunnel *portforward.Tunnel, place reach.Place, status *view.Status) (heard flinkAnswer) {
 	state := ""
 	if place.Cluster.Object != nil {
 		state = place.Cluster.JobManager()
 	}
 	switch {
 	case o.liveWait <= 0:
-		return heardState{why: "--live-timeout is 0"}
+		return flinkAnswer{why: "--live-timeout is 0"}
 	case state == "" || state == "MISSING":
-		return heardState{why: "it isn't there"}
+		return flinkAnswer{why: "it isn't there"}
 	case place.Suspended():
-		return heardState{why: "the job is suspended"}
+		return flinkAnswer{why: "the job is suspended"}
 	}
 	limit := o.liveWait
 	if state != "READY" {

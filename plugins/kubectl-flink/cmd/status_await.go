@@ -63,7 +63,7 @@ func (o *statusOptions) await(ctx context.Context, client *operator.Client, ref 
 
 var errWaited = errors.New("waited long enough")
 
-// goalWaiter waits until a job is what somebody wants.
+// goalWaiter waits until a job has reached a goal.
 type goalWaiter struct {
 	goal string
 	now  func() time.Time

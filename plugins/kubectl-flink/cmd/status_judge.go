@@ -32,11 +32,11 @@ func verdictOf(s operator.Summary, place reach.Place, pods []operator.Pod, podsK
 
 // judge fills what surrounds the job into the page, and says by it how the job
 // is, why, and what to look at next.
-func judge(status *view.Status, s operator.Summary, place reach.Place, around operator.Surroundings, heard heardState, now time.Time) {
+func judge(status *view.Status, s operator.Summary, place reach.Place, around operator.Surroundings, heard flinkAnswer, now time.Time) {
 	status.Around(around)
 	verdict := verdictOf(s, place, around.Pods, around.PodsKnown, now)
 	if why, _ := operator.JobManagerAway(around.Pods); why != "" && around.PodsKnown && s.State == "RUNNING" && place.Cluster.Object != nil {
-		// Nobody has seen it run since.
+		// It hasn't been seen running since.
 		status.Job.Since, status.Job.Unconfirmed = nil, true
 	}
 	if at := s.StoppedAt(around.Snapshots); status.Job.Since == nil && s.State == "FINISHED" && !at.IsZero() {
@@ -50,12 +50,12 @@ func judge(status *view.Status, s operator.Summary, place reach.Place, around op
 
 // restore says from what the job would start if it were redeployed or resumed
 // now.
-func restore(status *view.Status, s operator.Summary, place reach.Place, around operator.Surroundings, heard heardState, now time.Time) {
+func restore(status *view.Status, s operator.Summary, place reach.Place, around operator.Surroundings, heard flinkAnswer, now time.Time) {
 	if s.UpgradeMode == "" || !s.StatusKnown && s.Wanted != "suspended" {
 		return
 	}
 	facts := operator.PlanFacts{
-		Job: place.Job, Mode: s.UpgradeMode, Config: operator.Config{}, Flink: heard.state, Unheard: heard.why, Snapshots: around.Snapshots, Now: now,
+		Job: place.Job, Mode: s.UpgradeMode, Config: operator.Config{}, Flink: heard.state, NoAnswer: heard.why, Snapshots: around.Snapshots, Now: now,
 	}
 	maps.Copy(facts.Config, place.Config)
 	own, _, _ := unstructured.NestedMap(place.Job.Object.Object, "spec", "flinkConfiguration")
@@ -64,7 +64,7 @@ func restore(status *view.Status, s operator.Summary, place reach.Place, around 
 		facts.Serving = place.Cluster
 	}
 	if why, _ := operator.JobManagerAway(around.Pods); why != "" && around.PodsKnown {
-		facts.Unheard, facts.Away = strings.TrimPrefix(why, "its JobManager's "), why
+		facts.NoAnswer, facts.Away = strings.TrimPrefix(why, "its JobManager's "), why
 	}
 	plan := facts.Plan()
 	verb := "starts"

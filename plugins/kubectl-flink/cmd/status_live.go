@@ -74,7 +74,7 @@ type statusSource struct {
 	// suspended.
 	answer  view.Status
 	run     *operator.Rerun
-	heard   heardState
+	heard   flinkAnswer
 	changes []view.Change
 	// told is what was last said of the job ("") and of each pod.
 	told map[string]string

@@ -59,7 +59,7 @@ func TestStatusPages(t *testing.T) {
 				around.Pods = append(around.Pods, operator.ReadPod(&r.Pods[i]))
 			}
 			around.PodsKnown = len(r.Pods) > 0
-			judge(&status, summary, place, around, heardState{why: "nobody asked"}, r.Now)
+			judge(&status, summary, place, around, flinkAnswer{why: "it wasn't asked"}, r.Now)
 			for _, output := range []string{printer.Human, printer.YAML} {
 				flags := printer.Flags{Output: output}
 				var out bytes.Buffer

@@ -24,7 +24,7 @@ func TestAdviceFitsWhatWasSaidAndWhereItWasThrown(t *testing.T) {
 		{Running, "IllegalStateException: Failed to rollback to checkpoint/savepoint file:/s. Cannot map checkpoint/savepoint state for operator a to the new program", "--allow-non-restored-state"},
 		{Running, "OutOfMemoryError: Metaspace", "jvm-metaspace.size"},
 		{Running, "exec /docker-entrypoint.sh: exec format error", "another processor"},
-		// The same words of the job's own code, or of nobody knows what.
+		// The same words of the job's own code, or of something unknown.
 		{Running, "UnsupportedOperationException: This s3 file system implementation does not support recoverable writers.", ""},
 		{Saving, "UnsupportedOperationException: Recoverable writers on Hadoop are only supported for HDFS", ""},
 		{Running, "UnsupportedOperationException: Not supported yet.", ""},

@@ -8,7 +8,7 @@ import (
 
 // Front judges by the pods of the JobManager what the object alone calls
 // healthy: the operator looks now and then only, and what it wrote last stands
-// in the object while nobody answers. pods may hold other pods of the cluster,
+// in the object while no JobManager answers. pods may hold other pods of the cluster,
 // too. It is for clusters whose pods could be read.
 func Front(v Verdict, pods []operator.Pod, now time.Time) Verdict {
 	if v.Word != Healthy {

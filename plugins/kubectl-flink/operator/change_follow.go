@@ -62,12 +62,12 @@ type changeFollower struct {
 	// nextLook is when, after the change, to look again at what the object
 	// doesn't tell.
 	nextLook time.Duration
-	// answers are the JobManager's. asking says that one is on its way, unheard
+	// answers are the JobManager's. asking says that one is on its way, noAnswer
 	// how often none came in a row, and told is the newest about this run.
-	answers chan answer
-	asking  bool
-	unheard int
-	told    answer
+	answers  chan answer
+	asking   bool
+	noAnswer int
+	told     answer
 }
 
 // answer is what a JobManager told of a run; where it isn't known, why says so.
@@ -363,8 +363,8 @@ func (f *changeFollower) consider(ctx context.Context) (bool, error) {
 // hear takes in what the JobManager told.
 func (f *changeFollower) hear(a answer) {
 	f.asking, f.told = false, a
-	if f.unheard++; a.known {
-		f.unheard = 0
+	if f.noAnswer++; a.known {
+		f.noAnswer = 0
 	}
 }
 

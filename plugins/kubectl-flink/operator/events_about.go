@@ -153,8 +153,8 @@ const (
 	snapshotTail   = `-(savepoint|checkpoint)-(manual|periodic|upgrade)-\d{10,}`
 )
 
-// belongings finds a job's objects. Which of them can't be read for want of
-// permission is told by name alone.
+// belongings finds a job's objects. Which of them can't be read without a
+// permission is known by name alone.
 func (c *Client) belongings(ctx context.Context, job Ref, cluster string) (belongings, error) {
 	out := belongings{own: map[string]subject{}, foreign: map[string]bool{}, gone: map[string]*regexp.Regexp{}}
 	object, err := c.Get(ctx, job)

@@ -14,7 +14,7 @@ import (
 )
 
 // jobManagerSelector selects the JobManagers' pods of all Flink clusters that an
-// operator made, and none that somebody deployed by hand with labels alike.
+// operator made, and none that was deployed by hand with labels alike.
 const jobManagerSelector = "component=jobmanager,type in (flink-native-kubernetes,flink-standalone-kubernetes)"
 
 // ClusterPods are the JobManagers' pods of several Flink clusters.
@@ -171,7 +171,7 @@ func unreadyContainer(c *corev1.ContainerStatus, flink bool) string {
 	return name + " doesn't run yet"
 }
 
-// JobManagersReady reports whether somebody answers for a Flink cluster: a pod
+// JobManagersReady reports whether a Flink cluster has a JobManager that answers: a pod
 // of its JobManager that is ready and stays.
 func JobManagersReady(pods []Pod) bool {
 	for _, p := range pods {

@@ -98,7 +98,7 @@ func TestSinceWhenAJobIsAsItIs(t *testing.T) {
 		want   int64
 	}{
 		"runs":                          {`"lifecycleState":"STABLE","jobStatus":{"state":"RUNNING","startTime":"1000","updateTime":"5000"}`, 5000},
-		"nobody noted when":             {`"lifecycleState":"STABLE","jobStatus":{"state":"RUNNING","startTime":"1000"}`, 0},
+		"not noted when":                {`"lifecycleState":"STABLE","jobStatus":{"state":"RUNNING","startTime":"1000"}`, 0},
 		"a batch job that ended":        {`"lifecycleState":"STABLE","jobStatus":{"state":"FINISHED","updateTime":"5000"}`, 5000},
 		"stopped by a savepoint":        {`"lifecycleState":"SUSPENDED","jobStatus":{"state":"FINISHED","updateTime":"5000","upgradeSavepointPath":"file:/s/1","savepointInfo":{"lastSavepoint":{"location":"file:///s/1","timeStamp":9000}}}`, 9000},
 		"stopped, the savepoint is old": {`"lifecycleState":"SUSPENDED","jobStatus":{"state":"FINISHED","updateTime":"5000","upgradeSavepointPath":"file:/s/2","savepointInfo":{"lastSavepoint":{"location":"file:///s/1","timeStamp":9000}}}`, 0},

@@ -260,7 +260,7 @@ func (s *starter) judge(now time.Time) (bool, error) {
 	case s.start.Done != nil && s.start.Done(job):
 		return true, nil
 	case s.start.Done == nil && job.carriedOut() && (job.IsRunning() && s.wholly(job) || job.State() == "FINISHED"):
-		if s.tasks.unheard >= askOften && job.IsRunning() {
+		if s.tasks.noAnswer >= askOften && job.IsRunning() {
 			s.reporter.note("%s: RUNNING by the operator's word; whether all of its tasks run is not known: %s", s.start.Ref, s.tasks.why)
 		}
 		return true, nil

@@ -31,8 +31,8 @@ func TestStartedWhenItsTasksRun(t *testing.T) {
 		"all run":                {taskCount{jobID: "b", state: FlinkState{State: "RUNNING", Tasks: 3}}, true, "RUNNING"},
 		"those of another run":   {taskCount{jobID: "a", state: FlinkState{State: "RUNNING", Tasks: 3}}, false, "RUNNING; asking the JobManager for its tasks"},
 		"it fails meanwhile":     {taskCount{jobID: "b", state: FlinkState{State: "RESTARTING", Tasks: 3}}, false, "RUNNING; asking the JobManager for its tasks"},
-		"one question too few":   {taskCount{unheard: askOften - 1}, false, "RUNNING; asking the JobManager for its tasks"},
-		"the JobManager is mute": {taskCount{unheard: askOften}, true, "RUNNING"},
+		"one question too few":   {taskCount{noAnswer: askOften - 1}, false, "RUNNING; asking the JobManager for its tasks"},
+		"the JobManager is mute": {taskCount{noAnswer: askOften}, true, "RUNNING"},
 	} {
 		s := starting(job)
 		s.tasks = c.tasks

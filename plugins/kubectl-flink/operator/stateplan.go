@@ -82,10 +82,10 @@ type PlanFacts struct {
 	Mode string
 	// Config is the configuration that the job runs with.
 	Config Config
-	// Flink is what its JobManager told; nil where it didn't, and Unheard says
+	// Flink is what its JobManager told; nil where it didn't, and NoAnswer says
 	// why.
-	Flink   *FlinkState
-	Unheard string
+	Flink    *FlinkState
+	NoAnswer string
 	// Away says why no pod of the JobManager is ready, where that is known.
 	Away string
 	// Snapshots of the job tell how old a path is.
@@ -177,7 +177,7 @@ func (f PlanFacts) fresh(why string) StatePlan {
 	return StatePlan{Kind: PlanNew, Path: dir, Why: why}
 }
 
-// named is state at a path that somebody told of.
+// named is state at a path that the user named.
 func (f PlanFacts) named(path, by string) StatePlan {
 	plan := StatePlan{Kind: KindOfPath(path), Path: path, By: by}
 	for _, s := range f.Snapshots {
@@ -272,9 +272,9 @@ func (f PlanFacts) running() StatePlan {
 func (f PlanFacts) checkpoint() StatePlan {
 	if f.Flink == nil {
 		if f.byMetadata() {
-			return StatePlan{Kind: KeptCheckpoint, By: byOperator, Why: "the JobManager can't be asked: " + or(f.Unheard, "it doesn't answer")}
+			return StatePlan{Kind: KeptCheckpoint, By: byOperator, Why: "the JobManager can't be asked: " + or(f.NoAnswer, "it doesn't answer")}
 		}
-		return StatePlan{Why: "the JobManager can't be asked for its newest checkpoint: " + or(f.Unheard, "it doesn't answer")}
+		return StatePlan{Why: "the JobManager can't be asked for its newest checkpoint: " + or(f.NoAnswer, "it doesn't answer")}
 	}
 	newest := f.Flink.Latest
 	if f.byMetadata() {
@@ -302,7 +302,7 @@ func (f PlanFacts) ended(state Job) StatePlan {
 	if path := state.UpgradeSavepointPath(); path != "" {
 		return f.named(path, byOperator)
 	}
-	return StatePlan{Why: "it is " + state.State() + ", and its JobManager can't be asked for its last checkpoint: " + or(f.Unheard, "it doesn't answer")}
+	return StatePlan{Why: "it is " + state.State() + ", and its JobManager can't be asked for its last checkpoint: " + or(f.NoAnswer, "it doesn't answer")}
 }
 
 // troubled is for a job that is to run, and doesn't.

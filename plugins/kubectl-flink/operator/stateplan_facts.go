@@ -32,7 +32,7 @@ func (c *Client) planState(ctx context.Context, before, job Job, mode string) (S
 		state = facts.Serving
 	}
 	if state.SuspendedMode() == "" && !state.NeverRan() {
-		facts.Flink, facts.Unheard, facts.Away = c.askFront(ctx, before, cluster)
+		facts.Flink, facts.NoAnswer, facts.Away = c.askFront(ctx, before, cluster)
 	}
 	plan := facts.Plan()
 	if plan.Path != "" && plan.Kind != PlanNew && plan.At.IsZero() {
@@ -46,7 +46,7 @@ func (c *Client) planState(ctx context.Context, before, job Job, mode string) (S
 
 // askFront asks the JobManager, unless it is known to be away: away is what its
 // pods say of that.
-func (c *Client) askFront(ctx context.Context, job, cluster Job) (state *FlinkState, unheard, away string) {
+func (c *Client) askFront(ctx context.Context, job, cluster Job) (state *FlinkState, noAnswer, away string) {
 	if cluster.Object != nil {
 		if jm := cluster.JobManager(); jm != "" && jm != "READY" {
 			return nil, "it is " + jm, ""

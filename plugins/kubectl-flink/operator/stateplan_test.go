@@ -65,11 +65,11 @@ func TestStatePlans(t *testing.T) {
 			"it starts empty: no checkpoint of it has completed, says the JobManager",
 		},
 		"the JobManager is away, HA": {
-			PlanFacts{Job: job(Deployment, "", running), Mode: "last-state", Config: ha, Unheard: "pod a isn't ready"},
+			PlanFacts{Job: job(Deployment, "", running), Mode: "last-state", Config: ha, NoAnswer: "pod a isn't ready"},
 			"it starts from its last checkpoint, which its high-availability data names (which one, and how old it is, isn't known: the JobManager can't be asked: pod a isn't ready)",
 		},
 		"the JobManager is away, no HA": {
-			PlanFacts{Job: job(Deployment, "", running), Mode: "last-state", Config: noHA, Unheard: "pod a isn't ready"},
+			PlanFacts{Job: job(Deployment, "", running), Mode: "last-state", Config: noHA, NoAnswer: "pod a isn't ready"},
 			"what it starts from isn't known: the JobManager can't be asked for its newest checkpoint: pod a isn't ready",
 		},
 		"a savepoint is wanted, and the JobManager is away": {
@@ -97,7 +97,7 @@ func TestStatePlans(t *testing.T) {
 			"a savepoint is taken first (to s3://b/sp), once it runs again (it is RESTARTING), and it starts from that",
 		},
 		"failed, the JobManager is gone": {
-			PlanFacts{Job: job(Deployment, "", `"lifecycleState":"FAILED","jobManagerDeploymentStatus":"MISSING","jobStatus":{"state":"FAILED",`+ran+`}`), Mode: "savepoint", Config: ha, Unheard: "it is MISSING"},
+			PlanFacts{Job: job(Deployment, "", `"lifecycleState":"FAILED","jobManagerDeploymentStatus":"MISSING","jobStatus":{"state":"FAILED",`+ran+`}`), Mode: "savepoint", Config: ha, NoAnswer: "it is MISSING"},
 			"what it starts from isn't known: it is FAILED, and its JobManager can't be asked for its last checkpoint: it is MISSING",
 		},
 		"a finished batch job": {

@@ -13,9 +13,9 @@ const lookForTasks = 500 * time.Millisecond
 type taskCount struct {
 	jobID string
 	state FlinkState
-	// unheard is how many questions in a row went unanswered, why the last did.
-	unheard int
-	why     string
+	// noAnswer is how many questions in a row went unanswered, why the last did.
+	noAnswer int
+	why      string
 }
 
 // countTasks asks the JobManager of a job that is RUNNING for its tasks, until
@@ -39,7 +39,7 @@ func (s *starter) countTasks(ctx context.Context) {
 			if known {
 				s.tasks = taskCount{jobID: job.JobID(), state: state}
 			} else {
-				s.tasks.unheard, s.tasks.why = s.tasks.unheard+1, why
+				s.tasks.noAnswer, s.tasks.why = s.tasks.noAnswer+1, why
 			}
 		})
 	}
@@ -48,7 +48,7 @@ func (s *starter) countTasks(ctx context.Context) {
 // wholly reports whether all tasks of the job run, as far as the JobManager can
 // be asked: Flink calls a job RUNNING also while its tasks wait for slots.
 func (s *starter) wholly(job Job) bool {
-	if s.client.AskFlink == nil || s.tasks.unheard >= askOften {
+	if s.client.AskFlink == nil || s.tasks.noAnswer >= askOften {
 		return true
 	}
 	return s.tasks.jobID == job.JobID() && s.tasks.state.State == "RUNNING" && s.tasks.state.Waiting == 0
@@ -80,7 +80,7 @@ const (
 // wholly reports whether all of the job's tasks run, as far as the JobManager
 // can be asked: Flink calls a job RUNNING also while its tasks wait for slots.
 func (f *changeFollower) wholly(ctx context.Context) bool {
-	if f.change.Goal.Suspended || f.job.State() != "RUNNING" || f.client.AskFlink == nil || f.unheard >= askOften {
+	if f.change.Goal.Suspended || f.job.State() != "RUNNING" || f.client.AskFlink == nil || f.noAnswer >= askOften {
 		return true
 	}
 	flink := f.told.state
@@ -95,7 +95,7 @@ func (f *changeFollower) wholly(ctx context.Context) bool {
 	}
 	if !f.asking {
 		f.asking = true
-		job, again := f.job, f.told.known || f.unheard > 0
+		job, again := f.job, f.told.known || f.noAnswer > 0
 		go func() {
 			if again {
 				select {
