@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"io"
 	"reflect"
-	"strings"
+
+	"sigs.k8s.io/yaml"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/secret"
 )
 
 // listItems are the items of what List makes; ok is false for anything else.
@@ -17,43 +20,63 @@ func listItems(object any) (items reflect.Value, ok bool) {
 	return items, items.Kind() == reflect.Slice && items.Len() > 0
 }
 
-// writeList prints a list item by item, as it would look printed at once:
-// thousands of objects as one text need more memory than the objects.
-func writeList(w io.Writer, items reflect.Value) error {
-	if _, err := io.WriteString(w, "{\n    \"apiVersion\": \"v1\",\n    \"items\": ["); err != nil {
-		return err
-	}
+// json is value as JSON, without secrets where they have no place. prefix is
+// before each line but the first; "" with indent "" puts all on one line.
+func (r Result) json(value any, prefix, indent string) ([]byte, error) {
 	var text bytes.Buffer
 	encoder := JSONEncoder(&text)
-	encoder.SetIndent("        ", "    ")
+	encoder.SetIndent(prefix, indent)
+	if err := encoder.Encode(value); err != nil {
+		return nil, err
+	}
+	if r.AsIs || r.ShowSecrets {
+		return text.Bytes(), nil
+	}
+	return secret.JSON(text.Bytes()), nil
+}
+
+// writeJSON prints the object as kubectl does. A list is printed item by item,
+// as it would look printed at once: thousands of objects as one text need more
+// memory than the objects.
+func (r Result) writeJSON(w io.Writer) error {
+	items, isList := listItems(r.Object)
+	if !isList {
+		text, err := r.json(r.Object, "", "    ")
+		if err != nil {
+			return err
+		}
+		_, err = w.Write(text)
+		return err
+	}
+	before := "{\n    \"apiVersion\": \"v1\",\n    \"items\": [\n        "
 	for i := range items.Len() {
-		text.Reset()
-		if i > 0 {
-			text.WriteByte(',')
-		}
-		text.WriteString("\n        ")
-		if err := encoder.Encode(items.Index(i).Interface()); err != nil {
+		text, err := r.json(items.Index(i).Interface(), "        ", "    ")
+		if err != nil {
 			return err
 		}
-		if _, err := w.Write(bytes.TrimRight(text.Bytes(), "\n")); err != nil {
+		if _, err := io.WriteString(w, before); err != nil {
 			return err
 		}
+		if _, err := w.Write(bytes.TrimRight(text, "\n")); err != nil {
+			return err
+		}
+		before = ",\n        "
 	}
 	_, err := io.WriteString(w, "\n    ],\n    \"kind\": \"List\",\n    \"metadata\": {\n        \"resourceVersion\": \"\"\n    }\n}\n")
 	return err
 }
 
-// writeYAMLList is writeList for YAML.
-func writeYAMLList(w io.Writer, items reflect.Value) error {
+// writeYAML is writeJSON for YAML.
+func (r Result) writeYAML(w io.Writer) error {
+	items, isList := listItems(r.Object)
+	if !isList {
+		return r.yaml(w, r.Object)
+	}
 	if _, err := io.WriteString(w, "apiVersion: v1\nitems:\n"); err != nil {
 		return err
 	}
 	for i := range items.Len() {
-		text, err := EncodeYAML([]any{items.Index(i).Interface()})
-		if err != nil {
-			return err
-		}
-		if _, err := w.Write(text); err != nil {
+		if err := r.yaml(w, []any{items.Index(i).Interface()}); err != nil {
 			return err
 		}
 	}
@@ -61,21 +84,12 @@ func writeYAMLList(w io.Writer, items reflect.Value) error {
 	return err
 }
 
-// writeJSON prints object as kubectl does.
-func writeJSON(w io.Writer, object any) error {
-	if items, ok := listItems(object); ok {
-		return writeList(w, items)
+func (r Result) yaml(w io.Writer, value any) error {
+	text, err := r.json(value, "", "")
+	if err != nil {
+		return err
 	}
-	encoder := JSONEncoder(w)
-	encoder.SetIndent("", strings.Repeat(" ", 4))
-	return encoder.Encode(object)
-}
-
-func writeYAML(w io.Writer, object any) error {
-	if items, ok := listItems(object); ok {
-		return writeYAMLList(w, items)
-	}
-	out, err := EncodeYAML(object)
+	out, err := yaml.JSONToYAML(text)
 	if err != nil {
 		return err
 	}

@@ -16,12 +16,10 @@ import (
 	"github.com/spf13/pflag"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
-	"sigs.k8s.io/yaml"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/completion"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/secret"
-	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 )
 
 // Result is all that a command has to say on standard output.
@@ -140,29 +138,9 @@ func (f *Flags) Print(w io.Writer, r Result) error {
 		}
 		return nil
 	case JSON:
-		if r.AsIs || r.ShowSecrets {
-			return writeJSON(w, r.Object)
-		}
-		var document bytes.Buffer
-		if err := writeJSON(&document, r.Object); err != nil {
-			return err
-		}
-		_, err := w.Write(secret.JSON(document.Bytes()))
-		return err
+		return r.writeJSON(w)
 	case YAML:
-		if r.AsIs || r.ShowSecrets {
-			return writeYAML(w, r.Object)
-		}
-		document, err := r.document()
-		if err != nil {
-			return err
-		}
-		out, err := yaml.JSONToYAML(term.EscapeJSON(document))
-		if err != nil {
-			return err
-		}
-		_, err = w.Write(out)
-		return err
+		return r.writeYAML(w)
 	}
 	print, err := f.templatePrinter()
 	if err != nil {
