@@ -129,7 +129,7 @@ func TestLifecycleOfSessionJobs(t *testing.T) {
 	}
 	main.run(t, "flink", "delete", "session-example", "-n", ns, "--yes").wants(t, 1, "would wait for its jobs to end: flinksessionjob/top-speed")
 	main.run(t, "flink", "delete", "sessionjob/top-speed", "-n", ns).wants(t, 2, "add --yes")
-	main.run(t, "flink", "delete", "sessionjob/top-speed", "-n", ns, "--yes").wants(t, 1, "no savepoint or checkpoint is known that is newer than its start", "--with-savepoint")
+	main.run(t, "flink", "delete", "sessionjob/top-speed", "-n", ns, "--yes").wants(t, 1, "it has completed no checkpoint yet", "--with-savepoint")
 	main.kubectl(t, "get", "flinksessionjob", "top-speed", "-n", ns)
 
 	r = main.run(t, "flink", "delete", "sessionjob/top-speed", "-n", ns, "--with-savepoint", "--yes", "-o", "yaml").wants(t, 0)
