@@ -115,7 +115,7 @@ func TestStatusAndListWhileTheJobManagerIsAway(t *testing.T) {
 	}
 }
 
-// Where a Deployment ought to have pods, none is a fault; objects that nobody
+// Where a Deployment ought to have pods, none is a fault; objects that nothing
 // runs have none either.
 func TestListOfJobsWithoutPods(t *testing.T) {
 	p := recordedAs(t, "running")
