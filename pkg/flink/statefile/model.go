@@ -100,8 +100,9 @@ const (
 	// SavepointKeyGroups is keyed state in the canonical form, which every
 	// backend can read.
 	SavepointKeyGroups Form = "canonical"
-	// Incremental is keyed state as the files of RocksDB or ForSt.
-	Incremental Form = "incremental"
+	// BackendFiles is keyed state as the files of RocksDB or ForSt. It is
+	// incremental where some of them are shared with other checkpoints.
+	BackendFiles Form = "files"
 	// Changelog is keyed state as a snapshot and the changes since.
 	Changelog Form = "changelog"
 	// ChangelogInline and ChangelogFiles are such changes.

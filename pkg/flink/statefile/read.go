@@ -318,7 +318,7 @@ func (p *parser) keyed(handle *Handle, depth int) bool {
 			p.skipString() // the handle's ID
 		}
 	case incrementalHandle, incrementalHandle2:
-		handle.Form, piece.Form = Incremental, Incremental
+		handle.Form, piece.Form = BackendFiles, BackendFiles
 		p.long()       // the checkpoint that it was made in
 		p.skipString() // the backend's ID
 		handle.KeyGroups = p.keyGroups()

@@ -102,7 +102,7 @@ func (s Summary) Sort() string {
 	switch p := s.Properties; {
 	case p == nil && s.Has(SavepointKeyGroups):
 		return CanonicalSavepoint
-	case p == nil && s.Has(Incremental) && s.Shared.Files > 0:
+	case p == nil && s.Has(BackendFiles) && s.Shared.Files > 0:
 		return CheckpointOnly
 	case p == nil:
 		return Unsaid
