@@ -179,7 +179,7 @@ func TestSorts(t *testing.T) {
 		"2.3/rocksdb-incremental-v5":    {5, CheckpointOnly, BackendFiles, false},
 		"2.3/savepoint-canonical":       {6, CanonicalSavepoint, SavepointKeyGroups, true},
 		"2.3/savepoint-native-rocksdb":  {6, NativeSavepoint, BackendFiles, true},
-		"2.3/unaligned":                 {6, CheckpointOnly, Channel, true},
+		"2.3/unaligned":                 {6, CheckpointOnly, MergedChannel, true},
 		"2.3/changelog":                 {6, CheckpointOnly, Changelog, false},
 		"2.3/forst":                     {6, CheckpointOnly, BackendFiles, false},
 	} {

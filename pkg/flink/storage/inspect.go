@@ -193,7 +193,7 @@ func (i *Inspection) check(ctx context.Context, store Store) error {
 			at := normal(entry.Path)
 			n, ok := wanted[at]
 			if !ok {
-				if path.Dir(at) == own && Base(at) != MetadataFile {
+				if Dir(at) == own && Base(at) != MetadataFile {
 					i.Unnamed++
 				}
 				return nil

@@ -173,7 +173,7 @@ func (p InspectPage) page(out *strings.Builder) error {
 	for _, problem := range problems {
 		fmt.Fprintf(out, "%s\n", p.Palette.Paint(term.Red, term.SafeLine("A restore would fail: "+problem)))
 	}
-	if len(problems) == 0 && p.Checked > 0 && p.Unchecked == "" {
+	if len(problems) == 0 && p.Unchecked == "" {
 		line("Restore", "nothing that is checked here is in its way")
 	}
 	out.WriteByte('\n')
