@@ -167,7 +167,9 @@ func (o *inspectOptions) remote(ctx context.Context, arg string, line *progress.
 	if err != nil {
 		return out, err
 	}
-	out.Job, out.Snapshot = state.job.Ref(), state.snapshot
+	if out.Snapshot = state.snapshot; state.job.Object != nil {
+		out.Job = state.job.Ref()
+	}
 	store, done, err := o.store(ctx, client, state, line)
 	defer func() {
 		if failed := done(); failed != nil && err == nil {
@@ -182,9 +184,6 @@ func (o *inspectOptions) remote(ctx context.Context, arg string, line *progress.
 	line.Set("reading %s %s", state.path, store.Where())
 	if out.Inspection, err = storage.Inspect(ctx, store, state.path); err != nil {
 		return out, reachError(ctx, err)
-	}
-	if !state.taken.IsZero() {
-		out.Taken = state.taken
 	}
 	if state.job.Object == nil {
 		return out, nil
@@ -243,8 +242,6 @@ type stateFound struct {
 	path     string
 	job      operator.Job
 	snapshot string
-	// taken is zero where the file's own time is as good.
-	taken time.Time
 }
 
 // find resolves what the user named.
@@ -282,7 +279,7 @@ func (o *inspectOptions) find(ctx context.Context, client *operator.Client, arg 
 	if operator.NormalPath(snapshot.Path()) == "" {
 		return stateFound{}, fmt.Errorf("%s is %s and has no path that could be read", ref, strings.ToLower(snapshot.State()))
 	}
-	found := stateFound{path: snapshot.Path(), snapshot: ref.Name, taken: snapshot.CompletedAt()}
+	found := stateFound{path: snapshot.Path(), snapshot: ref.Name}
 	of := snapshot.Job()
 	if o.job != "" {
 		if of, err = operator.ParseRef(o.job, namespace, operator.JobKinds...); err != nil {
@@ -337,7 +334,7 @@ func (o *inspectOptions) newest(ctx context.Context, client *operator.Client, re
 	}
 	job := operator.Job{Kind: ref.Kind, Object: object}
 	source, err := client.NewestState(ctx, job)
-	return stateFound{path: source.Path, job: job, snapshot: source.Snapshot, taken: source.At}, err
+	return stateFound{path: source.Path, job: job, snapshot: source.Snapshot}, err
 }
 
 // store opens the store that the state is in.

@@ -143,7 +143,10 @@ func ReaderPod(cluster Job, file string) (*corev1.Pod, error) {
 // where no pod was created.
 func (c *Client) StartReader(ctx context.Context, pod *corev1.Pod) (at SeeingPod, remove func() error, err error) {
 	pods := c.core.CoreV1().Pods(pod.Namespace)
-	created, err := pods.Create(ctx, pod, metav1.CreateOptions{})
+	// Not ended by Ctrl-C: a pod whose creation nobody heard of would stay.
+	creating, stop := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+	defer stop()
+	created, err := pods.Create(creating, pod, metav1.CreateOptions{})
 	if err != nil {
 		return at, nil, fmt.Errorf("create a pod that reads the volume: %w", err)
 	}
