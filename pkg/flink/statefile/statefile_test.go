@@ -20,7 +20,7 @@ import (
 func samples(t testing.TB) map[string][]byte {
 	t.Helper()
 	files, err := filepath.Glob("testdata/*/*/_metadata")
-	if err != nil || len(files) < 2 {
+	if err != nil || len(files) < 27 {
 		t.Fatalf("only %d recorded files: %v", len(files), err)
 	}
 	out := map[string][]byte{}
@@ -453,4 +453,52 @@ func FuzzSummarize(f *testing.F) {
 			t.Errorf("sizes %d and %d, %d inline, %d pieces in %d bytes", size, summary.Size, summary.Inline, pieces, len(data))
 		}
 	})
+}
+
+// Two snapshots are compared operator by operator.
+func TestCompare(t *testing.T) {
+	op := func(id, name string, size int64, parallelism int, states ...StateName) OperatorSummary {
+		return OperatorSummary{
+			Operator: Operator{ID: id, Name: name, Parallelism: parallelism, MaxParallelism: 128}, Size: size,
+			Kinds: map[Kind]Amount{ManagedKeyed: {1, size}}, States: states,
+		}
+	}
+	was := Summary{Operators: []OperatorSummary{op("a", "kept", 10, 2), op("b", "gone", 5, 2), op("c", "grown", 10, 2), op("d", "scaled", 7, 2, StateName{"x", "split"})}}
+	is := Summary{Operators: []OperatorSummary{op("e", "new", 3, 2), op("a", "kept", 10, 2), op("d", "scaled", 7, 4, StateName{"x", "union"}), op("c", "grown", 30, 2)}}
+	var got []string
+	for _, c := range Compare(was, is) {
+		got = append(got, fmt.Sprintf("%s %s %d %d %s", c.What, c.Name, c.Was, c.Is, strings.Join(c.Notes, "; ")))
+	}
+	want := []string{"went gone 5 0 ", "came new 0 3 ", "changed grown 10 30 ", `changed scaled 7 7 parallelism 2 → 4; state "x" (split) went; state "x" (union) came`, "same kept 10 10 "}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q\nwant %q", got, want)
+	}
+}
+
+// A version that Flink can't read and a parallelism that is too high are told.
+func TestProblems(t *testing.T) {
+	all := samples(t)
+	for _, c := range []struct {
+		name   string
+		target Target
+		want   string
+	}{
+		{"1.20/savepoint-canonical", Target{"v1_20", 16}, ""},
+		{"1.20/savepoint-canonical", Target{"v2_3", 16}, ""},
+		{"1.20/savepoint-canonical", Target{"v1_14", 0}, "can't be read by Flink 1.14: it needs 1.15"},
+		{"1.20/savepoint-canonical", Target{"v1_20", 17}, "has max parallelism 16, and the job has parallelism 17"},
+		{"2.3/savepoint-canonical", Target{"2.0.1", 0}, "can't be read by Flink 2.0: it needs 2.1"},
+		{"2.3/savepoint-canonical", Target{"v1_20", 0}, "it needs 2.1"},
+		{"2.3/savepoint-canonical", Target{"", 0}, ""},
+		{"2.3/rocksdb-incremental-v5", Target{"v2_0", 0}, ""},
+	} {
+		summary, err := Summarize(bytes.NewReader(all[c.name]), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := strings.Join(summary.Problems(c.target), "\n")
+		if c.want == "" && got != "" || !strings.Contains(got, c.want) {
+			t.Errorf("%s in %+v: %q, want %q", c.name, c.target, got, c.want)
+		}
+	}
 }
