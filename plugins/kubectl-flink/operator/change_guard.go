@@ -90,7 +90,8 @@ func (j Job) ManagedBy() (manager Manager, ok bool) {
 }
 
 // CheckManaged refuses, without options.Force, to change what something else
-// would change back, and notes what a later release would.
+// would change back, and notes what a later release would. A dry run is refused
+// like the real one, which it is to foretell.
 func (c *Client) CheckManaged(job Job, options ChangeOptions, reporter Reporter) error {
 	manager, ok := job.ManagedBy()
 	if !ok {
@@ -100,7 +101,7 @@ func (c *Client) CheckManaged(job Job, options ChangeOptions, reporter Reporter)
 	switch {
 	case !manager.Reverts:
 		reporter.note("warning: %s is managed by %s (%s): its next release may undo this change", job.Ref(), manager.Name, manager.Sign)
-	case options.Force || options.DryRun != "":
+	case options.Force:
 		reporter.note("warning: %s", warning)
 	default:
 		return fmt.Errorf("%s\nMake the change where its manifest is kept, or suspend the sync and use --force", warning)
