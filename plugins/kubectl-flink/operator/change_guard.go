@@ -236,6 +236,35 @@ func (c *Client) CheckRejected(job Job) error {
 	return errors.New("the operator rejects the spec of " + job.Ref().String() + " and would ignore a change to it: " + failure.Root() + "\nCorrect the spec first: kubectl edit " + job.Kind.Singular + " " + job.Ref().Name + " -n " + job.Ref().Namespace)
 }
 
+// checkStart refuses a change that keeps the state of a job that can't start,
+// because what it starts from isn't there. The operator carries out none: with
+// high availability the job counts as ended, and is looked for for ever, and
+// without there is no state that it could go on from.
+func (c *Client) checkStart(ctx context.Context, job Job, mode string) error {
+	if mode == "stateless" || job.State() == "RUNNING" || job.Wanted() != "running" || job.Kind.Name == SessionJob.Name || job.IsSessionCluster() {
+		return nil
+	}
+	cluster, err := c.runsIn(ctx, job)
+	if err != nil {
+		return err
+	}
+	namespace := cluster.Object.GetNamespace()
+	pods, err := c.Pods(ctx, namespace, cluster.Object.GetName())
+	if err != nil {
+		return nil //nolint:nilerr // the operator's word is awaited instead
+	}
+	for _, pod := range pods {
+		if !pod.HasEnded() || pod.Ready && cluster.Failure().Root() != jobNotFound && cluster.JobManager() == "READY" {
+			continue
+		}
+		if pod.Cause = c.crashCause(ctx, namespace, pod); pod.StartsInVain() {
+			ref := job.Ref()
+			return fmt.Errorf("%s was not changed: it can't start: %s\nThe operator carries out no change that would keep its state. Start it from state that is there: kubectl flink restore %s --from PATH --no-savepoint -n %s (what is saved: kubectl flink snapshot list -n %s)", ref, pod.Cause, ref, ref.Namespace, ref.Namespace)
+		}
+	}
+	return nil
+}
+
 // mayWatch refuses a user who may list but not watch, who could start a change
 // but not see its end. Where the question itself isn't answered, the watch will
 // tell.

@@ -97,7 +97,7 @@ func TestRestartOfAJobThatHasNeverRun(t *testing.T) {
 }
 
 func fakeDynamic(objects ...runtime.Object) *dynamicfake.FakeDynamicClient {
-	lists := map[schema.GroupVersionResource]string{StateSnap.GVR(): StateSnap.Name + "List", hpaResource: "HorizontalPodAutoscalerList"}
+	lists := map[schema.GroupVersionResource]string{StateSnap.GVR(): StateSnap.Name + "List", hpaResource: "HorizontalPodAutoscalerList", podsResource: "PodList", corev1.SchemeGroupVersion.WithResource("events"): "EventList"}
 	for _, kind := range JobKinds {
 		lists[kind.GVR()] = kind.Name + "List"
 	}
