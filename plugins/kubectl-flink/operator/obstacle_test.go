@@ -87,7 +87,7 @@ func TestObstacles(t *testing.T) {
 			Final, "the job: ended while it started, and its JobManager doesn't know it any more: " + noState,
 		},
 		"state that isn't there, by the JobManager": {situation{job: job(SessionJob, state("RECONCILING")), failures: []string{noState}}, Final, "the job: " + noState},
-		"no file system":                            {situation{job: job(Deployment, state("RECONCILING")), failures: []string{noFileSystem}}, Final, "the job: " + noFileSystem},
+		"no file system": {situation{job: job(Deployment, state("RECONCILING")), failures: []string{noFileSystem}}, Final, "the job: " + noFileSystem},
 		"its log wasn't read yet": {
 			situation{job: job(Deployment, state("")), pods: []Pod{{Name: "p", Status: "CrashLoopBackOff", LastEnd: "Error", LastExit: 1, Restarts: 2}}, crash: map[string]string{}},
 			Stubborn, "pod/p: CrashLoopBackOff: ended with Error (exit code 1)",
