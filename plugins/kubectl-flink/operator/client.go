@@ -71,9 +71,18 @@ func NewClient(factory *kube.Factory) (*Client, error) {
 	return ClientOf(dyn, core), nil
 }
 
-// ClientOf uses connections that exist.
-func ClientOf(dyn dynamic.Interface, core clientset.Interface) *Client {
-	return &Client{dynamic: dyn, core: core}
+// ClientOf uses connections that exist. The API server isn't asked for the
+// kinds that it serves where they are named.
+func ClientOf(dyn dynamic.Interface, core clientset.Interface, served ...Kind) *Client {
+	c := &Client{dynamic: dyn, core: core}
+	if len(served) > 0 {
+		c.servedOnce.Do(func() {
+			for _, kind := range served {
+				c.served = append(c.served, kind.Plural)
+			}
+		})
+	}
+	return c
 }
 
 // Resource is the API of one kind in a namespace; "" is all namespaces.
