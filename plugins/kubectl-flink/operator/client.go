@@ -206,6 +206,10 @@ type notFound struct {
 func (e notFound) Error() string { return e.error.Error() + e.hint }
 func (e notFound) Unwrap() error { return e.error }
 
+// WithHint is err with a hint after its text; what err is stays visible to
+// errors.As and the checks of the API's errors.
+func WithHint(err error, hint string) error { return notFound{err, hint} }
+
 func (c *Client) explainNotFound(ctx context.Context, ref Ref, err error) error {
 	if missing := c.explainMissingKind(ctx, ref.Kind, err); !errors.Is(missing, err) {
 		return missing
@@ -230,13 +234,13 @@ func (c *Client) explainNotFound(ctx context.Context, ref Ref, err error) error 
 	}
 	switch {
 	case len(other) > 0:
-		return notFound{err, "\nDid you mean " + strings.Join(other, " or ") + "?"}
+		return WithHint(err, "\nDid you mean " + strings.Join(other, " or ") + "?")
 	case len(same) > 0:
-		return notFound{err, "\nNames near it: " + strings.Join(same[:min(len(same), 5)], ", ")}
+		return WithHint(err, "\nNames near it: " + strings.Join(same[:min(len(same), 5)], ", "))
 	case len(all) > 0 && len(all) <= 5:
-		return notFound{err, fmt.Sprintf("\nNamespace %s has: %s", ref.Namespace, strings.Join(all, ", "))}
+		return WithHint(err, fmt.Sprintf("\nNamespace %s has: %s", ref.Namespace, strings.Join(all, ", ")))
 	}
-	return notFound{err, fmt.Sprintf("\nSee what is there: kubectl get %s -n %s (or -A for every namespace)", ref.Kind.Plural, ref.Namespace)}
+	return WithHint(err, fmt.Sprintf("\nSee what is there: kubectl get %s -n %s (or -A for every namespace)", ref.Kind.Plural, ref.Namespace))
 }
 
 // near reports whether a user who typed b may have meant a.
