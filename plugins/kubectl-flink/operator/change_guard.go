@@ -207,7 +207,7 @@ func (c *Client) SavepointFormat(ctx context.Context, job Job) (fields map[strin
 	if err != nil {
 		return nil, "", err
 	}
-	format, _, err := ChooseFormat(job.Ref(), cluster, SavepointRequest{Format: "auto"})
+	format, _, err := ChooseFormat(job.Ref(), cluster, "auto", false)
 	if err != nil || format != "NATIVE" {
 		return nil, "", err
 	}
