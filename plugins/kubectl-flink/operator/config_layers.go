@@ -27,8 +27,8 @@ type Field struct {
 type ConfigLayers struct {
 	// ShowSecrets leaves passwords and keys in the settings.
 	ShowSecrets bool
-	Job     Ref
-	Cluster Ref
+	Job         Ref
+	Cluster     Ref
 	// Version is spec.flinkVersion of the cluster, as in v1_20.
 	Version string
 	// Spec is what flinkConfiguration says now and Fields what other fields of
