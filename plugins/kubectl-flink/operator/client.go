@@ -234,9 +234,9 @@ func (c *Client) explainNotFound(ctx context.Context, ref Ref, err error) error 
 	}
 	switch {
 	case len(other) > 0:
-		return WithHint(err, "\nDid you mean " + strings.Join(other, " or ") + "?")
+		return WithHint(err, "\nDid you mean "+strings.Join(other, " or ")+"?")
 	case len(same) > 0:
-		return WithHint(err, "\nNames near it: " + strings.Join(same[:min(len(same), 5)], ", "))
+		return WithHint(err, "\nNames near it: "+strings.Join(same[:min(len(same), 5)], ", "))
 	case len(all) > 0 && len(all) <= 5:
 		return WithHint(err, fmt.Sprintf("\nNamespace %s has: %s", ref.Namespace, strings.Join(all, ", ")))
 	}
