@@ -45,8 +45,7 @@ func TestSnapshotsThatDontGoWithTheirJobAreNamed(t *testing.T) {
 			return s
 		}(), nil},
 	} {
-		client := ClientOf(fakeDynamic(c.job.DeepCopy(), c.snapshot), fake.NewClientset())
-		client.servedOnce.Do(func() { client.served = []string{Deployment.Plural, StateSnap.Plural} })
+		client := ClientOf(fakeDynamic(c.job.DeepCopy(), c.snapshot), fake.NewClientset(), Deployment, StateSnap)
 		got := strings.Join(client.heldSnapshots(t.Context(), job), "\n")
 		if c.want == nil && got != "" {
 			t.Errorf("%s: %s", name, got)

@@ -59,8 +59,7 @@ func TestADryRunRefusesWhatTheRealRunRefuses(t *testing.T) {
 		job := jobOf(t, Deployment, manifest(state))
 		ask := func(o ChangeOptions) (string, []string, error) {
 			objects := fakeDynamic(job.Object.DeepCopy())
-			client := ClientOf(objects, fake.NewClientset())
-			client.servedOnce.Do(func() { client.served = []string{Deployment.Plural, StateSnap.Plural} })
+			client := ClientOf(objects, fake.NewClientset(), Deployment, StateSnap)
 			var notes []string
 			err := verbs[verb](client, job.Ref(), o, Reporter{Note: func(note string) { notes = append(notes, note) }})
 			for _, action := range objects.Actions() {

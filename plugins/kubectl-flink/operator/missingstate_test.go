@@ -38,8 +38,7 @@ func startsInVain(t *testing.T) (*Client, Job, func() int) {
 	watched.SetAPIVersion("v1")
 	watched.SetKind("Pod")
 	objects := fakeDynamic(job.Object.DeepCopy(), watched)
-	client := ClientOf(objects, core)
-	client.servedOnce.Do(func() { client.served = []string{Deployment.Plural, StateSnap.Plural} })
+	client := ClientOf(objects, core, Deployment, StateSnap)
 	return client, job, func() int {
 		patches := 0
 		for _, action := range objects.Actions() {
