@@ -92,6 +92,7 @@ func plugins(t *testing.T, dir string) []tested {
 				"snapshot adopt":    {args: []string{"file:/savepoints/a", "--job", example}},
 				"snapshot delete":   {args: []string{example}},
 				"snapshot describe": {args: []string{example}},
+				"snapshot inspect":  {args: []string{"flinkdep/" + example}},
 				"snapshot list":     {args: []string{}},
 				"snapshot prune":    {args: []string{"--keep", "1"}},
 				"snapshot wait":     {args: []string{example}},

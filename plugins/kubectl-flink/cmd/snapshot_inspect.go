@@ -58,20 +58,19 @@ Sizes are Flink's: state that several checkpoints share counts in each. Flink
 before 2.0 writes no names and uids of operators: there, names are those that the
 running job has.`,
 		Example: plugin.Examples(`
-			# What is in it, and would it still restore?
+			# What is in it, and is all of it still there?
 			kubectl flink snapshot inspect nightly
 
-			# The newest checkpoint or savepoint of a job
-			kubectl flink snapshot inspect flinkdep/basic-example
+			# The newest checkpoint or savepoint of a job, and what grew since nightly
+			kubectl flink snapshot inspect flinkdep/basic-example --diff nightly
 
-			# What grew since
-			kubectl flink snapshot inspect today --diff yesterday
+			# A path as this job sees it, with every file
+			path=$(kubectl get flinksnp nightly -o jsonpath='{.status.path}')
+			kubectl flink snapshot inspect "$path" --job basic-example --files
 
-			# A path that no object names, as this job sees it
-			kubectl flink snapshot inspect s3://flink/savepoints/savepoint-1 --job basic-example --files
-
-			# A copy on this machine
-			kubectl flink snapshot inspect ./savepoint-1 -o json`),
+			# From a file, for scripts
+			path=$(kubectl get flinksnp nightly -o jsonpath='{.status.path}')
+			kubectl exec deploy/basic-example -- cat "${path#file:}/_metadata" | kubectl flink snapshot inspect - -o json`),
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: c.completeSnapshots(false),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -2,6 +2,7 @@ package reach
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -49,6 +50,9 @@ func (s StateStore) Of(ctx context.Context, job operator.Job, path string) (stor
 	scheme, _ := storage.Split(path)
 	if scheme == "" {
 		scheme, _ = storage.Split(config["fs.default-scheme"])
+		if storage.IsS3(scheme) {
+			return nil, done, fmt.Errorf("%s is in %s by the job's fs.default-scheme: give the whole address, as in s3://bucket%s", path, config["fs.default-scheme"], path)
+		}
 	}
 	switch {
 	case storage.IsS3(scheme):
@@ -191,7 +195,7 @@ func (s StateStore) way(ctx context.Context, namespace, endpoint string) (http.R
 		return nil, fmt.Errorf("look for Service %s of endpoint %s: %w", target.Name, endpoint, err)
 	}
 	if secure {
-		return nil, fmt.Errorf("the object store at %s is a Service of the cluster that speaks TLS, which isn't read from here yet", endpoint)
+		return s.Tunnel.RoundTripper(target, &tls.Config{MinVersion: tls.VersionTLS12}), nil
 	}
 	return s.Tunnel.RoundTripper(target, nil), nil
 }

@@ -156,7 +156,7 @@ func (p InspectPage) page(out *strings.Builder) error {
 		line("Movable", "no: it names files by their full paths")
 	}
 	if most := p.maxParallelism(); most > 0 {
-		line("Rescalable", "up to parallelism %d, the lowest max parallelism of operators with state", most)
+		line("Rescalable", "up to parallelism %d, the lowest max parallelism in it", most)
 	}
 	if pr := p.Properties; pr != nil && !pr.Savepoint {
 		switch {
@@ -401,6 +401,9 @@ func (p InspectPage) difference(out *strings.Builder, changes []statefile.Change
 		counts[c.What]++
 	}
 	fmt.Fprintf(out, "%s%s: %d came, %d went, %d changed, %d are the same\n\n", term.Pad(p.Palette.Paint(term.Dim, "In all"), 8), grew(p.Before.Size, p.Size), counts[statefile.Came], counts[statefile.Went], counts[statefile.Changed], counts[statefile.Same])
+	if was, is := p.Before.Sort(), p.Sort(); was != is {
+		fmt.Fprintf(out, "One is a %s, the other a %s: the same state has another size in each.\n\n", was, is)
+	}
 	colors := map[string]term.Color{statefile.Came: term.Green, statefile.Went: term.Red, statefile.Changed: term.Yellow}
 	table := printer.Table{Width: p.Width, Palette: p.Palette, Columns: []printer.Column{
 		{Name: "OPERATOR"}, {Name: "WHAT"}, {Name: "BEFORE"}, {Name: "NOW"}, {Name: "BY"},
