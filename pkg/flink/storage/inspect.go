@@ -143,6 +143,54 @@ func normal(text string) string {
 	}
 }
 
+// FileChanges say which files two snapshots need.
+type FileChanges struct {
+	// Both need these.
+	Both statefile.FileCount `json:"both"`
+	// Before are those that only the earlier one needs, Now those that only the
+	// later one does.
+	Before statefile.FileCount `json:"onlyBefore"`
+	Now    statefile.FileCount `json:"onlyNow"`
+}
+
+// CompareFiles tells which files two snapshots need; nil where one has too many
+// to keep.
+func CompareFiles(was, is Inspection) *FileChanges {
+	if was.Files == nil || is.Files == nil {
+		return nil
+	}
+	full := func(i Inspection, f File) string {
+		if f.relative {
+			return normal(Join(i.Dir, f.Path))
+		}
+		return normal(f.Path)
+	}
+	out := &FileChanges{}
+	count := func(c *statefile.FileCount, f File) {
+		c.Files++
+		c.Size += max(f.Size, 0)
+	}
+	before := map[string]bool{}
+	for _, file := range was.Files {
+		before[full(was, file)] = true
+	}
+	now := map[string]bool{}
+	for _, file := range is.Files {
+		name := full(is, file)
+		if now[name] = true; before[name] {
+			count(&out.Both, file)
+		} else {
+			count(&out.Now, file)
+		}
+	}
+	for _, file := range was.Files {
+		if !now[full(was, file)] {
+			count(&out.Before, file)
+		}
+	}
+	return out
+}
+
 // check looks for the files by listing the directories that they are in, which
 // takes one request a thousand files instead of one for each.
 func (i *Inspection) check(ctx context.Context, store Store) error {

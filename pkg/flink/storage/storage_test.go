@@ -247,6 +247,14 @@ func TestSharedFiles(t *testing.T) {
 	if err != nil || got.Checked != len(got.Files) || len(got.Missing) > 0 || got.Unchecked != "" || got.Shared.Files == 0 {
 		t.Errorf("%d of %d looked for (%s), missing %v, %v", got.Checked, len(got.Files), got.Unchecked, got.Missing, err)
 	}
+	if same := CompareFiles(got, got); same.Both.Files != len(got.Files) || same.Before.Files+same.Now.Files != 0 {
+		t.Errorf("the same is different: %+v", same)
+	}
+	moved := got
+	moved.Dir = "/elsewhere"
+	if other := CompareFiles(got, moved); other.Before.Files == 0 || other.Before != other.Now || other.Both.Files+other.Now.Files != len(got.Files) {
+		t.Errorf("beside another _metadata are other files: %+v", other)
+	}
 	b, s3 := newBucket(t, accessKey)
 	b.objects["copy/_metadata"] = string(metadata)
 	got, err = Inspect(context.Background(), s3, "s3://flink/copy")

@@ -56,6 +56,8 @@ type inspectObject struct {
 	Files    []storage.File     `json:"files,omitempty"`
 	Before   *inspectObject     `json:"before,omitempty"`
 	Changes  []statefile.Change `json:"changes,omitempty"`
+	// FileChanges are nil without a comparison, and where there are too many.
+	FileChanges *storage.FileChanges `json:"fileChanges,omitempty"`
 }
 
 func (i Inspected) object(files bool) *inspectObject {
@@ -104,6 +106,7 @@ func (p InspectPage) Result() printer.Result {
 	if p.Before != nil {
 		object.Before = p.Before.object(p.Files)
 		object.Changes = statefile.Compare(p.Before.Summary, p.Summary)
+		object.FileChanges = storage.CompareFiles(p.Before.Inspection, p.Inspection)
 	}
 	return printer.Result{Object: object, Text: func(w io.Writer) error {
 		var out strings.Builder
@@ -111,7 +114,7 @@ func (p InspectPage) Result() printer.Result {
 		if p.Before == nil {
 			err = p.page(&out)
 		} else {
-			err = p.difference(&out, object.Changes)
+			err = p.difference(&out, object.Changes, object.FileChanges)
 		}
 		if err != nil {
 			return err
@@ -382,7 +385,7 @@ func (p InspectPage) list(out *strings.Builder) error {
 }
 
 // difference is the page with --diff.
-func (p InspectPage) difference(out *strings.Builder, changes []statefile.Change) error {
+func (p InspectPage) difference(out *strings.Builder, changes []statefile.Change, files *storage.FileChanges) error {
 	one := func(label string, i Inspected) {
 		when := ""
 		if !i.Taken.IsZero() {
@@ -400,7 +403,14 @@ func (p InspectPage) difference(out *strings.Builder, changes []statefile.Change
 	for _, c := range changes {
 		counts[c.What]++
 	}
-	fmt.Fprintf(out, "%s%s: %d came, %d went, %d changed, %d are the same\n\n", term.Pad(p.Palette.Paint(term.Dim, "In all"), 8), grew(p.Before.Size, p.Size), counts[statefile.Came], counts[statefile.Went], counts[statefile.Changed], counts[statefile.Same])
+	fmt.Fprintf(out, "%s%s: %d came, %d went, %d changed, %d are the same\n", term.Pad(p.Palette.Paint(term.Dim, "In all"), 8), grew(p.Before.Size, p.Size), counts[statefile.Came], counts[statefile.Went], counts[statefile.Changed], counts[statefile.Same])
+	if files != nil && files.Both.Files+files.Before.Files+files.Now.Files > 0 {
+		of := func(c statefile.FileCount) string {
+			return fmt.Sprintf("%s (%s)", plural(c.Files, "file"), Bytes(c.Size))
+		}
+		fmt.Fprintf(out, "%s%s that both need, %s only before, %s only now\n", term.Pad(p.Palette.Paint(term.Dim, "Files"), 8), of(files.Both), of(files.Before), of(files.Now))
+	}
+	out.WriteByte('\n')
 	if was, is := p.Before.Sort(), p.Sort(); was != is {
 		fmt.Fprintf(out, "One is a %s, the other a %s: the same state has another size in each.\n\n", was, is)
 	}
