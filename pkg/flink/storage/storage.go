@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -107,6 +108,27 @@ func Dir(path string) string {
 func Base(path string) string {
 	path = strings.TrimRight(path, "/")
 	return path[strings.LastIndexByte(path, '/')+1:]
+}
+
+// NewestCheckpoint is the path of the checkpoint with the highest number in the
+// directory of a job's run; an error that is fs.ErrNotExist where there is none.
+func NewestCheckpoint(ctx context.Context, store Store, dir string) (string, error) {
+	best, highest := "", int64(-1)
+	err := store.List(ctx, dir, func(entry Entry) error {
+		of := Dir(entry.Path)
+		digits, ok := strings.CutPrefix(Base(of), "chk-")
+		if n, err := strconv.ParseInt(digits, 10, 64); ok && err == nil && Base(entry.Path) == MetadataFile && n > highest {
+			best, highest = Join(dir, Base(of)), n
+		}
+		return nil
+	})
+	if best == "" && err == nil {
+		err = notThere(Join(dir, "chk-…"), store.Where())
+	}
+	if best != "" && !errors.Is(err, ErrTooMany) {
+		err = nil // what went while it was listed is no matter
+	}
+	return best, err
 }
 
 // Metadata opens the _metadata of a savepoint or checkpoint that is named by its

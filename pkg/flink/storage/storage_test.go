@@ -344,6 +344,35 @@ func TestPodPrograms(t *testing.T) {
 	}
 }
 
+// Of a job's run the checkpoint with the highest number is the newest, where it
+// is whole.
+func TestNewestCheckpoint(t *testing.T) {
+	b, s3 := newBucket(t, accessKey)
+	root := t.TempDir()
+	for _, file := range []string{"chk-9/_metadata", "chk-10/_metadata", "chk-11/half", "shared/x", "chk-x/_metadata"} {
+		b.objects["run/"+file] = "x"
+		at := filepath.Join(root, filepath.FromSlash(file))
+		if err := os.MkdirAll(filepath.Dir(at), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(at, nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	root = filepath.ToSlash(root)
+	for _, c := range []struct {
+		store Store
+		dir   string
+	}{{s3, "s3://flink/run"}, {asInPod(t), "file:" + root}, {Local{}, root}} {
+		if got, err := NewestCheckpoint(t.Context(), c.store, c.dir); err != nil || got != c.dir+"/chk-10" {
+			t.Errorf("%s: %q, %v", c.dir, got, err)
+		}
+		if got, err := NewestCheckpoint(t.Context(), c.store, c.dir+"/shared"); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s/shared: %q, %v", c.dir, got, err)
+		}
+	}
+}
+
 func TestPaths(t *testing.T) {
 	for path, want := range map[string][2]string{
 		"s3://b/k": {"s3", "//b/k"}, "S3A://b/k": {"s3a", "//b/k"}, "file:/x": {"file", "/x"}, "/x:y": {"", "/x:y"}, "/x": {"", "/x"},

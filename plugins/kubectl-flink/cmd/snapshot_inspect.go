@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"strings"
 	"time"
@@ -162,7 +163,7 @@ func (o *inspectOptions) remote(ctx context.Context, arg string, line *progress.
 	}
 	o.askJobManagers(client, o.tunnelFlags, o.tls)
 	line.Set("looking for %s", arg)
-	state, err := o.find(ctx, client, arg)
+	state, err := o.find(ctx, client, arg, line)
 	if err != nil {
 		return out, err
 	}
@@ -181,7 +182,19 @@ func (o *inspectOptions) remote(ctx context.Context, arg string, line *progress.
 		return out, err
 	}
 	line.Set("reading %s %s", state.path, store.Where())
-	if out.Inspection, err = storage.Inspect(ctx, store, state.path); err != nil {
+	out.Inspection, err = storage.Inspect(ctx, store, state.path)
+	for try := 0; try < newestTries && state.newest && (errors.Is(err, fs.ErrNotExist) || len(out.Missing) > 0); try++ {
+		// A running job deletes a checkpoint when it has the next one, and its
+		// JobManager tells of that up to three seconds later: its directory knows.
+		next, failed := storage.NewestCheckpoint(ctx, store, storage.Dir(state.path))
+		if failed != nil || next == state.path {
+			break
+		}
+		state.path, out.Snapshot = next, ""
+		line.Set("reading %s %s, the one before is gone", state.path, store.Where())
+		out.Inspection, err = storage.Inspect(ctx, store, state.path)
+	}
+	if err != nil {
 		return out, reachError(ctx, err)
 	}
 	if state.job.Object == nil {
@@ -241,10 +254,16 @@ type stateFound struct {
 	path     string
 	job      operator.Job
 	snapshot string
+	// newest says that the job was named, and not a savepoint or checkpoint.
+	newest bool
 }
 
+// newestTries is how often a job's newest checkpoint is looked for again when it
+// was deleted while it was read.
+const newestTries = 5
+
 // find resolves what the user named.
-func (o *inspectOptions) find(ctx context.Context, client *operator.Client, arg string) (stateFound, error) {
+func (o *inspectOptions) find(ctx context.Context, client *operator.Client, arg string, line *progress.Line) (stateFound, error) {
 	namespace, _, err := o.factory.Namespace()
 	if err != nil {
 		return stateFound{}, err
@@ -261,7 +280,7 @@ func (o *inspectOptions) find(ctx context.Context, client *operator.Client, arg 
 			if err != nil {
 				return stateFound{}, err
 			}
-			return o.newest(ctx, client, ref)
+			return o.newest(ctx, client, ref, line)
 		}
 	}
 	ref, err := operator.ParseRef(arg, namespace, operator.StateSnap)
@@ -326,14 +345,14 @@ func (o *inspectOptions) findPath(ctx context.Context, client *operator.Client, 
 }
 
 // newest is the newest savepoint or checkpoint of a job that is known.
-func (o *inspectOptions) newest(ctx context.Context, client *operator.Client, ref operator.Ref) (stateFound, error) {
+func (o *inspectOptions) newest(ctx context.Context, client *operator.Client, ref operator.Ref, line *progress.Line) (stateFound, error) {
 	object, err := client.Get(ctx, ref)
 	if err != nil {
 		return stateFound{}, err
 	}
 	job := operator.Job{Kind: ref.Kind, Object: object}
-	source, err := client.NewestState(ctx, job)
-	return stateFound{path: source.Path, job: job, snapshot: source.Snapshot}, err
+	source, err := client.NewestState(ctx, job, reporter(line))
+	return stateFound{path: source.Path, job: job, snapshot: source.Snapshot, newest: true}, err
 }
 
 // store opens the store that the state is in.

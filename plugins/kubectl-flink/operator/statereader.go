@@ -384,8 +384,9 @@ func nearness(a, b string) int {
 }
 
 // NewestState is the newest savepoint or checkpoint of a job that its
-// JobManager, its status or a FlinkStateSnapshot tells of.
-func (c *Client) NewestState(ctx context.Context, job Job) (Source, error) {
+// JobManager, its status or a FlinkStateSnapshot tells of. A JobManager that
+// should run and can't be asked is noted: it may know a newer one.
+func (c *Client) NewestState(ctx context.Context, job Job, reporter Reporter) (Source, error) {
 	inventory, err := c.InventoryOf(ctx, job.Ref().Namespace, "")
 	if err != nil {
 		return Source{}, fmt.Errorf("look for what is saved of %s: %w", job.Ref(), err)
@@ -399,7 +400,10 @@ func (c *Client) NewestState(ctx context.Context, job Job) (Source, error) {
 			best = source
 		}
 	}
-	flink, _, _ := c.State(ctx, job)
+	flink, known, why := c.State(ctx, job)
+	if !known && job.IsRunning() {
+		reporter.note("the JobManager of %s can't be asked for newer ones: %s", job.Ref(), why)
+	}
 	if l := flink.Latest; l != nil && NormalPath(l.Path) != "" && (best.Path == "" || l.At.After(best.At)) {
 		best = Source{Kind: "checkpoint", Path: l.Path, At: l.At, Of: job.Ref()}
 		if l.Savepoint {
