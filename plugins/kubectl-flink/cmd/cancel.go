@@ -12,9 +12,11 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/progress"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/reach"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/rest"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/change"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/reach"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/rest"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/view"
 )
 
@@ -52,7 +54,7 @@ as failed or finished. Those have stop, suspend and delete.`,
 			}
 			request.JobID, request.DryRun, request.NoWait = o.jobID, dryRun == "client", !wait
 			return o.ask(cmd.Context(), args, func(ctx context.Context, place reach.Place, jobManager *rest.Client) error {
-				if !place.Cluster.IsSessionCluster() || place.Job.Kind.Name != operator.Deployment.Name {
+				if !place.Cluster.IsSessionCluster() || place.Job.Kind.Name != api.Deployment.Name {
 					return fmt.Errorf("%s is managed by the operator: stop its job with: kubectl flink stop %s -n %s", place.Job.Ref(), place.Job.Ref(), place.Job.Ref().Namespace)
 				}
 				managers, err := o.managers(ctx, place)
@@ -74,7 +76,7 @@ as failed or finished. Those have stop, suspend and delete.`,
 				if err != nil {
 					return withAdvice(err)
 				}
-				return o.output.Print(o.Out, view.Changed([]operator.ChangeReport{report}, view.ChangeForm{}))
+				return o.output.Print(o.Out, view.Changed([]change.Report{report}, view.ChangeForm{}))
 			})
 		},
 	}

@@ -9,8 +9,10 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/completion"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/reach"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/change"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/reach"
 )
 
 // changeFlags are the flags of every verb that changes a job.
@@ -19,8 +21,8 @@ type changeFlags struct {
 	tunnelFlags
 	tls     reach.TLSFiles
 	output  printer.Flags
-	options operator.ChangeOptions
-	state   operator.StateChoice
+	options change.Options
+	state   api.StateChoice
 
 	dryRun  string
 	yes     bool

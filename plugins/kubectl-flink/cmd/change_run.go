@@ -13,7 +13,9 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/kube"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/progress"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/change"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/view"
 )
 
@@ -44,19 +46,19 @@ func (m *manyFlags) validate(args []string) error {
 
 // targets are the jobs meant; asList says that the output is a list even if
 // there is only one.
-func (c *common) targets(ctx context.Context, client *operator.Client, args []string, m manyFlags) (refs []operator.Ref, asList bool, err error) {
+func (c *common) targets(ctx context.Context, client *operator.Client, args []string, m manyFlags) (refs []api.Ref, asList bool, err error) {
 	if !m.all && m.selector == "" {
 		if len(args) <= 1 {
 			ref, err := c.oneJob(ctx, client, args)
-			return []operator.Ref{ref}, false, err
+			return []api.Ref{ref}, false, err
 		}
 		namespace, _, err := c.factory.Namespace()
 		if err != nil {
 			return nil, false, err
 		}
-		seen := map[operator.Ref]bool{}
+		seen := map[api.Ref]bool{}
 		for _, arg := range args {
-			ref, err := operator.ParseRef(arg, namespace, operator.JobKinds...)
+			ref, err := operator.ParseRef(arg, namespace, api.JobKinds...)
 			if err != nil {
 				return nil, false, err
 			}
@@ -87,11 +89,11 @@ func (c *common) targets(ctx context.Context, client *operator.Client, args []st
 }
 
 // changing carries out one job's change.
-type changing func(ctx context.Context, client *operator.Client, ref operator.Ref, options operator.ChangeOptions, reporter operator.Reporter) (operator.ChangeReport, error)
+type changing func(ctx context.Context, client *operator.Client, ref api.Ref, options change.Options, reporter operator.Reporter) (change.Report, error)
 
 // run finds the jobs meant, carries out the change on each and prints what
 // became of it.
-func (f *changeFlags) run(ctx context.Context, args []string, many manyFlags, change changing) error {
+func (f *changeFlags) run(ctx context.Context, args []string, many manyFlags, ch changing) error {
 	client, err := f.client()
 	if err != nil {
 		return err
@@ -112,7 +114,7 @@ func (f *changeFlags) run(ctx context.Context, args []string, many manyFlags, ch
 			line.Clear()
 			return f.confirm(ctx, f.yes, question)
 		}
-		report, err := f.one(ctx, client, refs[0], options, change, operator.Reporter{
+		report, err := f.one(ctx, client, refs[0], options, ch, operator.Reporter{
 			Waiting: func(s string) { line.Set("%s", s) },
 			Note:    func(s string) { line.Print("%s", s) },
 		})
@@ -120,14 +122,14 @@ func (f *changeFlags) run(ctx context.Context, args []string, many manyFlags, ch
 		if err != nil {
 			return err
 		}
-		return f.print([]operator.ChangeReport{report}, false, many.allNamespaces)
+		return f.print([]change.Report{report}, false, many.allNamespaces)
 	}
 	if f.state.LoseState && f.options.DryRun == "" {
 		if err := f.confirm(ctx, f.yes, fmt.Sprintf("%d jobs lose their state.", len(refs))); err != nil {
 			return err
 		}
 	}
-	reports, err := f.several(ctx, client, refs, options, many.allNamespaces, change, line)
+	reports, err := f.several(ctx, client, refs, options, many.allNamespaces, ch, line)
 	line.Done()
 	if printErr := f.print(reports, true, many.allNamespaces); printErr != nil {
 		return printErr
@@ -135,22 +137,22 @@ func (f *changeFlags) run(ctx context.Context, args []string, many manyFlags, ch
 	return err
 }
 
-func (f *changeFlags) one(ctx context.Context, client *operator.Client, ref operator.Ref, options operator.ChangeOptions, change changing, reporter operator.Reporter) (operator.ChangeReport, error) {
+func (f *changeFlags) one(ctx context.Context, client *operator.Client, ref api.Ref, options change.Options, ch changing, reporter operator.Reporter) (change.Report, error) {
 	ctx, cancel := f.bounded(ctx)
 	defer cancel()
-	report, err := change(ctx, client, ref, options, reporter)
+	report, err := ch(ctx, client, ref, options, reporter)
 	return report, withAdvice(ended(ctx, err))
 }
 
 // several changes several jobs at once and tells of each as it ends.
-func (f *changeFlags) several(ctx context.Context, client *operator.Client, refs []operator.Ref, options operator.ChangeOptions, namespaces bool, change changing, line *progress.Line) ([]operator.ChangeReport, error) {
+func (f *changeFlags) several(ctx context.Context, client *operator.Client, refs []api.Ref, options change.Options, namespaces bool, ch changing, line *progress.Line) ([]change.Report, error) {
 	var (
 		mu            sync.Mutex
 		group         sync.WaitGroup
 		done, failed  int
 		worst         int
-		reports       []operator.ChangeReport
-		results       = make([]*operator.ChangeReport, len(refs))
+		reports       []change.Report
+		results       = make([]*change.Report, len(refs))
 		slots         = make(chan struct{}, parallel)
 		bounded, stop = f.bounded(ctx)
 	)
@@ -165,7 +167,7 @@ func (f *changeFlags) several(ctx context.Context, client *operator.Client, refs
 					line.Print("%s", s)
 				}
 			}
-			report, err := f.one(bounded, client, ref, options, change, operator.Reporter{Note: note})
+			report, err := f.one(bounded, client, ref, options, ch, operator.Reporter{Note: note})
 			mu.Lock()
 			defer mu.Unlock()
 			done++
@@ -201,6 +203,6 @@ func (c *common) complain(line *progress.Line, text string) {
 	line.Print("%s", text)
 }
 
-func (f *changeFlags) print(reports []operator.ChangeReport, asList, namespaces bool) error {
+func (f *changeFlags) print(reports []change.Report, asList, namespaces bool) error {
 	return f.output.Print(f.Out, view.Changed(reports, view.ChangeForm{List: asList, Namespaces: namespaces}))
 }

@@ -8,8 +8,10 @@ import (
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/completion"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/reach"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/reach"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/savepoint"
 )
 
 func newCheckpoint(c *common) *cobra.Command {
@@ -40,10 +42,10 @@ It needs Flink 1.17 or newer.`,
 			kubectl flink checkpoint --all`),
 		ValidArgsFunction: c.completeJobs(true),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			o.request.Checkpoint = operator.CheckpointType(kind)
-			if o.method == string(operator.Auto) && (kind == string(operator.Configured) || kind == string(operator.Incremental)) {
+			o.request.Checkpoint = savepoint.CheckpointType(kind)
+			if o.method == string(savepoint.Auto) && (kind == string(savepoint.Configured) || kind == string(savepoint.Incremental)) {
 				// A FlinkStateSnapshot can't say which type.
-				o.method = string(operator.REST)
+				o.method = string(savepoint.REST)
 			}
 			if err := o.complete(args); err != nil {
 				return err
@@ -53,8 +55,8 @@ It needs Flink 1.17 or newer.`,
 	}
 	o.addShared(cmd, "checkpoint")
 	flags := cmd.Flags()
-	flags.StringVar(&kind, "type", string(operator.Full), "Type: full, configured (as the job takes them by itself) or incremental (Flink 1.17 and 1.18)")
-	flags.StringVar(&o.method, "method", string(operator.Auto), "How to ask for it: auto, resource (a FlinkStateSnapshot), nonce (spec.job.checkpointTriggerNonce), or rest (the JobManager itself)")
+	flags.StringVar(&kind, "type", string(savepoint.Full), "Type: full, configured (as the job takes them by itself) or incremental (Flink 1.17 and 1.18)")
+	flags.StringVar(&o.method, "method", string(savepoint.Auto), "How to ask for it: auto, resource (a FlinkStateSnapshot), nonce (spec.job.checkpointTriggerNonce), or rest (the JobManager itself)")
 	_ = cmd.RegisterFlagCompletionFunc("type", completion.Fixed("full", "configured", "incremental"))
 	_ = cmd.RegisterFlagCompletionFunc("method", completion.Fixed("auto", "resource", "nonce", "rest"))
 	return cmd
@@ -62,7 +64,7 @@ It needs Flink 1.17 or newer.`,
 
 // describeCheckpoint adds what only the JobManager knows of a checkpoint. It
 // is an error only where the path is unknown without it.
-func (o *savepointOptions) describeCheckpoint(ctx context.Context, client *operator.Client, report *operator.SavepointReport) error {
+func (o *savepointOptions) describeCheckpoint(ctx context.Context, client *operator.Client, report *savepoint.Report) error {
 	err := func() error {
 		place, err := reach.Find(ctx, client, report.Job)
 		if err != nil {
@@ -86,7 +88,7 @@ func (o *savepointOptions) describeCheckpoint(ctx context.Context, client *opera
 }
 
 // checkpointUnknown says that a checkpoint is completed but not where it is.
-func checkpointUnknown(job operator.Ref, err error) error {
+func checkpointUnknown(job api.Ref, err error) error {
 	if err == nil {
 		return nil
 	}

@@ -11,8 +11,10 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/progress"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/reach"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/lifecycle"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/reach"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/view"
 )
 
@@ -22,7 +24,7 @@ type cloneOptions struct {
 	tunnelFlags
 	tls         reach.TLSFiles
 	output      printer.Flags
-	request     operator.CloneRequest
+	request     lifecycle.CloneRequest
 	toContext   string
 	toNamespace string
 	dryRun      string
@@ -97,7 +99,7 @@ func (o *cloneOptions) run(ctx context.Context, args []string) (err error) {
 	if err != nil {
 		return err
 	}
-	ref, err := operator.ParseRef(args[0], namespace, operator.JobKinds...)
+	ref, err := operator.ParseRef(args[0], namespace, api.JobKinds...)
 	if err != nil {
 		return err
 	}
@@ -141,7 +143,7 @@ func (o *cloneOptions) target() (*common, error) {
 	return to, nil
 }
 
-func (o *cloneOptions) clone(ctx context.Context, ref operator.Ref, to *common) error {
+func (o *cloneOptions) clone(ctx context.Context, ref api.Ref, to *common) error {
 	client, err := o.operator()
 	if err != nil {
 		return err
@@ -158,7 +160,7 @@ func (o *cloneOptions) clone(ctx context.Context, ref operator.Ref, to *common) 
 	defer cancel()
 	line := progress.New(o.ErrOut, o.quiet)
 	defer line.Done()
-	report, err := client.Clone(ctx, ref, target, o.request, reporterOf(line))
+	report, err := lifecycle.Clone(ctx, client, ref, target, o.request, reporterOf(line))
 	line.Done()
 	if err != nil {
 		return advised(ended(ctx, err))

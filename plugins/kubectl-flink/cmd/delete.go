@@ -12,8 +12,10 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/progress"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/reach"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/lifecycle"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/reach"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/view"
 )
 
@@ -23,7 +25,7 @@ type deleteOptions struct {
 	tunnelFlags
 	tls     reach.TLSFiles
 	output  printer.Flags
-	request operator.DeleteRequest
+	request lifecycle.DeleteRequest
 	dryRun  string
 	yes     bool
 	wait    bool
@@ -92,7 +94,7 @@ operator that isn't running, a foreign finalizer.
 	return cmd
 }
 
-func (o *deleteOptions) complete(args []string) (refs []operator.Ref, err error) {
+func (o *deleteOptions) complete(args []string) (refs []api.Ref, err error) {
 	if err := o.output.Validate(); err != nil {
 		return nil, err
 	}
@@ -112,9 +114,9 @@ func (o *deleteOptions) complete(args []string) (refs []operator.Ref, err error)
 	if err != nil {
 		return nil, err
 	}
-	seen := map[operator.Ref]bool{}
+	seen := map[api.Ref]bool{}
 	for _, arg := range args {
-		ref, err := operator.ParseRef(arg, namespace, operator.JobKinds...)
+		ref, err := operator.ParseRef(arg, namespace, api.JobKinds...)
 		if err != nil {
 			return nil, err
 		}
@@ -126,7 +128,7 @@ func (o *deleteOptions) complete(args []string) (refs []operator.Ref, err error)
 	return refs, nil
 }
 
-func (o *deleteOptions) run(ctx context.Context, refs []operator.Ref) error {
+func (o *deleteOptions) run(ctx context.Context, refs []api.Ref) error {
 	client, err := o.operator()
 	if err != nil {
 		return err
@@ -144,7 +146,7 @@ func (o *deleteOptions) run(ctx context.Context, refs []operator.Ref) error {
 			return o.confirm(ctx, false, question)
 		}
 	}
-	var reports []operator.DeleteReport
+	var reports []lifecycle.DeleteReport
 	var failure error
 	for _, ref := range refs {
 		report, err := o.one(ctx, client, ref, reporter)
@@ -175,10 +177,10 @@ func (o *deleteOptions) run(ctx context.Context, refs []operator.Ref) error {
 	return failure
 }
 
-func (o *deleteOptions) one(ctx context.Context, client *operator.Client, ref operator.Ref, reporter operator.Reporter) (operator.DeleteReport, error) {
+func (o *deleteOptions) one(ctx context.Context, client *operator.Client, ref api.Ref, reporter operator.Reporter) (lifecycle.DeleteReport, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, o.timeout, exit.Timeoutf("timed out after %s", o.timeout))
 	defer cancel()
-	report, err := client.Delete(ctx, ref, o.request, reporter)
+	report, err := lifecycle.Delete(ctx, client, ref, o.request, reporter)
 	if err != nil {
 		return report, advised(ended(ctx, err))
 	}

@@ -13,9 +13,10 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/screen"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/reach"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/rest"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/reach"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/rest"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/view"
 )
 
@@ -152,7 +153,7 @@ func (o *graphOptions) follow(ctx context.Context, args []string) error {
 	})
 }
 
-func (o *graphOptions) followGraph(ctx context.Context, client *operator.Client, ref operator.Ref, show func(view.JobGraph)) error {
+func (o *graphOptions) followGraph(ctx context.Context, client *operator.Client, ref api.Ref, show func(view.JobGraph)) error {
 	last := view.JobGraph{Metadata: view.StatusMetadata{Type: ref.Kind.Singular, Name: ref.Name, Namespace: ref.Namespace}}
 	return followModel(ctx, &o.askOptions, client, ref, o.interval, last, o.graph, func(last *view.JobGraph, state string, err error) {
 		last.State, last.Unreachable = cmp.Or(state, last.State), err.Error()

@@ -12,9 +12,10 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/reach"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/rest"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/reach"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/rest"
 )
 
 // askOptions are the flags of the verbs that print what a JobManager says.
@@ -100,7 +101,7 @@ func (o *askOptions) unknownJob(place reach.Place, err error) error {
 // what goes wrong, with the job's state as far as it is known. The way is
 // looked up each time: an upgrade gives the job another id, a switch another
 // cluster.
-func (o *askOptions) poll(ctx context.Context, client *operator.Client, ref operator.Ref, interval time.Duration, question func(context.Context, reach.Place, *rest.Client) error, failed func(state string, err error)) error {
+func (o *askOptions) poll(ctx context.Context, client *operator.Client, ref api.Ref, interval time.Duration, question func(context.Context, reach.Place, *rest.Client) error, failed func(state string, err error)) error {
 	tunnel, err := o.tunnel(o.tunnelFlags, nil)
 	if err != nil {
 		return err
@@ -143,7 +144,7 @@ func (o *askOptions) poll(ctx context.Context, client *operator.Client, ref oper
 
 // followModel shows a model of a job at intervals until ctx ends, and the last one
 // with what failed tells of it while the job can't be asked.
-func followModel[M any](ctx context.Context, o *askOptions, client *operator.Client, ref operator.Ref, interval time.Duration, last M,
+func followModel[M any](ctx context.Context, o *askOptions, client *operator.Client, ref api.Ref, interval time.Duration, last M,
 	ask func(context.Context, reach.Place, *rest.Client) (M, error), failed func(last *M, state string, err error), show func(M),
 ) error {
 	return o.poll(ctx, client, ref, interval, func(ctx context.Context, place reach.Place, jobManager *rest.Client) error {

@@ -9,9 +9,10 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/completion"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/reach"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/rest"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/reach"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/rest"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/view"
 )
 
@@ -55,8 +56,8 @@ deleted.`,
 }
 
 // managers are the objects that manage a cluster's jobs, by Flink's job id.
-func (o *askOptions) managers(ctx context.Context, place reach.Place) (map[string]operator.Ref, error) {
-	managers := map[string]operator.Ref{}
+func (o *askOptions) managers(ctx context.Context, place reach.Place) (map[string]api.Ref, error) {
+	managers := map[string]api.Ref{}
 	if !place.Cluster.IsSessionCluster() {
 		managers[place.JobID] = place.Job.Ref()
 		return managers, nil
@@ -65,7 +66,7 @@ func (o *askOptions) managers(ctx context.Context, place reach.Place) (map[strin
 	if err != nil {
 		return nil, err
 	}
-	items, err := client.Summaries(ctx, operator.SessionJob, operator.Selection{Namespace: place.Cluster.Ref().Namespace})
+	items, err := client.Summaries(ctx, api.SessionJob, operator.Selection{Namespace: place.Cluster.Ref().Namespace})
 	if err != nil {
 		return nil, err
 	}
@@ -91,7 +92,7 @@ func (c *common) completeClusters() cobra.CompletionFunc {
 		if err != nil {
 			return nil, err
 		}
-		items, err := client.Summaries(ctx, operator.Deployment, operator.Selection{Namespace: namespace})
+		items, err := client.Summaries(ctx, api.Deployment, operator.Selection{Namespace: namespace})
 		var out []completion.Choice
 		for _, item := range items {
 			out = append(out, completion.Choice{Value: item.Name, Description: strings.TrimSpace(item.Lifecycle + " " + item.State)})

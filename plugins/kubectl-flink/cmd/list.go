@@ -14,13 +14,14 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/health"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/reach"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/health"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/reach"
 )
 
 // allKinds are what `list` lists.
-var allKinds = []operator.Kind{operator.Deployment, operator.SessionJob, operator.BlueGreen, operator.StateSnap}
+var allKinds = []api.Kind{api.Deployment, api.SessionJob, api.BlueGreen, api.StateSnap}
 
 // listOptions are the flags of `kubectl flink list`.
 type listOptions struct {
@@ -41,7 +42,7 @@ type listOptions struct {
 	color         string
 	palette       term.Palette
 
-	kinds []operator.Kind
+	kinds []api.Kind
 	// done says that completed snapshots are wanted as lines, too.
 	done bool
 }
@@ -181,7 +182,7 @@ func (o *listOptions) complete(args []string) error {
 func (o *listOptions) completeKinds(args []string) error {
 	for _, arg := range args {
 		for word := range strings.SplitSeq(arg, ",") {
-			kind, ok := operator.ParseKind(word, allKinds...)
+			kind, ok := api.ParseKind(word, allKinds...)
 			switch {
 			case word == "all":
 				o.kinds, o.done = allKinds, true
@@ -194,7 +195,7 @@ func (o *listOptions) completeKinds(args []string) error {
 			if !slices.Contains(o.kinds, kind) {
 				o.kinds = append(o.kinds, kind)
 			}
-			o.done = o.done || kind.Name == operator.StateSnap.Name
+			o.done = o.done || kind.Name == api.StateSnap.Name
 		}
 	}
 	if len(o.kinds) == 0 {

@@ -13,9 +13,9 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/logs"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/reach"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/logs"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/reach"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/view"
 )
 
@@ -172,7 +172,7 @@ func (o *logsOptions) chooses(role, pod string) bool {
 
 // mentions makes a test for the operator's records about some objects, which
 // its layouts write as [NAMESPACE/NAME] or [NAMESPACE.NAME].
-func mentions(refs ...operator.Ref) *regexp.Regexp {
+func mentions(refs ...api.Ref) *regexp.Regexp {
 	var names []string
 	for _, ref := range refs {
 		names = append(names, regexp.QuoteMeta(ref.Namespace)+"[./]"+regexp.QuoteMeta(ref.Name))

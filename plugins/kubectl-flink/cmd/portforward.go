@@ -13,8 +13,9 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/portforward"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/progress"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/reach"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/reach"
 )
 
 // forwardOptions are the flags of `kubectl flink port-forward`.
@@ -195,7 +196,7 @@ func (o *forwardOptions) named(ctx context.Context, client *operator.Client, nam
 		}
 		return out, nil, nil
 	}
-	ref, err := operator.ParseRef(args[0], namespace, operator.JobKinds...)
+	ref, err := operator.ParseRef(args[0], namespace, api.JobKinds...)
 	if err != nil {
 		return nil, nil, err
 	}

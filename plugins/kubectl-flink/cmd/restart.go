@@ -6,7 +6,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/change"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/lifecycle"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
 )
 
 func newRestart(c *common) *cobra.Command {
@@ -39,8 +42,8 @@ A job whose upgradeMode is stateless would start empty; it is refused unless
 			if err := many.validate(args); err != nil {
 				return err
 			}
-			return f.run(cmd.Context(), args, many, func(ctx context.Context, client *operator.Client, ref operator.Ref, options operator.ChangeOptions, reporter operator.Reporter) (operator.ChangeReport, error) {
-				return client.Restart(ctx, ref, operator.RestartRequest{StateChoice: f.state, ChangeOptions: options}, reporter)
+			return f.run(cmd.Context(), args, many, func(ctx context.Context, client *operator.Client, ref api.Ref, options change.Options, reporter operator.Reporter) (change.Report, error) {
+				return lifecycle.Restart(ctx, client, ref, lifecycle.RestartRequest{StateChoice: f.state, Options: options}, reporter)
 			})
 		},
 	}

@@ -9,12 +9,13 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/progress"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/change"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/lifecycle"
 )
 
 func newRestore(c *common) *cobra.Command {
 	f := &changeFlags{common: c}
-	var request operator.RestoreRequest
+	var request lifecycle.RestoreRequest
 	cmd := &cobra.Command{
 		Use:   "restore [[TYPE/]NAME] --from SNAPSHOT|PATH|latest",
 		Short: "Start a job anew from a savepoint or checkpoint, and prove that it did",
@@ -45,7 +46,7 @@ while the job goes on. Operators before 1.8 can't restore a job that exists;
 			if err := f.complete(); err != nil {
 				return err
 			}
-			request.ChangeOptions = f.options
+			request.Options = f.options
 			if err := request.Validate(); err != nil {
 				return err
 			}
@@ -73,7 +74,7 @@ func (c *common) completeSources() cobra.CompletionFunc {
 	}
 }
 
-func (f *changeFlags) restore(ctx context.Context, args []string, request operator.RestoreRequest) error {
+func (f *changeFlags) restore(ctx context.Context, args []string, request lifecycle.RestoreRequest) error {
 	client, err := f.client()
 	if err != nil {
 		return err
@@ -101,10 +102,10 @@ func (f *changeFlags) restore(ctx context.Context, args []string, request operat
 	}
 	ctx, cancel := f.bounded(ctx)
 	defer cancel()
-	report, err := client.Restore(ctx, ref, request, reporter(line))
+	report, err := lifecycle.Restore(ctx, client, ref, request, reporter(line))
 	line.Done()
 	if err != nil {
 		return withAdvice(ended(ctx, err))
 	}
-	return f.print([]operator.ChangeReport{report.ChangeReport}, false, false)
+	return f.print([]change.Report{report.Report}, false, false)
 }

@@ -6,7 +6,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/change"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/lifecycle"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
 )
 
 func newResume(c *common) *cobra.Command {
@@ -40,8 +43,8 @@ somebody has applied an old manifest again.`,
 			if err := many.validate(args); err != nil {
 				return err
 			}
-			return f.run(cmd.Context(), args, many, func(ctx context.Context, client *operator.Client, ref operator.Ref, options operator.ChangeOptions, reporter operator.Reporter) (operator.ChangeReport, error) {
-				return client.Resume(ctx, ref, operator.ResumeRequest{StateChoice: f.state, ChangeOptions: options}, reporter)
+			return f.run(cmd.Context(), args, many, func(ctx context.Context, client *operator.Client, ref api.Ref, options change.Options, reporter operator.Reporter) (change.Report, error) {
+				return lifecycle.Resume(ctx, client, ref, lifecycle.ResumeRequest{StateChoice: f.state, Options: options}, reporter)
 			})
 		},
 	}

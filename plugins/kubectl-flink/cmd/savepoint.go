@@ -12,8 +12,8 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/reach"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/reach"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/savepoint"
 )
 
 func keys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
@@ -24,7 +24,7 @@ type savepointOptions struct {
 	tunnelFlags
 	tls     reach.TLSFiles
 	output  printer.Flags
-	request operator.SavepointRequest
+	request savepoint.Request
 	method  string
 	dryRun  string
 	labels  []string
@@ -75,7 +75,7 @@ object: --method rest asks the session cluster's JobManager.`,
 	}
 	o.addShared(cmd, "savepoint")
 	flags := cmd.Flags()
-	flags.StringVar(&o.method, "method", string(operator.Auto), "How to ask for it: auto, resource (a FlinkStateSnapshot) or nonce (spec.job.savepointTriggerNonce), or rest (the JobManager itself, for jobs that the operator doesn't manage)")
+	flags.StringVar(&o.method, "method", string(savepoint.Auto), "How to ask for it: auto, resource (a FlinkStateSnapshot) or nonce (spec.job.savepointTriggerNonce), or rest (the JobManager itself, for jobs that the operator doesn't manage)")
 	flags.StringVar(&o.request.Format, "format", "auto", "Savepoint format: auto (native from Flink 2.0 on, canonical before), canonical or native")
 	flags.StringVar(&o.request.Path, "path", "", "Target directory, in a volume that all of the job's pods share or an object store (default the job's configured savepoint directory)")
 	flags.BoolVar(&o.request.DisposeOnDelete, "dispose-on-delete", false, "Delete the savepoint's data when the FlinkStateSnapshot is deleted")
@@ -121,7 +121,7 @@ func (o *savepointOptions) complete(args []string) error {
 	if err := o.output.Validate(); err != nil {
 		return err
 	}
-	o.request.Method = operator.Method(o.method)
+	o.request.Method = savepoint.Method(o.method)
 	o.request.NoWait = !o.wait
 	if o.dryRun != "none" {
 		o.request.DryRun = o.dryRun

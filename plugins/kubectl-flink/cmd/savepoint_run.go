@@ -10,9 +10,11 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/kube"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/progress"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/health"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/reach"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/health"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/reach"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/savepoint"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/view"
 )
 
@@ -48,7 +50,7 @@ func (o *savepointOptions) run(ctx context.Context, args []string) error {
 		if err != nil {
 			return ended(ctx, err)
 		}
-		return o.print([]operator.SavepointReport{report}, false)
+		return o.print([]savepoint.Report{report}, false)
 	}
 	reports, err := o.many(ctx, client, refs, line)
 	line.Done()
@@ -74,13 +76,13 @@ func ended(ctx context.Context, err error) error {
 }
 
 // one takes one savepoint; the error says what to do next where that is known.
-func (o *savepointOptions) one(ctx context.Context, client *operator.Client, ref operator.Ref, reporter operator.Reporter) (operator.SavepointReport, error) {
-	var report operator.SavepointReport
+func (o *savepointOptions) one(ctx context.Context, client *operator.Client, ref api.Ref, reporter operator.Reporter) (savepoint.Report, error) {
+	var report savepoint.Report
 	var err error
-	if o.request.Method == operator.REST {
+	if o.request.Method == savepoint.REST {
 		report, err = o.byREST(ctx, client, ref, reporter)
 	} else {
-		report, err = client.Savepoint(ctx, ref, o.request, reporter)
+		report, err = savepoint.Take(ctx, client, ref, o.request, reporter)
 		if err == nil && report.Checkpoint && report.Done {
 			err = o.describeCheckpoint(ctx, client, &report)
 		}
@@ -99,14 +101,14 @@ func withAdvice(err error) error {
 	return err
 }
 
-func (o *savepointOptions) byREST(ctx context.Context, client *operator.Client, ref operator.Ref, reporter operator.Reporter) (operator.SavepointReport, error) {
-	report := operator.SavepointReport{Job: ref}
+func (o *savepointOptions) byREST(ctx context.Context, client *operator.Client, ref api.Ref, reporter operator.Reporter) (savepoint.Report, error) {
+	report := savepoint.Report{Job: ref}
 	place, err := reach.Find(ctx, client, ref)
 	if err != nil {
 		return report, err
 	}
 	if o.request.Checkpoint == "" {
-		if err := client.CheckSavepointTarget(ctx, place.Cluster, o.request.Path, o.request.Force); err != nil {
+		if err := savepoint.CheckSavepointTarget(ctx, client, place.Cluster, o.request.Path, o.request.Force); err != nil {
 			return report, err
 		}
 	}
@@ -132,14 +134,14 @@ func (o *savepointOptions) byREST(ctx context.Context, client *operator.Client, 
 }
 
 // many takes savepoints of several jobs at once and tells of each as it ends.
-func (o *savepointOptions) many(ctx context.Context, client *operator.Client, refs []operator.Ref, line *progress.Line) ([]operator.SavepointReport, error) {
+func (o *savepointOptions) many(ctx context.Context, client *operator.Client, refs []api.Ref, line *progress.Line) ([]savepoint.Report, error) {
 	var (
 		mu      sync.Mutex
 		group   sync.WaitGroup
 		done    int
 		worst   int
 		failed  int
-		results = make([]*operator.SavepointReport, len(refs))
+		results = make([]*savepoint.Report, len(refs))
 		slots   = make(chan struct{}, parallel)
 	)
 	line.Set("0 of %d %ss done", len(refs), o.noun())
@@ -176,7 +178,7 @@ func (o *savepointOptions) many(ctx context.Context, client *operator.Client, re
 		})
 	}
 	group.Wait()
-	var reports []operator.SavepointReport
+	var reports []savepoint.Report
 	for _, r := range results {
 		if r != nil {
 			reports = append(reports, *r)
@@ -199,13 +201,13 @@ func worse(a, b int) int {
 	return max(a, b)
 }
 
-func named(ref operator.Ref, withNamespace bool) string {
+func named(ref api.Ref, withNamespace bool) string {
 	if withNamespace {
 		return ref.Namespace + "/" + ref.String()
 	}
 	return ref.String()
 }
 
-func (o *savepointOptions) print(reports []operator.SavepointReport, asList bool) error {
+func (o *savepointOptions) print(reports []savepoint.Report, asList bool) error {
 	return o.output.Print(o.Out, view.Savepoints(reports, view.SavepointForm{List: asList, Namespaces: o.allNamespaces, DryRun: o.request.DryRun}))
 }

@@ -7,12 +7,15 @@ import (
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/change"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/lifecycle"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
 )
 
 func newScale(c *common) *cobra.Command {
 	f := &changeFlags{common: c}
-	var request operator.ScaleRequest
+	var request lifecycle.ScaleRequest
 	cmd := &cobra.Command{
 		Use:   "scale [TYPE/]NAME --parallelism N",
 		Short: "Change a job's parallelism and keep its state",
@@ -40,14 +43,14 @@ spec.taskManager.replicas decides (then use --task-managers), or the autoscaler.
 					return exit.Usagef("--%s: %d is not a positive number", flag, value)
 				}
 			}
-			request.StateChoice, request.ChangeOptions = f.state, f.options
+			request.StateChoice, request.Options = f.state, f.options
 			if err := request.Validate(); err != nil {
 				return err
 			}
-			return f.run(cmd.Context(), args, manyFlags{}, func(ctx context.Context, client *operator.Client, ref operator.Ref, options operator.ChangeOptions, reporter operator.Reporter) (operator.ChangeReport, error) {
+			return f.run(cmd.Context(), args, manyFlags{}, func(ctx context.Context, client *operator.Client, ref api.Ref, options change.Options, reporter operator.Reporter) (change.Report, error) {
 				request := request
-				request.ChangeOptions = options
-				return client.Scale(ctx, ref, request, reporter)
+				request.Options = options
+				return lifecycle.Scale(ctx, client, ref, request, reporter)
 			})
 		},
 	}

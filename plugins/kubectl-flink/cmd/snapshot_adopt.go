@@ -11,12 +11,12 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/progress"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/savepoint"
 )
 
 func newSnapshotAdopt(c *common) *cobra.Command {
 	o := &savepointOptions{common: c}
-	var request operator.AdoptRequest
+	var request savepoint.AdoptRequest
 	var job, format string
 	cmd := &cobra.Command{
 		Use:   "adopt PATH --job [TYPE/]NAME",
@@ -69,7 +69,7 @@ Whether there is a savepoint at PATH is not looked at: only the job's pods can.`
 	return cmd
 }
 
-func (o *savepointOptions) adopt(ctx context.Context, job string, request operator.AdoptRequest) error {
+func (o *savepointOptions) adopt(ctx context.Context, job string, request savepoint.AdoptRequest) error {
 	client, err := o.operator()
 	if err != nil {
 		return err
@@ -82,10 +82,10 @@ func (o *savepointOptions) adopt(ctx context.Context, job string, request operat
 	}
 	line := progress.New(o.ErrOut, o.quiet)
 	defer line.Done()
-	report, err := client.Adopt(ctx, ref, request, reporter(line))
+	report, err := savepoint.Adopt(ctx, client, ref, request, reporter(line))
 	line.Done()
 	if err != nil {
 		return ended(ctx, err)
 	}
-	return o.print([]operator.SavepointReport{report}, false)
+	return o.print([]savepoint.Report{report}, false)
 }

@@ -16,7 +16,8 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/progress"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/savepoint"
 )
 
 // deleteFlags are the flags of the verbs that delete snapshots.
@@ -64,12 +65,12 @@ func (f *deleteFlags) complete() error {
 	return nil
 }
 
-func (f *deleteFlags) choice() operator.DataChoice {
+func (f *deleteFlags) choice() savepoint.DataChoice {
 	switch {
 	case f.dispose:
-		return operator.DisposeData
+		return savepoint.DisposeData
 	case f.keep:
-		return operator.KeepData
+		return savepoint.KeepData
 	}
 	return ""
 }
@@ -122,20 +123,20 @@ func (c *common) deleteSnapshots(ctx context.Context, args []string, f deleteFla
 	if err != nil {
 		return err
 	}
-	inventory := operator.Inventory{}
+	inventory := savepoint.Inventory{}
 	if f.dispose {
 		// Jobs of other namespaces may start from it, too.
-		if inventory, err = client.InventoryForDisposal(ctx, refs[0].Namespace); err != nil {
+		if inventory, err = savepoint.InventoryForDisposal(ctx, client, refs[0].Namespace); err != nil {
 			return err
 		}
 	}
-	var plan []operator.Deletion
+	var plan []savepoint.Deletion
 	for _, ref := range refs {
-		s, err := client.GetSnapshot(ctx, ref)
+		s, err := savepoint.GetSnapshot(ctx, client, ref)
 		if err != nil {
 			return err
 		}
-		d, err := client.PlanDeletion(ctx, s, f.choice(), f.force, inventory)
+		d, err := savepoint.PlanDeletion(ctx, client, s, f.choice(), f.force, inventory)
 		if err != nil {
 			return err
 		}
@@ -145,7 +146,7 @@ func (c *common) deleteSnapshots(ctx context.Context, args []string, f deleteFla
 }
 
 // carryOut asks where data is at stake and deletes all that is planned.
-func (c *common) carryOut(ctx context.Context, client *operator.Client, plan []operator.Deletion, f deleteFlags) error {
+func (c *common) carryOut(ctx context.Context, client *operator.Client, plan []savepoint.Deletion, f deleteFlags) error {
 	var lost []string
 	for _, d := range plan {
 		if d.Loses {
@@ -175,7 +176,7 @@ func (c *common) carryOut(ctx context.Context, client *operator.Client, plan []o
 		group.Go(func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
-			err := deletionEnd(ctx, client.DeleteSnapshot(ctx, d, f.dryRun, !f.wait, reporter(line)))
+			err := deletionEnd(ctx, savepoint.DeleteSnapshot(ctx, client, d, f.dryRun, !f.wait, reporter(line)))
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {
@@ -216,7 +217,7 @@ func plural(n int, noun string) string {
 }
 
 // deletedLine says what went and what became of the data.
-func deletedLine(d operator.Deletion, f deleteFlags) string {
+func deletedLine(d savepoint.Deletion, f deleteFlags) string {
 	text := d.Snapshot.Ref().Printed() + " deleted"
 	if !f.wait && f.dryRun == "" {
 		text = d.Snapshot.Ref().Printed() + " marked for deletion"

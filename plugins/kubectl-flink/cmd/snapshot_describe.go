@@ -10,8 +10,9 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/health"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/health"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/savepoint"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/view"
 )
 
@@ -64,12 +65,12 @@ func (c *common) describeSnapshot(ctx context.Context, args []string) (view.Snap
 	if err != nil {
 		return page, err
 	}
-	snapshot, err := client.GetSnapshot(ctx, refs[0])
+	snapshot, err := savepoint.GetSnapshot(ctx, client, refs[0])
 	if err != nil {
 		return page, err
 	}
-	page.Saved = operator.SavedFrom(snapshot)
-	inventory, err := client.UsesIn(ctx, refs[0].Namespace)
+	page.Saved = api.SavedFrom(snapshot)
+	inventory, err := savepoint.UsesIn(ctx, client, refs[0].Namespace)
 	if err != nil {
 		return page, err
 	}
@@ -77,14 +78,14 @@ func (c *common) describeSnapshot(ctx context.Context, args []string) (view.Snap
 	if page.Events, err = client.EventsOf(ctx, snapshot.Ref()); err != nil {
 		page.Problems = append(page.Problems, "events: "+err.Error())
 	}
-	page.Stuck = client.WhyStuck(ctx, snapshot)
+	page.Stuck = savepoint.WhyStuck(ctx, client, snapshot)
 	reasons := snapshot.Failure().Root()
 	for _, e := range page.Events {
 		if e.Type == "Warning" {
 			reasons += "\n" + e.Root()
 		}
 	}
-	if state := snapshot.State(); state == operator.SnapshotFailed || state == operator.SnapshotAbandoned {
+	if state := snapshot.State(); state == api.SnapshotFailed || state == api.SnapshotAbandoned {
 		page.Advice = health.Advice(health.Saving, reasons, snapshot.Failure().Chain())
 	}
 	return page, nil

@@ -15,7 +15,8 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/savepoint"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/view"
 )
 
@@ -72,19 +73,19 @@ without a name stands for no object.
 }
 
 // snapshotOrders are the columns to sort by; times are newest first.
-var snapshotOrders = map[string]func(a, b operator.Saved) int{
-	"name":      func(a, b operator.Saved) int { return cmp.Compare(a.Name(), b.Name()) },
-	"namespace": func(a, b operator.Saved) int { return cmp.Compare(a.Namespace, b.Namespace) },
-	"job":       func(a, b operator.Saved) int { return cmp.Compare(a.Job.String(), b.Job.String()) },
-	"type":      func(a, b operator.Saved) int { return cmp.Compare(fmt.Sprint(b.Savepoint), fmt.Sprint(a.Savepoint)) },
-	"trigger":   func(a, b operator.Saved) int { return cmp.Compare(a.Trigger, b.Trigger) },
-	"state":     func(a, b operator.Saved) int { return cmp.Compare(a.State, b.State) },
-	"age":       func(a, b operator.Saved) int { return b.At().Compare(a.At()) },
-	"duration":  func(a, b operator.Saved) int { return cmp.Compare(b.Duration, a.Duration) },
-	"path":      func(a, b operator.Saved) int { return cmp.Compare(a.Path, b.Path) },
+var snapshotOrders = map[string]func(a, b api.Saved) int{
+	"name":      func(a, b api.Saved) int { return cmp.Compare(a.Name(), b.Name()) },
+	"namespace": func(a, b api.Saved) int { return cmp.Compare(a.Namespace, b.Namespace) },
+	"job":       func(a, b api.Saved) int { return cmp.Compare(a.Job.String(), b.Job.String()) },
+	"type":      func(a, b api.Saved) int { return cmp.Compare(fmt.Sprint(b.Savepoint), fmt.Sprint(a.Savepoint)) },
+	"trigger":   func(a, b api.Saved) int { return cmp.Compare(a.Trigger, b.Trigger) },
+	"state":     func(a, b api.Saved) int { return cmp.Compare(a.State, b.State) },
+	"age":       func(a, b api.Saved) int { return b.At().Compare(a.At()) },
+	"duration":  func(a, b api.Saved) int { return cmp.Compare(b.Duration, a.Duration) },
+	"path":      func(a, b api.Saved) int { return cmp.Compare(a.Path, b.Path) },
 }
 
-func (o *snapshotListOptions) order() (func(a, b operator.Saved) int, error) {
+func (o *snapshotListOptions) order() (func(a, b api.Saved) int, error) {
 	by, reverse := strings.CutPrefix(strings.ToLower(o.sortBy), "-")
 	order := snapshotOrders[by]
 	switch {
@@ -93,7 +94,7 @@ func (o *snapshotListOptions) order() (func(a, b operator.Saved) int, error) {
 	case order == nil:
 		return nil, exit.Usagef("--sort-by: %q is not one of %s", o.sortBy, strings.Join(keys(snapshotOrders), ", "))
 	case reverse:
-		return func(a, b operator.Saved) int { return order(b, a) }, nil
+		return func(a, b api.Saved) int { return order(b, a) }, nil
 	}
 	return order, nil
 }
@@ -117,12 +118,12 @@ func (o *snapshotListOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	inventory, err := client.InventoryOf(ctx, o.namespace, o.selector)
+	inventory, err := savepoint.InventoryOf(ctx, client, o.namespace, o.selector)
 	if err != nil {
 		return err
 	}
 	o.tell(inventory.Problems)
-	saved := slices.DeleteFunc(inventory.Saved, func(s operator.Saved) bool {
+	saved := slices.DeleteFunc(inventory.Saved, func(s api.Saved) bool {
 		return !o.wants(s) || !o.before.IsZero() && s.At().After(o.before)
 	})
 	if order != nil {

@@ -12,7 +12,9 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/progress"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/savepoint"
 )
 
 // pruneOptions are the flags of `kubectl flink snapshot prune`.
@@ -99,11 +101,11 @@ func (o *pruneOptions) run(ctx context.Context) error {
 }
 
 // plan is what goes. What can't be deleted is left out and said.
-func (o *pruneOptions) plan(ctx context.Context, client *operator.Client) ([]operator.Deletion, error) {
+func (o *pruneOptions) plan(ctx context.Context, client *operator.Client) ([]savepoint.Deletion, error) {
 	line := progress.New(o.ErrOut, o.quiet)
 	defer line.Done()
 	line.Set("looking for snapshots and what jobs start from")
-	inventory, err := client.InventoryForDisposal(ctx, o.namespace)
+	inventory, err := savepoint.InventoryForDisposal(ctx, client, o.namespace)
 	if err != nil {
 		return nil, err
 	}
@@ -114,10 +116,10 @@ func (o *pruneOptions) plan(ctx context.Context, client *operator.Client) ([]ope
 	if err != nil {
 		return nil, err
 	}
-	rule := operator.PruneRule{Keep: max(o.count, 0), Before: o.before}
-	var plan []operator.Deletion
+	rule := savepoint.PruneRule{Keep: max(o.count, 0), Before: o.before}
+	var plan []savepoint.Deletion
 	at, undecided := 0, []string(nil)
-	for _, p := range operator.Prune(inventory.Saved, rule) {
+	for _, p := range savepoint.Prune(inventory.Saved, rule) {
 		if o.namespace != "" && p.Namespace != o.namespace || !o.wants(p.Saved) || !labelled(p.Snapshot) {
 			continue
 		}
@@ -135,11 +137,11 @@ func (o *pruneOptions) plan(ctx context.Context, client *operator.Client) ([]ope
 		if !p.Savepoint {
 			choice = "" // the job's own; only the object goes
 		}
-		d, err := client.PlanDeletion(ctx, p.Snapshot, choice, o.force, inventory)
+		d, err := savepoint.PlanDeletion(ctx, client, p.Snapshot, choice, o.force, inventory)
 		switch {
 		case err != nil && exit.Code(err) == exit.Usage && o.dryRun != "":
 			undecided = append(undecided, p.Name())
-			d = operator.Deletion{Snapshot: p.Snapshot, Disposes: true, Loses: true}
+			d = savepoint.Deletion{Snapshot: p.Snapshot, Disposes: true, Loses: true}
 		case err != nil && exit.Code(err) == exit.Usage:
 			undecided = append(undecided, p.Name())
 			continue
@@ -168,19 +170,19 @@ func (o *pruneOptions) plan(ctx context.Context, client *operator.Client) ([]ope
 
 // labelled tells which snapshots the label selector chooses. The rule counts
 // all of a job's, whatever their labels.
-func (o *pruneOptions) labelled(ctx context.Context, client *operator.Client) (func(operator.Snapshot) bool, error) {
+func (o *pruneOptions) labelled(ctx context.Context, client *operator.Client) (func(api.Snapshot) bool, error) {
 	if o.selector == "" {
-		return func(operator.Snapshot) bool { return true }, nil
+		return func(api.Snapshot) bool { return true }, nil
 	}
-	items, err := client.Summaries(ctx, operator.StateSnap, operator.Selection{Namespace: o.namespace, Labels: o.selector, Metadata: true})
+	items, err := client.Summaries(ctx, api.StateSnap, operator.Selection{Namespace: o.namespace, Labels: o.selector, Metadata: true})
 	if err != nil {
 		return nil, err
 	}
-	var chosen []operator.Ref
+	var chosen []api.Ref
 	for _, item := range items {
 		chosen = append(chosen, item.Ref())
 	}
-	return func(s operator.Snapshot) bool { return slices.Contains(chosen, s.Ref()) }, nil
+	return func(s api.Snapshot) bool { return slices.Contains(chosen, s.Ref()) }, nil
 }
 
 // list is some names, and how many more there are.

@@ -12,7 +12,7 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/kube"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/progress"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/savepoint"
 )
 
 func newSnapshotWait(c *common) *cobra.Command {
@@ -64,10 +64,10 @@ func (o *savepointOptions) await(ctx context.Context, args []string) error {
 	defer cancel()
 	line := progress.New(o.ErrOut, o.quiet)
 	defer line.Done()
-	var reports []operator.SavepointReport
+	var reports []savepoint.Report
 	worst, failed := 0, 0
 	for _, ref := range refs {
-		report, err := client.FollowSnapshot(ctx, ref, reporter(line))
+		report, err := savepoint.FollowSnapshot(ctx, client, ref, reporter(line))
 		err = ended(ctx, withAdvice(err))
 		if err == nil {
 			reports = append(reports, report)
@@ -89,7 +89,7 @@ func (o *savepointOptions) await(ctx context.Context, args []string) error {
 
 // deletionEnd gives the end of a wait for a deletion its exit code.
 func deletionEnd(ctx context.Context, err error) error {
-	var stuck *operator.UndeletedError
+	var stuck *savepoint.UndeletedError
 	if errors.As(err, &stuck) {
 		return err
 	}

@@ -17,10 +17,12 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/screen"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/health"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/reach"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/rest"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/health"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/lifecycle"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/reach"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/rest"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/view"
 )
 
@@ -155,12 +157,12 @@ func (o *statusOptions) run(ctx context.Context, args []string) error {
 }
 
 // look gathers the page.
-func (o *statusOptions) look(ctx context.Context, client *operator.Client, ref operator.Ref) (view.Status, reach.Place, error) {
+func (o *statusOptions) look(ctx context.Context, client *operator.Client, ref api.Ref) (view.Status, reach.Place, error) {
 	place, err := reach.Find(ctx, client, ref)
 	if err != nil && place.Job.Object == nil {
 		return view.Status{}, place, err
 	}
-	summary, readErr := operator.Summarize(ref.Kind, place.Job.Object)
+	summary, readErr := api.Summarize(ref.Kind, place.Job.Object)
 	if readErr != nil {
 		return view.Status{}, place, readErr
 	}
@@ -202,14 +204,14 @@ func (o *statusOptions) look(ctx context.Context, client *operator.Client, ref o
 	around.Exception = status.Exception
 	judge(&status, summary, place, around, heard, o.now())
 	o.lookAtSuspended(ctx, place, around.Pods, &status)
-	status.Next = append(status.Next, client.HeldUp(ctx, place.Job)...)
+	status.Next = append(status.Next, lifecycle.HeldUp(ctx, client, place.Job)...)
 	return status, place, context.Cause(ctx)
 }
 
 // otherColour is the second FlinkDeployment of a blue/green deployment that is
 // changing over; "" where there is none.
 func otherColour(place reach.Place, serving string) string {
-	if place.Job.Kind.Name != operator.BlueGreen.Name || !strings.HasPrefix(place.Job.BlueGreenState(), "TRANSITIONING_") {
+	if place.Job.Kind.Name != api.BlueGreen.Name || !strings.HasPrefix(place.Job.BlueGreenState(), "TRANSITIONING_") {
 		return ""
 	}
 	if name, ok := strings.CutSuffix(serving, "-blue"); ok {
@@ -219,7 +221,7 @@ func otherColour(place reach.Place, serving string) string {
 }
 
 // statusOf is the page without what surrounds the job, and without a judgement.
-func statusOf(s operator.Summary, place reach.Place) view.Status {
+func statusOf(s api.Summary, place reach.Place) view.Status {
 	status := view.Status{
 		APIVersion: "kubectl-flink/v1", Kind: "JobStatus",
 		Metadata:   view.StatusMetadata{Type: s.Kind.Singular, Name: s.Name, Namespace: s.Namespace, CreationTimestamp: view.Moment(s.Created)},
@@ -240,12 +242,12 @@ func statusOf(s operator.Summary, place reach.Place) view.Status {
 	if get("job.autoscaler.enabled", "kubernetes.operator.job.autoscaler.enabled") == "true" {
 		status.Autoscaler = &view.Scaler{Enabled: true}
 	}
-	if cluster := place.Cluster; cluster.Object != nil && s.Kind.Name != operator.Deployment.Name {
+	if cluster := place.Cluster; cluster.Object != nil && s.Kind.Name != api.Deployment.Name {
 		status.Metadata.Cluster = cluster.Object.GetName()
 		if status.JobManager == "" {
 			status.JobManager = cluster.JobManager()
 		}
-		if own, err := operator.Summarize(operator.Deployment, cluster.Object); err == nil {
+		if own, err := api.Summarize(api.Deployment, cluster.Object); err == nil {
 			status.Spec.FlinkVersion, status.Spec.Image = own.Version, own.Image
 		}
 	}
@@ -262,7 +264,7 @@ func statusOf(s operator.Summary, place reach.Place) view.Status {
 // flinkAnswer is what the JobManager told of the job's state; nil where it
 // didn't, and why says so.
 type flinkAnswer struct {
-	state *operator.FlinkState
+	state *api.FlinkState
 	why   string
 	// failed says that it was asked, and didn't answer.
 	failed bool
@@ -310,7 +312,7 @@ func (o *statusOptions) askJobManager(ctx context.Context, tunnel *portforward.T
 		if err != nil {
 			return err
 		}
-		heard.state = &operator.FlinkState{State: place.Job.State()}
+		heard.state = &api.FlinkState{State: place.Job.State()}
 		reach.Marked(heard.state, checkpoints)
 		marks := &view.Marks{Completed: checkpoints.Counts.Completed, Failed: checkpoints.Counts.Failed}
 		// The job's own interval: it may have set one in its code.
@@ -321,7 +323,7 @@ func (o *statusOptions) askJobManager(ctx context.Context, tunnel *portforward.T
 			marks.ID, marks.Last, marks.Size, marks.Duration, marks.Path = last.ID, view.Moment(last.Acknowledged.Time()), last.State, int64(last.Duration), last.Path
 		}
 		if failed := checkpoints.Latest.Failed; failed != nil {
-			marks.Failure = operator.RootCause(failed.Failure)
+			marks.Failure = api.RootCause(failed.Failure)
 		}
 		status.Checkpoints = marks
 		if place.Job.State() != "RUNNING" {

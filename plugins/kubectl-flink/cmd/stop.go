@@ -4,13 +4,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/lifecycle"
 )
 
 func newStop(c *common) *cobra.Command {
 	f := &changeFlags{common: c}
 	var many manyFlags
-	request := operator.SuspendRequest{Did: "stopped", Mode: "savepoint"}
+	request := lifecycle.SuspendRequest{Did: "stopped", Mode: "savepoint"}
 	cmd := &cobra.Command{
 		Use:   "stop [[TYPE/]NAME ...]",
 		Short: "Stop a job with a savepoint, drained if it is to end for good",
@@ -38,7 +38,7 @@ without --force.`,
 			if err := many.validate(args); err != nil {
 				return err
 			}
-			request.ChangeOptions = f.options
+			request.Options = f.options
 			if err := request.Validate(); err != nil {
 				return err
 			}

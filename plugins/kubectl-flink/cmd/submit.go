@@ -14,8 +14,10 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/progress"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/reach"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/lifecycle"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/reach"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/view"
 )
 
@@ -26,11 +28,11 @@ type submitOptions struct {
 	tls     reach.TLSFiles
 	output  printer.Flags
 	files   []string
-	spec    operator.SessionJobSpec
+	spec    lifecycle.SessionJobSpec
 	args    []string
 	set     []string
 	labels  []string
-	request operator.SubmitRequest
+	request lifecycle.SubmitRequest
 	dryRun  string
 	wait    bool
 	timeout time.Duration
@@ -129,10 +131,10 @@ func (o *submitOptions) completeSessionClusters() cobra.CompletionFunc {
 		if err != nil {
 			return nil, err
 		}
-		objects, err := client.List(ctx, operator.Deployment, namespace, metav1.ListOptions{ResourceVersion: "0"})
+		objects, err := client.List(ctx, api.Deployment, namespace, metav1.ListOptions{ResourceVersion: "0"})
 		var out []completion.Choice
 		for i := range objects {
-			cluster := operator.Job{Kind: operator.Deployment, Object: &objects[i]}
+			cluster := api.Job{Kind: api.Deployment, Object: &objects[i]}
 			if cluster.IsSessionCluster() {
 				out = append(out, completion.Choice{Value: objects[i].GetName(), Description: "JobManager " + cluster.JobManager()})
 			}
@@ -143,7 +145,7 @@ func (o *submitOptions) completeSessionClusters() cobra.CompletionFunc {
 
 // complete reads flags and files, and finds what is wrong with them before
 // anything is done. Without -f it gives no jobs: the cluster is asked first.
-func (o *submitOptions) complete(cmd *cobra.Command, args []string) (jobs []operator.Job, err error) {
+func (o *submitOptions) complete(cmd *cobra.Command, args []string) (jobs []api.Job, err error) {
 	if err := o.output.Validate(); err != nil {
 		return nil, err
 	}
@@ -158,7 +160,7 @@ func (o *submitOptions) complete(cmd *cobra.Command, args []string) (jobs []oper
 		return nil, exit.Usagef("--allow-non-restored-state goes with --from")
 	}
 	if cmd.Flags().Changed("from") {
-		if err := operator.CheckFrom(o.request.From); err != nil {
+		if err := lifecycle.CheckFrom(o.request.From); err != nil {
 			return nil, err
 		}
 	}
@@ -181,7 +183,7 @@ func (o *submitOptions) complete(cmd *cobra.Command, args []string) (jobs []oper
 // ofJar are the flags that say what a manifest says, too.
 var ofJar = []string{"deployment", "jar", "class", "args", "parallelism", "upgrade-mode", "set", "label"}
 
-func (o *submitOptions) fromFiles(cmd *cobra.Command, names []string) ([]operator.Job, error) {
+func (o *submitOptions) fromFiles(cmd *cobra.Command, names []string) ([]api.Job, error) {
 	if len(names) > 0 || len(o.spec.Args) > 0 {
 		return nil, exit.Usagef("--filename says what to start; leave out the arguments")
 	}
@@ -190,11 +192,11 @@ func (o *submitOptions) fromFiles(cmd *cobra.Command, names []string) ([]operato
 			return nil, exit.Usagef("give --filename, or --%s, but not both", flag)
 		}
 	}
-	jobs, err := operator.ReadManifests(cmd.Context(), o.In, o.files)
+	jobs, err := lifecycle.ReadManifests(cmd.Context(), o.In, o.files)
 	if err != nil {
 		return nil, err
 	}
-	stateful := slices.DeleteFunc(slices.Clone(jobs), operator.Job.IsSessionCluster)
+	stateful := slices.DeleteFunc(slices.Clone(jobs), api.Job.IsSessionCluster)
 	if o.request.From != "" && len(stateful) > 1 {
 		return nil, exit.Usagef("--from is the state of one job, and the files have %d", len(stateful))
 	}
@@ -210,7 +212,7 @@ func (o *submitOptions) fromFiles(cmd *cobra.Command, names []string) ([]operato
 			return nil, exit.Usagef("%s is in namespace %s by its manifest, but --namespace is %s", job.Ref(), own, o.spec.Namespace)
 		}
 	}
-	return operator.InOrder(jobs)
+	return lifecycle.InOrder(jobs)
 }
 
 func (o *submitOptions) fromFlags(cmd *cobra.Command, names []string) (err error) {
@@ -227,7 +229,7 @@ func (o *submitOptions) fromFlags(cmd *cobra.Command, names []string) (err error
 		return exit.Usagef("--parallelism: %d is less than 1", o.spec.Parallelism)
 	}
 	if o.spec.UpgradeMode != "" {
-		if err := operator.CheckUpgradeMode(o.spec.UpgradeMode); err != nil {
+		if err := lifecycle.CheckUpgradeMode(o.spec.UpgradeMode); err != nil {
 			return err
 		}
 	}
@@ -237,10 +239,10 @@ func (o *submitOptions) fromFlags(cmd *cobra.Command, names []string) (err error
 	if o.spec.Args, err = jobArgs(o.args, o.spec.Args); err != nil {
 		return err
 	}
-	if o.spec.Config, err = operator.ParseSettings("--set", o.set); err != nil {
+	if o.spec.Config, err = lifecycle.ParseSettings("--set", o.set); err != nil {
 		return err
 	}
-	o.spec.Labels, err = operator.ParseSettings("--label", o.labels)
+	o.spec.Labels, err = lifecycle.ParseSettings("--label", o.labels)
 	if err != nil {
 		return err
 	}
@@ -252,7 +254,7 @@ func (o *submitOptions) fromFlags(cmd *cobra.Command, names []string) (err error
 func jobArgs(flags, rest []string) ([]string, error) {
 	var out []string
 	for _, text := range flags {
-		words, err := operator.SplitArgs(text)
+		words, err := lifecycle.SplitArgs(text)
 		if err != nil {
 			return nil, exit.Usagef("--args: %q: %v", text, err)
 		}
@@ -261,7 +263,7 @@ func jobArgs(flags, rest []string) ([]string, error) {
 	return append(out, rest...), nil
 }
 
-func (o *submitOptions) run(ctx context.Context, jobs []operator.Job) error {
+func (o *submitOptions) run(ctx context.Context, jobs []api.Job) error {
 	client, err := o.operator()
 	if err != nil {
 		return err
@@ -273,7 +275,7 @@ func (o *submitOptions) run(ctx context.Context, jobs []operator.Job) error {
 	defer line.Done()
 	reporter := reporterOf(line)
 	if len(jobs) == 0 {
-		if err := client.SessionDefaults(ctx, &o.spec, reporter); err != nil {
+		if err := lifecycle.SessionDefaults(ctx, client, &o.spec, reporter); err != nil {
 			return ended(ctx, err)
 		}
 		job, err := o.spec.Manifest()
@@ -282,14 +284,14 @@ func (o *submitOptions) run(ctx context.Context, jobs []operator.Job) error {
 		}
 		jobs = append(jobs, job)
 	}
-	if err := client.CheckSubmit(ctx, jobs, o.request, reporter); err != nil {
+	if err := lifecycle.CheckSubmit(ctx, client, jobs, o.request, reporter); err != nil {
 		return ended(ctx, err)
 	}
 	o.request.Checked = true
-	var reports []operator.SubmitReport
+	var reports []lifecycle.SubmitReport
 	var failure error
 	for _, job := range jobs {
-		report, err := client.Submit(ctx, job, o.request, reporter)
+		report, err := lifecycle.Submit(ctx, client, job, o.request, reporter)
 		if err != nil {
 			failure = o.explain(ctx, err, report)
 			break
@@ -314,8 +316,8 @@ func reporterOf(line *progress.Line) operator.Reporter {
 }
 
 // explain says what is left of a job that doesn't run.
-func (o *submitOptions) explain(ctx context.Context, err error, report operator.SubmitReport) error {
-	if operator.Reasons(err) == "" && exit.Code(err) != exit.TimedOut && exit.Code(err) != exit.Interrupted || report.Job.Object.GetUID() == "" {
+func (o *submitOptions) explain(ctx context.Context, err error, report lifecycle.SubmitReport) error {
+	if lifecycle.Reasons(err) == "" && exit.Code(err) != exit.TimedOut && exit.Code(err) != exit.Interrupted || report.Job.Object.GetUID() == "" {
 		return ended(ctx, err)
 	}
 	ref := report.Job.Ref()

@@ -7,13 +7,16 @@ import (
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/completion"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/change"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/lifecycle"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
 )
 
 func newSuspend(c *common) *cobra.Command {
 	f := &changeFlags{common: c}
 	var many manyFlags
-	request := operator.SuspendRequest{Did: "suspended"}
+	request := lifecycle.SuspendRequest{Did: "suspended"}
 	cmd := &cobra.Command{
 		Use:   "suspend [[TYPE/]NAME ...]",
 		Short: "Stop a job and keep its state, to be resumed later",
@@ -51,7 +54,7 @@ job each time.`,
 			if err := many.validate(args); err != nil {
 				return err
 			}
-			request.ChangeOptions = f.options
+			request.Options = f.options
 			request.LoseState = f.state.LoseState
 			if err := request.Validate(); err != nil {
 				return err
@@ -68,10 +71,10 @@ job each time.`,
 	return cmd
 }
 
-func suspending(request operator.SuspendRequest) changing {
-	return func(ctx context.Context, client *operator.Client, ref operator.Ref, options operator.ChangeOptions, reporter operator.Reporter) (operator.ChangeReport, error) {
+func suspending(request lifecycle.SuspendRequest) changing {
+	return func(ctx context.Context, client *operator.Client, ref api.Ref, options change.Options, reporter operator.Reporter) (change.Report, error) {
 		request := request
-		request.ChangeOptions = options
-		return client.Suspend(ctx, ref, request, reporter)
+		request.Options = options
+		return lifecycle.Suspend(ctx, client, ref, request, reporter)
 	}
 }

@@ -16,18 +16,19 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/completion"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
 )
 
 // oneJob finds the job that args mean, by the rule of every verb that takes
 // one NAME.
-func (c *common) oneJob(ctx context.Context, client *operator.Client, args []string) (operator.Ref, error) {
+func (c *common) oneJob(ctx context.Context, client *operator.Client, args []string) (api.Ref, error) {
 	namespace, _, err := c.factory.Namespace()
 	if err != nil {
-		return operator.Ref{}, err
+		return api.Ref{}, err
 	}
 	if len(args) > 0 {
-		return operator.ParseRef(args[0], namespace, operator.JobKinds...)
+		return operator.ParseRef(args[0], namespace, api.JobKinds...)
 	}
 	return client.OnlyJob(ctx, namespace, c.picker())
 }
@@ -94,18 +95,18 @@ func (c *common) completeJobs(many bool) cobra.CompletionFunc {
 
 // jobChoices are the jobs as a user may type them: FlinkDeployments by name,
 // the others with their type, everything with its type once one is typed.
-func jobChoices(jobs []operator.Job, used []string, prefix string, now time.Time) []completion.Choice {
+func jobChoices(jobs []api.Job, used []string, prefix string, now time.Time) []completion.Choice {
 	var out []completion.Choice
 	typed, _, hasType := strings.Cut(prefix, "/")
 	for _, job := range jobs {
 		ref := job.Ref()
 		value := ref.Name
 		if hasType {
-			if kind, ok := operator.ParseKind(typed, operator.JobKinds...); !ok || kind.Name != ref.Kind.Name {
+			if kind, ok := api.ParseKind(typed, api.JobKinds...); !ok || kind.Name != ref.Kind.Name {
 				continue
 			}
 			value = typed + "/" + ref.Name
-		} else if ref.Kind.Name != operator.Deployment.Name {
+		} else if ref.Kind.Name != api.Deployment.Name {
 			value = ref.String()
 		}
 		skip := false

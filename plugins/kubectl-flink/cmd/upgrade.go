@@ -12,14 +12,14 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/progress"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/lifecycle"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/view"
 )
 
 // upgradeOptions are the flags of `kubectl flink upgrade`.
 type upgradeOptions struct {
 	changeFlags
-	request operator.UpgradeRequest
+	request lifecycle.UpgradeRequest
 	args    []string
 	set     []string
 	file    string
@@ -108,11 +108,11 @@ func (o *upgradeOptions) complete(cmd *cobra.Command, args []string) (names []st
 	if o.request.Args, err = jobArgs(o.args, rest); err != nil {
 		return nil, err
 	}
-	if o.request.Set, err = operator.ParseSettings("--set", o.set); err != nil {
+	if o.request.Set, err = lifecycle.ParseSettings("--set", o.set); err != nil {
 		return nil, err
 	}
 	if o.file != "" {
-		jobs, err := operator.ReadManifests(cmd.Context(), o.In, []string{o.file})
+		jobs, err := lifecycle.ReadManifests(cmd.Context(), o.In, []string{o.file})
 		if err != nil {
 			return nil, err
 		}
@@ -138,9 +138,9 @@ func (o *upgradeOptions) run(ctx context.Context, names []string) error {
 	defer cancel()
 	line := progress.New(o.ErrOut, o.quiet)
 	defer line.Done()
-	o.request.ChangeOptions, o.request.StateChoice = o.options, o.state
+	o.request.Options, o.request.StateChoice = o.options, o.state
 	if o.options.DryRun == "" {
-		o.request.Show = func(plan operator.UpgradePlan) { line.Print("%s", strings.TrimRight(view.PlanText(plan), "\n")) }
+		o.request.Show = func(plan lifecycle.UpgradePlan) { line.Print("%s", strings.TrimRight(view.PlanText(plan), "\n")) }
 	}
 	if !o.yes && term.IsTerminal(o.In) && term.IsTerminal(o.ErrOut) {
 		o.request.Ask = true
@@ -149,12 +149,12 @@ func (o *upgradeOptions) run(ctx context.Context, names []string) error {
 			return o.confirm(ctx, false, question)
 		}
 	}
-	report, err := client.Upgrade(ctx, ref, o.request, reporterOf(line))
+	report, err := lifecycle.Upgrade(ctx, client, ref, o.request, reporterOf(line))
 	line.Done()
 	if err != nil {
 		return advised(ended(ctx, err))
 	}
-	if report.Plan.Effect == operator.NoEffect && o.output.IsHuman() {
+	if report.Plan.Effect == lifecycle.NoEffect && o.output.IsHuman() {
 		fmt.Fprintln(o.ErrOut, "Nothing to change: the job's spec is so already")
 	}
 	return o.output.Print(o.Out, view.Upgraded(report))

@@ -9,8 +9,8 @@ import (
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/rest"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/rest"
 )
 
 // CheckpointDetail is one checkpoint, vertex by vertex.
@@ -109,7 +109,7 @@ func (p CheckpointDetailPage) head(out *strings.Builder, d CheckpointDetail) {
 		kind += ", " + strings.ToLower(d.Format)
 	}
 	line("Type", "%s", kind)
-	line("Triggered", "%s ago, took %s, %d of %d subtasks acknowledged", operator.Ago(max(p.Now.Sub(d.Triggered.Time()), 0)), Millis(int64(d.Duration)), d.Acked, d.Subtasks)
+	line("Triggered", "%s ago, took %s, %d of %d subtasks acknowledged", api.Ago(max(p.Now.Sub(d.Triggered.Time()), 0)), Millis(int64(d.Duration)), d.Acked, d.Subtasks)
 	line("Size", "%s written, %s of state; records in flight: %s processed, %s kept", Bytes(d.Size), Bytes(d.State), Bytes(d.Processed), Bytes(d.Persisted))
 	if d.Path != "" {
 		gone := ""
@@ -119,7 +119,7 @@ func (p CheckpointDetailPage) head(out *strings.Builder, d CheckpointDetail) {
 		line("Path", "%s%s", d.Path, gone)
 	}
 	if d.Failure != "" {
-		line("Failed", "%s ago: %s", operator.Ago(max(p.Now.Sub(d.FailedAt.Time()), 0)), operator.RootCause(d.Failure))
+		line("Failed", "%s ago: %s", api.Ago(max(p.Now.Sub(d.FailedAt.Time()), 0)), api.RootCause(d.Failure))
 	}
 	out.WriteByte('\n')
 }

@@ -10,9 +10,10 @@ import (
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/health"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/rest"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/health"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/rest"
 )
 
 // Fault is one failure of a job.
@@ -56,7 +57,7 @@ type ExceptionPage struct {
 }
 
 // Result is the failures in every format.
-func (p ExceptionPage) Result(ref operator.Ref, job string, history []rest.Exception, truncated bool, ends []operator.Ended) printer.Result {
+func (p ExceptionPage) Result(ref api.Ref, job string, history []rest.Exception, truncated bool, ends []operator.Ended) printer.Result {
 	faults := Faults{APIVersion: "kubectl-flink/v1", Kind: "JobExceptions", Job: ref.String(), JobID: job, Truncated: truncated, Items: []Fault{}}
 	for _, e := range history {
 		faults.Items = append(faults.Items, faultOf(e, ends))
@@ -124,7 +125,7 @@ func (f *Faults) matched(ends []operator.Ended) {
 
 func faultOf(e rest.Exception, ends []operator.Ended) Fault {
 	f := Fault{
-		Root: operator.RootCause(e.Stacktrace), Chain: operator.CauseChain(e.Stacktrace), Task: e.Task,
+		Root: api.RootCause(e.Stacktrace), Chain: api.CauseChain(e.Stacktrace), Task: e.Task,
 		Endpoint: or(e.Endpoint, e.Location), TaskManager: e.TaskManager, Labels: e.Labels, Stacktrace: e.Stacktrace,
 	}
 	f.Ended = endOf(e, ends)
@@ -175,7 +176,7 @@ func (p ExceptionPage) ended(out *strings.Builder, f Faults) {
 			fmt.Fprintf(out, "  and %d more in the last hour\n", len(f.Ended)-most)
 			break
 		}
-		p.told(out, "  ", operator.Ago(max(p.Now.Sub(end.At), 0))+" ago  "+end.Name+" "+end.How())
+		p.told(out, "  ", api.Ago(max(p.Now.Sub(end.At), 0))+" ago  "+end.Name+" "+end.How())
 	}
 }
 
@@ -189,7 +190,7 @@ func (p ExceptionPage) told(out *strings.Builder, indent, text string) {
 func (p ExceptionPage) fault(out *strings.Builder, f Fault, indent string) {
 	when := ""
 	if f.Time != nil {
-		when = operator.Ago(max(p.Now.Sub(*f.Time), 0)) + " ago  "
+		when = api.Ago(max(p.Now.Sub(*f.Time), 0)) + " ago  "
 	}
 	root := f.Root
 	if _, says := operator.EndOf(f.Root); says && f.Ended != nil {

@@ -9,8 +9,9 @@ import (
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/health"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/health"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
 )
 
 // StatusPage prints a Status for people.
@@ -28,7 +29,7 @@ type StatusPage struct {
 func (p StatusPage) String(s Status) string { return p.text(s) }
 
 // Result is the page in every format.
-func (p StatusPage) Result(s Status, ref operator.Ref) printer.Result {
+func (p StatusPage) Result(s Status, ref api.Ref) printer.Result {
 	return printer.Result{Object: s, Names: []string{ref.Printed()}, Text: func(w io.Writer) error {
 		_, err := io.WriteString(w, p.text(s))
 		return err
@@ -91,7 +92,7 @@ func (p *page) ago(t *time.Time) string {
 	if t == nil {
 		return ""
 	}
-	return operator.Ago(max(p.Now.Sub(*t), 0)) + " ago"
+	return api.Ago(max(p.Now.Sub(*t), 0)) + " ago"
 }
 
 func (p StatusPage) text(s Status) string {
@@ -134,7 +135,7 @@ func since(now time.Time, t *time.Time) string {
 	if t == nil {
 		return ""
 	}
-	return " for " + operator.Ago(max(now.Sub(*t), 0))
+	return " for " + api.Ago(max(now.Sub(*t), 0))
 }
 
 func (p *page) state(s Status) {
