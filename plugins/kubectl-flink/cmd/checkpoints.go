@@ -13,7 +13,6 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
-	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/reach"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/rest"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/view"
@@ -135,7 +134,7 @@ func (o *checkpointsOptions) one(ctx context.Context, place reach.Place, jobMana
 		return err
 	}
 	detail.Job = place.Job.Ref().String()
-	page := view.CheckpointDetailPage{Palette: o.palette, Width: term.Width(o.Out), Now: o.now()}
+	page := view.CheckpointDetailPage{Palette: o.palette, Width: terminalWidth(o.Out), Now: o.now()}
 	return o.output.Print(o.Out, page.Result(detail))
 }
 

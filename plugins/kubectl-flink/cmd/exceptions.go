@@ -8,7 +8,6 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
-	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/reach"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/rest"
@@ -56,7 +55,7 @@ JobManager's log where the pod is gone.`,
 					return err
 				}
 				ends := o.ends(ctx, place)
-				page := view.ExceptionPage{Palette: o.palette, Width: term.Width(o.Out), Full: full, Now: o.now()}
+				page := view.ExceptionPage{Palette: o.palette, Width: terminalWidth(o.Out), Full: full, Now: o.now()}
 				return o.output.Print(o.Out, page.Result(place.Job.Ref(), id, history, truncated, ends))
 			})
 		},

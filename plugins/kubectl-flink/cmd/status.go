@@ -140,7 +140,7 @@ func (o *statusOptions) run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	page := view.StatusPage{Palette: o.palette, Width: term.Width(o.Out), Verbose: o.verbose, Now: o.now()}
+	page := view.StatusPage{Palette: o.palette, Width: terminalWidth(o.Out), Verbose: o.verbose, Now: o.now()}
 	if err := o.output.Print(o.Out, page.Result(status, ref)); err != nil {
 		return err
 	}

@@ -67,8 +67,10 @@ func (v VertexCheckpoint) missing() []string {
 // CheckpointDetailPage prints one checkpoint for people.
 type CheckpointDetailPage struct {
 	Palette term.Palette
-	Width   int
-	Now     time.Time
+	// Width is the number of columns of the terminal; 0 where there is none, and
+	// then nothing is cut or broken.
+	Width int
+	Now   time.Time
 }
 
 // Result is the checkpoint in every format.
@@ -97,7 +99,7 @@ func (p CheckpointDetailPage) head(out *strings.Builder, d CheckpointDetail) {
 	color := map[string]term.Color{"COMPLETED": term.Green, "FAILED": term.Red, "IN_PROGRESS": term.Cyan}[d.Status]
 	fmt.Fprintf(out, "%s  checkpoint #%d  %s\n", p.Palette.Paint(term.Bold, term.SafeLine(d.Job)), d.ID, p.Palette.Paint(color, term.SafeLine(d.Status)))
 	line := func(label, format string, args ...any) {
-		for i, text := range wrapped(term.SafeLine(fmt.Sprintf(format, args...)), max(p.Width-12, 40)) {
+		for i, text := range wrapped(term.SafeLine(fmt.Sprintf(format, args...)), atLeast(room(p.Width, 12), 40)) {
 			if i > 0 {
 				label = ""
 			}

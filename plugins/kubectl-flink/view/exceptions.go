@@ -51,9 +51,11 @@ type Faults struct {
 // ExceptionPage prints failures for people.
 type ExceptionPage struct {
 	Palette term.Palette
-	Width   int
-	Full    bool
-	Now     time.Time
+	// Width is the number of columns of the terminal; 0 where there is none, and
+	// then nothing is cut or broken.
+	Width int
+	Full  bool
+	Now   time.Time
 }
 
 // Result is the failures in every format.
@@ -158,7 +160,7 @@ func (p ExceptionPage) text(f Faults) string {
 	p.ended(&out, f)
 	for _, next := range f.Next {
 		out.WriteByte('\n')
-		for i, line := range wrapped("Next: "+term.SafeLine(next), p.Width-6) {
+		for i, line := range wrapped("Next: "+term.SafeLine(next), room(p.Width, 6)) {
 			out.WriteString(strings.Repeat(" ", 6*min(i, 1)) + line + "\n")
 		}
 	}
@@ -182,7 +184,7 @@ func (p ExceptionPage) ended(out *strings.Builder, f Faults) {
 
 // told writes foreign text, indented.
 func (p ExceptionPage) told(out *strings.Builder, indent, text string) {
-	for i, line := range wrapped(term.SafeLine(text), max(p.Width-len(indent)-2, 40)) {
+	for i, line := range wrapped(term.SafeLine(text), atLeast(room(p.Width, len(indent)+2), 40)) {
 		out.WriteString(indent + strings.Repeat(" ", 2*min(i, 1)) + line + "\n")
 	}
 }
@@ -222,7 +224,7 @@ func (p ExceptionPage) fault(out *strings.Builder, f Fault, indent string) {
 			if i == len(f.Chain)-1 {
 				break // the root, which is above
 			}
-			fmt.Fprintf(out, "%s  %s\n", indent, p.Palette.Paint(term.Dim, term.Cut("in "+term.SafeLine(link), p.Width-2)))
+			fmt.Fprintf(out, "%s  %s\n", indent, p.Palette.Paint(term.Dim, cutTo("in "+term.SafeLine(link), room(p.Width, 2))))
 		}
 	}
 	for i, other := range f.Concurrent {
