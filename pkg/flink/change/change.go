@@ -74,14 +74,21 @@ type Options struct {
 	// Confirm asks a person before state is lost; its error ends the change
 	// before anything was done. nil asks nobody.
 	Confirm func(ctx context.Context, question string) error
+	// Question is given what Confirm would be asked, also in a dry run: so that
+	// one question can be asked about several jobs. nil ignores it.
+	Question func(question string)
 }
 
 // confirm asks, where somebody can be asked and something is going to be done.
 func (o Options) Confirmf(ctx context.Context, format string, args ...any) error {
+	question := fmt.Sprintf(format, args...)
+	if o.Question != nil {
+		o.Question(question)
+	}
 	if o.Confirm == nil || o.DryRun != "" {
 		return nil
 	}
-	return o.Confirm(ctx, fmt.Sprintf(format, args...))
+	return o.Confirm(ctx, question)
 }
 
 // Validate finds what is wrong with the options alone.

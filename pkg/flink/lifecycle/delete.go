@@ -32,6 +32,8 @@ type DeleteRequest struct {
 	DryRun string
 	// Confirm asks the user; nil is yes.
 	Confirm func(ctx context.Context, question string) error
+	// Question is given what Confirm would be asked, also in a dry run.
+	Question func(question string)
 }
 
 // DeleteReport is what became of it.
@@ -97,6 +99,9 @@ func Delete(ctx context.Context, c *operator.Client, ref api.Ref, request Delete
 	}
 	report.Stops = plan.stops
 	report.keep(plan.state)
+	if request.Question != nil {
+		request.Question(plan.question(job))
+	}
 	if request.DryRun == "client" {
 		report.announce(reporter)
 		return report, nil

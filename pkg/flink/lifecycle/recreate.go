@@ -34,11 +34,11 @@ func recreate(ctx context.Context, c *operator.Client, job api.Job, source Sourc
 	if _, err := client.Create(ctx, rehearsal, metav1.CreateOptions{FieldManager: operator.FieldManager, DryRun: []string{metav1.DryRunAll}}); err != nil {
 		return report, fmt.Errorf("%s could not be created anew, so it was not deleted: %w", ref, err)
 	}
-	if request.DryRun != "" {
-		return report, nil
-	}
 	if err := request.Confirmf(ctx, "%s is deleted, which cancels the job, and created anew from %s.", ref, source); err != nil {
 		return report, err
+	}
+	if request.DryRun != "" {
+		return report, nil
 	}
 	manifest, err := keepManifest(fresh)
 	if err != nil {

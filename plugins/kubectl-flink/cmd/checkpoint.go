@@ -14,9 +14,14 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/savepoint"
 )
 
+// checkpointOptions are the flags of `kubectl flink checkpoint`.
+type checkpointOptions struct {
+	savepointOptions
+	kind string
+}
+
 func newCheckpoint(c *common) *cobra.Command {
-	o := &savepointOptions{common: c}
-	var kind string
+	o := &checkpointOptions{savepointOptions: savepointOptions{common: c}}
 	cmd := &cobra.Command{
 		Use:   "checkpoint [[TYPE/]NAME ...]",
 		Short: "Take a checkpoint of a job now and wait for its path",
@@ -41,25 +46,26 @@ It needs Flink 1.17 or newer.`,
 			# Every job of the namespace, at once
 			kubectl flink checkpoint --all`),
 		ValidArgsFunction: c.completeJobs(true),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			o.request.Checkpoint = savepoint.CheckpointType(kind)
-			if o.method == string(savepoint.Auto) && (kind == string(savepoint.Configured) || kind == string(savepoint.Incremental)) {
-				// A FlinkStateSnapshot can't say which type.
-				o.method = string(savepoint.REST)
-			}
-			if err := o.complete(args); err != nil {
-				return err
-			}
-			return o.run(cmd.Context(), args)
-		},
+		RunE:              plugin.RunE(o),
 	}
 	o.addShared(cmd, "checkpoint")
 	flags := cmd.Flags()
-	flags.StringVar(&kind, "type", string(savepoint.Full), "Type: full, configured (as the job takes them by itself) or incremental (Flink 1.17 and 1.18)")
+	flags.StringVar(&o.kind, "type", string(savepoint.Full), "Type: full, configured (as the job takes them by itself) or incremental (Flink 1.17 and 1.18)")
 	flags.StringVar(&o.method, "method", string(savepoint.Auto), "How to ask for it: auto, resource (a FlinkStateSnapshot), nonce (spec.job.checkpointTriggerNonce), or rest (the JobManager itself)")
 	_ = cmd.RegisterFlagCompletionFunc("type", completion.Fixed("full", "configured", "incremental"))
 	_ = cmd.RegisterFlagCompletionFunc("method", completion.Fixed("auto", "resource", "nonce", "rest"))
 	return cmd
+}
+
+// Validate finds what is wrong with the flags before anything is done.
+func (o *checkpointOptions) Validate() error {
+	kind := savepoint.CheckpointType(o.kind)
+	o.request.Checkpoint = kind
+	if o.method == string(savepoint.Auto) && (kind == savepoint.Configured || kind == savepoint.Incremental) {
+		// A FlinkStateSnapshot can't say which type.
+		o.method = string(savepoint.REST)
+	}
+	return o.savepointOptions.Validate()
 }
 
 // describeCheckpoint adds what only the JobManager knows of a checkpoint. It

@@ -47,11 +47,8 @@ type checkpointFollower struct {
 }
 
 // followAll prints new checkpoints until the job ends.
-func (o *checkpointsOptions) followAll(ctx context.Context, args []string) error {
-	if err := o.complete(); err != nil {
-		return err
-	}
-	client, place, err := o.findPlace(ctx, args)
+func (o *checkpointsOptions) followAll(ctx context.Context) error {
+	client, place, err := o.findPlace(ctx, o.Args)
 	if err != nil {
 		return err
 	}

@@ -27,6 +27,7 @@ import (
 // configOptions are the flags of `kubectl flink config`.
 type configOptions struct {
 	*common
+	plugin.Arguments
 	tunnelFlags
 	tls      reach.TLSFiles
 	output   printer.Flags
@@ -79,17 +80,8 @@ The JobManager is asked if it is ready; without it, the objects alone tell.`,
 
 			# Keys to replace before an upgrade of Flink
 			kubectl flink config basic-example --deprecated`),
-		ValidArgsFunction: o.complete(),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 1 {
-				o.keys = append(o.keys, args[1:]...)
-				args = args[:1]
-			}
-			if err := o.validate(); err != nil {
-				return err
-			}
-			return o.run(cmd.Context(), args)
-		},
+		ValidArgsFunction: o.completeKeys(),
+		RunE:              plugin.RunE(o),
 	}
 	o.output.AddFlags(cmd, printer.Wide, printer.Name, printer.JSON, printer.YAML, "jsonpath", "custom-columns")
 	flags := cmd.Flags()
@@ -111,7 +103,7 @@ The JobManager is asked if it is ready; without it, the objects alone tell.`,
 }
 
 // complete completes the job, then keys.
-func (o *configOptions) complete() cobra.CompletionFunc {
+func (o *configOptions) completeKeys() cobra.CompletionFunc {
 	jobs := o.completeJobs(false)
 	return func(cmd *cobra.Command, args []string, prefix string) ([]cobra.Completion, cobra.ShellCompDirective) {
 		if len(args) == 0 {
@@ -121,7 +113,17 @@ func (o *configOptions) complete() cobra.CompletionFunc {
 	}
 }
 
-func (o *configOptions) validate() error {
+// Complete takes over the name, and the keys behind it.
+func (o *configOptions) Complete(cmd *cobra.Command, args []string) error {
+	if len(args) > 1 {
+		o.keys = append(o.keys, args[1:]...)
+		args = args[:1]
+	}
+	return o.Arguments.Complete(cmd, args)
+}
+
+// Validate finds what is wrong with the flags.
+func (o *configOptions) Validate() error {
 	if err := o.output.Validate(); err != nil {
 		return err
 	}
@@ -143,12 +145,13 @@ func (o *configOptions) validate() error {
 	return exit.With(exit.Usage, err)
 }
 
-func (o *configOptions) run(ctx context.Context, args []string) error {
+// Run prints the configuration.
+func (o *configOptions) Run(ctx context.Context) error {
 	client, err := o.operator()
 	if err != nil {
 		return err
 	}
-	ref, err := o.oneJob(ctx, client, args)
+	ref, err := o.oneJob(ctx, client, o.Args)
 	if err != nil {
 		return err
 	}

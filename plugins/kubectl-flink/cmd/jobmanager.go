@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
@@ -21,6 +22,7 @@ import (
 // askOptions are the flags of the verbs that print what a JobManager says.
 type askOptions struct {
 	*common
+	plugin.Arguments
 	tunnelFlags
 	tls     reach.TLSFiles
 	output  printer.Flags
@@ -44,7 +46,8 @@ func (o *askOptions) add(cmd *cobra.Command, jobID bool, formats ...string) {
 
 var jobIDs = regexp.MustCompile(`^[0-9a-fA-F]{32}$`)
 
-func (o *askOptions) complete() error {
+// Validate finds what is wrong with the flags.
+func (o *askOptions) Validate() error {
 	if err := o.output.Validate(); err != nil {
 		return err
 	}
@@ -59,12 +62,9 @@ func (o *askOptions) complete() error {
 	return exit.With(exit.Usage, err)
 }
 
-// ask finds the JobManager that args mean and has question ask it.
-func (o *askOptions) ask(ctx context.Context, args []string, question func(context.Context, reach.Place, *rest.Client) error) error {
-	if err := o.complete(); err != nil {
-		return err
-	}
-	_, place, err := o.findPlace(ctx, args)
+// ask finds the JobManager that the arguments mean and has question ask it.
+func (o *askOptions) ask(ctx context.Context, question func(context.Context, reach.Place, *rest.Client) error) error {
+	_, place, err := o.findPlace(ctx, o.Args)
 	if err != nil {
 		return err
 	}

@@ -16,8 +16,11 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/view"
 )
 
+// jobsOptions are the flags of `kubectl flink jobs`.
+type jobsOptions struct{ askOptions }
+
 func newJobs(c *common) *cobra.Command {
-	o := &askOptions{common: c}
+	o := &jobsOptions{askOptions{common: c}}
 	cmd := &cobra.Command{
 		Use:   "jobs NAME",
 		Short: "List the jobs that run in a session cluster, managed and unmanaged",
@@ -36,19 +39,7 @@ deleted.`,
 			kubectl flink jobs session-example -o json`),
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: c.completeClusters(),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return o.ask(cmd.Context(), args, func(ctx context.Context, place reach.Place, jobManager *rest.Client) error {
-				jobs, err := jobManager.Jobs(ctx)
-				if err != nil {
-					return err
-				}
-				managers, err := o.managers(ctx, place)
-				if err != nil {
-					return err
-				}
-				return o.output.Print(o.Out, view.Jobs(jobs, managers, o.palette, o.now()))
-			})
-		},
+		RunE:              plugin.RunE(o),
 	}
 	o.add(cmd, false, printer.Wide, printer.JSON, printer.YAML, "jsonpath", "custom-columns")
 	o.output.AddTableFlags(cmd.Flags())
@@ -98,5 +89,20 @@ func (c *common) completeClusters() cobra.CompletionFunc {
 			out = append(out, completion.Choice{Value: item.Name, Description: strings.TrimSpace(item.Lifecycle + " " + item.State)})
 		}
 		return out, err
+	})
+}
+
+// Run prints the jobs.
+func (o *jobsOptions) Run(ctx context.Context) error {
+	return o.ask(ctx, func(ctx context.Context, place reach.Place, jobManager *rest.Client) error {
+		jobs, err := jobManager.Jobs(ctx)
+		if err != nil {
+			return err
+		}
+		managers, err := o.managers(ctx, place)
+		if err != nil {
+			return err
+		}
+		return o.output.Print(o.Out, view.Jobs(jobs, managers, o.palette, o.now()))
 	})
 }

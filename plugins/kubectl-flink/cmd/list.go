@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"slices"
@@ -26,6 +27,7 @@ var allKinds = []api.Kind{api.Deployment, api.SessionJob, api.BlueGreen, api.Sta
 // listOptions are the flags of `kubectl flink list`.
 type listOptions struct {
 	*common
+	plugin.Arguments
 	tunnelFlags
 	tls    reach.TLSFiles
 	output printer.Flags
@@ -92,15 +94,7 @@ with the table's derived values.
 			# For a script
 			kubectl flink list -o jsonpath='{range .items[*]}{.metadata.name} {.summary.health}{"\n"}{end}'`),
 		ValidArgsFunction: completion.Fixed("flinkdep", "sessionjob", "flinkbgdep", "flinksnp"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := o.complete(args); err != nil {
-				return err
-			}
-			if o.watch {
-				return o.follow(cmd.Context())
-			}
-			return o.run(cmd.Context())
-		},
+		RunE:              plugin.RunE(o),
 	}
 	flags := cmd.Flags()
 	o.output.AddFlags(cmd)
@@ -139,7 +133,16 @@ func addColor(cmd *cobra.Command, mode *string) {
 	_ = cmd.RegisterFlagCompletionFunc("color", completion.Fixed("auto", "always", "never"))
 }
 
-func (o *listOptions) complete(args []string) error {
+// Run lists once, or goes on with what changes.
+func (o *listOptions) Run(ctx context.Context) error {
+	if o.watch {
+		return o.follow(ctx)
+	}
+	return o.run(ctx)
+}
+
+// Validate finds what is wrong with the flags.
+func (o *listOptions) Validate() error {
 	if err := o.output.Validate(); err != nil {
 		return err
 	}
@@ -147,7 +150,7 @@ func (o *listOptions) complete(args []string) error {
 	if o.palette, err = term.NewPalette(o.color, o.Out); err != nil {
 		return exit.With(exit.Usage, err)
 	}
-	if err := o.completeKinds(args); err != nil {
+	if err := o.completeKinds(o.Args); err != nil {
 		return err
 	}
 	for i, word := range o.health {

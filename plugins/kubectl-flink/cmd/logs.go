@@ -21,6 +21,7 @@ import (
 
 type logsOptions struct {
 	*common
+	plugin.Arguments
 	tunnelFlags
 	tls         reach.TLSFiles
 	output      printer.Flags
@@ -73,12 +74,7 @@ directories through the JobManager, where containers don't write to the console.
 			kubectl flink logs basic-example --operator --tail 200`),
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: c.completeJobs(false),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := o.complete(); err != nil {
-				return err
-			}
-			return o.run(cmd.Context(), args)
-		},
+		RunE:              plugin.RunE(o),
 	}
 	flags := cmd.Flags()
 	flags.BoolVar(&o.jobManager, "jm", false, "Only JobManagers (with --tm: both)")
@@ -108,7 +104,8 @@ directories through the JobManager, where containers don't write to the console.
 // everyTaskManager is --tm without a value.
 const everyTaskManager = "*"
 
-func (o *logsOptions) complete() error {
+// Validate finds what is wrong with the flags.
+func (o *logsOptions) Validate() error {
 	if err := o.output.Validate(); err != nil {
 		return err
 	}

@@ -21,8 +21,9 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/view"
 )
 
-func (o *logsOptions) run(ctx context.Context, args []string) error {
-	client, place, err := o.findPlace(ctx, args)
+// Run prints the logs.
+func (o *logsOptions) Run(ctx context.Context) error {
+	client, place, err := o.findPlace(ctx, o.Args)
 	// The operator may have much to say about an object that runs nowhere.
 	if err != nil && (!o.operatorLog || place.Job.Object == nil) {
 		return err

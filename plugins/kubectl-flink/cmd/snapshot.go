@@ -13,7 +13,6 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/completion"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
-	"github.com/kubectl-flink/kubectl-flink/pkg/common/progress"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
 )
@@ -37,7 +36,7 @@ To take a new one: kubectl flink savepoint, kubectl flink checkpoint.`,
 			# Which ones would go
 			kubectl flink snapshot prune --keep 3 --dry-run`),
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		RunE: plugin.Help,
 	}
 	cmd.AddCommand(newSnapshotList(c), newSnapshotDescribe(c), newSnapshotWait(c), newSnapshotDelete(c), newSnapshotPrune(c), newSnapshotAdopt(c))
 	return cmd
@@ -194,12 +193,4 @@ func (c *common) completeSnapshots(many bool) cobra.CompletionFunc {
 		}
 		return out, err
 	})
-}
-
-// reporter shows what is waited for on the line.
-func reporter(line *progress.Line) operator.Reporter {
-	return operator.Reporter{
-		Waiting: func(s string) { line.Set("%s", s) },
-		Note:    func(s string) { line.Print("%s", s) },
-	}
 }

@@ -23,6 +23,7 @@ import (
 // snapshotListOptions are the flags of `kubectl flink snapshot list`.
 type snapshotListOptions struct {
 	*common
+	plugin.Arguments
 	snapshotFilter
 	output  printer.Flags
 	sortBy  string
@@ -58,7 +59,7 @@ without a name stands for no object.
 			# The path of the newest completed savepoint
 			kubectl flink snapshot list --job basic-example --type savepoint --state COMPLETED -o jsonpath='{.items[0].summary.path}'`),
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context()) },
+		RunE: plugin.RunE(o),
 	}
 	o.output.AddFlags(cmd)
 	o.output.AddTableFlags(cmd.Flags())
@@ -99,7 +100,8 @@ func (o *snapshotListOptions) order() (func(a, b api.Saved) int, error) {
 	return order, nil
 }
 
-func (o *snapshotListOptions) run(ctx context.Context) error {
+// Validate finds what is wrong with the flags.
+func (o *snapshotListOptions) Validate() error {
 	if err := o.output.Validate(); err != nil {
 		return err
 	}
@@ -110,6 +112,12 @@ func (o *snapshotListOptions) run(ctx context.Context) error {
 	if err := o.snapshotFilter.complete(o.common, o.now()); err != nil {
 		return err
 	}
+	_, err = o.order()
+	return err
+}
+
+// Run lists what is saved.
+func (o *snapshotListOptions) Run(ctx context.Context) error {
 	order, err := o.order()
 	if err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/batch"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/progress"
@@ -22,6 +23,7 @@ type pruneOptions struct {
 	*common
 	snapshotFilter
 	deleteFlags
+	many    manyFlags
 	count   int
 	verbose bool
 	now     func() time.Time
@@ -50,41 +52,48 @@ which both apply. Failed ones hold nothing and go too.`,
 			# In a nightly job: delete what is older than two weeks with its data
 			kubectl flink snapshot prune -A --older-than 14d --dispose --yes`),
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if !cmd.Flags().Changed("keep") {
-				o.count = -1
-			}
-			return o.run(cmd.Context())
-		},
+		RunE: plugin.RunE(o),
 	}
 	o.snapshotFilter.add(c, cmd)
 	o.deleteFlags.add(cmd)
+	o.many.AddFlags(cmd)
 	flags := cmd.Flags()
 	flags.IntVar(&o.count, "keep", 0, "Keep this many of the newest completed savepoints, and checkpoints, of each job")
 	flags.BoolVarP(&o.verbose, "verbose", "V", false, "Say also what stays and why")
 	return cmd
 }
 
-func (o *pruneOptions) complete() error {
-	if err := o.deleteFlags.complete(); err != nil {
+// Complete takes over which flags were given. What goes on with the rest is
+// the same command again.
+func (o *pruneOptions) Complete(cmd *cobra.Command, _ []string) error {
+	if !cmd.Flags().Changed("keep") {
+		o.count = -1
+	}
+	o.many.rest, o.many.whole = batch.NewRest(cmd, nil), true
+	return nil
+}
+
+// Validate finds what is wrong with the flags.
+func (o *pruneOptions) Validate() error {
+	if err := o.deleteFlags.validate(); err != nil {
 		return err
 	}
 	switch {
+	case o.count < -1:
+		return exit.Usagef("--keep: %d is less than 1", o.count)
 	case o.count < 0 && o.older == "":
 		return exit.Usagef("say what is to go: --keep N, --older-than AGE, or both")
 	case o.count == 0:
 		return exit.Usagef("--keep: want 1 or more; the newest one of a job always stays")
 	}
+	if err := o.many.Options.Validate(); err != nil {
+		return err
+	}
 	return o.snapshotFilter.complete(o.common, o.now())
 }
 
-func (o *pruneOptions) run(ctx context.Context) error {
-	if o.count < -1 {
-		return exit.Usagef("--keep: %d is less than 1", o.count)
-	}
-	if err := o.complete(); err != nil {
-		return err
-	}
+// Run deletes what is not needed.
+func (o *pruneOptions) Run(ctx context.Context) error {
 	client, err := o.operator()
 	if err != nil {
 		return err
@@ -97,12 +106,12 @@ func (o *pruneOptions) run(ctx context.Context) error {
 		fmt.Fprintln(o.ErrOut, "Nothing to delete.")
 		return nil
 	}
-	return o.carryOut(ctx, client, plan, o.deleteFlags)
+	return o.carryOut(ctx, client, plan, o.deleteFlags, &o.many)
 }
 
 // plan is what goes. What can't be deleted is left out and said.
 func (o *pruneOptions) plan(ctx context.Context, client *operator.Client) ([]savepoint.Deletion, error) {
-	line := progress.New(o.ErrOut, o.quiet)
+	line := progress.New(o.ErrOut, o.Quiet)
 	defer line.Done()
 	line.Set("looking for snapshots and what jobs start from")
 	inventory, err := savepoint.InventoryForDisposal(ctx, client, o.namespace)
@@ -123,7 +132,7 @@ func (o *pruneOptions) plan(ctx context.Context, client *operator.Client) ([]sav
 		if o.namespace != "" && p.Namespace != o.namespace || !o.wants(p.Saved) || !labelled(p.Snapshot) {
 			continue
 		}
-		if p.Passing != "" && !o.quiet {
+		if p.Passing != "" && !o.Quiet {
 			line.Print("%s is not relied upon: %s %s", p.Snapshot.Ref(), p.Path, p.Passing)
 		}
 		if !p.Goes {
@@ -139,7 +148,7 @@ func (o *pruneOptions) plan(ctx context.Context, client *operator.Client) ([]sav
 		}
 		d, err := savepoint.PlanDeletion(ctx, client, p.Snapshot, choice, o.force, inventory)
 		switch {
-		case err != nil && exit.Code(err) == exit.Usage && o.dryRun != "":
+		case err != nil && exit.Code(err) == exit.Usage && o.DryRun != "":
 			undecided = append(undecided, p.Name())
 			d = savepoint.Deletion{Snapshot: p.Snapshot, Disposes: true, Loses: true}
 		case err != nil && exit.Code(err) == exit.Usage:
@@ -152,14 +161,14 @@ func (o *pruneOptions) plan(ctx context.Context, client *operator.Client) ([]sav
 		plan = append(plan, d)
 	}
 	line.Done()
-	if at > 0 && !o.quiet && !o.verbose {
+	if at > 0 && !o.Quiet && !o.verbose {
 		stay := "stay"
 		if at == 1 {
 			stay = "stays"
 		}
 		fmt.Fprintf(o.ErrOut, "%s %s; --verbose says why\n", plural(at, "snapshot"), stay)
 	}
-	if len(undecided) > 0 && o.dryRun == "" {
+	if len(undecided) > 0 && o.DryRun == "" {
 		return nil, exit.Usagef("%s would take the data along (disposeOnDelete is true): %s\nSay --keep-data to keep the data, or --dispose to delete it", plural(len(undecided), "snapshot"), list(undecided))
 	}
 	if len(undecided) > 0 {

@@ -20,6 +20,7 @@ import (
 // sqlOptions are the flags of `kubectl flink sql`.
 type sqlOptions struct {
 	*common
+	plugin.Arguments
 	tunnelFlags
 	tls          reach.TLSFiles
 	execute      []string
@@ -79,7 +80,7 @@ NDJSON, or "_op" where a column has that name.`,
 			kubectl flink sql session-example --gateway svc/sql-gateway:8083`),
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: c.completeSessions(),
-		RunE:              func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), args) },
+		RunE:              plugin.RunE(o),
 	}
 	flags := cmd.Flags()
 	flags.StringArrayVarP(&o.execute, "execute", "e", nil, "Statements to run; may be repeated")
@@ -109,7 +110,8 @@ NDJSON, or "_op" where a column has that name.`,
 // interactive reports whether somebody types statements.
 func (o *sqlOptions) interactive() bool { return len(o.execute)+len(o.files) == 0 }
 
-func (o *sqlOptions) validate() error {
+// Validate finds what is wrong with the flags.
+func (o *sqlOptions) Validate() error {
 	if o.inJobManager && !o.startGateway {
 		return exit.Usagef("--in-jobmanager says where --start-gateway starts it: give both")
 	}

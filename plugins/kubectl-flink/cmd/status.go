@@ -32,6 +32,7 @@ var goals = []string{"running", "stable", "suspended", "finished", "upgraded"}
 // statusOptions are the flags of `kubectl flink status`.
 type statusOptions struct {
 	*common
+	plugin.Arguments
 	tunnelFlags
 	tls        reach.TLSFiles
 	output     printer.Flags
@@ -75,12 +76,7 @@ whether it runs the job all the same.
 			kubectl flink status basic-example -w`),
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: c.completeJobs(false),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := o.complete(); err != nil {
-				return err
-			}
-			return o.run(cmd.Context(), args)
-		},
+		RunE:              plugin.RunE(o),
 	}
 	flags := cmd.Flags()
 	o.output.AddFlags(cmd, printer.Name, printer.JSON, printer.YAML, "jsonpath")
@@ -98,7 +94,8 @@ whether it runs the job all the same.
 	return cmd
 }
 
-func (o *statusOptions) complete() error {
+// Validate finds what is wrong with the flags.
+func (o *statusOptions) Validate() error {
 	if err := o.output.Validate(); err != nil {
 		return err
 	}
@@ -119,12 +116,13 @@ func (o *statusOptions) complete() error {
 	return nil
 }
 
-func (o *statusOptions) run(ctx context.Context, args []string) error {
+// Run prints the state of the job.
+func (o *statusOptions) Run(ctx context.Context) error {
 	client, err := o.operator()
 	if err != nil {
 		return err
 	}
-	ref, err := o.oneJob(ctx, client, args)
+	ref, err := o.oneJob(ctx, client, o.Args)
 	if err != nil {
 		return err
 	}

@@ -1,7 +1,6 @@
 package cmd
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/completion"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
@@ -35,7 +35,7 @@ func (c *common) oneJob(ctx context.Context, client *operator.Client, args []str
 
 // picker asks on the terminal; nil where there is none.
 func (c *common) picker() operator.Picker {
-	if !term.IsTerminal(c.In) || !term.IsTerminal(c.ErrOut) {
+	if !plugin.CanAsk(c.IOStreams) {
 		return nil
 	}
 	return c.pick
@@ -45,30 +45,19 @@ func (c *common) pick(ctx context.Context, prompt string, choices []string) (int
 	for i, choice := range choices {
 		fmt.Fprintf(c.ErrOut, "%3d  %s\n", i+1, term.SafeLine(choice))
 	}
-	answers := make(chan string, 1)
 	fmt.Fprintf(c.ErrOut, "%s [1-%d] ", prompt, len(choices))
-	// A read from a terminal can't be cancelled; the process ends right after.
-	go func() {
-		line, err := bufio.NewReader(c.In).ReadString('\n')
-		if err != nil {
-			line = ""
-		}
-		answers <- strings.TrimSpace(line)
-	}()
-	select {
-	case <-ctx.Done():
-		fmt.Fprintln(c.ErrOut)
-		return 0, context.Cause(ctx)
-	case answer := <-answers:
-		n, err := strconv.Atoi(answer)
-		if err != nil || n < 1 || n > len(choices) {
-			if answer == "" {
-				return 0, exit.With(exit.Usage, errors.New("nothing chosen"))
-			}
-			return 0, exit.Usagef("%q is not a number from 1 to %d", answer, len(choices))
-		}
-		return n - 1, nil
+	answer, err := plugin.Answer(ctx, c.IOStreams)
+	if err != nil {
+		return 0, err
 	}
+	if answer == "" {
+		return 0, exit.With(exit.Usage, errors.New("nothing chosen"))
+	}
+	n, err := strconv.Atoi(answer)
+	if err != nil || n < 1 || n > len(choices) {
+		return 0, exit.Usagef("%q is not a number from 1 to %d", answer, len(choices))
+	}
+	return n - 1, nil
 }
 
 // completeJobs completes [TYPE/]NAME with the job's state beside it.

@@ -15,10 +15,10 @@ import (
 )
 
 // vertices shows the vertices of one job.
-func (o *topOptions) vertices(ctx context.Context, args []string) error {
+func (o *topOptions) vertices(ctx context.Context) error {
 	var meter rest.Meter
 	if o.once {
-		return o.ask(ctx, args, func(ctx context.Context, place reach.Place, jobManager *rest.Client) error {
+		return o.ask(ctx, func(ctx context.Context, place reach.Place, jobManager *rest.Client) error {
 			model, err := o.load(ctx, &meter, place, jobManager)
 			if err != nil {
 				return err
@@ -27,7 +27,7 @@ func (o *topOptions) vertices(ctx context.Context, args []string) error {
 			return o.output.Print(o.Out, o.view(terminalWidth(o.Out)).Vertices(model, place.Job.Ref()))
 		})
 	}
-	client, place, err := o.findPlace(ctx, args)
+	client, place, err := o.findPlace(ctx, o.Args)
 	if err != nil {
 		return err
 	}

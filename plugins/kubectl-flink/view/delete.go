@@ -13,7 +13,7 @@ import (
 
 // Deleted is the result of `kubectl flink delete`; dryRun is "", "client" or
 // "server". As an object it is the manifest that starts the job again.
-func Deleted(reports []lifecycle.DeleteReport, dryRun string) printer.Result {
+func Deleted(reports []lifecycle.DeleteReport, dryRun string, form ChangeForm) printer.Result {
 	result := printer.Result{AsIs: true, Table: &printer.Table{Columns: []printer.Column{
 		{Name: "NAME"}, {Name: "DELETED"}, {Name: "STATE"}, {Name: "AGE OF STATE"}, {Name: "PATH"},
 	}}}
@@ -33,12 +33,16 @@ func Deleted(reports []lifecycle.DeleteReport, dryRun string) printer.Result {
 		})
 	}
 	result.Object = printer.List(objects)
-	if len(objects) == 1 {
+	if len(objects) == 1 && !form.List {
 		result.Object = objects[0]
 	}
 	result.Text = func(w io.Writer) error {
 		for _, r := range reports {
-			if _, err := fmt.Fprintln(w, term.SafeLine(deletedLine(r, dryRun))); err != nil {
+			line := deletedLine(r, dryRun)
+			if form.Namespaces {
+				line += " (namespace " + r.Job.Namespace + ")"
+			}
+			if _, err := fmt.Fprintln(w, term.SafeLine(line)); err != nil {
 				return err
 			}
 		}

@@ -34,40 +34,68 @@ func PlanText(plan lifecycle.UpgradePlan) string {
 }
 
 // Upgraded is the result of `kubectl flink upgrade`.
-func Upgraded(r lifecycle.UpgradeReport) printer.Result {
-	result := Changed([]change.Report{r.Report}, ChangeForm{})
-	if object, ok := result.Object.(map[string]any); ok {
-		spec, _ := object["spec"].(map[string]any)
-		// Values may be secrets: only the masked ones are printed.
-		delete(spec, "patch")
-		changes := []any{}
-		for _, ch := range r.Plan.Changes {
-			one := map[string]any{"path": ch.Path}
-			if ch.Old != "" {
-				one["old"] = ch.Old
-			}
-			if ch.New != "" {
-				one["new"] = ch.New
-			}
-			changes = append(changes, one)
-		}
-		spec["changes"] = changes
-		spec["effect"] = effectWord(r.Plan)
+func Upgraded(reports []lifecycle.UpgradeReport, form ChangeForm) printer.Result {
+	changes := make([]change.Report, len(reports))
+	objects := make([]any, len(reports))
+	for i, r := range reports {
+		changes[i], objects[i] = r.Report, upgradeObject(r)
+	}
+	result := Changed(changes, form)
+	if form.List {
+		result.Object = printer.List(objects)
+	} else if len(objects) == 1 {
+		result.Object = objects[0]
 	}
 	result.Text = func(w io.Writer) error {
-		text := changeLine(r.Report)
-		switch {
-		case r.Plan.Effect == lifecycle.NoEffect:
-			text = r.Job.Printed() + " unchanged"
-		case r.DryRun != "":
-			text = PlanText(r.Plan) + text
-		case r.Plan.Suspended && r.Done:
-			text = r.Job.Printed() + " upgraded, still suspended"
+		for _, r := range reports {
+			text := upgradeText(r)
+			if form.Namespaces {
+				text += " (namespace " + r.Job.Namespace + ")"
+			}
+			if _, err := fmt.Fprintln(w, term.Safe(text)); err != nil {
+				return err
+			}
 		}
-		_, err := fmt.Fprintln(w, term.Safe(text))
-		return err
+		return nil
 	}
 	return result
+}
+
+func upgradeText(r lifecycle.UpgradeReport) string {
+	switch {
+	case r.Plan.Effect == lifecycle.NoEffect:
+		return r.Job.Printed() + " unchanged"
+	case r.DryRun != "":
+		return PlanText(r.Plan) + changeLine(r.Report)
+	case r.Plan.Suspended && r.Done:
+		return r.Job.Printed() + " upgraded, still suspended"
+	}
+	return changeLine(r.Report)
+}
+
+func upgradeObject(r lifecycle.UpgradeReport) any {
+	object := changeObject(r.Report)
+	fields, ok := object.(map[string]any)
+	if !ok {
+		return object
+	}
+	spec, _ := fields["spec"].(map[string]any)
+	// Values may be secrets: only the masked ones are printed.
+	delete(spec, "patch")
+	changes := []any{}
+	for _, ch := range r.Plan.Changes {
+		one := map[string]any{"path": ch.Path}
+		if ch.Old != "" {
+			one["old"] = ch.Old
+		}
+		if ch.New != "" {
+			one["new"] = ch.New
+		}
+		changes = append(changes, one)
+	}
+	spec["changes"] = changes
+	spec["effect"] = effectWord(r.Plan)
+	return object
 }
 
 func effectWord(plan lifecycle.UpgradePlan) string {
