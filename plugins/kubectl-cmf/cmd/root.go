@@ -210,11 +210,3 @@ func (c *common) palette() (term.Palette, error) {
 func (c *common) waiter(client *cmf.Client, line *progress.Line) apply.Waiter {
 	return apply.Waiter{Client: client, Poll: c.poll, Show: line.Set}
 }
-
-// limited gives ctx a time limit, with exit code 124 as its end; 0 is none.
-func limited(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
-	if limit <= 0 {
-		return context.WithCancel(ctx)
-	}
-	return context.WithTimeoutCause(ctx, limit, exit.Timeoutf("timed out after %s", limit))
-}

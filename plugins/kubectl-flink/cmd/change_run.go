@@ -114,7 +114,7 @@ func changeJobs[R any](ctx context.Context, f *changeFlags, v changing[R]) error
 		return err
 	}
 	several := jobBatch[R]{
-		common: f.common, many: &f.many, noun: "job", quiet: f.Quiet, first: v.first, keep: v.keep,
+		common: f.common, many: &f.many, noun: "job", first: v.first, keep: v.keep,
 		do: func(ctx context.Context, ref api.Ref, reporter operator.Reporter) (R, error) {
 			a := asking{dryRun: f.DryRun, confirm: f.confirmation(v.flagIsEnough, line), clear: line.Clear}
 			if seen, ok := foreseen[ref]; ok {

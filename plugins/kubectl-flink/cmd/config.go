@@ -102,7 +102,7 @@ The JobManager is asked if it is ready; without it, the objects alone tell.`,
 	return cmd
 }
 
-// complete completes the job, then keys.
+// completeKeys completes the job, then keys.
 func (o *configOptions) completeKeys() cobra.CompletionFunc {
 	jobs := o.completeJobs(false)
 	return func(cmd *cobra.Command, args []string, prefix string) ([]cobra.Completion, cobra.ShellCompDirective) {

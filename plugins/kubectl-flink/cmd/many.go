@@ -132,9 +132,8 @@ func (c *common) targets(ctx context.Context, client *operator.Client, m manyFla
 // jobBatch does one thing to several jobs.
 type jobBatch[R any] struct {
 	*common
-	many  *manyFlags
-	noun  string
-	quiet bool
+	many *manyFlags
+	noun string
 	// first are the jobs that are done before all others; nil is none.
 	first func(api.Ref) bool
 	do    func(ctx context.Context, ref api.Ref, reporter operator.Reporter) (R, error)

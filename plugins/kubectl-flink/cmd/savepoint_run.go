@@ -48,7 +48,7 @@ func (o *savepointOptions) Run(ctx context.Context) error {
 		return o.print([]savepoint.Report{report}, false)
 	}
 	reports, err := jobBatch[savepoint.Report]{
-		common: o.common, many: &o.many, noun: o.noun(), quiet: o.Quiet, do: one,
+		common: o.common, many: &o.many, noun: o.noun(), do: one,
 		// Nobody waited for its end, but it goes on.
 		keep: func(report savepoint.Report, err error) bool {
 			code, made := exit.Code(err), report.Snapshot.Object
