@@ -146,7 +146,14 @@ func Job(facts *JobFacts) []Finding {
 	for i := range table {
 		r := &table[i]
 		if r.job != nil {
-			found = append(found, r.sign(r.job(j))...)
+			own := r.sign(r.job(j))
+			if len(own) > 0 {
+				for _, n := range j.touched {
+					j.claimed[n] = true
+				}
+			}
+			j.touched = j.touched[:0]
+			found = append(found, own...)
 		}
 		if r.spec != nil && !j.deleting() {
 			found = append(found, r.sign(r.spec(j.manifest))...)

@@ -162,7 +162,7 @@ func split(text string) []Cause {
 			}
 			inner, _, _ := strings.Cut(rest, ": ")
 			inner = strings.TrimSuffix(inner, ":")
-			if found && (typeName.MatchString(inner) || plainType.MatchString(inner)) {
+			if found && isException(inner) && !namesClass[simple(name)] {
 				out = append(out, Cause{Type: name})
 				part = rest
 				continue
@@ -173,6 +173,16 @@ func split(text string) []Cause {
 	}
 	return out
 }
+
+// namesClass are exceptions whose message is the name of a class.
+var namesClass = map[string]bool{"ClassNotFoundException": true, "NoClassDefFoundError": true, "NotSerializableException": true, "InvalidClassException": true}
+
+// isException reports whether a name is that of an exception.
+func isException(name string) bool {
+	return plainType.MatchString(name) || typeName.MatchString(name) && thrownType.MatchString(name)
+}
+
+var thrownType = regexp.MustCompile(`(?:Exception|Error|Throwable|Failure|Abandoned)$`)
 
 // simple is a Java class's name without package and outer class.
 func simple(name string) string {

@@ -49,7 +49,10 @@ type job struct {
 	// log is what the JobManager's log says of pods.
 	ends    []workerEnd
 	refused []refusal
+	// claimed are those that a rule has explained, by their place in seen; touched
+	// those that the rule at work has looked at.
 	claimed map[int]bool
+	touched []int
 }
 
 func newJob(facts *JobFacts) *job {
@@ -257,7 +260,7 @@ func (j *job) find(pattern *regexp.Regexp, places ...Where) (e Exception, found 
 			continue
 		}
 		if _, found := e.match(pattern); found != nil {
-			j.claimed[i] = true
+			j.touched = append(j.touched, i)
 			return e, found, true
 		}
 	}

@@ -42,7 +42,7 @@ func thrownRule(id, title, link, explain string, pattern *regexp.Regexp, places 
 		ID: id, Severity: Error, Title: title, Link: link, Explain: explain,
 		Explains: append([]string{"FLINK-POD-CRASH", "FLINK-JOB-MAIN"}, whatFollows...),
 		job: func(j *job) []Finding {
-			e, found, ok := j.find(pattern, places...)
+			e, found, ok := j.unexplained(pattern, places)
 			if !ok || !j.matters(e) {
 				return nil
 			}
@@ -64,16 +64,16 @@ func says(what string) func(*job, Exception, []string) string {
 }
 
 var exceptionRules = []Rule{
-	thrownRule("FLINK-JOB-SQL", "the job's SQL isn't valid", docSQL,
-		"Flink's SQL planner refuses a statement of the job: a column or table that isn't there, a syntax error. The exception is thrown by the job's main method; the operator has accepted the spec, and nothing in the YAML is to be corrected.",
-		sqlInvalid, []Where{InMain}, func(_ *job, e Exception, found []string) string {
-			return "the job's main method failed: " + oneLine(e.Root().String())
-		}, advice("correct the statement in the job")),
 	thrownRule("FLINK-JOB-CONNECTOR", "a connector or format isn't in the image", docTable,
 		"A table names a connector or format that no jar on the class path has. Flink's images bring no connectors: the jar (flink-sql-connector-…) has to be in the image's lib folder, or in the job's own jar with its META-INF/services files merged.",
 		noFactory, oldestCause, func(_ *job, _ Exception, found []string) string {
 			return fmt.Sprintf("no jar has the connector or format %q", found[1])
 		}, advice("put its jar into /opt/flink/lib of the image; in a fat jar merge META-INF/services (ServicesResourceTransformer)")),
+	thrownRule("FLINK-JOB-SQL", "the job's SQL isn't valid", docSQL,
+		"Flink's SQL planner refuses a statement of the job: a column or table that isn't there, a syntax error. The exception is thrown by the job's main method; the operator has accepted the spec, and nothing in the YAML is to be corrected.",
+		sqlInvalid, []Where{InMain}, func(_ *job, e Exception, found []string) string {
+			return "the job's main method failed: " + oneLine(e.Root().String())
+		}, advice("correct the statement in the job")),
 	thrownRule("FLINK-JOB-MODULES", "Java keeps Flink from its own classes", docJava,
 		"Java 17 and newer open packages of the JDK only to those that are named by --add-opens. Flink's own configuration has the list under env.java.opts.all; the operator replaces that file, so that the list has to be in the operator's default configuration (as in its chart) or in the spec.",
 		javaModules, oldestCause, says("Java 17 keeps Flink from classes of the JDK"), advice("put the --add-exports and --add-opens list of the distribution's conf/config.yaml into env.java.opts.all")),
@@ -176,7 +176,7 @@ var exceptionRules = []Rule{
 				if e.Where != InMain || j.claimed[i] || !j.matters(e) {
 					continue
 				}
-				j.claimed[i] = true
+				j.touched = append(j.touched, i)
 				return []Finding{{Subject: j.ref(), Means: "the job's main method failed: " + e.Telling(), Evidence: chainEvidence(e)}}
 			}
 			return nil
@@ -253,6 +253,20 @@ var exceptionRules = []Rule{
 			return []Finding{f}
 		},
 	},
+}
+
+// unexplained is find among the exceptions that no rule before has explained.
+func (j *job) unexplained(pattern *regexp.Regexp, places []Where) (e Exception, found []string, ok bool) {
+	for i, e := range j.seen {
+		if j.claimed[i] || !slices.Contains(places, e.Where) {
+			continue
+		}
+		if _, found := e.match(pattern); found != nil {
+			j.touched = append(j.touched, i)
+			return e, found, true
+		}
+	}
+	return e, nil, false
 }
 
 // findAnywhere is find without taking the exception for explained.

@@ -17,7 +17,7 @@ var (
 	noDirectory    = regexp.MustCompile(`savepoint path in the spec or configuration .* has to be supplied|savepoint .*config key\[`)
 	notRunning     = regexp.MustCompile(`Secondary resource .* is not running`)
 	suspending     = regexp.MustCompile(`Checkpoint Coordinator is suspending|CHECKPOINT_COORDINATOR_SUSPEND`)
-	lostOperation  = regexp.MustCompile(`There is no savepoint operation|NotFoundException`)
+	lostOperation  = regexp.MustCompile(`There is no savepoint operation|(?:^|\W)NotFoundException`)
 	disposalFails  = regexp.MustCompile(`Cannot dispose of snapshot`)
 	oldFlinkManual = regexp.MustCompile(`Manual checkpoint triggering is not supported`)
 )
