@@ -88,7 +88,7 @@ func inAny(key string, namespaces []string) bool {
 func nearestKey(key string) string {
 	all, _ := keys()
 	folded := fold(key)
-	limit := min(max(len(key)/10, 1), 3)
+	limit := min(max(len(key)/8, 1), 3)
 	best, distance := "", limit+1
 	for known := range all {
 		if fold(known) == folded {

@@ -217,6 +217,9 @@ func (r *memoryReader) jobManager() (memoryPlan, error) {
 				return plan, fmt.Errorf("the heap (%s) is more than Flink's memory (%s)", size(plan.heap), size(total))
 			}
 			plan.direct = total - plan.heap
+			if r.isSet("off-heap.size") && plan.direct != off {
+				return plan, fmt.Errorf("the heap (%s) and off-heap memory (%s) aren't together Flink's memory (%s)", size(plan.heap), size(off), size(total))
+			}
 		case off > total:
 			return plan, fmt.Errorf("off-heap memory (%s) is more than Flink's memory (%s)", size(off), size(total))
 		default:

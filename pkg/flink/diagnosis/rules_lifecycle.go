@@ -100,7 +100,7 @@ var lifecycleRules = []Rule{
 	},
 	{
 		ID: "FLINK-JOB-CLUSTER-DOWN", Severity: Error, Title: "the session cluster isn't up", Link: docOverview,
-		Explain:  "The session job waits until the JobManager of its cluster is READY.",
+		Explain:  "The session job waits until the JobManager of its cluster is READY: the operator submits a job only to a JobManager that answers. Why it isn't is the cluster's own matter; look there.",
 		Explains: []string{"FLINK-JOB-STARTS-SLOWLY", "FLINK-JOB-UPGRADE-HANGS", "FLINK-OP-PENDING"},
 		job: func(j *job) []Finding {
 			if j.kind != kindSessionJob || j.Cluster == nil || j.jobManager == "READY" || j.over() || j.deleting() || j.standing() < 2*time.Minute {
