@@ -40,7 +40,10 @@ type manifest struct {
 	// others are the objects that came with it.
 	others []*unstructured.Unstructured
 
+	// mountsOf and plans are by role, read once; number is the version.
 	mountsOf map[string][]mount
+	plans    map[string]memoryResult
+	number   int
 }
 
 // newManifest reads an object; nil where it is none of the operator's.
@@ -124,7 +127,34 @@ func (m *manifest) standalone() bool { return text(m.cluster, "mode") == "standa
 
 // version is the Flink version as a number, 120 for 1.20 and 200 for 2.0; 0
 // where it isn't known.
-func (m *manifest) version() int { return versionNumber(text(m.cluster, "flinkVersion")) }
+func (m *manifest) version() int {
+	if m.number == 0 {
+		if m.number = versionNumber(text(m.cluster, "flinkVersion")); m.number == 0 {
+			m.number = -1
+		}
+	}
+	return max(m.number, 0)
+}
+
+// memoryResult is what planMemory says.
+type memoryResult struct {
+	plan memoryPlan
+	ok   bool
+	err  error
+}
+
+// plan divides the memory of a role.
+func (m *manifest) plan(role string) (memoryPlan, bool, error) {
+	r, known := m.plans[role]
+	if !known {
+		r.plan, r.ok, r.err = planMemory(m.conf, role)
+		if m.plans == nil {
+			m.plans = map[string]memoryResult{}
+		}
+		m.plans[role] = r
+	}
+	return r.plan, r.ok, r.err
+}
 
 var versionForm = regexp.MustCompile(`^v?(\d+)[._](\d+)`)
 

@@ -81,6 +81,9 @@ var autoscalerRules = []Rule{
 		ID: "FLINK-AUTO-MEMORY", Severity: Warning, Title: "memory pressure stops the autoscaler", Link: docAutoscaler, Source: autoscalerSource,
 		Explain: "The heap is fuller, or garbage collection takes longer, than job.autoscaler.memory.heap-usage.threshold and …gc-pressure.threshold allow: the autoscaler doesn't scale until that is over.",
 		job: func(j *job) []Finding {
+			if !j.scales() {
+				return nil
+			}
 			return j.scalingEvent("MemoryPressure", "the autoscaler doesn't scale because memory is short", j.moreMemory(taskManager)...)
 		},
 	},

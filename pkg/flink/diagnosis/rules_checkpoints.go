@@ -36,11 +36,12 @@ func (c *Checkpoints) checkpoints(status string) []Checkpoint {
 // failing are the newest checkpoints that failed in a row.
 func (c *Checkpoints) failing() []Checkpoint {
 	var out []Checkpoint
-	for _, h := range c.checkpoints("") {
-		switch h.Status {
-		case "FAILED":
-			out = append(out, h)
-		case "COMPLETED":
+	for i := range c.History {
+		switch h := &c.History[i]; {
+		case h.Savepoint:
+		case h.Status == "FAILED":
+			out = append(out, *h)
+		case h.Status == "COMPLETED":
 			return out
 		}
 	}

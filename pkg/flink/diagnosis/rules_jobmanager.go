@@ -39,7 +39,7 @@ var jobManagerRules = []Rule{
 		Explain:  "With high-availability.type kubernetes the JobManager keeps leadership and the pointers to its checkpoints in ConfigMaps, as the job's service account, which lacks the right.",
 		Explains: append([]string{"FLINK-POD-CRASH", "FLINK-POD-FORBIDDEN"}, whatFollows...),
 		job: func(j *job) []Finding {
-			if j.conf.ha() == "" {
+			if j.conf.ha() == "" || len(j.seen) == 0 {
 				return nil
 			}
 			return j.thrown(haRefused, []Where{InJobManager, InTaskManager, Somewhere}, func(e Exception, _ []string) string {
@@ -53,7 +53,7 @@ var jobManagerRules = []Rule{
 		Explains: append([]string{"FLINK-POD-CRASH", "FLINK-JOB-MAIN"}, whatFollows...),
 		job: func(j *job) []Finding {
 			uri := text(j.spec, "job", "jarURI")
-			if j.kind == kindSessionJob {
+			if j.kind == kindSessionJob || len(j.seen) == 0 {
 				return nil
 			}
 			out := j.thrown(noJar, []Where{InJobManager, InMain, Somewhere, InOperator}, func(e Exception, _ []string) string {

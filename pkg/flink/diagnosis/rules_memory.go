@@ -38,7 +38,7 @@ func (j *job) moreMemory(role string) []Cure {
 		extra = "…task.off-heap.size"
 	}
 	out := []Cure{}
-	if plan, ok, err := planMemory(j.conf, role); ok && err == nil && j.kind != kindSessionJob && plan.process > 0 {
+	if plan, ok, err := j.plan(role); ok && err == nil && j.kind != kindSessionJob && plan.process > 0 {
 		more := plan.process * 3 / 2 / mib
 		out = append(out, Cure{Text: fmt.Sprintf("give it half as much again (it has %s)", size(plan.process)), Command: j.patch(map[string]any{podField(role): map[string]any{"resource": map[string]any{"memory": fmt.Sprintf("%dm", more)}}}), Safe: j.keepsState()})
 	}
@@ -47,7 +47,7 @@ func (j *job) moreMemory(role string) []Cure {
 
 // memoryPart says which part of Flink's memory model is likely to have grown.
 func (j *job) memoryPart(p *pod) string {
-	plan, ok, err := planMemory(j.conf, p.role)
+	plan, ok, err := j.plan(p.role)
 	if !ok || err != nil || plan.process == 0 {
 		return ""
 	}
@@ -74,7 +74,7 @@ var memoryRules = []Rule{
 			}
 			var out []Finding
 			for _, role := range []string{jobManager, taskManager} {
-				if _, ok, err := planMemory(m.conf, role); ok && err != nil {
+				if _, ok, err := m.plan(role); ok && err != nil {
 					out = append(out, Finding{Subject: "spec." + podField(role), Means: fmt.Sprintf("no %s can start: %s", calledRole(role), err), Evidence: memoryEvidence(m, role), Cures: []Cure{{Text: fmt.Sprintf("raise spec.%s.resource.memory, or lower the parts (%s.memory.*)", podField(role), role)}}})
 				}
 			}
@@ -90,7 +90,7 @@ var memoryRules = []Rule{
 			}
 			var out []Finding
 			for role, least := range map[string]int64{jobManager: 128 * mib, taskManager: 32 * mib} {
-				plan, ok, err := planMemory(m.conf, role)
+				plan, ok, err := m.plan(role)
 				have, what := plan.heap, "heap"
 				if role == taskManager {
 					have, what = plan.taskHeap, "task heap"
@@ -113,7 +113,7 @@ var memoryRules = []Rule{
 			}
 			role := e.role()
 			f := Finding{Subject: j.ref(), Means: fmt.Sprintf("the Java heap of a %s is full", calledRole(role)), Evidence: []Evidence{e.evidence()}}
-			if plan, ok, err := planMemory(j.conf, role); ok && err == nil && plan.process > 0 {
+			if plan, ok, err := j.plan(role); ok && err == nil && plan.process > 0 {
 				f.Means += fmt.Sprintf(": it has %s of the process's %s", size(plan.heap), size(plan.process))
 			}
 			f.Cures = j.moreMemory(role)[:1]

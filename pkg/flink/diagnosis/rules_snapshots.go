@@ -94,6 +94,9 @@ var snapshotRules = []Rule{
 		Explain:  "Operators with asynchronous state (Flink 2) can't write canonical savepoints, which is the operator's default format. The attempt fails, and takes the tasks down with it; a suspend or upgrade with savepoint tries again for ever. Native savepoints work.",
 		Explains: []string{"FLINK-SNAP-*", "FLINK-CKPT-*", "FLINK-JOB-RESTARTS", "FLINK-JOB-EXCEPTION", "FLINK-OP-PENDING", "FLINK-JOB-UPGRADE-HANGS"},
 		job: func(j *job) []Finding {
+			if len(j.seen) == 0 && len(j.Snapshots) == 0 {
+				return nil
+			}
 			return j.ofSnapshots(canonicalNo, ofOwnCode, "a canonical savepoint can't be taken of this job's state",
 				j.setConf("have the operator take native ones, for suspends and upgrades too", map[string]any{"kubernetes.operator.savepoint.format.type": "NATIVE"}),
 				Cure{Text: "take one now", Command: j.flink("savepoint %s --format native", j.target()), Safe: true})
@@ -104,6 +107,9 @@ var snapshotRules = []Rule{
 		Explain:  "Neither the snapshot names a directory, nor does the job's configuration: execution.checkpointing.savepoint-dir (state.savepoints.dir before Flink 1.20). For session jobs operators up to 1.15 only look at the session cluster's configuration.",
 		Explains: []string{"FLINK-SNAP-FAILED"},
 		job: func(j *job) []Finding {
+			if len(j.seen) == 0 && len(j.Snapshots) == 0 {
+				return nil
+			}
 			return j.ofSnapshots(noDirectory, nil, "the job has no savepoint directory", Cure{Text: "give one", Command: j.flink("savepoint %s --path DIRECTORY", j.target())}, Cure{Text: "set execution.checkpointing.savepoint-dir in spec.flinkConfiguration (state.savepoints.dir before Flink 1.20)"})
 		},
 	},

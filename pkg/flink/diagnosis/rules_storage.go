@@ -128,6 +128,9 @@ var storageRules = []Rule{
 		Explain:  "The RocksDB (or ForSt) backend keeps its working state in local directories: state.backend.rocksdb.localdir, else io.tmp.dirs. None of them exists or can be made by Flink's user.",
 		Explains: whatFollows,
 		job: func(j *job) []Finding {
+			if len(j.seen) == 0 {
+				return nil
+			}
 			key := "state.backend.rocksdb.localdir"
 			cures := []Cure{{Text: "let " + key + " name a directory that Flink's user can make, in a volume with room"}}
 			if j.conf[key] != "" {
