@@ -139,6 +139,10 @@ func snapshot(goreleaser, repository string, env []string, wrapper ...string) (s
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Dir = repository
 	cmd.Env = append(append(os.Environ(), "GOFLAGS=", "GITHUB_TOKEN="+cmp.Or(os.Getenv("GITHUB_TOKEN"), "none")), env...)
+	// Without a remote goreleaser knows no commit, and dates files by the clock.
+	if exec.Command("git", "-C", repository, "remote", "get-url", "origin").Run() != nil {
+		cmd.Env = append(cmd.Env, "GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=remote.origin.url", "GIT_CONFIG_VALUE_0=https://github.com/kubectl-flink/kubectl-flink")
+	}
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("%s: %w\n%s", strings.Join(args, " "), err, out)
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/secret"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/reach"
@@ -36,6 +37,8 @@ type configOptions struct {
 	liveWait time.Duration
 	color    string
 	palette  term.Palette
+	// showSecrets prints passwords and keys.
+	showSecrets bool
 }
 
 var configSources = []string{operator.FromSpec, operator.FromOperator, operator.FromFlink, operator.FromJob}
@@ -55,7 +58,8 @@ func newConfig(c *common) *cobra.Command {
 
 Where the spec, the pods' configuration file, the JobManager and the job don't
 agree, that is told below the table (--diff shows nothing else), and so are
-deprecated keys and their successors. Secrets are shown as ` + "******" + ` in every format.
+deprecated keys and their successors. Secrets are shown as ` + "******" + ` in every format,
+unless --show-secrets asks for them; what the JobManager itself hides stays so.
 
 KEY is a key, or a pattern such as 'execution.checkpointing.*'; without any,
 keys that nobody sets by hand and Flink's own values are left out (--all).
@@ -94,6 +98,7 @@ The JobManager is asked if it is ready; without it, the objects alone tell.`,
 	flags.BoolVar(&o.diff, "diff", false, "Only where spec, pods and job don't agree; exit code 3 if there are any")
 	flags.BoolVar(&o.old, "deprecated", false, "Only keys that Flink calls deprecated")
 	flags.BoolVar(&o.all, "all", false, "Also keys that nobody sets by hand, and Flink's own values where known")
+	flags.BoolVar(&o.showSecrets, "show-secrets", false, "Print passwords and keys")
 	flags.DurationVar(&o.liveWait, "live-timeout", 10*time.Second, "How long to wait for the JobManager; 0 doesn't ask it")
 	addColor(cmd, &o.color)
 	o.tunnelFlags.add(cmd, true)
@@ -158,7 +163,10 @@ func (o *configOptions) run(ctx context.Context, args []string) error {
 	if err := context.Cause(ctx); err != nil {
 		return err
 	}
-	model.Hide()
+	layers.ShowSecrets = o.showSecrets
+	if !o.showSecrets {
+		model.Hide()
+	}
 	if place.Cluster.Object != nil {
 		model.Cluster = place.Cluster.Ref().String()
 	}
@@ -179,6 +187,9 @@ func (o *configOptions) run(ctx context.Context, args []string) error {
 	if o.output.IsHuman() && len(model.Items) == 0 {
 		fmt.Fprintln(o.ErrOut, o.nothing(ref, model.Asked))
 		return nil
+	}
+	if o.showSecrets {
+		fmt.Fprintln(o.ErrOut, secret.Shown)
 	}
 	if err := o.output.Print(o.Out, page.Result(model)); err != nil {
 		return err

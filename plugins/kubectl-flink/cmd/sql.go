@@ -54,7 +54,9 @@ a pod of its own; --in-jobmanager runs it in the JobManager's pod instead, in it
 memory. Where this command is killed, the gateway and the query's job end by
 themselves within a minute. The pod is made by a Job, which Kubernetes deletes
 after its end; where you may create pods but no jobs.batch, what is left of it is
-deleted by the next --start-gateway.
+deleted by the next --start-gateway. On a gateway that ran before, a query's job
+goes on until the gateway closes the session that nobody uses any more (its
+sql-gateway.session.idle-timeout, 10 minutes by default).
 
 A statement that starts a job, such as INSERT, prints the job's id; the job goes
 on. Ctrl-C, a closed terminal and an output without reader ("| head") end a query

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
-	"os/signal"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -20,7 +18,6 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/podexec"
-	"github.com/kubectl-flink/kubectl-flink/pkg/common/portforward"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/progress"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/secret"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
@@ -369,58 +366,4 @@ func safeName(name string) string {
 		}
 		return '_'
 	}, name)
-}
-
-// runLocal runs the user's own sql-client against a forwarded port.
-func (o *sqlClientOptions) runLocal(ctx context.Context, place reach.Place, more []string) error {
-	home := os.Getenv("FLINK_HOME")
-	if home == "" {
-		return exit.Usagef("--local runs $FLINK_HOME/bin/sql-client.sh, and FLINK_HOME is not set")
-	}
-	client := filepath.Join(home, "bin", "sql-client.sh")
-	if _, err := os.Stat(client); err != nil {
-		return exit.With(exit.Usage, fmt.Errorf("--local: %w", err))
-	}
-	flags := o.tunnelFlags
-	flags.reconnect = portforward.DefaultReconnectTimeout
-	tunnel, err := o.tunnel(flags, nil)
-	if err != nil {
-		return err
-	}
-	defer tunnel.Close()
-	// Ctrl-C goes to the client, which ends by itself.
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, os.Interrupt)
-	defer signal.Stop(signals)
-	listener, err := tunnel.Listen(context.WithoutCancel(ctx), portforward.ListenOptions{Target: place.Target(), Addresses: []string{"127.0.0.1"}})
-	if err != nil {
-		return reachError(ctx, err)
-	}
-	defer listener.Close()
-	var paths []string
-	for _, f := range o.uploads() {
-		path, err := filepath.Abs(f.path)
-		if err != nil {
-			return err
-		}
-		paths = append(paths, path)
-	}
-	command := exec.Command(client, o.arguments("127.0.0.1", strconv.Itoa(listener.Port()), paths, more)...) //nolint:noctx // see above
-	term.Attach(command, o.In, o.Out, o.ErrOut)
-	var failures *failureWatcher
-	if o.file != "" || !term.IsTerminal(o.In) || !term.IsTerminal(o.Out) {
-		command.Stdout, failures = o.output()
-		command.Env = append(os.Environ(), strings.TrimSpace("JVM_ARGS="+os.Getenv("JVM_ARGS")+" -Dorg.jline.terminal.dumb=true"))
-	}
-	err = command.Run()
-	var exited *exec.ExitError
-	switch {
-	case ctx.Err() != nil:
-		return context.Cause(ctx)
-	case errors.As(err, &exited):
-		return exit.Silent(max(exited.ExitCode(), 1))
-	case err == nil && failures.seenIn(o.file):
-		return exit.Silent(exit.Failed)
-	}
-	return err
 }

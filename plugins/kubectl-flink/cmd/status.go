@@ -202,6 +202,7 @@ func (o *statusOptions) look(ctx context.Context, client *operator.Client, ref o
 	around.Exception = status.Exception
 	judge(&status, summary, place, around, heard, o.now())
 	o.lookAtSuspended(ctx, place, around.Pods, &status)
+	status.Next = append(status.Next, client.HeldUp(ctx, place.Job)...)
 	return status, place, context.Cause(ctx)
 }
 

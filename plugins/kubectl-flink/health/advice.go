@@ -107,7 +107,7 @@ var rules = []rule{
 	},
 	{
 		Running, signs("Cannot find checkpoint or savepoint file/directory", "Cannot find meta data file", "Could not find checkpoint or savepoint"), nil,
-		"There is no savepoint at that path, as the job's pods see it: see what is saved with kubectl flink snapshot list",
+		"There is no savepoint or checkpoint at that path, as the job's pods see it: see what is saved with kubectl flink snapshot list, and start from that with kubectl flink restore NAME --from SNAPSHOT --no-savepoint",
 	},
 	{
 		Running, signs("OOMKilled", "was killed for want of memory"), nil,

@@ -14,7 +14,7 @@ func Refine(s operator.Summary, v Verdict, around operator.Surroundings) Verdict
 	if v.Word.OK() || v.Word == Deleting || v.Word == Rejected {
 		return v
 	}
-	if cause := crashed(around, !s.Error.IsZero()); cause != "" {
+	if cause := crashed(s, around); cause != "" {
 		// The operator passes on the kubelet's "back-off", which says nothing.
 		v.Why = cause
 		return v
@@ -85,9 +85,13 @@ func troubleOf(pod operator.Pod) string {
 }
 
 // crashed says why a container doesn't start or ends again and again, as its
-// status and log do; told says that the operator passes something on of it.
-func crashed(around operator.Surroundings, told bool) string {
+// status and log do.
+func crashed(s operator.Summary, around operator.Surroundings) string {
+	told := !s.Error.IsZero() // the operator passes something on of it
 	for _, pod := range around.Pods {
+		if pod.Ready && pod.StartsInVain() && s.State != "RUNNING" && s.Error.Root() != jobNotFound {
+			return pod.Name + " ended: " + pod.Cause // and is about to once more
+		}
 		if t, ok := pod.Trouble(); ok && (t.Kind == operator.Crashes && pod.Cause != "" || told && (t.Kind == operator.Crashes && !pod.Failing.Main() && pod.Failing.Name != "" || t.Kind == operator.NoImage || t.Kind == operator.NoConfig)) {
 			return troubleOf(pod)
 		}

@@ -58,6 +58,10 @@ func TestWhatSurroundsAJobSaysWhy(t *testing.T) {
 	unknown := job("RECONCILING")
 	unknown.Error = operator.DecodeFailure(jobNotFound)
 	came := operator.Surroundings{Pods: []operator.Pod{{Name: "basic-1", Role: "jobmanager", Ready: true, Restarts: 1, LastEnd: "Error", Cause: "FileNotFoundException: no chk-1"}}}
+	const noState = "FileNotFoundException: Cannot find checkpoint or savepoint file/directory 'file:/s/nope' on file system 'file'."
+	inVain := func(ready bool) operator.Surroundings {
+		return operator.Surroundings{Pods: []operator.Pod{{Name: "basic-1", Role: "jobmanager", Status: "Running", Ready: ready, Restarts: 1, LastEnd: "Error", LastExit: 2, Cause: noState}}}
+	}
 	later := tm(operator.Pod{Status: "Running"})
 	later.Pods[0].Name = "basic-taskmanager-1-4"
 	for _, c := range []struct {
@@ -72,6 +76,10 @@ func TestWhatSurroundsAJobSaysWhy(t *testing.T) {
 		{job("RECONCILING"), Verdict{Failed, "back-off 40s restarting failed container"}, tm(operator.Pod{Status: "CrashLoopBackOff", LastEnd: "Error", Cause: "ClassNotFoundException: com.example.Job"}), "basic-taskmanager-1-1 ends again and again: ClassNotFoundException: com.example.Job"},
 		{unknown, Verdict{Degraded, "the job is RECONCILING: Job Not Found"}, came, "the job is RECONCILING: it ended while it started, and its JobManager doesn't know it any more: FileNotFoundException: no chk-1"},
 		{job("RECONCILING"), Verdict{Starting, "w"}, came, "w"},
+		{job("RECONCILING"), Verdict{Starting, "w"}, inVain(false), "basic-1 ends again and again: " + noState},
+		{job("RECONCILING"), Verdict{Starting, "w"}, inVain(true), "basic-1 ended: " + noState},
+		{unknown, Verdict{Degraded, "the job is RECONCILING: Job Not Found"}, inVain(true), "doesn't know it any more: " + noState},
+		{job("RUNNING"), Verdict{Degraded, "w"}, inVain(true), "w"},
 		{job("CREATED"), Verdict{Starting, "w"}, operator.Surroundings{}, "w: it has no TaskManager yet"},
 		{job("CREATED"), Verdict{Starting, "w"}, later, "w"},
 		{job("RESTARTING"), Verdict{Degraded, "w"}, operator.Surroundings{Events: []operator.Event{{Reason: "JobException", Message: "boom"}}}, "w: boom"},

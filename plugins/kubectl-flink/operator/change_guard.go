@@ -90,7 +90,8 @@ func (j Job) ManagedBy() (manager Manager, ok bool) {
 }
 
 // CheckManaged refuses, without options.Force, to change what something else
-// would change back, and notes what a later release would.
+// would change back, and notes what a later release would. A dry run is refused
+// like the real one, which it is to foretell.
 func (c *Client) CheckManaged(job Job, options ChangeOptions, reporter Reporter) error {
 	manager, ok := job.ManagedBy()
 	if !ok {
@@ -100,7 +101,7 @@ func (c *Client) CheckManaged(job Job, options ChangeOptions, reporter Reporter)
 	switch {
 	case !manager.Reverts:
 		reporter.note("warning: %s is managed by %s (%s): its next release may undo this change", job.Ref(), manager.Name, manager.Sign)
-	case options.Force || options.DryRun != "":
+	case options.Force:
 		reporter.note("warning: %s", warning)
 	default:
 		return fmt.Errorf("%s\nMake the change where its manifest is kept, or suspend the sync and use --force", warning)
@@ -206,7 +207,7 @@ func (c *Client) SavepointFormat(ctx context.Context, job Job) (fields map[strin
 	if err != nil {
 		return nil, "", err
 	}
-	format, _, err := ChooseFormat(job.Ref(), cluster, SavepointRequest{Format: "auto"})
+	format, _, err := ChooseFormat(job.Ref(), cluster, "auto", false)
 	if err != nil || format != "NATIVE" {
 		return nil, "", err
 	}
@@ -233,6 +234,35 @@ func (c *Client) CheckRejected(job Job) error {
 		return nil
 	}
 	return errors.New("the operator rejects the spec of " + job.Ref().String() + " and would ignore a change to it: " + failure.Root() + "\nCorrect the spec first: kubectl edit " + job.Kind.Singular + " " + job.Ref().Name + " -n " + job.Ref().Namespace)
+}
+
+// checkStart refuses a change that keeps the state of a job that can't start,
+// because what it starts from isn't there. The operator carries out none: with
+// high availability the job counts as ended, and is looked for for ever, and
+// without there is no state that it could go on from.
+func (c *Client) checkStart(ctx context.Context, job Job, mode string) error {
+	if mode == "stateless" || job.State() == "RUNNING" || job.Wanted() != "running" || job.Kind.Name == SessionJob.Name || job.IsSessionCluster() {
+		return nil
+	}
+	cluster, err := c.runsIn(ctx, job)
+	if err != nil {
+		return err
+	}
+	namespace := cluster.Object.GetNamespace()
+	pods, err := c.Pods(ctx, namespace, cluster.Object.GetName())
+	if err != nil {
+		return nil //nolint:nilerr // the operator's word is awaited instead
+	}
+	for _, pod := range pods {
+		if !pod.HasEnded() || pod.Ready && cluster.Failure().Root() != jobNotFound && cluster.JobManager() == "READY" {
+			continue
+		}
+		if pod.Cause = c.crashCause(ctx, namespace, pod); pod.StartsInVain() {
+			ref := job.Ref()
+			return fmt.Errorf("%s was not changed: it can't start: %s\nThe operator carries out no change that would keep its state. Start it from state that is there: kubectl flink restore %s --from PATH --no-savepoint -n %s (what is saved: kubectl flink snapshot list -n %s)", ref, pod.Cause, ref, ref.Namespace, ref.Namespace)
+		}
+	}
+	return nil
 }
 
 // mayWatch refuses a user who may list but not watch, who could start a change

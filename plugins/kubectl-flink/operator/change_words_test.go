@@ -77,8 +77,7 @@ func TestRestartOfAJobThatHasNeverRun(t *testing.T) {
 		"a bad image":    {[]runtime.Object{pulling}, []string{"nothing was changed", "has never run", `pod/a-1: ImagePullBackOff: Back-off pulling image "flink:9.99"`, "kubectl flink upgrade flinkdeployment/a -n n"}},
 		"still starting": {nil, []string{"nothing was changed", "has never run", "RECONCILING", "kubectl flink status flinkdeployment/a -n n --for running"}},
 	} {
-		client := ClientOf(fakeDynamic(job.Object.DeepCopy()), fake.NewClientset(c.pods...))
-		client.servedOnce.Do(func() { client.served = []string{Deployment.Plural, StateSnap.Plural} })
+		client := ClientOf(fakeDynamic(job.Object.DeepCopy()), fake.NewClientset(c.pods...), Deployment, StateSnap)
 		client.AskFlink = func(context.Context, Ref) (FlinkState, error) { asked = true; return FlinkState{}, nil }
 		_, err := client.Restart(t.Context(), job.Ref(), RestartRequest{}, Reporter{})
 		if err == nil || exit.Code(err) != exit.Failed {
@@ -97,7 +96,7 @@ func TestRestartOfAJobThatHasNeverRun(t *testing.T) {
 }
 
 func fakeDynamic(objects ...runtime.Object) *dynamicfake.FakeDynamicClient {
-	lists := map[schema.GroupVersionResource]string{StateSnap.GVR(): StateSnap.Name + "List", hpaResource: "HorizontalPodAutoscalerList"}
+	lists := map[schema.GroupVersionResource]string{StateSnap.GVR(): StateSnap.Name + "List", hpaResource: "HorizontalPodAutoscalerList", podsResource: "PodList", corev1.SchemeGroupVersion.WithResource("events"): "EventList"}
 	for _, kind := range JobKinds {
 		lists[kind.GVR()] = kind.Name + "List"
 	}

@@ -71,9 +71,18 @@ func NewClient(factory *kube.Factory) (*Client, error) {
 	return ClientOf(dyn, core), nil
 }
 
-// ClientOf uses connections that exist.
-func ClientOf(dyn dynamic.Interface, core clientset.Interface) *Client {
-	return &Client{dynamic: dyn, core: core}
+// ClientOf uses connections that exist. The API server isn't asked for the
+// kinds that it serves where they are named.
+func ClientOf(dyn dynamic.Interface, core clientset.Interface, served ...Kind) *Client {
+	c := &Client{dynamic: dyn, core: core}
+	if len(served) > 0 {
+		c.servedOnce.Do(func() {
+			for _, kind := range served {
+				c.served = append(c.served, kind.Plural)
+			}
+		})
+	}
+	return c
 }
 
 // Resource is the API of one kind in a namespace; "" is all namespaces.
@@ -197,6 +206,10 @@ type notFound struct {
 func (e notFound) Error() string { return e.error.Error() + e.hint }
 func (e notFound) Unwrap() error { return e.error }
 
+// WithHint is err with a hint after its text; what err is stays visible to
+// errors.As and the checks of the API's errors.
+func WithHint(err error, hint string) error { return notFound{err, hint} }
+
 func (c *Client) explainNotFound(ctx context.Context, ref Ref, err error) error {
 	if missing := c.explainMissingKind(ctx, ref.Kind, err); !errors.Is(missing, err) {
 		return missing
@@ -221,13 +234,13 @@ func (c *Client) explainNotFound(ctx context.Context, ref Ref, err error) error 
 	}
 	switch {
 	case len(other) > 0:
-		return notFound{err, "\nDid you mean " + strings.Join(other, " or ") + "?"}
+		return WithHint(err, "\nDid you mean "+strings.Join(other, " or ")+"?")
 	case len(same) > 0:
-		return notFound{err, "\nNames near it: " + strings.Join(same[:min(len(same), 5)], ", ")}
+		return WithHint(err, "\nNames near it: "+strings.Join(same[:min(len(same), 5)], ", "))
 	case len(all) > 0 && len(all) <= 5:
-		return notFound{err, fmt.Sprintf("\nNamespace %s has: %s", ref.Namespace, strings.Join(all, ", "))}
+		return WithHint(err, fmt.Sprintf("\nNamespace %s has: %s", ref.Namespace, strings.Join(all, ", ")))
 	}
-	return notFound{err, fmt.Sprintf("\nSee what is there: kubectl get %s -n %s (or -A for every namespace)", ref.Kind.Plural, ref.Namespace)}
+	return WithHint(err, fmt.Sprintf("\nSee what is there: kubectl get %s -n %s (or -A for every namespace)", ref.Kind.Plural, ref.Namespace))
 }
 
 // near reports whether a user who typed b may have meant a.

@@ -158,7 +158,7 @@ func (l ConfigLayers) setting(key string) Setting {
 		s.Value, s.Standard = l.notSet(key, &s)
 	}
 	hide := func(value string) *string {
-		value = secret.Value(key, value)
+		value = l.shown(key, value)
 		return &value
 	}
 	note := func(format string, args ...any) { s.Notes = append(s.Notes, fmt.Sprintf(format, args...)) }
@@ -194,7 +194,7 @@ func (l ConfigLayers) setting(key string) Setting {
 			note("%s is set, too, and wins", d.Successor)
 		}
 	}
-	s.Value = secret.Value(key, s.Value)
+	s.Value = l.shown(key, s.Value)
 	return s
 }
 
@@ -244,7 +244,7 @@ func (l ConfigLayers) alias(key string) bool {
 // carried out.
 func (l ConfigLayers) pending(key string, s *Setting, note func(string, ...any)) {
 	tell := func(at, value string) {
-		shown := secret.Value(key, value)
+		shown := l.shown(key, value)
 		s.Spec = &shown
 		note("%s says %q now: %s", at, shown, l.Waiting)
 	}
@@ -269,6 +269,14 @@ func (l ConfigLayers) pending(key string, s *Setting, note func(string, ...any))
 	}
 }
 
+// shown is a value as it may be printed.
+func (l ConfigLayers) shown(key, value string) string {
+	if l.ShowSecrets {
+		return value
+	}
+	return secret.Value(key, value)
+}
+
 // inJob notes where the job runs with something else than was configured:
 // its code has the last word.
 func (l ConfigLayers) inJob(key string, s *Setting, set bool, note func(string, ...any)) {
@@ -276,7 +284,7 @@ func (l ConfigLayers) inJob(key string, s *Setting, set bool, note func(string, 
 	if !said || !set || sameValue(job, s.Value) {
 		return
 	}
-	shown := secret.Value(key, job)
+	shown := l.shown(key, job)
 	s.Running = &shown
 	note("the job runs with %q: %s", shown, l.lastWord())
 }

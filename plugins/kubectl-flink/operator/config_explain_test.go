@@ -2,6 +2,7 @@ package operator
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -191,5 +192,27 @@ func TestSameValues(t *testing.T) {
 	}
 	if got := DurationText(90 * time.Second); got != "90 s" {
 		t.Error(got)
+	}
+}
+
+// Secrets are printed where they are asked for, and nowhere else.
+func TestSecretsOfAConfigurationAreShownWhenAskedFor(t *testing.T) {
+	for _, show := range []bool{false, true} {
+		l := layered(t)
+		l.ShowSecrets = show
+		told := ""
+		for _, s := range l.Settings() {
+			told += fmt.Sprintf("%s=%s %q\n", s.Key, s.Value, s.Notes)
+			for _, value := range []*string{s.Spec, s.File, s.Running} {
+				if value != nil {
+					told += *value + "\n"
+				}
+			}
+		}
+		for _, value := range []string{"hunter2", "hunter3"} {
+			if strings.Contains(told, value) != show {
+				t.Errorf("shown %v: %q in\n%s", show, value, told)
+			}
+		}
 	}
 }

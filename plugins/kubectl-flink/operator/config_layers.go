@@ -25,8 +25,10 @@ type Field struct {
 // ConfigLayers are the places that a job's configuration comes from, as far
 // as they can be read. They hold secrets.
 type ConfigLayers struct {
-	Job     Ref
-	Cluster Ref
+	// ShowSecrets leaves passwords and keys in the settings.
+	ShowSecrets bool
+	Job         Ref
+	Cluster     Ref
 	// Version is spec.flinkVersion of the cluster, as in v1_20.
 	Version string
 	// Spec is what flinkConfiguration says now and Fields what other fields of

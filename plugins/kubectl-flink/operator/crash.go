@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"regexp"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -39,6 +40,20 @@ func (c *Client) crashCause(ctx context.Context, namespace string, pod Pod) stri
 		cause = firstLine(container.Message)
 	}
 	return bounded(cause)
+}
+
+// finalCauses are words of Flink's about a start that ends the same way each
+// time: the savepoint or checkpoint isn't there, or no file system of the image
+// reads its path.
+var finalCauses = []string{
+	"Cannot find checkpoint or savepoint file/directory", "Cannot find meta data file",
+	"Could not find a file system implementation for scheme",
+}
+
+// neverPasses reports whether the reason for which a JobManager ended stays
+// until somebody does something.
+func neverPasses(cause string) bool {
+	return slices.ContainsFunc(finalCauses, func(words string) bool { return strings.Contains(cause, words) })
 }
 
 // longestCause bounds a cause, in characters.

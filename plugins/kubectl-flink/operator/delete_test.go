@@ -17,12 +17,7 @@ import (
 // clusterOfFakes is a client of a cluster with core objects, whose API server
 // serves kinds and whose JobManager tells facts; nil facts is none that answers.
 func clusterOfFakes(facts *CheckpointFacts, served []Kind, objects ...runtime.Object) *Client {
-	client := &Client{core: fake.NewClientset(objects...)}
-	client.servedOnce.Do(func() {
-		for _, kind := range served {
-			client.served = append(client.served, kind.Plural)
-		}
-	})
+	client := ClientOf(nil, fake.NewClientset(objects...), served...)
 	if facts != nil {
 		client.AskCheckpoints = func(context.Context, Ref) (CheckpointFacts, error) { return *facts, nil }
 		client.AskFlink = func(context.Context, Ref) (FlinkState, error) {
@@ -173,7 +168,7 @@ func TestStateOfAStoppedJob(t *testing.T) {
 		"stateless":              {job: suspended("stateless", "")},
 		"not known":              {job: suspended("savepoint", ""), why: "doesn't say"},
 	} {
-		state, why := (&Client{core: fake.NewClientset(c.objects...)}).leftState(t.Context(), c.job, c.known)
+		state, why := ClientOf(nil, fake.NewClientset(c.objects...)).leftState(t.Context(), c.job, c.known)
 		if state.Path != c.path || !strings.Contains(why, c.why) || (why == "") != (c.why == "") {
 			t.Errorf("%s: %+v %q, want %q %q", name, state, why, c.path, c.why)
 		}

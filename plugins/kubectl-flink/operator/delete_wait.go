@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/watch"
 
@@ -84,8 +85,80 @@ func (c *Client) awaitDeleted(parent context.Context, job Job, report DeleteRepo
 		return report, report.explain(err)
 	}
 	report.Gone = true
+	if ctx := context.WithoutCancel(parent); parent.Err() == nil {
+		last, stop := context.WithTimeout(ctx, 5*time.Second)
+		defer stop()
+		for _, line := range c.heldSnapshots(last, job) {
+			reporter.must("%s", line)
+		}
+	}
 	return report, nil
 }
+
+// HeldUp says what holds up the deletion of a job's object, and what to do about
+// it; nil where the object isn't being deleted.
+func (c *Client) HeldUp(ctx context.Context, job Job) []string {
+	at := job.Object.GetDeletionTimestamp()
+	if at == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, aroundLimit)
+	defer cancel()
+	out, _ := c.blockers(ctx, job, at.Time)
+	return out
+}
+
+// foreground is the finalizer by which an object waits for those that it owns.
+const foreground = "foregroundDeletion"
+
+// heldSnapshots names the FlinkStateSnapshots of a job that are marked for
+// deletion and can't go, because the operator has the job delete their data, and
+// those that the job's object waits for; each with what to do about it.
+func (c *Client) heldSnapshots(ctx context.Context, job Job) []string {
+	ref := job.Ref()
+	// Where the operator doesn't serve the kind there are none.
+	items, err := c.List(ctx, StateSnap, ref.Namespace, metav1.ListOptions{})
+	if err != nil {
+		return nil
+	}
+	waits := slices.Contains(job.Object.GetFinalizers(), foreground)
+	var out []string
+	more := 0
+	for i := range items {
+		s := Snapshot{&items[i]}
+		owned := waits && slices.ContainsFunc(s.Object.GetOwnerReferences(), func(owner metav1.OwnerReference) bool {
+			return owner.UID == job.Object.GetUID() && owner.BlockOwnerDeletion != nil && *owner.BlockOwnerDeletion
+		})
+		line := ""
+		switch why := c.WhyStuck(ctx, s); {
+		case !owned && (!s.Refers(ref) || s.Object.GetDeletionTimestamp() == nil):
+			continue
+		case why != "":
+			line = why
+		case len(s.Object.GetFinalizers()) > 0:
+			line = fmt.Sprintf("%s isn't gone: it waits for %s", s.Ref(), strings.Join(s.Object.GetFinalizers(), ", "))
+		case owned:
+			line = fmt.Sprintf("%s isn't gone, and the object that owns it waits for it", s.Ref())
+		default:
+			continue
+		}
+		if len(out) == maxHeld {
+			more++
+			continue
+		}
+		if owned {
+			line = ref.String() + " waits for it: " + line
+		}
+		out = append(out, line)
+	}
+	if more > 0 {
+		out = append(out, fmt.Sprintf("and %d more: kubectl flink snapshot list --job %s -n %s", more, ref, ref.Namespace))
+	}
+	return out
+}
+
+// maxHeld is how many snapshots are named.
+const maxHeld = 5
 
 // blockers say what holds up a deletion; final says that waiting is of no use.
 func (c *Client) blockers(ctx context.Context, job Job, since time.Time) (out []string, final string) {
@@ -121,6 +194,7 @@ func (c *Client) blockers(ctx context.Context, job Job, since time.Time) (out []
 			out = append(out, "it waits for whoever put the finalizer "+finalizer+" on it")
 		}
 	}
+	out = append(out, c.heldSnapshots(ctx, now)...)
 	out = append(out, c.lingering(ctx, now)...)
 	if len(out) == 0 && slices.ContainsFunc(object.GetFinalizers(), isOperators) {
 		out = append(out, fmt.Sprintf("the operator has not let it go yet: its finalizer is on it, and the job is %s. %s", orUnknown(phase(now)), health))

@@ -9,9 +9,57 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes/fake"
 )
+
+// The operator has the job delete a savepoint's data, and lets the snapshot go
+// only then.
+func TestSnapshotsThatDontGoWithTheirJobAreNamed(t *testing.T) {
+	snapshot := func(name, more, spec string) *unstructured.Unstructured {
+		return jobOf(t, StateSnap, `{"apiVersion":"flink.apache.org/v1beta1","kind":"FlinkStateSnapshot","metadata":{"name":"`+name+`","namespace":"n","uid":"`+name+`"`+more+`},
+			"spec":{"jobReference":{"kind":"FlinkDeployment","name":"a"},"savepoint":{`+spec+`}},"status":{"state":"COMPLETED","path":"s3://b/`+name+`"}}`).Object
+	}
+	const (
+		deleting = `,"deletionTimestamp":"2026-01-01T00:00:00Z","finalizers":["flinkstatesnapshots.flink.apache.org/finalizer"]`
+		backup   = `,"deletionTimestamp":"2026-01-01T00:00:00Z","finalizers":["example.com/backup"]`
+		owned    = `,"ownerReferences":[{"apiVersion":"flink.apache.org/v1beta1","kind":"FlinkDeployment","name":"a","uid":"u","blockOwnerDeletion":true}]`
+	)
+	job := jobOf(t, Deployment, `{"apiVersion":"flink.apache.org/v1beta1","kind":"FlinkDeployment","metadata":{"name":"a","namespace":"n","uid":"u","deletionTimestamp":"2026-01-01T00:00:00Z","finalizers":["foregroundDeletion"]},
+		"spec":{"job":{}},"status":{"lifecycleState":"DELETING","jobStatus":{"state":"CANCELED","startTime":"1"}}}`)
+	gone := job.Object.DeepCopy()
+	gone.SetName("other")
+	for name, c := range map[string]struct {
+		job, snapshot *unstructured.Unstructured
+		want          []string
+	}{
+		"its data can't go":    {job.Object, snapshot("s", deleting, `"disposeOnDelete":true`), []string{"flinkstatesnapshot/s is marked for deletion but doesn't go", "flinkdeployment/a is not RUNNING (CANCELED)", "kubectl flink snapshot delete s --keep-data -n n"}},
+		"the job is gone":      {gone, snapshot("s", deleting, `"disposeOnDelete":true`), []string{"flinkdeployment/a doesn't exist any more", "kubectl flink snapshot delete s --keep-data -n n"}},
+		"somebody's finalizer": {job.Object, snapshot("s", backup, `"disposeOnDelete":false`), []string{"flinkstatesnapshot/s isn't gone: it waits for example.com/backup"}},
+		"one that is owned":    {job.Object, snapshot("s", owned+deleting, `"disposeOnDelete":true`), []string{"flinkdeployment/a waits for it: flinkstatesnapshot/s is marked for deletion but doesn't go", "--keep-data"}},
+		"one that stays":       {job.Object, snapshot("s", "", `"disposeOnDelete":true`), nil},
+		"another job's": {job.Object, func() *unstructured.Unstructured {
+			s := snapshot("s", deleting, `"disposeOnDelete":true`)
+			_ = unstructured.SetNestedField(s.Object, "b", "spec", "jobReference", "name")
+			return s
+		}(), nil},
+	} {
+		client := ClientOf(fakeDynamic(c.job.DeepCopy(), c.snapshot), fake.NewClientset(), Deployment, StateSnap)
+		got := strings.Join(client.heldSnapshots(t.Context(), job), "\n")
+		if c.want == nil && got != "" {
+			t.Errorf("%s: %s", name, got)
+		}
+		for _, want := range c.want {
+			if !strings.Contains(got, want) {
+				t.Errorf("%s: no %q in: %s", name, want, got)
+			}
+		}
+		if c.want != nil && c.job == job.Object && !strings.Contains(strings.Join(client.HeldUp(t.Context(), job), "\n"), c.want[0]) {
+			t.Errorf("%s: HeldUp says %q", name, client.HeldUp(t.Context(), job))
+		}
+	}
+}
 
 func TestWhatHoldsADeletionUp(t *testing.T) {
 	manifest := func(config, finalizer, failure string) string {

@@ -31,10 +31,7 @@ func fakeClient(objects ...runtime.Object) *Client {
 		scheme.AddKnownTypeWithName(kind.GVR().GroupVersion().WithKind(kind.Name), &unstructured.Unstructured{})
 		scheme.AddKnownTypeWithName(kind.GVR().GroupVersion().WithKind(kind.Name+"List"), &unstructured.UnstructuredList{})
 	}
-	c := ClientOf(dynamicfake.NewSimpleDynamicClient(scheme, own...), fake.NewClientset(core...))
-	c.servedOnce.Do(func() {
-		c.served = []string{Deployment.Plural, SessionJob.Plural, StateSnap.Plural, BlueGreen.Plural}
-	})
+	c := ClientOf(dynamicfake.NewSimpleDynamicClient(scheme, own...), fake.NewClientset(core...), Deployment, SessionJob, StateSnap, BlueGreen)
 	return c
 }
 

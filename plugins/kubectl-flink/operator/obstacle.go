@@ -84,7 +84,9 @@ func (s situation) obstacles() []Obstacle {
 			}
 		}
 		state := s.job.State()
-		if same >= restartsEnough && state != "RUNNING" {
+		if neverPasses(s.failures[0]) && state != "RUNNING" {
+			o.Weight, o.key = Final, s.failures[0]
+		} else if same >= restartsEnough && state != "RUNNING" {
 			o.Weight, o.Text, o.key = Final, fmt.Sprintf("failed %d times: %s", same, s.failures[0]), s.failures[0]
 		}
 		out = append(out, o)
@@ -148,6 +150,9 @@ func (s situation) ofPod(pod Pod) (Obstacle, bool) {
 	if t.Kind == OutOfMemory && pod.Failing.Name == "" && pod.Status == "Running" {
 		return Obstacle{}, false // it came up again
 	}
+	if _, read := s.crash[pod.Name]; !read && s.crash != nil && t.Kind == Crashes {
+		t.Weight = min(t.Weight, Stubborn) // until its log says why
+	}
 	return Obstacle{About: "pod/" + pod.Name, Text: t.Text, Weight: t.Weight, key: t.Key, patience: t.Patience}, ok
 }
 
@@ -179,17 +184,23 @@ func (s situation) ofWorkers() []Obstacle {
 // isLost is what lost says, by the operator's error.
 func (s situation) isLost() bool { return s.job.Failure().Root() == jobNotFound }
 
+// lostJob is what became of a job that isLost.
+const lostJob = "ended while it started, and its JobManager doesn't know it any more"
+
 // ofLostJob finds a job that ended while it started, and its JobManager with
 // it: the one that comes after takes the job for done, and the operator looks
 // for it for ever.
 func (s situation) ofLostJob() []Obstacle {
 	for _, pod := range s.pods {
 		if s.lost && pod.Lost() {
-			text := "ended while it started, and its JobManager doesn't know it any more"
+			o := Obstacle{About: "the job", Text: lostJob, Weight: Stubborn, key: "lost"}
 			if cause := s.crash[pod.Name]; cause != "" {
-				text += ": " + cause
+				o.Text += ": " + cause
+				if neverPasses(cause) {
+					o.Weight = Final
+				}
 			}
-			return []Obstacle{{About: "the job", Text: text, Weight: Stubborn, key: "lost"}}
+			return []Obstacle{o}
 		}
 	}
 	return nil

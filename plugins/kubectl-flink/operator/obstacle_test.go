@@ -27,6 +27,13 @@ func TestOnlyTheOperatorsOwnValidatorRejects(t *testing.T) {
 	}
 }
 
+// What Flink says of a savepoint that isn't there, and of a path that nothing in
+// its image can read.
+const (
+	noState      = "FileNotFoundException: Cannot find checkpoint or savepoint file/directory 's3a://b/nope' on file system 's3a'."
+	noFileSystem = "UnsupportedFileSystemSchemeException: Could not find a file system implementation for scheme 's3a'. The scheme is directly supported by Flink through the following plugin(s): flink-s3-fs-hadoop."
+)
+
 func TestObstacles(t *testing.T) {
 	since := time.Unix(1000, 0)
 	job := func(kind Kind, status map[string]any) Job {
@@ -70,6 +77,20 @@ func TestObstacles(t *testing.T) {
 			situation{lost: true, job: job(Deployment, state("RECONCILING")), pods: []Pod{{Name: "p", Role: "jobmanager", Ready: true, Restarts: 1, LastEnd: "Error"}}, crash: map[string]string{"p": "FileNotFoundException: no chk-1"}},
 			Stubborn,
 			"the job: ended while it started, and its JobManager doesn't know it any more: FileNotFoundException: no chk-1",
+		},
+		"state that isn't there, while it starts once more": {
+			situation{job: job(Deployment, state("RECONCILING")), pods: []Pod{{Name: "p", Role: "jobmanager", Status: "Running", Restarts: 1, LastEnd: "Error", LastExit: 2}}, crash: map[string]string{"p": noState}},
+			Final, "pod/p: ended with Error (exit code 2): " + noState,
+		},
+		"state that isn't there, with high availability": {
+			situation{lost: true, job: job(Deployment, state("RECONCILING")), pods: []Pod{{Name: "p", Role: "jobmanager", Ready: true, Restarts: 1, LastEnd: "Error"}}, crash: map[string]string{"p": noState}},
+			Final, "the job: ended while it started, and its JobManager doesn't know it any more: " + noState,
+		},
+		"state that isn't there, by the JobManager": {situation{job: job(SessionJob, state("RECONCILING")), failures: []string{noState}}, Final, "the job: " + noState},
+		"no file system": {situation{job: job(Deployment, state("RECONCILING")), failures: []string{noFileSystem}}, Final, "the job: " + noFileSystem},
+		"its log wasn't read yet": {
+			situation{job: job(Deployment, state("")), pods: []Pod{{Name: "p", Status: "CrashLoopBackOff", LastEnd: "Error", LastExit: 1, Restarts: 2}}, crash: map[string]string{}},
+			Stubborn, "pod/p: CrashLoopBackOff: ended with Error (exit code 1)",
 		},
 		"has failed": {situation{job: job(Deployment, state("FAILED")), failures: []string{"E: a"}}, Final, "the job: has FAILED: E: a"},
 		"waits for its cluster": {

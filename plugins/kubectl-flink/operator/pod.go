@@ -91,6 +91,13 @@ func (p Pod) Lost() bool {
 	return p.Role == "jobmanager" && p.Ready && p.Restarts > 0 && p.LastEnd == "Error"
 }
 
+// StartsInVain reports whether the pod is a JobManager that ended, and will each
+// time: what its job is to start from isn't there. Of a job that runs it says
+// nothing. It needs the pod's Cause.
+func (p Pod) StartsInVain() bool {
+	return p.Role == "jobmanager" && p.HasEnded() && neverPasses(p.Cause)
+}
+
 // mainContainer is where Flink runs.
 const mainContainer = "flink-main-container"
 

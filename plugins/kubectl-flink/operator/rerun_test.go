@@ -75,7 +75,7 @@ func TestASuspendedJobsJobManagerIsTakenAway(t *testing.T) {
 			// The pods go with it.
 			return false, nil, core.Tracker().Delete(corev1.SchemeGroupVersion.WithResource("pods"), "ns", "a-1")
 		})
-		err := (&Client{core: core, dynamic: objects}).endJobManager(t.Context(), job, kept, Reporter{})
+		err := ClientOf(objects, core).endJobManager(t.Context(), job, kept, Reporter{})
 		if got := strings.Join(patches, "\n"); c.operates && (strings.Count(got, ttlKey+`":"1 s"`) != 1 || !strings.HasSuffix(got, `{"flinkConfiguration":{"`+ttlKey+`":null}}}`)) {
 			t.Errorf("%s: patched with\n%s", name, got)
 		}
@@ -102,14 +102,16 @@ func TestSuspendedButRuns(t *testing.T) {
 		"a page from before the end": {suspendedJob(t, ""), FlinkState{State: "RUNNING", Started: began}, false},
 		"not suspended":              {changedJob(1, map[string]any{"lifecycleState": "STABLE", "jobStatus": map[string]any{"state": "RUNNING", "jobId": "x"}}), again, false},
 	} {
-		client := &Client{core: fake.NewClientset(jobManagerOf("a")...), AskFlink: func(context.Context, Ref) (FlinkState, error) { return c.state, nil }}
+		client := ClientOf(nil, fake.NewClientset(jobManagerOf("a")...))
+		client.AskFlink = func(context.Context, Ref) (FlinkState, error) { return c.state, nil }
 		if run := client.RunsSuspended(t.Context(), c.job); (run != nil) != c.runs || c.runs && !strings.HasPrefix(run.String(), "suspended, but runs") {
 			t.Errorf("%s: %v", name, run)
 		}
 	}
 	// There is no JobManager to ask.
 	asked := false
-	client := &Client{core: fake.NewClientset(), AskFlink: func(context.Context, Ref) (FlinkState, error) { asked = true; return again, nil }}
+	client := ClientOf(nil, fake.NewClientset())
+	client.AskFlink = func(context.Context, Ref) (FlinkState, error) { asked = true; return again, nil }
 	if run := client.RunsSuspended(t.Context(), suspendedJob(t, "")); run != nil || asked {
 		t.Error(run, asked)
 	}
@@ -150,7 +152,7 @@ func TestTheModeIsPutBack(t *testing.T) {
 			return true, manifest(c.now).Object, nil
 		})
 		said := ""
-		client := &Client{dynamic: objects, core: fake.NewClientset()}
+		client := ClientOf(objects, fake.NewClientset())
 		client.putModeBack(t.Context(), manifest("savepoint"), ChangeReport{Done: true, From: c.from}, ResumeRequest{StateChoice: StateChoice{UpgradeMode: c.chosen}}, Reporter{Note: func(s string) { said += s }})
 		if !strings.Contains(patch, c.patched) || (patch == "") != (c.patched == "") || !strings.Contains(said, c.said) || (said == "") != (c.said == "") {
 			t.Errorf("%s: %s\n%s", name, patch, said)

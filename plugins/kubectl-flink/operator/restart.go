@@ -69,6 +69,9 @@ func (c *Client) planRestart(ctx context.Context, ref Ref, verb string, choice S
 	if err := c.CheckDirectories(ctx, job, mode); err != nil {
 		return change, err
 	}
+	if err := c.checkStart(ctx, job, mode); err != nil {
+		return change, err
+	}
 	plan, flink := c.planState(ctx, job, job, mode)
 	if ctx.Err() != nil {
 		return change, fmt.Errorf("%w: nothing was changed; %s was still being looked at: %s", context.Cause(ctx), ref, job.Describe(time.Now()))

@@ -31,7 +31,7 @@ func (c *Client) Resume(ctx context.Context, ref Ref, request ResumeRequest, rep
 	change := Change{Job: job, Did: "resumed"}
 	if job.Wanted() == "running" {
 		// Somebody may have resumed it before.
-		return c.Change(ctx, change, request.ChangeOptions, reporter)
+		return c.changeWatched(ctx, change, request.ChangeOptions, reporter)
 	}
 	if err := c.CheckManaged(job, request.ChangeOptions, reporter); err != nil {
 		return report, err
@@ -69,7 +69,7 @@ func (c *Client) Resume(ctx context.Context, ref Ref, request ResumeRequest, rep
 		c.putModeBack(ctx, job, report, request, reporter)
 	}
 	var failed *ChangeFailedError
-	if errors.As(err, &failed) && failed.After == "" && kept.Path != "" {
+	if errors.As(err, &failed) && failed.After == "" && kept.Path != "" && !neverPasses(failed.Cause) {
 		failed.After = fmt.Sprintf("The state that it left is %s %s. Start it from there again with: kubectl flink restore %s --from %s --no-savepoint -n %s", kept.Kind, kept.Path, ref, kept.Path, ref.Namespace)
 		if !job.tellsGeneration() {
 			failed.After += " --recreate"

@@ -202,24 +202,25 @@ func (c *Client) clusterOf(ctx context.Context, job Job) (Job, error) {
 
 func (p *plan) chooseFormat(cluster Job) (err error) {
 	if p.method != Nonce {
-		p.format, p.formatWhy, err = ChooseFormat(p.job.Ref(), cluster, p.request)
+		p.format, p.formatWhy, err = ChooseFormat(p.job.Ref(), cluster, p.request.Format, p.request.Force)
 	}
 	return err
 }
 
 // ChooseFormat is the savepoint format for a job of cluster, and why where the
-// user didn't choose. It avoids what breaks jobs: from Flink 2.0 on a
+// user didn't choose. wanted is native, canonical or auto; force takes canonical
+// also where it is known to break jobs. It avoids what breaks jobs: from Flink 2.0 on a
 // canonical savepoint of a job with asynchronous state fails and restarts the
 // job.
-func ChooseFormat(job Ref, cluster Job, request SavepointRequest) (format, why string, err error) {
+func ChooseFormat(job Ref, cluster Job, wanted string, force bool) (format, why string, err error) {
 	version := cluster.FlinkVersion()
 	modern := strings.HasPrefix(version, "v2_")
 	switch {
-	case request.Format == "native":
+	case wanted == "native":
 		return "NATIVE", "", nil
-	case request.Format == "canonical" && modern && !request.Force:
+	case wanted == "canonical" && modern && !force:
 		return "", "", fmt.Errorf("%s runs Flink %s, where a canonical savepoint of a job with asynchronous state fails and restarts the job\nUse --format native (or leave it out), or --force if the job is known to take it", job, dotted(version))
-	case request.Format == "canonical":
+	case wanted == "canonical":
 		return "CANONICAL", "", nil
 	case version == "":
 		return "CANONICAL", "the Flink version is not declared", nil

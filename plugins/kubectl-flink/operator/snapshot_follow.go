@@ -64,7 +64,7 @@ func (c *Client) GetSnapshot(ctx context.Context, ref Ref) (Snapshot, error) {
 		}
 	}
 	if len(similar) > 0 {
-		return Snapshot{}, notFound{err, "\nNames near it: " + strings.Join(similar, ", ")}
+		return Snapshot{}, WithHint(err, "\nNames near it: "+strings.Join(similar, ", "))
 	}
-	return Snapshot{}, notFound{err, fmt.Sprintf("\nSee what is there: kubectl flink snapshot list -n %s", ref.Namespace)}
+	return Snapshot{}, WithHint(err, fmt.Sprintf("\nSee what is there: kubectl flink snapshot list -n %s", ref.Namespace))
 }

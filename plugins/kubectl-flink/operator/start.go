@@ -30,6 +30,8 @@ type Start struct {
 	aside bool
 	// generation is the spec's before the change, for aside.
 	generation int64
+	// standing says, for aside, that pods of before count, too.
+	standing bool
 }
 
 // StuckError says why a job doesn't run.
@@ -310,7 +312,7 @@ func (s *starter) obstacles() []Obstacle {
 		return nil
 	}
 	aside.ends = slices.DeleteFunc(slices.Clone(aside.ends), func(e Ended) bool { return e.At.Before(s.start.Since.Add(-time.Second)) })
-	aside.pods = slices.DeleteFunc(slices.Clone(aside.pods), func(p Pod) bool { return p.Started.Before(s.start.Since.Add(-time.Second)) })
+	aside.pods = slices.DeleteFunc(slices.Clone(aside.pods), func(p Pod) bool { return !s.start.standing && p.Started.Before(s.start.Since.Add(-time.Second)) })
 	return slices.DeleteFunc(aside.obstacles(), func(o Obstacle) bool { return o.About == "the operator" })
 }
 

@@ -83,14 +83,14 @@ func TestStatePlaceAsksThePods(t *testing.T) {
 		return p
 	}
 	job := jobOf(t, Deployment, `{"metadata":{"name":"a","namespace":"ns"},"spec":{}}`)
-	client := &Client{core: fake.NewClientset(pod("jobmanager"), pod("taskmanager"))}
+	client := ClientOf(nil, fake.NewClientset(pod("jobmanager"), pod("taskmanager")))
 	if got := client.StatePlace(t.Context(), job, "file:///data/sp"); got.Kind != SharedPlace {
 		t.Errorf("%+v", got)
 	}
 	if got := client.StatePlace(t.Context(), job, "file:///tmp/sp"); got.Kind != PodPlace {
 		t.Errorf("%+v", got)
 	}
-	client = &Client{core: fake.NewClientset(pod("jobmanager"))}
+	client = ClientOf(nil, fake.NewClientset(pod("jobmanager")))
 	if got := client.StatePlace(t.Context(), job, "file:///data/sp"); got.Kind != PodPlace {
 		t.Errorf("without TaskManagers: %+v", got)
 	}

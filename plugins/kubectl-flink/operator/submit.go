@@ -129,7 +129,7 @@ func (c *Client) prepare(ctx context.Context, job Job, request SubmitRequest, re
 }
 
 func existsAlready(ref Ref, err error) error {
-	return notFound{err, fmt.Sprintf("\nTo change it: kubectl flink upgrade %s -n %s", ref, ref.Namespace)}
+	return WithHint(err, fmt.Sprintf("\nTo change it: kubectl flink upgrade %s -n %s", ref, ref.Namespace))
 }
 
 // checkNew has a dry run on the client refuse what is there already, as the real

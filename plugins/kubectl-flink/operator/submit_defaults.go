@@ -22,7 +22,7 @@ func (c *Client) SessionDefaults(ctx context.Context, spec *SessionJobSpec, repo
 		}
 	case !apierrors.IsForbidden(err):
 		if apierrors.IsNotFound(err) {
-			return notFound{err, c.sessionClusters(ctx, spec.Namespace)}
+			return WithHint(err, c.sessionClusters(ctx, spec.Namespace))
 		}
 		return err
 	}

@@ -47,8 +47,7 @@ func TestFromMeansTheSameEverywhere(t *testing.T) {
 		"s3://b/sp/else/_metadata":         "s3://b/sp/else",
 		"/flink-data/savepoints/savepoint": "/flink-data/savepoints/savepoint",
 	} {
-		client := ClientOf(fakeDynamic(objects()...), fake.NewClientset())
-		client.servedOnce.Do(func() { client.served = []string{Deployment.Plural, SessionJob.Plural, StateSnap.Plural} })
+		client := ClientOf(fakeDynamic(objects()...), fake.NewClientset(), Deployment, SessionJob, StateSnap)
 		job := jobOf(t, Deployment, newJob)
 		if err := client.CheckSubmit(t.Context(), []Job{job}, SubmitRequest{From: from}, Reporter{}); err != nil || job.InitialPath() != want {
 			t.Errorf("--from %q: %q, %v; want %q", from, job.InitialPath(), err, want)
@@ -56,8 +55,7 @@ func TestFromMeansTheSameEverywhere(t *testing.T) {
 	}
 	for from, want := range map[string]string{"failed": "FAILED: no room", "/tmp/savepoint": "it is in no volume of the job's pods", "missing": `"missing" not found`} {
 		dynamic := fakeDynamic(objects()...)
-		client := ClientOf(dynamic, fake.NewClientset())
-		client.servedOnce.Do(func() { client.served = []string{Deployment.Plural, StateSnap.Plural} })
+		client := ClientOf(dynamic, fake.NewClientset(), Deployment, StateSnap)
 		_, err := client.Submit(t.Context(), jobOf(t, Deployment, newJob), SubmitRequest{From: from, NoWait: true}, Reporter{})
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "Nothing was created") {
 			t.Errorf("--from %s: %v", from, err)
@@ -96,8 +94,7 @@ func TestSessionClustersComeBeforeTheirJobs(t *testing.T) {
 		t.Errorf("the same twice: %v", err)
 	}
 	for _, dryRun := range []string{"", "client", "server"} {
-		client := ClientOf(fakeDynamic(), fake.NewClientset())
-		client.servedOnce.Do(func() { client.served = []string{Deployment.Plural, SessionJob.Plural} })
+		client := ClientOf(fakeDynamic(), fake.NewClientset(), Deployment, SessionJob)
 		if err := client.CheckSubmit(t.Context(), []Job{cluster, job("first", "c")}, SubmitRequest{DryRun: dryRun}, Reporter{}); err != nil {
 			t.Errorf("dry run %q, the cluster comes along: %v", dryRun, err)
 		}
@@ -111,8 +108,7 @@ func TestSessionClustersComeBeforeTheirJobs(t *testing.T) {
 func TestADryRunOnTheClientLooksAtTheCluster(t *testing.T) {
 	app := jobOf(t, Deployment, newJob)
 	lone := jobOf(t, SessionJob, `{"apiVersion":"flink.apache.org/v1beta1","kind":"FlinkSessionJob","metadata":{"name":"j","namespace":"n"},"spec":{"deploymentName":"c","job":{}}}`)
-	client := ClientOf(fakeDynamic(app.Object.DeepCopy()), fake.NewClientset())
-	client.servedOnce.Do(func() { client.served = []string{Deployment.Plural, SessionJob.Plural} })
+	client := ClientOf(fakeDynamic(app.Object.DeepCopy()), fake.NewClientset(), Deployment, SessionJob)
 	dry := SubmitRequest{DryRun: "client"}
 	if _, err := client.Submit(t.Context(), app, dry, Reporter{}); !apierrors.IsAlreadyExists(err) || !strings.Contains(err.Error(), "kubectl flink upgrade flinkdeployment/orders -n n") {
 		t.Errorf("it exists: %v", err)

@@ -62,6 +62,10 @@ func (p Pod) Trouble() (t Trouble, ok bool) {
 	} else if !c.Main() {
 		prefix = c.Called() + ": "
 	}
+	if !p.Ready && neverPasses(p.Cause) {
+		// Also while it is started once more.
+		return Trouble{Kind: Crashes, Weight: Final, Key: "state", Text: fmt.Sprintf("ended with %s (exit code %d): %s", or(p.LastEnd, or(c.End, "an error")), max(p.LastExit, c.Exit), p.Cause)}, true
+	}
 	t.Key = c.Name + " " + c.Reason
 	t.Text = prefix + strings.TrimSuffix(c.Reason+": "+firstLine(c.Message), ": ")
 	switch c.Reason {

@@ -156,6 +156,9 @@ func (c *Client) planUpgrade(ctx context.Context, job Job, request UpgradeReques
 		if err := c.CheckDirectories(ctx, after, plan.Mode); err != nil {
 			return change, plan, err
 		}
+		if err := c.checkStart(ctx, job, plan.Mode); err != nil {
+			return change, plan, err
+		}
 		change.Goal.NewRun = true
 		if plan.Mode == "savepoint" {
 			fields, why, err := c.SavepointFormat(ctx, job)
@@ -183,7 +186,8 @@ func (c *Client) planUpgrade(ctx context.Context, job Job, request UpgradeReques
 const crashPatience = 45 * time.Second
 
 // changeWatched is Change with an eye on the new pods and the job's own
-// exceptions, which the operator tells of late or not at all.
+// exceptions, which the operator tells of late or not at all. Where nothing is to
+// be changed, an earlier command has done it, and the pods that are there count.
 func (c *Client) changeWatched(ctx context.Context, change Change, options ChangeOptions, reporter Reporter) (ChangeReport, error) {
 	if options.DryRun != "" || options.NoWait || change.Goal.Suspended || options.KeepTrying {
 		return c.Change(ctx, change, options, reporter)
@@ -193,23 +197,32 @@ func (c *Client) changeWatched(ctx context.Context, change Change, options Chang
 	var group sync.WaitGroup
 	var stuck *StuckError
 	crash := ""
+	now := time.Now()
+	start := Start{Ref: change.Job.Ref(), Since: now, Done: func(Job) bool { return false }, aside: true, generation: change.Job.Object.GetGeneration()}
+	if change.Spec == nil {
+		start.standing = true
+		start.generation--
+	}
 	group.Go(func() {
-		start := Start{Ref: change.Job.Ref(), Since: time.Now(), Done: func(Job) bool { return false }, aside: true, generation: change.Job.Object.GetGeneration()}
 		_, err := c.AwaitRunning(watched, start, Reporter{Note: reporter.Note})
 		if watched.Err() == nil && errors.As(err, &stuck) {
 			cancel(err)
 		}
 	})
-	if change.Job.Kind.Name == Deployment.Name {
+	if change.Job.Kind.Name == Deployment.Name && !start.standing {
 		group.Go(func() {
-			cause := c.awaitCrash(watched, change.Job.Object.GetNamespace(), change.Job.Object.GetName(), time.Now())
+			cause := c.awaitCrash(watched, change.Job.Object.GetNamespace(), change.Job.Object.GetName(), now)
 			if cause == "" {
 				return
 			}
 			reporter.note("%s: its JobManager ended: %s", change.Job.Ref(), cause)
+			patience := crashPatience
+			if neverPasses(cause) {
+				patience = 0
+			}
 			select {
 			case <-watched.Done():
-			case <-time.After(crashPatience):
+			case <-time.After(patience):
 				crash = cause
 				cancel(errors.New(cause))
 			}
@@ -220,10 +233,10 @@ func (c *Client) changeWatched(ctx context.Context, change Change, options Chang
 	group.Wait()
 	switch {
 	case err == nil || ctx.Err() != nil:
-	case stuck != nil:
-		err = &ChangeFailedError{Job: change.Job.Ref(), How: ChangeFailed, Cause: stuck.summary()}
 	case crash != "":
 		err = &ChangeFailedError{Job: change.Job.Ref(), How: ChangeFailed, Cause: "its JobManager ended with: " + crash}
+	case stuck != nil:
+		err = &ChangeFailedError{Job: change.Job.Ref(), How: ChangeFailed, Cause: stuck.summary()}
 	}
 	return report, err
 }

@@ -68,7 +68,7 @@ func Cancel(ctx context.Context, client *rest.Client, place Place, request Cance
 		report.DryRun = "client"
 		return report, nil
 	}
-	format, _, err := operator.ChooseFormat(place.Cluster.Ref(), place.Cluster, operator.SavepointRequest{Format: request.Format})
+	format, _, err := operator.ChooseFormat(place.Cluster.Ref(), place.Cluster, request.Format, false)
 	if err != nil {
 		return report, err
 	}

@@ -26,7 +26,7 @@ func Savepoint(ctx context.Context, client *rest.Client, place Place, request op
 		}
 	}
 	var err error
-	if report.Format, report.FormatWhy, err = operator.ChooseFormat(report.Job, place.Cluster, request); err != nil {
+	if report.Format, report.FormatWhy, err = operator.ChooseFormat(report.Job, place.Cluster, request.Format, request.Force); err != nil {
 		return report, err
 	}
 	if report.JobID, err = runningJob(ctx, client, place, request.JobID); err != nil || request.DryRun != "" {

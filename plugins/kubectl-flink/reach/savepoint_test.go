@@ -63,7 +63,7 @@ const (
 	completed  = `{"status":{"id":"COMPLETED"},"operation":{"location":"file:/s"}}`
 )
 
-func savepoint(ctx context.Context, waiting func(string), polls ...string) (operator.SavepointReport, error) {
+func takeSavepoint(ctx context.Context, waiting func(string), polls ...string) (operator.SavepointReport, error) {
 	return savepointOf(ctx, &jobManager{polls: polls}, waiting)
 }
 
@@ -75,7 +75,7 @@ func savepointOf(ctx context.Context, m *jobManager, waiting func(string)) (oper
 
 func TestSavepointOutlivesABrokenPoll(t *testing.T) {
 	var said []string
-	report, err := savepoint(t.Context(), func(s string) { said = append(said, s) }, inProgress, "", "500 busy", completed)
+	report, err := takeSavepoint(t.Context(), func(s string) { said = append(said, s) }, inProgress, "", "500 busy", completed)
 	if err != nil || !report.Done || report.Path != "file:/s" {
 		t.Errorf("%+v, %v", report, err)
 	}
@@ -103,7 +103,7 @@ func TestSavepointSaysThatItGoesOn(t *testing.T) {
 	const see = "goes on without this command\nSee it with: kubectl flink rest flinkdeployment/job /jobs/a1/savepoints/t1 -n ns"
 	ctx, cancel := context.WithCancelCause(t.Context())
 	defer cancel(nil)
-	_, err := savepoint(ctx, func(s string) {
+	_, err := takeSavepoint(ctx, func(s string) {
 		if strings.Contains(s, "trying again") {
 			cancel(exit.Timeoutf("timed out"))
 		}
@@ -111,7 +111,7 @@ func TestSavepointSaysThatItGoesOn(t *testing.T) {
 	if exit.Code(err) != exit.TimedOut || !strings.Contains(err.Error(), "the JobManager doesn't answer (lost connection to pod)") || !strings.Contains(err.Error(), see) {
 		t.Errorf("away: %v", err)
 	}
-	_, err = savepoint(t.Context(), nil, inProgress, "403 no")
+	_, err = takeSavepoint(t.Context(), nil, inProgress, "403 no")
 	if exit.Code(err) != exit.Failed || !strings.Contains(err.Error(), "403") || !strings.Contains(err.Error(), see) {
 		t.Errorf("refused: %v", err)
 	}
