@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -83,7 +82,7 @@ func flattenInto(out config, prefix string, value any) {
 	}
 }
 
-var amount = regexp.MustCompile(`^(\d+)\s*([a-zA-Zµ]*)$`)
+var amount = pattern(`^(\d+)\s*([a-zA-Zµ]*)$`)
 
 var durationUnits = map[string]time.Duration{
 	"ns": 1, "nano": 1, "nanos": 1, "nanosecond": 1, "nanoseconds": 1,
@@ -120,7 +119,7 @@ func duration(text string) (time.Duration, bool) {
 	return time.Duration(n) * unit, true
 }
 
-var isoDays = regexp.MustCompile(`^P\d+D(T.*)?$`)
+var isoDays = pattern(`^P\d+D(T.*)?$`)
 
 var memoryUnits = map[string]int64{
 	"": 1, "b": 1, "bytes": 1, "k": 1 << 10, "kb": 1 << 10, "kibibytes": 1 << 10, "m": 1 << 20, "mb": 1 << 20, "mebibytes": 1 << 20,
@@ -157,7 +156,7 @@ func kubernetesMemory(text string) (int64, bool) {
 	return int64(n * unit), ok && err == nil
 }
 
-var kubernetesAmount = regexp.MustCompile(`^(\d+(?:\.\d+)?)\s*([a-zA-Z]*)$`)
+var kubernetesAmount = pattern(`^(\d+(?:\.\d+)?)\s*([a-zA-Z]*)$`)
 
 // size is a number of bytes as people write it.
 func size(n int64) string {

@@ -328,23 +328,11 @@ func TestWhereAnExceptionWasThrown(t *testing.T) {
 	}
 }
 
-// The engine judges a whole company's jobs while somebody waits.
-func BenchmarkFiveThousandJobs(b *testing.B) {
-	all := trials()
-	facts := make([]*JobFacts, 0, 5000)
-	for i := range 5000 {
-		if i%5 == 0 {
-			facts = append(facts, with(all[(i/5)%len(all)].yes))
-			continue
-		}
-		facts = append(facts, healthy())
+func TestPatternsCompile(t *testing.T) {
+	for _, p := range patterns {
+		p.get()
 	}
-	for b.Loop() {
-		for _, f := range facts {
-			Job(f)
-		}
-	}
-	if each := b.Elapsed() / time.Duration(b.N); each > time.Second {
-		b.Errorf("%s for 5,000 jobs, more than 1s", each)
+	if len(patterns) < 50 {
+		t.Errorf("only %d patterns", len(patterns))
 	}
 }

@@ -3,7 +3,6 @@ package diagnosis
 import (
 	"cmp"
 	"encoding/json"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -90,7 +89,7 @@ func ReadException(trace string, at time.Time, where Where) Exception {
 	return e
 }
 
-var leadingThread = regexp.MustCompile(`^(?:Exception in thread "[^"]*" )`)
+var leadingThread = pattern(`^(?:Exception in thread "[^"]*" )`)
 
 func readChain(trace string) []Cause {
 	if len(trace) > mostTrace {
@@ -139,11 +138,11 @@ func readChain(trace string) []Cause {
 	return out
 }
 
-var typeName = regexp.MustCompile(`^[a-zA-Z]\w*(\.\w+)*[.$][A-Z]\w*([$]\w+)*$`)
+var typeName = pattern(`^[a-zA-Z]\w*(\.\w+)*[.$][A-Z]\w*([$]\w+)*$`)
 
 // plainType is an exception's name without its package, as the operator's
 // events have it.
-var plainType = regexp.MustCompile(`^[A-Z]\w*(?:Exception|Error)$`)
+var plainType = pattern(`^[A-Z]\w*(?:Exception|Error)$`)
 
 // split takes "a.B: c.D: text" and the events' "A -> B" apart.
 func split(text string) []Cause {
@@ -182,7 +181,7 @@ func isException(name string) bool {
 	return plainType.MatchString(name) || typeName.MatchString(name) && thrownType.MatchString(name)
 }
 
-var thrownType = regexp.MustCompile(`(?:Exception|Error|Throwable|Failure|Abandoned)$`)
+var thrownType = pattern(`(?:Exception|Error|Throwable|Failure|Abandoned)$`)
 
 // simple is a Java class's name without package and outer class.
 func simple(name string) string {
@@ -260,7 +259,7 @@ func (e Exception) Root() Cause {
 
 // naming is a word that names something: a path, a host, a class, a quoted
 // name, a number.
-var naming = regexp.MustCompile(`[/"'0-9=@]|\w[._:-]\w`)
+var naming = pattern(`[/"'0-9=@]|\w[._:-]\w`)
 
 // Naming is the line above the root that names the thing where the root
 // doesn't; "" where it does or none does.
@@ -284,7 +283,7 @@ func (e Exception) Naming() string {
 }
 
 // generic are messages that tell of every failure alike.
-var generic = regexp.MustCompile(`^(Recovery is suppressed|The main method caused an error|Could not execute|Failed to execute|Internal server error|Could not submit)`)
+var generic = pattern(`^(Recovery is suppressed|The main method caused an error|Could not execute|Failed to execute|Internal server error|Could not submit)`)
 
 // Telling is the root in a line, with what names the thing.
 func (e Exception) Telling() string {
@@ -306,7 +305,7 @@ func (e Exception) has(names ...string) (Cause, bool) {
 }
 
 // match finds the innermost cause whose line fits.
-func (e Exception) match(pattern *regexp.Regexp) (Cause, []string) {
+func (e Exception) match(pattern *lazy) (Cause, []string) {
 	for _, c := range slices.Backward(e.Chain) {
 		if found := pattern.FindStringSubmatch(c.String()); found != nil {
 			return c, found
@@ -351,10 +350,10 @@ func (e Exception) evidence() Evidence {
 }
 
 var (
-	restoring  = regexp.MustCompile(`Could not restore|[Cc]ould not (?:be )?restored?\b|Exception while creating StreamOperatorStateContext|Cannot map (?:checkpoint/)?savepoint state|Cannot find (?:checkpoint or savepoint|meta data) file|Could not find (?:checkpoint or savepoint|any state)|state serializer|allowNonRestoredState`)
-	saving     = regexp.MustCompile(`Could not (?:complete snapshot|perform checkpoint|finalize|materialize)|Failed to create (?:savepoint|checkpoint) directory|[Cc]heckpoint (?:was declined|expired|Coordinator is suspending|triggering task|has been aborted)|Not all required tasks are currently running|Failed to trigger (?:savepoint|checkpoint)|savepoint path in the spec or configuration .* has to be supplied`)
-	savingCode = regexp.MustCompile(`prepareCanonicalSavepoint|FsCheckpointStreamFactory|FsCheckpointStorage|FsCheckpointMetadataOutputStream|FsMergingCheckpointStorage|initializeLocationForSavepoint|initializeBaseLocationsForCheckpoint|CheckpointCoordinator\.|AsyncCheckpointRunnable|SubtaskCheckpointCoordinatorImpl`)
-	startsJM   = regexp.MustCompile(`Could not start cluster entrypoint|Failed to initialize the cluster entrypoint|ClusterEntrypointException`)
+	restoring  = pattern(`Could not restore|[Cc]ould not (?:be )?restored?\b|Exception while creating StreamOperatorStateContext|Cannot map (?:checkpoint/)?savepoint state|Cannot find (?:checkpoint or savepoint|meta data) file|Could not find (?:checkpoint or savepoint|any state)|state serializer|allowNonRestoredState`)
+	saving     = pattern(`Could not (?:complete snapshot|perform checkpoint|finalize|materialize)|Failed to create (?:savepoint|checkpoint) directory|[Cc]heckpoint (?:was declined|expired|Coordinator is suspending|triggering task|has been aborted)|Not all required tasks are currently running|Failed to trigger (?:savepoint|checkpoint)|savepoint path in the spec or configuration .* has to be supplied`)
+	savingCode = pattern(`prepareCanonicalSavepoint|FsCheckpointStreamFactory|FsCheckpointStorage|FsCheckpointMetadataOutputStream|FsMergingCheckpointStorage|initializeLocationForSavepoint|initializeBaseLocationsForCheckpoint|CheckpointCoordinator\.|AsyncCheckpointRunnable|SubtaskCheckpointCoordinatorImpl`)
+	startsJM   = pattern(`Could not start cluster entrypoint|Failed to initialize the cluster entrypoint|ClusterEntrypointException`)
 )
 
 // whereOf finds out where a chain was thrown, by its frames and messages.
@@ -369,7 +368,7 @@ func whereOf(chain []Cause) Where {
 		}
 		return false
 	}
-	is := func(pattern *regexp.Regexp) bool {
+	is := func(pattern *lazy) bool {
 		return slices.ContainsFunc(chain, func(c Cause) bool { return pattern.MatchString(c.String()) })
 	}
 	class := func(names ...string) bool {

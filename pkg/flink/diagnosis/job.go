@@ -3,7 +3,6 @@ package diagnosis
 import (
 	"cmp"
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -157,7 +156,7 @@ func (j *job) gatherExceptions(raw string) {
 	}
 }
 
-var hostForm = regexp.MustCompile(`^[a-zA-Z][\w+.-]*://(?:[^/@]*@)?([^/:?#]+)`)
+var hostForm = pattern(`^[a-zA-Z][\w+.-]*://(?:[^/@]*@)?([^/:?#]+)`)
 
 func hostOf(uri string) string {
 	if found := hostForm.FindStringSubmatch(uri); found != nil && !strings.HasPrefix(uri, "local:") {
@@ -253,7 +252,7 @@ func (j *job) stateful() bool {
 
 // find is the first exception thrown in one of the places that a pattern fits;
 // no places are all.
-func (j *job) find(pattern *regexp.Regexp, places ...Where) (e Exception, found []string, ok bool) {
+func (j *job) find(pattern *lazy, places ...Where) (e Exception, found []string, ok bool) {
 	for i := range j.seen {
 		e := j.seen[i]
 		if len(places) > 0 && !slices.Contains(places, e.Where) {
@@ -283,7 +282,7 @@ func (j *job) matters(e Exception) bool {
 
 // thrown is a finding about an exception that fits a pattern in one of the
 // places; nil where none does or it doesn't count any more.
-func (j *job) thrown(pattern *regexp.Regexp, places []Where, means func(e Exception, found []string) string, cures ...Cure) []Finding {
+func (j *job) thrown(pattern *lazy, places []Where, means func(e Exception, found []string) string, cures ...Cure) []Finding {
 	e, found, ok := j.find(pattern, places...)
 	if !ok || !j.matters(e) {
 		return nil
@@ -331,7 +330,7 @@ func (e event) evidence() Evidence {
 
 // event is the newest event of one of the reasons whose message fits; nil takes
 // any.
-func (j *job) event(message *regexp.Regexp, reasons ...string) (event, bool) {
+func (j *job) event(message *lazy, reasons ...string) (event, bool) {
 	for _, e := range j.events {
 		if slices.Contains(reasons, e.reason) && (message == nil || message.MatchString(e.message)) {
 			return e, true
@@ -357,11 +356,11 @@ type refusal struct {
 }
 
 var (
-	workerEnded  = regexp.MustCompile(`Worker (\S+) is terminated\. Diagnostics: (.*)$`)
-	terminations = regexp.MustCompile(`container termination statuses: \[(.*?)\](?:, pod status: (\w+)|$|\s)`)
-	containerEnd = regexp.MustCompile(`([\w.-]+)\(exitCode=(-?\d+), reason=([^,]*), message=`)
-	notCreated   = regexp.MustCompile(`Could not create pod (\S+?),? exception: (.*)$`)
-	serversWord  = regexp.MustCompile(`Message: (.*?)\.? Received status`)
+	workerEnded  = pattern(`Worker (\S+) is terminated\. Diagnostics: (.*)$`)
+	terminations = pattern(`container termination statuses: \[(.*?)\](?:, pod status: (\w+)|$|\s)`)
+	containerEnd = pattern(`([\w.-]+)\(exitCode=(-?\d+), reason=([^,]*), message=`)
+	notCreated   = pattern(`Could not create pod (\S+?),? exception: (.*)$`)
+	serversWord  = pattern(`Message: (.*?)\.? Received status`)
 )
 
 // neverRan is the reason of a pod that ended before its containers ran.

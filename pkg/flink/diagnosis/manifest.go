@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -156,7 +155,7 @@ func (m *manifest) plan(role string) (memoryPlan, bool, error) {
 	return r.plan, r.ok, r.err
 }
 
-var versionForm = regexp.MustCompile(`^v?(\d+)[._](\d+)`)
+var versionForm = pattern(`^v?(\d+)[._](\d+)`)
 
 func versionNumber(text string) int {
 	parts := versionForm.FindStringSubmatch(text)
@@ -192,7 +191,7 @@ func (m *manifest) kubectl(format string, args ...any) string {
 	return command
 }
 
-var plainWord = regexp.MustCompile(`^[A-Za-z0-9._/:=,@%+-]+$`)
+var plainWord = pattern(`^[A-Za-z0-9._/:=,@%+-]+$`)
 
 // word makes a text one word of a shell.
 func word(text string) string {

@@ -3,7 +3,6 @@ package diagnosis
 import (
 	"cmp"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -158,11 +157,11 @@ func ending(end *corev1.ContainerStateTerminated) string {
 
 var (
 	// exceptionLine is a line that begins with a Java exception.
-	exceptionLine = regexp.MustCompile(`^(Caused by: |Exception in thread "[^"]*" )?([a-z]\w*(\.\w+)+(Exception|Error)\w*(: .*)?)$`)
+	exceptionLine = pattern(`^(Caused by: |Exception in thread "[^"]*" )?([a-z]\w*(\.\w+)+(Exception|Error)\w*(: .*)?)$`)
 	// recordLine is the beginning of a log's record.
-	recordLine = regexp.MustCompile(`^\d{4}-\d\d-\d\d[ T]\d\d:\d\d|^\{"`)
+	recordLine = pattern(`^\d{4}-\d\d-\d\d[ T]\d\d:\d\d|^\{"`)
 	// complaintLine is how a JVM, a shell or the kernel complains.
-	complaintLine = regexp.MustCompile(`(?i)^(error\b|fatal\b|exec |invalid |unrecognized |could not |cannot |failed |there is insufficient memory|native memory allocation|agent library |terminating due to )|(: (no such file or directory|not found|command not found|permission denied|exec format error|cannot execute.*|read-only file system)$)`)
+	complaintLine = pattern(`(?i)^(error\b|fatal\b|exec |invalid |unrecognized |could not |cannot |failed |there is insufficient memory|native memory allocation|agent library |terminating due to )|(: (no such file or directory|not found|command not found|permission denied|exec format error|cannot execute.*|read-only file system)$)`)
 )
 
 // exceptionIn reads the last stack trace of a log.
@@ -255,7 +254,7 @@ func (j *job) troubled(fits func(p *pod, c *container) (means string, evidence [
 }
 
 // podEvent is the newest event of a pod that fits.
-func (j *job) podEvent(p *pod, message *regexp.Regexp, reasons ...string) (event, bool) {
+func (j *job) podEvent(p *pod, message *lazy, reasons ...string) (event, bool) {
 	for _, e := range j.events {
 		if e.kind == "Pod" && e.name == p.name && slices.Contains(reasons, e.reason) && (message == nil || message.MatchString(e.message)) {
 			return e, true

@@ -2,13 +2,12 @@ package diagnosis
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 )
 
-var forbidden = regexp.MustCompile(`(?i)is forbidden: User "?system:serviceaccount:([a-z0-9-]+):([a-z0-9.-]+)"? cannot (\w+) resource "?([a-z./]+)"?`)
+var forbidden = pattern(`(?i)is forbidden: User "?system:serviceaccount:([a-z0-9-]+):([a-z0-9.-]+)"? cannot (\w+) resource "?([a-z./]+)"?`)
 
 var accessRules = []Rule{
 	{

@@ -2,16 +2,15 @@ package diagnosis
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 	"time"
 )
 
 var (
-	ckptExpired  = regexp.MustCompile(`(?i)expired before completing|checkpoint expired`)
-	ckptTooLarge = regexp.MustCompile(`Size of the state is larger than the maximum permitted memory-backed state`)
-	ckptFinished = regexp.MustCompile(`(?i)tasks have been finished|some tasks of the job have already finished`)
-	ckptTolerate = regexp.MustCompile(`Exceeded checkpoint tolerable failure threshold`)
+	ckptExpired  = pattern(`(?i)expired before completing|checkpoint expired`)
+	ckptTooLarge = pattern(`Size of the state is larger than the maximum permitted memory-backed state`)
+	ckptFinished = pattern(`(?i)tasks have been finished|some tasks of the job have already finished`)
+	ckptTolerate = pattern(`Exceeded checkpoint tolerable failure threshold`)
 )
 
 // ckpt is the job's checkpoints; nil where they don't count.
@@ -275,7 +274,7 @@ var checkpointRules = []Rule{
 			if first.State < 100*mib || last.State < first.State*3/2 || j.age(j.Flink.Started) < time.Hour && !j.Flink.Started.IsZero() {
 				return nil
 			}
-			return []Finding{{Subject: j.ref(), Means: fmt.Sprintf("the state has grown from %s to %s in %s", size(first.State), size(last.State), ago(last.Triggered.Sub(first.Triggered))), Evidence: []Evidence{first.evidence(), last.evidence()}, Cures: []Cure{{Text: "see which operators hold it", Command: j.flink("checkpoints %s %d", j.target(), last.ID), Safe: true}, {Text: "give the state a TTL (StateTtlConfig; for SQL table.exec.state.ttl)"}}, Confidence: Possible}}
+			return []Finding{{Subject: j.ref(), Means: fmt.Sprintf("the state has grown from %s to %s in %s", size(first.State), size(last.State), ago(last.Triggered.Sub(first.Triggered))), Evidence: []Evidence{first.evidence(), last.evidence()}, Cures: []Cure{{Text: "see which operators hold it", Command: j.flink("checkpoints %s", j.target()), Safe: true}, {Text: "give the state a TTL (StateTtlConfig; for SQL table.exec.state.ttl)"}}, Confidence: Possible}}
 		},
 	},
 	{

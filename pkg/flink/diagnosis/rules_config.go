@@ -2,7 +2,6 @@ package diagnosis
 
 import (
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 
@@ -12,7 +11,7 @@ import (
 // forbiddenKeys are those that the operator sets itself and refuses.
 var forbiddenKeys = []string{"kubernetes.namespace", "kubernetes.cluster-id", "high-availability.cluster-id"}
 
-var variable = regexp.MustCompile(`\$\{?[A-Za-z_]`)
+var variable = pattern(`\$\{?[A-Za-z_]`)
 
 var configRules = []Rule{
 	{

@@ -3,41 +3,40 @@ package diagnosis
 import (
 	"cmp"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 )
 
 var (
-	sqlInvalid    = regexp.MustCompile(`^(?:ValidationException|SqlParserException|SqlValidateException|ParseException|TableException): ?(.*)`)
-	noFactory     = regexp.MustCompile(`Could not find any (?:format )?factory for identifier '([^']+)'`)
-	noClass       = regexp.MustCompile(`^(ClassNotFoundException|NoClassDefFoundError): (\S+)`)
-	noMethod      = regexp.MustCompile(`^(NoSuchMethodError|NoSuchFieldError|IncompatibleClassChangeError|AbstractMethodError|VerifyError|LinkageError)(?:: (.*))?`)
-	classCast     = regexp.MustCompile(`ClassCastException: .*(?:cannot be cast to class|incompatible types|X cannot be cast to X|LinkedMap)`)
-	oldJava       = regexp.MustCompile(`UnsupportedClassVersionError: (.*)`)
-	javaModules   = regexp.MustCompile(`InaccessibleObjectException|Can not register process function transformation translator|module java\.base does not "?opens|does not "?opens [\w.]+"? to unnamed module|IllegalAccessError: class .* cannot access class`)
-	stateMap      = regexp.MustCompile(`Cannot map (?:checkpoint/)?savepoint state|allowNonRestoredState`)
-	stateSchema   = regexp.MustCompile(`StateMigrationException|new (?:state|key|namespace) serializer.* (?:must not be incompatible|incompatible)|InvalidClassException|The new key serializer`)
-	maxParallel   = regexp.MustCompile(`(?i)max(?:imum)? parallelism .*(?:lower|smaller|less|higher|exceed|changed|cannot)|parallelism .*(?:greater|higher|larger|exceeds) than (?:the )?max(?:imum)? ?parallelism`)
-	noSlots       = regexp.MustCompile(`NoResourceAvailableException|Could not acquire the minimum required resources|Slot request bulk is not fulfillable`)
-	frameSize     = regexp.MustCompile(`exceeds the maximum (?:pekko|akka) framesize|maximum (?:akka|pekko) framesize`)
-	kafkaWords    = regexp.MustCompile(`UnknownTopicOrPartitionException|SaslAuthenticationException|SslAuthenticationException|TopicAuthorizationException|GroupAuthorizationException|ClusterAuthorizationException|Failed to get metadata for topics|Timed out waiting for a node assignment|Topic .* not present in metadata|Failed to construct kafka|InvalidPidMappingException|ProducerFencedException|No resolvable bootstrap urls`)
-	kafkaAuth     = regexp.MustCompile(`Sasl|Ssl|Authoriz|Authentic`)
-	taskLost      = regexp.MustCompile(`Heartbeat of TaskManager with id (\S+) timed out|TaskManager with id (\S+) is no longer reachable|RemoteTransportException: .*(?:Connection unexpectedly closed|Lost connection)|Connection unexpectedly closed by remote task manager|The TaskExecutor is shutting down|TaskExecutor .* has no more allocated slots|container termination statuses|Pod terminated`)
-	noProgram     = regexp.MustCompile(`Cannot run program "([^"]+)"`)
-	noRestart     = regexp.MustCompile(`Recovery is suppressed by NoRestartBackoffTimeStrategy`)
-	attemptsUp    = regexp.MustCompile(`Recovery is suppressed by (\w+)(\(.*\))?`)
-	watermarkNone = regexp.MustCompile(`Rowtime timestamp is (?:not defined|null)|Record has (?:Java )?Long\.MIN_VALUE timestamp|no timestamp marker`)
-	notSerial     = regexp.MustCompile(`NotSerializableException: (\S+)|is not serializable\. The (?:object|implementation)`)
-	noOperators   = regexp.MustCompile(`No operators defined in streaming topology|No execution jobs? (?:was|were)? ?found|ProgramMissingJobException|did not contain a Flink job|No jobs included in application`)
-	servicesNot   = regexp.MustCompile(`services "([^"]+)" is forbidden`)
-	jobDuplicate  = regexp.MustCompile(`DuplicateJobSubmissionException|Job has already been submitted|already been globally-terminated`)
+	sqlInvalid    = pattern(`^(?:ValidationException|SqlParserException|SqlValidateException|ParseException|TableException): ?(.*)`)
+	noFactory     = pattern(`Could not find any (?:format )?factory for identifier '([^']+)'`)
+	noClass       = pattern(`^(ClassNotFoundException|NoClassDefFoundError): (\S+)`)
+	noMethod      = pattern(`^(NoSuchMethodError|NoSuchFieldError|IncompatibleClassChangeError|AbstractMethodError|VerifyError|LinkageError)(?:: (.*))?`)
+	classCast     = pattern(`ClassCastException: .*(?:cannot be cast to class|incompatible types|X cannot be cast to X|LinkedMap)`)
+	oldJava       = pattern(`UnsupportedClassVersionError: (.*)`)
+	javaModules   = pattern(`InaccessibleObjectException|Can not register process function transformation translator|module java\.base does not "?opens|does not "?opens [\w.]+"? to unnamed module|IllegalAccessError: class .* cannot access class`)
+	stateMap      = pattern(`Cannot map (?:checkpoint/)?savepoint state|allowNonRestoredState`)
+	stateSchema   = pattern(`StateMigrationException|new (?:state|key|namespace) serializer.* (?:must not be incompatible|incompatible)|InvalidClassException|The new key serializer`)
+	maxParallel   = pattern(`(?i)max(?:imum)? parallelism .*(?:lower|smaller|less|higher|exceed|changed|cannot)|parallelism .*(?:greater|higher|larger|exceeds) than (?:the )?max(?:imum)? ?parallelism`)
+	noSlots       = pattern(`NoResourceAvailableException|Could not acquire the minimum required resources|Slot request bulk is not fulfillable`)
+	frameSize     = pattern(`exceeds the maximum (?:pekko|akka) framesize|maximum (?:akka|pekko) framesize`)
+	kafkaWords    = pattern(`UnknownTopicOrPartitionException|SaslAuthenticationException|SslAuthenticationException|TopicAuthorizationException|GroupAuthorizationException|ClusterAuthorizationException|Failed to get metadata for topics|Timed out waiting for a node assignment|Topic .* not present in metadata|Failed to construct kafka|InvalidPidMappingException|ProducerFencedException|No resolvable bootstrap urls`)
+	kafkaAuth     = pattern(`Sasl|Ssl|Authoriz|Authentic`)
+	taskLost      = pattern(`Heartbeat of TaskManager with id (\S+) timed out|TaskManager with id (\S+) is no longer reachable|RemoteTransportException: .*(?:Connection unexpectedly closed|Lost connection)|Connection unexpectedly closed by remote task manager|The TaskExecutor is shutting down|TaskExecutor .* has no more allocated slots|container termination statuses|Pod terminated`)
+	noProgram     = pattern(`Cannot run program "([^"]+)"`)
+	noRestart     = pattern(`Recovery is suppressed by NoRestartBackoffTimeStrategy`)
+	attemptsUp    = pattern(`Recovery is suppressed by (\w+)(\(.*\))?`)
+	watermarkNone = pattern(`Rowtime timestamp is (?:not defined|null)|Record has (?:Java )?Long\.MIN_VALUE timestamp|no timestamp marker`)
+	notSerial     = pattern(`NotSerializableException: (\S+)|is not serializable\. The (?:object|implementation)`)
+	noOperators   = pattern(`No operators defined in streaming topology|No execution jobs? (?:was|were)? ?found|ProgramMissingJobException|did not contain a Flink job|No jobs included in application`)
+	servicesNot   = pattern(`services "([^"]+)" is forbidden`)
+	jobDuplicate  = pattern(`DuplicateJobSubmissionException|Job has already been submitted|already been globally-terminated`)
 	oldestCause   = []Where{InMain, InTask, InJobManager, InTaskManager, InOperator, InRestore, InCheckpoint, Somewhere}
 )
 
 // thrownRule is a rule about an exception of the job's own.
-func thrownRule(id, title, link, explain string, pattern *regexp.Regexp, places []Where, means func(j *job, e Exception, found []string) string, cure func(j *job, e Exception, found []string) []Cure) Rule {
+func thrownRule(id, title, link, explain string, pattern *lazy, places []Where, means func(j *job, e Exception, found []string) string, cure func(j *job, e Exception, found []string) []Cure) Rule {
 	return Rule{
 		ID: id, Severity: Error, Title: title, Link: link, Explain: explain,
 		Explains: append([]string{"FLINK-POD-CRASH", "FLINK-JOB-MAIN"}, whatFollows...),
@@ -256,7 +255,7 @@ var exceptionRules = []Rule{
 }
 
 // unexplained is find among the exceptions that no rule before has explained.
-func (j *job) unexplained(pattern *regexp.Regexp, places []Where) (e Exception, found []string, ok bool) {
+func (j *job) unexplained(pattern *lazy, places []Where) (e Exception, found []string, ok bool) {
 	for i, e := range j.seen {
 		if j.claimed[i] || !slices.Contains(places, e.Where) {
 			continue
@@ -270,7 +269,7 @@ func (j *job) unexplained(pattern *regexp.Regexp, places []Where) (e Exception, 
 }
 
 // findAnywhere is find without taking the exception for explained.
-func (j *job) findAnywhere(pattern *regexp.Regexp) (e Exception, found []string, ok bool) {
+func (j *job) findAnywhere(pattern *lazy) (e Exception, found []string, ok bool) {
 	for _, e := range j.seen {
 		if _, found := e.match(pattern); found != nil {
 			return e, found, true

@@ -386,7 +386,7 @@ var installationRules = []Rule{
 			var out []Finding
 			for _, job := range i.Jobs {
 				if job.Canary && job.RestartNonce == 0 && i.age(job.Created) > 2*slowSight {
-					out = append(out, Finding{Subject: strings.ToLower(job.Kind) + "/" + job.Name, Means: fmt.Sprintf("the operator has not touched canary %s/%s for %s", job.Namespace, job.Name, ago(i.age(job.Created))), Evidence: []Evidence{{Source: strings.ToLower(job.Kind) + " " + job.Namespace + "/" + job.Name, At: job.Created, Text: "spec.restartNonce: 0"}}, Cures: []Cure{{Text: "see whether the operator runs and watches that namespace", Command: "kubectl flink doctor", Safe: true}}, Confidence: Likely})
+					out = append(out, Finding{Subject: strings.ToLower(job.Kind) + "/" + job.Name, Means: fmt.Sprintf("the operator has not touched canary %s/%s for %s", job.Namespace, job.Name, ago(i.age(job.Created))), Evidence: []Evidence{{Source: strings.ToLower(job.Kind) + " " + job.Namespace + "/" + job.Name, At: job.Created, Text: "spec.restartNonce: 0"}}, Cures: []Cure{{Text: "see whether the operator runs and watches that namespace", Command: "kubectl get deployments -A -l app.kubernetes.io/name=flink-kubernetes-operator", Safe: true}}, Confidence: Likely})
 				}
 			}
 			return out

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -13,11 +12,11 @@ import (
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
 var (
-	watchRefused = regexp.MustCompile(`required storage feature RequestWatchProgress is disabled`)
-	haRefused    = regexp.MustCompile(`(?i)configmaps? .*is forbidden|cannot (?:get|create|update|watch|list|patch) resource "configmaps"`)
-	noMainClass  = regexp.MustCompile(`Could not find (?:a suitable|the|any) .*(?:main|entry) class|Neither a 'Main-Class'|provided as a parameter is not found|JobClassNotFound|No jar file (?:was )?found|Unable to (?:find|load) .*entry ?class`)
-	noJar        = regexp.MustCompile(`(?:JAR file does not exist|JAR file .* does not exist|FileNotFoundException: .*\.jar|NoSuchFileException: .*\.jar|The given jar .* does not exist|Could not find the jar|does not exist: ?'?[^']*\.jar)`)
-	serviceWatch = regexp.MustCompile(`services? "?[\w.-]+"? is forbidden`)
+	watchRefused = pattern(`required storage feature RequestWatchProgress is disabled`)
+	haRefused    = pattern(`(?i)configmaps? .*is forbidden|cannot (?:get|create|update|watch|list|patch) resource "configmaps"`)
+	noMainClass  = pattern(`Could not find (?:a suitable|the|any) .*(?:main|entry) class|Neither a 'Main-Class'|provided as a parameter is not found|JobClassNotFound|No jar file (?:was )?found|Unable to (?:find|load) .*entry ?class`)
+	noJar        = pattern(`(?:JAR file does not exist|JAR file .* does not exist|FileNotFoundException: .*\.jar|NoSuchFileException: .*\.jar|The given jar .* does not exist|Could not find the jar|does not exist: ?'?[^']*\.jar)`)
+	serviceWatch = pattern(`services? "?[\w.-]+"? is forbidden`)
 )
 
 var jobManagerRules = []Rule{

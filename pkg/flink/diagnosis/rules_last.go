@@ -3,7 +3,6 @@ package diagnosis
 import (
 	"cmp"
 	"fmt"
-	"regexp"
 )
 
 // lastRules say what is seen where nothing better is known.
@@ -113,4 +112,4 @@ func (j *job) covered(e Exception) bool {
 }
 
 // kubeletWords are what the operator passes on of the kubelet.
-var kubeletWords = regexp.MustCompile(`back-off \d+\w* restarting failed container|Back-off pulling image|MountVolume\.SetUp failed|ImagePullBackOff|ErrImagePull|CrashLoopBackOff`)
+var kubeletWords = pattern(`back-off \d+\w* restarting failed container|Back-off pulling image|MountVolume\.SetUp failed|ImagePullBackOff|ErrImagePull|CrashLoopBackOff`)

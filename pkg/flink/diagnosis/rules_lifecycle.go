@@ -106,7 +106,7 @@ var lifecycleRules = []Rule{
 			if j.kind != kindSessionJob || j.Cluster == nil || j.jobManager == "READY" || j.over() || j.deleting() || j.standing() < 2*time.Minute {
 				return nil
 			}
-			f := Finding{Subject: j.ref(), Means: fmt.Sprintf("its session cluster %s has no JobManager that is READY: it is %s", j.clusterRef(), cmp.Or(j.jobManager, "not deployed yet")), Evidence: []Evidence{{Source: j.clusterRef(), Text: "jobManagerDeploymentStatus " + cmp.Or(j.jobManager, "empty")}}, Cures: []Cure{{Text: "see why", Command: j.flink("doctor %s", word(j.Cluster.GetName())), Safe: true}}}
+			f := Finding{Subject: j.ref(), Means: fmt.Sprintf("its session cluster %s has no JobManager that is READY: it is %s", j.clusterRef(), cmp.Or(j.jobManager, "not deployed yet")), Evidence: []Evidence{{Source: j.clusterRef(), Text: "jobManagerDeploymentStatus " + cmp.Or(j.jobManager, "empty")}}, Cures: []Cure{{Text: "see why", Command: j.flink("status %s", word(j.Cluster.GetName())), Safe: true}}}
 			if e, ok := ReadFailure(text(j.Cluster.Object, "status", "error"), time.Time{}); ok {
 				f.Means += ": " + e.Telling()
 			}

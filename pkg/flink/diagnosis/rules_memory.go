@@ -2,16 +2,15 @@ package diagnosis
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 )
 
 var (
-	heapFull      = regexp.MustCompile(`OutOfMemoryError: (?:Java heap space|GC overhead limit exceeded)`)
-	metaspaceFull = regexp.MustCompile(`OutOfMemoryError: (?:Metaspace|Compressed class space)`)
-	directFull    = regexp.MustCompile(`OutOfMemoryError: (?:Direct buffer memory|Cannot reserve)`)
-	noThread      = regexp.MustCompile(`unable to create (?:new )?native thread`)
-	buffersFew    = regexp.MustCompile(`Insufficient number of network buffers`)
+	heapFull      = pattern(`OutOfMemoryError: (?:Java heap space|GC overhead limit exceeded)`)
+	metaspaceFull = pattern(`OutOfMemoryError: (?:Metaspace|Compressed class space)`)
+	directFull    = pattern(`OutOfMemoryError: (?:Direct buffer memory|Cannot reserve)`)
+	noThread      = pattern(`unable to create (?:new )?native thread`)
+	buffersFew    = pattern(`Insufficient number of network buffers`)
 )
 
 // role is that of the process in which an exception was thrown.

@@ -2,18 +2,17 @@ package diagnosis
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 	"time"
 )
 
 var (
-	schemeRefused = regexp.MustCompile(`(?i)(?:scheme|protocol)\W.*(?:not (?:allowed|supported)|disallowed|forbidden)|No FileSystem for scheme|(?:restricted|private|loopback|internal|link-local)\W.*(?:host|address)|(?:host|address)\W.*(?:restricted|private|not allowed)`)
-	httpRefused   = regexp.MustCompile(`(?i)Server returned HTTP response code: (\d+)|HTTP(?:/1\.1)? (?:error |status )?(4\d\d|5\d\d)|FileNotFoundException: (https?://\S+)`)
-	anything      = regexp.MustCompile(``)
-	notReachable  = regexp.MustCompile(`(?i)Connection refused: (\S*-rest\S*)|connection timed out: (\S*-rest\S*)|ConnectTimeoutException\W.*?(\S*-rest\S*)|UnknownHostException: (\S+-rest(?:\.\S+)?)`)
-	lostHA        = regexp.MustCompile(`HA metadata is not available|HA metadata not available|Manual restore required|configmaps have been deleted`)
-	alreadyExists = regexp.MustCompile(`(?i)AlreadyExists|already exists`)
+	schemeRefused = pattern(`(?i)(?:scheme|protocol)\W.*(?:not (?:allowed|supported)|disallowed|forbidden)|No FileSystem for scheme|(?:restricted|private|loopback|internal|link-local)\W.*(?:host|address)|(?:host|address)\W.*(?:restricted|private|not allowed)`)
+	httpRefused   = pattern(`(?i)Server returned HTTP response code: (\d+)|HTTP(?:/1\.1)? (?:error |status )?(4\d\d|5\d\d)|FileNotFoundException: (https?://\S+)`)
+	anything      = pattern(``)
+	notReachable  = pattern(`(?i)Connection refused: (\S*-rest\S*)|connection timed out: (\S*-rest\S*)|ConnectTimeoutException\W.*?(\S*-rest\S*)|UnknownHostException: (\S+-rest(?:\.\S+)?)`)
+	lostHA        = pattern(`HA metadata is not available|HA metadata not available|Manual restore required|configmaps have been deleted`)
+	alreadyExists = pattern(`(?i)AlreadyExists|already exists`)
 )
 
 var operatorRules = []Rule{
@@ -24,7 +23,7 @@ var operatorRules = []Rule{
 			if j.statusKnown || j.deleting() || j.wants() == "suspended" && j.runsJob() || j.object.GetLabels()["flink.apache.org/canary"] == "true" || j.age(j.created) < slowSight {
 				return nil
 			}
-			f := Finding{Subject: j.ref(), Means: "no operator has written a status for " + ago(j.age(j.created)), Evidence: []Evidence{{Source: "status", At: j.created, Text: "empty since it was created"}}, Confidence: Likely, Cures: []Cure{{Text: "see whether an operator runs, and watches this namespace", Command: "kubectl flink doctor", Safe: true}}}
+			f := Finding{Subject: j.ref(), Means: "no operator has written a status for " + ago(j.age(j.created)), Evidence: []Evidence{{Source: "status", At: j.created, Text: "empty since it was created"}}, Confidence: Likely, Cures: []Cure{{Text: "see whether an operator runs, and watches this namespace", Command: "kubectl get deployments -A -l app.kubernetes.io/name=flink-kubernetes-operator", Safe: true}}}
 			for _, o := range j.Operators {
 				if selector := o.Config["kubernetes.operator.label.selector"]; selector != "" {
 					f.Evidence = append(f.Evidence, Evidence{Source: "configuration of " + operatorSource(o), Text: "kubernetes.operator.label.selector: " + selector})

@@ -3,7 +3,6 @@ package diagnosis
 import (
 	"cmp"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -13,18 +12,20 @@ import (
 
 var (
 	imageReasons  = []string{"ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName", "ImageInspectError", "RegistryUnavailable"}
-	execFormat    = regexp.MustCompile(`exec format error`)
-	jvmFails      = regexp.MustCompile(`(?i)initialization of VM|agent library failed to init|Error opening zip file or JAR manifest missing|Could not create the Java Virtual Machine|Could not reserve enough space|insufficient memory for the Java Runtime|Unrecognized (?:VM )?option|Unrecognized option: |Could not find agent library|Invalid (?:maximum|initial) heap size|Error: Could not find or load main class|JAVA_HOME`)
-	entryFails    = regexp.MustCompile(`(?i)executable file not found|no such file or directory|exec: "([^"]+)"|permission denied|not found in \$PATH|command not found|: not found$`)
-	missingSecret = regexp.MustCompile(`(?i)(?:references non-existent secret key|secret "?(?:[a-z0-9-]+/)?([a-z0-9]([-a-z0-9.]*[a-z0-9])?)"? not found|couldn't find key (\S+) in Secret (?:[a-z0-9-]+/)?([a-z0-9.-]+))`)
-	missingConfig = regexp.MustCompile(`(?i)(?:references non-existent config key|configmap "?(?:[a-z0-9-]+/)?([a-z0-9]([-a-z0-9.]*[a-z0-9])?)"? not found|couldn't find key (\S+) in ConfigMap (?:[a-z0-9-]+/)?([a-z0-9.-]+))`)
-	diskFull      = regexp.MustCompile(`No space left on device|Disk quota exceeded|not enough space on the (?:disk|device)`)
-	evictedDisk   = regexp.MustCompile(`(?i)ephemeral.storage|emptyDir|disk|inode`)
+	pullFails     = pattern(`Failed to pull image|rpc error|unauthorized|not found|denied`)
+	probeKills    = pattern(`failed (?:liveness|startup) probe`)
+	execFormat    = pattern(`exec format error`)
+	jvmFails      = pattern(`(?i)initialization of VM|agent library failed to init|Error opening zip file or JAR manifest missing|Could not create the Java Virtual Machine|Could not reserve enough space|insufficient memory for the Java Runtime|Unrecognized (?:VM )?option|Unrecognized option: |Could not find agent library|Invalid (?:maximum|initial) heap size|Error: Could not find or load main class|JAVA_HOME`)
+	entryFails    = pattern(`(?i)executable file not found|no such file or directory|exec: "([^"]+)"|permission denied|not found in \$PATH|command not found|: not found$`)
+	missingSecret = pattern(`(?i)(?:references non-existent secret key|secret "?(?:[a-z0-9-]+/)?([a-z0-9]([-a-z0-9.]*[a-z0-9])?)"? not found|couldn't find key (\S+) in Secret (?:[a-z0-9-]+/)?([a-z0-9.-]+))`)
+	missingConfig = pattern(`(?i)(?:references non-existent config key|configmap "?(?:[a-z0-9-]+/)?([a-z0-9]([-a-z0-9.]*[a-z0-9])?)"? not found|couldn't find key (\S+) in ConfigMap (?:[a-z0-9-]+/)?([a-z0-9.-]+))`)
+	diskFull      = pattern(`No space left on device|Disk quota exceeded|not enough space on the (?:disk|device)`)
+	evictedDisk   = pattern(`(?i)ephemeral.storage|emptyDir|disk|inode`)
 )
 
 // badConfig is the container of a pod that can't be made, or whose volume can't
 // be mounted, for want of a named object; with what says so.
-func (j *job) badConfig(pattern *regexp.Regexp, object string, known []Existing) []Finding {
+func (j *job) badConfig(pattern *lazy, object string, known []Existing) []Finding {
 	exists := func(name string) bool {
 		return slices.ContainsFunc(known, func(e Existing) bool { return e.Name == name && e.Exists == Read })
 	}
@@ -77,7 +78,7 @@ var podRules = []Rule{
 					return "", nil, false
 				}
 				message := c.message
-				if e, ok := j.podEvent(p, regexp.MustCompile(`Failed to pull image|rpc error|unauthorized|not found|denied`), "Failed"); ok && strings.HasPrefix(message, "Back-off") {
+				if e, ok := j.podEvent(p, pullFails, "Failed"); ok && strings.HasPrefix(message, "Back-off") {
 					message = e.message
 				}
 				return fmt.Sprintf("%s can't get the image %s of its %s", p.name, c.image, c.called()) + withText(message), []Evidence{{Source: p.source(c), At: p.created, Text: c.reason + ": " + oneLine(message)}}, true
@@ -346,7 +347,7 @@ var podRules = []Rule{
 				if p.deleting || p.ready {
 					continue
 				}
-				killed, ok := j.podEvent(p, regexp.MustCompile(`failed (?:liveness|startup) probe`), "Killing")
+				killed, ok := j.podEvent(p, probeKills, "Killing")
 				unhealthy, failing := j.podEvent(p, nil, "Unhealthy")
 				if !ok && (!failing || p.age < slowStart || unhealthy.count < 20 || !strings.Contains(unhealthy.message, "probe failed")) {
 					continue

@@ -2,23 +2,23 @@ package diagnosis
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 )
 
 var (
-	claimMissing = regexp.MustCompile(`persistentvolumeclaim "([a-z0-9.-]+)" not found`)
-	claimUnbound = regexp.MustCompile(`unbound immediate PersistentVolumeClaims|didn't find available persistent volumes|volume node affinity conflict`)
-	quotaWords   = regexp.MustCompile(`exceeded quota: ([^,]+), requested: (.*?), used: (.*?), limited: (.*)$`)
-	quotaMust    = regexp.MustCompile(`failed quota: ([^:]+): must specify (.*)$`)
-	cannotCreate = regexp.MustCompile(`cannot create resource "?([a-z./]+)"?`)
-	noAccount    = regexp.MustCompile(`serviceaccount "([^"]+)" not found`)
-	insufficient = regexp.MustCompile(`Insufficient ([a-z0-9./-]+)`)
-	taintWords   = regexp.MustCompile(`untolerated taint|had taint`)
-	affinity     = regexp.MustCompile(`node affinity|node selector|affinity rules|topology spread`)
-	passingTaint = regexp.MustCompile(`node\.kubernetes\.io/|node\.cloudprovider\.kubernetes\.io/`)
-	tooManyPods  = regexp.MustCompile(`Too many pods`)
+	claimMissing = pattern(`persistentvolumeclaim "([a-z0-9.-]+)" not found`)
+	claimUnbound = pattern(`unbound immediate PersistentVolumeClaims|didn't find available persistent volumes|volume node affinity conflict`)
+	quotaWords   = pattern(`exceeded quota: ([^,]+), requested: (.*?), used: (.*?), limited: (.*)$`)
+	quotaMust    = pattern(`failed quota: ([^:]+): must specify (.*)$`)
+	cannotCreate = pattern(`cannot create resource "?([a-z./]+)"?`)
+	noAccount    = pattern(`serviceaccount "([^"]+)" not found`)
+	insufficient = pattern(`Insufficient ([a-z0-9./-]+)`)
+	taintWords   = pattern(`untolerated taint|had taint`)
+	affinity     = pattern(`node affinity|node selector|affinity rules|topology spread`)
+	passingTaint = pattern(`node\.kubernetes\.io/|node\.cloudprovider\.kubernetes\.io/`)
+	anyQuota     = pattern(`(exceeded|failed) quota`)
+	tooManyPods  = pattern(`Too many pods`)
 )
 
 // scheduler says why pods find no node; findings one for each role.
@@ -68,7 +68,7 @@ var schedulingRules = []Rule{
 			why, evidence := "", Evidence{}
 			if r, ok := j.stillRefused(); ok && strings.Contains(r.why, "quota") {
 				why, evidence = r.why, Evidence{Source: "the JobManager's log", At: r.at, Text: oneLine(r.why)}
-			} else if e, ok := j.event(regexp.MustCompile(`(exceeded|failed) quota`), "FailedCreate"); ok && j.starting() && !j.madeSince(e) {
+			} else if e, ok := j.event(anyQuota, "FailedCreate"); ok && j.starting() && !j.madeSince(e) {
 				why, evidence = e.message, e.evidence()
 			}
 			if why == "" {
@@ -257,7 +257,7 @@ var schedulingRules = []Rule{
 		job: func(j *job) []Finding {
 			return j.scheduler(func(p *pod) (string, []Cure, bool) {
 				why := reasons(p.unscheduled)
-				for _, known := range []*regexp.Regexp{claimUnbound, affinity, taintWords, insufficient, tooManyPods, claimMissing} {
+				for _, known := range []*lazy{claimUnbound, affinity, taintWords, insufficient, tooManyPods, claimMissing} {
 					if known.MatchString(why) {
 						return "", nil, false
 					}

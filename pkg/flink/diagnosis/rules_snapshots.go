@@ -3,7 +3,6 @@ package diagnosis
 import (
 	"cmp"
 	"fmt"
-	"regexp"
 	"strings"
 	"time"
 
@@ -11,15 +10,16 @@ import (
 )
 
 var (
-	canonicalNo    = regexp.MustCompile(`^UnsupportedOperationException: (?:Not supported yet\.?\s*$|[^\n]*[Cc]anonical)`)
-	snapshotSlow   = regexp.MustCompile(`expired before completing|Checkpoint expired|CHECKPOINT_EXPIRED`)
-	notAllTasks    = regexp.MustCompile(`Not all required tasks are currently running|NOT_ALL_REQUIRED_TASKS_RUNNING|is not being executed at the moment|tasks have been finished`)
-	noDirectory    = regexp.MustCompile(`savepoint path in the spec or configuration .* has to be supplied|savepoint .*config key\[`)
-	notRunning     = regexp.MustCompile(`Secondary resource .* is not running`)
-	suspending     = regexp.MustCompile(`Checkpoint Coordinator is suspending|CHECKPOINT_COORDINATOR_SUSPEND`)
-	lostOperation  = regexp.MustCompile(`There is no savepoint operation|(?:^|\W)NotFoundException`)
-	disposalFails  = regexp.MustCompile(`Cannot dispose of snapshot`)
-	oldFlinkManual = regexp.MustCompile(`Manual checkpoint triggering is not supported`)
+	canonicalNo      = pattern(`^UnsupportedOperationException: (?:Not supported yet\.?\s*$|[^\n]*[Cc]anonical)`)
+	snapshotSlow     = pattern(`expired before completing|Checkpoint expired|CHECKPOINT_EXPIRED`)
+	notAllTasks      = pattern(`Not all required tasks are currently running|NOT_ALL_REQUIRED_TASKS_RUNNING|is not being executed at the moment|tasks have been finished`)
+	noDirectory      = pattern(`savepoint path in the spec or configuration .* has to be supplied|savepoint .*config key\[`)
+	notRunning       = pattern(`Secondary resource .* is not running`)
+	suspending       = pattern(`Checkpoint Coordinator is suspending|CHECKPOINT_COORDINATOR_SUSPEND`)
+	stoppedMeanwhile = pattern(notRunning.String() + "|" + suspending.String())
+	lostOperation    = pattern(`There is no savepoint operation|(?:^|\W)NotFoundException`)
+	disposalFails    = pattern(`Cannot dispose of snapshot`)
+	oldFlinkManual   = pattern(`Manual checkpoint triggering is not supported`)
 )
 
 // snapshot is a FlinkStateSnapshot of the job.
@@ -61,7 +61,7 @@ func (j *job) snapshots() []snapshot {
 func (s snapshot) subject() string { return "flinkstatesnapshot/" + s.name }
 
 // failedAs are findings of snapshots whose error fits a pattern.
-func (j *job) failedAs(pattern *regexp.Regexp, unless func(Exception) bool, means string, cures func(s snapshot) []Cure) []Finding {
+func (j *job) failedAs(pattern *lazy, unless func(Exception) bool, means string, cures func(s snapshot) []Cure) []Finding {
 	for _, s := range j.snapshots() {
 		if !s.failed || unless != nil && unless(s.failure) {
 			continue
@@ -75,7 +75,7 @@ func (j *job) failedAs(pattern *regexp.Regexp, unless func(Exception) bool, mean
 
 // ofSnapshots are findings about savepoints: of FlinkStateSnapshots, else of
 // the job's own errors while one is taken.
-func (j *job) ofSnapshots(pattern *regexp.Regexp, unless func(Exception) bool, means string, cures ...Cure) []Finding {
+func (j *job) ofSnapshots(pattern *lazy, unless func(Exception) bool, means string, cures ...Cure) []Finding {
 	if out := j.failedAs(pattern, unless, means, func(snapshot) []Cure { return cures }); len(out) > 0 {
 		return out
 	}
@@ -137,8 +137,7 @@ var snapshotRules = []Rule{
 		ID: "FLINK-SNAP-NOT-RUNNING", Severity: Error, Title: "the job stopped running while it was to be saved", Link: docSnapshots,
 		Explain: "The job wasn't RUNNING when its state was to be saved, or stopped being so meanwhile: the operator abandons the snapshot and doesn't try again.",
 		job: func(j *job) []Finding {
-			pattern := regexp.MustCompile(notRunning.String() + "|" + suspending.String())
-			return j.failedAs(pattern, nil, "the job wasn't running while its state was to be saved", func(snapshot) []Cure {
+			return j.failedAs(stoppedMeanwhile, nil, "the job wasn't running while its state was to be saved", func(snapshot) []Cure {
 				return []Cure{{Text: "take it again once the job is RUNNING", Command: j.flink("savepoint %s", j.target()), Safe: true}, {Text: "why it restarted", Command: j.flink("exceptions %s", j.target()), Safe: true}}
 			})
 		},
@@ -167,7 +166,7 @@ var snapshotRules = []Rule{
 		job: func(j *job) []Finding {
 			for _, s := range j.snapshots() {
 				if s.state == "" && s.deleted.IsZero() && j.age(s.created) > slowSight {
-					return []Finding{{Subject: s.subject(), Means: fmt.Sprintf("no operator has written a status for the snapshot for %s", ago(j.age(s.created))), Evidence: []Evidence{{Source: s.subject(), At: s.created, Text: "status: empty"}}, Cures: []Cure{{Text: "take a savepoint the old way, through the job's spec", Command: j.flink("savepoint %s --method nonce", j.target())}, {Text: "see whether the operator runs", Command: "kubectl flink doctor", Safe: true}}, Confidence: Likely}}
+					return []Finding{{Subject: s.subject(), Means: fmt.Sprintf("no operator has written a status for the snapshot for %s", ago(j.age(s.created))), Evidence: []Evidence{{Source: s.subject(), At: s.created, Text: "status: empty"}}, Cures: []Cure{{Text: "take a savepoint the old way, through the job's spec", Command: j.flink("savepoint %s --method nonce", j.target())}, {Text: "see whether the operator runs", Command: "kubectl get deployments -A -l app.kubernetes.io/name=flink-kubernetes-operator", Safe: true}}, Confidence: Likely}}
 				}
 			}
 			return nil
@@ -223,7 +222,7 @@ var snapshotRules = []Rule{
 					continue
 				}
 				known := false
-				for _, pattern := range []*regexp.Regexp{canonicalNo, snapshotSlow, notAllTasks, noDirectory, notRunning, suspending, lostOperation, oldFlinkManual} {
+				for _, pattern := range []*lazy{canonicalNo, snapshotSlow, notAllTasks, noDirectory, notRunning, suspending, lostOperation, oldFlinkManual} {
 					if _, found := s.failure.match(pattern); found != nil && !ofOwnCode(s.failure) {
 						known = true
 					}

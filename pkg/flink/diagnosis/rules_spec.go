@@ -2,15 +2,15 @@ package diagnosis
 
 import (
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 )
 
 var (
-	jobName      = regexp.MustCompile(`^[a-z]([-a-z\d]{0,43}[a-z\d])?$`)
-	imageVersion = regexp.MustCompile(`(?:^|[-_:/v])(\d+)\.(\d+)(?:\.\d+)?(?:$|[-_.])`)
-	placeholder  = regexp.MustCompile(`\{\{\s*(name|namespace)\s*\}\}`)
+	jobName      = pattern(`^[a-z]([-a-z\d]{0,43}[a-z\d])?$`)
+	imageVersion = pattern(`(?:^|[-_:/v])(\d+)\.(\d+)(?:\.\d+)?(?:$|[-_.])`)
+	tagVersion   = pattern(`^(\d+)\.(\d+)`)
+	placeholder  = pattern(`\{\{\s*(name|namespace)\s*\}\}`)
 )
 
 // isCluster reports whether the object has the spec of a FlinkDeployment.
@@ -89,7 +89,7 @@ var specRules = []Rule{
 			base := repository[strings.LastIndex(repository, "/")+1:]
 			var found []string
 			if base == "flink" || base == "cp-flink" {
-				if parts := regexp.MustCompile(`^(\d+)\.(\d+)`).FindStringSubmatch(tag); parts != nil {
+				if parts := tagVersion.FindStringSubmatch(tag); parts != nil {
 					found = parts
 				}
 			} else if i := strings.Index(tag, "flink"); i >= 0 {

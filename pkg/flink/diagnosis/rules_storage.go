@@ -2,23 +2,22 @@ package diagnosis
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 )
 
 var (
-	pluginNamed = regexp.MustCompile(`The scheme is directly supported by Flink through the following plugins?(?:\(s\))?: ([\w-]+(?:, [\w-]+)*)`)
-	pluginNone  = regexp.MustCompile(`(?:Could not find a file system implementation for scheme|No FileSystem for scheme:?) '?"?(s3a?|s3p|gs|abfss?|wasbs?|oss|hdfs)\b`)
-	noWriter    = regexp.MustCompile(`UnsupportedOperationException: (?:.*\b(?:not support|do(?:es)? not support)\w* recoverable writers|Recoverable writers on \w+ are only supported|.*[Rr]ecoverable ?[Ww]riters? .*(?:only supported|not supported|unsupported))`)
-	s3Denied    = regexp.MustCompile(`(?i)Status Code: 403|AccessDenied|Access Denied|InvalidAccessKeyId|SignatureDoesNotMatch|Unable to load (?:AWS )?credentials|No AWS Credentials|NoAwsCredentialsException|AWSBadRequestException.*403|Forbidden \(Service: (?:Amazon )?S3`)
-	s3Bucket    = regexp.MustCompile(`NoSuchBucket|The specified bucket does not exist`)
-	s3Away      = regexp.MustCompile(`Unable to execute HTTP request(?:: (.*))?|(?:Sdk|Amazon)ClientException.*(?:connect|timed? ?out|refused|UnknownHost)`)
+	pluginNamed = pattern(`The scheme is directly supported by Flink through the following plugins?(?:\(s\))?: ([\w-]+(?:, [\w-]+)*)`)
+	pluginNone  = pattern(`(?:Could not find a file system implementation for scheme|No FileSystem for scheme:?) '?"?(s3a?|s3p|gs|abfss?|wasbs?|oss|hdfs)\b`)
+	noWriter    = pattern(`UnsupportedOperationException: (?:.*\b(?:not support|do(?:es)? not support)\w* recoverable writers|Recoverable writers on \w+ are only supported|.*[Rr]ecoverable ?[Ww]riters? .*(?:only supported|not supported|unsupported))`)
+	s3Denied    = pattern(`(?i)Status Code: 403|AccessDenied|Access Denied|InvalidAccessKeyId|SignatureDoesNotMatch|Unable to load (?:AWS )?credentials|No AWS Credentials|NoAwsCredentialsException|AWSBadRequestException.*403|Forbidden \(Service: (?:Amazon )?S3`)
+	s3Bucket    = pattern(`NoSuchBucket|The specified bucket does not exist`)
+	s3Away      = pattern(`Unable to execute HTTP request(?:: (.*))?|(?:Sdk|Amazon)ClientException.*(?:connect|timed? ?out|refused|UnknownHost)`)
 	s3Frames    = []string{"amazonaws", "fs.s3", "s3presto", "s3a.S3A", "awssdk"}
-	cantWrite   = regexp.MustCompile(`Mkdirs failed|Permission denied|Failed to create (?:savepoint|checkpoint) directory|Read-only file system|ReadOnlyFileSystem|AccessDeniedException|not exist and could not be created|Could not create target|Failed to create directory`)
-	ownCode     = regexp.MustCompile(`[Rr]ecoverable ?[Ww]riter|\b(SinkWriter|SinkFunction|SourceReader|FileSink|CommitterOperator)\b`)
-	localDirs   = regexp.MustCompile(`No local storage directories available.*`)
-	unknownHost = regexp.MustCompile(`UnknownHostException: (?:[\w.]+Exception: )?([A-Za-z0-9][\w.-]*)`)
-	noState     = regexp.MustCompile(`Cannot find (?:checkpoint or savepoint file/directory|meta data file)|Could not find checkpoint or savepoint|FileNotFoundException: .*(?:_metadata|savepoint-|chk-\d)`)
+	cantWrite   = pattern(`Mkdirs failed|Permission denied|Failed to create (?:savepoint|checkpoint) directory|Read-only file system|ReadOnlyFileSystem|AccessDeniedException|not exist and could not be created|Could not create target|Failed to create directory`)
+	ownCode     = pattern(`[Rr]ecoverable ?[Ww]riter|\b(SinkWriter|SinkFunction|SourceReader|FileSink|CommitterOperator)\b`)
+	localDirs   = pattern(`No local storage directories available.*`)
+	unknownHost = pattern(`UnknownHostException: (?:[\w.]+Exception: )?([A-Za-z0-9][\w.-]*)`)
+	noState     = pattern(`Cannot find (?:checkpoint or savepoint file/directory|meta data file)|Could not find checkpoint or savepoint|FileNotFoundException: .*(?:_metadata|savepoint-|chk-\d)`)
 )
 
 // aboutStorage reports whether an exception was thrown by Flink's own reading or

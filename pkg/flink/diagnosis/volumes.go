@@ -3,7 +3,6 @@ package diagnosis
 import (
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -118,7 +117,7 @@ func mountAt(mounts []mount, file string) (best mount, found bool) {
 // passing are the types of volumes that go with their pod.
 var passing = []string{"emptyDir", "ephemeral", "configMap", "secret", "downwardAPI", "projected", "image"}
 
-var schemeForm = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9+.-]*$`)
+var schemeForm = pattern(`^[a-zA-Z][a-zA-Z0-9+.-]*$`)
 
 // splitPath reads a path as Flink does. The scheme is "" where none is written.
 func splitPath(text string) (scheme, rest string, err error) {
