@@ -90,6 +90,7 @@ func healthyShapes() map[string]change {
 		"high availability":    nothing,
 		"no high availability": all(conf("high-availability.type", nil), conf(haDirKey, nil)),
 		"stateless":            mode("stateless"),
+		"as small as the demo": all(mode("stateless"), spec("taskManager.resource.memory", "1g"), spec("jobManager.resource.memory", "1g")),
 		"session cluster":      sessionCluster,
 		"session job":          sessionJob,
 		"blue/green":           blueGreen,

@@ -81,8 +81,8 @@ var memoryRules = []Rule{
 		},
 	},
 	{
-		ID: "FLINK-MEM-SMALL", Severity: Warning, Title: "the heap is very small", Link: docMemory,
-		Explain: "Flink starts, but the part of its memory that is left for the heap is less than 128 MiB (for a TaskManager: less than 32 MiB for the tasks). Jobs mostly fail in it with OutOfMemoryError.",
+		ID: "FLINK-MEM-SMALL", Severity: Info, Title: "the heap is very small", Link: docMemory,
+		Explain: "Flink starts, but the part of its memory that is left for the heap is less than 128 MiB (for a TaskManager: less than 32 MiB for the tasks). Small jobs run in that; others fail with OutOfMemoryError.",
 		spec: func(m *manifest) []Finding {
 			if m.kind == kindSessionJob || m.cluster == nil {
 				return nil
