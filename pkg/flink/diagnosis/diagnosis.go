@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/secret"
 )
 
 // Severity is how bad a finding is.
@@ -205,8 +207,24 @@ func (r *Rule) sign(found []Finding) []Finding {
 		f.Rule, f.Title = r.ID, r.Title
 		f.Severity = cmp.Or(f.Severity, r.Severity)
 		f.Confidence = cmp.Or(f.Confidence, Certain)
+		f.hide()
 	}
 	return found
+}
+
+// hide takes secrets out of what a finding quotes. A command with one in it
+// can't be shown, so that only its words stay.
+func (f *Finding) hide() {
+	f.Means = secret.Text(f.Means)
+	for i := range f.Evidence {
+		f.Evidence[i].Text = secret.Text(f.Evidence[i].Text)
+	}
+	for i := range f.Cures {
+		c := &f.Cures[i]
+		if c.Text = secret.Text(c.Text); c.Command != "" && secret.Text(c.Command) != c.Command {
+			c.Command, c.Safe = "", false
+		}
+	}
 }
 
 // explains reports whether a rule says that another's findings follow from its

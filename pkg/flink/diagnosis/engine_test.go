@@ -337,3 +337,30 @@ func TestPatternsCompile(t *testing.T) {
 		t.Errorf("only %d patterns", len(patterns))
 	}
 }
+
+func TestFindingsShowNoSecrets(t *testing.T) {
+	facts := with(all(sessionJob, status("lifecycleState", "UPGRADING"), spec("job.jarURI", "https://nowhere.invalid/job.jar?X-Amz-Signature=deadbeefsignature"),
+		spec("flinkConfiguration", map[string]any{"s3.secret-key": "hunter2", "env.java.opts.al": "-Dstorage=AccountName=a;AccountKey=c2VjcmV0a2V5=="}),
+		failed(reconciliation, "java.net.UnknownHostException: nowhere.invalid"), task("java.lang.Exception: login failed, password=hunter2")))
+	findings := Job(facts)
+	if len(findings) < 2 {
+		t.Fatalf("found are %v", ids(findings))
+	}
+	for _, word := range []string{"hunter2", "deadbeefsignature", "c2VjcmV0a2V5"} {
+		if text := asJSON(findings); strings.Contains(text, word) {
+			t.Errorf("%s is shown: %s", word, text)
+		}
+	}
+}
+
+func TestCommandsAreQuoted(t *testing.T) {
+	m := newManifest(healthy().Object, nil)
+	if got, want := m.kubectl("get pod %s", "a; rm -r '/'"), `kubectl get pod 'a; rm -r '\''/'\''' -n prod`; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	nested := healthy().Object
+	set(nested.Object, "spec.flinkConfiguration", map[string]any{"execution": map[string]any{"checkpointing": map[string]any{"dir": "s3://a"}}})
+	if got := newManifest(nested, nil).patchConf(map[string]any{"execution.checkpointing.interval": "1 min"}); !strings.Contains(got, `{"execution":{"checkpointing":{"interval":"1 min"}}}`) {
+		t.Errorf("a nested configuration is patched in its form: %s", got)
+	}
+}
