@@ -65,7 +65,8 @@ test: build ## Every test that this machine can run
 
 .PHONY: test-unit
 test-unit: ## Tests of functions, without a cluster
-	go test $(RACE) $$(go list ./... | grep -Ev '/test/(arch|hostile)')
+	go test $(RACE) -coverprofile=coverage.txt $$(go list ./... | grep -Ev '/test/(arch|hostile)')
+	@./hack/coverage coverage.txt
 	go test ./test/hostile # measures memory, of which the race detector needs more
 	go test -count=1 ./test/arch # looks at what the cache of tests doesn't know of
 	go -C hack/cluster vet ./... && go -C hack/cluster test ./...
@@ -84,21 +85,8 @@ test-release: ## Archives, packages, krew, and completion in real shells (root, 
 
 # What takes too long for every change.
 .PHONY: test-long
-test-long: build ## Releases of all platforms, krew, other systems, soaks
-	RELEASE_ALL=1 go test -tags release -count=1 -timeout 90m -v ./test/release/...
-	@for os in darwin windows; do for arch in amd64 arm64; do \
-		echo "== vet and build tests for $$os/$$arch"; \
-		GOOS=$$os GOARCH=$$arch CGO_ENABLED=0 go vet ./plugins/... ./pkg/... || exit 1; \
-		for pkg in $$(GOOS=$$os GOARCH=$$arch go list ./plugins/... ./pkg/...); do GOOS=$$os GOARCH=$$arch CGO_ENABLED=0 go test -c -o /dev/null $$pkg || exit 1; done; \
-	done; done
-	go test $(RACE) -count=10 -timeout 60m ./pkg/common/... ./plugins/kubectl-flink/reach/...
-	go test -tags 'e2e long' -count=1 -timeout 180m -v ./test/e2e/...
-	@for dir in $$(grep -rl --include='*_test.go' '^func Fuzz' pkg plugins | xargs -n1 dirname | sort -u); do \
-		for target in $$(go test -list '^Fuzz' ./$$dir | grep '^Fuzz'); do \
-			echo "== $$target in $$dir, for $(FUZZTIME)"; \
-			go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) ./$$dir || exit 1; \
-		done; \
-	done
+test-long: build ## Releases of all platforms, krew, other systems, soaks, fuzzing; ends with a table
+	@RACE=$(RACE) FUZZTIME=$(FUZZTIME) ./hack/test-long
 
 .PHONY: lint
 lint: ## Static checks

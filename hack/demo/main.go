@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/progress"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 )
 
 const (
@@ -129,7 +129,7 @@ func (d *demo) waitForJob(ctx context.Context) error {
 			return nil
 		}
 		if message := d.ask(ctx, "get", "flinkdeployment", job, "-o", "jsonpath={.status.error}"); message != "" {
-			state += ": " + operator.DecodeFailure(message).Root()
+			state += ": " + api.DecodeFailure(message).Root()
 		}
 		if state == "" {
 			state = "not seen by the operator yet"

@@ -17,7 +17,9 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/change"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
 )
 
 var bothDirs = map[string]any{
@@ -40,8 +42,8 @@ func carriedOut(object *unstructured.Unstructured, lifecycle, state string, more
 // changeable is a running job that an operator has taken up.
 func (s *server) changeable(t *testing.T, namespace, name string, spec map[string]any, annotations map[string]any) *unstructured.Unstructured {
 	t.Helper()
-	object := s.create(t, operator.Deployment, namespace, name, spec, nil)
-	object = s.setStatus(t, operator.Deployment, object, carriedOut(object, "STABLE", "RUNNING", nil))
+	object := s.create(t, api.Deployment, namespace, name, spec, nil)
+	object = s.setStatus(t, api.Deployment, object, carriedOut(object, "STABLE", "RUNNING", nil))
 	if annotations != nil {
 		body, err := json.Marshal(map[string]any{"metadata": map[string]any{"annotations": annotations}})
 		must(t, err)
@@ -54,7 +56,7 @@ func (s *server) changeable(t *testing.T, namespace, name string, spec map[strin
 // suspended job leaves a savepoint, a running one gets a new id.
 func (s *server) carryOut(t *testing.T, namespace string) {
 	t.Helper()
-	s.asOperator(t, operator.Deployment, namespace, func(object *unstructured.Unstructured) {
+	s.asOperator(t, api.Deployment, namespace, func(object *unstructured.Unstructured) {
 		seen, _, _ := unstructured.NestedInt64(object.Object, "status", "observedGeneration")
 		if seen == object.GetGeneration() {
 			return
@@ -62,10 +64,10 @@ func (s *server) carryOut(t *testing.T, namespace string) {
 		state, _, _ := unstructured.NestedString(object.Object, "spec", "job", "state")
 		path := "file:/flink-data/savepoints/savepoint-" + object.GetName()
 		if state == "suspended" {
-			s.setStatus(t, operator.Deployment, object, carriedOut(object, "SUSPENDED", "FINISHED", map[string]any{"upgradeSavepointPath": path}))
+			s.setStatus(t, api.Deployment, object, carriedOut(object, "SUSPENDED", "FINISHED", map[string]any{"upgradeSavepointPath": path}))
 			return
 		}
-		s.setStatus(t, operator.Deployment, object, carriedOut(object, "STABLE", "RUNNING", map[string]any{
+		s.setStatus(t, api.Deployment, object, carriedOut(object, "STABLE", "RUNNING", map[string]any{
 			"upgradeSavepointPath": path, "jobId": fmt.Sprintf("run%d", object.GetGeneration()), "startTime": fmt.Sprint(1764000000000 + object.GetGeneration()),
 		}))
 	})
@@ -73,7 +75,7 @@ func (s *server) carryOut(t *testing.T, namespace string) {
 
 func (s *server) deployment(t *testing.T, namespace, name string) *unstructured.Unstructured {
 	t.Helper()
-	object, err := s.dynamic.Resource(operator.Deployment.GVR()).Namespace(namespace).Get(t.Context(), name, metav1.GetOptions{})
+	object, err := s.dynamic.Resource(api.Deployment.GVR()).Namespace(namespace).Get(t.Context(), name, metav1.GetOptions{})
 	must(t, err)
 	return object
 }
@@ -166,11 +168,11 @@ func TestChangesThatAreRefused(t *testing.T) {
 
 func TestChangeOfAChildOrASessionCluster(t *testing.T) {
 	ns := current.namespace(t)
-	current.create(t, operator.Deployment, ns, "session", map[string]any{"flinkVersion": "v1_20", "serviceAccount": "flink"}, runningStatus())
+	current.create(t, api.Deployment, ns, "session", map[string]any{"flinkVersion": "v1_20", "serviceAccount": "flink"}, runningStatus())
 	current.flink(t, t.Context(), "restart", "session", "-n", ns).wants(t, exit.Failed, "is a session cluster", "kubectl flink jobs session")
 	child := current.changeable(t, ns, "shop-blue", deploymentSpec(bothDirs), nil)
 	owners, err := json.Marshal(map[string]any{"metadata": map[string]any{"ownerReferences": []any{map[string]any{
-		"apiVersion": operator.Group + "/" + operator.Version, "kind": operator.BlueGreen.Name, "name": "shop", "uid": string(child.GetUID()),
+		"apiVersion": api.Group + "/" + api.Version, "kind": api.BlueGreen.Name, "name": "shop", "uid": string(child.GetUID()),
 	}}}})
 	must(t, err)
 	current.patch(t, ns, "shop-blue", string(owners))
@@ -201,11 +203,11 @@ func TestDryRunOfAChangeTouchesNothing(t *testing.T) {
 func TestRejectedChangeIsPutBack(t *testing.T) {
 	ns := current.namespace(t)
 	current.changeable(t, ns, "orders", deploymentSpec(bothDirs), nil)
-	current.asOperator(t, operator.Deployment, ns, func(object *unstructured.Unstructured) {
+	current.asOperator(t, api.Deployment, ns, func(object *unstructured.Unstructured) {
 		status, _ := object.Object["status"].(map[string]any)
 		if jobField(object, "state") == "suspended" && status["error"] == nil {
 			status["error"] = `{"type":"org.apache.flink.kubernetes.operator.exception.ReconciliationException","throwableList":[{"type":"org.apache.flink.kubernetes.operator.exception.ValidationException","message":"Forbidden Flink config key: x"}]}`
-			current.setStatus(t, operator.Deployment, object, status)
+			current.setStatus(t, api.Deployment, object, status)
 		}
 	})
 	r := current.flink(t, t.Context(), "suspend", "orders", "-n", ns, "--reconnect-timeout", "0s")
@@ -222,18 +224,18 @@ func TestSavepointLoopIsRecognised(t *testing.T) {
 	spec := deploymentSpec(bothDirs)
 	current.changeable(t, ns, "orders", spec, nil)
 	var tries atomic.Int64
-	current.asOperator(t, operator.Deployment, ns, func(object *unstructured.Unstructured) {
+	current.asOperator(t, api.Deployment, ns, func(object *unstructured.Unstructured) {
 		status, _ := object.Object["status"].(map[string]any)
 		seen, _ := status["observedGeneration"].(int64)
 		switch {
 		case jobField(object, "state") == "suspended" && status["error"] == nil && tries.Add(1) < 50:
 			status["error"] = `{"type":"org.apache.flink.kubernetes.operator.exception.UpgradeFailureException","message":"Savepoint Error","throwableList":[{"type":"java.lang.UnsupportedOperationException","message":"Not supported yet."}]}`
-			current.setStatus(t, operator.Deployment, object, status)
+			current.setStatus(t, api.Deployment, object, status)
 		case jobField(object, "state") == "suspended":
 			delete(status, "error")
-			current.setStatus(t, operator.Deployment, object, status)
+			current.setStatus(t, api.Deployment, object, status)
 		case seen != object.GetGeneration():
-			current.setStatus(t, operator.Deployment, object, carriedOut(object, "STABLE", "RUNNING", nil))
+			current.setStatus(t, api.Deployment, object, carriedOut(object, "STABLE", "RUNNING", nil))
 		}
 	})
 	started := time.Now()
@@ -272,8 +274,8 @@ func TestResumeDoesNotLoseState(t *testing.T) {
 		spec := deploymentSpec(bothDirs)
 		job := spec["job"].(map[string]any)
 		job["state"], job["upgradeMode"] = "suspended", tc.then
-		object := current.create(t, operator.Deployment, ns, name, spec, nil)
-		current.setStatus(t, operator.Deployment, object, carriedOut(object, "SUSPENDED", "FINISHED", map[string]any{"upgradeSavepointPath": "file:/s/savepoint-1"}))
+		object := current.create(t, api.Deployment, ns, name, spec, nil)
+		current.setStatus(t, api.Deployment, object, carriedOut(object, "SUSPENDED", "FINISHED", map[string]any{"upgradeSavepointPath": "file:/s/savepoint-1"}))
 		current.patch(t, ns, name, `{"spec":{"job":{"upgradeMode":"`+tc.now+`"}}}`)
 		before := current.deployment(t, ns, name).GetGeneration()
 		current.flink(t, t.Context(), "resume", name, "-n", ns).wants(t, exit.Failed, tc.want, "--lose-state")
@@ -291,17 +293,17 @@ func TestResumeThatTheOperatorForgets(t *testing.T) {
 	ns := current.namespace(t)
 	current.changeable(t, ns, "orders", deploymentSpec(bothDirs), nil)
 	path := map[string]any{"upgradeSavepointPath": "file:/flink-data/savepoints/savepoint-orders"}
-	current.asOperator(t, operator.Deployment, ns, func(object *unstructured.Unstructured) {
+	current.asOperator(t, api.Deployment, ns, func(object *unstructured.Unstructured) {
 		seen, _, _ := unstructured.NestedInt64(object.Object, "status", "observedGeneration")
 		_, told, _ := unstructured.NestedFieldNoCopy(object.Object, "spec", "restartNonce")
 		switch {
 		case seen == object.GetGeneration():
 		case jobField(object, "state") == "suspended":
-			current.setStatus(t, operator.Deployment, object, carriedOut(object, "SUSPENDED", "FINISHED", path))
+			current.setStatus(t, api.Deployment, object, carriedOut(object, "SUSPENDED", "FINISHED", path))
 		case !told:
-			current.setStatus(t, operator.Deployment, object, carriedOut(object, "STABLE", "FINISHED", path))
+			current.setStatus(t, api.Deployment, object, carriedOut(object, "STABLE", "FINISHED", path))
 		default:
-			current.setStatus(t, operator.Deployment, object, carriedOut(object, "STABLE", "RUNNING", map[string]any{"upgradeSavepointPath": path["upgradeSavepointPath"], "jobId": "another"}))
+			current.setStatus(t, api.Deployment, object, carriedOut(object, "STABLE", "RUNNING", map[string]any{"upgradeSavepointPath": path["upgradeSavepointPath"], "jobId": "another"}))
 		}
 	})
 	current.flink(t, t.Context(), "suspend", "orders", "-n", ns).wants(t, exit.OK)
@@ -312,14 +314,14 @@ func TestResumeThatTheOperatorForgets(t *testing.T) {
 func TestChangeOfAnOperatorThatStopped(t *testing.T) {
 	ns := current.namespace(t)
 	current.changeable(t, ns, "orders", deploymentSpec(bothDirs), nil)
-	current.asOperator(t, operator.Deployment, ns, func(object *unstructured.Unstructured) {
+	current.asOperator(t, api.Deployment, ns, func(object *unstructured.Unstructured) {
 		if seen, _, _ := unstructured.NestedInt64(object.Object, "status", "observedGeneration"); seen == object.GetGeneration() {
 			return
 		}
 		status := carriedOut(object, "UPGRADING", "FINISHED", nil)
 		status["reconciliationStatus"].(map[string]any)["state"] = "UPGRADING"
 		current.stoppedOperator(t, ns)
-		current.setStatus(t, operator.Deployment, object, status)
+		current.setStatus(t, api.Deployment, object, status)
 	})
 	began := time.Now()
 	current.flink(t, t.Context(), "restart", "orders", "-n", ns, "--reconnect-timeout", "0s").wants(t, exit.Failed,
@@ -333,18 +335,18 @@ func TestChangeAndConflicts(t *testing.T) {
 	ns := current.namespace(t)
 	current.changeable(t, ns, "orders", deploymentSpec(bothDirs), nil)
 	client := operator.ClientOf(current.dynamic, current.core)
-	ref := operator.Ref{Kind: operator.Deployment, Namespace: ns, Name: "orders"}
-	job, err := client.Target(t.Context(), ref)
+	ref := api.Ref{Kind: api.Deployment, Namespace: ns, Name: "orders"}
+	job, err := change.Target(t.Context(), client, ref)
 	must(t, err)
-	current.setStatus(t, operator.Deployment, current.deployment(t, ns, "orders"), carriedOut(job.Object, "STABLE", "RESTARTING", nil))
-	change := operator.Change{Job: job, Did: "changed", Spec: map[string]any{"job": map[string]any{"parallelism": int64(5)}}}
-	report, err := client.Change(t.Context(), change, operator.ChangeOptions{NoWait: true}, operator.Reporter{})
+	current.setStatus(t, api.Deployment, current.deployment(t, ns, "orders"), carriedOut(job.Object, "STABLE", "RESTARTING", nil))
+	ch := change.Change{Job: job, Did: "changed", Spec: map[string]any{"job": map[string]any{"parallelism": int64(5)}}}
+	report, err := change.CarryOut(t.Context(), client, ch, change.Options{NoWait: true}, operator.Reporter{})
 	if err != nil || report.Generation != job.Object.GetGeneration()+1 {
 		t.Errorf("generation %d, %v", report.Generation, err)
 	}
 	// The same plan again: the spec has moved since.
-	change.Spec = map[string]any{"job": map[string]any{"parallelism": int64(7)}}
-	_, err = client.Change(t.Context(), change, operator.ChangeOptions{NoWait: true}, operator.Reporter{})
+	ch.Spec = map[string]any{"job": map[string]any{"parallelism": int64(7)}}
+	_, err = change.CarryOut(t.Context(), client, ch, change.Options{NoWait: true}, operator.Reporter{})
 	if err == nil || !strings.Contains(err.Error(), "somebody else changed it") {
 		t.Errorf("%v", err)
 	}
@@ -372,7 +374,7 @@ func TestChangeWithoutPermission(t *testing.T) {
 	current.changeable(t, ns, "orders", deploymentSpec(bothDirs), nil)
 	before := current.deployment(t, ns, "orders").GetResourceVersion()
 	for missing, verbs := range map[string][]string{"watch": {"get", "list", "patch"}, "patch": {"get", "list", "watch"}} {
-		user := current.user(t, ns, rbacv1.PolicyRule{APIGroups: []string{operator.Group}, Resources: []string{"*"}, Verbs: verbs})
+		user := current.user(t, ns, rbacv1.PolicyRule{APIGroups: []string{api.Group}, Resources: []string{"*"}, Verbs: verbs})
 		r := flinkAs(t, t.Context(), user, "suspend", "orders", "-n", ns, "--reconnect-timeout", "0s", "--timeout", "20s")
 		r.wants(t, exit.Failed, "Forbidden", missing)
 	}
@@ -385,7 +387,7 @@ func TestInterruptedChange(t *testing.T) {
 	ns := current.namespace(t)
 	current.changeable(t, ns, "orders", deploymentSpec(bothDirs), nil)
 	ctx, cancel := context.WithCancel(t.Context())
-	current.asOperator(t, operator.Deployment, ns, func(object *unstructured.Unstructured) {
+	current.asOperator(t, api.Deployment, ns, func(object *unstructured.Unstructured) {
 		if jobField(object, "state") == "suspended" {
 			cancel()
 		}
@@ -411,13 +413,13 @@ func TestSuspendOnAnOldOperator(t *testing.T) {
 		job["state"], job["savepointInfo"] = state, info
 		return out
 	}
-	object := old.create(t, operator.Deployment, ns, "orders", spec, nil)
-	old.setStatus(t, operator.Deployment, object, status(object, "STABLE", "RUNNING", map[string]any{}))
-	old.asOperator(t, operator.Deployment, ns, func(object *unstructured.Unstructured) {
+	object := old.create(t, api.Deployment, ns, "orders", spec, nil)
+	old.setStatus(t, api.Deployment, object, status(object, "STABLE", "RUNNING", map[string]any{}))
+	old.asOperator(t, api.Deployment, ns, func(object *unstructured.Unstructured) {
 		if jobField(object, "state") == "suspended" {
 			lifecycle, _, _ := unstructured.NestedString(object.Object, "status", "lifecycleState")
 			if lifecycle != "SUSPENDED" {
-				old.setStatus(t, operator.Deployment, object, status(object, "SUSPENDED", "FINISHED", map[string]any{
+				old.setStatus(t, api.Deployment, object, status(object, "SUSPENDED", "FINISHED", map[string]any{
 					"lastSavepoint": map[string]any{"location": "file:/s/savepoint-2", "timeStamp": int64(1764000000000), "triggerType": "UPGRADE"},
 				}))
 			}

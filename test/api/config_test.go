@@ -13,7 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 )
 
 // The operator's part is read where it may be read; what else there is tells
@@ -25,7 +25,7 @@ func TestConfigTellsWhereValuesComeFrom(t *testing.T) {
 		"execution": map[string]any{"checkpointing": map[string]any{"dir": "s3://a/b"}},
 	})
 	spec["jobManager"] = map[string]any{"resource": map[string]any{"memory": "1024m", "cpu": 0.5}}
-	current.create(t, operator.Deployment, ns, "basic", spec, observed(runningStatus(), 1))
+	current.create(t, api.Deployment, ns, "basic", spec, observed(runningStatus(), 1))
 	_, err := current.core.CoreV1().ConfigMaps(ns).Create(context.Background(), &corev1.ConfigMap{
 		ObjectMeta: metav1.ObjectMeta{Name: "flink-config-basic"},
 		Data: map[string]string{"flink-conf.yaml": "state.backend: rocksdb\ns3.secret-key: hunter2\ndb.url: jdbc:mysql://root:hunter2@db/x\n" +
@@ -68,7 +68,7 @@ func TestConfigTellsWhereValuesComeFrom(t *testing.T) {
 	current.flink(t, t.Context(), append(objects, "no.such")...).wants(t, exit.Failed, `no key of flinkdeployment/basic is "no.such"`)
 
 	// A user who may only read the operator's kinds still sees the spec.
-	kubeconfig := current.user(t, ns, rbacv1.PolicyRule{APIGroups: []string{operator.Group}, Resources: []string{"*"}, Verbs: []string{"get", "list"}})
+	kubeconfig := current.user(t, ns, rbacv1.PolicyRule{APIGroups: []string{api.Group}, Resources: []string{"*"}, Verbs: []string{"get", "list"}})
 	r = flinkAs(t, t.Context(), kubeconfig, objects...)
 	r.wants(t, exit.OK)
 	for _, want := range []string{"rocksdb", "Not known: the pods' configuration: configmaps \"flink-config-basic\" is forbidden", "Not known: the operator's defaults: deployments.apps is forbidden"} {

@@ -19,7 +19,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 )
 
 // through is a kubeconfig of a proxy in front of the API server; fault may
@@ -80,17 +80,17 @@ func TestSavepointSurvivesBrokenWatches(t *testing.T) {
 		}
 	}
 	// Each state comes only after one more watch was broken.
-	current.asOperator(t, operator.StateSnap, ns, func(object *unstructured.Unstructured) {
-		switch (operator.Snapshot{Object: object}).State() {
+	current.asOperator(t, api.StateSnap, ns, func(object *unstructured.Unstructured) {
+		switch (api.Snapshot{Object: object}).State() {
 		case "":
 			seen(1)
-			current.setStatus(t, operator.StateSnap, object, map[string]any{"state": "TRIGGER_PENDING"})
-		case operator.SnapshotPending:
+			current.setStatus(t, api.StateSnap, object, map[string]any{"state": "TRIGGER_PENDING"})
+		case api.SnapshotPending:
 			seen(4)
-			current.setStatus(t, operator.StateSnap, object, map[string]any{"state": "IN_PROGRESS", "triggerId": "x"})
-		case operator.SnapshotInProgress:
+			current.setStatus(t, api.StateSnap, object, map[string]any{"state": "IN_PROGRESS", "triggerId": "x"})
+		case api.SnapshotInProgress:
 			seen(5)
-			current.setStatus(t, operator.StateSnap, object, map[string]any{"state": "COMPLETED", "path": "file:/flink-data/savepoints/s"})
+			current.setStatus(t, api.StateSnap, object, map[string]any{"state": "COMPLETED", "path": "file:/flink-data/savepoints/s"})
 		}
 	})
 	kubeconfig := current.through(t, func(w http.ResponseWriter, r *http.Request, forward http.Handler) (answered bool) {
@@ -126,7 +126,7 @@ func TestSavepointSurvivesBrokenWatches(t *testing.T) {
 // Somebody else changes the spec between our read and our patch.
 func TestNonceDoesNotOverwriteAnotherUser(t *testing.T) {
 	ns := old.namespace(t)
-	old.create(t, operator.Deployment, ns, "basic", deploymentSpecFor("v1_18"), runningStatus())
+	old.create(t, api.Deployment, ns, "basic", deploymentSpecFor("v1_18"), runningStatus())
 	var patches atomic.Int64
 	kubeconfig := old.through(t, func(_ http.ResponseWriter, r *http.Request, _ http.Handler) bool {
 		if r.Method == http.MethodPatch && patches.Add(1) == 1 {
@@ -143,7 +143,7 @@ func TestNonceDoesNotOverwriteAnotherUser(t *testing.T) {
 // The operator writes a status between our read and our patch.
 func TestNonceIsTriedAgainAfterAStatusWrite(t *testing.T) {
 	ns := old.namespace(t)
-	old.create(t, operator.Deployment, ns, "basic", deploymentSpecFor("v1_18"), runningStatus())
+	old.create(t, api.Deployment, ns, "basic", deploymentSpecFor("v1_18"), runningStatus())
 	var patches atomic.Int64
 	kubeconfig := old.through(t, func(_ http.ResponseWriter, r *http.Request, _ http.Handler) bool {
 		if r.Method == http.MethodPatch && patches.Add(1) == 1 {

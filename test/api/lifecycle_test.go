@@ -18,11 +18,11 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 )
 
 // version is an object's resourceVersion: what touches it moves that.
-func (s *server) version(t *testing.T, kind operator.Kind, namespace, name string) string {
+func (s *server) version(t *testing.T, kind api.Kind, namespace, name string) string {
 	t.Helper()
 	object, err := s.dynamic.Resource(kind.GVR()).Namespace(namespace).Get(t.Context(), name, metav1.GetOptions{})
 	must(t, err)
@@ -39,7 +39,7 @@ func TestDryRunsAndRefusalsTouchNothing(t *testing.T) {
 	ns := current.namespace(t)
 	current.runningJob(t, ns, "basic", savingJob(map[string]any{"s3.secret-key": "hush"}))
 	current.runningJob(t, ns, "keeps-none", savingJob(map[string]any{"execution": map[string]any{"checkpointing": map[string]any{"externalized-checkpoint-retention": "DELETE_ON_CANCELLATION"}}}))
-	before := current.version(t, operator.Deployment, ns, "basic") + current.version(t, operator.Deployment, ns, "keeps-none")
+	before := current.version(t, api.Deployment, ns, "basic") + current.version(t, api.Deployment, ns, "keeps-none")
 	for _, c := range []struct {
 		args []string
 		code int
@@ -82,10 +82,10 @@ func TestDryRunsAndRefusalsTouchNothing(t *testing.T) {
 			t.Errorf("%v: a secret\n%s", c.args, r)
 		}
 	}
-	if after := current.version(t, operator.Deployment, ns, "basic") + current.version(t, operator.Deployment, ns, "keeps-none"); after != before {
+	if after := current.version(t, api.Deployment, ns, "basic") + current.version(t, api.Deployment, ns, "keeps-none"); after != before {
 		t.Errorf("the job was touched: %s, was %s", after, before)
 	}
-	all, err := current.dynamic.Resource(operator.Deployment.GVR()).Namespace(ns).List(t.Context(), metav1.ListOptions{})
+	all, err := current.dynamic.Resource(api.Deployment.GVR()).Namespace(ns).List(t.Context(), metav1.ListOptions{})
 	must(t, err)
 	if len(all.Items) != 2 || len(current.snapshots(t, ns)) != 0 {
 		t.Errorf("%d jobs, %d snapshots", len(all.Items), len(current.snapshots(t, ns)))
@@ -96,10 +96,10 @@ func TestUpgradeOfAStatelessJobAsks(t *testing.T) {
 	ns := current.namespace(t)
 	spec := deploymentSpec(savingJob(nil))
 	spec["job"].(map[string]any)["upgradeMode"] = "stateless"
-	current.create(t, operator.Deployment, ns, "basic", spec, runningStatus())
-	before := current.version(t, operator.Deployment, ns, "basic")
+	current.create(t, api.Deployment, ns, "basic", spec, runningStatus())
+	before := current.version(t, api.Deployment, ns, "basic")
 	current.flink(t, t.Context(), "upgrade", "basic", "-n", ns, "--image", "x").wants(t, exit.Failed, "--upgrade-mode savepoint", "--lose-state")
-	if after := current.version(t, operator.Deployment, ns, "basic"); after != before {
+	if after := current.version(t, api.Deployment, ns, "basic"); after != before {
 		t.Error("the job was touched")
 	}
 }
@@ -123,7 +123,7 @@ func TestDeleteSaysWhereTheStateIs(t *testing.T) {
 	object := current.changeable(t, ns, "basic", deploymentSpec(savingJob(nil)), nil)
 	current.patch(t, ns, "basic", `{"metadata":{"finalizers":["flinkdeployments.flink.apache.org/finalizer"]},"spec":{"job":{"state":"suspended"}}}`)
 	object = current.deployment(t, ns, object.GetName())
-	current.setStatus(t, operator.Deployment, object, carriedOut(object, "SUSPENDED", "FINISHED", map[string]any{"upgradeSavepointPath": "file:/flink-data/savepoints/savepoint-1"}))
+	current.setStatus(t, api.Deployment, object, carriedOut(object, "SUSPENDED", "FINISHED", map[string]any{"upgradeSavepointPath": "file:/flink-data/savepoints/savepoint-1"}))
 	t.Cleanup(func() { current.patch(t, ns, "basic", `{"metadata":{"finalizers":null}}`) })
 	const path = "file:/flink-data/savepoints/savepoint-1"
 	r := current.flink(t, t.Context(), "delete", "basic", "-n", ns, "--yes", "--timeout", "1s", "-o", "jsonpath={.spec.job.initialSavepointPath}")
@@ -175,12 +175,12 @@ func TestSuspendTakesTheJobManagerAway(t *testing.T) {
 	current.flink(t, t.Context(), "suspend", "alone", "-n", ns, "--reconnect-timeout", "0s").wants(t, exit.OK, "its JobManager is taken away (deployment/alone)")
 	current.flink(t, t.Context(), "suspend", "guarded", "-n", ns, "--reconnect-timeout", "0s").wants(t, exit.OK)
 	user := current.user(t, ns,
-		rbacv1.PolicyRule{APIGroups: []string{operator.Group}, Resources: []string{"*"}, Verbs: []string{"*"}},
+		rbacv1.PolicyRule{APIGroups: []string{api.Group}, Resources: []string{"*"}, Verbs: []string{"*"}},
 		rbacv1.PolicyRule{APIGroups: []string{"apps"}, Resources: []string{"deployments"}, Verbs: []string{"get", "list"}},
 		rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"pods", "configmaps", "events"}, Verbs: []string{"get", "list", "watch"}})
 	// The operator takes the JobManager of an ended job away after its shutdown-ttl.
 	const ttl = "kubernetes.operator.jm-deployment.shutdown-ttl"
-	current.asOperator(t, operator.Deployment, ns, func(object *unstructured.Unstructured) {
+	current.asOperator(t, api.Deployment, ns, func(object *unstructured.Unstructured) {
 		if value, _, _ := unstructured.NestedString(object.Object, "spec", "flinkConfiguration", ttl); value != "" && object.GetName() == "by-operator" {
 			_ = current.core.AppsV1().Deployments(ns).Delete(context.Background(), "by-operator", metav1.DeleteOptions{})
 		}

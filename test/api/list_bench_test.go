@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 )
 
 // The list of thousands of jobs, against kubectl's in the same run. `make bench`
@@ -34,7 +34,7 @@ func TestListOfThousands(t *testing.T) {
 			for i := range names {
 				var object map[string]any
 				must(t, json.Unmarshal(example, &object))
-				current.create(t, operator.Deployment, ns, fmt.Sprintf("job-%04d", i), object["spec"].(map[string]any), object["status"].(map[string]any))
+				current.create(t, api.Deployment, ns, fmt.Sprintf("job-%04d", i), object["spec"].(map[string]any), object["status"].(map[string]any))
 			}
 		})
 	}

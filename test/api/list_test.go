@@ -19,8 +19,8 @@ import (
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/cmd"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
 )
 
 // observed marks a status as seen at a generation.
@@ -43,25 +43,25 @@ func line(t *testing.T, r result, name string) string {
 
 func TestListShowsEveryKindWithItsHealth(t *testing.T) {
 	ns := current.namespace(t)
-	current.create(t, operator.Deployment, ns, "good", deploymentSpec(nil), observed(runningStatus(), 1))
+	current.create(t, api.Deployment, ns, "good", deploymentSpec(nil), observed(runningStatus(), 1))
 	failed := runningStatus()
 	failed["error"] = `{"type":"org.apache.flink.kubernetes.operator.exception.ReconciliationException","message":"x","throwableList":[{"type":"ValidationException","message":"Flink version is not set"}]}`
-	bad := current.create(t, operator.Deployment, ns, "refused", deploymentSpec(nil), observed(failed, 1))
+	bad := current.create(t, api.Deployment, ns, "refused", deploymentSpec(nil), observed(failed, 1))
 	must(t, current.bump(t, bad.GetName(), ns))
 	session := deploymentSpec(nil)
 	delete(session, "job")
-	current.create(t, operator.Deployment, ns, "cluster", session, map[string]any{
+	current.create(t, api.Deployment, ns, "cluster", session, map[string]any{
 		"lifecycleState": "STABLE", "jobManagerDeploymentStatus": "READY", "clusterInfo": map[string]any{"flink-version": "1.20.5"},
 	})
-	current.create(t, operator.SessionJob, ns, "in-cluster", map[string]any{
+	current.create(t, api.SessionJob, ns, "in-cluster", map[string]any{
 		"deploymentName": "cluster", "job": map[string]any{"jarURI": "x", "parallelism": int64(3), "upgradeMode": "last-state"},
 	}, map[string]any{"lifecycleState": "STABLE", "jobStatus": map[string]any{"state": "RESTARTING", "updateTime": fmt.Sprint(time.Now().UnixMilli())}})
 	for name, state := range map[string]string{"done": "COMPLETED", "broken": "FAILED"} {
-		current.create(t, operator.StateSnap, ns, name, map[string]any{
+		current.create(t, api.StateSnap, ns, name, map[string]any{
 			"jobReference": map[string]any{"kind": "FlinkDeployment", "name": "good"}, "savepoint": map[string]any{}, "backoffLimit": int64(0),
 		}, map[string]any{"state": state, "error": "disk full"})
 	}
-	_, err := current.dynamic.Resource(operator.StateSnap.GVR()).Namespace(ns).Patch(t.Context(), "done", "application/merge-patch+json",
+	_, err := current.dynamic.Resource(api.StateSnap.GVR()).Namespace(ns).Patch(t.Context(), "done", "application/merge-patch+json",
 		[]byte(`{"metadata":{"labels":{"snapshot.type":"SAVEPOINT","snapshot.state":"COMPLETED","job-reference.kind":"FlinkDeployment","job-reference.name":"good"}}}`), metav1.PatchOptions{})
 	must(t, err)
 
@@ -124,9 +124,9 @@ func TestListShowsEveryKindWithItsHealth(t *testing.T) {
 // bump changes a spec as a user would, so that its generation grows.
 func (s *server) bump(t *testing.T, name, namespace string) error {
 	t.Helper()
-	_, err := s.dynamic.Resource(operator.Deployment.GVR()).Namespace(namespace).Patch(t.Context(), name, "application/merge-patch+json",
+	_, err := s.dynamic.Resource(api.Deployment.GVR()).Namespace(namespace).Patch(t.Context(), name, "application/merge-patch+json",
 		[]byte(`{"spec":{"job":{"parallelism":7}}}`), metav1.PatchOptions{})
-	_, _ = s.dynamic.Resource(operator.Deployment.GVR()).Namespace(namespace).Patch(t.Context(), name, "application/merge-patch+json",
+	_, _ = s.dynamic.Resource(api.Deployment.GVR()).Namespace(namespace).Patch(t.Context(), name, "application/merge-patch+json",
 		[]byte(`{"spec":{"job":{"parallelism":1}}}`), metav1.PatchOptions{})
 	return err
 }
@@ -153,7 +153,7 @@ func TestListSaysWhatIsMissing(t *testing.T) {
 func TestListNeedsLittlePermission(t *testing.T) {
 	ns := current.namespace(t)
 	current.runningJob(t, ns, "basic", nil)
-	user := current.user(t, ns, rbacv1.PolicyRule{APIGroups: []string{operator.Group}, Resources: []string{"flinkdeployments", "flinksessionjobs"}, Verbs: []string{"list"}})
+	user := current.user(t, ns, rbacv1.PolicyRule{APIGroups: []string{api.Group}, Resources: []string{"flinkdeployments", "flinksessionjobs"}, Verbs: []string{"list"}})
 	r := flinkAs(t, t.Context(), user, "list", "-n", ns)
 	r.wants(t, exit.OK, "Left out")
 	line(t, r, "flinkdep/basic ")
@@ -163,7 +163,7 @@ func TestListIsSafeForTerminals(t *testing.T) {
 	ns := current.namespace(t)
 	status := runningStatus()
 	status["error"] = "\x1b]0;owned\x07\x1b[2Jnone\u202e left"
-	current.create(t, operator.Deployment, ns, "basic", deploymentSpec(nil), status)
+	current.create(t, api.Deployment, ns, "basic", deploymentSpec(nil), status)
 	r := current.flink(t, t.Context(), "list", "-n", ns, "-o", "wide")
 	if strings.ContainsAny(r.out, "\x1b\x07\u202e") {
 		t.Errorf("raw control characters: %q", r.out)
@@ -225,9 +225,9 @@ func TestListWatchAppendsChanges(t *testing.T) {
 	shows(t, out, "healthy")
 	status := runningStatus()
 	status["jobStatus"].(map[string]any)["state"] = "FAILED"
-	current.setStatus(t, operator.Deployment, object, status)
+	current.setStatus(t, api.Deployment, object, status)
 	shows(t, out, "failed")
-	current.create(t, operator.Deployment, ns, "second", deploymentSpec(nil), nil)
+	current.create(t, api.Deployment, ns, "second", deploymentSpec(nil), nil)
 	shows(t, out, "flinkdep/second")
 	if strings.Count(out.String(), "TYPE/NAME") != 1 {
 		t.Errorf("headings again and again:\n%s", out)

@@ -30,8 +30,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/cmd"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
 )
 
 // patience bounds every wait for something that must happen. It is only
@@ -229,10 +229,10 @@ func (r result) wants(t *testing.T, code int, inErr ...string) {
 
 // create makes an object and, if status is given, writes it as an operator
 // would.
-func (s *server) create(t *testing.T, kind operator.Kind, namespace, name string, spec, status map[string]any) *unstructured.Unstructured {
+func (s *server) create(t *testing.T, kind api.Kind, namespace, name string, spec, status map[string]any) *unstructured.Unstructured {
 	t.Helper()
 	object := &unstructured.Unstructured{Object: map[string]any{
-		"apiVersion": operator.Group + "/" + operator.Version, "kind": kind.Name,
+		"apiVersion": api.Group + "/" + api.Version, "kind": kind.Name,
 		"metadata": map[string]any{"name": name, "namespace": namespace},
 		"spec":     spec,
 	}}
@@ -246,7 +246,7 @@ func (s *server) create(t *testing.T, kind operator.Kind, namespace, name string
 }
 
 // setStatus writes a status; conflicts are the commands' own writes.
-func (s *server) setStatus(t *testing.T, kind operator.Kind, object *unstructured.Unstructured, status map[string]any) *unstructured.Unstructured {
+func (s *server) setStatus(t *testing.T, kind api.Kind, object *unstructured.Unstructured, status map[string]any) *unstructured.Unstructured {
 	t.Helper()
 	client := s.dynamic.Resource(kind.GVR()).Namespace(object.GetNamespace())
 	object = object.DeepCopy()
@@ -270,7 +270,7 @@ func (s *server) setStatus(t *testing.T, kind operator.Kind, object *unstructure
 // runningJob is a FlinkDeployment that an operator would call healthy.
 func (s *server) runningJob(t *testing.T, namespace, name string, configuration map[string]any) *unstructured.Unstructured {
 	t.Helper()
-	return s.create(t, operator.Deployment, namespace, name, deploymentSpec(configuration), runningStatus())
+	return s.create(t, api.Deployment, namespace, name, deploymentSpec(configuration), runningStatus())
 }
 
 func deploymentSpec(configuration map[string]any) map[string]any {
@@ -311,7 +311,7 @@ var savepointDir = map[string]any{"state.savepoints.dir": "file:///flink-data/sa
 // patch changes a FlinkDeployment as somebody else would.
 func (s *server) patch(t *testing.T, namespace, name, body string, subresources ...string) {
 	t.Helper()
-	_, err := s.dynamic.Resource(operator.Deployment.GVR()).Namespace(namespace).
+	_, err := s.dynamic.Resource(api.Deployment.GVR()).Namespace(namespace).
 		Patch(context.Background(), name, types.MergePatchType, []byte(body), metav1.PatchOptions{}, subresources...)
 	if err != nil {
 		t.Error(err)

@@ -9,7 +9,8 @@ import (
 	"testing"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/lifecycle"
 )
 
 // manifestsFrom names directories or files with a user's own manifests, which
@@ -35,7 +36,7 @@ func TestManifestsAreTaken(t *testing.T) {
 		// Session clusters first: session jobs are refused without theirs.
 		for _, sessionJobs := range []bool{false, true} {
 			for _, file := range files {
-				jobs, err := operator.ReadManifests(t.Context(), nil, []string{file})
+				jobs, err := lifecycle.ReadManifests(t.Context(), nil, []string{file})
 				if err != nil {
 					if !strings.Contains(err.Error(), "is none of Flink's jobs") {
 						t.Errorf("%s: %v", file, err)
@@ -43,7 +44,7 @@ func TestManifestsAreTaken(t *testing.T) {
 					continue
 				}
 				for _, job := range jobs {
-					if (job.Kind.Name == operator.SessionJob.Name) == sessionJobs {
+					if (job.Kind.Name == api.SessionJob.Name) == sessionJobs {
 						seen++
 						taken(t, ns, file, job)
 					}
@@ -57,12 +58,12 @@ func TestManifestsAreTaken(t *testing.T) {
 	}
 }
 
-func taken(t *testing.T, ns, file string, job operator.Job) {
+func taken(t *testing.T, ns, file string, job api.Job) {
 	t.Helper()
 	if own := job.Object.GetNamespace(); own != "" {
 		ns = current.namedNamespace(t, own)
 	}
-	ref := operator.Ref{Kind: job.Kind, Namespace: ns, Name: job.Object.GetName()}
+	ref := api.Ref{Kind: job.Kind, Namespace: ns, Name: job.Object.GetName()}
 	for _, how := range []string{"client", "server"} {
 		r := current.flink(t, t.Context(), "submit", "-f", file, "-n", ns, "--dry-run="+how)
 		if r.code != exit.OK || !strings.Contains(r.out, ref.Printed()+" created ("+how+" dry run)") {

@@ -11,7 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 )
 
 // legacy answers a savepointTriggerNonce as operators without
@@ -19,7 +19,7 @@ import (
 func (s *server) legacy(t *testing.T, namespace string, finish func(nonce int64) map[string]any) {
 	t.Helper()
 	answered := map[int64]string{}
-	s.asOperator(t, operator.Deployment, namespace, func(object *unstructured.Unstructured) {
+	s.asOperator(t, api.Deployment, namespace, func(object *unstructured.Unstructured) {
 		nonce, found, _ := unstructured.NestedInt64(object.Object, "spec", "job", "savepointTriggerNonce")
 		if !found || answered[nonce] == "done" {
 			return
@@ -35,7 +35,7 @@ func (s *server) legacy(t *testing.T, namespace string, finish func(nonce int64)
 			spec := fmt.Sprintf(`{"spec":{"job":{"savepointTriggerNonce":%d}},"resource_metadata":{}}`, nonce)
 			status["reconciliationStatus"] = map[string]any{"state": "DEPLOYED", "lastReconciledSpec": spec}
 		}
-		s.setStatus(t, operator.Deployment, object, status)
+		s.setStatus(t, api.Deployment, object, status)
 	})
 }
 
@@ -43,7 +43,7 @@ func TestNonceOnAnOldOperator(t *testing.T) {
 	ns := old.namespace(t)
 	spec := deploymentSpec(map[string]any{"state.savepoints.dir": "file:///s"})
 	spec["flinkVersion"] = "v1_18"
-	old.create(t, operator.Deployment, ns, "basic", spec, runningStatus())
+	old.create(t, api.Deployment, ns, "basic", spec, runningStatus())
 	old.legacy(t, ns, func(nonce int64) map[string]any {
 		return map[string]any{"lastSavepoint": map[string]any{
 			"timeStamp": int64(1764000003000), "location": "file:/s/savepoint-1", "triggerType": "MANUAL", "formatType": "CANONICAL", "triggerNonce": nonce,
@@ -65,20 +65,20 @@ func TestNonceOnAnOldOperator(t *testing.T) {
 
 func TestNonceThatFails(t *testing.T) {
 	ns := old.namespace(t)
-	old.create(t, operator.Deployment, ns, "basic", deploymentSpecFor("v1_18"), runningStatus())
+	old.create(t, api.Deployment, ns, "basic", deploymentSpecFor("v1_18"), runningStatus())
 	old.legacy(t, ns, func(int64) map[string]any { return map[string]any{} })
 	old.flink(t, t.Context(), "savepoint", "basic", "-n", ns).wants(t, exit.Failed, "savepointTriggerNonce", "FAILED")
 }
 
 func TestNonceThatIsRejected(t *testing.T) {
 	ns := old.namespace(t)
-	old.create(t, operator.Deployment, ns, "basic", deploymentSpecFor("v1_18"), runningStatus())
-	old.asOperator(t, operator.Deployment, ns, func(object *unstructured.Unstructured) {
-		job := operator.Job{Kind: operator.Deployment, Object: object}
+	old.create(t, api.Deployment, ns, "basic", deploymentSpecFor("v1_18"), runningStatus())
+	old.asOperator(t, api.Deployment, ns, func(object *unstructured.Unstructured) {
+		job := api.Job{Kind: api.Deployment, Object: object}
 		if _, set := job.SavepointNonce(); set && job.Failure().IsZero() {
 			status := runningStatus()
 			status["error"] = `{"type":"org.apache.flink.kubernetes.operator.exception.ValidationException","message":"Savepoint could not be manually triggered for the running job while config key[state.savepoints.dir] is not set"}`
-			old.setStatus(t, operator.Deployment, object, status)
+			old.setStatus(t, api.Deployment, object, status)
 		}
 	})
 	old.flink(t, t.Context(), "savepoint", "basic", "-n", ns).wants(t, exit.Failed, "rejected", "config key[state.savepoints.dir] is not set")
@@ -96,13 +96,13 @@ func TestNonceThatBecomesASnapshot(t *testing.T) {
 	ns := current.namespace(t)
 	current.runningJob(t, ns, "basic", savepointDir)
 	made := false
-	current.asOperator(t, operator.Deployment, ns, func(object *unstructured.Unstructured) {
-		nonce, set := operator.Job{Kind: operator.Deployment, Object: object}.SavepointNonce()
+	current.asOperator(t, api.Deployment, ns, func(object *unstructured.Unstructured) {
+		nonce, set := api.Job{Kind: api.Deployment, Object: object}.SavepointNonce()
 		if !set || made {
 			return
 		}
 		made = true
-		current.create(t, operator.StateSnap, ns, fmt.Sprintf("basic-savepoint-manual-%d", nonce), map[string]any{
+		current.create(t, api.StateSnap, ns, fmt.Sprintf("basic-savepoint-manual-%d", nonce), map[string]any{
 			"backoffLimit": int64(-1), "jobReference": map[string]any{"kind": "FlinkDeployment", "name": "basic"}, "savepoint": map[string]any{"formatType": "CANONICAL"},
 		}, nil)
 	})
@@ -120,20 +120,20 @@ func TestNonceWhoseSnapshotIsSeenLate(t *testing.T) {
 	ns := current.namespace(t)
 	current.runningJob(t, ns, "basic", savepointDir)
 	var made string
-	current.asOperator(t, operator.Deployment, ns, func(object *unstructured.Unstructured) {
-		nonce, set := operator.Job{Kind: operator.Deployment, Object: object}.SavepointNonce()
+	current.asOperator(t, api.Deployment, ns, func(object *unstructured.Unstructured) {
+		nonce, set := api.Job{Kind: api.Deployment, Object: object}.SavepointNonce()
 		if !set || made != "" {
 			return
 		}
 		made = fmt.Sprintf("basic-savepoint-manual-%d", nonce)
-		current.create(t, operator.StateSnap, ns, made, map[string]any{
+		current.create(t, api.StateSnap, ns, made, map[string]any{
 			"backoffLimit": int64(-1), "jobReference": map[string]any{"kind": "FlinkDeployment", "name": "basic"}, "savepoint": map[string]any{"formatType": "CANONICAL"},
 		}, nil)
 		status := runningStatus()
 		status["reconciliationStatus"] = map[string]any{
 			"state": "DEPLOYED", "lastReconciledSpec": fmt.Sprintf(`{"spec":{"job":{"savepointTriggerNonce":%d}},"resource_metadata":{}}`, nonce),
 		}
-		current.setStatus(t, operator.Deployment, object, status)
+		current.setStatus(t, api.Deployment, object, status)
 	})
 	current.completeSnapshots(t, ns)
 	// The watch of all snapshots never gets anywhere; that of one does.

@@ -17,7 +17,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/yaml"
 
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 )
 
 // role binds one of docs/rbac in a namespace, to a user of that role's name.
@@ -44,7 +44,7 @@ func (s *server) role(t *testing.T, namespace, name string) string {
 func (s *server) versions(t *testing.T, namespace string) map[string]string {
 	t.Helper()
 	out := map[string]string{}
-	for _, kind := range []operator.Kind{operator.Deployment, operator.SessionJob, operator.StateSnap} {
+	for _, kind := range []api.Kind{api.Deployment, api.SessionJob, api.StateSnap} {
 		list, err := s.dynamic.Resource(kind.GVR()).Namespace(namespace).List(t.Context(), metav1.ListOptions{})
 		must(t, err)
 		for _, object := range list.Items {
@@ -86,7 +86,7 @@ func ground(t *testing.T) (namespace, manifest string) {
 	namespace = current.namespace(t)
 	current.runningJob(t, namespace, "job", savepointDir)
 	for name, day := range map[string]string{"saved": "01", "newer": "02"} {
-		current.create(t, operator.StateSnap, namespace, name,
+		current.create(t, api.StateSnap, namespace, name,
 			map[string]any{"jobReference": map[string]any{"kind": "FlinkDeployment", "name": "job"}, "savepoint": map[string]any{"disposeOnDelete": false}},
 			map[string]any{"state": "COMPLETED", "path": "file:/flink-data/savepoints/savepoint-a1b2c3-" + day, "triggerTimestamp": "2026-01-" + day + "T00:00:00Z", "resultTimestamp": "2026-01-" + day + "T00:00:01Z"})
 	}

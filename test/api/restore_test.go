@@ -11,7 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 )
 
 // acceptedSpec is a status of an operator that tells which spec it has accepted.
@@ -22,20 +22,20 @@ func acceptedSpec(status map[string]any) map[string]any {
 
 func TestRestoreRefusesBeforeItChangesAnything(t *testing.T) {
 	ns := current.namespace(t)
-	current.create(t, operator.Deployment, ns, "basic", deploymentSpec(savepointDir), acceptedSpec(runningStatus()))
-	current.create(t, operator.Deployment, ns, "other", deploymentSpec(savepointDir), acceptedSpec(runningStatus()))
+	current.create(t, api.Deployment, ns, "basic", deploymentSpec(savepointDir), acceptedSpec(runningStatus()))
+	current.create(t, api.Deployment, ns, "other", deploymentSpec(savepointDir), acceptedSpec(runningStatus()))
 	failing := acceptedSpec(runningStatus())
 	failing["jobStatus"].(map[string]any)["state"] = "RESTARTING"
-	current.create(t, operator.Deployment, ns, "failing", deploymentSpec(savepointDir), failing)
+	current.create(t, api.Deployment, ns, "failing", deploymentSpec(savepointDir), failing)
 	current.saved(t, ns, "mine", "basic", "file:/s/mine", false)
 	current.saved(t, ns, "theirs", "other", "file:/s/theirs", false)
-	current.create(t, operator.StateSnap, ns, "bad", map[string]any{"jobReference": map[string]any{"kind": "FlinkDeployment", "name": "basic"}, "savepoint": map[string]any{}},
+	current.create(t, api.StateSnap, ns, "bad", map[string]any{"jobReference": map[string]any{"kind": "FlinkDeployment", "name": "basic"}, "savepoint": map[string]any{}},
 		map[string]any{"state": "FAILED", "error": "Permission denied"})
-	current.create(t, operator.Deployment, ns, "session", map[string]any{"flinkVersion": "v1_20", "serviceAccount": "flink"}, acceptedSpec(runningStatus()))
+	current.create(t, api.Deployment, ns, "session", map[string]any{"flinkVersion": "v1_20", "serviceAccount": "flink"}, acceptedSpec(runningStatus()))
 	suspended := acceptedSpec(runningStatus())
 	suspended["lifecycleState"] = "SUSPENDED"
 	delete(suspended, "jobManagerDeploymentStatus")
-	current.create(t, operator.SessionJob, ns, "asleep", map[string]any{
+	current.create(t, api.SessionJob, ns, "asleep", map[string]any{
 		"deploymentName": "session", "job": map[string]any{"jarURI": "https://x/y.jar", "parallelism": int64(1), "state": "suspended"},
 	}, suspended)
 	for _, test := range []struct {
@@ -63,7 +63,7 @@ func TestRestoreRefusesBeforeItChangesAnything(t *testing.T) {
 		t.Error(r)
 	}
 	current.flink(t, t.Context(), "restore", "basic", "--from", "mine", "-n", ns, "--dry-run=server", "--no-savepoint").wants(t, exit.OK)
-	object, err := current.dynamic.Resource(operator.Deployment.GVR()).Namespace(ns).Get(t.Context(), "basic", metav1.GetOptions{})
+	object, err := current.dynamic.Resource(api.Deployment.GVR()).Namespace(ns).Get(t.Context(), "basic", metav1.GetOptions{})
 	must(t, err)
 	if object.GetGeneration() != 1 || len(current.snapshots(t, ns)) != 3 {
 		t.Errorf("generation %d, %d snapshots", object.GetGeneration(), len(current.snapshots(t, ns)))
@@ -72,12 +72,12 @@ func TestRestoreRefusesBeforeItChangesAnything(t *testing.T) {
 
 func TestRestoreTakesASavepointFirst(t *testing.T) {
 	ns := current.namespace(t)
-	current.create(t, operator.Deployment, ns, "basic", deploymentSpec(savepointDir), acceptedSpec(runningStatus()))
+	current.create(t, api.Deployment, ns, "basic", deploymentSpec(savepointDir), acceptedSpec(runningStatus()))
 	current.saved(t, ns, "mine", "basic", "file:/s/mine", false)
 	current.completeSnapshots(t, ns)
 	r := current.flink(t, t.Context(), "restore", "basic", "--from", "mine", "-n", ns, "--wait=false", "--allow-non-restored-state")
 	r.wants(t, exit.OK, "savepoint of the job as it is now: file:/flink-data/savepoints/savepoint-basic-savepoint-manual-")
-	object, err := current.dynamic.Resource(operator.Deployment.GVR()).Namespace(ns).Get(t.Context(), "basic", metav1.GetOptions{})
+	object, err := current.dynamic.Resource(api.Deployment.GVR()).Namespace(ns).Get(t.Context(), "basic", metav1.GetOptions{})
 	must(t, err)
 	job, _, _ := unstructured.NestedMap(object.Object, "spec", "job")
 	if fmt.Sprintf("%v %v %v %v", job["initialSavepointPath"], job["savepointRedeployNonce"], job["allowNonRestoredState"], job["state"]) != "file:/s/mine 1 true running" {
@@ -85,14 +85,14 @@ func TestRestoreTakesASavepointFirst(t *testing.T) {
 	}
 	// Where no savepoint can be taken, nothing is changed.
 	ns = current.namespace(t)
-	current.create(t, operator.Deployment, ns, "basic", deploymentSpec(savepointDir), acceptedSpec(runningStatus()))
-	current.asOperator(t, operator.StateSnap, ns, func(object *unstructured.Unstructured) {
-		if (operator.Snapshot{Object: object}).State() == "" {
-			current.setStatus(t, operator.StateSnap, object, map[string]any{"state": "FAILED", "error": "Permission denied"})
+	current.create(t, api.Deployment, ns, "basic", deploymentSpec(savepointDir), acceptedSpec(runningStatus()))
+	current.asOperator(t, api.StateSnap, ns, func(object *unstructured.Unstructured) {
+		if (api.Snapshot{Object: object}).State() == "" {
+			current.setStatus(t, api.StateSnap, object, map[string]any{"state": "FAILED", "error": "Permission denied"})
 		}
 	})
 	current.flink(t, t.Context(), "restore", "basic", "--from", "/s/mine", "-n", ns).wants(t, exit.Failed, "nothing was changed", "Permission denied", "--no-savepoint")
-	object, err = current.dynamic.Resource(operator.Deployment.GVR()).Namespace(ns).Get(t.Context(), "basic", metav1.GetOptions{})
+	object, err = current.dynamic.Resource(api.Deployment.GVR()).Namespace(ns).Get(t.Context(), "basic", metav1.GetOptions{})
 	must(t, err)
 	if object.GetGeneration() != 1 {
 		t.Error("the job was changed")
@@ -101,12 +101,12 @@ func TestRestoreTakesASavepointFirst(t *testing.T) {
 
 func TestRestoreOnAnOldOperator(t *testing.T) {
 	ns := old.namespace(t)
-	old.create(t, operator.Deployment, ns, "basic", deploymentSpecFor("v1_18"), runningStatus())
+	old.create(t, api.Deployment, ns, "basic", deploymentSpecFor("v1_18"), runningStatus())
 	r := old.flink(t, t.Context(), "restore", "basic", "--from", "/s/1", "-n", ns, "--no-savepoint")
 	r.wants(t, exit.Failed, "came with operator 1.8", "--recreate")
 	r = old.flink(t, t.Context(), "restore", "basic", "--from", "/s/1", "-n", ns, "--no-savepoint", "--recreate", "--dry-run")
 	r.wants(t, exit.OK)
-	object, err := old.dynamic.Resource(operator.Deployment.GVR()).Namespace(ns).Get(t.Context(), "basic", metav1.GetOptions{})
+	object, err := old.dynamic.Resource(api.Deployment.GVR()).Namespace(ns).Get(t.Context(), "basic", metav1.GetOptions{})
 	must(t, err)
 	if object.GetGeneration() != 1 || strings.Contains(fmt.Sprint(object.Object["spec"]), "initialSavepointPath") {
 		t.Errorf("%v", object.Object["spec"])

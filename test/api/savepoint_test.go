@@ -18,12 +18,12 @@ import (
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/wait"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 )
 
 // asOperator calls react on every change of a kind's objects until the test
 // ends, as the operator's controller would be.
-func (s *server) asOperator(t *testing.T, kind operator.Kind, namespace string, react func(object *unstructured.Unstructured)) {
+func (s *server) asOperator(t *testing.T, kind api.Kind, namespace string, react func(object *unstructured.Unstructured)) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	var group sync.WaitGroup
@@ -42,15 +42,15 @@ func (s *server) asOperator(t *testing.T, kind operator.Kind, namespace string, 
 // completeSnapshots answers every snapshot as a healthy operator does.
 func (s *server) completeSnapshots(t *testing.T, namespace string) {
 	t.Helper()
-	s.asOperator(t, operator.StateSnap, namespace, func(object *unstructured.Unstructured) {
-		snapshot := operator.Snapshot{Object: object}
+	s.asOperator(t, api.StateSnap, namespace, func(object *unstructured.Unstructured) {
+		snapshot := api.Snapshot{Object: object}
 		switch snapshot.State() {
 		case "":
-			s.setStatus(t, operator.StateSnap, object, map[string]any{"state": "TRIGGER_PENDING", "failures": int64(0)})
-		case operator.SnapshotPending:
-			s.setStatus(t, operator.StateSnap, object, map[string]any{"state": "IN_PROGRESS", "triggerId": "abc", "triggerTimestamp": "2026-01-02T03:04:05Z"})
-		case operator.SnapshotInProgress:
-			s.setStatus(t, operator.StateSnap, object, map[string]any{
+			s.setStatus(t, api.StateSnap, object, map[string]any{"state": "TRIGGER_PENDING", "failures": int64(0)})
+		case api.SnapshotPending:
+			s.setStatus(t, api.StateSnap, object, map[string]any{"state": "IN_PROGRESS", "triggerId": "abc", "triggerTimestamp": "2026-01-02T03:04:05Z"})
+		case api.SnapshotInProgress:
+			s.setStatus(t, api.StateSnap, object, map[string]any{
 				"state": "COMPLETED", "path": "file:/flink-data/savepoints/savepoint-" + object.GetName(),
 				"triggerTimestamp": "2026-01-02T03:04:05Z", "resultTimestamp": "2026-01-02T03:04:09.500Z",
 			})
@@ -60,7 +60,7 @@ func (s *server) completeSnapshots(t *testing.T, namespace string) {
 
 func (s *server) snapshots(t *testing.T, namespace string) []unstructured.Unstructured {
 	t.Helper()
-	list, err := s.dynamic.Resource(operator.StateSnap.GVR()).Namespace(namespace).List(t.Context(), metav1.ListOptions{})
+	list, err := s.dynamic.Resource(api.StateSnap.GVR()).Namespace(namespace).List(t.Context(), metav1.ListOptions{})
 	must(t, err)
 	return list.Items
 }
@@ -135,7 +135,7 @@ func TestSavepointOfTheOnlyJob(t *testing.T) {
 	ns := current.namespace(t)
 	current.runningJob(t, ns, "one", savepointDir)
 	// A session cluster and a blue/green deployment's child are not jobs to choose.
-	current.create(t, operator.Deployment, ns, "session", map[string]any{"flinkVersion": "v1_20", "serviceAccount": "flink"}, runningStatus())
+	current.create(t, api.Deployment, ns, "session", map[string]any{"flinkVersion": "v1_20", "serviceAccount": "flink"}, runningStatus())
 	current.completeSnapshots(t, ns)
 	r := current.flink(t, t.Context(), "savepoint", "-n", ns, "-o", "name")
 	r.wants(t, exit.OK)
@@ -151,7 +151,7 @@ func TestSavepointOfSeveralJobs(t *testing.T) {
 	for _, name := range []string{"a", "b", "c"} {
 		current.runningJob(t, ns, name, savepointDir)
 	}
-	stopped := current.create(t, operator.Deployment, ns, "stopped", deploymentSpec(savepointDir), map[string]any{
+	stopped := current.create(t, api.Deployment, ns, "stopped", deploymentSpec(savepointDir), map[string]any{
 		"lifecycleState": "SUSPENDED", "jobManagerDeploymentStatus": "MISSING", "jobStatus": map[string]any{"state": "FINISHED", "updateTime": "1764000000000"},
 	})
 	current.completeSnapshots(t, ns)
@@ -181,14 +181,14 @@ func TestSavepointRefusalsChangeNothing(t *testing.T) {
 	failing := runningStatus()
 	failing["jobStatus"].(map[string]any)["state"] = "RESTARTING"
 	failing["error"] = `{"type":"org.apache.flink.util.SerializedThrowable","message":"java.lang.RuntimeException: boom","throwableList":[]}`
-	current.create(t, operator.Deployment, ns, "restarting", deploymentSpec(savepointDir), failing)
-	current.create(t, operator.Deployment, ns, "session", map[string]any{"flinkVersion": "v1_20", "serviceAccount": "flink"}, runningStatus())
+	current.create(t, api.Deployment, ns, "restarting", deploymentSpec(savepointDir), failing)
+	current.create(t, api.Deployment, ns, "session", map[string]any{"flinkVersion": "v1_20", "serviceAccount": "flink"}, runningStatus())
 	modern := deploymentSpec(savepointDir)
 	modern["flinkVersion"] = "v2_3"
-	current.create(t, operator.Deployment, ns, "modern", modern, runningStatus())
+	current.create(t, api.Deployment, ns, "modern", modern, runningStatus())
 	busy := current.runningJob(t, ns, "busy", savepointDir)
 	_ = busy
-	other := current.create(t, operator.StateSnap, ns, "other", map[string]any{
+	other := current.create(t, api.StateSnap, ns, "other", map[string]any{
 		"backoffLimit": int64(0), "jobReference": map[string]any{"kind": "FlinkDeployment", "name": "busy"}, "savepoint": map[string]any{},
 	}, map[string]any{"state": "IN_PROGRESS", "triggerId": "x"})
 	_ = other
@@ -232,7 +232,7 @@ func TestSavepointRefusalsChangeNothing(t *testing.T) {
 func TestSavepointFollowsTheOneInProgress(t *testing.T) {
 	ns := current.namespace(t)
 	current.runningJob(t, ns, "busy", savepointDir)
-	current.create(t, operator.StateSnap, ns, "other", map[string]any{
+	current.create(t, api.StateSnap, ns, "other", map[string]any{
 		"backoffLimit": int64(0), "jobReference": map[string]any{"kind": "FlinkDeployment", "name": "busy"}, "savepoint": map[string]any{},
 	}, map[string]any{"state": "IN_PROGRESS", "triggerId": "x"})
 	current.completeSnapshots(t, ns)
@@ -273,9 +273,9 @@ func TestSavepointFailureShowsItsCause(t *testing.T) {
 	ns := current.namespace(t)
 	current.runningJob(t, ns, "basic", savepointDir)
 	failure := `{"type":"org.apache.flink.kubernetes.operator.exception.ReconciliationException","message":"java.util.concurrent.CompletionException: x","throwableList":[{"type":"java.io.IOException","message":"Mkdirs failed to create file:/no/write\n\tat a.b.C(D.java:1)"}]}`
-	current.asOperator(t, operator.StateSnap, ns, func(object *unstructured.Unstructured) {
-		if (operator.Snapshot{Object: object}).State() == "" {
-			current.setStatus(t, operator.StateSnap, object, map[string]any{"state": "FAILED", "failures": int64(1), "error": failure})
+	current.asOperator(t, api.StateSnap, ns, func(object *unstructured.Unstructured) {
+		if (api.Snapshot{Object: object}).State() == "" {
+			current.setStatus(t, api.StateSnap, object, map[string]any{"state": "FAILED", "failures": int64(1), "error": failure})
 		}
 	})
 	r := current.flink(t, t.Context(), "savepoint", "basic", "-n", ns)
@@ -310,9 +310,9 @@ func TestSavepointInterrupted(t *testing.T) {
 	current.runningJob(t, ns, "basic", savepointDir)
 	ctx, cancel := context.WithCancelCause(t.Context())
 	// Ctrl-C as soon as the object exists.
-	current.asOperator(t, operator.StateSnap, ns, func(object *unstructured.Unstructured) {
-		if (operator.Snapshot{Object: object}).State() == "" {
-			current.setStatus(t, operator.StateSnap, object, map[string]any{"state": "IN_PROGRESS", "triggerId": "x"})
+	current.asOperator(t, api.StateSnap, ns, func(object *unstructured.Unstructured) {
+		if (api.Snapshot{Object: object}).State() == "" {
+			current.setStatus(t, api.StateSnap, object, map[string]any{"state": "IN_PROGRESS", "triggerId": "x"})
 			return
 		}
 		cancel(exit.With(exit.Interrupted, context.Canceled))
@@ -354,7 +354,7 @@ func TestSavepointDryRunTouchesNothing(t *testing.T) {
 	if !strings.Contains(r.out, "kind: FlinkStateSnapshot") || !strings.Contains(r.out, "disposeOnDelete: false") {
 		t.Errorf("stdout %s", r.out)
 	}
-	job, err := current.dynamic.Resource(operator.Deployment.GVR()).Namespace(ns).Get(t.Context(), "basic", metav1.GetOptions{})
+	job, err := current.dynamic.Resource(api.Deployment.GVR()).Namespace(ns).Get(t.Context(), "basic", metav1.GetOptions{})
 	must(t, err)
 	if _, found, _ := unstructured.NestedFieldNoCopy(job.Object, "spec", "job", "savepointTriggerNonce"); found {
 		t.Error("the nonce was set")
@@ -364,8 +364,8 @@ func TestSavepointDryRunTouchesNothing(t *testing.T) {
 func TestSavepointDeletedInBetween(t *testing.T) {
 	ns := current.namespace(t)
 	current.runningJob(t, ns, "basic", savepointDir)
-	client := current.dynamic.Resource(operator.StateSnap.GVR()).Namespace(ns)
-	current.asOperator(t, operator.StateSnap, ns, func(object *unstructured.Unstructured) {
+	client := current.dynamic.Resource(api.StateSnap.GVR()).Namespace(ns)
+	current.asOperator(t, api.StateSnap, ns, func(object *unstructured.Unstructured) {
 		_ = client.Delete(t.Context(), object.GetName(), metav1.DeleteOptions{})
 	})
 	current.flink(t, t.Context(), "savepoint", "basic", "-n", ns).wants(t, exit.Failed, "was deleted by somebody")
@@ -375,7 +375,7 @@ func TestSavepointOfBlueGreen(t *testing.T) {
 	ns := current.namespace(t)
 	child := current.runningJob(t, ns, "bg-green", savepointDir)
 	spec := map[string]any{"template": map[string]any{"spec": deploymentSpec(savepointDir)}}
-	parent := current.create(t, operator.BlueGreen, ns, "bg", spec, map[string]any{
+	parent := current.create(t, api.BlueGreen, ns, "bg", spec, map[string]any{
 		"blueGreenState": "ACTIVE_GREEN", "jobStatus": map[string]any{"state": "RUNNING"},
 	})
 	current.completeSnapshots(t, ns)
@@ -386,24 +386,24 @@ func TestSavepointOfBlueGreen(t *testing.T) {
 	}
 	current.flink(t, t.Context(), "savepoint", "bluegreen/bg", "-n", ns, "--method", "nonce").wants(t, exit.Usage, "nonce")
 	child.SetOwnerReferences([]metav1.OwnerReference{{
-		APIVersion: operator.Group + "/" + operator.Version, Kind: operator.BlueGreen.Name, Name: "bg", UID: parent.GetUID(),
+		APIVersion: api.Group + "/" + api.Version, Kind: api.BlueGreen.Name, Name: "bg", UID: parent.GetUID(),
 	}})
-	_, err := current.dynamic.Resource(operator.Deployment.GVR()).Namespace(ns).Update(t.Context(), child, metav1.UpdateOptions{})
+	_, err := current.dynamic.Resource(api.Deployment.GVR()).Namespace(ns).Update(t.Context(), child, metav1.UpdateOptions{})
 	must(t, err)
 	current.flink(t, t.Context(), "savepoint", "bg-green", "-n", ns, "--method", "nonce").wants(t, exit.Usage, "flinkbluegreendeployment/bg")
-	current.setStatus(t, operator.BlueGreen, parent, map[string]any{"blueGreenState": "TRANSITIONING_TO_BLUE"})
+	current.setStatus(t, api.BlueGreen, parent, map[string]any{"blueGreenState": "TRANSITIONING_TO_BLUE"})
 	current.flink(t, t.Context(), "savepoint", "bluegreen/bg", "-n", ns).wants(t, exit.Failed, "TRANSITIONING_TO_BLUE")
 }
 
 func TestSavepointOfSessionJob(t *testing.T) {
 	ns := current.namespace(t)
-	current.create(t, operator.Deployment, ns, "session", map[string]any{
+	current.create(t, api.Deployment, ns, "session", map[string]any{
 		"flinkVersion": "v2_3", "serviceAccount": "flink", "flinkConfiguration": map[string]any{"state": map[string]any{"savepoints": map[string]any{"dir": "s3://cluster"}}},
 	}, runningStatus())
 	status := runningStatus()
 	delete(status, "jobManagerDeploymentStatus")
 	job := func(name string, configuration map[string]any) {
-		current.create(t, operator.SessionJob, ns, name, map[string]any{
+		current.create(t, api.SessionJob, ns, name, map[string]any{
 			"deploymentName": "session", "flinkConfiguration": configuration,
 			"job": map[string]any{"jarURI": "https://x/y.jar", "parallelism": int64(1)},
 		}, status)
@@ -429,7 +429,7 @@ func TestSavepointOfSessionJob(t *testing.T) {
 func TestSavepointWithoutPermissionNamesIt(t *testing.T) {
 	ns := current.namespace(t)
 	current.runningJob(t, ns, "basic", savepointDir)
-	read := rbacv1.PolicyRule{APIGroups: []string{operator.Group}, Resources: []string{"*"}, Verbs: []string{"get", "list", "watch"}}
+	read := rbacv1.PolicyRule{APIGroups: []string{api.Group}, Resources: []string{"*"}, Verbs: []string{"get", "list", "watch"}}
 	viewer := current.user(t, ns, read)
 	flinkAs(t, t.Context(), viewer, "savepoint", "basic", "-n", ns).wants(t, exit.Failed,
 		"Error from server (Forbidden)", `cannot create resource "flinkstatesnapshots"`, "kubectl auth can-i create flinkstatesnapshots.flink.apache.org")
@@ -437,15 +437,15 @@ func TestSavepointWithoutPermissionNamesIt(t *testing.T) {
 	flinkAs(t, t.Context(), nobody, "savepoint", "basic", "-n", ns).wants(t, exit.Failed, `cannot get resource "flinkdeployments"`)
 	// Without the right to see the result, nothing must be asked for.
 	blind := current.user(t, ns,
-		rbacv1.PolicyRule{APIGroups: []string{operator.Group}, Resources: []string{"flinkdeployments"}, Verbs: []string{"get"}},
-		rbacv1.PolicyRule{APIGroups: []string{operator.Group}, Resources: []string{"flinkstatesnapshots"}, Verbs: []string{"create"}})
+		rbacv1.PolicyRule{APIGroups: []string{api.Group}, Resources: []string{"flinkdeployments"}, Verbs: []string{"get"}},
+		rbacv1.PolicyRule{APIGroups: []string{api.Group}, Resources: []string{"flinkstatesnapshots"}, Verbs: []string{"create"}})
 	flinkAs(t, t.Context(), blind, "savepoint", "basic", "-n", ns).wants(t, exit.Failed, `cannot list resource "flinkstatesnapshots"`)
 	if n := len(current.snapshots(t, ns)); n != 0 {
 		t.Errorf("%d snapshots", n)
 	}
 	// Without the right to watch, this is only seen when it is asked for.
 	lister := current.user(t, ns,
-		rbacv1.PolicyRule{APIGroups: []string{operator.Group}, Resources: []string{"*"}, Verbs: []string{"get", "list", "create"}})
+		rbacv1.PolicyRule{APIGroups: []string{api.Group}, Resources: []string{"*"}, Verbs: []string{"get", "list", "create"}})
 	flinkAs(t, t.Context(), lister, "savepoint", "basic", "-n", ns, "--name", "unwatched").wants(t, exit.Failed,
 		`cannot watch resource "flinkstatesnapshots"`, "goes on without this command", "kubectl get flinkstatesnapshot unwatched")
 }
@@ -495,9 +495,9 @@ func TestOperatorScaledToZeroIsFound(t *testing.T) {
 func TestHostileTextIsMadeSafe(t *testing.T) {
 	ns := current.namespace(t)
 	current.runningJob(t, ns, "basic", savepointDir)
-	current.asOperator(t, operator.StateSnap, ns, func(object *unstructured.Unstructured) {
-		if (operator.Snapshot{Object: object}).State() == "" {
-			current.setStatus(t, operator.StateSnap, object, map[string]any{"state": "FAILED", "error": "boo\x1b]0;owned\x07m\x1b[2J"})
+	current.asOperator(t, api.StateSnap, ns, func(object *unstructured.Unstructured) {
+		if (api.Snapshot{Object: object}).State() == "" {
+			current.setStatus(t, api.StateSnap, object, map[string]any{"state": "FAILED", "error": "boo\x1b]0;owned\x07m\x1b[2J"})
 		}
 	})
 	r := current.flink(t, t.Context(), "savepoint", "basic", "-n", ns)

@@ -13,19 +13,19 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 )
 
 // saved makes a completed savepoint of a job, as the operator would, held by
 // the operator's finalizer.
 func (s *server) saved(t *testing.T, namespace, name, job, path string, dispose bool) {
 	t.Helper()
-	object := s.create(t, operator.StateSnap, namespace, name, map[string]any{
+	object := s.create(t, api.StateSnap, namespace, name, map[string]any{
 		"backoffLimit": int64(0), "jobReference": map[string]any{"kind": "FlinkDeployment", "name": job},
 		"savepoint": map[string]any{"formatType": "CANONICAL", "disposeOnDelete": dispose},
 	}, map[string]any{"state": "COMPLETED", "path": path, "resultTimestamp": "2026-01-02T03:04:09.500Z"})
 	object.SetFinalizers([]string{"flinkstatesnapshots.flink.apache.org/finalizer"})
-	_, err := s.dynamic.Resource(operator.StateSnap.GVR()).Namespace(namespace).Update(t.Context(), object, metav1.UpdateOptions{})
+	_, err := s.dynamic.Resource(api.StateSnap.GVR()).Namespace(namespace).Update(t.Context(), object, metav1.UpdateOptions{})
 	must(t, err)
 }
 
@@ -34,8 +34,8 @@ func (s *server) saved(t *testing.T, namespace, name, job, path string, dispose 
 func (s *server) finalize(t *testing.T, namespace string, jobRuns bool) *[]string {
 	t.Helper()
 	disposed := &[]string{}
-	s.asOperator(t, operator.StateSnap, namespace, func(object *unstructured.Unstructured) {
-		snapshot := operator.Snapshot{Object: object}
+	s.asOperator(t, api.StateSnap, namespace, func(object *unstructured.Unstructured) {
+		snapshot := api.Snapshot{Object: object}
 		if object.GetDeletionTimestamp() == nil || len(object.GetFinalizers()) == 0 || snapshot.Disposes() && !jobRuns {
 			return
 		}
@@ -44,7 +44,7 @@ func (s *server) finalize(t *testing.T, namespace string, jobRuns bool) *[]strin
 		}
 		object = object.DeepCopy()
 		object.SetFinalizers(nil)
-		_, _ = s.dynamic.Resource(operator.StateSnap.GVR()).Namespace(namespace).Update(t.Context(), object, metav1.UpdateOptions{})
+		_, _ = s.dynamic.Resource(api.StateSnap.GVR()).Namespace(namespace).Update(t.Context(), object, metav1.UpdateOptions{})
 	})
 	return disposed
 }
@@ -52,9 +52,9 @@ func (s *server) finalize(t *testing.T, namespace string, jobRuns bool) *[]strin
 func TestCheckpointByResource(t *testing.T) {
 	ns := current.namespace(t)
 	current.runningJob(t, ns, "basic", nil)
-	current.asOperator(t, operator.StateSnap, ns, func(object *unstructured.Unstructured) {
-		if (operator.Snapshot{Object: object}).State() == "" {
-			current.setStatus(t, operator.StateSnap, object, map[string]any{
+	current.asOperator(t, api.StateSnap, ns, func(object *unstructured.Unstructured) {
+		if (api.Snapshot{Object: object}).State() == "" {
+			current.setStatus(t, api.StateSnap, object, map[string]any{
 				"state": "COMPLETED", "path": "file:/c/a1/chk-7", "triggerId": "t1",
 				"triggerTimestamp": "2026-01-02T03:04:05Z", "resultTimestamp": "2026-01-02T03:04:06Z",
 			})
@@ -78,12 +78,12 @@ func TestCheckpointByResource(t *testing.T) {
 
 func TestCheckpointByNonceOnAnOldOperator(t *testing.T) {
 	ns := old.namespace(t)
-	old.create(t, operator.Deployment, ns, "basic", deploymentSpecFor("v1_18"), runningStatus())
-	old.create(t, operator.Deployment, ns, "older", deploymentSpecFor("v1_16"), runningStatus())
+	old.create(t, api.Deployment, ns, "basic", deploymentSpecFor("v1_18"), runningStatus())
+	old.create(t, api.Deployment, ns, "older", deploymentSpecFor("v1_16"), runningStatus())
 	old.flink(t, t.Context(), "checkpoint", "older", "-n", ns).wants(t, exit.Failed, "came with Flink 1.17")
 	r := old.flink(t, t.Context(), "checkpoint", "basic", "-n", ns, "--wait=false", "--method", "nonce", "--type", "incremental")
 	r.wants(t, exit.OK)
-	object, err := old.dynamic.Resource(operator.Deployment.GVR()).Namespace(ns).Get(t.Context(), "basic", metav1.GetOptions{})
+	object, err := old.dynamic.Resource(api.Deployment.GVR()).Namespace(ns).Get(t.Context(), "basic", metav1.GetOptions{})
 	must(t, err)
 	nonce, found, _ := unstructured.NestedInt64(object.Object, "spec", "job", "checkpointTriggerNonce")
 	kind, _, _ := unstructured.NestedString(object.Object, "spec", "flinkConfiguration", "kubernetes.operator.checkpoint.type")
@@ -100,10 +100,10 @@ func TestSnapshotListMergesObjectsAndHistory(t *testing.T) {
 		"savepointHistory": []any{map[string]any{"timeStamp": int64(1764000000000), "location": "file:///s/1", "triggerType": "UPGRADE", "formatType": "CANONICAL"}},
 		"triggerTimestamp": int64(0), "lastPeriodicSavepointTimestamp": int64(0),
 	}
-	current.create(t, operator.Deployment, ns, "basic", deploymentSpec(nil), status)
+	current.create(t, api.Deployment, ns, "basic", deploymentSpec(nil), status)
 	next := deploymentSpec(nil)
 	next["job"].(map[string]any)["initialSavepointPath"] = "/s/2"
-	current.create(t, operator.Deployment, ns, "next", next, runningStatus())
+	current.create(t, api.Deployment, ns, "next", next, runningStatus())
 	current.saved(t, ns, "one", "basic", "file:/s/1", true)
 	r := current.flink(t, t.Context(), "snapshot", "list", "-n", ns, "-o", "json")
 	r.wants(t, exit.OK)
@@ -135,7 +135,7 @@ func TestSnapshotListMergesObjectsAndHistory(t *testing.T) {
 	current.flink(t, t.Context(), "snapshot", "list", "-n", ns, "--state", "DONE").wants(t, exit.Usage, "--state")
 	current.flink(t, t.Context(), "snapshot", "list", "-n", ns, "--older-than", "soon").wants(t, exit.Usage, "--older-than")
 	// Who may read snapshots only gets those.
-	limited := current.user(t, ns, rbacv1.PolicyRule{APIGroups: []string{operator.Group}, Resources: []string{"flinkstatesnapshots"}, Verbs: []string{"get", "list"}})
+	limited := current.user(t, ns, rbacv1.PolicyRule{APIGroups: []string{api.Group}, Resources: []string{"flinkstatesnapshots"}, Verbs: []string{"get", "list"}})
 	r = flinkAs(t, t.Context(), limited, "snapshot", "list", "-n", ns, "-o", "name")
 	r.wants(t, exit.OK, "Left out", "flinkdeployments")
 	if r.out != "flinkstatesnapshot.flink.apache.org/one\n" {
@@ -183,9 +183,9 @@ func TestSnapshotDelete(t *testing.T) {
 	// What a job starts from goes only by force.
 	next := deploymentSpec(nil)
 	next["job"].(map[string]any)["initialSavepointPath"] = "/s/c"
-	current.create(t, operator.Deployment, ns, "next", next, runningStatus())
+	current.create(t, api.Deployment, ns, "next", next, runningStatus())
 	current.flink(t, t.Context(), "snapshot", "delete", "c", "-n", ns, "--dispose", "--yes").wants(t, exit.Failed, "flinkdeployment/next (initialSavepointPath)", "--force")
-	viewer := current.user(t, ns, rbacv1.PolicyRule{APIGroups: []string{operator.Group}, Resources: []string{"*"}, Verbs: []string{"get", "list", "watch"}})
+	viewer := current.user(t, ns, rbacv1.PolicyRule{APIGroups: []string{api.Group}, Resources: []string{"*"}, Verbs: []string{"get", "list", "watch"}})
 	flinkAs(t, t.Context(), viewer, "snapshot", "delete", "c", "-n", ns, "--keep-data").wants(t, exit.Failed, "cannot patch", "can-i patch flinkstatesnapshots.flink.apache.org")
 	if got := left(); got != "c " {
 		t.Error(got)
@@ -196,12 +196,12 @@ func TestSnapshotWithAStuckFinalizer(t *testing.T) {
 	ns := current.namespace(t)
 	status := runningStatus()
 	status["jobStatus"].(map[string]any)["state"] = "FINISHED"
-	current.create(t, operator.Deployment, ns, "basic", deploymentSpec(nil), status)
+	current.create(t, api.Deployment, ns, "basic", deploymentSpec(nil), status)
 	current.finalize(t, ns, false)
 	current.saved(t, ns, "stuck", "basic", "file:/s/stuck", true)
 	current.saved(t, ns, "orphan", "gone", "file:/s/orphan", true)
 	current.flink(t, t.Context(), "snapshot", "delete", "orphan", "-n", ns, "--dispose", "--yes").wants(t, exit.Failed, "flinkdeployment/gone doesn't exist any more", "--keep-data")
-	must(t, current.dynamic.Resource(operator.StateSnap.GVR()).Namespace(ns).Delete(t.Context(), "stuck", metav1.DeleteOptions{}))
+	must(t, current.dynamic.Resource(api.StateSnap.GVR()).Namespace(ns).Delete(t.Context(), "stuck", metav1.DeleteOptions{}))
 	r := current.flink(t, t.Context(), "snapshot", "describe", "stuck", "-n", ns)
 	r.wants(t, exit.OK)
 	if !strings.Contains(r.out, "is marked for deletion but doesn't go") || !strings.Contains(r.out, "flinkdeployment/basic is not RUNNING (FINISHED)") {
@@ -221,13 +221,13 @@ func TestSnapshotPrune(t *testing.T) {
 	for i := range 4 {
 		name := fmt.Sprintf("sp%d", i)
 		current.saved(t, ns, name, "basic", "file:/s/"+name, true)
-		object, err := current.dynamic.Resource(operator.StateSnap.GVR()).Namespace(ns).Get(t.Context(), name, metav1.GetOptions{})
+		object, err := current.dynamic.Resource(api.StateSnap.GVR()).Namespace(ns).Get(t.Context(), name, metav1.GetOptions{})
 		must(t, err)
-		current.setStatus(t, operator.StateSnap, object, map[string]any{"state": "COMPLETED", "path": "file:/s/" + name, "resultTimestamp": fmt.Sprintf("2026-01-0%dT00:00:00Z", i+1)})
+		current.setStatus(t, api.StateSnap, object, map[string]any{"state": "COMPLETED", "path": "file:/s/" + name, "resultTimestamp": fmt.Sprintf("2026-01-0%dT00:00:00Z", i+1)})
 	}
 	next := deploymentSpec(nil)
 	next["job"].(map[string]any)["initialSavepointPath"] = "/s/sp0"
-	current.create(t, operator.Deployment, ns, "next", next, runningStatus())
+	current.create(t, api.Deployment, ns, "next", next, runningStatus())
 	current.flink(t, t.Context(), "snapshot", "prune", "-n", ns).wants(t, exit.Usage, "--keep N", "--older-than AGE")
 	current.flink(t, t.Context(), "snapshot", "prune", "-n", ns, "--keep", "0").wants(t, exit.Usage, "--keep")
 	current.flink(t, t.Context(), "snapshot", "prune", "-n", ns, "--keep", "1").wants(t, exit.Usage, "2 snapshots would take the data along", "sp2, sp1", "--keep-data")
@@ -253,10 +253,10 @@ func TestSnapshotPrune(t *testing.T) {
 func TestSnapshotAdopt(t *testing.T) {
 	ns := current.namespace(t)
 	current.runningJob(t, ns, "basic", nil)
-	current.asOperator(t, operator.StateSnap, ns, func(object *unstructured.Unstructured) {
-		snapshot := operator.Snapshot{Object: object}
+	current.asOperator(t, api.StateSnap, ns, func(object *unstructured.Unstructured) {
+		snapshot := api.Snapshot{Object: object}
 		if path, _, _ := unstructured.NestedString(object.Object, "spec", "savepoint", "path"); snapshot.State() == "" && snapshot.Adopted() {
-			current.setStatus(t, operator.StateSnap, object, map[string]any{"state": "COMPLETED", "path": path})
+			current.setStatus(t, api.StateSnap, object, map[string]any{"state": "COMPLETED", "path": path})
 		}
 	})
 	r := current.flink(t, t.Context(), "snapshot", "adopt", "s3://b/sp-1/_metadata", "--job", "basic", "--name", "mine", "-n", ns)
@@ -264,7 +264,7 @@ func TestSnapshotAdopt(t *testing.T) {
 	if r.out != "flinkstatesnapshot.flink.apache.org/mine completed: s3://b/sp-1\n" {
 		t.Error(r)
 	}
-	if s := (operator.Snapshot{Object: &current.snapshots(t, ns)[0]}); s.Disposes() || !s.Adopted() || s.Job().Name != "basic" {
+	if s := (api.Snapshot{Object: &current.snapshots(t, ns)[0]}); s.Disposes() || !s.Adopted() || s.Job().Name != "basic" {
 		t.Errorf("%v", s.Object.Object)
 	}
 	current.flink(t, t.Context(), "snapshot", "adopt", "s3://b/sp-1", "--job", "basic", "-n", ns).wants(t, exit.Failed, "registered already: flinkstatesnapshot/mine")
@@ -277,7 +277,7 @@ func TestSnapshotWait(t *testing.T) {
 	ns := current.namespace(t)
 	current.runningJob(t, ns, "basic", savepointDir)
 	current.saved(t, ns, "done", "basic", "file:/s/done", false)
-	current.create(t, operator.StateSnap, ns, "bad", map[string]any{"jobReference": map[string]any{"kind": "FlinkDeployment", "name": "basic"}, "savepoint": map[string]any{}},
+	current.create(t, api.StateSnap, ns, "bad", map[string]any{"jobReference": map[string]any{"kind": "FlinkDeployment", "name": "basic"}, "savepoint": map[string]any{}},
 		map[string]any{"state": "FAILED", "error": "Permission denied"})
 	r := current.flink(t, t.Context(), "snapshot", "wait", "done", "-n", ns)
 	r.wants(t, exit.OK)
@@ -287,7 +287,7 @@ func TestSnapshotWait(t *testing.T) {
 	current.flink(t, t.Context(), "snapshot", "wait", "bad", "-n", ns).wants(t, exit.Failed, "flinkstatesnapshot/bad FAILED: Permission denied", "can't write to the savepoint directory")
 	current.flink(t, t.Context(), "snapshot", "wait", "done", "bad", "-n", ns).wants(t, exit.Failed, "1 of 2 are not completed")
 	current.flink(t, t.Context(), "snapshot", "wait", "don", "-n", ns).wants(t, exit.Failed, "Names near it: done")
-	current.create(t, operator.StateSnap, ns, "slow", map[string]any{"jobReference": map[string]any{"kind": "FlinkDeployment", "name": "basic"}, "savepoint": map[string]any{}},
+	current.create(t, api.StateSnap, ns, "slow", map[string]any{"jobReference": map[string]any{"kind": "FlinkDeployment", "name": "basic"}, "savepoint": map[string]any{}},
 		map[string]any{"state": "IN_PROGRESS", "triggerId": "t"})
 	current.flink(t, t.Context(), "snapshot", "wait", "slow", "-n", ns, "--timeout", "1s").wants(t, exit.TimedOut, "slow is IN_PROGRESS")
 }

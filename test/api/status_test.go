@@ -8,17 +8,17 @@ import (
 	"testing"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 )
 
 func TestStatusAnswersWithItsExitCode(t *testing.T) {
 	ns := current.namespace(t)
-	current.create(t, operator.Deployment, ns, "good", deploymentSpec(nil), observed(runningStatus(), 1))
+	current.create(t, api.Deployment, ns, "good", deploymentSpec(nil), observed(runningStatus(), 1))
 	failed := runningStatus()
 	failed["lifecycleState"] = "FAILED"
 	failed["error"] = "\x1b[31mManual restore required."
 	failed["jobStatus"].(map[string]any)["state"] = "FAILED"
-	current.create(t, operator.Deployment, ns, "bad", deploymentSpec(nil), failed)
+	current.create(t, api.Deployment, ns, "bad", deploymentSpec(nil), failed)
 
 	current.flink(t, t.Context(), "status", "good", "-n", ns, "--live-timeout", "0", "--exit-status").wants(t, exit.OK)
 	r := current.flink(t, t.Context(), "status", "bad", "-n", ns, "--live-timeout", "0", "--exit-status")
@@ -51,7 +51,7 @@ func TestStatusAnswersWithItsExitCode(t *testing.T) {
 
 func TestStatusWaitsForAnUpgrade(t *testing.T) {
 	ns := current.namespace(t)
-	current.create(t, operator.Deployment, ns, "basic", deploymentSpec(nil), observed(runningStatus(), 1))
+	current.create(t, api.Deployment, ns, "basic", deploymentSpec(nil), observed(runningStatus(), 1))
 	must(t, current.bump(t, "basic", ns))
 	out := current.background(t, "status", "basic", "-n", ns, "--for", "upgraded", "--live-timeout", "0", "-o", "name")
 	shows(t, out, "hasn't taken up generation 3")
@@ -69,6 +69,6 @@ func TestStatusWatchAppendsChanges(t *testing.T) {
 	shows(t, out, "healthy  RUNNING")
 	status := runningStatus()
 	status["jobStatus"].(map[string]any)["state"] = "RESTARTING"
-	current.setStatus(t, operator.Deployment, object, status)
+	current.setStatus(t, api.Deployment, object, status)
 	shows(t, out, "RESTARTING, STABLE")
 }

@@ -17,7 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 )
 
 // An API server that goes away during the wait is named, and so it is when
@@ -46,9 +46,9 @@ func TestSavepointOutlivesItsToken(t *testing.T) {
 	ns := current.namespace(t)
 	current.runningJob(t, ns, "basic", savepointDir)
 	var refusals atomic.Int64
-	current.asOperator(t, operator.StateSnap, ns, func(object *unstructured.Unstructured) {
-		if (operator.Snapshot{Object: object}).State() == "" {
-			current.setStatus(t, operator.StateSnap, object, map[string]any{"state": "COMPLETED", "path": "file:/s"})
+	current.asOperator(t, api.StateSnap, ns, func(object *unstructured.Unstructured) {
+		if (api.Snapshot{Object: object}).State() == "" {
+			current.setStatus(t, api.StateSnap, object, map[string]any{"state": "COMPLETED", "path": "file:/s"})
 		}
 	})
 	var asked atomic.Bool
@@ -70,12 +70,12 @@ func TestSavepointOutlivesItsToken(t *testing.T) {
 func TestSavepointToFollowIsGone(t *testing.T) {
 	ns := current.namespace(t)
 	current.runningJob(t, ns, "busy", savepointDir)
-	current.create(t, operator.StateSnap, ns, "other", map[string]any{
+	current.create(t, api.StateSnap, ns, "other", map[string]any{
 		"backoffLimit": int64(0), "jobReference": map[string]any{"kind": "FlinkDeployment", "name": "busy"}, "savepoint": map[string]any{},
 	}, map[string]any{"state": "IN_PROGRESS", "triggerId": "x"})
 	kubeconfig := current.through(t, func(_ http.ResponseWriter, r *http.Request, _ http.Handler) bool {
 		if strings.HasSuffix(r.URL.Path, "/flinkstatesnapshots") && r.URL.Query().Get("fieldSelector") != "" {
-			_ = current.dynamic.Resource(operator.StateSnap.GVR()).Namespace(ns).Delete(context.Background(), "other", metav1.DeleteOptions{})
+			_ = current.dynamic.Resource(api.StateSnap.GVR()).Namespace(ns).Delete(context.Background(), "other", metav1.DeleteOptions{})
 		}
 		return false
 	})
@@ -110,9 +110,9 @@ func TestSavepointOfAnOperatorThatStopped(t *testing.T) {
 	ns := current.namespace(t)
 	current.runningJob(t, ns, "basic", savepointDir)
 	current.stoppedOperator(t, ns)
-	current.asOperator(t, operator.StateSnap, ns, func(object *unstructured.Unstructured) {
-		if (operator.Snapshot{Object: object}).State() == "" {
-			current.setStatus(t, operator.StateSnap, object, map[string]any{"state": "IN_PROGRESS", "triggerId": "x"})
+	current.asOperator(t, api.StateSnap, ns, func(object *unstructured.Unstructured) {
+		if (api.Snapshot{Object: object}).State() == "" {
+			current.setStatus(t, api.StateSnap, object, map[string]any{"state": "IN_PROGRESS", "triggerId": "x"})
 		}
 	})
 	r := current.flink(t, t.Context(), "savepoint", "basic", "-n", ns, "--name", "stuck", "--timeout", "3s")
@@ -130,11 +130,11 @@ func TestSavepointOfAnOperatorThatStopped(t *testing.T) {
 func TestSavepointThatStaysPendingShowsWhy(t *testing.T) {
 	ns := current.namespace(t)
 	current.runningJob(t, ns, "basic", savepointDir)
-	current.asOperator(t, operator.StateSnap, ns, func(object *unstructured.Unstructured) {
-		if (operator.Snapshot{Object: object}).State() != "" {
+	current.asOperator(t, api.StateSnap, ns, func(object *unstructured.Unstructured) {
+		if (api.Snapshot{Object: object}).State() != "" {
 			return
 		}
-		current.setStatus(t, operator.StateSnap, object, map[string]any{"state": "TRIGGER_PENDING"})
+		current.setStatus(t, api.StateSnap, object, map[string]any{"state": "TRIGGER_PENDING"})
 		_, err := current.core.CoreV1().Events(ns).Create(t.Context(), &corev1.Event{
 			ObjectMeta:     metav1.ObjectMeta{Name: "e", Namespace: ns},
 			InvolvedObject: corev1.ObjectReference{APIVersion: object.GetAPIVersion(), Kind: object.GetKind(), Namespace: ns, Name: object.GetName()},
@@ -157,8 +157,8 @@ func TestSavepointOfAUserWhoMayOnlyCreate(t *testing.T) {
 	ns := current.namespace(t)
 	current.runningJob(t, ns, "basic", savepointDir)
 	user := current.user(t, ns,
-		rbacv1.PolicyRule{APIGroups: []string{operator.Group}, Resources: []string{"flinkdeployments"}, Verbs: []string{"get"}},
-		rbacv1.PolicyRule{APIGroups: []string{operator.Group}, Resources: []string{"flinkstatesnapshots"}, Verbs: []string{"create"}})
+		rbacv1.PolicyRule{APIGroups: []string{api.Group}, Resources: []string{"flinkdeployments"}, Verbs: []string{"get"}},
+		rbacv1.PolicyRule{APIGroups: []string{api.Group}, Resources: []string{"flinkstatesnapshots"}, Verbs: []string{"create"}})
 	flinkAs(t, t.Context(), user, "savepoint", "basic", "-n", ns).wants(t, exit.Failed, `cannot list resource "flinkstatesnapshots"`)
 	r := flinkAs(t, t.Context(), user, "savepoint", "basic", "-n", ns, "--wait=false", "--name", "blind")
 	r.wants(t, exit.OK, "whether a savepoint is in progress can't be seen with your permissions (list flinkstatesnapshots.flink.apache.org)")
@@ -197,7 +197,7 @@ func TestSavepointWhereDiscoveryIsForbidden(t *testing.T) {
 		}
 	}
 	ns = old.namespace(t)
-	old.create(t, operator.Deployment, ns, "basic", deploymentSpecFor("v1_18"), runningStatus())
+	old.create(t, api.Deployment, ns, "basic", deploymentSpecFor("v1_18"), runningStatus())
 	r := flinkAs(t, t.Context(), old.undiscoverable(t, false), "savepoint", "basic", "-n", ns, "--wait=false")
 	r.wants(t, exit.OK)
 	if !strings.Contains(r.out, "flinkdeployment") {

@@ -21,7 +21,7 @@ import (
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/screen/screentest"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/sqlshell"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/sqlgateway"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/sqlgateway"
 )
 
 // oneVersion leads to a gateway as if it spoke only one version of its REST

@@ -15,6 +15,7 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/apply"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/cmf"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/connect"
@@ -32,13 +33,15 @@ const (
 // applier is `apply`, `create` and `update`.
 type applier struct {
 	*common
+	cmd *cobra.Command
+	plugin.Arguments
+	plugin.RunFlags
 	kind *cmf.Kind
 	verb verb
 	filesFlags
 	short shortFlags
 
 	output    printer.Flags
-	dryRun    string
 	force     bool
 	loseState bool
 	clear     bool
@@ -46,8 +49,6 @@ type applier struct {
 	selector  string
 	inventory string
 	yes       bool
-	wait      bool
-	timeout   time.Duration
 	parallel  int
 }
 
@@ -87,7 +88,7 @@ func newApply(c *common, kind *cmf.Kind, v verb) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: string(v) + " -f FILE", Short: short, Args: cobra.NoArgs,
 		Example: plugin.Examples("kubectl cmf " + path + " -f " + exampleFile(kind) + "\nkubectl cmf " + path + " -f " + exampleFile(kind) + " --dry-run=client -o yaml\nkubectl cmf " + path + " -f - < " + exampleFile(kind)),
-		RunE:    func(cmd *cobra.Command, args []string) error { return a.run(cmd, args) },
+		RunE:    plugin.RunE(a),
 	}
 	if kind == nil {
 		cmd.GroupID = files
@@ -106,10 +107,11 @@ Where an object lives, in this order: its annotation kubectl-cmf/environment (ku
 	flags := cmd.Flags()
 	a.filesFlags.add(cmd, "to read")
 	a.output.AddFlags(cmd, printer.Name, printer.JSON, printer.YAML)
-	flags.StringVar(&a.dryRun, "dry-run", "none", "none, or client: say what would be done and change nothing")
-	_ = cmd.RegisterFlagCompletionFunc("dry-run", completion.Fixed("none", "client"))
-	flags.BoolVar(&a.wait, "wait", false, "Wait until all objects are in the state that they ask for")
-	flags.DurationVar(&a.timeout, "timeout", 10*time.Minute, "How long to wait at most (0: for ever)")
+	a.AddRunFlags(cmd, plugin.RunWords{
+		DryRun: "none, or client: say what would be done and change nothing", NoServer: noServerDryRun,
+		Wait:    "Wait until all objects are in the state that they ask for",
+		Timeout: atMost, TimeoutDefault: 10 * time.Minute, Endless: true,
+	})
 	flags.IntVar(&a.parallel, "parallel", 8, "Requests at a time")
 	if v != verbCreate {
 		flags.BoolVar(&a.force, "force", false, "Delete and create again what can't be changed or has failed, and change what Confluent for Kubernetes manages")
@@ -147,16 +149,19 @@ func exampleFile(kind *cmf.Kind) string {
 	return kind.Name + ".yaml"
 }
 
-func (a *applier) validate() error {
+// Complete takes over the name, and what its flags say of the object.
+func (a *applier) Complete(cmd *cobra.Command, args []string) error {
+	a.cmd = cmd
+	return a.Arguments.Complete(cmd, args)
+}
+
+// Validate finds what is wrong with the flags.
+func (a *applier) Validate() error {
 	if err := a.output.Validate(); err != nil {
 		return err
 	}
-	switch a.dryRun {
-	case "none", "client":
-	case "server":
-		return exit.Usagef("--dry-run=server: no version of CMF can check a change without making it; use --dry-run=client")
-	default:
-		return exit.Usagef("--dry-run must be none or client, not %q", a.dryRun)
+	if err := a.CheckRun(); err != nil {
+		return err
 	}
 	if a.parallel < 1 || a.parallel > 64 {
 		return exit.Usagef("--parallel must be between 1 and 64")
@@ -170,12 +175,9 @@ func (a *applier) validate() error {
 	return nil
 }
 
-func (a *applier) run(cmd *cobra.Command, args []string) error {
-	ctx := cmd.Context()
-	if err := a.validate(); err != nil {
-		return err
-	}
-	documents, err := a.documents(cmd, args)
+// Run makes the objects so.
+func (a *applier) Run(ctx context.Context) error {
+	documents, err := a.documents(ctx)
 	if err != nil {
 		return err
 	}
@@ -209,18 +211,19 @@ func (a *applier) run(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	if a.dryRun == "client" {
+	if a.DryRun == "client" {
 		return a.report(append(steps, extra...))
 	}
 	if len(extra) > 0 {
-		if err := a.confirmPrune(extra); err != nil {
+		if err := a.confirmPrune(ctx, extra); err != nil {
 			return err
 		}
 	}
 	return a.execute(ctx, client, append(steps, extra...))
 }
 
-func (a *applier) documents(cmd *cobra.Command, args []string) ([]apply.Document, error) {
+func (a *applier) documents(ctx context.Context) ([]apply.Document, error) {
+	cmd, args := a.cmd, a.Args
 	if len(args) > 0 || a.short.used(cmd) {
 		if len(a.files) > 0 {
 			return nil, exit.Usagef("give either -f or a name and its flags, not both")
@@ -231,7 +234,7 @@ func (a *applier) documents(cmd *cobra.Command, args []string) ([]apply.Document
 		}
 		return []apply.Document{{Object: object, Source: "command line"}}, nil
 	}
-	return a.read(cmd.Context(), a.filesFlags)
+	return a.read(ctx, a.filesFlags)
 }
 
 // shortEnough refuses the short form of a kind for a CMF that wants more than
@@ -297,15 +300,15 @@ func (a *applier) toPrune(ctx context.Context, client *connect.Connection, items
 	return apply.DeletePlan(found, apply.Prune), nil
 }
 
-func (a *applier) confirmPrune(steps []apply.Step) error {
-	fmt.Fprintf(a.ErrOut, "No file has these any more; they will be deleted:\n")
+func (a *applier) confirmPrune(ctx context.Context, steps []apply.Step) error {
+	what := "No file has these any more; they will be deleted:"
 	for _, s := range steps {
-		fmt.Fprintf(a.ErrOut, "  %s%s\n", s.Ref, inPlace(s.Ref))
+		what += fmt.Sprintf("\n  %s%s", s.Ref, inPlace(s.Ref))
 	}
 	if a.yes {
-		return nil
+		fmt.Fprintln(a.ErrOut, term.Safe(what))
 	}
-	return a.confirm(fmt.Sprintf("Delete these %d objects?", len(steps)), "--yes")
+	return a.confirm(ctx, a.yes, what)
 }
 
 func inPlace(ref cmf.Ref) string {
@@ -357,7 +360,7 @@ func (a *applier) execute(ctx context.Context, client *connect.Connection, steps
 	var done []apply.Step
 	line := a.progress()
 	runner := apply.Runner{
-		Client: client.Client, Parallel: a.parallel, Poll: a.poll, Limit: a.timeout, Show: line.Set,
+		Client: client.Client, Parallel: a.parallel, Poll: a.poll, Limit: a.Timeout, Show: line.Set,
 		Warn: func(text string) { a.warn("%s", text) },
 		Done: func(s apply.Step, result cmf.Object, err error) {
 			if err != nil {
@@ -377,7 +380,7 @@ func (a *applier) execute(ctx context.Context, client *connect.Connection, steps
 	if !a.output.IsHuman() {
 		err = errors.Join(err, a.printObjects(objects, done))
 	}
-	if err != nil || !a.wait {
+	if err != nil || !a.Wait {
 		return err
 	}
 	return a.waitFor(ctx, client, done)
@@ -385,7 +388,7 @@ func (a *applier) execute(ctx context.Context, client *connect.Connection, steps
 
 // waitFor waits until what was applied is in the state that it asks for.
 func (a *applier) waitFor(ctx context.Context, client *connect.Connection, steps []apply.Step) error {
-	ctx, cancel := limited(ctx, a.timeout)
+	ctx, cancel := a.Bounded(ctx)
 	defer cancel()
 	line := a.progress()
 	defer line.Done()

@@ -239,7 +239,7 @@ func TestPruneByLabelAndInventory(t *testing.T) {
 	r.env("dev-env")
 	r.ok("apply", "-f", r.file("two.yaml", pool1+"---"+strings.Replace(pool1, "pool1", "pool2", 1)+"---"+strings.Replace(strings.Replace(pool1, "pool1", "other", 1), "team: a", "team: b", 1)))
 	r.fails(2, "--prune needs either", "apply", "-f", r.file("one.yaml", pool1), "--prune")
-	r.fails(1, "computepool.cmf.confluent.io/pool2 in environment dev-env", "apply", "-f", r.file("one.yaml", pool1), "--prune", "-l", "team=a")
+	r.fails(2, "computepool.cmf.confluent.io/pool2 in environment dev-env", "apply", "-f", r.file("one.yaml", pool1), "--prune", "-l", "team=a")
 	r.ok("pool", "get", "pool2")
 	contains(t, r.ok("apply", "-f", r.file("one.yaml", pool1), "--prune", "-l", "team=a", "--dry-run=client"), "pool2 pruned (dry run)")
 	want(t, r.ok("apply", "-f", r.file("one.yaml", pool1), "--prune", "-l", "team=a", "--yes"), "computepool.cmf.confluent.io/pool1 unchanged\ncomputepool.cmf.confluent.io/pool2 pruned\n")

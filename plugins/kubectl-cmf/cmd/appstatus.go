@@ -15,9 +15,24 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/view"
 )
 
+// appStatusOptions are the flags of `kubectl cmf app status`.
+type appStatusOptions struct {
+	*common
+	plugin.Arguments
+	output printer.Flags
+}
+
+// Validate finds what is wrong with the flags.
+func (o *appStatusOptions) Validate() error { return o.output.Validate() }
+
+// Run prints how the application is.
+func (o *appStatusOptions) Run(ctx context.Context) error {
+	return o.appStatus(ctx, cmf.Must("app"), o.Args[0], &o.output)
+}
+
 // newAppStatus is `kubectl cmf app status`.
 func newAppStatus(c *common) *cobra.Command {
-	var output printer.Flags
+	o := &appStatusOptions{common: c}
 	kind := cmf.Must("app")
 	cmd := &cobra.Command{
 		Use: "status APP", Short: "Show how an application is, and why",
@@ -25,14 +40,9 @@ func newAppStatus(c *common) *cobra.Command {
 		Example:           plugin.Examples("kubectl cmf app status basic-example\nkubectl cmf app status basic-example -o jsonpath='{.verdict}'\nkubectl cmf app status basic-example -o json"),
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: c.oneName(kind),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := output.Validate(); err != nil {
-				return err
-			}
-			return c.appStatus(cmd.Context(), kind, args[0], &output)
-		},
+		RunE:              plugin.RunE(o),
 	}
-	output.AddFlags(cmd, printer.JSON, printer.YAML, "jsonpath")
+	o.output.AddFlags(cmd, printer.JSON, printer.YAML, "jsonpath")
 	return cmd
 }
 
@@ -118,23 +128,7 @@ func newAppLogs(c *common) *cobra.Command {
 		Example:           plugin.Examples("kubectl cmf app logs basic-example\nkubectl cmf app logs basic-example --component jobmanager -f --tail 100\nkubectl cmf app logs basic-example --component taskmanager --tail 20"),
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: c.oneName(kind),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			switch l.component {
-			case "", "jobmanager", "taskmanager":
-			default:
-				return exit.Usagef("--component must be jobmanager or taskmanager, not %q", l.component)
-			}
-			ctx := cmd.Context()
-			client, err := c.client(ctx)
-			if err != nil {
-				return err
-			}
-			ref, err := c.ref(ctx, kind, args[0])
-			if err != nil {
-				return err
-			}
-			return l.run(ctx, client, ref)
-		},
+		RunE:              plugin.RunE(l),
 	}
 	flags := cmd.Flags()
 	flags.BoolVarP(&l.follow, "follow", "f", false, "Go on as lines come")
@@ -142,4 +136,26 @@ func newAppLogs(c *common) *cobra.Command {
 	flags.StringVar(&l.component, "component", "", "jobmanager or taskmanager only")
 	flags.BoolVar(&l.previous, "previous", false, "Print the logs of the containers before these")
 	return cmd
+}
+
+// Validate finds what is wrong with the flags.
+func (l *logs) Validate() error {
+	switch l.component {
+	case "", "jobmanager", "taskmanager":
+		return nil
+	}
+	return exit.Usagef("--component must be jobmanager or taskmanager, not %q", l.component)
+}
+
+// Run prints the logs.
+func (l *logs) Run(ctx context.Context) error {
+	client, err := l.client(ctx)
+	if err != nil {
+		return err
+	}
+	ref, err := l.ref(ctx, cmf.Must("app"), l.Args[0])
+	if err != nil {
+		return err
+	}
+	return l.run(ctx, client, ref)
 }

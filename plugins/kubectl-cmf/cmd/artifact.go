@@ -15,22 +15,57 @@ import (
 func newArtifactCreate(c *common) *cobra.Command { return artifactUpload(c, "create", false) }
 func newArtifactUpdate(c *common) *cobra.Command { return artifactUpload(c, "update", true) }
 
+// uploadOptions are the flags of `kubectl cmf artifact create` and `update`.
+type uploadOptions struct {
+	*common
+	plugin.Arguments
+	file   string
+	update bool
+}
+
+// Validate finds what is wrong with the flags.
+func (o *uploadOptions) Validate() error {
+	if o.file == "" {
+		return exit.Usagef("--file is missing")
+	}
+	return nil
+}
+
+// Run uploads the file.
+func (o *uploadOptions) Run(ctx context.Context) error {
+	return o.uploadArtifact(ctx, cmf.Must("artifact"), o.Args[0], o.file, o.update)
+}
+
+// downloadOptions are the flags of `kubectl cmf artifact download`.
+type downloadOptions struct {
+	*common
+	plugin.Arguments
+	target, version string
+}
+
+// Validate finds what is wrong with the flags.
+func (o *downloadOptions) Validate() error {
+	if o.target == "" {
+		return exit.Usagef("--to is missing")
+	}
+	return nil
+}
+
+// Run downloads the file.
+func (o *downloadOptions) Run(ctx context.Context) error {
+	return o.downloadArtifact(ctx, cmf.Must("artifact"), o.Args[0], o.version, o.target)
+}
+
 // artifactUpload is `create` and `update`, which makes a new version.
 func artifactUpload(c *common, use string, update bool) *cobra.Command {
-	var file string
-	kind := cmf.Must("artifact")
+	o := &uploadOptions{common: c, update: update}
 	cmd := &cobra.Command{
 		Use: use + " ARTIFACT --file FILE", Short: map[bool]string{false: "Upload a file as an artifact", true: "Upload a new version of an artifact"}[update],
 		Example: plugin.Examples("kubectl cmf artifact " + use + " my-functions --file target/my-functions.jar\nkubectl cmf artifact " + use + " my-functions --file target/my-functions.jar -e dev-env\nkubectl cmf artifact " + use + " my-functions --file target/my-functions.jar --quiet"),
 		Args:    cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if file == "" {
-				return exit.Usagef("--file is missing")
-			}
-			return c.uploadArtifact(cmd.Context(), kind, args[0], file, update)
-		},
+		RunE:    plugin.RunE(o),
 	}
-	cmd.Flags().StringVar(&file, "file", "", "File to upload")
+	cmd.Flags().StringVar(&o.file, "file", "", "File to upload")
 	return cmd
 }
 
@@ -60,22 +95,17 @@ func (c *common) uploadArtifact(ctx context.Context, kind *cmf.Kind, name, path 
 }
 
 func newArtifactDownload(c *common) *cobra.Command {
-	var target, version string
+	o := &downloadOptions{common: c}
 	kind := cmf.Must("artifact")
 	cmd := &cobra.Command{
 		Use: "download ARTIFACT --to FILE", Short: "Download an artifact's file",
 		Example:           plugin.Examples("kubectl cmf artifact download my-functions --to my-functions.jar\nkubectl cmf artifact download my-functions --to old.jar --version 1\nkubectl cmf artifact download my-functions --to my-functions.jar -e dev-env"),
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: c.oneName(kind),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if target == "" {
-				return exit.Usagef("--to is missing")
-			}
-			return c.downloadArtifact(cmd.Context(), kind, args[0], version, target)
-		},
+		RunE:              plugin.RunE(o),
 	}
-	cmd.Flags().StringVar(&target, "to", "", "File to write; it must not exist yet")
-	cmd.Flags().StringVar(&version, "version", "latest", "Version to download")
+	cmd.Flags().StringVar(&o.target, "to", "", "File to write; it must not exist yet")
+	cmd.Flags().StringVar(&o.version, "version", "latest", "Version to download")
 	return cmd
 }
 

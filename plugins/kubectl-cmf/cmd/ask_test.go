@@ -3,10 +3,7 @@
 package cmd
 
 import (
-	"bytes"
 	"context"
-	"fmt"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -39,7 +36,7 @@ func (u *user) onTerminal(keys string, args ...string) (code int, shown string) 
 			if err != nil {
 				return
 			}
-			if !answered && strings.Contains(screen.text(), "(y/N) ") {
+			if !answered && strings.Contains(screen.text(), plugin.Prompt) {
 				answered = true
 				_, _ = master.WriteString(keys)
 			}
@@ -65,14 +62,14 @@ func TestAServerThatWasFoundIsAskedForOnATerminal(t *testing.T) {
 	if _, secrets := stranger.saw(); code != 1 || len(secrets) > 0 {
 		t.Errorf("%d %q\n%s", code, secrets, shown)
 	}
-	contains(t, shown, stranger.URL, "cmfrestclass/default", "SHA-256 ", "the token of --cmf-token-file", "not confirmed; nothing was sent")
+	contains(t, shown, stranger.URL, "cmfrestclass/default", "SHA-256 ", "the token of --cmf-token-file", "nothing was sent")
 	if strings.Contains(shown, "\x1b]0;") {
 		t.Errorf("an escape sequence of the tenant's came through: %q", shown)
 	}
-	if code, shown = u.onTerminal("y\n", "env", "list", "--cmf-token-file", token); code != 0 {
+	if code, shown = u.onTerminal("yes\n", "env", "list", "--cmf-token-file", token); code != 0 {
 		t.Errorf("%d %s", code, shown)
 	}
-	if code, shown = u.onTerminal("", "env", "list", "--cmf-token-file", token); code != 0 || strings.Contains(shown, "(y/N)") {
+	if code, shown = u.onTerminal("", "env", "list", "--cmf-token-file", token); code != 0 || strings.Contains(shown, plugin.Prompt) {
 		t.Errorf("%d %s", code, shown)
 	}
 	// What is known needs no terminal, and completion may ask it.
@@ -94,23 +91,4 @@ func TestAServerThatWasFoundIsAskedForOnATerminal(t *testing.T) {
 	u.fails(2, "server", "forget", "work", "--all")
 	u.fails(0, "server", "forget", "--all")
 	contains(t, u.fails(2, "env", "list", "--cmf-token-file", token), "was not used before")
-}
-
-// The question ends with the command.
-func TestTheQuestionEndsWithItsContext(t *testing.T) {
-	in, out, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer in.Close()
-	defer out.Close()
-	ended := fmt.Errorf("ended")
-	ctx, cancel := context.WithCancelCause(t.Context())
-	cancel(ended)
-	if err := answered(ctx, in); err != ended { //nolint:errorlint // it is this one
-		t.Error(err)
-	}
-	if err := answered(t.Context(), bytes.NewReader(nil)); err == nil {
-		t.Error("the end of the input is no yes")
-	}
 }

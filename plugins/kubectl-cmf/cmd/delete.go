@@ -20,6 +20,8 @@ import (
 // deleter is `delete`.
 type deleter struct {
 	*common
+	plugin.Arguments
+	plugin.RunFlags
 	kind *cmf.Kind
 	filesFlags
 	ignoreMissing bool
@@ -27,9 +29,6 @@ type deleter struct {
 	withSavepoint bool
 	metadataOnly  bool
 	force         bool
-	dryRun        string
-	wait          bool
-	timeout       time.Duration
 }
 
 func newDelete(c *common, kind *cmf.Kind) *cobra.Command {
@@ -38,7 +37,7 @@ func newDelete(c *common, kind *cmf.Kind) *cobra.Command {
 		Use: "delete -f FILE", Short: "Delete what files describe", Args: cobra.NoArgs,
 		Long:    "Delete what files describe, dependents first. Objects are found by kind and name; the rest of a file doesn't matter.",
 		Example: plugin.Examples("kubectl cmf delete -f app.yaml --with-savepoint\nkubectl cmf delete -f deploy/ --lose-state --dry-run=client\nkubectl cmf delete -f deploy/ --lose-state"),
-		RunE:    func(cmd *cobra.Command, args []string) error { return d.run(cmd.Context(), args) },
+		RunE:    plugin.RunE(d),
 	}
 	if kind == nil {
 		cmd.GroupID = files
@@ -71,24 +70,33 @@ func newDelete(c *common, kind *cmf.Kind) *cobra.Command {
 		flags.BoolVar(&d.metadataOnly, "metadata-only", false, "Remove CMF's record only; what runs in Kubernetes stays, and nobody manages it")
 	}
 	flags.BoolVar(&d.force, "force", false, "Delete what Confluent for Kubernetes manages, too")
-	flags.StringVar(&d.dryRun, "dry-run", "none", "none, or client: say what would be deleted")
-	flags.BoolVar(&d.wait, "wait", true, "Wait until it is gone")
-	flags.DurationVar(&d.timeout, "timeout", 5*time.Minute, "How long to wait at most (0: for ever)")
+	d.AddRunFlags(cmd, plugin.RunWords{
+		DryRun: "none, or client: say what would be deleted", NoServer: noServerDryRun,
+		Wait: "Wait until it is gone", WaitDefault: true,
+		Timeout: atMost, TimeoutDefault: 5 * time.Minute, Endless: true,
+	})
 	return cmd
 }
 
-func (d *deleter) run(ctx context.Context, names []string) error {
+// noServerDryRun is why --dry-run=server is refused.
+const noServerDryRun = "no version of CMF can check a change without making it"
+
+// Validate finds what is wrong with the flags.
+func (d *deleter) Validate() error {
 	switch {
-	case d.dryRun != "none" && d.dryRun != "client":
-		return exit.Usagef("--dry-run must be none or client; no version of CMF has one on the server")
 	case d.loseState && d.withSavepoint:
 		return exit.Usagef("--lose-state and --with-savepoint exclude each other")
-	case len(names) > 0 && len(d.files) > 0:
+	case len(d.Args) > 0 && len(d.files) > 0:
 		return exit.Usagef("give either names or -f, not both")
-	case len(names) == 0 && len(d.files) == 0 && d.kind != nil:
+	case len(d.Args) == 0 && len(d.files) == 0 && d.kind != nil:
 		return exit.Usagef("say what to delete: a name, or -f FILE")
 	}
-	client, items, err := d.items(ctx, names)
+	return d.CheckRun()
+}
+
+// Run deletes them.
+func (d *deleter) Run(ctx context.Context) error {
+	client, items, err := d.items(ctx, d.Args)
 	if err != nil {
 		return err
 	}
@@ -108,13 +116,13 @@ func (d *deleter) run(ctx context.Context, names []string) error {
 		return err
 	}
 	steps := apply.DeletePlan(there, apply.Delete)
-	if d.dryRun == "client" {
+	if d.DryRun == "client" {
 		for _, s := range steps {
 			fmt.Fprintf(d.Out, "%s deleted (dry run)\n", s.Ref)
 		}
 		return lost
 	}
-	ctx, cancel := limited(ctx, d.timeout)
+	ctx, cancel := d.Bounded(ctx)
 	defer cancel()
 	if d.withSavepoint {
 		for _, risk := range risky {
@@ -124,7 +132,7 @@ func (d *deleter) run(ctx context.Context, names []string) error {
 		}
 	}
 	runner := apply.Runner{
-		Client: client.Client, Poll: d.poll, MetadataOnly: d.metadataOnly, WaitGone: d.wait,
+		Client: client.Client, Poll: d.poll, MetadataOnly: d.metadataOnly, WaitGone: d.Wait,
 		Again: "to finish, when nothing stands against it, run the command again with --ignore-not-found",
 		Done: func(s apply.Step, _ cmf.Object, err error) {
 			if err == nil {

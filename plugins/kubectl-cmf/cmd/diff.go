@@ -15,9 +15,20 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/cmf"
 )
 
+// diffOptions are the flags of `diff`.
+type diffOptions struct {
+	*common
+	plugin.Arguments
+	filesFlags
+	kind *cmf.Kind
+}
+
+// Run prints what apply would change.
+func (o *diffOptions) Run(ctx context.Context) error { return o.diff(ctx, o.filesFlags, o.kind) }
+
 // newDiff is `diff`: what apply would change.
 func newDiff(c *common, kind *cmf.Kind) *cobra.Command {
-	var files filesFlags
+	o := &diffOptions{common: c, kind: kind}
 	path := "diff"
 	if kind != nil {
 		path = kind.Name + " diff"
@@ -26,13 +37,13 @@ func newDiff(c *common, kind *cmf.Kind) *cobra.Command {
 		Use: "diff -f FILE", Short: "Show what apply would change", Args: cobra.NoArgs,
 		Long:    "Show what apply would change. Exit code 0: nothing; 3: something; others: it couldn't be found out. Secrets are never shown.",
 		Example: plugin.Examples("kubectl cmf " + path + " -f " + exampleFile(kind) + "\n" + exampleInput(kind, "kubectl cmf "+path) + "\nkubectl cmf " + path + " -f " + exampleFile(kind) + " -e dev-env"),
-		RunE:    func(cmd *cobra.Command, _ []string) error { return c.diff(cmd.Context(), files, kind) },
+		RunE:    plugin.RunE(o),
 	}
 	if kind == nil {
 		cmd.GroupID = "files"
 		c.addScope(cmd)
 	}
-	files.add(cmd, "to compare")
+	o.filesFlags.add(cmd, "to compare")
 	return cmd
 }
 

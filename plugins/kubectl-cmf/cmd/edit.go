@@ -20,9 +20,22 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/cmf"
 )
 
+// editOptions are the flags of `edit`.
+type editOptions struct {
+	*common
+	plugin.Arguments
+	kind  *cmf.Kind
+	force bool
+}
+
+// Run lets the user edit it.
+func (o *editOptions) Run(ctx context.Context) error {
+	return o.edit(ctx, o.kind, o.Args[0], o.force)
+}
+
 // newEdit is `kubectl cmf KIND edit`.
 func newEdit(c *common, kind *cmf.Kind) *cobra.Command {
-	var force bool
+	o := &editOptions{common: c, kind: kind}
 	cmd := &cobra.Command{
 		Use: "edit " + nameArg(kind), Short: "Change " + one(kind) + " in an editor",
 		Long: "Change " + one(kind) + " in the editor that KUBE_EDITOR or EDITOR names. Passwords are hidden and stay as they are unless they are replaced.\n" +
@@ -32,9 +45,9 @@ func newEdit(c *common, kind *cmf.Kind) *cobra.Command {
 		ValidArgsFunction: c.oneName(kind),
 		// It can only say that it is of no use: what to do instead.
 		Hidden: len(kind.WriteOnly) > 0,
-		RunE:   func(cmd *cobra.Command, args []string) error { return c.edit(cmd.Context(), kind, args[0], force) },
+		RunE:   plugin.RunE(o),
 	}
-	cmd.Flags().BoolVar(&force, "force", false, "Delete and create again what can't be changed, and change what Confluent for Kubernetes manages")
+	cmd.Flags().BoolVar(&o.force, "force", false, "Delete and create again what can't be changed, and change what Confluent for Kubernetes manages")
 	return cmd
 }
 

@@ -13,20 +13,30 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/connect"
 )
 
+// envUseOptions are the flags of `kubectl cmf env use`.
+type envUseOptions struct {
+	*common
+	plugin.Arguments
+	unset bool
+}
+
+// Run keeps the choice, or shows it.
+func (o *envUseOptions) Run(ctx context.Context) error {
+	return o.useEnvironment(ctx, o.Args, o.unset)
+}
+
 // newEnvUse is `kubectl cmf env use`.
 func newEnvUse(c *common) *cobra.Command {
-	var unset bool
+	o := &envUseOptions{common: c}
 	cmd := &cobra.Command{
 		Use: "use [ENV]", Short: "Choose the environment that commands without -e work in; without a name, show it",
 		Long:              "Choose the environment that commands without -e work in. The choice is kept per kube context, or per address where --cmf-url or CONFLUENT_CMF_URL names one.",
 		Example:           plugin.Examples("kubectl cmf env use dev-env\nkubectl cmf env use\nkubectl cmf env use --unset"),
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: c.oneName(cmf.Must("env")),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return c.useEnvironment(cmd.Context(), args, unset)
-		},
+		RunE:              plugin.RunE(o),
 	}
-	cmd.Flags().BoolVar(&unset, "unset", false, "Forget the choice")
+	cmd.Flags().BoolVar(&o.unset, "unset", false, "Forget the choice")
 	return cmd
 }
 

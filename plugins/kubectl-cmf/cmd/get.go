@@ -17,9 +17,16 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/view"
 )
 
-// getter is `kubectl cmf KIND get` and `describe`.
+// describer is `kubectl cmf KIND describe`.
+type describer struct{ getter }
+
+// Run prints all that is known.
+func (d *describer) Run(ctx context.Context) error { return d.describe(ctx, d.Args) }
+
+// getter is `kubectl cmf KIND get`.
 type getter struct {
 	*common
+	plugin.Arguments
 	kind        *cmf.Kind
 	output      printer.Flags
 	showSecrets bool
@@ -31,7 +38,7 @@ func newGet(c *common, kind *cmf.Kind) *cobra.Command {
 		Use: "get [" + nameArg(kind) + " ...]", Short: "Show " + many(kind) + " by name; without a name, list them",
 		Example:           plugin.Examples("kubectl cmf " + kind.Name + " get" + exampleScope(kind) + "\nkubectl cmf " + kind.Name + " get " + exampleName(kind) + "\nkubectl cmf " + kind.Name + " get " + exampleName(kind) + " -o yaml"),
 		ValidArgsFunction: completion.Values(c.completeNames(kind)),
-		RunE:              func(cmd *cobra.Command, args []string) error { return g.get(cmd.Context(), args) },
+		RunE:              plugin.RunE(g),
 	}
 	g.output.AddFlags(cmd)
 	g.output.AddTableFlags(cmd.Flags())
@@ -40,13 +47,13 @@ func newGet(c *common, kind *cmf.Kind) *cobra.Command {
 }
 
 func newDescribe(c *common, kind *cmf.Kind) *cobra.Command {
-	g := &getter{common: c, kind: kind}
+	g := &describer{getter{common: c, kind: kind}}
 	cmd := &cobra.Command{
 		Use: "describe " + nameArg(kind) + " ...", Short: "Show all that is known of " + many(kind),
 		Example:           plugin.Examples("kubectl cmf " + kind.Name + " describe " + exampleName(kind) + "\nkubectl cmf " + kind.Name + " describe " + exampleName(kind) + " --show-secrets\nkubectl cmf " + kind.Name + " describe " + exampleName(kind) + " | less"),
 		Args:              cobra.MinimumNArgs(1),
 		ValidArgsFunction: completion.Values(c.completeNames(kind)),
-		RunE:              func(cmd *cobra.Command, args []string) error { return g.describe(cmd.Context(), args) },
+		RunE:              plugin.RunE(g),
 	}
 	cmd.Flags().BoolVar(&g.showSecrets, "show-secrets", false, "Print passwords and keys that the resource holds")
 	return cmd
@@ -93,13 +100,15 @@ func (g *getter) one(ctx context.Context, client *connect.Connection, ref cmf.Re
 	return nil, exit.With(exit.Failed, &cmf.ResourceError{Ref: ref, Err: &cmf.StatusError{Status: 404}})
 }
 
-func (g *getter) get(ctx context.Context, names []string) error {
-	if err := g.output.Validate(); err != nil {
-		return err
-	}
+// Validate finds what is wrong with the flags.
+func (g *getter) Validate() error { return g.output.Validate() }
+
+// Run prints what was named, or lists all.
+func (g *getter) Run(ctx context.Context) error {
+	names := g.Args
 	if len(names) == 0 {
 		l := &lister{common: g.common, kind: g.kind, output: g.output, showSecrets: g.showSecrets}
-		return l.run(ctx)
+		return l.Run(ctx)
 	}
 	rows, _, err := g.fetch(ctx, names)
 	if err != nil {

@@ -22,6 +22,7 @@ import (
 // lister is `kubectl cmf KIND list`.
 type lister struct {
 	*common
+	plugin.Arguments
 	kind        *cmf.Kind
 	output      printer.Flags
 	selector    string
@@ -38,7 +39,7 @@ func newList(c *common, kind *cmf.Kind) *cobra.Command {
 		Use: "list", Aliases: []string{"ls"}, Short: "List " + many(kind),
 		Example: plugin.Examples(example(kind, "list"+exampleScope(kind)) + "\n" + example(kind, "list"+exampleScope(kind), "-o wide") + "\n" + example(kind, "list"+exampleScope(kind), "-o jsonpath='{.items[*]."+nameField(kind)+"}'")),
 		Args:    cobra.NoArgs,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return l.run(cmd.Context()) },
+		RunE:    plugin.RunE(l),
 	}
 	flags := cmd.Flags()
 	l.output.AddFlags(cmd)
@@ -56,10 +57,11 @@ func newList(c *common, kind *cmf.Kind) *cobra.Command {
 	return cmd
 }
 
-func (l *lister) run(ctx context.Context) error {
-	if err := l.output.Validate(); err != nil {
-		return err
-	}
+// Validate finds what is wrong with the flags.
+func (l *lister) Validate() error { return l.output.Validate() }
+
+// Run lists.
+func (l *lister) Run(ctx context.Context) error {
 	l.noteSecrets(l.showSecrets)
 	options := cmf.ListOptions{Filter: l.filter}
 	if l.selector != "" {

@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/clientset"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/cmf"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/connect"
@@ -20,6 +21,7 @@ import (
 // logs are those of an application's pods.
 type logs struct {
 	*common
+	plugin.Arguments
 	follow    bool
 	previous  bool
 	tail      int64

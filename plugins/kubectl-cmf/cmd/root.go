@@ -70,7 +70,7 @@ CMF is found in the cluster and reached through an in-process tunnel; --cmf-url 
 			kubectl cmf pool create -f pool.yaml`),
 		Annotations: map[string]string{cobra.CommandDisplayNameAnnotation: displayName(os.Args)},
 		Args:        cobra.NoArgs,
-		RunE:        func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		RunE:        plugin.Help,
 		PersistentPostRun: func(*cobra.Command, []string) {
 			_ = c.connection.Close()
 		},
@@ -122,7 +122,7 @@ func newKind(c *common, kind *cmf.Kind) *cobra.Command {
 		Use: kind.Name, Aliases: kind.Aliases, GroupID: kinds,
 		Short: strings.ToUpper(kind.Short[:1]) + kind.Short[1:],
 		Args:  cobra.NoArgs,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		RunE:  plugin.Help,
 	}
 	flags := cmd.PersistentFlags()
 	if kind.NeedsCatalog() {
@@ -209,12 +209,4 @@ func (c *common) palette() (term.Palette, error) {
 
 func (c *common) waiter(client *cmf.Client, line *progress.Line) apply.Waiter {
 	return apply.Waiter{Client: client, Poll: c.poll, Show: line.Set}
-}
-
-// limited gives ctx a time limit, with exit code 124 as its end; 0 is none.
-func limited(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
-	if limit <= 0 {
-		return context.WithCancel(ctx)
-	}
-	return context.WithTimeoutCause(ctx, limit, exit.Timeoutf("timed out after %s", limit))
 }

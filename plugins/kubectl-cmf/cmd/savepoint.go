@@ -70,70 +70,92 @@ func defaultSavepoint(app string, now time.Time) string {
 	return app + "-" + stamp
 }
 
+// appSavepointOptions are the flags of `kubectl cmf app savepoint`.
+type appSavepointOptions struct {
+	*common
+	plugin.Arguments
+	plugin.RunFlags
+	savepointOptions
+	kind *cmf.Kind
+}
+
 // newAppSavepoint is `kubectl cmf app savepoint`.
 func newAppSavepoint(c *common) *cobra.Command {
-	var o savepointOptions
-	var timeout time.Duration
-	kind := cmf.Must("app")
+	o := &appSavepointOptions{common: c, kind: cmf.Must("app")}
 	cmd := &cobra.Command{
 		Use: "savepoint APP", Short: "Take a savepoint of a running application and wait for it",
 		Example:           plugin.Examples("kubectl cmf app savepoint basic-example\nkubectl cmf app savepoint basic-example --name before-upgrade --format native\nkubectl cmf app savepoint basic-example --path s3://flink/savepoints"),
 		Args:              cobra.ExactArgs(1),
-		ValidArgsFunction: c.oneName(kind),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			ctx, cancel := limited(cmd.Context(), timeout)
-			defer cancel()
-			client, err := c.client(ctx)
-			if err != nil {
-				return err
-			}
-			app, err := c.ref(ctx, kind, args[0])
-			if err != nil {
-				return err
-			}
-			taken, err := c.takeSavepoint(ctx, client, app, o)
-			if err != nil {
-				return err
-			}
-			_, err = fmt.Fprintf(c.Out, "%s created: %s\n", taken.ref, taken.path)
-			return err
-		},
+		ValidArgsFunction: c.oneName(o.kind),
+		RunE:              plugin.RunE(o),
 	}
 	cmd.Flags().StringVar(&o.name, "name", "", "Name of the savepoint (default: the application's with the time)")
 	cmd.Flags().StringVar(&o.path, "path", "", "Directory to write to (default: the job's own)")
 	cmd.Flags().StringVar(&o.format, "format", "", "canonical or native")
-	cmd.Flags().DurationVar(&timeout, "timeout", 10*time.Minute, "How long to wait at most (0: for ever)")
+	o.AddRunFlags(cmd, plugin.RunWords{Timeout: atMost, TimeoutDefault: 10 * time.Minute, Endless: true})
 	return cmd
+}
+
+// Validate finds what is wrong with the flags.
+func (o *appSavepointOptions) Validate() error { return o.CheckRun() }
+
+// Run takes the savepoint.
+func (o *appSavepointOptions) Run(ctx context.Context) error {
+	ctx, cancel := o.Bounded(ctx)
+	defer cancel()
+	client, err := o.client(ctx)
+	if err != nil {
+		return err
+	}
+	app, err := o.ref(ctx, o.kind, o.Args[0])
+	if err != nil {
+		return err
+	}
+	taken, err := o.takeSavepoint(ctx, client, app, o.savepointOptions)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(o.Out, "%s created: %s\n", taken.ref, taken.path)
+	return err
+}
+
+// detachOptions are the arguments of `kubectl cmf savepoint detach`.
+type detachOptions struct {
+	*common
+	plugin.Arguments
+	kind *cmf.Kind
 }
 
 // newSavepointDetach is `kubectl cmf savepoint detach`.
 func newSavepointDetach(c *common) *cobra.Command {
-	kind := cmf.Must("savepoint")
+	o := &detachOptions{common: c, kind: cmf.Must("savepoint")}
 	return &cobra.Command{
 		Use: "detach SAVEPOINT --application APP", Short: "Make a savepoint independent of its application",
 		Long:              "Make a savepoint independent of its application: it stays when the application is deleted, and others can start from it.",
 		Example:           plugin.Examples("kubectl cmf savepoint detach before-upgrade --application basic-example\nkubectl cmf savepoint detach before-upgrade --application basic-example -e dev-env\nkubectl cmf savepoint detach before-upgrade --application basic-example --quiet"),
 		Args:              cobra.ExactArgs(1),
-		ValidArgsFunction: c.oneName(kind),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			ctx := cmd.Context()
-			client, err := c.client(ctx)
-			if err != nil {
-				return err
-			}
-			ref, err := c.ref(ctx, kind, args[0])
-			if err != nil {
-				return err
-			}
-			if ref.Scope.Application == "" {
-				return fmt.Errorf("CMF detaches savepoints of applications only, not of statements")
-			}
-			object, err := client.Act(ctx, ref, "detach", nil)
-			if err != nil {
-				return err
-			}
-			_, err = fmt.Fprintf(c.Out, "detachedsavepoint.%s/%s detached\n", cmf.Group, object.Name())
-			return err
-		},
+		ValidArgsFunction: c.oneName(o.kind),
+		RunE:              plugin.RunE(o),
 	}
+}
+
+// Run detaches the savepoint.
+func (o *detachOptions) Run(ctx context.Context) error {
+	client, err := o.client(ctx)
+	if err != nil {
+		return err
+	}
+	ref, err := o.ref(ctx, o.kind, o.Args[0])
+	if err != nil {
+		return err
+	}
+	if ref.Scope.Application == "" {
+		return fmt.Errorf("CMF detaches savepoints of applications only, not of statements")
+	}
+	object, err := client.Act(ctx, ref, "detach", nil)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(o.Out, "detachedsavepoint.%s/%s detached\n", cmf.Group, object.Name())
+	return err
 }

@@ -1,14 +1,12 @@
 package cmd
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -28,7 +26,7 @@ func newServer(c *common) *cobra.Command {
 		Long: "A CMF that was found in a cluster, and not named with --cmf-url, is used once you agreed to it: with its address and certificate authority as they were then. " +
 			"One in the context's own namespace that gets no credential is used without a question. What is remembered is kept per kube context.",
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		RunE: plugin.Help,
 	}
 	cmd.AddCommand(newServerList(c), newServerForget(c))
 	return cmd
@@ -40,21 +38,49 @@ type rememberedServer struct {
 	connect.Pin
 }
 
+// serverListOptions are the flags of `kubectl cmf server list`.
+type serverListOptions struct {
+	*common
+	plugin.Arguments
+	output printer.Flags
+}
+
+// Validate finds what is wrong with the flags.
+func (o *serverListOptions) Validate() error { return o.output.Validate() }
+
+// Run lists the servers.
+func (o *serverListOptions) Run(context.Context) error { return o.listServers(&o.output) }
+
+// serverForgetOptions are the flags of `kubectl cmf server forget`.
+type serverForgetOptions struct {
+	*common
+	plugin.Arguments
+	all bool
+}
+
+// Validate finds what is wrong with the flags.
+func (o *serverForgetOptions) Validate() error {
+	if o.all && len(o.Args) > 0 {
+		return exit.Usagef("CONTEXT and --all exclude each other")
+	}
+	return nil
+}
+
+// Run forgets the servers.
+func (o *serverForgetOptions) Run(ctx context.Context) error {
+	return o.forgetServers(ctx, o.Args, o.all)
+}
+
 func newServerList(c *common) *cobra.Command {
-	var output printer.Flags
+	o := &serverListOptions{common: c}
 	cmd := &cobra.Command{
 		Use: "list", Aliases: []string{"ls"}, Short: "List the servers that are remembered",
 		Example: plugin.Examples("kubectl cmf server list\nkubectl cmf server list -o wide\nkubectl cmf server list -o json"),
 		Args:    cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			if err := output.Validate(); err != nil {
-				return err
-			}
-			return c.listServers(&output)
-		},
+		RunE:    plugin.RunE(o),
 	}
-	output.AddFlags(cmd, printer.Wide, printer.JSON, printer.YAML)
-	output.AddTableFlags(cmd.Flags())
+	o.output.AddFlags(cmd, printer.Wide, printer.JSON, printer.YAML)
+	o.output.AddTableFlags(cmd.Flags())
 	return cmd
 }
 
@@ -87,7 +113,7 @@ func (c *common) listServers(output *printer.Flags) error {
 }
 
 func newServerForget(c *common) *cobra.Command {
-	var all bool
+	o := &serverForgetOptions{common: c}
 	cmd := &cobra.Command{
 		Use: "forget [CONTEXT]", Short: "Forget the servers of a kube context; the next command asks again",
 		Long:    "Forget the servers that were found by way of a kube context, without a name those of the current one. The next command that finds one asks again.",
@@ -106,14 +132,9 @@ func newServerForget(c *common) *cobra.Command {
 			}
 			return out, err
 		}),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if all && len(args) > 0 {
-				return exit.Usagef("CONTEXT and --all exclude each other")
-			}
-			return c.forgetServers(cmd.Context(), args, all)
-		},
+		RunE: plugin.RunE(o),
 	}
-	cmd.Flags().BoolVar(&all, "all", false, "Forget those of all kube contexts")
+	cmd.Flags().BoolVar(&o.all, "all", false, "Forget those of all kube contexts")
 	return cmd
 }
 
@@ -150,11 +171,15 @@ func (c *common) forgetServers(ctx context.Context, args []string, all bool) err
 
 // askServer shows a server that was found and asks whether to use it.
 func (c *common) askServer(ctx context.Context, o connect.Offer) error {
-	if !term.IsTerminal(c.In) || !term.IsTerminal(c.ErrOut) {
+	if !plugin.CanAsk(c.IOStreams) {
 		return connect.ErrNoTerminal
 	}
 	writeOffer(c.ErrOut, o)
-	return answered(ctx, c.In)
+	yes, err := plugin.Agreed(ctx, c.IOStreams)
+	if err == nil && !yes {
+		err = errors.New("nothing was sent")
+	}
+	return err
 }
 
 // writeOffer is what the question shows.
@@ -184,24 +209,5 @@ func writeOffer(w io.Writer, o connect.Offer) {
 		sends = o.Sends + ", and " + sends
 	}
 	field("it would get", sends)
-	fmt.Fprint(w, "Use it from now on? (y/N) ")
-}
-
-// answered waits for a yes; the end of ctx ends the wait.
-func answered(ctx context.Context, in io.Reader) error {
-	line := make(chan string, 1)
-	go func() {
-		text, _ := bufio.NewReader(in).ReadString('\n')
-		line <- text
-	}()
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case text := <-line:
-		switch strings.ToLower(strings.TrimSpace(text)) {
-		case "y", "yes":
-			return nil
-		}
-		return errors.New("not confirmed; nothing was sent")
-	}
+	fmt.Fprint(w, "It is used from now on.\n"+plugin.Prompt)
 }

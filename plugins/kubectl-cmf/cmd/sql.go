@@ -26,6 +26,7 @@ import (
 // sqlOptions are the flags of `kubectl cmf sql`.
 type sqlOptions struct {
 	*common
+	plugin.Arguments
 	execute, files, set     []string
 	pool, catalog, database string
 	output                  string
@@ -57,7 +58,7 @@ statement.`,
 			kubectl cmf sql -f pipeline.sql --pool pool1 --catalog kafka-1 --database main`),
 		Args:              cobra.NoArgs,
 		ValidArgsFunction: cobra.NoFileCompletions,
-		RunE:              func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context()) },
+		RunE:              plugin.RunE(o),
 	}
 	flags := cmd.Flags()
 	flags.StringArrayVar(&o.execute, "execute", nil, "Statements to run; may be repeated")
@@ -78,10 +79,11 @@ statement.`,
 	return cmd
 }
 
-func (o *sqlOptions) run(ctx context.Context) error {
-	if err := sqlshell.CheckFormat(o.output); err != nil {
-		return err
-	}
+// Validate finds what is wrong with the flags.
+func (o *sqlOptions) Validate() error { return sqlshell.CheckFormat(o.output) }
+
+// Run runs the statements, or the prompt.
+func (o *sqlOptions) Run(ctx context.Context) error {
 	configuration := map[string]string{}
 	for _, pair := range o.set {
 		key, value, ok := strings.Cut(pair, "=")
@@ -206,10 +208,57 @@ func newStatementResume(c *common) *cobra.Command {
 	return newStopped(c, "resume", "Let a stopped statement run again", false)
 }
 
+// stoppedOptions are the flags of `kubectl cmf statement stop` and `resume`.
+type stoppedOptions struct {
+	*common
+	plugin.Arguments
+	plugin.RunFlags
+	kind      *cmf.Kind
+	verb      string
+	stopped   bool
+	loseState bool
+}
+
+// Validate finds what is wrong with the flags.
+func (o *stoppedOptions) Validate() error { return o.CheckRun() }
+
+// Run stops the statement, or lets it run again.
+func (o *stoppedOptions) Run(ctx context.Context) error {
+	ctx, cancel := o.Bounded(ctx)
+	defer cancel()
+	client, err := o.client(ctx)
+	if err != nil {
+		return err
+	}
+	ref, err := o.ref(ctx, o.kind, o.Args[0])
+	if err != nil {
+		return err
+	}
+	object, err := client.Get(ctx, ref)
+	if err != nil {
+		return err
+	}
+	if err := apply.LosesState(ref, object); o.stopped && err != nil && !o.loseState {
+		return err
+	}
+	if err := statement.Stop(ctx, client.Client, ref, object, o.stopped); err != nil {
+		return err
+	}
+	did := o.verb + " requested"
+	if o.Wait {
+		line := o.progress()
+		defer line.Done()
+		if _, err := o.waiter(client.Client, line).For(ctx, ref, apply.Ready(ref, nil)); err != nil {
+			return err
+		}
+		did = map[bool]string{true: "stopped", false: "resumed"}[o.stopped]
+	}
+	_, err = fmt.Fprintf(o.Out, "%s %s\n", ref, did)
+	return err
+}
+
 func newStopped(c *common, verb, short string, stopped bool) *cobra.Command {
-	kind := cmf.Must("statement")
-	var wait, loseState bool
-	var timeout time.Duration
+	o := &stoppedOptions{common: c, kind: cmf.Must("statement"), verb: verb, stopped: stopped}
 	long := "Let a stopped statement run again: from the state that stopping kept, or from nothing where its upgrade mode is stateless."
 	if stopped {
 		long = "Stop a statement. Its upgrade mode says what becomes of the state: spec.upgradeMode, or what CMF chose (status.traits.upgradeMode), which is stateless where the compute pool has no directories for checkpoints and savepoints. A stateless one loses it: that needs --lose-state."
@@ -217,45 +266,12 @@ func newStopped(c *common, verb, short string, stopped bool) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: verb + " STATEMENT", Short: short, Long: long,
 		Example: plugin.Examples(fmt.Sprintf("kubectl cmf statement %s clicks\nkubectl cmf statement %s clicks --wait\nkubectl cmf statement %s clicks -e dev-env --wait --timeout 5m", verb, verb, verb)),
-		Args:    cobra.ExactArgs(1), ValidArgsFunction: c.oneName(kind),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			ctx, cancel := limited(cmd.Context(), timeout)
-			defer cancel()
-			client, err := c.client(ctx)
-			if err != nil {
-				return err
-			}
-			ref, err := c.ref(ctx, kind, args[0])
-			if err != nil {
-				return err
-			}
-			object, err := client.Get(ctx, ref)
-			if err != nil {
-				return err
-			}
-			if err := apply.LosesState(ref, object); stopped && err != nil && !loseState {
-				return err
-			}
-			if err := statement.Stop(ctx, client.Client, ref, object, stopped); err != nil {
-				return err
-			}
-			did := verb + " requested"
-			if wait {
-				line := c.progress()
-				defer line.Done()
-				if _, err := c.waiter(client.Client, line).For(ctx, ref, apply.Ready(ref, nil)); err != nil {
-					return err
-				}
-				did = map[bool]string{true: "stopped", false: "resumed"}[stopped]
-			}
-			_, err = fmt.Fprintf(c.Out, "%s %s\n", ref, did)
-			return err
-		},
+		Args:    cobra.ExactArgs(1), ValidArgsFunction: c.oneName(o.kind),
+		RunE: plugin.RunE(o),
 	}
-	cmd.Flags().BoolVar(&wait, "wait", false, "Wait until it has")
 	if stopped {
-		cmd.Flags().BoolVar(&loseState, "lose-state", false, "Stop even a stateless statement")
+		cmd.Flags().BoolVar(&o.loseState, "lose-state", false, "Stop even a stateless statement")
 	}
-	cmd.Flags().DurationVar(&timeout, "timeout", 10*time.Minute, "How long to wait at most (0: for ever)")
+	o.AddRunFlags(cmd, plugin.RunWords{Wait: "Wait until it has", Timeout: atMost, TimeoutDefault: 10 * time.Minute, Endless: true})
 	return cmd
 }

@@ -12,25 +12,36 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/cmf"
 )
 
+// templateOptions are the flags of `template`.
+type templateOptions struct {
+	*common
+	plugin.Arguments
+	kind    *cmf.Kind
+	version string
+}
+
+// Run prints the skeleton.
+func (o *templateOptions) Run(ctx context.Context) error {
+	v, err := o.templateVersion(ctx, o.version)
+	if err != nil {
+		return err
+	}
+	if v.Before(o.kind.Since) {
+		return &cmf.UnsupportedError{What: "kubectl cmf " + o.kind.Name, Since: o.kind.Since, Server: v}
+	}
+	_, err = io.WriteString(o.Out, cmf.Template(o.kind, v))
+	return err
+}
+
 // newTemplate is `kubectl cmf KIND template`.
 func newTemplate(c *common, kind *cmf.Kind) *cobra.Command {
-	var version string
+	o := &templateOptions{common: c, kind: kind}
 	cmd := &cobra.Command{
 		Use: "template", Short: "Print a commented skeleton of " + one(kind) + " for this version of CMF", Args: cobra.NoArgs,
 		Example: plugin.Examples("kubectl cmf " + kind.Name + " template\nkubectl cmf " + kind.Name + " template > " + kind.Name + ".yaml\nkubectl cmf " + kind.Name + " template --for-version 2.3.0"),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			v, err := c.templateVersion(cmd.Context(), version)
-			if err != nil {
-				return err
-			}
-			if v.Before(kind.Since) {
-				return &cmf.UnsupportedError{What: "kubectl cmf " + kind.Name, Since: kind.Since, Server: v}
-			}
-			_, err = io.WriteString(c.Out, cmf.Template(kind, v))
-			return err
-		},
+		RunE:    plugin.RunE(o),
 	}
-	cmd.Flags().StringVar(&version, "for-version", "", "CMF version to write for (default: the server's)")
+	cmd.Flags().StringVar(&o.version, "for-version", "", "CMF version to write for (default: the server's)")
 	return cmd
 }
 

@@ -31,35 +31,45 @@ type serverVersion struct {
 	Lacks   []string `json:"lacks,omitempty"`
 }
 
+// versionOptions are the flags of `kubectl cmf version`.
+type versionOptions struct {
+	*common
+	plugin.Arguments
+	output            printer.Flags
+	clientOnly, check bool
+}
+
+// Validate finds what is wrong with the flags.
+func (o *versionOptions) Validate() error { return o.output.Validate() }
+
+// Run prints the versions.
+func (o *versionOptions) Run(ctx context.Context) error {
+	if o.check {
+		return plugin.CheckLatest(ctx, o.Out, &o.output, "kubectl-cmf")
+	}
+	out := versions{Client: version.Get()}
+	var err error
+	if !o.clientOnly {
+		out.Server, err = o.serverVersion(ctx)
+	}
+	// The client's version is printed even where no server answers.
+	if printErr := o.output.Print(o.Out, printer.Result{Object: out, Text: out.print}); printErr != nil {
+		return printErr
+	}
+	return err
+}
+
 func newVersion(c *common) *cobra.Command {
-	var output printer.Flags
-	var client, check bool
+	o := &versionOptions{common: c}
 	cmd := &cobra.Command{
 		Use: "version", Short: "Show the versions of this plugin and of CMF, and what that CMF lacks",
 		Example: plugin.Examples("kubectl cmf version\nkubectl cmf version --client\nkubectl cmf version --check\nkubectl cmf version -o json"),
 		Args:    cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := output.Validate(); err != nil {
-				return err
-			}
-			if check {
-				return plugin.CheckLatest(cmd.Context(), c.Out, &output, "kubectl-cmf")
-			}
-			out := versions{Client: version.Get()}
-			var err error
-			if !client {
-				out.Server, err = c.serverVersion(cmd.Context())
-			}
-			// The client's version is told even where no server answers.
-			if printErr := output.Print(c.Out, printer.Result{Object: out, Text: out.print}); printErr != nil {
-				return printErr
-			}
-			return err
-		},
+		RunE:    plugin.RunE(o),
 	}
-	output.AddFlags(cmd, printer.JSON, printer.YAML)
-	cmd.Flags().BoolVar(&client, "client", false, "Show this plugin's version only; ask no CMF")
-	cmd.Flags().BoolVar(&check, "check", false, "Ask GitHub for the latest release and compare; exit code 3 if it is newer")
+	o.output.AddFlags(cmd, printer.JSON, printer.YAML)
+	cmd.Flags().BoolVar(&o.clientOnly, "client", false, "Show this plugin's version only; ask no CMF")
+	cmd.Flags().BoolVar(&o.check, "check", false, "Ask GitHub for the latest release and compare; exit code 3 if it is newer")
 	return cmd
 }
 

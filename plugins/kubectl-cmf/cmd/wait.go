@@ -17,10 +17,18 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/cmf"
 )
 
+// waitOptions are the flags of `kubectl cmf KIND wait`.
+type waitOptions struct {
+	*common
+	plugin.Arguments
+	plugin.RunFlags
+	kind      *cmf.Kind
+	condition string
+}
+
 // newWait is `kubectl cmf KIND wait`.
 func newWait(c *common, kind *cmf.Kind) *cobra.Command {
-	var condition string
-	var timeout time.Duration
+	o := &waitOptions{common: c, kind: kind}
 	cmd := &cobra.Command{
 		Use: "wait " + nameArg(kind) + " ...", Short: "Wait until " + many(kind) + " are ready, in a state, or gone",
 		Long: "Wait for a condition: ready (the state that the spec asks for), delete, state=WORD, or jsonpath={.path}=value.\n" +
@@ -28,36 +36,46 @@ func newWait(c *common, kind *cmf.Kind) *cobra.Command {
 		Example:           plugin.Examples("kubectl cmf " + kind.Name + " wait " + exampleName(kind) + "\nkubectl cmf " + kind.Name + " wait " + exampleName(kind) + " --timeout 2m\nkubectl cmf " + kind.Name + " wait " + exampleName(kind) + " --for delete"),
 		Args:              cobra.MinimumNArgs(1),
 		ValidArgsFunction: completion.Values(c.completeNames(kind)),
-		RunE: func(cmd *cobra.Command, names []string) error {
-			return c.waitAll(cmd.Context(), kind, names, condition, timeout)
-		},
+		RunE:              plugin.RunE(o),
 	}
-	cmd.Flags().StringVar(&condition, "for", "ready", "What to wait for: ready, delete, state=WORD, jsonpath={.path}=value")
-	cmd.Flags().DurationVar(&timeout, "timeout", 5*time.Minute, "How long to wait at most (0: for ever)")
+	cmd.Flags().StringVar(&o.condition, "for", "ready", "What to wait for: ready, delete, state=WORD, jsonpath={.path}=value")
+	o.AddRunFlags(cmd, plugin.RunWords{Timeout: atMost, TimeoutDefault: 5 * time.Minute, Endless: true})
 	_ = cmd.RegisterFlagCompletionFunc("for", completion.Fixed("ready", "delete", "state="))
 	return cmd
 }
 
-func (c *common) waitAll(ctx context.Context, kind *cmf.Kind, names []string, condition string, timeout time.Duration) error {
-	check, err := parseCondition(condition)
+// atMost is the usage text of a --timeout that may be left out by 0.
+const atMost = "How long to wait at most (0: for ever)"
+
+// Validate finds what is wrong with the flags.
+func (o *waitOptions) Validate() error {
+	if _, err := parseCondition(o.condition); err != nil {
+		return err
+	}
+	return o.CheckRun()
+}
+
+// Run waits for all of them at once.
+func (o *waitOptions) Run(ctx context.Context) error {
+	check, err := parseCondition(o.condition)
 	if err != nil {
 		return err
 	}
-	client, err := c.client(ctx)
+	client, err := o.client(ctx)
 	if err != nil {
 		return err
 	}
 	var refs []cmf.Ref
-	for _, name := range names {
-		ref, err := c.ref(ctx, kind, name)
+	for _, name := range o.Args {
+		ref, err := o.ref(ctx, o.kind, name)
 		if err != nil {
 			return err
 		}
 		refs = append(refs, ref)
 	}
-	ctx, cancel := limited(ctx, timeout)
+	ctx, cancel := o.Bounded(ctx)
 	defer cancel()
-	line := c.progress()
+	line := o.progress()
 	defer line.Done()
 	errs := make([]error, len(refs))
 	var group sync.WaitGroup
@@ -65,14 +83,14 @@ func (c *common) waitAll(ctx context.Context, kind *cmf.Kind, names []string, co
 	for i, ref := range refs {
 		group.Go(func() {
 			if check == nil {
-				errs[i] = apply.Gone(ctx, client.Client, ref, c.poll)
+				errs[i] = apply.Gone(ctx, client.Client, ref, o.poll)
 			} else {
-				_, errs[i] = c.waiter(client.Client, line).For(ctx, ref, check(ref))
+				_, errs[i] = o.waiter(client.Client, line).For(ctx, ref, check(ref))
 			}
 			if errs[i] == nil {
 				out.Lock()
 				defer out.Unlock()
-				fmt.Fprintf(c.Out, "%s condition met\n", ref)
+				fmt.Fprintf(o.Out, "%s condition met\n", ref)
 			}
 		})
 	}

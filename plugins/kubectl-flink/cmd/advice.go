@@ -4,16 +4,18 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/health"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/change"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/health"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/lifecycle"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/savepoint"
 )
 
 // occasionOf is what was being done when err came about. A change that wasn't
 // begun failed at the savepoint that it begins with.
 func occasionOf(err error) health.Occasion {
-	var saved *operator.SavepointFailedError
-	var changed *operator.ChangeFailedError
-	if errors.As(err, &saved) || errors.As(err, &changed) && changed.How == operator.ChangeStuck {
+	var saved *savepoint.FailedError
+	var changed *change.FailedError
+	if errors.As(err, &saved) || errors.As(err, &changed) && changed.How == change.ChangeStuck {
 		return health.Saving
 	}
 	return health.Running
@@ -21,7 +23,7 @@ func occasionOf(err error) health.Occasion {
 
 // chainOf are the exceptions around the cause, as far as err has them.
 func chainOf(err error) string {
-	var saved *operator.SavepointFailedError
+	var saved *savepoint.FailedError
 	if errors.As(err, &saved) {
 		return saved.Chain
 	}
@@ -30,7 +32,7 @@ func chainOf(err error) string {
 
 // advised adds to an error what to do about its causes, where that is known.
 func advised(err error) error {
-	if advice := health.Advice(occasionOf(err), operator.Reasons(err)); advice != "" {
+	if advice := health.Advice(occasionOf(err), lifecycle.Reasons(err)); advice != "" {
 		return fmt.Errorf("%w\n%s", err, advice)
 	}
 	return err

@@ -12,17 +12,24 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/progress"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/reach"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/rest"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/change"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/reach"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/rest"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/view"
 )
 
+// cancelOptions are the flags of `kubectl flink cancel`.
+type cancelOptions struct {
+	askOptions
+	flow    plugin.RunFlags
+	request reach.CancelRequest
+	yes     bool
+}
+
 func newCancel(c *common) *cobra.Command {
-	o := &askOptions{common: c}
-	var request reach.CancelRequest
-	var yes, wait, quiet bool
-	var dryRun string
+	o := &cancelOptions{askOptions: askOptions{common: c}}
 	cmd := &cobra.Command{
 		Use:   "cancel NAME",
 		Short: "End a job in a session cluster that no object manages",
@@ -43,56 +50,64 @@ as failed or finished. Those have stop, suspend and delete.`,
 			kubectl flink cancel session-example --dry-run=client`),
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: c.completeClusters(),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := request.Validate(); err != nil {
-				return err
-			}
-			if dryRun != "none" && dryRun != "client" {
-				return exit.Usagef("--dry-run: %q is not one of none, client (Flink's REST API has no dry run)", dryRun)
-			}
-			request.JobID, request.DryRun, request.NoWait = o.jobID, dryRun == "client", !wait
-			return o.ask(cmd.Context(), args, func(ctx context.Context, place reach.Place, jobManager *rest.Client) error {
-				if !place.Cluster.IsSessionCluster() || place.Job.Kind.Name != operator.Deployment.Name {
-					return fmt.Errorf("%s is managed by the operator: stop its job with: kubectl flink stop %s -n %s", place.Job.Ref(), place.Job.Ref(), place.Job.Ref().Namespace)
-				}
-				managers, err := o.managers(ctx, place)
-				if err != nil {
-					return err
-				}
-				line := progress.New(o.ErrOut, quiet)
-				defer line.Done()
-				request.Confirm = func(ctx context.Context, question string) error {
-					line.Clear()
-					return o.confirm(ctx, yes, question)
-				}
-				report, err := reach.Cancel(ctx, jobManager, place, request, managers, operator.Reporter{Waiting: func(s string) { line.Set("%s", s) }})
-				line.Done()
-				var coded *exit.Error
-				if errors.As(err, &coded) {
-					return err
-				}
-				if err != nil {
-					return withAdvice(err)
-				}
-				return o.output.Print(o.Out, view.Changed([]operator.ChangeReport{report}, view.ChangeForm{}))
-			})
-		},
+		RunE:              plugin.RunE(o),
 	}
 	o.add(cmd, true)
 	flags := cmd.Flags()
 	flags.Lookup("timeout").DefValue = "10m0s"
 	flags.Lookup("timeout").Usage = "How long to wait; the end of the job goes on when this ends"
 	o.timeout = 10 * time.Minute
-	flags.BoolVar(&request.Savepoint, "with-savepoint", false, "Stop the job with a savepoint and print its path")
-	flags.StringVar(&request.Path, "path", "", "With --with-savepoint: target directory (default the cluster's configured one)")
-	flags.StringVar(&request.Format, "format", "auto", "With --with-savepoint: auto (native from Flink 2.0 on), canonical or native")
-	flags.BoolVar(&request.Drain, "drain", false, "With --with-savepoint: let every window and timer fire first")
-	flags.BoolVarP(&yes, "yes", "y", false, "Don't ask before a job is canceled without a savepoint")
-	flags.BoolVar(&wait, "wait", true, "Wait until the job has ended")
-	flags.BoolVarP(&quiet, "quiet", "q", false, "No progress on standard error")
-	flags.StringVar(&dryRun, "dry-run", "none", "none or client (only print which job is meant)")
-	flags.Lookup("dry-run").NoOptDefVal = "client"
+	flags.BoolVar(&o.request.Savepoint, "with-savepoint", false, "Stop the job with a savepoint and print its path")
+	flags.StringVar(&o.request.Path, "path", "", "With --with-savepoint: target directory (default the cluster's configured one)")
+	flags.StringVar(&o.request.Format, "format", "auto", "With --with-savepoint: auto (native from Flink 2.0 on), canonical or native")
+	flags.BoolVar(&o.request.Drain, "drain", false, "With --with-savepoint: let every window and timer fire first")
+	flags.BoolVarP(&o.yes, "yes", "y", false, "Don't ask before a job is canceled without a savepoint")
+	o.flow.AddRunFlags(cmd, plugin.RunWords{
+		DryRun: "none or client (only print which job is meant)", NoServer: "Flink's REST API has no dry run",
+		Wait: "Wait until the job has ended", WaitDefault: true,
+		Quiet: plugin.NoProgress,
+	})
 	_ = cmd.RegisterFlagCompletionFunc("format", completion.Fixed("auto", "canonical", "native"))
-	_ = cmd.RegisterFlagCompletionFunc("dry-run", completion.Fixed("none", "client"))
 	return cmd
+}
+
+// Validate finds what is wrong with the flags.
+func (o *cancelOptions) Validate() error {
+	if err := o.request.Validate(); err != nil {
+		return err
+	}
+	if err := o.flow.CheckRun(); err != nil {
+		return err
+	}
+	o.request.JobID, o.request.DryRun, o.request.NoWait = o.jobID, o.flow.DryRun == "client", !o.flow.Wait
+	return o.askOptions.Validate()
+}
+
+// Run ends the job.
+func (o *cancelOptions) Run(ctx context.Context) error { return o.ask(ctx, o.cancel) }
+
+func (o *cancelOptions) cancel(ctx context.Context, place reach.Place, jobManager *rest.Client) error {
+	if !place.Cluster.IsSessionCluster() || place.Job.Kind.Name != api.Deployment.Name {
+		return fmt.Errorf("%s is managed by the operator: stop its job with: kubectl flink stop %s -n %s", place.Job.Ref(), place.Job.Ref(), place.Job.Ref().Namespace)
+	}
+	managers, err := o.managers(ctx, place)
+	if err != nil {
+		return err
+	}
+	line := progress.New(o.ErrOut, o.flow.Quiet)
+	defer line.Done()
+	o.request.Confirm = func(ctx context.Context, question string) error {
+		line.Clear()
+		return o.confirm(ctx, o.yes, question)
+	}
+	report, err := reach.Cancel(ctx, jobManager, place, o.request, managers, operator.Reporter{Waiting: func(s string) { line.Set("%s", s) }})
+	line.Done()
+	var coded *exit.Error
+	if errors.As(err, &coded) {
+		return err
+	}
+	if err != nil {
+		return withAdvice(err)
+	}
+	return o.output.Print(o.Out, view.Changed([]change.Report{report}, view.ChangeForm{}))
 }

@@ -2,205 +2,222 @@ package cmd
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"strings"
 	"sync"
 
-	"github.com/spf13/cobra"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
-	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/batch"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/kube"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/progress"
-	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/change"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/view"
 )
 
-// manyFlags choose several jobs.
-type manyFlags struct {
-	selector      string
-	all           bool
-	allNamespaces bool
+// asking is how one job's change is looked at and asked about.
+type asking struct {
+	// dryRun is the user's, or client while a change is only foreseen.
+	dryRun string
+	// confirm asks the user; nil is yes.
+	confirm func(ctx context.Context, question string) error
+	// question is given what confirm would be asked; nil ignores it.
+	question func(question string)
+	// foreseen says that the user has seen what is going to be done.
+	foreseen bool
+	// clear removes the live line: somebody is going to be asked something.
+	clear func()
 }
 
-func (m *manyFlags) add(cmd *cobra.Command, verb string) {
-	flags := cmd.Flags()
-	flags.StringVarP(&m.selector, "selector", "l", "", "Label selector: "+verb+" every job that matches")
-	flags.BoolVar(&m.all, "all", false, verb+" every job in the namespace")
-	flags.BoolVarP(&m.allNamespaces, "all-namespaces", "A", false, "With --all or -l: in every namespace")
+// in are the options with the wishes of a.
+func (a asking) in(options change.Options) change.Options {
+	options.DryRun, options.Confirm, options.Question = a.dryRun, a.confirm, a.question
+	return options
 }
 
-func (m *manyFlags) validate(args []string) error {
-	many := m.all || m.selector != ""
-	switch {
-	case many && len(args) > 0:
-		return exit.Usagef("give names, or --all, or -l, but not both")
-	case m.allNamespaces && !many:
-		return exit.Usagef("--all-namespaces wants --all or a selector (-l)")
-	}
-	return nil
+// changing is a verb that changes jobs; R is its report.
+type changing[R any] struct {
+	// did is what is done, in the past tense: "suspended".
+	did string
+	// loses says what needs --yes where there is no terminal: "lose their
+	// state". "" needs nothing.
+	loses string
+	// flagIsEnough says that without a terminal the flag that allowed a loss
+	// needs no --yes beside it.
+	flagIsEnough bool
+	do           func(ctx context.Context, client *operator.Client, ref api.Ref, a asking, reporter operator.Reporter) (R, error)
+	print        func(reports []R, asList bool) error
+	// first and keep are as in jobBatch.
+	first func(api.Ref) bool
+	keep  func(R, error) bool
 }
 
-// targets are the jobs meant; asList says that the output is a list even if
-// there is only one.
-func (c *common) targets(ctx context.Context, client *operator.Client, args []string, m manyFlags) (refs []operator.Ref, asList bool, err error) {
-	if !m.all && m.selector == "" {
-		if len(args) <= 1 {
-			ref, err := c.oneJob(ctx, client, args)
-			return []operator.Ref{ref}, false, err
-		}
-		namespace, _, err := c.factory.Namespace()
-		if err != nil {
-			return nil, false, err
-		}
-		seen := map[operator.Ref]bool{}
-		for _, arg := range args {
-			ref, err := operator.ParseRef(arg, namespace, operator.JobKinds...)
-			if err != nil {
-				return nil, false, err
-			}
-			if !seen[ref] {
-				seen[ref] = true
-				refs = append(refs, ref)
-			}
-		}
-		return refs, true, nil
+// changes is a verb whose report is the change's alone.
+func (f *changeFlags) changes(did string, do func(ctx context.Context, client *operator.Client, ref api.Ref, a asking, reporter operator.Reporter) (change.Report, error)) changing[change.Report] {
+	v := changing[change.Report]{
+		did: did,
+		do: func(ctx context.Context, client *operator.Client, ref api.Ref, a asking, reporter operator.Reporter) (change.Report, error) {
+			report, err := do(ctx, client, ref, a, reporter)
+			return report, withAdvice(err)
+		},
+		print: func(reports []change.Report, asList bool) error {
+			return f.output.Print(f.Out, view.Changed(reports, view.ChangeForm{List: asList, Namespaces: f.many.allNamespaces}))
+		},
 	}
-	namespace := metav1.NamespaceAll
-	if !m.allNamespaces {
-		if namespace, _, err = c.factory.Namespace(); err != nil {
-			return nil, false, err
-		}
+	if f.state.LoseState {
+		v.loses = "lose their state"
 	}
-	jobs, err := client.Jobs(ctx, namespace, metav1.ListOptions{LabelSelector: m.selector})
-	if err != nil {
-		return nil, false, err
-	}
-	for _, job := range jobs {
-		refs = append(refs, job.Ref())
-	}
-	if len(refs) == 0 {
-		return nil, false, errors.New("no jobs match")
-	}
-	return refs, true, nil
+	return v
 }
 
-// changing carries out one job's change.
-type changing func(ctx context.Context, client *operator.Client, ref operator.Ref, options operator.ChangeOptions, reporter operator.Reporter) (operator.ChangeReport, error)
-
-// run finds the jobs meant, carries out the change on each and prints what
-// became of it.
-func (f *changeFlags) run(ctx context.Context, args []string, many manyFlags, change changing) error {
+// changeJobs finds the jobs meant, carries out the change on each and prints
+// what became of it.
+func changeJobs[R any](ctx context.Context, f *changeFlags, v changing[R]) error {
 	client, err := f.client()
 	if err != nil {
 		return err
 	}
 	// Looking up the jobs is bounded too, but a person who picks one doesn't
 	// use up the change's time.
-	lookup, found := f.bounded(ctx)
+	lookup, found := f.Bounded(ctx)
 	defer found()
-	refs, asList, err := f.targets(lookup, client, args, many)
+	refs, asList, err := f.targets(lookup, client, f.many)
 	if err != nil {
 		return ended(lookup, err)
 	}
-	line := progress.New(f.ErrOut, f.quiet)
+	line := progress.New(f.ErrOut, f.Quiet)
 	defer line.Done()
-	options := f.options
+	one := func(ctx context.Context, ref api.Ref, a asking, reporter operator.Reporter) (R, error) {
+		ctx, cancel := f.Bounded(ctx)
+		defer cancel()
+		report, err := v.do(ctx, client, ref, a, reporter)
+		return report, ended(ctx, err)
+	}
 	if !asList {
-		options.Confirm = func(ctx context.Context, question string) error {
-			line.Clear()
-			return f.confirm(ctx, f.yes, question)
+		reporter := reporterOf(line)
+		if f.Quiet {
+			reporter.Must = func(text string) { f.complain(nil, text) }
 		}
-		report, err := f.one(ctx, client, refs[0], options, change, operator.Reporter{
-			Waiting: func(s string) { line.Set("%s", s) },
-			Note:    func(s string) { line.Print("%s", s) },
-		})
+		report, err := one(ctx, refs[0], asking{dryRun: f.DryRun, confirm: f.confirmation(v.flagIsEnough, line), clear: line.Clear}, reporter)
 		line.Done()
-		if err != nil {
+		if err != nil && (v.keep == nil || !v.keep(report, err)) {
 			return err
 		}
-		return f.print([]operator.ChangeReport{report}, false, many.allNamespaces)
-	}
-	if f.state.LoseState && f.options.DryRun == "" {
-		if err := f.confirm(ctx, f.yes, fmt.Sprintf("%d jobs lose their state.", len(refs))); err != nil {
-			return err
+		if printErr := v.print([]R{report}, false); printErr != nil {
+			return printErr
 		}
+		return err
 	}
-	reports, err := f.several(ctx, client, refs, options, many.allNamespaces, change, line)
+	foreseen, err := foresee(ctx, f, v, refs, one, line)
+	if err != nil {
+		return err
+	}
+	several := jobBatch[R]{
+		common: f.common, many: &f.many, noun: "job", first: v.first, keep: v.keep,
+		do: func(ctx context.Context, ref api.Ref, reporter operator.Reporter) (R, error) {
+			a := asking{dryRun: f.DryRun, confirm: f.confirmation(v.flagIsEnough, line), clear: line.Clear}
+			if seen, ok := foreseen[ref]; ok {
+				if seen.err != nil {
+					var none R
+					return none, seen.err
+				}
+				a.foreseen, a.confirm = true, seen.confirm
+			}
+			return one(ctx, ref, a, reporter)
+		},
+	}
+	reports, err := several.run(ctx, refs, line)
 	line.Done()
-	if printErr := f.print(reports, true, many.allNamespaces); printErr != nil {
+	if printErr := v.print(reports, true); printErr != nil {
 		return printErr
 	}
 	return err
 }
 
-func (f *changeFlags) one(ctx context.Context, client *operator.Client, ref operator.Ref, options operator.ChangeOptions, change changing, reporter operator.Reporter) (operator.ChangeReport, error) {
-	ctx, cancel := f.bounded(ctx)
-	defer cancel()
-	report, err := change(ctx, client, ref, options, reporter)
-	return report, withAdvice(ended(ctx, err))
+// confirmation asks the person at the terminal.
+func (f *changeFlags) confirmation(flagIsEnough bool, line *progress.Line) func(context.Context, string) error {
+	if flagIsEnough && !plugin.CanAsk(f.IOStreams) {
+		return nil
+	}
+	return func(ctx context.Context, question string) error {
+		line.Clear()
+		return f.confirm(ctx, f.yes, question)
+	}
 }
 
-// several changes several jobs at once and tells of each as it ends.
-func (f *changeFlags) several(ctx context.Context, client *operator.Client, refs []operator.Ref, options operator.ChangeOptions, namespaces bool, change changing, line *progress.Line) ([]operator.ChangeReport, error) {
-	var (
-		mu            sync.Mutex
-		group         sync.WaitGroup
-		done, failed  int
-		worst         int
-		reports       []operator.ChangeReport
-		results       = make([]*operator.ChangeReport, len(refs))
-		slots         = make(chan struct{}, parallel)
-		bounded, stop = f.bounded(ctx)
-	)
-	defer stop()
-	line.Set("0 of %d jobs done", len(refs))
-	for i, ref := range refs {
-		group.Go(func() {
-			slots <- struct{}{}
-			defer func() { <-slots }()
-			note := func(s string) {
-				if len(refs) <= 10 {
-					line.Print("%s", s)
-				}
-			}
-			report, err := f.one(bounded, client, ref, options, change, operator.Reporter{Note: note})
+// prospect is what is going to be done with one of several jobs.
+type prospect struct {
+	lines     []string
+	questions []string
+	// err is why nothing can be done.
+	err error
+}
+
+// confirm agrees to what the user was shown, and to nothing else.
+func (p *prospect) confirm(_ context.Context, question string) error {
+	if len(p.questions) > 0 {
+		return nil
+	}
+	return fmt.Errorf("nothing was changed: this was not so when you were asked: %s", question)
+}
+
+// foresee looks at what would become of each job, in a dry run, and asks one
+// question about all of them. Without anybody to ask it is nil.
+func foresee[R any](ctx context.Context, f *changeFlags, v changing[R], refs []api.Ref, one func(context.Context, api.Ref, asking, operator.Reporter) (R, error), line *progress.Line) (map[api.Ref]*prospect, error) {
+	switch {
+	case f.yes || f.DryRun != "":
+		return nil, nil
+	case !plugin.CanAsk(f.IOStreams) && v.loses != "":
+		return nil, f.confirm(ctx, false, fmt.Sprintf("%d jobs %s.", len(refs), v.loses))
+	case !plugin.CanAsk(f.IOStreams):
+		return nil, nil
+	}
+	line.Set("looking at %d jobs", len(refs))
+	options := f.many.Options
+	options.StopOnFailure = false
+	results := batch.Run(ctx, refs, options, func(ctx context.Context, ref api.Ref) (*prospect, error) {
+		var mu sync.Mutex
+		p := &prospect{}
+		note := func(text string) {
 			mu.Lock()
 			defer mu.Unlock()
-			done++
-			line.Set("%d of %d jobs done", done, len(refs))
-			if err != nil {
-				failed++
-				worst = worse(worst, exit.Code(err))
-				f.complain(line, named(ref, namespaces)+": "+kube.Message(err))
-				return
-			}
-			results[i] = &report
-		})
+			p.lines = append(p.lines, text)
+		}
+		_, err := one(ctx, ref, asking{dryRun: "client", question: func(text string) {
+			note(text)
+			p.questions = append(p.questions, text)
+		}}, operator.Reporter{Note: note})
+		p.err = err
+		return p, nil
+	}, nil)
+	line.Clear()
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
 	}
-	group.Wait()
+	out := map[api.Ref]*prospect{}
+	text, able := "", 0
 	for _, r := range results {
-		if r != nil {
-			reports = append(reports, *r)
+		out[r.Item] = r.Value
+		name := named(r.Item, f.many.allNamespaces)
+		if r.Value.err != nil {
+			why := strings.TrimPrefix(kube.Message(r.Value.err), "error: ")
+			text += "\n  " + name + " can't be " + v.did + ": " + indented(strings.TrimPrefix(strings.TrimPrefix(why, r.Item.String()+" "), "was not "+v.did+": "))
+			continue
+		}
+		able++
+		if len(r.Value.lines) == 0 {
+			text += "\n  " + name
+		}
+		for _, told := range r.Value.lines {
+			text += "\n  " + indented(ofJob(name, r.Item, strings.TrimRight(told, "\n")))
 		}
 	}
-	if failed > 0 {
-		return reports, exit.With(worst, fmt.Errorf("%d of %d jobs failed", failed, len(refs)))
+	if able == 0 {
+		return out, nil // each says why as it fails
 	}
-	return reports, nil
+	return out, f.confirm(ctx, false, fmt.Sprintf("%s will be %s:%s", plural(able, "job"), v.did, text))
 }
 
-// complain prints an error above the live line, and also where --quiet wants
-// no progress.
-func (c *common) complain(line *progress.Line, text string) {
-	if line == nil {
-		fmt.Fprintln(c.ErrOut, term.Safe(text))
-		return
-	}
-	line.Print("%s", text)
-}
-
-func (f *changeFlags) print(reports []operator.ChangeReport, asList, namespaces bool) error {
-	return f.output.Print(f.Out, view.Changed(reports, view.ChangeForm{List: asList, Namespaces: namespaces}))
-}
+// indented puts the lines after the first below it.
+func indented(text string) string { return strings.ReplaceAll(text, "\n", "\n    ") }

@@ -8,13 +8,20 @@ import (
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/completion"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/reach"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/reach"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/savepoint"
 )
 
+// checkpointOptions are the flags of `kubectl flink checkpoint`.
+type checkpointOptions struct {
+	savepointOptions
+	kind string
+}
+
 func newCheckpoint(c *common) *cobra.Command {
-	o := &savepointOptions{common: c}
-	var kind string
+	o := &checkpointOptions{savepointOptions: savepointOptions{common: c}}
 	cmd := &cobra.Command{
 		Use:   "checkpoint [[TYPE/]NAME ...]",
 		Short: "Take a checkpoint of a job now and wait for its path",
@@ -39,30 +46,31 @@ It needs Flink 1.17 or newer.`,
 			# Every job of the namespace, at once
 			kubectl flink checkpoint --all`),
 		ValidArgsFunction: c.completeJobs(true),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			o.request.Checkpoint = operator.CheckpointType(kind)
-			if o.method == string(operator.Auto) && (kind == string(operator.Configured) || kind == string(operator.Incremental)) {
-				// A FlinkStateSnapshot can't say which type.
-				o.method = string(operator.REST)
-			}
-			if err := o.complete(args); err != nil {
-				return err
-			}
-			return o.run(cmd.Context(), args)
-		},
+		RunE:              plugin.RunE(o),
 	}
 	o.addShared(cmd, "checkpoint")
 	flags := cmd.Flags()
-	flags.StringVar(&kind, "type", string(operator.Full), "Type: full, configured (as the job takes them by itself) or incremental (Flink 1.17 and 1.18)")
-	flags.StringVar(&o.method, "method", string(operator.Auto), "How to ask for it: auto, resource (a FlinkStateSnapshot), nonce (spec.job.checkpointTriggerNonce), or rest (the JobManager itself)")
+	flags.StringVar(&o.kind, "type", string(savepoint.Full), "Type: full, configured (as the job takes them by itself) or incremental (Flink 1.17 and 1.18)")
+	flags.StringVar(&o.method, "method", string(savepoint.Auto), "How to ask for it: auto, resource (a FlinkStateSnapshot), nonce (spec.job.checkpointTriggerNonce), or rest (the JobManager itself)")
 	_ = cmd.RegisterFlagCompletionFunc("type", completion.Fixed("full", "configured", "incremental"))
 	_ = cmd.RegisterFlagCompletionFunc("method", completion.Fixed("auto", "resource", "nonce", "rest"))
 	return cmd
 }
 
+// Validate finds what is wrong with the flags before anything is done.
+func (o *checkpointOptions) Validate() error {
+	kind := savepoint.CheckpointType(o.kind)
+	o.request.Checkpoint = kind
+	if o.method == string(savepoint.Auto) && (kind == savepoint.Configured || kind == savepoint.Incremental) {
+		// A FlinkStateSnapshot can't say which type.
+		o.method = string(savepoint.REST)
+	}
+	return o.savepointOptions.Validate()
+}
+
 // describeCheckpoint adds what only the JobManager knows of a checkpoint. It
 // is an error only where the path is unknown without it.
-func (o *savepointOptions) describeCheckpoint(ctx context.Context, client *operator.Client, report *operator.SavepointReport) error {
+func (o *savepointOptions) describeCheckpoint(ctx context.Context, client *operator.Client, report *savepoint.Report) error {
 	err := func() error {
 		place, err := reach.Find(ctx, client, report.Job)
 		if err != nil {
@@ -86,7 +94,7 @@ func (o *savepointOptions) describeCheckpoint(ctx context.Context, client *opera
 }
 
 // checkpointUnknown says that a checkpoint is completed but not where it is.
-func checkpointUnknown(job operator.Ref, err error) error {
+func checkpointUnknown(job api.Ref, err error) error {
 	if err == nil {
 		return nil
 	}

@@ -13,9 +13,8 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
-	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/reach"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/rest"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/reach"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/rest"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/view"
 )
 
@@ -26,6 +25,7 @@ type checkpointsOptions struct {
 	follow    bool
 	quiet     bool
 	timeLimit bool
+	chosen    bool
 }
 
 func newCheckpoints(c *common) *cobra.Command {
@@ -60,24 +60,7 @@ ends or you press Ctrl-C; with -o json an object a line.`,
 			kubectl flink checkpoints basic-example -o jsonpath='{.latest.completed.external_path}'`),
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: c.completeJobs(false),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := o.validate(cmd); err != nil {
-				return err
-			}
-			if o.follow {
-				return o.followAll(cmd.Context(), args)
-			}
-			return o.ask(cmd.Context(), args, func(ctx context.Context, place reach.Place, jobManager *rest.Client) error {
-				id, err := o.job(ctx, place, jobManager)
-				if err != nil {
-					return err
-				}
-				if o.id > 0 {
-					return o.one(ctx, place, jobManager, id)
-				}
-				return o.page(ctx, place, jobManager, id)
-			})
-		},
+		RunE:              plugin.RunE(o),
 	}
 	o.add(cmd, true, printer.Wide, printer.JSON, printer.YAML, "jsonpath")
 	flags := cmd.Flags()
@@ -88,17 +71,40 @@ ends or you press Ctrl-C; with -o json an object a line.`,
 	return cmd
 }
 
-func (o *checkpointsOptions) validate(cmd *cobra.Command) error {
-	o.timeLimit = cmd.Flags().Changed("timeout")
+// Complete takes over the arguments, and which flags were given.
+func (o *checkpointsOptions) Complete(cmd *cobra.Command, args []string) error {
+	o.timeLimit, o.chosen = cmd.Flags().Changed("timeout"), cmd.Flags().Changed("id")
+	return o.askOptions.Complete(cmd, args)
+}
+
+// Validate finds what is wrong with the flags.
+func (o *checkpointsOptions) Validate() error {
 	switch {
-	case cmd.Flags().Changed("id") && o.id <= 0:
+	case o.chosen && o.id <= 0:
 		return exit.Usagef("--id: %d is not the number of a checkpoint", o.id)
 	case o.follow && o.id > 0:
 		return exit.Usagef("give --id or --follow, not both: one shows what was, the other what comes")
 	case o.follow && o.output.Output != printer.Human && o.output.Output != printer.JSON:
 		return exit.Usagef("--follow prints lines, or JSON with -o json; leave out -o %s", o.output.Output)
 	}
-	return nil
+	return o.askOptions.Validate()
+}
+
+// Run prints the checkpoints.
+func (o *checkpointsOptions) Run(ctx context.Context) error {
+	if o.follow {
+		return o.followAll(ctx)
+	}
+	return o.ask(ctx, func(ctx context.Context, place reach.Place, jobManager *rest.Client) error {
+		id, err := o.job(ctx, place, jobManager)
+		if err != nil {
+			return err
+		}
+		if o.id > 0 {
+			return o.one(ctx, place, jobManager, id)
+		}
+		return o.page(ctx, place, jobManager, id)
+	})
 }
 
 func (o *checkpointsOptions) page(ctx context.Context, place reach.Place, jobManager *rest.Client, id string) error {
@@ -135,7 +141,7 @@ func (o *checkpointsOptions) one(ctx context.Context, place reach.Place, jobMana
 		return err
 	}
 	detail.Job = place.Job.Ref().String()
-	page := view.CheckpointDetailPage{Palette: o.palette, Width: term.Width(o.Out), Now: o.now()}
+	page := view.CheckpointDetailPage{Palette: o.palette, Width: terminalWidth(o.Out), Now: o.now()}
 	return o.output.Print(o.Out, page.Result(detail))
 }
 

@@ -14,10 +14,11 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/progress"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/health"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/reach"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/rest"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/health"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/reach"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/rest"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/view"
 )
 
@@ -39,18 +40,15 @@ type checkpointFollower struct {
 	line    *progress.Line
 	watch   rest.CheckpointWatch
 	lines   view.CheckpointLines
-	cluster operator.Ref
+	cluster api.Ref
 	asked   *rest.Client
 	// ended counts the looks in a row at which the job had ended.
 	ended int
 }
 
 // followAll prints new checkpoints until the job ends.
-func (o *checkpointsOptions) followAll(ctx context.Context, args []string) error {
-	if err := o.complete(); err != nil {
-		return err
-	}
-	client, place, err := o.findPlace(ctx, args)
+func (o *checkpointsOptions) followAll(ctx context.Context) error {
+	client, place, err := o.findPlace(ctx, o.Args)
 	if err != nil {
 		return err
 	}
@@ -147,7 +145,7 @@ func (f *checkpointFollower) look(ctx context.Context, place reach.Place) (ended
 // ends reports whether the job has come to an end that isn't a moment of an
 // upgrade: a job that is stopped with a savepoint is FINISHED in between.
 func (f *checkpointFollower) ends(place reach.Place) bool {
-	summary, err := operator.Summarize(place.Job.Kind, place.Job.Object)
+	summary, err := api.Summarize(place.Job.Kind, place.Job.Object)
 	if err != nil || place.Job.IsSessionCluster() {
 		return false
 	}

@@ -11,24 +11,24 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/progress"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/reach"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/lifecycle"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/reach"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/view"
 )
 
 // cloneOptions are the flags of `kubectl flink clone`.
 type cloneOptions struct {
 	*common
+	plugin.Arguments
 	tunnelFlags
 	tls         reach.TLSFiles
 	output      printer.Flags
-	request     operator.CloneRequest
+	request     lifecycle.CloneRequest
 	toContext   string
 	toNamespace string
-	dryRun      string
-	wait        bool
-	timeout     time.Duration
-	quiet       bool
+	plugin.RunFlags
 }
 
 func newClone(c *common) *cobra.Command {
@@ -64,7 +64,7 @@ could read the state.
 			kubectl flink clone basic-example basic-example --to-context other --suspend-source`),
 		Args:              cobra.ExactArgs(2),
 		ValidArgsFunction: c.completeJobs(false),
-		RunE:              func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), args) },
+		RunE:              plugin.RunE(o),
 	}
 	flags := cmd.Flags()
 	o.output.AddFlags(cmd)
@@ -74,30 +74,37 @@ could read the state.
 	flags.BoolVar(&o.request.SuspendSource, "suspend-source", false, "Stop the job with the savepoint that the copy starts from")
 	flags.BoolVar(&o.request.AllowNonRestored, "allow-non-restored-state", false, "Start also if a part of the state belongs to no operator of the job any more")
 	flags.BoolVar(&o.request.Force, "force", false, "Clone also if the copy doesn't seem to have what it needs")
-	flags.BoolVar(&o.wait, "wait", true, "Wait until the copy runs")
-	flags.DurationVar(&o.timeout, "timeout", 10*time.Minute, "How long to wait for savepoint and start")
-	addDryRun(cmd, &o.dryRun)
-	flags.BoolVarP(&o.quiet, "quiet", "q", false, "No progress on standard error")
+	o.AddRunFlags(cmd, plugin.RunWords{
+		DryRun: plugin.ServerDryRun("print what would be done"),
+		Wait:   "Wait until the copy runs", WaitDefault: true,
+		Timeout: "How long to wait for savepoint and start", TimeoutDefault: 10 * time.Minute,
+		Quiet: plugin.NoProgress,
+	})
 	o.tunnelFlags.add(cmd, true)
 	addRESTFlags(cmd, &o.tls)
 	return cmd
 }
 
-func (o *cloneOptions) run(ctx context.Context, args []string) (err error) {
+// Validate finds what is wrong with the flags.
+func (o *cloneOptions) Validate() error {
 	if err := o.output.Validate(); err != nil {
 		return err
 	}
-	if o.request.DryRun, err = parseDryRun(o.dryRun); err != nil {
+	if err := o.CheckRun(); err != nil {
 		return err
 	}
-	if o.timeout <= 0 {
-		return exit.Usagef("--timeout: %s is not a positive duration", o.timeout)
-	}
+	o.request.DryRun, o.request.NoWait = o.DryRun, !o.Wait
+	return nil
+}
+
+// Run makes the copy.
+func (o *cloneOptions) Run(ctx context.Context) error {
+	args := o.Args
 	namespace, _, err := o.factory.Namespace()
 	if err != nil {
 		return err
 	}
-	ref, err := operator.ParseRef(args[0], namespace, operator.JobKinds...)
+	ref, err := operator.ParseRef(args[0], namespace, api.JobKinds...)
 	if err != nil {
 		return err
 	}
@@ -105,7 +112,7 @@ func (o *cloneOptions) run(ctx context.Context, args []string) (err error) {
 	if err != nil {
 		return err
 	}
-	o.request.Name, o.request.NoWait = args[1], !o.wait
+	o.request.Name = args[1]
 	o.request.Namespace = o.toNamespace
 	if o.request.Namespace == "" {
 		if o.request.Namespace = namespace; to != o.common {
@@ -141,7 +148,7 @@ func (o *cloneOptions) target() (*common, error) {
 	return to, nil
 }
 
-func (o *cloneOptions) clone(ctx context.Context, ref operator.Ref, to *common) error {
+func (o *cloneOptions) clone(ctx context.Context, ref api.Ref, to *common) error {
 	client, err := o.operator()
 	if err != nil {
 		return err
@@ -154,16 +161,16 @@ func (o *cloneOptions) clone(ctx context.Context, ref operator.Ref, to *common) 
 		}
 		to.askJobManagers(target, o.tunnelFlags, o.tls)
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, o.timeout, exit.Timeoutf("timed out after %s", o.timeout))
+	ctx, cancel := o.Bounded(ctx)
 	defer cancel()
-	line := progress.New(o.ErrOut, o.quiet)
+	line := progress.New(o.ErrOut, o.Quiet)
 	defer line.Done()
-	report, err := client.Clone(ctx, ref, target, o.request, reporterOf(line))
+	report, err := lifecycle.Clone(ctx, client, ref, target, o.request, reporterOf(line))
 	line.Done()
 	if err != nil {
 		return advised(ended(ctx, err))
 	}
-	if report.Running && !report.Suspended && report.From != "" && o.output.IsHuman() && !o.quiet {
+	if report.Running && !report.Suspended && report.From != "" && o.output.IsHuman() && !o.Quiet {
 		o.complain(nil, ref.String()+" goes on running: both have the same sources and sinks now")
 	}
 	return o.output.Print(o.Out, view.Cloned(report, o.request.DryRun))

@@ -16,15 +16,18 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/secret"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/reach"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/rest"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/conf"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/reach"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/rest"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/view"
 )
 
 // configOptions are the flags of `kubectl flink config`.
 type configOptions struct {
 	*common
+	plugin.Arguments
 	tunnelFlags
 	tls      reach.TLSFiles
 	output   printer.Flags
@@ -41,7 +44,7 @@ type configOptions struct {
 	showSecrets bool
 }
 
-var configSources = []string{operator.FromSpec, operator.FromOperator, operator.FromFlink, operator.FromJob}
+var configSources = []string{conf.FromSpec, conf.FromOperator, conf.FromFlink, conf.FromJob}
 
 func newConfig(c *common) *cobra.Command {
 	o := &configOptions{common: c}
@@ -77,17 +80,8 @@ The JobManager is asked if it is ready; without it, the objects alone tell.`,
 
 			# Keys to replace before an upgrade of Flink
 			kubectl flink config basic-example --deprecated`),
-		ValidArgsFunction: o.complete(),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 1 {
-				o.keys = append(o.keys, args[1:]...)
-				args = args[:1]
-			}
-			if err := o.validate(); err != nil {
-				return err
-			}
-			return o.run(cmd.Context(), args)
-		},
+		ValidArgsFunction: o.completeKeys(),
+		RunE:              plugin.RunE(o),
 	}
 	o.output.AddFlags(cmd, printer.Wide, printer.Name, printer.JSON, printer.YAML, "jsonpath", "custom-columns")
 	flags := cmd.Flags()
@@ -104,22 +98,32 @@ The JobManager is asked if it is ready; without it, the objects alone tell.`,
 	o.tunnelFlags.add(cmd, true)
 	addRESTFlags(cmd, &o.tls)
 	_ = cmd.RegisterFlagCompletionFunc("source", completion.Fixed(configSources...))
-	_ = cmd.RegisterFlagCompletionFunc("key", completion.Fixed(operator.KnownKeys()...))
+	_ = cmd.RegisterFlagCompletionFunc("key", completion.Fixed(conf.KnownKeys()...))
 	return cmd
 }
 
-// complete completes the job, then keys.
-func (o *configOptions) complete() cobra.CompletionFunc {
+// completeKeys completes the job, then keys.
+func (o *configOptions) completeKeys() cobra.CompletionFunc {
 	jobs := o.completeJobs(false)
 	return func(cmd *cobra.Command, args []string, prefix string) ([]cobra.Completion, cobra.ShellCompDirective) {
 		if len(args) == 0 {
 			return jobs(cmd, args, prefix)
 		}
-		return operator.KnownKeys(), cobra.ShellCompDirectiveNoFileComp
+		return conf.KnownKeys(), cobra.ShellCompDirectiveNoFileComp
 	}
 }
 
-func (o *configOptions) validate() error {
+// Complete takes over the name, and the keys behind it.
+func (o *configOptions) Complete(cmd *cobra.Command, args []string) error {
+	if len(args) > 1 {
+		o.keys = append(o.keys, args[1:]...)
+		args = args[:1]
+	}
+	return o.Arguments.Complete(cmd, args)
+}
+
+// Validate finds what is wrong with the flags.
+func (o *configOptions) Validate() error {
 	if err := o.output.Validate(); err != nil {
 		return err
 	}
@@ -141,12 +145,13 @@ func (o *configOptions) validate() error {
 	return exit.With(exit.Usage, err)
 }
 
-func (o *configOptions) run(ctx context.Context, args []string) error {
+// Run prints the configuration.
+func (o *configOptions) Run(ctx context.Context) error {
 	client, err := o.operator()
 	if err != nil {
 		return err
 	}
-	ref, err := o.oneJob(ctx, client, args)
+	ref, err := o.oneJob(ctx, client, o.Args)
 	if err != nil {
 		return err
 	}
@@ -158,7 +163,7 @@ func (o *configOptions) run(ctx context.Context, args []string) error {
 	if err != nil { // the session cluster or the colour isn't there
 		model.Unknown = append(model.Unknown, err.Error())
 	}
-	layers := client.ConfigLayers(ctx, place.Job, place.Cluster)
+	layers := conf.ReadLayers(ctx, client, place.Job, place.Cluster)
 	o.askJobManager(ctx, place, &layers, &model)
 	if err := context.Cause(ctx); err != nil {
 		return err
@@ -174,7 +179,7 @@ func (o *configOptions) run(ctx context.Context, args []string) error {
 		model.FlinkVersion = strings.ReplaceAll(strings.TrimPrefix(layers.Version, "v"), "_", ".")
 	}
 	all := layers.Settings()
-	model.Items = slices.DeleteFunc(slices.Clone(all), func(s operator.Setting) bool { return !o.wants(s) })
+	model.Items = slices.DeleteFunc(slices.Clone(all), func(s conf.Setting) bool { return !o.wants(s) })
 	if len(model.Items) == 0 && len(o.keys) > 0 && !o.diff && !o.old {
 		return o.noKey(ref, all)
 	}
@@ -201,7 +206,7 @@ func (o *configOptions) run(ctx context.Context, args []string) error {
 }
 
 // nothing says that no setting is as was asked for.
-func (o *configOptions) nothing(ref operator.Ref, asked bool) string {
+func (o *configOptions) nothing(ref api.Ref, asked bool) string {
 	switch {
 	case o.diff && asked:
 		return ref.String() + " runs as it was asked to"
@@ -214,7 +219,7 @@ func (o *configOptions) nothing(ref operator.Ref, asked bool) string {
 }
 
 // wants reports whether a setting is among those asked for.
-func (o *configOptions) wants(s operator.Setting) bool {
+func (o *configOptions) wants(s conf.Setting) bool {
 	switch {
 	case len(o.keys) > 0 && !slices.ContainsFunc(o.keys, func(pattern string) bool { ok, _ := path.Match(pattern, s.Key); return ok }):
 		return false
@@ -235,7 +240,7 @@ func (o *configOptions) wants(s operator.Setting) bool {
 }
 
 // noKey says that nothing fits what was asked for.
-func (o *configOptions) noKey(ref operator.Ref, all []operator.Setting) error {
+func (o *configOptions) noKey(ref api.Ref, all []conf.Setting) error {
 	var near []string
 	for _, s := range all {
 		if operator.Near(s.Key, o.keys[0]) {
@@ -251,7 +256,7 @@ func (o *configOptions) noKey(ref operator.Ref, all []operator.Setting) error {
 
 // askJobManager adds what only the JobManager knows; without it the objects
 // tell.
-func (o *configOptions) askJobManager(ctx context.Context, place reach.Place, layers *operator.ConfigLayers, model *view.Config) {
+func (o *configOptions) askJobManager(ctx context.Context, place reach.Place, layers *conf.Layers, model *view.Config) {
 	switch {
 	case o.liveWait == 0 || place.Cluster.Object == nil:
 		return
@@ -293,12 +298,12 @@ func (o *configOptions) askJobManager(ctx context.Context, place reach.Place, la
 }
 
 // askJob adds what the job itself runs with.
-func askJob(ctx context.Context, jobManager *rest.Client, id string, layers *operator.ConfigLayers, model *view.Config) error {
+func askJob(ctx context.Context, jobManager *rest.Client, id string, layers *conf.Layers, model *view.Config) error {
 	checkpoints, err := jobManager.CheckpointConfig(ctx, id)
 	if err != nil && !rest.NotFound(err) {
 		return err
 	}
-	layers.JobRuns = checkpoints.Settings(operator.DurationText)
+	layers.JobRuns = checkpoints.Settings(conf.DurationText)
 	job, err := jobManager.JobConfig(ctx, id)
 	if err != nil && !rest.NotFound(err) {
 		return err

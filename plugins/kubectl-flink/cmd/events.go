@@ -6,18 +6,27 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/reach"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/reach"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/view"
 )
 
+// eventsOptions are the flags of `kubectl flink events`.
+type eventsOptions struct {
+	*common
+	plugin.Arguments
+	output   printer.Flags
+	warnings bool
+	color    string
+	palette  term.Palette
+}
+
 func newEvents(c *common) *cobra.Command {
-	var output printer.Flags
-	var warnings bool
-	var color string
+	o := &eventsOptions{common: c}
 	cmd := &cobra.Command{
 		Use:   "events [[TYPE/]NAME]",
 		Short: "Show the events of a job, its pods, Deployments and snapshots",
@@ -35,29 +44,34 @@ that say the same are one with a count. The API server keeps them for an hour.`,
 			kubectl flink events basic-example -o json`),
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: c.completeJobs(false),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := output.Validate(); err != nil {
-				return err
-			}
-			palette, err := term.NewPalette(color, c.Out)
-			if err != nil {
-				return err
-			}
-			events, err := c.events(cmd.Context(), args)
-			if err != nil {
-				return err
-			}
-			if warnings {
-				events = slices.DeleteFunc(events, func(e operator.Event) bool { return e.Type != "Warning" })
-			}
-			return output.Print(c.Out, view.EventList(events, palette, c.now()))
-		},
+		RunE:              plugin.RunE(o),
 	}
-	output.AddFlags(cmd, printer.Wide, printer.JSON, printer.YAML, "jsonpath", "custom-columns")
-	output.AddTableFlags(cmd.Flags())
-	cmd.Flags().BoolVar(&warnings, "warnings", false, "Only warnings")
-	addColor(cmd, &color)
+	o.output.AddFlags(cmd, printer.Wide, printer.JSON, printer.YAML, "jsonpath", "custom-columns")
+	o.output.AddTableFlags(cmd.Flags())
+	cmd.Flags().BoolVar(&o.warnings, "warnings", false, "Only warnings")
+	addColor(cmd, &o.color)
 	return cmd
+}
+
+// Validate finds what is wrong with the flags.
+func (o *eventsOptions) Validate() (err error) {
+	if err := o.output.Validate(); err != nil {
+		return err
+	}
+	o.palette, err = term.NewPalette(o.color, o.Out)
+	return exit.With(exit.Usage, err)
+}
+
+// Run prints the events.
+func (o *eventsOptions) Run(ctx context.Context) error {
+	events, err := o.events(ctx, o.Args)
+	if err != nil {
+		return err
+	}
+	if o.warnings {
+		events = slices.DeleteFunc(events, func(e operator.Event) bool { return e.Type != "Warning" })
+	}
+	return o.output.Print(o.Out, view.EventList(events, o.palette, o.now()))
 }
 
 func (c *common) events(ctx context.Context, args []string) ([]operator.Event, error) {

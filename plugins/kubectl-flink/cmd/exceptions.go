@@ -8,17 +8,21 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
-	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/reach"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/rest"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/reach"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/rest"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/view"
 )
 
+// exceptionsOptions are the flags of `kubectl flink exceptions`.
+type exceptionsOptions struct {
+	askOptions
+	full bool
+	most int
+}
+
 func newExceptions(c *common) *cobra.Command {
-	o := &askOptions{common: c}
-	var full bool
-	var most int
+	o := &exceptionsOptions{askOptions: askOptions{common: c}}
 	cmd := &cobra.Command{
 		Use:   "exceptions [[TYPE/]NAME]",
 		Short: "Show why a job failed: the root cause first",
@@ -42,28 +46,11 @@ JobManager's log where the pod is gone.`,
 			kubectl flink exceptions basic-example --limit 1`),
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: c.completeJobs(false),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if most <= 0 {
-				return exit.Usagef("--limit: %d is not a positive number", most)
-			}
-			return o.ask(cmd.Context(), args, func(ctx context.Context, place reach.Place, jobManager *rest.Client) error {
-				id, err := o.job(ctx, place, jobManager)
-				if err != nil {
-					return err
-				}
-				history, truncated, err := jobManager.Exceptions(ctx, id, most)
-				if err != nil {
-					return err
-				}
-				ends := o.ends(ctx, place)
-				page := view.ExceptionPage{Palette: o.palette, Width: term.Width(o.Out), Full: full, Now: o.now()}
-				return o.output.Print(o.Out, page.Result(place.Job.Ref(), id, history, truncated, ends))
-			})
-		},
+		RunE:              plugin.RunE(o),
 	}
 	o.add(cmd, true, printer.JSON, printer.YAML, "jsonpath")
-	cmd.Flags().BoolVar(&full, "full", false, "Whole stack traces")
-	cmd.Flags().IntVar(&most, "limit", 20, "At most this many failures")
+	cmd.Flags().BoolVar(&o.full, "full", false, "Whole stack traces")
+	cmd.Flags().IntVar(&o.most, "limit", 20, "At most this many failures")
 	return cmd
 }
 
@@ -80,4 +67,29 @@ func (o *askOptions) ends(ctx context.Context, place reach.Place) []operator.End
 		return nil
 	}
 	return client.Ends(ctx, cluster.Namespace, pods, o.now())
+}
+
+// Validate finds what is wrong with the flags.
+func (o *exceptionsOptions) Validate() error {
+	if o.most <= 0 {
+		return exit.Usagef("--limit: %d is not a positive number", o.most)
+	}
+	return o.askOptions.Validate()
+}
+
+// Run prints the failures.
+func (o *exceptionsOptions) Run(ctx context.Context) error {
+	return o.ask(ctx, func(ctx context.Context, place reach.Place, jobManager *rest.Client) error {
+		id, err := o.job(ctx, place, jobManager)
+		if err != nil {
+			return err
+		}
+		history, truncated, err := jobManager.Exceptions(ctx, id, o.most)
+		if err != nil {
+			return err
+		}
+		ends := o.ends(ctx, place)
+		page := view.ExceptionPage{Palette: o.palette, Width: terminalWidth(o.Out), Full: o.full, Now: o.now()}
+		return o.output.Print(o.Out, page.Result(place.Job.Ref(), id, history, truncated, ends))
+	})
 }

@@ -13,9 +13,10 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/screen"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/reach"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/rest"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/reach"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/rest"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/view"
 )
 
@@ -54,15 +55,7 @@ between boxes and tree.`,
 			kubectl flink graph basic-example -o jsonpath='{.edges[*].shipStrategy}'`),
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: c.completeJobs(false),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := o.complete(); err != nil {
-				return err
-			}
-			if o.watch {
-				return o.follow(cmd.Context(), args)
-			}
-			return o.ask(cmd.Context(), args, o.once)
-		},
+		RunE:              plugin.RunE(o),
 	}
 	o.add(cmd, true, view.GraphTree, view.GraphDot, view.GraphMermaid, view.GraphSVG, printer.JSON, printer.YAML, "jsonpath")
 	flags := cmd.Flags()
@@ -71,8 +64,9 @@ between boxes and tree.`,
 	return cmd
 }
 
-func (o *graphOptions) complete() error {
-	if err := o.askOptions.complete(); err != nil {
+// Validate finds what is wrong with the flags.
+func (o *graphOptions) Validate() error {
+	if err := o.askOptions.Validate(); err != nil {
 		return err
 	}
 	switch {
@@ -123,8 +117,8 @@ func (o *graphOptions) once(ctx context.Context, place reach.Place, jobManager *
 }
 
 // follow renews the picture until the user leaves.
-func (o *graphOptions) follow(ctx context.Context, args []string) error {
-	client, place, err := o.findPlace(ctx, args)
+func (o *graphOptions) follow(ctx context.Context) error {
+	client, place, err := o.findPlace(ctx, o.Args)
 	if err != nil {
 		return err
 	}
@@ -152,9 +146,17 @@ func (o *graphOptions) follow(ctx context.Context, args []string) error {
 	})
 }
 
-func (o *graphOptions) followGraph(ctx context.Context, client *operator.Client, ref operator.Ref, show func(view.JobGraph)) error {
+func (o *graphOptions) followGraph(ctx context.Context, client *operator.Client, ref api.Ref, show func(view.JobGraph)) error {
 	last := view.JobGraph{Metadata: view.StatusMetadata{Type: ref.Kind.Singular, Name: ref.Name, Namespace: ref.Namespace}}
 	return followModel(ctx, &o.askOptions, client, ref, o.interval, last, o.graph, func(last *view.JobGraph, state string, err error) {
 		last.State, last.Unreachable = cmp.Or(state, last.State), err.Error()
 	}, show)
+}
+
+// Run draws the graph.
+func (o *graphOptions) Run(ctx context.Context) error {
+	if o.watch {
+		return o.follow(ctx)
+	}
+	return o.ask(ctx, o.once)
 }

@@ -10,16 +10,19 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/reach"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/rest"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/reach"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/rest"
 )
 
 // askOptions are the flags of the verbs that print what a JobManager says.
 type askOptions struct {
 	*common
+	plugin.Arguments
 	tunnelFlags
 	tls     reach.TLSFiles
 	output  printer.Flags
@@ -43,7 +46,8 @@ func (o *askOptions) add(cmd *cobra.Command, jobID bool, formats ...string) {
 
 var jobIDs = regexp.MustCompile(`^[0-9a-fA-F]{32}$`)
 
-func (o *askOptions) complete() error {
+// Validate finds what is wrong with the flags.
+func (o *askOptions) Validate() error {
 	if err := o.output.Validate(); err != nil {
 		return err
 	}
@@ -58,12 +62,9 @@ func (o *askOptions) complete() error {
 	return exit.With(exit.Usage, err)
 }
 
-// ask finds the JobManager that args mean and has question ask it.
-func (o *askOptions) ask(ctx context.Context, args []string, question func(context.Context, reach.Place, *rest.Client) error) error {
-	if err := o.complete(); err != nil {
-		return err
-	}
-	_, place, err := o.findPlace(ctx, args)
+// ask finds the JobManager that the arguments mean and has question ask it.
+func (o *askOptions) ask(ctx context.Context, question func(context.Context, reach.Place, *rest.Client) error) error {
+	_, place, err := o.findPlace(ctx, o.Args)
 	if err != nil {
 		return err
 	}
@@ -100,7 +101,7 @@ func (o *askOptions) unknownJob(place reach.Place, err error) error {
 // what goes wrong, with the job's state as far as it is known. The way is
 // looked up each time: an upgrade gives the job another id, a switch another
 // cluster.
-func (o *askOptions) poll(ctx context.Context, client *operator.Client, ref operator.Ref, interval time.Duration, question func(context.Context, reach.Place, *rest.Client) error, failed func(state string, err error)) error {
+func (o *askOptions) poll(ctx context.Context, client *operator.Client, ref api.Ref, interval time.Duration, question func(context.Context, reach.Place, *rest.Client) error, failed func(state string, err error)) error {
 	tunnel, err := o.tunnel(o.tunnelFlags, nil)
 	if err != nil {
 		return err
@@ -143,7 +144,7 @@ func (o *askOptions) poll(ctx context.Context, client *operator.Client, ref oper
 
 // followModel shows a model of a job at intervals until ctx ends, and the last one
 // with what failed tells of it while the job can't be asked.
-func followModel[M any](ctx context.Context, o *askOptions, client *operator.Client, ref operator.Ref, interval time.Duration, last M,
+func followModel[M any](ctx context.Context, o *askOptions, client *operator.Client, ref api.Ref, interval time.Duration, last M,
 	ask func(context.Context, reach.Place, *rest.Client) (M, error), failed func(last *M, state string, err error), show func(M),
 ) error {
 	return o.poll(ctx, client, ref, interval, func(ctx context.Context, place reach.Place, jobManager *rest.Client) error {

@@ -6,15 +6,15 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/reach"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/rest"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/reach"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/rest"
 )
 
 // A JobManager that doesn't know the job answers with a Java exception.
 func TestAnUnknownJobIsExplained(t *testing.T) {
 	object := &unstructured.Unstructured{Object: map[string]any{"metadata": map[string]any{"name": "basic-example", "namespace": "default"}}}
-	job := operator.Job{Kind: operator.Deployment, Object: object}
+	job := api.Job{Kind: api.Deployment, Object: object}
 	place := reach.Place{Job: job, Cluster: job, JobID: "1a"}
 	notFound := func(message string) error {
 		return &rest.Error{Method: "GET", Path: "/jobs/1a", Code: 404, Messages: []string{message}}

@@ -9,14 +9,18 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/completion"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/reach"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/rest"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/reach"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/rest"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/view"
 )
 
+// jobsOptions are the flags of `kubectl flink jobs`.
+type jobsOptions struct{ askOptions }
+
 func newJobs(c *common) *cobra.Command {
-	o := &askOptions{common: c}
+	o := &jobsOptions{askOptions{common: c}}
 	cmd := &cobra.Command{
 		Use:   "jobs NAME",
 		Short: "List the jobs that run in a session cluster, managed and unmanaged",
@@ -35,19 +39,7 @@ deleted.`,
 			kubectl flink jobs session-example -o json`),
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: c.completeClusters(),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return o.ask(cmd.Context(), args, func(ctx context.Context, place reach.Place, jobManager *rest.Client) error {
-				jobs, err := jobManager.Jobs(ctx)
-				if err != nil {
-					return err
-				}
-				managers, err := o.managers(ctx, place)
-				if err != nil {
-					return err
-				}
-				return o.output.Print(o.Out, view.Jobs(jobs, managers, o.palette, o.now()))
-			})
-		},
+		RunE:              plugin.RunE(o),
 	}
 	o.add(cmd, false, printer.Wide, printer.JSON, printer.YAML, "jsonpath", "custom-columns")
 	o.output.AddTableFlags(cmd.Flags())
@@ -55,8 +47,8 @@ deleted.`,
 }
 
 // managers are the objects that manage a cluster's jobs, by Flink's job id.
-func (o *askOptions) managers(ctx context.Context, place reach.Place) (map[string]operator.Ref, error) {
-	managers := map[string]operator.Ref{}
+func (o *askOptions) managers(ctx context.Context, place reach.Place) (map[string]api.Ref, error) {
+	managers := map[string]api.Ref{}
 	if !place.Cluster.IsSessionCluster() {
 		managers[place.JobID] = place.Job.Ref()
 		return managers, nil
@@ -65,7 +57,7 @@ func (o *askOptions) managers(ctx context.Context, place reach.Place) (map[strin
 	if err != nil {
 		return nil, err
 	}
-	items, err := client.Summaries(ctx, operator.SessionJob, operator.Selection{Namespace: place.Cluster.Ref().Namespace})
+	items, err := client.Summaries(ctx, api.SessionJob, operator.Selection{Namespace: place.Cluster.Ref().Namespace})
 	if err != nil {
 		return nil, err
 	}
@@ -91,11 +83,26 @@ func (c *common) completeClusters() cobra.CompletionFunc {
 		if err != nil {
 			return nil, err
 		}
-		items, err := client.Summaries(ctx, operator.Deployment, operator.Selection{Namespace: namespace})
+		items, err := client.Summaries(ctx, api.Deployment, operator.Selection{Namespace: namespace})
 		var out []completion.Choice
 		for _, item := range items {
 			out = append(out, completion.Choice{Value: item.Name, Description: strings.TrimSpace(item.Lifecycle + " " + item.State)})
 		}
 		return out, err
+	})
+}
+
+// Run prints the jobs.
+func (o *jobsOptions) Run(ctx context.Context) error {
+	return o.ask(ctx, func(ctx context.Context, place reach.Place, jobManager *rest.Client) error {
+		jobs, err := jobManager.Jobs(ctx)
+		if err != nil {
+			return err
+		}
+		managers, err := o.managers(ctx, place)
+		if err != nil {
+			return err
+		}
+		return o.output.Print(o.Out, view.Jobs(jobs, managers, o.palette, o.now()))
 	})
 }

@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"slices"
@@ -14,17 +15,19 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/health"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/reach"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/health"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/reach"
 )
 
 // allKinds are what `list` lists.
-var allKinds = []operator.Kind{operator.Deployment, operator.SessionJob, operator.BlueGreen, operator.StateSnap}
+var allKinds = []api.Kind{api.Deployment, api.SessionJob, api.BlueGreen, api.StateSnap}
 
 // listOptions are the flags of `kubectl flink list`.
 type listOptions struct {
 	*common
+	plugin.Arguments
 	tunnelFlags
 	tls    reach.TLSFiles
 	output printer.Flags
@@ -41,7 +44,7 @@ type listOptions struct {
 	color         string
 	palette       term.Palette
 
-	kinds []operator.Kind
+	kinds []api.Kind
 	// done says that completed snapshots are wanted as lines, too.
 	done bool
 }
@@ -91,15 +94,7 @@ with the table's derived values.
 			# For a script
 			kubectl flink list -o jsonpath='{range .items[*]}{.metadata.name} {.summary.health}{"\n"}{end}'`),
 		ValidArgsFunction: completion.Fixed("flinkdep", "sessionjob", "flinkbgdep", "flinksnp"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := o.complete(args); err != nil {
-				return err
-			}
-			if o.watch {
-				return o.follow(cmd.Context())
-			}
-			return o.run(cmd.Context())
-		},
+		RunE:              plugin.RunE(o),
 	}
 	flags := cmd.Flags()
 	o.output.AddFlags(cmd)
@@ -138,7 +133,16 @@ func addColor(cmd *cobra.Command, mode *string) {
 	_ = cmd.RegisterFlagCompletionFunc("color", completion.Fixed("auto", "always", "never"))
 }
 
-func (o *listOptions) complete(args []string) error {
+// Run lists once, or goes on with what changes.
+func (o *listOptions) Run(ctx context.Context) error {
+	if o.watch {
+		return o.follow(ctx)
+	}
+	return o.run(ctx)
+}
+
+// Validate finds what is wrong with the flags.
+func (o *listOptions) Validate() error {
 	if err := o.output.Validate(); err != nil {
 		return err
 	}
@@ -146,7 +150,7 @@ func (o *listOptions) complete(args []string) error {
 	if o.palette, err = term.NewPalette(o.color, o.Out); err != nil {
 		return exit.With(exit.Usage, err)
 	}
-	if err := o.completeKinds(args); err != nil {
+	if err := o.completeKinds(o.Args); err != nil {
 		return err
 	}
 	for i, word := range o.health {
@@ -181,7 +185,7 @@ func (o *listOptions) complete(args []string) error {
 func (o *listOptions) completeKinds(args []string) error {
 	for _, arg := range args {
 		for word := range strings.SplitSeq(arg, ",") {
-			kind, ok := operator.ParseKind(word, allKinds...)
+			kind, ok := api.ParseKind(word, allKinds...)
 			switch {
 			case word == "all":
 				o.kinds, o.done = allKinds, true
@@ -194,7 +198,7 @@ func (o *listOptions) completeKinds(args []string) error {
 			if !slices.Contains(o.kinds, kind) {
 				o.kinds = append(o.kinds, kind)
 			}
-			o.done = o.done || kind.Name == operator.StateSnap.Name
+			o.done = o.done || kind.Name == api.StateSnap.Name
 		}
 	}
 	if len(o.kinds) == 0 {

@@ -16,9 +16,10 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/portforward"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/health"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/reach"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/health"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/reach"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/view"
 )
 
@@ -70,7 +71,7 @@ func (o *listOptions) nothing() string {
 
 // servedKinds are the kinds wanted that this cluster has. A kind asked for by
 // name that it doesn't have is an error, told when it is listed.
-func (o *listOptions) servedKinds(ctx context.Context, client *operator.Client) ([]operator.Kind, error) {
+func (o *listOptions) servedKinds(ctx context.Context, client *operator.Client) ([]api.Kind, error) {
 	if len(o.kinds) < len(allKinds) {
 		return o.kinds, nil
 	}
@@ -78,7 +79,7 @@ func (o *listOptions) servedKinds(ctx context.Context, client *operator.Client) 
 	if err != nil {
 		return nil, err
 	}
-	var kinds []operator.Kind
+	var kinds []api.Kind
 	for _, kind := range o.kinds {
 		if slices.Contains(served, kind.Plural) {
 			kinds = append(kinds, kind)
@@ -88,7 +89,7 @@ func (o *listOptions) servedKinds(ctx context.Context, client *operator.Client) 
 }
 
 // rows lists all kinds at once, and the savepoints beside them.
-func (o *listOptions) rows(ctx context.Context, client *operator.Client, kinds []operator.Kind) ([]view.Row, error) {
+func (o *listOptions) rows(ctx context.Context, client *operator.Client, kinds []api.Kind) ([]view.Row, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	o.selection.Budget = operator.NewBudget()
@@ -100,26 +101,26 @@ func (o *listOptions) rows(ctx context.Context, client *operator.Client, kinds [
 			lists[i], failures[i] = client.Summaries(ctx, kind, o.selection)
 		})
 	}
-	var saved map[operator.Ref]time.Time
-	if slices.ContainsFunc(kinds, func(k operator.Kind) bool { return k.Name != operator.StateSnap.Name }) {
+	var saved map[api.Ref]time.Time
+	if slices.ContainsFunc(kinds, func(k api.Kind) bool { return k.Name != api.StateSnap.Name }) {
 		group.Go(func() {
 			saved = o.savepoints(ctx, client)
 		})
 	}
 	var pods operator.ClusterPods
 	var unseen error
-	if slices.ContainsFunc(kinds, func(k operator.Kind) bool { return k.Name != operator.StateSnap.Name }) {
+	if slices.ContainsFunc(kinds, func(k api.Kind) bool { return k.Name != api.StateSnap.Name }) {
 		group.Go(func() {
 			pods, unseen = client.JobManagerPods(ctx, o.selection.Namespace)
 		})
 	}
 	group.Wait()
 	now := o.now()
-	clusters := map[operator.Ref]operator.Summary{}
+	clusters := map[api.Ref]api.Summary{}
 	var rows []view.Row
 	for i, kind := range kinds {
 		// A role made for an older operator doesn't name the newer kinds.
-		if newer := kind.Name == operator.BlueGreen.Name || kind.Name == operator.StateSnap.Name; newer &&
+		if newer := kind.Name == api.BlueGreen.Name || kind.Name == api.StateSnap.Name; newer &&
 			len(kinds) > 1 && apierrors.IsForbidden(failures[i]) {
 			fmt.Fprintln(o.ErrOut, term.Safe("Left out: "+kube.Message(failures[i])))
 			continue
@@ -129,7 +130,7 @@ func (o *listOptions) rows(ctx context.Context, client *operator.Client, kinds [
 		}
 		for _, item := range lists[i] {
 			row := o.row(item, saved, now)
-			if kind.Name == operator.Deployment.Name {
+			if kind.Name == api.Deployment.Name {
 				clusters[row.Ref()] = row.Summary
 			}
 			rows = append(rows, row)
@@ -152,7 +153,7 @@ func (o *listOptions) rows(ctx context.Context, client *operator.Client, kinds [
 	return kept, nil
 }
 
-func (o *listOptions) row(item operator.Item, saved map[operator.Ref]time.Time, now time.Time) view.Row {
+func (o *listOptions) row(item operator.Item, saved map[api.Ref]time.Time, now time.Time) view.Row {
 	row := view.Row{Summary: item.Summary, Object: item.Object, Verdict: health.Of(item.Summary, now), Savepoint: item.LastSavepoint}
 	if at := saved[item.Ref()]; at.After(row.Savepoint) {
 		row.Savepoint = at
@@ -162,27 +163,27 @@ func (o *listOptions) row(item operator.Item, saved map[operator.Ref]time.Time, 
 
 // servedBy is the FlinkDeployment whose JobManager serves a row; the zero Ref for
 // those that have none.
-func servedBy(s operator.Summary) operator.Ref {
-	at := operator.Ref{Kind: operator.Deployment, Namespace: s.Namespace, Name: s.Name}
+func servedBy(s api.Summary) api.Ref {
+	at := api.Ref{Kind: api.Deployment, Namespace: s.Namespace, Name: s.Name}
 	switch s.Kind.Name {
-	case operator.SessionJob.Name:
+	case api.SessionJob.Name:
 		at.Name = s.Cluster
-	case operator.BlueGreen.Name:
+	case api.BlueGreen.Name:
 		color, active := strings.CutPrefix(s.BlueGreen, "ACTIVE_")
 		if !active {
-			return operator.Ref{}
+			return api.Ref{}
 		}
 		at.Name += "-" + strings.ToLower(color)
-	case operator.StateSnap.Name:
-		return operator.Ref{}
+	case api.StateSnap.Name:
+		return api.Ref{}
 	}
 	return at
 }
 
 // front judges those rows that their objects call healthy by the cluster that
 // serves them and by the JobManager's pods.
-func (o *listOptions) front(ctx context.Context, client *operator.Client, rows []view.Row, clusters map[operator.Ref]operator.Summary, pods operator.ClusterPods, now time.Time) {
-	var ought map[operator.Ref]bool
+func (o *listOptions) front(ctx context.Context, client *operator.Client, rows []view.Row, clusters map[api.Ref]api.Summary, pods operator.ClusterPods, now time.Time) {
+	var ought map[api.Ref]bool
 	asked := pods == nil // what can't be listed isn't missed
 	for i := range rows {
 		row := &rows[i]
@@ -219,17 +220,17 @@ func (o *listOptions) wants(row view.Row) bool {
 // savepoints is when each job's newest savepoint was completed, by the labels
 // that the operator sets on FlinkStateSnapshots. It is worth a column, not an
 // error.
-func (o *listOptions) savepoints(ctx context.Context, client *operator.Client) map[operator.Ref]time.Time {
-	if ok, err := client.Serves(ctx, operator.StateSnap); err != nil || !ok {
+func (o *listOptions) savepoints(ctx context.Context, client *operator.Client) map[api.Ref]time.Time {
+	if ok, err := client.Serves(ctx, api.StateSnap); err != nil || !ok {
 		return nil
 	}
-	items, err := client.Summaries(ctx, operator.StateSnap, operator.Selection{
+	items, err := client.Summaries(ctx, api.StateSnap, operator.Selection{
 		Namespace: o.selection.Namespace, Metadata: true, Labels: "snapshot.type=SAVEPOINT,snapshot.state=COMPLETED",
 	})
 	if err != nil {
 		return nil
 	}
-	newest := map[operator.Ref]time.Time{}
+	newest := map[api.Ref]time.Time{}
 	for _, item := range items {
 		if item.Created.After(newest[item.Of]) {
 			newest[item.Of] = item.Created
@@ -249,7 +250,7 @@ func (o *listOptions) askAll(ctx context.Context, client *operator.Client, rows 
 	slots := make(chan struct{}, asked)
 	for i := range rows {
 		row := &rows[i]
-		if row.Session || row.Kind.Name == operator.StateSnap.Name || row.JobID == "" && row.BlueGreen == "" {
+		if row.Session || row.Kind.Name == api.StateSnap.Name || row.JobID == "" && row.BlueGreen == "" {
 			continue
 		}
 		if row.JobManager == "MISSING" {
@@ -300,7 +301,7 @@ func (o *listOptions) askSuspended(ctx context.Context, client *operator.Client,
 	ctx, cancel := context.WithTimeout(ctx, o.liveTimeout)
 	defer cancel()
 	place, err := reach.Find(ctx, client, row.Ref())
-	if err != nil || row.Kind.Name == operator.SessionJob.Name {
+	if err != nil || row.Kind.Name == api.SessionJob.Name {
 		return
 	}
 	pods, err := client.Pods(ctx, row.Namespace, place.Cluster.Object.GetName())
@@ -331,8 +332,8 @@ func (o *listOptions) follow(ctx context.Context) error {
 	saved := o.savepoints(ctx, client)
 	o.selection.Objects = true
 	var first []view.Row
-	synced, last := 0, map[operator.Ref]string{}
-	return client.Follow(ctx, kinds, o.selection, func(kind operator.Kind, event watch.EventType, object *unstructured.Unstructured) error {
+	synced, last := 0, map[api.Ref]string{}
+	return client.Follow(ctx, kinds, o.selection, func(kind api.Kind, event watch.EventType, object *unstructured.Unstructured) error {
 		v.Now = o.now()
 		if event == watch.Bookmark {
 			if synced++; synced < len(kinds) {
@@ -346,11 +347,11 @@ func (o *listOptions) follow(ctx context.Context) error {
 			}
 			return o.printRows(v, first)
 		}
-		summary, err := operator.Summarize(kind, object)
+		summary, err := api.Summarize(kind, object)
 		if err != nil {
 			return err
 		}
-		if summary.Kind.Name == operator.StateSnap.Name && summary.State == operator.SnapshotCompleted && summary.Savepoint && summary.ResultAt.After(saved[summary.Of]) && saved != nil {
+		if summary.Kind.Name == api.StateSnap.Name && summary.State == api.SnapshotCompleted && summary.Savepoint && summary.ResultAt.After(saved[summary.Of]) && saved != nil {
 			saved[summary.Of] = summary.ResultAt
 		}
 		row := o.row(operator.Item{Summary: summary, Object: object}, saved, v.Now)

@@ -13,14 +13,15 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/logs"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/reach"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/logs"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/reach"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/view"
 )
 
 type logsOptions struct {
 	*common
+	plugin.Arguments
 	tunnelFlags
 	tls         reach.TLSFiles
 	output      printer.Flags
@@ -73,12 +74,7 @@ directories through the JobManager, where containers don't write to the console.
 			kubectl flink logs basic-example --operator --tail 200`),
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: c.completeJobs(false),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := o.complete(); err != nil {
-				return err
-			}
-			return o.run(cmd.Context(), args)
-		},
+		RunE:              plugin.RunE(o),
 	}
 	flags := cmd.Flags()
 	flags.BoolVar(&o.jobManager, "jm", false, "Only JobManagers (with --tm: both)")
@@ -108,7 +104,8 @@ directories through the JobManager, where containers don't write to the console.
 // everyTaskManager is --tm without a value.
 const everyTaskManager = "*"
 
-func (o *logsOptions) complete() error {
+// Validate finds what is wrong with the flags.
+func (o *logsOptions) Validate() error {
 	if err := o.output.Validate(); err != nil {
 		return err
 	}
@@ -172,7 +169,7 @@ func (o *logsOptions) chooses(role, pod string) bool {
 
 // mentions makes a test for the operator's records about some objects, which
 // its layouts write as [NAMESPACE/NAME] or [NAMESPACE.NAME].
-func mentions(refs ...operator.Ref) *regexp.Regexp {
+func mentions(refs ...api.Ref) *regexp.Regexp {
 	var names []string
 	for _, ref := range refs {
 		names = append(names, regexp.QuoteMeta(ref.Namespace)+"[./]"+regexp.QuoteMeta(ref.Name))

@@ -13,15 +13,17 @@ import (
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/secret"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/logs"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/reach"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/rest"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/logs"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/reach"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/rest"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/view"
 )
 
-func (o *logsOptions) run(ctx context.Context, args []string) error {
-	client, place, err := o.findPlace(ctx, args)
+// Run prints the logs.
+func (o *logsOptions) Run(ctx context.Context) error {
+	client, place, err := o.findPlace(ctx, o.Args)
 	// The operator may have much to say about an object that runs nowhere.
 	if err != nil && (!o.operatorLog || place.Job.Object == nil) {
 		return err
@@ -75,7 +77,7 @@ func (o *logsOptions) fromPods(ctx context.Context, client *operator.Client, pla
 		Patterns:  o.patterns(ctx, client, place),
 		Choose: func(pod *corev1.Pod) (role, container string, ok bool) {
 			seen++
-			role, container = pod.Labels["component"], operator.MainContainer
+			role, container = pod.Labels["component"], api.MainContainer
 			if o.container != "" {
 				container = o.container
 			}
@@ -101,7 +103,7 @@ func (o *logsOptions) fromPods(ctx context.Context, client *operator.Client, pla
 // clusters are the FlinkDeployments whose pods are wanted.
 func (o *logsOptions) clusters(place reach.Place) []string {
 	ref := place.Job.Ref()
-	if ref.Kind.Name == operator.BlueGreen.Name {
+	if ref.Kind.Name == api.BlueGreen.Name {
 		if _, still := place.Job.ActiveChild(); o.follow || !still {
 			return []string{ref.Name + "-blue", ref.Name + "-green"}
 		}
@@ -114,8 +116,8 @@ func hasContainer(pod *corev1.Pod, name string) bool {
 }
 
 // shortName is ref as short as verbs take it.
-func shortName(ref operator.Ref) string {
-	if ref.Kind.Name == operator.Deployment.Name {
+func shortName(ref api.Ref) string {
+	if ref.Kind.Name == api.Deployment.Name {
 		return ref.Name
 	}
 	return ref.String()
@@ -127,10 +129,10 @@ func (o *logsOptions) fromOperator(ctx context.Context, client *operator.Client,
 		return fmt.Errorf("can't find the operator's pods: %s", state)
 	}
 	ref := place.Job.Ref()
-	about := []operator.Ref{ref}
-	if ref.Kind.Name == operator.BlueGreen.Name {
+	about := []api.Ref{ref}
+	if ref.Kind.Name == api.BlueGreen.Name {
 		for _, colour := range []string{"-blue", "-green"} {
-			about = append(about, operator.Ref{Kind: operator.Deployment, Namespace: ref.Namespace, Name: ref.Name + colour})
+			about = append(about, api.Ref{Kind: api.Deployment, Namespace: ref.Namespace, Name: ref.Name + colour})
 		}
 	}
 	pattern := mentions(about...)
@@ -138,7 +140,7 @@ func (o *logsOptions) fromOperator(ctx context.Context, client *operator.Client,
 	for _, deployment := range state.Deployments {
 		sources = append(sources, logs.Source{
 			Namespace: deployment.Namespace, Selector: deployment.Pods,
-			Patterns: logs.Patterns(client.LoggingConfig(ctx, operator.Job{}, deployment.Namespace, deployment.ConfigMaps...)),
+			Patterns: logs.Patterns(client.LoggingConfig(ctx, api.Job{}, deployment.Namespace, deployment.ConfigMaps...)),
 			Wanted:   func(r logs.Record) bool { return pattern.MatchString(term.Safe(r.Lines[0])) && o.wanted(r) },
 			Choose: func(pod *corev1.Pod) (role, container string, ok bool) {
 				container = o.container

@@ -5,7 +5,7 @@ import (
 	"io"
 	"sync"
 
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/logs"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/logs"
 )
 
 // levelShare counts the records that --level judges, and those of them whose

@@ -3,7 +3,7 @@ package cmd
 import (
 	"testing"
 
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 )
 
 func TestWhichPodsAreChosen(t *testing.T) {
@@ -31,7 +31,7 @@ func TestWhichPodsAreChosen(t *testing.T) {
 }
 
 func TestWhatTheOperatorSaysAboutAJob(t *testing.T) {
-	pattern := mentions(operator.Ref{Kind: operator.Deployment, Namespace: "ns", Name: "job"})
+	pattern := mentions(api.Ref{Kind: api.Deployment, Namespace: "ns", Name: "job"})
 	for line, want := range map[string]bool{
 		"x [INFO ][ns/job] text":  true,
 		"x [ns.job] text":         true,

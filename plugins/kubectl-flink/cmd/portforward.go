@@ -13,13 +13,15 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/portforward"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/progress"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/reach"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/reach"
 )
 
 // forwardOptions are the flags of `kubectl flink port-forward`.
 type forwardOptions struct {
 	*common
+	plugin.Arguments
 	tunnelFlags
 	addresses     []string
 	minio         bool
@@ -65,16 +67,7 @@ certificate protects. --raw turns this off.`,
 			}
 			return []cobra.Completion{"rest", "rpc", "blob", "metrics"}, cobra.ShellCompDirectiveNoFileComp
 		},
-		RunE: func(cmd *cobra.Command, args []string) error {
-			preset := o.minio || o.controlCenter
-			if !preset && len(args) < 2 {
-				return exit.Usagef("want [TYPE/]NAME and at least one [LOCAL:]REMOTE, or --minio or --control-center")
-			}
-			if preset && len(args) == 1 {
-				return exit.Usagef("%s: want at least one [LOCAL:]REMOTE for it", args[0])
-			}
-			return o.run(cmd.Context(), args)
-		},
+		RunE: plugin.RunE(o),
 	}
 	flags := cmd.Flags()
 	flags.StringSliceVar(&o.addresses, "address", []string{"localhost"}, "Addresses to listen on")
@@ -85,7 +78,20 @@ certificate protects. --raw turns this off.`,
 	return cmd
 }
 
-func (o *forwardOptions) run(ctx context.Context, args []string) error {
+// Validate finds what is wrong with the arguments.
+func (o *forwardOptions) Validate() error {
+	preset := o.minio || o.controlCenter
+	switch {
+	case !preset && len(o.Args) < 2:
+		return exit.Usagef("want [TYPE/]NAME and at least one [LOCAL:]REMOTE, or --minio or --control-center")
+	case preset && len(o.Args) == 1:
+		return exit.Usagef("%s: want at least one [LOCAL:]REMOTE for it", o.Args[0])
+	}
+	return nil
+}
+
+// Run forwards the ports until it is interrupted.
+func (o *forwardOptions) Run(ctx context.Context) error {
 	line := progress.New(o.ErrOut, false)
 	defer line.Done()
 	tunnel, err := o.tunnel(o.tunnelFlags, func(e portforward.Event) {
@@ -113,7 +119,7 @@ func (o *forwardOptions) run(ctx context.Context, args []string) error {
 	defer work.Wait()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	forwards, tracker, err := o.forwards(ctx, client, args)
+	forwards, tracker, err := o.forwards(ctx, client, o.Args)
 	if err != nil {
 		return err
 	}
@@ -195,7 +201,7 @@ func (o *forwardOptions) named(ctx context.Context, client *operator.Client, nam
 		}
 		return out, nil, nil
 	}
-	ref, err := operator.ParseRef(args[0], namespace, operator.JobKinds...)
+	ref, err := operator.ParseRef(args[0], namespace, api.JobKinds...)
 	if err != nil {
 		return nil, nil, err
 	}

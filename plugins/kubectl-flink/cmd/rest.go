@@ -25,8 +25,8 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/source"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/untrusted"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/reach"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/rest"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/reach"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/rest"
 )
 
 const (
@@ -39,6 +39,7 @@ const (
 // restOptions are the flags of `kubectl flink rest`.
 type restOptions struct {
 	*common
+	plugin.Arguments
 	tunnelFlags
 	tls     reach.TLSFiles
 	method  string
@@ -77,7 +78,7 @@ the exit code is then 1.`,
 			}
 			return c.completeJobs(false)(cmd, args, prefix)
 		},
-		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), args) },
+		RunE: plugin.RunE(o),
 	}
 	flags := cmd.Flags()
 	flags.StringVarP(&o.method, "request", "X", "", "HTTP method (default GET, and POST with -d)")
@@ -103,8 +104,9 @@ var restPaths = []completion.Choice{
 	{Value: "/taskmanagers", Description: "the TaskManagers"},
 }
 
-func (o *restOptions) run(ctx context.Context, args []string) error {
-	path := args[len(args)-1]
+// Run sends the request and prints the answer.
+func (o *restOptions) Run(ctx context.Context) error {
+	path := o.Args[len(o.Args)-1]
 	if !strings.HasPrefix(path, "/") {
 		return exit.Usagef("PATH must begin with a slash: %q; see https://nightlies.apache.org/flink/flink-docs-stable/docs/ops/rest_api/", path)
 	}
@@ -126,7 +128,7 @@ func (o *restOptions) run(ctx context.Context, args []string) error {
 			method = http.MethodPost
 		}
 	}
-	_, place, err := o.findPlace(ctx, args[:len(args)-1])
+	_, place, err := o.findPlace(ctx, o.Args[:len(o.Args)-1])
 	if err != nil {
 		return err
 	}

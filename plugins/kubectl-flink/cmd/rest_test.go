@@ -25,7 +25,8 @@ func TestRESTRefusesWhatLeadsElsewhere(t *testing.T) {
 		if test.header != "" {
 			o.headers, o.via = []string{test.header}, string(portforward.ViaAPIServer)
 		}
-		err := o.run(t.Context(), []string{"job", test.path})
+		o.Args = []string{"job", test.path}
+		err := o.Run(t.Context())
 		if exit.Code(err) != exit.Usage || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s %s: got %v, want %q", test.path, test.header, err, test.want)
 		}

@@ -6,12 +6,17 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/change"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/lifecycle"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
 )
 
+// restartOptions are the flags of `kubectl flink restart`.
+type restartOptions struct{ changeFlags }
+
 func newRestart(c *common) *cobra.Command {
-	f := &changeFlags{common: c}
-	var many manyFlags
+	o := &restartOptions{changeFlags{common: c}}
 	cmd := &cobra.Command{
 		Use:   "restart [[TYPE/]NAME ...]",
 		Short: "Start a job anew from its state, with new pods",
@@ -32,19 +37,15 @@ A job whose upgradeMode is stateless would start empty; it is refused unless
 			# Every job of a team
 			kubectl flink restart -l team=orders`),
 		ValidArgsFunction: c.completeJobs(true),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := f.complete(); err != nil {
-				return err
-			}
-			if err := many.validate(args); err != nil {
-				return err
-			}
-			return f.run(cmd.Context(), args, many, func(ctx context.Context, client *operator.Client, ref operator.Ref, options operator.ChangeOptions, reporter operator.Reporter) (operator.ChangeReport, error) {
-				return client.Restart(ctx, ref, operator.RestartRequest{StateChoice: f.state, ChangeOptions: options}, reporter)
-			})
-		},
+		RunE:              plugin.RunE(o),
 	}
-	f.add(cmd, true)
-	many.add(cmd, "Restart")
+	o.add(cmd, "Restart", true)
 	return cmd
+}
+
+// Run restarts the jobs.
+func (o *restartOptions) Run(ctx context.Context) error {
+	return changeJobs(ctx, &o.changeFlags, o.changes("restarted", func(ctx context.Context, client *operator.Client, ref api.Ref, a asking, reporter operator.Reporter) (change.Report, error) {
+		return lifecycle.Restart(ctx, client, ref, lifecycle.RestartRequest{StateChoice: o.state, Options: a.in(o.options)}, reporter)
+	}))
 }

@@ -6,21 +6,29 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/completion"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
-	"github.com/kubectl-flink/kubectl-flink/pkg/common/progress"
-	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/change"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/lifecycle"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
 )
 
+// restoreOptions are the flags of `kubectl flink restore`.
+type restoreOptions struct {
+	changeFlags
+	request lifecycle.RestoreRequest
+}
+
 func newRestore(c *common) *cobra.Command {
-	f := &changeFlags{common: c}
-	var request operator.RestoreRequest
+	o := &restoreOptions{changeFlags: changeFlags{common: c}}
 	cmd := &cobra.Command{
-		Use:   "restore [[TYPE/]NAME] --from SNAPSHOT|PATH|latest",
+		Use:   "restore [[TYPE/]NAME ...] --from SNAPSHOT|PATH|latest",
 		Short: "Start a job anew from a savepoint or checkpoint, and prove that it did",
 		Long: `Start a job anew from a savepoint or checkpoint: a FlinkStateSnapshot's, one at
 a path, or the latest that is known of the job. On a terminal --from may be left
-out: what is saved is offered.
+out: what is saved is offered. Of several jobs each is restored from its own
+latest: --from latest.
 
 The operator cancels the job without a savepoint then, so one is taken first;
 --no-savepoint goes without. The job counts as restored when it runs under a new
@@ -39,26 +47,16 @@ while the job goes on. Operators before 1.8 can't restore a job that exists;
 			# A job that fails, from a savepoint by path, leaving out state of operators that it lost
 			path=$(kubectl flink snapshot list --job basic-example --state COMPLETED -o jsonpath='{.items[0].summary.path}')
 			kubectl flink restore basic-example --from "$path" --no-savepoint --allow-non-restored-state`),
-		Args:              cobra.MaximumNArgs(1),
-		ValidArgsFunction: c.completeJobs(false),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := f.complete(); err != nil {
-				return err
-			}
-			request.ChangeOptions = f.options
-			if err := request.Validate(); err != nil {
-				return err
-			}
-			return f.restore(cmd.Context(), args, request)
-		},
+		ValidArgsFunction: c.completeJobs(true),
+		RunE:              plugin.RunE(o),
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&request.From, "from", "", "What to restore from: the name of a FlinkStateSnapshot, the path of a savepoint or checkpoint, or latest")
-	flags.BoolVar(&request.AllowNonRestored, "allow-non-restored-state", false, "Start also where the savepoint has state that the job has no operator for any more; stays set in spec.job.allowNonRestoredState")
-	flags.BoolVar(&request.NoSavepoint, "no-savepoint", false, "Take no savepoint of the job first: what it did since is lost")
-	flags.BoolVar(&request.OtherJob, "other-job", false, "Restore also from another job's state")
-	flags.BoolVar(&request.Recreate, "recreate", false, "Delete the job's object and create it anew: for operators before 1.8 and suspended session jobs")
-	f.add(cmd, false)
+	flags.StringVar(&o.request.From, "from", "", "What to restore from: the name of a FlinkStateSnapshot, the path of a savepoint or checkpoint, or latest")
+	flags.BoolVar(&o.request.AllowNonRestored, "allow-non-restored-state", false, "Start also where the savepoint has state that the job has no operator for any more; stays set in spec.job.allowNonRestoredState")
+	flags.BoolVar(&o.request.NoSavepoint, "no-savepoint", false, "Take no savepoint of the job first: what it did since is lost")
+	flags.BoolVar(&o.request.OtherJob, "other-job", false, "Restore also from another job's state")
+	flags.BoolVar(&o.request.Recreate, "recreate", false, "Delete the job's object and create it anew: for operators before 1.8 and suspended session jobs")
+	o.add(cmd, "Restore", false)
 	_ = cmd.RegisterFlagCompletionFunc("from", c.completeSources())
 	return cmd
 }
@@ -73,38 +71,33 @@ func (c *common) completeSources() cobra.CompletionFunc {
 	}
 }
 
-func (f *changeFlags) restore(ctx context.Context, args []string, request operator.RestoreRequest) error {
-	client, err := f.client()
-	if err != nil {
+// Validate finds what is wrong with the flags.
+func (o *restoreOptions) Validate() error {
+	if err := o.changeFlags.Validate(); err != nil {
 		return err
 	}
-	lookup, found := f.bounded(ctx)
-	defer found()
-	ref, err := f.oneJob(lookup, client, args)
-	if err != nil {
-		return ended(lookup, err)
+	if o.many.several() && o.request.From != "latest" {
+		return exit.Usagef("several jobs are restored from the latest state of each: say --from latest, or name one job")
 	}
-	line := progress.New(f.ErrOut, f.quiet)
-	defer line.Done()
-	if pick := f.picker(); pick != nil {
-		request.Pick = func(ctx context.Context, prompt string, choices []string) (int, error) {
-			line.Clear()
-			return pick(ctx, prompt, choices)
+	o.request.Options = o.options
+	return o.request.Validate()
+}
+
+// Run restores the jobs.
+func (o *restoreOptions) Run(ctx context.Context) error {
+	v := o.changes("restored", func(ctx context.Context, client *operator.Client, ref api.Ref, a asking, reporter operator.Reporter) (change.Report, error) {
+		request := o.request
+		request.Options = a.in(o.options)
+		if pick := o.picker(); pick != nil && !o.many.several() {
+			request.Pick = func(ctx context.Context, prompt string, choices []string) (int, error) {
+				a.clear()
+				return pick(ctx, prompt, choices)
+			}
 		}
-	}
-	if term.IsTerminal(f.In) && term.IsTerminal(f.ErrOut) {
-		// Elsewhere the flag that allowed the loss is enough.
-		request.Confirm = func(ctx context.Context, question string) error {
-			line.Clear()
-			return f.confirm(ctx, f.yes, question)
-		}
-	}
-	ctx, cancel := f.bounded(ctx)
-	defer cancel()
-	report, err := client.Restore(ctx, ref, request, reporter(line))
-	line.Done()
-	if err != nil {
-		return withAdvice(ended(ctx, err))
-	}
-	return f.print([]operator.ChangeReport{report.ChangeReport}, false, false)
+		report, err := lifecycle.Restore(ctx, client, ref, request, reporter)
+		return report.Report, err
+	})
+	// Without a terminal the flag that allowed the loss is enough.
+	v.flagIsEnough = true
+	return changeJobs(ctx, &o.changeFlags, v)
 }

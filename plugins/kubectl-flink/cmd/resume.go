@@ -6,12 +6,17 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/change"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/lifecycle"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
 )
 
+// resumeOptions are the flags of `kubectl flink resume`.
+type resumeOptions struct{ changeFlags }
+
 func newResume(c *common) *cobra.Command {
-	f := &changeFlags{common: c}
-	var many manyFlags
+	o := &resumeOptions{changeFlags{common: c}}
 	cmd := &cobra.Command{
 		Use:   "resume [[TYPE/]NAME ...]",
 		Short: "Start a suspended job again from the state that it left",
@@ -33,19 +38,15 @@ somebody has applied an old manifest again.`,
 			# What it was restored from, for a script
 			kubectl flink resume basic-example -o jsonpath='{.status.path}'`),
 		ValidArgsFunction: c.completeJobs(true),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := f.complete(); err != nil {
-				return err
-			}
-			if err := many.validate(args); err != nil {
-				return err
-			}
-			return f.run(cmd.Context(), args, many, func(ctx context.Context, client *operator.Client, ref operator.Ref, options operator.ChangeOptions, reporter operator.Reporter) (operator.ChangeReport, error) {
-				return client.Resume(ctx, ref, operator.ResumeRequest{StateChoice: f.state, ChangeOptions: options}, reporter)
-			})
-		},
+		RunE:              plugin.RunE(o),
 	}
-	f.add(cmd, true)
-	many.add(cmd, "Resume")
+	o.add(cmd, "Resume", true)
 	return cmd
+}
+
+// Run resumes the jobs.
+func (o *resumeOptions) Run(ctx context.Context) error {
+	return changeJobs(ctx, &o.changeFlags, o.changes("resumed", func(ctx context.Context, client *operator.Client, ref api.Ref, a asking, reporter operator.Reporter) (change.Report, error) {
+		return lifecycle.Resume(ctx, client, ref, lifecycle.ResumeRequest{StateChoice: o.state, Options: a.in(o.options)}, reporter)
+	}))
 }

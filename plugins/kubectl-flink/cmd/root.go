@@ -10,7 +10,7 @@ import (
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/kube"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
 )
 
 // The groups that verbs are listed under in the help.
@@ -49,7 +49,7 @@ func (c *common) root() *cobra.Command {
 		Long: `Operate the jobs of the Apache Flink Kubernetes Operator: FlinkDeployment,
 FlinkSessionJob, FlinkStateSnapshot and FlinkBlueGreenDeployment.`,
 		Annotations: map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl flink"},
-		RunE:        func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		RunE:        plugin.Help,
 	}
 	c.factory.AddFlags(root.PersistentFlags())
 	root.AddGroup(

@@ -12,8 +12,8 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/reach"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/reach"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/savepoint"
 )
 
 func keys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
@@ -22,19 +22,13 @@ func keys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 type savepointOptions struct {
 	*common
 	tunnelFlags
+	plugin.RunFlags
 	tls     reach.TLSFiles
 	output  printer.Flags
-	request operator.SavepointRequest
+	many    manyFlags
+	request savepoint.Request
 	method  string
-	dryRun  string
 	labels  []string
-
-	selector      string
-	all           bool
-	allNamespaces bool
-	wait          bool
-	timeout       time.Duration
-	quiet         bool
 }
 
 func newSavepoint(c *common) *cobra.Command {
@@ -66,16 +60,11 @@ object: --method rest asks the session cluster's JobManager.`,
 			# The only job in a session cluster, which the operator doesn't manage
 			kubectl flink savepoint session-example --method rest`),
 		ValidArgsFunction: c.completeJobs(true),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := o.complete(args); err != nil {
-				return err
-			}
-			return o.run(cmd.Context(), args)
-		},
+		RunE:              plugin.RunE(o),
 	}
 	o.addShared(cmd, "savepoint")
 	flags := cmd.Flags()
-	flags.StringVar(&o.method, "method", string(operator.Auto), "How to ask for it: auto, resource (a FlinkStateSnapshot) or nonce (spec.job.savepointTriggerNonce), or rest (the JobManager itself, for jobs that the operator doesn't manage)")
+	flags.StringVar(&o.method, "method", string(savepoint.Auto), "How to ask for it: auto, resource (a FlinkStateSnapshot) or nonce (spec.job.savepointTriggerNonce), or rest (the JobManager itself, for jobs that the operator doesn't manage)")
 	flags.StringVar(&o.request.Format, "format", "auto", "Savepoint format: auto (native from Flink 2.0 on, canonical before), canonical or native")
 	flags.StringVar(&o.request.Path, "path", "", "Target directory, in a volume that all of the job's pods share or an object store (default the job's configured savepoint directory)")
 	flags.BoolVar(&o.request.DisposeOnDelete, "dispose-on-delete", false, "Delete the savepoint's data when the FlinkStateSnapshot is deleted")
@@ -94,17 +83,16 @@ func (o *savepointOptions) addShared(cmd *cobra.Command, noun string) {
 	flags.StringArrayVar(&o.labels, "label", nil, "Label for the FlinkStateSnapshot, as key=value; may be repeated")
 	flags.Int64Var(&o.request.Retries, "retries", 0, "How often the operator tries again after a failure")
 	flags.BoolVar(&o.request.Follow, "follow", false, "Follow the "+noun+" that is in progress instead of taking another")
-	flags.StringVarP(&o.selector, "selector", "l", "", "Label selector: a "+noun+" of every job that matches")
-	flags.BoolVar(&o.all, "all", false, "A "+noun+" of every job in the namespace; one that does not run counts as failed")
-	flags.BoolVarP(&o.allNamespaces, "all-namespaces", "A", false, "With --all or -l: in every namespace")
-	flags.BoolVar(&o.wait, "wait", true, "Wait until the "+noun+" is completed")
-	flags.DurationVar(&o.timeout, "timeout", 10*time.Minute, "How long to wait; the "+noun+" goes on when this ends")
-	flags.StringVar(&o.dryRun, "dry-run", "none", "none, client (print what would be created) or server (have the API server check it)")
-	flags.Lookup("dry-run").NoOptDefVal = "client"
-	flags.BoolVarP(&o.quiet, "quiet", "q", false, "No progress on standard error")
+	o.many.choose(cmd, "Label selector: a "+noun+" of every job that matches", "A "+noun+" of every job in the namespace; one that does not run counts as failed")
+	o.AddRunFlags(cmd, plugin.RunWords{
+		DryRun:      plugin.ServerDryRun("print what would be created"),
+		Wait:        "Wait until the " + noun + " is completed",
+		WaitDefault: true,
+		Timeout:     "How long to wait for each job's; the " + noun + " goes on when this ends", TimeoutDefault: 10 * time.Minute,
+		Quiet: plugin.NoProgress,
+	})
 	o.tunnelFlags.add(cmd, true)
 	addRESTFlags(cmd, &o.tls)
-	_ = cmd.RegisterFlagCompletionFunc("dry-run", completion.Fixed("none", "client", "server"))
 }
 
 // noun is what the command takes.
@@ -115,17 +103,22 @@ func (o *savepointOptions) noun() string {
 	return "savepoint"
 }
 
-// complete reads the flags and finds what is wrong with them before anything
-// is done.
-func (o *savepointOptions) complete(args []string) error {
+// Complete takes over the names.
+func (o *savepointOptions) Complete(cmd *cobra.Command, args []string) error {
+	o.many.complete(cmd, args, nil)
+	return nil
+}
+
+// Validate finds what is wrong with the flags before anything is done.
+func (o *savepointOptions) Validate() error {
 	if err := o.output.Validate(); err != nil {
 		return err
 	}
-	o.request.Method = operator.Method(o.method)
-	o.request.NoWait = !o.wait
-	if o.dryRun != "none" {
-		o.request.DryRun = o.dryRun
+	if err := o.CheckRun(); err != nil {
+		return err
 	}
+	o.request.Method = savepoint.Method(o.method)
+	o.request.NoWait, o.request.DryRun = !o.Wait, o.DryRun
 	for _, label := range o.labels {
 		key, value, ok := strings.Cut(label, "=")
 		if !ok || key == "" {
@@ -136,18 +129,14 @@ func (o *savepointOptions) complete(args []string) error {
 		}
 		o.request.Labels[key] = value
 	}
-	many := o.all || o.selector != ""
+	if err := o.many.validate(); err != nil {
+		return err
+	}
 	switch {
-	case many && len(args) > 0:
-		return exit.Usagef("give names, or --all, or -l, but not both")
-	case o.allNamespaces && !many:
-		return exit.Usagef("--all-namespaces wants --all or a selector (-l)")
-	case o.request.JobID != "" && (many || len(args) > 1):
+	case o.request.JobID != "" && o.many.several():
 		return exit.Usagef("--job-id names one job; it can't be meant for several")
-	case o.request.Name != "" && (many || len(args) > 1):
+	case o.request.Name != "" && o.many.several():
 		return exit.Usagef("--name names one %s; leave it out for several jobs", o.noun())
-	case o.timeout <= 0:
-		return exit.Usagef("--timeout: %s is not a positive duration", o.timeout)
 	}
 	return o.request.Validate()
 }

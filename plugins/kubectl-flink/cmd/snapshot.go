@@ -13,8 +13,8 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/completion"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
-	"github.com/kubectl-flink/kubectl-flink/pkg/common/progress"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
 )
 
 func newSnapshot(c *common) *cobra.Command {
@@ -36,7 +36,7 @@ To take a new one: kubectl flink savepoint, kubectl flink checkpoint.`,
 			# Which ones would go
 			kubectl flink snapshot prune --keep 3 --dry-run`),
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		RunE: plugin.Help,
 	}
 	cmd.AddCommand(newSnapshotList(c), newSnapshotDescribe(c), newSnapshotInspect(c), newSnapshotWait(c), newSnapshotDelete(c), newSnapshotPrune(c), newSnapshotAdopt(c))
 	return cmd
@@ -67,7 +67,7 @@ func (f *snapshotFilter) add(c *common, cmd *cobra.Command) {
 	_ = cmd.RegisterFlagCompletionFunc("older-than", completion.Fixed("1h", "24h", "7d", "30d"))
 }
 
-var snapshotStates = []string{operator.SnapshotPending, operator.SnapshotInProgress, operator.SnapshotCompleted, operator.SnapshotFailed, operator.SnapshotAbandoned}
+var snapshotStates = []string{api.SnapshotPending, api.SnapshotInProgress, api.SnapshotCompleted, api.SnapshotFailed, api.SnapshotAbandoned}
 
 func (f *snapshotFilter) complete(c *common, now time.Time) error {
 	switch f.kind = strings.TrimSuffix(strings.ToLower(f.kind), "s"); f.kind {
@@ -89,7 +89,7 @@ func (f *snapshotFilter) complete(c *common, now time.Time) error {
 		f.before = now.Add(-age)
 	}
 	if f.job != "" {
-		if _, err := operator.ParseRef(f.job, "", operator.JobKinds...); err != nil {
+		if _, err := operator.ParseRef(f.job, "", api.JobKinds...); err != nil {
 			return exit.Usagef("--job: %v", err)
 		}
 	}
@@ -104,21 +104,21 @@ func (f *snapshotFilter) complete(c *common, now time.Time) error {
 // wantsJob reports whether a snapshot is of the job that is wanted. A name
 // without a type is that of any type; of a blue/green deployment the snapshots
 // are its children's.
-func (f *snapshotFilter) wantsJob(of operator.Ref) bool {
+func (f *snapshotFilter) wantsJob(of api.Ref) bool {
 	if f.job == "" {
 		return true
 	}
-	ref, _ := operator.ParseRef(f.job, of.Namespace, operator.JobKinds...)
+	ref, _ := operator.ParseRef(f.job, of.Namespace, api.JobKinds...)
 	typed := strings.Contains(f.job, "/")
-	child := of.Kind.Name == operator.Deployment.Name && (of.Name == ref.Name+"-blue" || of.Name == ref.Name+"-green")
-	if typed && ref.Kind.Name == operator.BlueGreen.Name {
+	child := of.Kind.Name == api.Deployment.Name && (of.Name == ref.Name+"-blue" || of.Name == ref.Name+"-green")
+	if typed && ref.Kind.Name == api.BlueGreen.Name {
 		return child || of == ref
 	}
 	return of.Name == ref.Name && (!typed || of.Kind == ref.Kind)
 }
 
 // wants applies what the API server can't, but for the age.
-func (f *snapshotFilter) wants(s operator.Saved) bool {
+func (f *snapshotFilter) wants(s api.Saved) bool {
 	switch {
 	case f.kind == "savepoint" && !s.Savepoint, f.kind == "checkpoint" && s.Savepoint:
 		return false
@@ -152,14 +152,14 @@ func parseAge(text string) (time.Duration, error) {
 }
 
 // snapshotRefs are the FlinkStateSnapshots that args name, each once.
-func (c *common) snapshotRefs(args []string) ([]operator.Ref, error) {
+func (c *common) snapshotRefs(args []string) ([]api.Ref, error) {
 	namespace, _, err := c.factory.Namespace()
 	if err != nil {
 		return nil, err
 	}
-	var refs []operator.Ref
+	var refs []api.Ref
 	for _, arg := range args {
-		ref, err := operator.ParseRef(arg, namespace, operator.StateSnap)
+		ref, err := operator.ParseRef(arg, namespace, api.StateSnap)
 		if err != nil {
 			return nil, err
 		}
@@ -184,7 +184,7 @@ func (c *common) completeSnapshots(many bool) cobra.CompletionFunc {
 		if err != nil {
 			return nil, err
 		}
-		items, err := client.Summaries(ctx, operator.StateSnap, operator.Selection{Namespace: namespace})
+		items, err := client.Summaries(ctx, api.StateSnap, operator.Selection{Namespace: namespace})
 		var out []completion.Choice
 		for _, item := range items {
 			if !slices.Contains(args, item.Name) {
@@ -193,12 +193,4 @@ func (c *common) completeSnapshots(many bool) cobra.CompletionFunc {
 		}
 		return out, err
 	})
-}
-
-// reporter shows what is waited for on the line.
-func reporter(line *progress.Line) operator.Reporter {
-	return operator.Reporter{
-		Waiting: func(s string) { line.Set("%s", s) },
-		Note:    func(s string) { line.Print("%s", s) },
-	}
 }

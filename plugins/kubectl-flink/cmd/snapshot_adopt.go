@@ -11,13 +11,18 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/progress"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/savepoint"
 )
 
+// adoptOptions are the flags of `kubectl flink snapshot adopt`.
+type adoptOptions struct {
+	savepointOptions
+	adoption    savepoint.AdoptRequest
+	job, format string
+}
+
 func newSnapshotAdopt(c *common) *cobra.Command {
-	o := &savepointOptions{common: c}
-	var request operator.AdoptRequest
-	var job, format string
+	o := &adoptOptions{savepointOptions: savepointOptions{common: c}}
 	cmd := &cobra.Command{
 		Use:   "adopt PATH --job [TYPE/]NAME",
 		Short: "Register a savepoint that exists as a FlinkStateSnapshot",
@@ -36,56 +41,64 @@ Whether there is a savepoint at PATH is not looked at: only the job's pods can.`
 			# Only say what would be created
 			kubectl flink snapshot adopt s3://flink/savepoints/savepoint-d4e5f6 --job basic-example --dry-run=client`),
 		Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			request.Path, request.Format = args[0], strings.ToUpper(format)
-			request.Name, request.NoWait = o.request.Name, !o.wait
-			if job == "" {
-				return exit.Usagef("--job: name the job that the savepoint is of")
-			}
-			if err := o.complete(nil); err != nil {
-				return err
-			}
-			request.Labels, request.DryRun = o.request.Labels, o.request.DryRun
-			if err := request.Validate(); err != nil {
-				return err
-			}
-			return o.adopt(cmd.Context(), job, request)
-		},
+		RunE: plugin.RunE(o),
 	}
 	flags := cmd.Flags()
 	o.output.AddFlags(cmd)
-	flags.StringVar(&job, "job", "", "The job that it is a savepoint of, as [TYPE/]NAME")
+	flags.StringVar(&o.job, "job", "", "The job that it is a savepoint of, as [TYPE/]NAME")
 	flags.StringVar(&o.request.Name, "name", "", "Name of the FlinkStateSnapshot (default JOB-savepoint-adopted-MILLISECONDS)")
-	flags.StringVar(&format, "format", "unknown", "The savepoint's format, for the record: canonical, native or unknown")
+	flags.StringVar(&o.format, "format", "unknown", "The savepoint's format, for the record: canonical, native or unknown")
 	flags.StringArrayVar(&o.labels, "label", nil, "Label for the FlinkStateSnapshot, as key=value; may be repeated")
-	flags.BoolVar(&o.wait, "wait", true, "Wait until the operator has registered it")
-	flags.DurationVar(&o.timeout, "timeout", time.Minute, "How long to wait")
-	flags.StringVar(&o.dryRun, "dry-run", "none", "none, client (print what would be created) or server (have the API server check it)")
-	flags.Lookup("dry-run").NoOptDefVal = "client"
-	flags.BoolVarP(&o.quiet, "quiet", "q", false, "No progress on standard error")
+	o.AddRunFlags(cmd, plugin.RunWords{
+		DryRun:      plugin.ServerDryRun("print what would be created"),
+		Wait:        "Wait until the operator has registered it",
+		WaitDefault: true,
+		Timeout:     "How long to wait", TimeoutDefault: time.Minute,
+		Quiet: plugin.NoProgress,
+	})
 	_ = cmd.RegisterFlagCompletionFunc("job", c.completeJobs(false))
 	_ = cmd.RegisterFlagCompletionFunc("format", completion.Fixed("canonical", "native", "unknown"))
-	_ = cmd.RegisterFlagCompletionFunc("dry-run", completion.Fixed("none", "client", "server"))
 	return cmd
 }
 
-func (o *savepointOptions) adopt(ctx context.Context, job string, request operator.AdoptRequest) error {
+// Complete takes over the path.
+func (o *adoptOptions) Complete(_ *cobra.Command, args []string) error {
+	o.adoption.Path, o.adoption.Format = args[0], strings.ToUpper(o.format)
+	o.many.MaxParallel = 1
+	return nil
+}
+
+// Validate finds what is wrong with the flags.
+func (o *adoptOptions) Validate() error {
+	if o.job == "" {
+		return exit.Usagef("--job: name the job that the savepoint is of")
+	}
+	if err := o.savepointOptions.Validate(); err != nil {
+		return err
+	}
+	o.adoption.Name, o.adoption.NoWait = o.request.Name, !o.Wait
+	o.adoption.Labels, o.adoption.DryRun = o.request.Labels, o.DryRun
+	return o.adoption.Validate()
+}
+
+// Run registers the savepoint.
+func (o *adoptOptions) Run(ctx context.Context) error {
 	client, err := o.operator()
 	if err != nil {
 		return err
 	}
-	ctx, cancel := o.bounded(ctx)
+	ctx, cancel := o.Bounded(ctx)
 	defer cancel()
-	ref, err := o.oneJob(ctx, client, []string{job})
+	ref, err := o.oneJob(ctx, client, []string{o.job})
 	if err != nil {
 		return err
 	}
-	line := progress.New(o.ErrOut, o.quiet)
+	line := progress.New(o.ErrOut, o.Quiet)
 	defer line.Done()
-	report, err := client.Adopt(ctx, ref, request, reporter(line))
+	report, err := savepoint.Adopt(ctx, client, ref, o.adoption, reporterOf(line))
 	line.Done()
 	if err != nil {
 		return ended(ctx, err)
 	}
-	return o.print([]operator.SavepointReport{report}, false)
+	return o.print([]savepoint.Report{report}, false)
 }

@@ -5,18 +5,19 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/kubectl-flink/kubectl-flink/pkg/common/completion"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/batch"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/kube"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/progress"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/savepoint"
 )
 
 // deleteFlags are the flags of the verbs that delete snapshots.
@@ -25,10 +26,7 @@ type deleteFlags struct {
 	keep    bool
 	yes     bool
 	force   bool
-	wait    bool
-	timeout time.Duration
-	dryRun  string
-	quiet   bool
+	plugin.RunFlags
 }
 
 func (f *deleteFlags) add(cmd *cobra.Command) {
@@ -37,47 +35,46 @@ func (f *deleteFlags) add(cmd *cobra.Command) {
 	flags.BoolVar(&f.keep, "keep-data", false, "Keep the savepoints' data")
 	flags.BoolVarP(&f.yes, "yes", "y", false, "Don't ask before data is deleted")
 	flags.BoolVar(&f.force, "force", false, "With --dispose: delete also data that a job starts from, or that another object stands for")
-	flags.BoolVar(&f.wait, "wait", true, "Wait until they are gone")
-	flags.DurationVar(&f.timeout, "timeout", 2*time.Minute, "How long to wait")
-	flags.StringVar(&f.dryRun, "dry-run", "none", "none, client (say what would go) or server (have the API server check it)")
-	flags.Lookup("dry-run").NoOptDefVal = "client"
-	flags.BoolVarP(&f.quiet, "quiet", "q", false, "No progress on standard error")
-	_ = cmd.RegisterFlagCompletionFunc("dry-run", completion.Fixed("none", "client", "server"))
+	f.AddRunFlags(cmd, plugin.RunWords{
+		DryRun:      plugin.ServerDryRun("say what would go"),
+		Wait:        "Wait until they are gone",
+		WaitDefault: true,
+		Timeout:     "How long to wait for each", TimeoutDefault: 2 * time.Minute,
+		Quiet: plugin.NoProgress,
+	})
 }
 
-func (f *deleteFlags) complete() error {
-	switch f.dryRun {
-	case "none":
-		f.dryRun = ""
-	case "client", "server":
-	default:
-		return exit.Usagef("--dry-run: %q is not one of none, client, server", f.dryRun)
-	}
+func (f *deleteFlags) validate() error {
 	switch {
 	case f.dispose && f.keep:
 		return exit.Usagef("--dispose and --keep-data exclude each other")
 	case f.force && !f.dispose:
 		return exit.Usagef("--force goes with --dispose")
-	case f.timeout <= 0:
-		return exit.Usagef("--timeout: %s is not a positive duration", f.timeout)
 	}
-	return nil
+	return f.CheckRun()
 }
 
-func (f *deleteFlags) choice() operator.DataChoice {
+func (f *deleteFlags) choice() savepoint.DataChoice {
 	switch {
 	case f.dispose:
-		return operator.DisposeData
+		return savepoint.DisposeData
 	case f.keep:
-		return operator.KeepData
+		return savepoint.KeepData
 	}
 	return ""
 }
 
+// snapshotDeleteOptions are the flags of `kubectl flink snapshot delete`.
+type snapshotDeleteOptions struct {
+	*common
+	deleteFlags
+	many manyFlags
+}
+
 func newSnapshotDelete(c *common) *cobra.Command {
-	var f deleteFlags
+	o := &snapshotDeleteOptions{common: c}
 	cmd := &cobra.Command{
-		Use:     "delete NAME...",
+		Use:     "delete (NAME... | -l SELECTOR | --all)",
 		Aliases: []string{"rm"},
 		Short:   "Delete snapshots: the object alone, or the savepoint's data too",
 		Long: `Delete FlinkStateSnapshots and wait until they are gone.
@@ -100,112 +97,140 @@ taken up.`,
 
 			# Only say what would be deleted
 			kubectl flink snapshot delete nightly --keep-data --dry-run=client`),
-		Args:              cobra.MinimumNArgs(1),
 		ValidArgsFunction: c.completeSnapshots(true),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := f.complete(); err != nil {
-				return err
-			}
-			return c.deleteSnapshots(cmd.Context(), args, f)
-		},
+		RunE:              plugin.RunE(o),
 	}
-	f.add(cmd)
+	o.add(cmd)
+	o.many.add(cmd, "Delete", "snapshot")
 	return cmd
 }
 
-func (c *common) deleteSnapshots(ctx context.Context, args []string, f deleteFlags) error {
-	client, err := c.operator()
+// Complete takes over the names.
+func (o *snapshotDeleteOptions) Complete(cmd *cobra.Command, args []string) error {
+	o.many.complete(cmd, args, nil)
+	return nil
+}
+
+// Validate finds what is wrong with the flags.
+func (o *snapshotDeleteOptions) Validate() error {
+	if len(o.many.args) == 0 && !o.many.chosen() {
+		return exit.Usagef("which snapshots? Give one or more NAMEs, --all or -l")
+	}
+	if err := o.many.validate(); err != nil {
+		return err
+	}
+	return o.validate()
+}
+
+// Run deletes the snapshots.
+func (o *snapshotDeleteOptions) Run(ctx context.Context) error {
+	client, err := o.operator()
 	if err != nil {
 		return err
 	}
-	refs, err := c.snapshotRefs(args)
+	refs, err := o.refs(ctx, client)
 	if err != nil {
 		return err
 	}
-	inventory := operator.Inventory{}
-	if f.dispose {
-		// Jobs of other namespaces may start from it, too.
-		if inventory, err = client.InventoryForDisposal(ctx, refs[0].Namespace); err != nil {
-			return err
-		}
-	}
-	var plan []operator.Deletion
+	inventories := map[string]savepoint.Inventory{}
+	var plan []savepoint.Deletion
 	for _, ref := range refs {
-		s, err := client.GetSnapshot(ctx, ref)
+		inventory, known := inventories[ref.Namespace]
+		if o.dispose && !known {
+			// Jobs of other namespaces may start from it, too.
+			if inventory, err = savepoint.InventoryForDisposal(ctx, client, ref.Namespace); err != nil {
+				return err
+			}
+			inventories[ref.Namespace] = inventory
+		}
+		s, err := savepoint.GetSnapshot(ctx, client, ref)
 		if err != nil {
 			return err
 		}
-		d, err := client.PlanDeletion(ctx, s, f.choice(), f.force, inventory)
+		d, err := savepoint.PlanDeletion(ctx, client, s, o.choice(), o.force, inventory)
 		if err != nil {
 			return err
 		}
 		plan = append(plan, d)
 	}
-	return c.carryOut(ctx, client, plan, f)
+	return o.carryOut(ctx, client, plan, o.deleteFlags, &o.many)
+}
+
+// refs are the snapshots meant.
+func (o *snapshotDeleteOptions) refs(ctx context.Context, client *operator.Client) ([]api.Ref, error) {
+	if !o.many.chosen() {
+		return o.snapshotRefs(o.many.args)
+	}
+	namespace := ""
+	if !o.many.allNamespaces {
+		var err error
+		if namespace, _, err = o.factory.Namespace(); err != nil {
+			return nil, err
+		}
+	}
+	items, err := client.Summaries(ctx, api.StateSnap, operator.Selection{Namespace: namespace, Labels: o.many.selector, Metadata: true})
+	if err != nil {
+		return nil, err
+	}
+	var refs []api.Ref
+	for _, item := range items {
+		refs = append(refs, item.Ref())
+	}
+	if len(refs) == 0 {
+		return nil, errors.New("no snapshots match")
+	}
+	return refs, nil
 }
 
 // carryOut asks where data is at stake and deletes all that is planned.
-func (c *common) carryOut(ctx context.Context, client *operator.Client, plan []operator.Deletion, f deleteFlags) error {
+func (c *common) carryOut(ctx context.Context, client *operator.Client, plan []savepoint.Deletion, f deleteFlags, many *manyFlags) error {
 	var lost []string
 	for _, d := range plan {
 		if d.Loses {
 			lost = append(lost, "  "+d.Snapshot.Name()+"  "+d.Snapshot.Path())
 		}
 	}
-	if len(lost) > 0 && f.dryRun == "" {
+	if len(lost) > 0 && f.DryRun == "" {
 		what := "This deletes the data of " + plural(len(lost), "savepoint") + ", for good:\n" + strings.Join(lost, "\n")
 		if err := c.confirm(ctx, f.yes, what); err != nil {
 			return err
 		}
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, f.timeout, exit.Timeoutf("timed out after %s", f.timeout))
-	defer cancel()
-	line := progress.New(c.ErrOut, f.quiet)
+	line := progress.New(c.ErrOut, f.Quiet)
 	defer line.Done()
-	var (
-		mu     sync.Mutex
-		group  sync.WaitGroup
-		worst  int
-		first  error
-		failed int
-		said   = make([]string, len(plan))
-		slots  = make(chan struct{}, parallel)
-	)
-	for i, d := range plan {
-		group.Go(func() {
-			slots <- struct{}{}
-			defer func() { <-slots }()
-			err := deletionEnd(ctx, client.DeleteSnapshot(ctx, d, f.dryRun, !f.wait, reporter(line)))
-			mu.Lock()
-			defer mu.Unlock()
-			if err != nil {
-				failed++
-				worst = worse(worst, exit.Code(err))
-				if first == nil {
-					first = err
-				}
-				if len(plan) > 1 {
-					(&savepointOptions{common: c}).complain(line, kube.Message(err))
-				}
-				return
-			}
-			said[i] = deletedLine(d, f)
-		})
-	}
-	group.Wait()
-	line.Done()
-	for _, text := range said {
-		if text != "" {
-			fmt.Fprintln(c.Out, term.SafeLine(text))
+	results := batch.Run(ctx, plan, many.Options, func(ctx context.Context, d savepoint.Deletion) (string, error) {
+		ctx, cancel := f.Bounded(ctx)
+		defer cancel()
+		if err := deletionEnd(ctx, savepoint.DeleteSnapshot(ctx, client, d, f.DryRun, !f.Wait, reporterOf(line))); err != nil {
+			return "", err
 		}
+		return deletedLine(d, f), nil
+	}, func(r batch.Result[savepoint.Deletion, string], _ int) {
+		if r.Err != nil && len(plan) > 1 {
+			c.complain(line, kube.Message(r.Err))
+		}
+	})
+	line.Done()
+	for _, text := range batch.Values(results, nil) {
+		fmt.Fprintln(c.Out, term.SafeLine(text))
 	}
-	switch {
-	case failed == 0:
-		return nil
-	case len(plan) == 1:
-		return first
+	if len(plan) == 1 && results[0].Begun {
+		return results[0].Err
 	}
-	return exit.With(worst, errors.New(fmt.Sprint(failed)+" of "+plural(len(plan), "snapshot")+" could not be deleted"))
+	return batch.Err(ctx, results, batch.Words[savepoint.Deletion]{
+		Noun: "snapshot",
+		Name: func(d savepoint.Deletion) string { return named(d.Snapshot.Ref(), many.allNamespaces) },
+		Rest: many.restOfPlan,
+	})
+}
+
+// restOfPlan are the commands that go on with the deletions.
+func (m *manyFlags) restOfPlan(plan []savepoint.Deletion) []string {
+	var refs []api.Ref
+	for _, d := range plan {
+		refs = append(refs, d.Snapshot.Ref())
+	}
+	return m.commands(refs)
 }
 
 func plural(n int, noun string) string {
@@ -216,21 +241,21 @@ func plural(n int, noun string) string {
 }
 
 // deletedLine says what went and what became of the data.
-func deletedLine(d operator.Deletion, f deleteFlags) string {
+func deletedLine(d savepoint.Deletion, f deleteFlags) string {
 	text := d.Snapshot.Ref().Printed() + " deleted"
-	if !f.wait && f.dryRun == "" {
+	if !f.Wait && f.DryRun == "" {
 		text = d.Snapshot.Ref().Printed() + " marked for deletion"
 	}
-	if f.dryRun != "" {
-		text += " (" + f.dryRun + " dry run)"
+	if f.DryRun != "" {
+		text += " (" + f.DryRun + " dry run)"
 	}
 	path := d.Snapshot.Path()
 	switch {
-	case d.Loses && path == "" && f.dryRun == "" && f.wait:
+	case d.Loses && path == "" && f.DryRun == "" && f.Wait:
 		text += "; it was being taken: its data went with it"
 	case d.Loses && path == "":
 		text += "; it is being taken: its data goes too"
-	case d.Loses && f.dryRun == "" && f.wait:
+	case d.Loses && f.DryRun == "" && f.Wait:
 		// Its finalizer goes only after the job's JobManager deleted the data.
 		text += "; its data is deleted: " + path
 	case d.Loses:

@@ -10,14 +10,23 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/health"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/health"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/savepoint"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/view"
 )
 
+// snapshotDescribeOptions are the flags of `kubectl flink snapshot describe`.
+type snapshotDescribeOptions struct {
+	*common
+	plugin.Arguments
+	output  printer.Flags
+	color   string
+	palette term.Palette
+}
+
 func newSnapshotDescribe(c *common) *cobra.Command {
-	var output printer.Flags
-	var color string
+	o := &snapshotDescribeOptions{common: c}
 	cmd := &cobra.Command{
 		Use:     "describe NAME",
 		Aliases: []string{"show", "status"},
@@ -33,25 +42,30 @@ func newSnapshotDescribe(c *common) *cobra.Command {
 			kubectl flink snapshot describe nightly -o yaml`),
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: c.completeSnapshots(false),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := output.Validate(); err != nil {
-				return err
-			}
-			palette, err := term.NewPalette(color, c.Out)
-			if err != nil {
-				return exit.With(exit.Usage, err)
-			}
-			page, err := c.describeSnapshot(cmd.Context(), args)
-			if err != nil {
-				return err
-			}
-			page.Palette, page.Now = palette, time.Now()
-			return output.Print(c.Out, page.Result())
-		},
+		RunE:              plugin.RunE(o),
 	}
-	output.AddFlags(cmd, printer.Name, printer.JSON, printer.YAML, "jsonpath")
-	addColor(cmd, &color)
+	o.output.AddFlags(cmd, printer.Name, printer.JSON, printer.YAML, "jsonpath")
+	addColor(cmd, &o.color)
 	return cmd
+}
+
+// Validate finds what is wrong with the flags.
+func (o *snapshotDescribeOptions) Validate() (err error) {
+	if err := o.output.Validate(); err != nil {
+		return err
+	}
+	o.palette, err = term.NewPalette(o.color, o.Out)
+	return exit.With(exit.Usage, err)
+}
+
+// Run prints all that is known of the snapshot.
+func (o *snapshotDescribeOptions) Run(ctx context.Context) error {
+	page, err := o.describeSnapshot(ctx, o.Args)
+	if err != nil {
+		return err
+	}
+	page.Palette, page.Now = o.palette, time.Now()
+	return o.output.Print(o.Out, page.Result())
 }
 
 func (c *common) describeSnapshot(ctx context.Context, args []string) (view.SnapshotPage, error) {
@@ -64,12 +78,12 @@ func (c *common) describeSnapshot(ctx context.Context, args []string) (view.Snap
 	if err != nil {
 		return page, err
 	}
-	snapshot, err := client.GetSnapshot(ctx, refs[0])
+	snapshot, err := savepoint.GetSnapshot(ctx, client, refs[0])
 	if err != nil {
 		return page, err
 	}
-	page.Saved = operator.SavedFrom(snapshot)
-	inventory, err := client.UsesIn(ctx, refs[0].Namespace)
+	page.Saved = api.SavedFrom(snapshot)
+	inventory, err := savepoint.UsesIn(ctx, client, refs[0].Namespace)
 	if err != nil {
 		return page, err
 	}
@@ -77,14 +91,14 @@ func (c *common) describeSnapshot(ctx context.Context, args []string) (view.Snap
 	if page.Events, err = client.EventsOf(ctx, snapshot.Ref()); err != nil {
 		page.Problems = append(page.Problems, "events: "+err.Error())
 	}
-	page.Stuck = client.WhyStuck(ctx, snapshot)
+	page.Stuck = savepoint.WhyStuck(ctx, client, snapshot)
 	reasons := snapshot.Failure().Root()
 	for _, e := range page.Events {
 		if e.Type == "Warning" {
 			reasons += "\n" + e.Root()
 		}
 	}
-	if state := snapshot.State(); state == operator.SnapshotFailed || state == operator.SnapshotAbandoned {
+	if state := snapshot.State(); state == api.SnapshotFailed || state == api.SnapshotAbandoned {
 		page.Advice = health.Advice(health.Saving, reasons, snapshot.Failure().Chain())
 	}
 	return page, nil

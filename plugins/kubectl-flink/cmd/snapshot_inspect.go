@@ -18,16 +18,20 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/progress"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/lifecycle"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/reach"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/savepoint"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/statefile"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/storage"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/reach"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/view"
 )
 
 // inspectOptions are the flags of `kubectl flink snapshot inspect`.
 type inspectOptions struct {
 	*common
+	plugin.Arguments
 	tunnelFlags
 	tls     reach.TLSFiles
 	output  printer.Flags
@@ -74,12 +78,7 @@ running job has.`,
 			kubectl exec deploy/basic-example -- cat "${path#file:}/_metadata" | kubectl flink snapshot inspect - -o json`),
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: c.completeSnapshots(false),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := o.complete(args); err != nil {
-				return err
-			}
-			return o.run(cmd.Context(), args[0])
-		},
+		RunE:              plugin.RunE(o),
 	}
 	flags := cmd.Flags()
 	flags.BoolVar(&o.files, "files", false, "List every file that it names, too")
@@ -94,7 +93,8 @@ running job has.`,
 	return cmd
 }
 
-func (o *inspectOptions) complete(args []string) (err error) {
+// Validate finds what is wrong with the arguments.
+func (o *inspectOptions) Validate() (err error) {
 	if err := o.output.Validate(); err != nil {
 		return err
 	}
@@ -102,17 +102,18 @@ func (o *inspectOptions) complete(args []string) (err error) {
 		return exit.With(exit.Usage, err)
 	}
 	if o.job != "" {
-		if _, err := operator.ParseRef(o.job, "", operator.JobKinds...); err != nil {
+		if _, err := operator.ParseRef(o.job, "", api.JobKinds...); err != nil {
 			return exit.Usagef("--job: %v", err)
 		}
 	}
-	if args[0] == "-" && o.diff == "-" {
+	if o.Args[0] == "-" && o.diff == "-" {
 		return exit.Usagef("standard input can't be both")
 	}
 	return nil
 }
 
-func (o *inspectOptions) run(ctx context.Context, arg string) error {
+// Run reads what was named, and what it is compared with, and prints the page.
+func (o *inspectOptions) Run(ctx context.Context) error {
 	line := progress.New(o.ErrOut, false)
 	defer line.Done()
 	page := view.InspectPage{Files: o.files, Palette: o.palette, Now: o.now()}
@@ -120,7 +121,7 @@ func (o *inspectOptions) run(ctx context.Context, arg string) error {
 		page.Width = term.Width(o.Out)
 	}
 	var err error
-	if page.Inspected, err = o.inspect(ctx, arg, line); err != nil {
+	if page.Inspected, err = o.inspect(ctx, o.Args[0], line); err != nil {
 		return err
 	}
 	if o.diff != "" {
@@ -206,7 +207,7 @@ func (o *inspectOptions) remote(ctx context.Context, arg string, line *progress.
 }
 
 // target is what the job is now, as far as its objects tell.
-func (o *inspectOptions) target(ctx context.Context, client *operator.Client, job operator.Job) statefile.Target {
+func (o *inspectOptions) target(ctx context.Context, client *operator.Client, job api.Job) statefile.Target {
 	cluster, err := client.RunsIn(ctx, job)
 	if err != nil {
 		return statefile.Target{}
@@ -217,7 +218,7 @@ func (o *inspectOptions) target(ctx context.Context, client *operator.Client, jo
 // names are the operators' names in the running job, by ID: those at the heads
 // of chains, whose IDs are those of the job's vertices. They are left out where
 // the JobManager can't be asked, or where the file has names.
-func (o *inspectOptions) names(ctx context.Context, client *operator.Client, job operator.Job, summary statefile.Summary) map[string]string {
+func (o *inspectOptions) names(ctx context.Context, client *operator.Client, job api.Job, summary statefile.Summary) map[string]string {
 	if summary.Version >= 5 {
 		return nil
 	}
@@ -252,7 +253,7 @@ func (o *inspectOptions) names(ctx context.Context, client *operator.Client, job
 // stateFound is where state is, and which job sees it.
 type stateFound struct {
 	path     string
-	job      operator.Job
+	job      api.Job
 	snapshot string
 	// newest says that the job was named, and not a savepoint or checkpoint.
 	newest bool
@@ -268,39 +269,39 @@ func (o *inspectOptions) find(ctx context.Context, client *operator.Client, arg 
 	if err != nil {
 		return stateFound{}, err
 	}
-	if operator.IsPath(arg) {
-		if err := operator.CheckPathForm(arg); err != nil {
+	if api.IsPath(arg) {
+		if err := api.CheckPathForm(arg); err != nil {
 			return stateFound{}, exit.With(exit.Usage, err)
 		}
 		return o.findPath(ctx, client, namespace, arg)
 	}
 	if kind, _, typed := strings.Cut(arg, "/"); typed {
-		if _, isJob := operator.ParseKind(kind, operator.JobKinds...); isJob {
-			ref, err := operator.ParseRef(arg, namespace, operator.JobKinds...)
+		if _, isJob := api.ParseKind(kind, api.JobKinds...); isJob {
+			ref, err := operator.ParseRef(arg, namespace, api.JobKinds...)
 			if err != nil {
 				return stateFound{}, err
 			}
 			return o.newest(ctx, client, ref, line)
 		}
 	}
-	ref, err := operator.ParseRef(arg, namespace, operator.StateSnap)
+	ref, err := operator.ParseRef(arg, namespace, api.StateSnap)
 	if err != nil {
 		return stateFound{}, exit.Usagef("%q is neither a path (s3://…, /…, ./…), nor TYPE/JOB, nor the name of a FlinkStateSnapshot", arg)
 	}
-	snapshot, err := client.GetSnapshot(ctx, ref)
+	snapshot, err := savepoint.GetSnapshot(ctx, client, ref)
 	if err != nil {
 		if apierrors.IsNotFound(err) {
 			err = fmt.Errorf("%w\nA job is named with its type, as in flinkdep/%s", err, ref.Name)
 		}
 		return stateFound{}, err
 	}
-	if operator.NormalPath(snapshot.Path()) == "" {
+	if api.NormalPath(snapshot.Path()) == "" {
 		return stateFound{}, fmt.Errorf("%s is %s and has no path that could be read", ref, strings.ToLower(snapshot.State()))
 	}
 	found := stateFound{path: snapshot.Path(), snapshot: ref.Name}
 	of := snapshot.Job()
 	if o.job != "" {
-		if of, err = operator.ParseRef(o.job, namespace, operator.JobKinds...); err != nil {
+		if of, err = operator.ParseRef(o.job, namespace, api.JobKinds...); err != nil {
 			return found, err
 		}
 	}
@@ -312,7 +313,7 @@ func (o *inspectOptions) find(ctx context.Context, client *operator.Client, arg 
 	if err != nil {
 		return found, fmt.Errorf("%s is of %s: %w\nName another job that sees %s with --job", ref, of, err, found.path)
 	}
-	found.job = operator.Job{Kind: of.Kind, Object: object}
+	found.job = api.Job{Kind: of.Kind, Object: object}
 	return found, nil
 }
 
@@ -320,7 +321,7 @@ func (o *inspectOptions) find(ctx context.Context, client *operator.Client, arg 
 func (o *inspectOptions) findPath(ctx context.Context, client *operator.Client, namespace, path string) (stateFound, error) {
 	found := stateFound{path: path}
 	if o.job != "" {
-		ref, err := operator.ParseRef(o.job, namespace, operator.JobKinds...)
+		ref, err := operator.ParseRef(o.job, namespace, api.JobKinds...)
 		if err != nil {
 			return found, err
 		}
@@ -328,7 +329,7 @@ func (o *inspectOptions) findPath(ctx context.Context, client *operator.Client, 
 		if err != nil {
 			return found, err
 		}
-		found.job = operator.Job{Kind: ref.Kind, Object: object}
+		found.job = api.Job{Kind: ref.Kind, Object: object}
 		return found, nil
 	}
 	job, err := client.JobThatSees(ctx, namespace, path)
@@ -345,13 +346,13 @@ func (o *inspectOptions) findPath(ctx context.Context, client *operator.Client, 
 }
 
 // newest is the newest savepoint or checkpoint of a job that is known.
-func (o *inspectOptions) newest(ctx context.Context, client *operator.Client, ref operator.Ref, line *progress.Line) (stateFound, error) {
+func (o *inspectOptions) newest(ctx context.Context, client *operator.Client, ref api.Ref, line *progress.Line) (stateFound, error) {
 	object, err := client.Get(ctx, ref)
 	if err != nil {
 		return stateFound{}, err
 	}
-	job := operator.Job{Kind: ref.Kind, Object: object}
-	source, err := client.NewestState(ctx, job, reporter(line))
+	job := api.Job{Kind: ref.Kind, Object: object}
+	source, err := lifecycle.NewestState(ctx, client, job, reporterOf(line))
 	return stateFound{path: source.Path, job: job, snapshot: source.Snapshot, newest: true}, err
 }
 

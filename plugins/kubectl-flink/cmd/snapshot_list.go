@@ -15,13 +15,15 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/savepoint"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/view"
 )
 
 // snapshotListOptions are the flags of `kubectl flink snapshot list`.
 type snapshotListOptions struct {
 	*common
+	plugin.Arguments
 	snapshotFilter
 	output  printer.Flags
 	sortBy  string
@@ -57,7 +59,7 @@ without a name stands for no object.
 			# The path of the newest completed savepoint
 			kubectl flink snapshot list --job basic-example --type savepoint --state COMPLETED -o jsonpath='{.items[0].summary.path}'`),
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context()) },
+		RunE: plugin.RunE(o),
 	}
 	o.output.AddFlags(cmd)
 	o.output.AddTableFlags(cmd.Flags())
@@ -72,19 +74,19 @@ without a name stands for no object.
 }
 
 // snapshotOrders are the columns to sort by; times are newest first.
-var snapshotOrders = map[string]func(a, b operator.Saved) int{
-	"name":      func(a, b operator.Saved) int { return cmp.Compare(a.Name(), b.Name()) },
-	"namespace": func(a, b operator.Saved) int { return cmp.Compare(a.Namespace, b.Namespace) },
-	"job":       func(a, b operator.Saved) int { return cmp.Compare(a.Job.String(), b.Job.String()) },
-	"type":      func(a, b operator.Saved) int { return cmp.Compare(fmt.Sprint(b.Savepoint), fmt.Sprint(a.Savepoint)) },
-	"trigger":   func(a, b operator.Saved) int { return cmp.Compare(a.Trigger, b.Trigger) },
-	"state":     func(a, b operator.Saved) int { return cmp.Compare(a.State, b.State) },
-	"age":       func(a, b operator.Saved) int { return b.At().Compare(a.At()) },
-	"duration":  func(a, b operator.Saved) int { return cmp.Compare(b.Duration, a.Duration) },
-	"path":      func(a, b operator.Saved) int { return cmp.Compare(a.Path, b.Path) },
+var snapshotOrders = map[string]func(a, b api.Saved) int{
+	"name":      func(a, b api.Saved) int { return cmp.Compare(a.Name(), b.Name()) },
+	"namespace": func(a, b api.Saved) int { return cmp.Compare(a.Namespace, b.Namespace) },
+	"job":       func(a, b api.Saved) int { return cmp.Compare(a.Job.String(), b.Job.String()) },
+	"type":      func(a, b api.Saved) int { return cmp.Compare(fmt.Sprint(b.Savepoint), fmt.Sprint(a.Savepoint)) },
+	"trigger":   func(a, b api.Saved) int { return cmp.Compare(a.Trigger, b.Trigger) },
+	"state":     func(a, b api.Saved) int { return cmp.Compare(a.State, b.State) },
+	"age":       func(a, b api.Saved) int { return b.At().Compare(a.At()) },
+	"duration":  func(a, b api.Saved) int { return cmp.Compare(b.Duration, a.Duration) },
+	"path":      func(a, b api.Saved) int { return cmp.Compare(a.Path, b.Path) },
 }
 
-func (o *snapshotListOptions) order() (func(a, b operator.Saved) int, error) {
+func (o *snapshotListOptions) order() (func(a, b api.Saved) int, error) {
 	by, reverse := strings.CutPrefix(strings.ToLower(o.sortBy), "-")
 	order := snapshotOrders[by]
 	switch {
@@ -93,12 +95,13 @@ func (o *snapshotListOptions) order() (func(a, b operator.Saved) int, error) {
 	case order == nil:
 		return nil, exit.Usagef("--sort-by: %q is not one of %s", o.sortBy, strings.Join(keys(snapshotOrders), ", "))
 	case reverse:
-		return func(a, b operator.Saved) int { return order(b, a) }, nil
+		return func(a, b api.Saved) int { return order(b, a) }, nil
 	}
 	return order, nil
 }
 
-func (o *snapshotListOptions) run(ctx context.Context) error {
+// Validate finds what is wrong with the flags.
+func (o *snapshotListOptions) Validate() error {
 	if err := o.output.Validate(); err != nil {
 		return err
 	}
@@ -109,6 +112,12 @@ func (o *snapshotListOptions) run(ctx context.Context) error {
 	if err := o.snapshotFilter.complete(o.common, o.now()); err != nil {
 		return err
 	}
+	_, err = o.order()
+	return err
+}
+
+// Run lists what is saved.
+func (o *snapshotListOptions) Run(ctx context.Context) error {
 	order, err := o.order()
 	if err != nil {
 		return err
@@ -117,12 +126,12 @@ func (o *snapshotListOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	inventory, err := client.InventoryOf(ctx, o.namespace, o.selector)
+	inventory, err := savepoint.InventoryOf(ctx, client, o.namespace, o.selector)
 	if err != nil {
 		return err
 	}
 	o.tell(inventory.Problems)
-	saved := slices.DeleteFunc(inventory.Saved, func(s operator.Saved) bool {
+	saved := slices.DeleteFunc(inventory.Saved, func(s api.Saved) bool {
 		return !o.wants(s) || !o.before.IsZero() && s.At().After(o.before)
 	})
 	if order != nil {

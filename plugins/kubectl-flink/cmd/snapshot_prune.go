@@ -8,11 +8,14 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/batch"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/progress"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/savepoint"
 )
 
 // pruneOptions are the flags of `kubectl flink snapshot prune`.
@@ -20,6 +23,7 @@ type pruneOptions struct {
 	*common
 	snapshotFilter
 	deleteFlags
+	many    manyFlags
 	count   int
 	verbose bool
 	now     func() time.Time
@@ -48,41 +52,48 @@ which both apply. Failed ones hold nothing and go too.`,
 			# In a nightly job: delete what is older than two weeks with its data
 			kubectl flink snapshot prune -A --older-than 14d --dispose --yes`),
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if !cmd.Flags().Changed("keep") {
-				o.count = -1
-			}
-			return o.run(cmd.Context())
-		},
+		RunE: plugin.RunE(o),
 	}
 	o.snapshotFilter.add(c, cmd)
 	o.deleteFlags.add(cmd)
+	o.many.AddFlags(cmd)
 	flags := cmd.Flags()
 	flags.IntVar(&o.count, "keep", 0, "Keep this many of the newest completed savepoints, and checkpoints, of each job")
 	flags.BoolVarP(&o.verbose, "verbose", "V", false, "Say also what stays and why")
 	return cmd
 }
 
-func (o *pruneOptions) complete() error {
-	if err := o.deleteFlags.complete(); err != nil {
+// Complete takes over which flags were given. What goes on with the rest is
+// the same command again.
+func (o *pruneOptions) Complete(cmd *cobra.Command, _ []string) error {
+	if !cmd.Flags().Changed("keep") {
+		o.count = -1
+	}
+	o.many.rest, o.many.whole = batch.NewRest(cmd, nil), true
+	return nil
+}
+
+// Validate finds what is wrong with the flags.
+func (o *pruneOptions) Validate() error {
+	if err := o.deleteFlags.validate(); err != nil {
 		return err
 	}
 	switch {
+	case o.count < -1:
+		return exit.Usagef("--keep: %d is less than 1", o.count)
 	case o.count < 0 && o.older == "":
 		return exit.Usagef("say what is to go: --keep N, --older-than AGE, or both")
 	case o.count == 0:
 		return exit.Usagef("--keep: want 1 or more; the newest one of a job always stays")
 	}
+	if err := o.many.Options.Validate(); err != nil {
+		return err
+	}
 	return o.snapshotFilter.complete(o.common, o.now())
 }
 
-func (o *pruneOptions) run(ctx context.Context) error {
-	if o.count < -1 {
-		return exit.Usagef("--keep: %d is less than 1", o.count)
-	}
-	if err := o.complete(); err != nil {
-		return err
-	}
+// Run deletes what is not needed.
+func (o *pruneOptions) Run(ctx context.Context) error {
 	client, err := o.operator()
 	if err != nil {
 		return err
@@ -95,15 +106,15 @@ func (o *pruneOptions) run(ctx context.Context) error {
 		fmt.Fprintln(o.ErrOut, "Nothing to delete.")
 		return nil
 	}
-	return o.carryOut(ctx, client, plan, o.deleteFlags)
+	return o.carryOut(ctx, client, plan, o.deleteFlags, &o.many)
 }
 
 // plan is what goes. What can't be deleted is left out and said.
-func (o *pruneOptions) plan(ctx context.Context, client *operator.Client) ([]operator.Deletion, error) {
-	line := progress.New(o.ErrOut, o.quiet)
+func (o *pruneOptions) plan(ctx context.Context, client *operator.Client) ([]savepoint.Deletion, error) {
+	line := progress.New(o.ErrOut, o.Quiet)
 	defer line.Done()
 	line.Set("looking for snapshots and what jobs start from")
-	inventory, err := client.InventoryForDisposal(ctx, o.namespace)
+	inventory, err := savepoint.InventoryForDisposal(ctx, client, o.namespace)
 	if err != nil {
 		return nil, err
 	}
@@ -114,14 +125,14 @@ func (o *pruneOptions) plan(ctx context.Context, client *operator.Client) ([]ope
 	if err != nil {
 		return nil, err
 	}
-	rule := operator.PruneRule{Keep: max(o.count, 0), Before: o.before}
-	var plan []operator.Deletion
+	rule := savepoint.PruneRule{Keep: max(o.count, 0), Before: o.before}
+	var plan []savepoint.Deletion
 	at, undecided := 0, []string(nil)
-	for _, p := range operator.Prune(inventory.Saved, rule) {
+	for _, p := range savepoint.Prune(inventory.Saved, rule) {
 		if o.namespace != "" && p.Namespace != o.namespace || !o.wants(p.Saved) || !labelled(p.Snapshot) {
 			continue
 		}
-		if p.Passing != "" && !o.quiet {
+		if p.Passing != "" && !o.Quiet {
 			line.Print("%s is not relied upon: %s %s", p.Snapshot.Ref(), p.Path, p.Passing)
 		}
 		if !p.Goes {
@@ -135,11 +146,11 @@ func (o *pruneOptions) plan(ctx context.Context, client *operator.Client) ([]ope
 		if !p.Savepoint {
 			choice = "" // the job's own; only the object goes
 		}
-		d, err := client.PlanDeletion(ctx, p.Snapshot, choice, o.force, inventory)
+		d, err := savepoint.PlanDeletion(ctx, client, p.Snapshot, choice, o.force, inventory)
 		switch {
-		case err != nil && exit.Code(err) == exit.Usage && o.dryRun != "":
+		case err != nil && exit.Code(err) == exit.Usage && o.DryRun != "":
 			undecided = append(undecided, p.Name())
-			d = operator.Deletion{Snapshot: p.Snapshot, Disposes: true, Loses: true}
+			d = savepoint.Deletion{Snapshot: p.Snapshot, Disposes: true, Loses: true}
 		case err != nil && exit.Code(err) == exit.Usage:
 			undecided = append(undecided, p.Name())
 			continue
@@ -150,14 +161,14 @@ func (o *pruneOptions) plan(ctx context.Context, client *operator.Client) ([]ope
 		plan = append(plan, d)
 	}
 	line.Done()
-	if at > 0 && !o.quiet && !o.verbose {
+	if at > 0 && !o.Quiet && !o.verbose {
 		stay := "stay"
 		if at == 1 {
 			stay = "stays"
 		}
 		fmt.Fprintf(o.ErrOut, "%s %s; --verbose says why\n", plural(at, "snapshot"), stay)
 	}
-	if len(undecided) > 0 && o.dryRun == "" {
+	if len(undecided) > 0 && o.DryRun == "" {
 		return nil, exit.Usagef("%s would take the data along (disposeOnDelete is true): %s\nSay --keep-data to keep the data, or --dispose to delete it", plural(len(undecided), "snapshot"), list(undecided))
 	}
 	if len(undecided) > 0 {
@@ -168,19 +179,19 @@ func (o *pruneOptions) plan(ctx context.Context, client *operator.Client) ([]ope
 
 // labelled tells which snapshots the label selector chooses. The rule counts
 // all of a job's, whatever their labels.
-func (o *pruneOptions) labelled(ctx context.Context, client *operator.Client) (func(operator.Snapshot) bool, error) {
+func (o *pruneOptions) labelled(ctx context.Context, client *operator.Client) (func(api.Snapshot) bool, error) {
 	if o.selector == "" {
-		return func(operator.Snapshot) bool { return true }, nil
+		return func(api.Snapshot) bool { return true }, nil
 	}
-	items, err := client.Summaries(ctx, operator.StateSnap, operator.Selection{Namespace: o.namespace, Labels: o.selector, Metadata: true})
+	items, err := client.Summaries(ctx, api.StateSnap, operator.Selection{Namespace: o.namespace, Labels: o.selector, Metadata: true})
 	if err != nil {
 		return nil, err
 	}
-	var chosen []operator.Ref
+	var chosen []api.Ref
 	for _, item := range items {
 		chosen = append(chosen, item.Ref())
 	}
-	return func(s operator.Snapshot) bool { return slices.Contains(chosen, s.Ref()) }, nil
+	return func(s api.Snapshot) bool { return slices.Contains(chosen, s.Ref()) }, nil
 }
 
 // list is some names, and how many more there are.

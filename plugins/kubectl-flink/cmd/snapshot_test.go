@@ -11,8 +11,9 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/health"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/health"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/view"
 )
 
@@ -21,7 +22,7 @@ var snapshotsNow = time.Date(2026, 11, 25, 1, 20, 0, 0, time.UTC)
 
 // recordedSnapshots are FlinkStateSnapshots of a real cluster, and one that
 // only the status of a job tells of.
-func recordedSnapshots(t *testing.T) []operator.Saved {
+func recordedSnapshots(t *testing.T) []api.Saved {
 	t.Helper()
 	data, err := os.ReadFile("testdata/snapshot/snapshots.json")
 	if err != nil {
@@ -31,14 +32,14 @@ func recordedSnapshots(t *testing.T) []operator.Saved {
 	if err := json.Unmarshal(data, &items); err != nil {
 		t.Fatal(err)
 	}
-	var saved []operator.Saved
+	var saved []api.Saved
 	for _, item := range items {
-		saved = append(saved, operator.SavedFrom(operator.Snapshot{Object: &unstructured.Unstructured{Object: item}}))
+		saved = append(saved, api.SavedFrom(api.Snapshot{Object: &unstructured.Unstructured{Object: item}}))
 	}
 	saved[0].UsedBy = []string{"flinkdeployment/basic-example (initialSavepointPath)"}
-	return append(saved, operator.Saved{
-		Namespace: "default", Job: operator.Ref{Kind: operator.SessionJob, Namespace: "default", Name: "clicks"}, Savepoint: true,
-		Trigger: "PERIODIC", State: operator.SnapshotCompleted, Format: "CANONICAL", Path: "s3://bucket/savepoint-1", Created: snapshotsNow.Add(-26 * time.Hour), Completed: snapshotsNow.Add(-26 * time.Hour),
+	return append(saved, api.Saved{
+		Namespace: "default", Job: api.Ref{Kind: api.SessionJob, Namespace: "default", Name: "clicks"}, Savepoint: true,
+		Trigger: "PERIODIC", State: api.SnapshotCompleted, Format: "CANONICAL", Path: "s3://bucket/savepoint-1", Created: snapshotsNow.Add(-26 * time.Hour), Completed: snapshotsNow.Add(-26 * time.Hour),
 	})
 }
 
@@ -93,22 +94,22 @@ func TestAges(t *testing.T) {
 }
 
 func TestWhichJobIsMeant(t *testing.T) {
-	ref := func(kind operator.Kind, name string) operator.Ref {
-		return operator.Ref{Kind: kind, Namespace: "ns", Name: name}
+	ref := func(kind api.Kind, name string) api.Ref {
+		return api.Ref{Kind: kind, Namespace: "ns", Name: name}
 	}
 	for _, test := range []struct {
 		job  string
-		of   operator.Ref
+		of   api.Ref
 		want bool
 	}{
-		{"", ref(operator.Deployment, "a"), true},
-		{"a", ref(operator.Deployment, "a"), true},
-		{"a", ref(operator.SessionJob, "a"), true},
-		{"a", ref(operator.Deployment, "b"), false},
-		{"sessionjob/a", ref(operator.Deployment, "a"), false},
-		{"bluegreen/a", ref(operator.Deployment, "a-green"), true},
-		{"bluegreen/a", ref(operator.Deployment, "a"), false},
-		{"flinkdep/a-green", ref(operator.Deployment, "a-green"), true},
+		{"", ref(api.Deployment, "a"), true},
+		{"a", ref(api.Deployment, "a"), true},
+		{"a", ref(api.SessionJob, "a"), true},
+		{"a", ref(api.Deployment, "b"), false},
+		{"sessionjob/a", ref(api.Deployment, "a"), false},
+		{"bluegreen/a", ref(api.Deployment, "a-green"), true},
+		{"bluegreen/a", ref(api.Deployment, "a"), false},
+		{"flinkdep/a-green", ref(api.Deployment, "a-green"), true},
 	} {
 		if got := (&snapshotFilter{job: test.job}).wantsJob(test.of); got != test.want {
 			t.Errorf("--job %q and %s: %v", test.job, test.of, got)

@@ -8,16 +8,20 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/batch"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/kube"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/progress"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/savepoint"
 )
 
+// snapshotWaitOptions are the flags of `kubectl flink snapshot wait`, which
+// follows as savepoint does, and prints the same.
+type snapshotWaitOptions struct{ savepointOptions }
+
 func newSnapshotWait(c *common) *cobra.Command {
-	// It follows as savepoint does, and prints the same.
-	o := &savepointOptions{common: c}
+	o := &snapshotWaitOptions{savepointOptions: savepointOptions{common: c}}
 	cmd := &cobra.Command{
 		Use:   "wait NAME...",
 		Short: "Wait until savepoints or checkpoints are completed, or say why they failed",
@@ -30,44 +34,42 @@ func newSnapshotWait(c *common) *cobra.Command {
 			kubectl flink snapshot wait nightly -o jsonpath='{.status.path}'`),
 		Args:              cobra.MinimumNArgs(1),
 		ValidArgsFunction: c.completeSnapshots(true),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := o.output.Validate(); err != nil {
-				return err
-			}
-			if o.timeout <= 0 {
-				return exit.Usagef("--timeout: %s is not a positive duration", o.timeout)
-			}
-			return o.await(cmd.Context(), args)
-		},
+		RunE:              plugin.RunE(o),
 	}
 	o.output.AddFlags(cmd)
-	flags := cmd.Flags()
-	flags.DurationVar(&o.timeout, "timeout", 10*time.Minute, "How long to wait, for all of them together")
-	flags.BoolVarP(&o.quiet, "quiet", "q", false, "No progress on standard error")
+	o.AddRunFlags(cmd, plugin.RunWords{Timeout: "How long to wait, for all of them together", TimeoutDefault: 10 * time.Minute, Quiet: plugin.NoProgress})
 	o.tunnelFlags.add(cmd, true)
 	addRESTFlags(cmd, &o.tls)
 	return cmd
 }
 
-// await follows one after the other: all of them go on by themselves.
-func (o *savepointOptions) await(ctx context.Context, args []string) error {
+// Validate finds what is wrong with the flags.
+func (o *snapshotWaitOptions) Validate() error {
+	if err := o.output.Validate(); err != nil {
+		return err
+	}
+	return o.CheckRun()
+}
+
+// Run follows one after the other: all of them go on by themselves.
+func (o *snapshotWaitOptions) Run(ctx context.Context) error {
 	client, err := o.operator()
 	if err != nil {
 		return err
 	}
-	refs, err := o.snapshotRefs(args)
+	refs, err := o.snapshotRefs(o.many.args)
 	if err != nil {
 		return err
 	}
 	o.askJobManagers(client, o.tunnelFlags, o.tls)
-	ctx, cancel := o.bounded(ctx)
+	ctx, cancel := o.Bounded(ctx)
 	defer cancel()
-	line := progress.New(o.ErrOut, o.quiet)
+	line := progress.New(o.ErrOut, o.Quiet)
 	defer line.Done()
-	var reports []operator.SavepointReport
+	var reports []savepoint.Report
 	worst, failed := 0, 0
 	for _, ref := range refs {
-		report, err := client.FollowSnapshot(ctx, ref, reporter(line))
+		report, err := savepoint.FollowSnapshot(ctx, client, ref, reporterOf(line))
 		err = ended(ctx, withAdvice(err))
 		if err == nil {
 			reports = append(reports, report)
@@ -77,7 +79,7 @@ func (o *savepointOptions) await(ctx context.Context, args []string) error {
 			return err
 		}
 		failed++
-		worst = worse(worst, exit.Code(err))
+		worst = batch.Worse(worst, exit.Code(err))
 		o.complain(line, ref.String()+": "+kube.Message(err))
 	}
 	line.Done()
@@ -89,7 +91,7 @@ func (o *savepointOptions) await(ctx context.Context, args []string) error {
 
 // deletionEnd gives the end of a wait for a deletion its exit code.
 func deletionEnd(ctx context.Context, err error) error {
-	var stuck *operator.UndeletedError
+	var stuck *savepoint.UndeletedError
 	if errors.As(err, &stuck) {
 		return err
 	}

@@ -12,13 +12,15 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/sqlshell"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/reach"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/reach"
 )
 
 // sqlOptions are the flags of `kubectl flink sql`.
 type sqlOptions struct {
 	*common
+	plugin.Arguments
 	tunnelFlags
 	tls          reach.TLSFiles
 	execute      []string
@@ -78,7 +80,7 @@ NDJSON, or "_op" where a column has that name.`,
 			kubectl flink sql session-example --gateway svc/sql-gateway:8083`),
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: c.completeSessions(),
-		RunE:              func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), args) },
+		RunE:              plugin.RunE(o),
 	}
 	flags := cmd.Flags()
 	flags.StringArrayVarP(&o.execute, "execute", "e", nil, "Statements to run; may be repeated")
@@ -108,7 +110,8 @@ NDJSON, or "_op" where a column has that name.`,
 // interactive reports whether somebody types statements.
 func (o *sqlOptions) interactive() bool { return len(o.execute)+len(o.files) == 0 }
 
-func (o *sqlOptions) validate() error {
+// Validate finds what is wrong with the flags.
+func (o *sqlOptions) Validate() error {
 	if o.inJobManager && !o.startGateway {
 		return exit.Usagef("--in-jobmanager says where --start-gateway starts it: give both")
 	}
@@ -141,7 +144,7 @@ func (c *common) sessionPlace(ctx context.Context, args []string) (*operator.Cli
 	if err != nil {
 		return nil, reach.Place{}, err
 	}
-	var ref operator.Ref
+	var ref api.Ref
 	if len(args) > 0 {
 		ref, err = c.oneJob(ctx, client, args)
 	} else {
@@ -158,32 +161,32 @@ func (c *common) sessionPlace(ctx context.Context, args []string) (*operator.Cli
 }
 
 // sessions are the session clusters of the namespace.
-func (c *common) sessions(ctx context.Context, client *operator.Client, options metav1.ListOptions) ([]operator.Job, error) {
+func (c *common) sessions(ctx context.Context, client *operator.Client, options metav1.ListOptions) ([]api.Job, error) {
 	namespace, _, err := c.factory.Namespace()
 	if err != nil {
 		return nil, err
 	}
-	list, err := client.List(ctx, operator.Deployment, namespace, options)
+	list, err := client.List(ctx, api.Deployment, namespace, options)
 	if err != nil {
 		return nil, err
 	}
-	var out []operator.Job
+	var out []api.Job
 	for i := range list {
-		if job := (operator.Job{Kind: operator.Deployment, Object: &list[i]}); job.IsSessionCluster() {
+		if job := (api.Job{Kind: api.Deployment, Object: &list[i]}); job.IsSessionCluster() {
 			out = append(out, job)
 		}
 	}
 	return out, nil
 }
 
-func (c *common) onlySession(ctx context.Context, client *operator.Client) (operator.Ref, error) {
+func (c *common) onlySession(ctx context.Context, client *operator.Client) (api.Ref, error) {
 	found, err := c.sessions(ctx, client, metav1.ListOptions{})
 	if err != nil {
-		return operator.Ref{}, err
+		return api.Ref{}, err
 	}
 	namespace, _, err := c.factory.Namespace()
 	if err != nil {
-		return operator.Ref{}, err
+		return api.Ref{}, err
 	}
 	names := make([]string, len(found))
 	for i, job := range found {
@@ -191,15 +194,15 @@ func (c *common) onlySession(ctx context.Context, client *operator.Client) (oper
 	}
 	switch pick := c.picker(); {
 	case len(found) == 0:
-		return operator.Ref{}, exit.Usagef("no session cluster found in namespace %s: SQL runs in a FlinkDeployment without spec.job, such as examples/session-example.yaml", namespace)
+		return api.Ref{}, exit.Usagef("no session cluster found in namespace %s: SQL runs in a FlinkDeployment without spec.job, such as examples/session-example.yaml", namespace)
 	case len(found) == 1:
 		return found[0].Ref(), nil
 	case pick == nil:
-		return operator.Ref{}, exit.Usagef("namespace %s has %d session clusters; name one of them: %s", namespace, len(found), strings.Join(names, ", "))
+		return api.Ref{}, exit.Usagef("namespace %s has %d session clusters; name one of them: %s", namespace, len(found), strings.Join(names, ", "))
 	default:
 		chosen, err := pick(ctx, "Which session cluster?", names)
 		if err != nil {
-			return operator.Ref{}, err
+			return api.Ref{}, err
 		}
 		return found[chosen].Ref(), nil
 	}

@@ -21,18 +21,16 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/secret"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/source"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/sqlshell"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/reach"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/sqlgateway"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/reach"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/sqlgateway"
 )
 
 // partingLimit bounds what is tidied up at the end.
 const partingLimit = 15 * time.Second
 
-func (o *sqlOptions) run(ctx context.Context, args []string) (err error) {
-	if err := o.validate(); err != nil {
-		return err
-	}
+// Run runs the statements, or the prompt.
+func (o *sqlOptions) Run(ctx context.Context) (err error) {
 	settings, err := keyValues("-D", o.define)
 	if err != nil {
 		return err
@@ -68,9 +66,9 @@ func (o *sqlOptions) run(ctx context.Context, args []string) (err error) {
 
 	var place reach.Place
 	var client *operator.Client
-	named := len(args) > 0 || o.gateway == ""
+	named := len(o.Args) > 0 || o.gateway == ""
 	if named {
-		if client, place, err = o.sessionPlace(ctx, args); err != nil {
+		if client, place, err = o.sessionPlace(ctx, o.Args); err != nil {
 			return err
 		}
 	}

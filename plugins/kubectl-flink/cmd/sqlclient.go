@@ -21,12 +21,13 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/progress"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/secret"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/reach"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/reach"
 )
 
 // sqlClientOptions are the flags of `kubectl flink sql-client`.
 type sqlClientOptions struct {
 	*common
+	plugin.Arguments
 	tunnelFlags
 	file     string
 	initFile string
@@ -34,6 +35,8 @@ type sqlClientOptions struct {
 	define   []string
 	local    bool
 	quiet    bool
+	// more are the client's own arguments.
+	more []string
 }
 
 func newSQLClient(c *common) *cobra.Command {
@@ -67,13 +70,7 @@ sql" needs no JVM at all.`,
 			return cobra.MaximumNArgs(1)(cmd, args)
 		},
 		ValidArgsFunction: c.completeSessions(),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			names, more := args, []string(nil)
-			if at := cmd.ArgsLenAtDash(); at >= 0 {
-				names, more = args[:at], args[at:]
-			}
-			return o.run(cmd.Context(), names, more)
-		},
+		RunE:              plugin.RunE(o),
 	}
 	flags := cmd.Flags()
 	flags.StringVarP(&o.file, "file", "f", "", "File of this computer with statements to run, instead of a prompt")
@@ -87,7 +84,17 @@ sql" needs no JVM at all.`,
 	return cmd
 }
 
-func (o *sqlClientOptions) run(ctx context.Context, names, more []string) error {
+// Complete takes over the name, and the client's own arguments behind --.
+func (o *sqlClientOptions) Complete(cmd *cobra.Command, args []string) error {
+	names := args
+	if at := cmd.ArgsLenAtDash(); at >= 0 {
+		names, o.more = args[:at], args[at:]
+	}
+	return o.Arguments.Complete(cmd, names)
+}
+
+// Validate finds what is wrong with the flags and the files of this computer.
+func (o *sqlClientOptions) Validate() error {
 	if !slices.Contains([]string{podexec.Auto, podexec.SPDY, podexec.WebSocket}, o.transport) {
 		return exit.Usagef("--transport: %q is not auto, spdy or websocket", o.transport)
 	}
@@ -103,7 +110,12 @@ func (o *sqlClientOptions) run(ctx context.Context, names, more []string) error 
 			return exit.Usagef("%s: %s is not a regular file", f.flag, f.path)
 		}
 	}
-	_, place, err := o.sessionPlace(ctx, names)
+	return nil
+}
+
+// Run is Flink's own SQL client.
+func (o *sqlClientOptions) Run(ctx context.Context) error {
+	_, place, err := o.sessionPlace(ctx, o.Args)
 	if err != nil {
 		return err
 	}
@@ -112,9 +124,9 @@ func (o *sqlClientOptions) run(ctx context.Context, names, more []string) error 
 			strings.ReplaceAll(strings.TrimPrefix(version, "v"), "_", "."), place.Cluster.Ref().Name)
 	}
 	if o.local {
-		return o.runLocal(ctx, place, more)
+		return o.runLocal(ctx, place, o.more)
 	}
-	return o.runInPod(ctx, place, more)
+	return o.runInPod(ctx, place, o.more)
 }
 
 // upload is a file of this computer that sql-client is to read.

@@ -17,10 +17,12 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/screen"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/health"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/reach"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/rest"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/health"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/lifecycle"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/reach"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/rest"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/view"
 )
 
@@ -30,6 +32,7 @@ var goals = []string{"running", "stable", "suspended", "finished", "upgraded"}
 // statusOptions are the flags of `kubectl flink status`.
 type statusOptions struct {
 	*common
+	plugin.Arguments
 	tunnelFlags
 	tls        reach.TLSFiles
 	output     printer.Flags
@@ -73,12 +76,7 @@ whether it runs the job all the same.
 			kubectl flink status basic-example -w`),
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: c.completeJobs(false),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := o.complete(); err != nil {
-				return err
-			}
-			return o.run(cmd.Context(), args)
-		},
+		RunE:              plugin.RunE(o),
 	}
 	flags := cmd.Flags()
 	o.output.AddFlags(cmd, printer.Name, printer.JSON, printer.YAML, "jsonpath")
@@ -96,7 +94,8 @@ whether it runs the job all the same.
 	return cmd
 }
 
-func (o *statusOptions) complete() error {
+// Validate finds what is wrong with the flags.
+func (o *statusOptions) Validate() error {
 	if err := o.output.Validate(); err != nil {
 		return err
 	}
@@ -117,12 +116,13 @@ func (o *statusOptions) complete() error {
 	return nil
 }
 
-func (o *statusOptions) run(ctx context.Context, args []string) error {
+// Run prints the state of the job.
+func (o *statusOptions) Run(ctx context.Context) error {
 	client, err := o.operator()
 	if err != nil {
 		return err
 	}
-	ref, err := o.oneJob(ctx, client, args)
+	ref, err := o.oneJob(ctx, client, o.Args)
 	if err != nil {
 		return err
 	}
@@ -138,7 +138,7 @@ func (o *statusOptions) run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	page := view.StatusPage{Palette: o.palette, Width: term.Width(o.Out), Verbose: o.verbose, Now: o.now()}
+	page := view.StatusPage{Palette: o.palette, Width: terminalWidth(o.Out), Verbose: o.verbose, Now: o.now()}
 	if err := o.output.Print(o.Out, page.Result(status, ref)); err != nil {
 		return err
 	}
@@ -155,12 +155,12 @@ func (o *statusOptions) run(ctx context.Context, args []string) error {
 }
 
 // look gathers the page.
-func (o *statusOptions) look(ctx context.Context, client *operator.Client, ref operator.Ref) (view.Status, reach.Place, error) {
+func (o *statusOptions) look(ctx context.Context, client *operator.Client, ref api.Ref) (view.Status, reach.Place, error) {
 	place, err := reach.Find(ctx, client, ref)
 	if err != nil && place.Job.Object == nil {
 		return view.Status{}, place, err
 	}
-	summary, readErr := operator.Summarize(ref.Kind, place.Job.Object)
+	summary, readErr := api.Summarize(ref.Kind, place.Job.Object)
 	if readErr != nil {
 		return view.Status{}, place, readErr
 	}
@@ -202,14 +202,14 @@ func (o *statusOptions) look(ctx context.Context, client *operator.Client, ref o
 	around.Exception = status.Exception
 	judge(&status, summary, place, around, heard, o.now())
 	o.lookAtSuspended(ctx, place, around.Pods, &status)
-	status.Next = append(status.Next, client.HeldUp(ctx, place.Job)...)
+	status.Next = append(status.Next, lifecycle.HeldUp(ctx, client, place.Job)...)
 	return status, place, context.Cause(ctx)
 }
 
 // otherColour is the second FlinkDeployment of a blue/green deployment that is
 // changing over; "" where there is none.
 func otherColour(place reach.Place, serving string) string {
-	if place.Job.Kind.Name != operator.BlueGreen.Name || !strings.HasPrefix(place.Job.BlueGreenState(), "TRANSITIONING_") {
+	if place.Job.Kind.Name != api.BlueGreen.Name || !strings.HasPrefix(place.Job.BlueGreenState(), "TRANSITIONING_") {
 		return ""
 	}
 	if name, ok := strings.CutSuffix(serving, "-blue"); ok {
@@ -219,7 +219,7 @@ func otherColour(place reach.Place, serving string) string {
 }
 
 // statusOf is the page without what surrounds the job, and without a judgement.
-func statusOf(s operator.Summary, place reach.Place) view.Status {
+func statusOf(s api.Summary, place reach.Place) view.Status {
 	status := view.Status{
 		APIVersion: "kubectl-flink/v1", Kind: "JobStatus",
 		Metadata:   view.StatusMetadata{Type: s.Kind.Singular, Name: s.Name, Namespace: s.Namespace, CreationTimestamp: view.Moment(s.Created)},
@@ -240,12 +240,12 @@ func statusOf(s operator.Summary, place reach.Place) view.Status {
 	if get("job.autoscaler.enabled", "kubernetes.operator.job.autoscaler.enabled") == "true" {
 		status.Autoscaler = &view.Scaler{Enabled: true}
 	}
-	if cluster := place.Cluster; cluster.Object != nil && s.Kind.Name != operator.Deployment.Name {
+	if cluster := place.Cluster; cluster.Object != nil && s.Kind.Name != api.Deployment.Name {
 		status.Metadata.Cluster = cluster.Object.GetName()
 		if status.JobManager == "" {
 			status.JobManager = cluster.JobManager()
 		}
-		if own, err := operator.Summarize(operator.Deployment, cluster.Object); err == nil {
+		if own, err := api.Summarize(api.Deployment, cluster.Object); err == nil {
 			status.Spec.FlinkVersion, status.Spec.Image = own.Version, own.Image
 		}
 	}
@@ -262,7 +262,7 @@ func statusOf(s operator.Summary, place reach.Place) view.Status {
 // flinkAnswer is what the JobManager told of the job's state; nil where it
 // didn't, and why says so.
 type flinkAnswer struct {
-	state *operator.FlinkState
+	state *api.FlinkState
 	why   string
 	// failed says that it was asked, and didn't answer.
 	failed bool
@@ -310,7 +310,7 @@ func (o *statusOptions) askJobManager(ctx context.Context, tunnel *portforward.T
 		if err != nil {
 			return err
 		}
-		heard.state = &operator.FlinkState{State: place.Job.State()}
+		heard.state = &api.FlinkState{State: place.Job.State()}
 		reach.Marked(heard.state, checkpoints)
 		marks := &view.Marks{Completed: checkpoints.Counts.Completed, Failed: checkpoints.Counts.Failed}
 		// The job's own interval: it may have set one in its code.
@@ -321,7 +321,7 @@ func (o *statusOptions) askJobManager(ctx context.Context, tunnel *portforward.T
 			marks.ID, marks.Last, marks.Size, marks.Duration, marks.Path = last.ID, view.Moment(last.Acknowledged.Time()), last.State, int64(last.Duration), last.Path
 		}
 		if failed := checkpoints.Latest.Failed; failed != nil {
-			marks.Failure = operator.RootCause(failed.Failure)
+			marks.Failure = api.RootCause(failed.Failure)
 		}
 		status.Checkpoints = marks
 		if place.Job.State() != "RUNNING" {

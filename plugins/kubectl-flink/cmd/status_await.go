@@ -13,13 +13,14 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/progress"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/wait"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/health"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/reach"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/health"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/reach"
 )
 
 // await waits until the job is what --for says.
-func (o *statusOptions) await(ctx context.Context, client *operator.Client, ref operator.Ref) error {
+func (o *statusOptions) await(ctx context.Context, client *operator.Client, ref api.Ref) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, o.timeout, errWaited)
 	defer cancel()
 	line := progress.New(o.ErrOut, o.quiet)
@@ -28,7 +29,7 @@ func (o *statusOptions) await(ctx context.Context, client *operator.Client, ref 
 	if _, err := client.Get(ctx, ref); err != nil {
 		return err
 	}
-	summaries := make(chan operator.Summary)
+	summaries := make(chan api.Summary)
 	ended := make(chan error, 1)
 	go func() {
 		ended <- wait.Follow(ctx, client.Resource(ref.Kind, ref.Namespace), wait.Named(ref.Name), func(event watch.EventType, object *unstructured.Unstructured) (bool, error) {
@@ -38,7 +39,7 @@ func (o *statusOptions) await(ctx context.Context, client *operator.Client, ref 
 			if event == watch.Deleted {
 				return true, fmt.Errorf("%s was deleted", ref)
 			}
-			summary, err := operator.Summarize(ref.Kind, object)
+			summary, err := api.Summarize(ref.Kind, object)
 			if err != nil {
 				return true, err
 			}
@@ -69,7 +70,7 @@ type goalWaiter struct {
 	now  func() time.Time
 	// front judges what the object alone calls reached by the cluster that
 	// serves it.
-	front func(context.Context, operator.Summary) health.Verdict
+	front func(context.Context, api.Summary) health.Verdict
 	say   func(string)
 	// last is what the job was when it was last looked at.
 	last string
@@ -78,8 +79,8 @@ type goalWaiter struct {
 // wait ends when the goal is reached, can't be reached, or ctx or the watch
 // ends. At each tick a job whose object says that the goal is reached, while its
 // JobManager is away, is looked at again.
-func (w *goalWaiter) wait(ctx context.Context, ref operator.Ref, summaries <-chan operator.Summary, ticks <-chan time.Time, ended <-chan error) error {
-	var summary operator.Summary
+func (w *goalWaiter) wait(ctx context.Context, ref api.Ref, summaries <-chan api.Summary, ticks <-chan time.Time, ended <-chan error) error {
+	var summary api.Summary
 	seen, again := false, false
 	for {
 		select {
@@ -117,8 +118,8 @@ func (w *goalWaiter) wait(ctx context.Context, ref operator.Ref, summaries <-cha
 }
 
 // frontOf judges a job by its object, its cluster's and the JobManager's pods.
-func (o *statusOptions) frontOf(client *operator.Client, ref operator.Ref) func(context.Context, operator.Summary) health.Verdict {
-	return func(ctx context.Context, summary operator.Summary) health.Verdict {
+func (o *statusOptions) frontOf(client *operator.Client, ref api.Ref) func(context.Context, api.Summary) health.Verdict {
+	return func(ctx context.Context, summary api.Summary) health.Verdict {
 		place, err := reach.Find(ctx, client, ref)
 		if err != nil && !place.Gone {
 			// It is watched: what the object says counts.

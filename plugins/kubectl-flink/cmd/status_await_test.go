@@ -10,25 +10,25 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/health"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/health"
 )
 
 // While the JobManager is away the object of a job says what it said before.
 func TestStableWaitsForTheJobManager(t *testing.T) {
-	running := operator.Summary{Kind: operator.Deployment, StatusKnown: true, State: "RUNNING", Lifecycle: "STABLE", JobManager: "READY", Wanted: "running"}
+	running := api.Summary{Kind: api.Deployment, StatusKnown: true, State: "RUNNING", Lifecycle: "STABLE", JobManager: "READY", Wanted: "running"}
 	for _, goal := range []string{"stable", "running", "upgraded"} {
 		away := func(since string) health.Verdict {
 			return health.Verdict{Word: health.Degraded, Why: "its JobManager's pod jm isn't ready, for " + since}
 		}
 		fronts := []health.Verdict{away("1s"), away("2s"), {Word: health.Healthy}}
 		var said []string
-		w := goalWaiter{goal: goal, now: time.Now, say: func(last string) { said = append(said, last) }, front: func(context.Context, operator.Summary) health.Verdict {
+		w := goalWaiter{goal: goal, now: time.Now, say: func(last string) { said = append(said, last) }, front: func(context.Context, api.Summary) health.Verdict {
 			front := fronts[0]
 			fronts = fronts[1:]
 			return front
 		}}
-		summaries, ticks := make(chan operator.Summary, 1), make(chan time.Time)
+		summaries, ticks := make(chan api.Summary, 1), make(chan time.Time)
 		summaries <- running
 		ended := make(chan error, 1)
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
@@ -41,7 +41,7 @@ func TestStableWaitsForTheJobManager(t *testing.T) {
 				}
 			}
 		}()
-		err := w.wait(ctx, operator.Ref{Kind: operator.Deployment, Name: "a"}, summaries, ticks, ended)
+		err := w.wait(ctx, api.Ref{Kind: api.Deployment, Name: "a"}, summaries, ticks, ended)
 		cancel()
 		want := "degraded: its JobManager's pod jm isn't ready, for 1s|healthy"
 		if err != nil || strings.Join(said, "|") != want {
@@ -51,15 +51,15 @@ func TestStableWaitsForTheJobManager(t *testing.T) {
 }
 
 func TestGoalsThatNeedNoJobManager(t *testing.T) {
-	for goal, s := range map[string]operator.Summary{
-		"suspended": {Kind: operator.Deployment, StatusKnown: true, State: "FINISHED", Lifecycle: "SUSPENDED", Wanted: "suspended"},
-		"finished":  {Kind: operator.Deployment, StatusKnown: true, State: "FINISHED", Lifecycle: "STABLE", JobManager: "MISSING", Wanted: "running"},
-		"upgraded":  {Kind: operator.Deployment, StatusKnown: true, State: "FINISHED", Lifecycle: "SUSPENDED", Wanted: "suspended"},
+	for goal, s := range map[string]api.Summary{
+		"suspended": {Kind: api.Deployment, StatusKnown: true, State: "FINISHED", Lifecycle: "SUSPENDED", Wanted: "suspended"},
+		"finished":  {Kind: api.Deployment, StatusKnown: true, State: "FINISHED", Lifecycle: "STABLE", JobManager: "MISSING", Wanted: "running"},
+		"upgraded":  {Kind: api.Deployment, StatusKnown: true, State: "FINISHED", Lifecycle: "SUSPENDED", Wanted: "suspended"},
 	} {
 		w := goalWaiter{goal: goal, now: time.Now, say: func(string) {}}
-		summaries := make(chan operator.Summary, 1)
+		summaries := make(chan api.Summary, 1)
 		summaries <- s
-		if err := w.wait(t.Context(), operator.Ref{Kind: operator.Deployment, Name: "a"}, summaries, nil, nil); err != nil {
+		if err := w.wait(t.Context(), api.Ref{Kind: api.Deployment, Name: "a"}, summaries, nil, nil); err != nil {
 			t.Errorf("--for %s: %v", goal, err)
 		}
 	}

@@ -8,21 +8,23 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/health"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/reach"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/health"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/lifecycle"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/reach"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/view"
 )
 
 // verdictOf judges a job by its object, by that of the cluster that serves it
 // and, where they are known, by the JobManager's pods.
-func verdictOf(s operator.Summary, place reach.Place, pods []operator.Pod, podsKnown bool, now time.Time) health.Verdict {
+func verdictOf(s api.Summary, place reach.Place, pods []operator.Pod, podsKnown bool, now time.Time) health.Verdict {
 	if place.Cluster.Object != nil {
 		s = health.Serving(s, place.Cluster.JobManager())
 	}
 	verdict := health.Of(s, now)
-	if place.Cluster.Object == nil && s.Kind.Name == operator.SessionJob.Name && verdict.Word == health.Healthy && place.Gone {
-		return health.Verdict{Word: health.Degraded, Why: fmt.Sprintf("its session cluster %s/%s doesn't exist", operator.Deployment.Singular, s.Cluster)}
+	if place.Cluster.Object == nil && s.Kind.Name == api.SessionJob.Name && verdict.Word == health.Healthy && place.Gone {
+		return health.Verdict{Word: health.Degraded, Why: fmt.Sprintf("its session cluster %s/%s doesn't exist", api.Deployment.Singular, s.Cluster)}
 	}
 	if podsKnown && place.Cluster.Object != nil {
 		verdict = health.Front(verdict, pods, now)
@@ -32,7 +34,7 @@ func verdictOf(s operator.Summary, place reach.Place, pods []operator.Pod, podsK
 
 // judge fills what surrounds the job into the page, and says by it how the job
 // is, why, and what to look at next.
-func judge(status *view.Status, s operator.Summary, place reach.Place, around operator.Surroundings, heard flinkAnswer, now time.Time) {
+func judge(status *view.Status, s api.Summary, place reach.Place, around operator.Surroundings, heard flinkAnswer, now time.Time) {
 	status.Around(around)
 	verdict := verdictOf(s, place, around.Pods, around.PodsKnown, now)
 	if why, _ := operator.JobManagerAway(around.Pods); why != "" && around.PodsKnown && s.State == "RUNNING" && place.Cluster.Object != nil {
@@ -50,17 +52,17 @@ func judge(status *view.Status, s operator.Summary, place reach.Place, around op
 
 // restore says from what the job would start if it were redeployed or resumed
 // now.
-func restore(status *view.Status, s operator.Summary, place reach.Place, around operator.Surroundings, heard flinkAnswer, now time.Time) {
+func restore(status *view.Status, s api.Summary, place reach.Place, around operator.Surroundings, heard flinkAnswer, now time.Time) {
 	if s.UpgradeMode == "" || !s.StatusKnown && s.Wanted != "suspended" {
 		return
 	}
-	facts := operator.PlanFacts{
-		Job: place.Job, Mode: s.UpgradeMode, Config: operator.Config{}, Flink: heard.state, NoAnswer: heard.why, Snapshots: around.Snapshots, Now: now,
+	facts := lifecycle.PlanFacts{
+		Job: place.Job, Mode: s.UpgradeMode, Config: api.Config{}, Flink: heard.state, NoAnswer: heard.why, Snapshots: around.Snapshots, Now: now,
 	}
 	maps.Copy(facts.Config, place.Config)
 	own, _, _ := unstructured.NestedMap(place.Job.Object.Object, "spec", "flinkConfiguration")
-	maps.Copy(facts.Config, operator.Flatten(own))
-	if _, active := place.Job.ActiveChild(); active && place.Job.Kind.Name == operator.BlueGreen.Name {
+	maps.Copy(facts.Config, api.Flatten(own))
+	if _, active := place.Job.ActiveChild(); active && place.Job.Kind.Name == api.BlueGreen.Name {
 		facts.Serving = place.Cluster
 	}
 	if why, _ := operator.JobManagerAway(around.Pods); why != "" && around.PodsKnown {

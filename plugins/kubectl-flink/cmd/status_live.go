@@ -16,9 +16,11 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/screen"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/wait"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/health"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/reach"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/health"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/lifecycle"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/reach"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/view"
 )
 
@@ -33,7 +35,7 @@ const (
 )
 
 // live shows the page on the whole terminal until the user leaves.
-func (o *statusOptions) live(ctx context.Context, client *operator.Client, ref operator.Ref) error {
+func (o *statusOptions) live(ctx context.Context, client *operator.Client, ref api.Ref) error {
 	place, err := reach.Find(ctx, client, ref)
 	if err != nil && place.Job.Object == nil {
 		return err
@@ -59,13 +61,13 @@ func (o *statusOptions) live(ctx context.Context, client *operator.Client, ref o
 type statusSource struct {
 	o      *statusOptions
 	client *operator.Client
-	ref    operator.Ref
+	ref    api.Ref
 	tunnel *portforward.Tunnel
 	poke   chan struct{}
 
 	mu      sync.Mutex
 	place   reach.Place
-	summary operator.Summary
+	summary api.Summary
 	seen    bool
 	around  operator.Surroundings
 	// pods are those watched; nil until the watch has told all.
@@ -73,7 +75,7 @@ type statusSource struct {
 	// answer is the JobManager's part, and run what it does with a job that is
 	// suspended.
 	answer  view.Status
-	run     *operator.Rerun
+	run     *lifecycle.Rerun
 	heard   flinkAnswer
 	changes []view.Change
 	// told is what was last said of the job ("") and of each pod.
@@ -127,14 +129,14 @@ func (s *statusSource) every(ctx context.Context, interval time.Duration, poke <
 
 // take takes the job as the API server has it.
 func (s *statusSource) take(event watch.EventType, object *unstructured.Unstructured) error {
-	summary, err := operator.Summarize(s.ref.Kind, object)
+	summary, err := api.Summarize(s.ref.Kind, object)
 	if err != nil {
 		return err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.summary, s.seen, s.gone = summary, true, event == watch.Deleted
-	s.place.Job = operator.Job{Kind: s.ref.Kind, Object: object}
+	s.place.Job = api.Job{Kind: s.ref.Kind, Object: object}
 	if s.place.Cluster.Object != nil && s.place.Cluster.Ref() == s.ref {
 		s.place.Cluster = s.place.Job
 		s.place.JobID = s.place.Job.JobID()
@@ -205,7 +207,7 @@ func (s *statusSource) ask(ctx context.Context) {
 	s.mu.Unlock()
 	var answer view.Status
 	heard := s.o.askJobManager(ctx, s.tunnel, place, &answer)
-	var run *operator.Rerun
+	var run *lifecycle.Rerun
 	if place.Suspended() {
 		s.mu.Lock()
 		pods := s.around.Pods

@@ -5,10 +5,12 @@ import (
 	"slices"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/portforward"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/health"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/reach"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/rest"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/health"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/lifecycle"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/reach"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/rest"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/view"
 )
 
@@ -33,8 +35,8 @@ func (o *statusOptions) lookAtSuspended(ctx context.Context, place reach.Place, 
 
 // askSuspended asks the JobManager that a suspended job may still have whether
 // it runs the job all the same; nil where it doesn't, or isn't there.
-func (o *statusOptions) askSuspended(ctx context.Context, tunnel *portforward.Tunnel, place reach.Place, pods []operator.Pod) (*operator.Rerun, error) {
-	if o.liveWait <= 0 || !hasJobManager(pods) || place.Job.Kind.Name == operator.SessionJob.Name {
+func (o *statusOptions) askSuspended(ctx context.Context, tunnel *portforward.Tunnel, place reach.Place, pods []operator.Pod) (*lifecycle.Rerun, error) {
+	if o.liveWait <= 0 || !hasJobManager(pods) || place.Job.Kind.Name == api.SessionJob.Name {
 		return nil, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, o.liveWait)
@@ -49,7 +51,7 @@ func hasJobManager(pods []operator.Pod) bool {
 // mayRunAgain says on the page that nothing but its JobManager's memory keeps a
 // suspended job from running.
 func mayRunAgain(status *view.Status, place reach.Place, pods []operator.Pod) {
-	if status.Health != health.Suspended || !hasJobManager(pods) || !place.Known || operator.HasHighAvailability(place.Config) || place.Job.Kind.Name == operator.SessionJob.Name {
+	if status.Health != health.Suspended || !hasJobManager(pods) || !place.Known || lifecycle.HasHighAvailability(place.Config) || place.Job.Kind.Name == api.SessionJob.Name {
 		return
 	}
 	name := status.Metadata.Type + "/" + status.Metadata.Name
@@ -58,7 +60,7 @@ func mayRunAgain(status *view.Status, place reach.Place, pods []operator.Pod) {
 
 // askRerun asks a JobManager whether it runs a job that is suspended. After an
 // hour (jobstore.expiration-time) it doesn't know the job any more.
-func askRerun(ctx context.Context, tunnel *portforward.Tunnel, place reach.Place, files reach.TLSFiles) (*operator.Rerun, error) {
+func askRerun(ctx context.Context, tunnel *portforward.Tunnel, place reach.Place, files reach.TLSFiles) (*lifecycle.Rerun, error) {
 	jobManager, err := restClient(tunnel, place, files)
 	if err != nil || place.JobID == "" {
 		return nil, err
@@ -70,11 +72,11 @@ func askRerun(ctx context.Context, tunnel *portforward.Tunnel, place reach.Place
 	case err != nil:
 		return nil, reachError(ctx, err)
 	}
-	return operator.RerunOf(place.Cluster, state), nil
+	return lifecycle.RerunOf(place.Cluster, state), nil
 }
 
 // runsAllTheSame says on the page that a suspended job runs.
-func runsAllTheSame(status *view.Status, run *operator.Rerun) {
+func runsAllTheSame(status *view.Status, run *lifecycle.Rerun) {
 	if run == nil || status.Health != health.Suspended {
 		return
 	}

@@ -14,8 +14,9 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/reach"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/reach"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/view"
 )
 
@@ -45,13 +46,13 @@ func TestStatusPages(t *testing.T) {
 			if err := json.Unmarshal(data, &r); err != nil {
 				t.Fatal(err)
 			}
-			job := operator.Job{Kind: operator.Deployment, Object: &unstructured.Unstructured{Object: r.Job}}
-			summary, err := operator.Summarize(job.Kind, job.Object)
+			job := api.Job{Kind: api.Deployment, Object: &unstructured.Unstructured{Object: r.Job}}
+			summary, err := api.Summarize(job.Kind, job.Object)
 			if err != nil {
 				t.Fatal(err)
 			}
 			own, _, _ := unstructured.NestedMap(r.Job, "spec", "flinkConfiguration")
-			place := reach.Place{Job: job, Cluster: job, Config: operator.Flatten(own)}
+			place := reach.Place{Job: job, Cluster: job, Config: api.Flatten(own)}
 			status := statusOf(summary, place)
 			status.Checkpoints = r.Live
 			var around operator.Surroundings

@@ -13,14 +13,15 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/secret"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/wait"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/health"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/reach"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/health"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/reach"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/view"
 )
 
 // follow prints changes of the job and its pods, one line each, until ctx ends.
-func (o *statusOptions) follow(ctx context.Context, client *operator.Client, ref operator.Ref, place reach.Place) error {
+func (o *statusOptions) follow(ctx context.Context, client *operator.Client, ref api.Ref, place reach.Place) error {
 	parent := ctx
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -32,7 +33,7 @@ func (o *statusOptions) follow(ctx context.Context, client *operator.Client, ref
 		}
 	}
 	var mu sync.Mutex
-	var summary operator.Summary
+	var summary api.Summary
 	pods := map[string]operator.Pod{}
 	last := ""
 	// tell says how the job is by its object and its pods; mu is held.
@@ -57,11 +58,11 @@ func (o *statusOptions) follow(ctx context.Context, client *operator.Client, ref
 			mu.Lock()
 			defer mu.Unlock()
 			var err error
-			if summary, err = operator.Summarize(ref.Kind, object); err != nil {
+			if summary, err = api.Summarize(ref.Kind, object); err != nil {
 				return true, err
 			}
 			if event == watch.Deleted {
-				summary = operator.Summary{}
+				summary = api.Summary{}
 				last = "deleted"
 				say("%s", last)
 			}

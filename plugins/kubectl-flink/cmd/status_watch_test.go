@@ -16,15 +16,16 @@ import (
 	dynamicfake "k8s.io/client-go/dynamic/fake"
 	"k8s.io/client-go/kubernetes/fake"
 
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/reach"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/reach"
 )
 
 // What is printed of a job changes with its JobManager's pod, while the object
 // stays as it is.
 func TestWatchingTellsThatTheJobManagerIsAway(t *testing.T) {
 	object := &unstructured.Unstructured{Object: map[string]any{
-		"apiVersion": operator.Group + "/" + operator.Version, "kind": operator.Deployment.Name,
+		"apiVersion": api.Group + "/" + api.Version, "kind": api.Deployment.Name,
 		"metadata": map[string]any{"name": "a", "namespace": "n"}, "spec": map[string]any{"job": map[string]any{}},
 		"status": map[string]any{"lifecycleState": "STABLE", "jobManagerDeploymentStatus": "READY", "jobStatus": map[string]any{"state": "RUNNING"}},
 	}}
@@ -33,12 +34,12 @@ func TestWatchingTellsThatTheJobManagerIsAway(t *testing.T) {
 		"status": map[string]any{"phase": "Running", "conditions": []any{map[string]any{"type": "Ready", "status": "True"}}},
 	}}
 	pods := schema.GroupVersionResource{Version: "v1", Resource: "pods"}
-	lists := map[schema.GroupVersionResource]string{operator.Deployment.GVR(): "FlinkDeploymentList", pods: "PodList"}
+	lists := map[schema.GroupVersionResource]string{api.Deployment.GVR(): "FlinkDeploymentList", pods: "PodList"}
 	dynamic := dynamicfake.NewSimpleDynamicClientWithCustomListKinds(runtime.NewScheme(), lists, object, pod)
 	client := operator.ClientOf(dynamic, fake.NewClientset())
 	out, in := io.Pipe()
 	o := &statusOptions{common: &common{IOStreams: genericiooptions.IOStreams{Out: in}, now: time.Now}}
-	job := operator.Job{Kind: operator.Deployment, Object: object}
+	job := api.Job{Kind: api.Deployment, Object: object}
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	ended := make(chan struct{})
 	go func() {

@@ -4,13 +4,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/lifecycle"
 )
 
 func newStop(c *common) *cobra.Command {
-	f := &changeFlags{common: c}
-	var many manyFlags
-	request := operator.SuspendRequest{Did: "stopped", Mode: "savepoint"}
+	o := &suspendOptions{changeFlags: changeFlags{common: c}, request: lifecycle.SuspendRequest{Did: "stopped", Mode: "savepoint"}}
 	cmd := &cobra.Command{
 		Use:   "stop [[TYPE/]NAME ...]",
 		Short: "Stop a job with a savepoint, drained if it is to end for good",
@@ -31,22 +29,9 @@ without --force.`,
 			# Only the path, for a script
 			kubectl flink stop basic-example -o jsonpath='{.status.path}'`),
 		ValidArgsFunction: c.completeJobs(true),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := f.complete(); err != nil {
-				return err
-			}
-			if err := many.validate(args); err != nil {
-				return err
-			}
-			request.ChangeOptions = f.options
-			if err := request.Validate(); err != nil {
-				return err
-			}
-			return f.run(cmd.Context(), args, many, suspending(request))
-		},
+		RunE:              plugin.RunE(o),
 	}
-	f.add(cmd, false)
-	cmd.Flags().BoolVar(&request.Drain, "drain", false, "Let every window and timer fire first; a job that was drained should not be resumed")
-	many.add(cmd, "Stop")
+	o.add(cmd, "Stop", false)
+	cmd.Flags().BoolVar(&o.request.Drain, "drain", false, "Let every window and timer fire first; a job that was drained should not be resumed")
 	return cmd
 }

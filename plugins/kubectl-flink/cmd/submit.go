@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/completion"
@@ -14,8 +15,10 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/progress"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/reach"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/lifecycle"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/reach"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/view"
 )
 
@@ -26,15 +29,15 @@ type submitOptions struct {
 	tls     reach.TLSFiles
 	output  printer.Flags
 	files   []string
-	spec    operator.SessionJobSpec
+	spec    lifecycle.SessionJobSpec
 	args    []string
 	set     []string
 	labels  []string
-	request operator.SubmitRequest
-	dryRun  string
-	wait    bool
-	timeout time.Duration
-	quiet   bool
+	request lifecycle.SubmitRequest
+	plugin.RunFlags
+	// flags are the command's, and which were given.
+	flags *pflag.FlagSet
+	names []string
 }
 
 func newSubmit(c *common) *cobra.Command {
@@ -69,13 +72,7 @@ session cluster has directories for checkpoints and savepoints.
 			path=$(kubectl flink savepoint sessionjob/session-job-example -o jsonpath='{.status.path}')
 			kubectl flink submit top-speed --deployment session-example --jar file:///opt/flink/examples/streaming/TopSpeedWindowing.jar --from "$path" -- --discovery-interval 10s`),
 		ValidArgsFunction: cobra.NoFileCompletions,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			jobs, err := o.complete(cmd, args)
-			if err != nil {
-				return err
-			}
-			return o.run(cmd.Context(), jobs)
-		},
+		RunE:              plugin.RunE(o),
 	}
 	flags := cmd.Flags()
 	o.output.AddFlags(cmd)
@@ -90,33 +87,17 @@ session cluster has directories for checkpoints and savepoints.
 	flags.StringArrayVar(&o.labels, "label", nil, "Label for the FlinkSessionJob, as key=value; may be repeated")
 	flags.StringVar(&o.request.From, "from", "", "State to start from: latest (of a job of that name), none, a path, or the name of a FlinkStateSnapshot")
 	flags.BoolVar(&o.request.AllowNonRestored, "allow-non-restored-state", false, "With --from: start also if a part of the state belongs to no operator of the job any more")
-	flags.BoolVar(&o.wait, "wait", true, "Wait until the job runs")
-	flags.DurationVar(&o.timeout, "timeout", 5*time.Minute, "How long to wait; the job goes on starting when this ends")
-	addDryRun(cmd, &o.dryRun)
-	flags.BoolVarP(&o.quiet, "quiet", "q", false, "No progress on standard error")
+	o.AddRunFlags(cmd, plugin.RunWords{
+		DryRun: plugin.ServerDryRun("print what would be done"),
+		Wait:   "Wait until the job runs", WaitDefault: true,
+		Timeout: "How long to wait; the job goes on starting when this ends", TimeoutDefault: 5 * time.Minute,
+		Quiet: plugin.NoProgress,
+	})
 	o.tunnelFlags.add(cmd, true)
 	addRESTFlags(cmd, &o.tls)
 	_ = cmd.RegisterFlagCompletionFunc("upgrade-mode", completion.Fixed("savepoint", "last-state", "stateless"))
 	_ = cmd.RegisterFlagCompletionFunc("deployment", o.completeSessionClusters())
 	return cmd
-}
-
-// addDryRun adds kubectl's --dry-run.
-func addDryRun(cmd *cobra.Command, value *string) {
-	cmd.Flags().StringVar(value, "dry-run", "none", "none, client (print what would be done) or server (have the API server check it)")
-	cmd.Flags().Lookup("dry-run").NoOptDefVal = "client"
-	_ = cmd.RegisterFlagCompletionFunc("dry-run", completion.Fixed("none", "client", "server"))
-}
-
-// parseDryRun reads --dry-run: "", "client" or "server".
-func parseDryRun(value string) (string, error) {
-	switch value {
-	case "none":
-		return "", nil
-	case "client", "server":
-		return value, nil
-	}
-	return "", exit.Usagef("--dry-run: %q is not one of none, client, server", value)
 }
 
 func (o *submitOptions) completeSessionClusters() cobra.CompletionFunc {
@@ -129,10 +110,10 @@ func (o *submitOptions) completeSessionClusters() cobra.CompletionFunc {
 		if err != nil {
 			return nil, err
 		}
-		objects, err := client.List(ctx, operator.Deployment, namespace, metav1.ListOptions{ResourceVersion: "0"})
+		objects, err := client.List(ctx, api.Deployment, namespace, metav1.ListOptions{ResourceVersion: "0"})
 		var out []completion.Choice
 		for i := range objects {
-			cluster := operator.Job{Kind: operator.Deployment, Object: &objects[i]}
+			cluster := api.Job{Kind: api.Deployment, Object: &objects[i]}
 			if cluster.IsSessionCluster() {
 				out = append(out, completion.Choice{Value: objects[i].GetName(), Description: "JobManager " + cluster.JobManager()})
 			}
@@ -141,60 +122,62 @@ func (o *submitOptions) completeSessionClusters() cobra.CompletionFunc {
 	})
 }
 
-// complete reads flags and files, and finds what is wrong with them before
-// anything is done. Without -f it gives no jobs: the cluster is asked first.
-func (o *submitOptions) complete(cmd *cobra.Command, args []string) (jobs []operator.Job, err error) {
+// Complete takes over the name, and the job's arguments behind --.
+func (o *submitOptions) Complete(cmd *cobra.Command, args []string) error {
+	o.flags, o.names = cmd.Flags(), args
+	if dash := cmd.ArgsLenAtDash(); dash >= 0 {
+		o.names, o.spec.Args = args[:dash], args[dash:]
+	}
+	return nil
+}
+
+// Validate finds what is wrong with the flags. The files are read by Run, and
+// what is wrong with them found before anything is done.
+func (o *submitOptions) Validate() (err error) {
 	if err := o.output.Validate(); err != nil {
-		return nil, err
+		return err
 	}
-	if o.request.DryRun, err = parseDryRun(o.dryRun); err != nil {
-		return nil, err
+	if err := o.CheckRun(); err != nil {
+		return err
 	}
-	o.request.NoWait = !o.wait
-	if o.timeout <= 0 {
-		return nil, exit.Usagef("--timeout: %s is not a positive duration", o.timeout)
-	}
+	o.request.DryRun, o.request.NoWait = o.DryRun, !o.Wait
 	if o.request.AllowNonRestored && o.request.From == "" && len(o.files) == 0 {
-		return nil, exit.Usagef("--allow-non-restored-state goes with --from")
+		return exit.Usagef("--allow-non-restored-state goes with --from")
 	}
-	if cmd.Flags().Changed("from") {
-		if err := operator.CheckFrom(o.request.From); err != nil {
-			return nil, err
+	if o.flags.Changed("from") {
+		if err := lifecycle.CheckFrom(o.request.From); err != nil {
+			return err
 		}
 	}
 	if o.request.AllowNonRestored && o.request.From == "none" {
-		return nil, exit.Usagef("--allow-non-restored-state says something about a state, and --from none has none")
+		return exit.Usagef("--allow-non-restored-state says something about a state, and --from none has none")
 	}
 	if o.spec.Namespace, _, err = o.factory.Namespace(); err != nil {
-		return nil, err
+		return err
 	}
-	names := args
-	if dash := cmd.ArgsLenAtDash(); dash >= 0 {
-		names, o.spec.Args = args[:dash], args[dash:]
+	if len(o.files) == 0 {
+		return o.fromFlags()
 	}
-	if len(o.files) > 0 {
-		return o.fromFiles(cmd, names)
+	if len(o.names) > 0 || len(o.spec.Args) > 0 {
+		return exit.Usagef("--filename says what to start; leave out the arguments")
 	}
-	return nil, o.fromFlags(cmd, names)
+	for _, flag := range ofJar {
+		if o.flags.Changed(flag) {
+			return exit.Usagef("give --filename, or --%s, but not both", flag)
+		}
+	}
+	return nil
 }
 
 // ofJar are the flags that say what a manifest says, too.
 var ofJar = []string{"deployment", "jar", "class", "args", "parallelism", "upgrade-mode", "set", "label"}
 
-func (o *submitOptions) fromFiles(cmd *cobra.Command, names []string) ([]operator.Job, error) {
-	if len(names) > 0 || len(o.spec.Args) > 0 {
-		return nil, exit.Usagef("--filename says what to start; leave out the arguments")
-	}
-	for _, flag := range ofJar {
-		if cmd.Flags().Changed(flag) {
-			return nil, exit.Usagef("give --filename, or --%s, but not both", flag)
-		}
-	}
-	jobs, err := operator.ReadManifests(cmd.Context(), o.In, o.files)
+func (o *submitOptions) fromFiles(ctx context.Context) ([]api.Job, error) {
+	jobs, err := lifecycle.ReadManifests(ctx, o.In, o.files)
 	if err != nil {
 		return nil, err
 	}
-	stateful := slices.DeleteFunc(slices.Clone(jobs), operator.Job.IsSessionCluster)
+	stateful := slices.DeleteFunc(slices.Clone(jobs), api.Job.IsSessionCluster)
 	if o.request.From != "" && len(stateful) > 1 {
 		return nil, exit.Usagef("--from is the state of one job, and the files have %d", len(stateful))
 	}
@@ -210,10 +193,11 @@ func (o *submitOptions) fromFiles(cmd *cobra.Command, names []string) ([]operato
 			return nil, exit.Usagef("%s is in namespace %s by its manifest, but --namespace is %s", job.Ref(), own, o.spec.Namespace)
 		}
 	}
-	return operator.InOrder(jobs)
+	return lifecycle.InOrder(jobs)
 }
 
-func (o *submitOptions) fromFlags(cmd *cobra.Command, names []string) (err error) {
+func (o *submitOptions) fromFlags() (err error) {
+	names := o.names
 	switch {
 	case o.spec.Cluster == "" && o.spec.Jar == "":
 		return exit.Usagef("what to start? Give a manifest with --filename, or --deployment and --jar")
@@ -223,11 +207,11 @@ func (o *submitOptions) fromFlags(cmd *cobra.Command, names []string) (err error
 		return exit.Usagef("--jar is missing: the URI of what to run")
 	case len(names) > 1:
 		return exit.Usagef("one NAME at most; arguments of the job come after --")
-	case cmd.Flags().Changed("parallelism") && o.spec.Parallelism < 1:
+	case o.flags.Changed("parallelism") && o.spec.Parallelism < 1:
 		return exit.Usagef("--parallelism: %d is less than 1", o.spec.Parallelism)
 	}
 	if o.spec.UpgradeMode != "" {
-		if err := operator.CheckUpgradeMode(o.spec.UpgradeMode); err != nil {
+		if err := lifecycle.CheckUpgradeMode(o.spec.UpgradeMode); err != nil {
 			return err
 		}
 	}
@@ -237,10 +221,10 @@ func (o *submitOptions) fromFlags(cmd *cobra.Command, names []string) (err error
 	if o.spec.Args, err = jobArgs(o.args, o.spec.Args); err != nil {
 		return err
 	}
-	if o.spec.Config, err = operator.ParseSettings("--set", o.set); err != nil {
+	if o.spec.Config, err = lifecycle.ParseSettings("--set", o.set); err != nil {
 		return err
 	}
-	o.spec.Labels, err = operator.ParseSettings("--label", o.labels)
+	o.spec.Labels, err = lifecycle.ParseSettings("--label", o.labels)
 	if err != nil {
 		return err
 	}
@@ -252,7 +236,7 @@ func (o *submitOptions) fromFlags(cmd *cobra.Command, names []string) (err error
 func jobArgs(flags, rest []string) ([]string, error) {
 	var out []string
 	for _, text := range flags {
-		words, err := operator.SplitArgs(text)
+		words, err := lifecycle.SplitArgs(text)
 		if err != nil {
 			return nil, exit.Usagef("--args: %q: %v", text, err)
 		}
@@ -261,19 +245,27 @@ func jobArgs(flags, rest []string) ([]string, error) {
 	return append(out, rest...), nil
 }
 
-func (o *submitOptions) run(ctx context.Context, jobs []operator.Job) error {
+// Run starts the jobs.
+func (o *submitOptions) Run(ctx context.Context) error {
+	var jobs []api.Job
+	if len(o.files) > 0 {
+		var err error
+		if jobs, err = o.fromFiles(ctx); err != nil {
+			return err
+		}
+	}
 	client, err := o.operator()
 	if err != nil {
 		return err
 	}
 	o.askJobManagers(client, o.tunnelFlags, o.tls)
-	ctx, cancel := context.WithTimeoutCause(ctx, o.timeout, exit.Timeoutf("timed out after %s", o.timeout))
+	ctx, cancel := o.Bounded(ctx)
 	defer cancel()
-	line := progress.New(o.ErrOut, o.quiet)
+	line := progress.New(o.ErrOut, o.Quiet)
 	defer line.Done()
 	reporter := reporterOf(line)
 	if len(jobs) == 0 {
-		if err := client.SessionDefaults(ctx, &o.spec, reporter); err != nil {
+		if err := lifecycle.SessionDefaults(ctx, client, &o.spec, reporter); err != nil {
 			return ended(ctx, err)
 		}
 		job, err := o.spec.Manifest()
@@ -282,14 +274,14 @@ func (o *submitOptions) run(ctx context.Context, jobs []operator.Job) error {
 		}
 		jobs = append(jobs, job)
 	}
-	if err := client.CheckSubmit(ctx, jobs, o.request, reporter); err != nil {
+	if err := lifecycle.CheckSubmit(ctx, client, jobs, o.request, reporter); err != nil {
 		return ended(ctx, err)
 	}
 	o.request.Checked = true
-	var reports []operator.SubmitReport
+	var reports []lifecycle.SubmitReport
 	var failure error
 	for _, job := range jobs {
-		report, err := client.Submit(ctx, job, o.request, reporter)
+		report, err := lifecycle.Submit(ctx, client, job, o.request, reporter)
 		if err != nil {
 			failure = o.explain(ctx, err, report)
 			break
@@ -314,8 +306,8 @@ func reporterOf(line *progress.Line) operator.Reporter {
 }
 
 // explain says what is left of a job that doesn't run.
-func (o *submitOptions) explain(ctx context.Context, err error, report operator.SubmitReport) error {
-	if operator.Reasons(err) == "" && exit.Code(err) != exit.TimedOut && exit.Code(err) != exit.Interrupted || report.Job.Object.GetUID() == "" {
+func (o *submitOptions) explain(ctx context.Context, err error, report lifecycle.SubmitReport) error {
+	if lifecycle.Reasons(err) == "" && exit.Code(err) != exit.TimedOut && exit.Code(err) != exit.Interrupted || report.Job.Object.GetUID() == "" {
 		return ended(ctx, err)
 	}
 	ref := report.Job.Ref()

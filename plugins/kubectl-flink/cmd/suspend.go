@@ -7,13 +7,20 @@ import (
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/completion"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/change"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/lifecycle"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
 )
 
+// suspendOptions are the flags of `kubectl flink suspend` and `stop`.
+type suspendOptions struct {
+	changeFlags
+	request lifecycle.SuspendRequest
+}
+
 func newSuspend(c *common) *cobra.Command {
-	f := &changeFlags{common: c}
-	var many manyFlags
-	request := operator.SuspendRequest{Did: "suspended"}
+	o := &suspendOptions{changeFlags: changeFlags{common: c}, request: lifecycle.SuspendRequest{Did: "suspended"}}
 	cmd := &cobra.Command{
 		Use:   "suspend [[TYPE/]NAME ...]",
 		Short: "Stop a job and keep its state, to be resumed later",
@@ -44,34 +51,30 @@ job each time.`,
 			# Every job of a team; see first what would be changed
 			kubectl flink suspend -l team=orders --dry-run`),
 		ValidArgsFunction: c.completeJobs(true),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := f.complete(); err != nil {
-				return err
-			}
-			if err := many.validate(args); err != nil {
-				return err
-			}
-			request.ChangeOptions = f.options
-			request.LoseState = f.state.LoseState
-			if err := request.Validate(); err != nil {
-				return err
-			}
-			return f.run(cmd.Context(), args, many, suspending(request))
-		},
+		RunE:              plugin.RunE(o),
 	}
-	f.add(cmd, false)
+	o.add(cmd, "Suspend", false)
 	flags := cmd.Flags()
-	flags.StringVar(&request.Mode, "mode", "savepoint", "How to keep the state: savepoint, last-state (the last checkpoint) or stateless (not at all; needs --lose-state)")
-	flags.BoolVar(&f.state.LoseState, "lose-state", false, "With --mode stateless: throw the job's state away")
+	flags.StringVar(&o.request.Mode, "mode", "savepoint", "How to keep the state: savepoint, last-state (the last checkpoint) or stateless (not at all; needs --lose-state)")
+	flags.BoolVar(&o.state.LoseState, "lose-state", false, "With --mode stateless: throw the job's state away")
 	_ = cmd.RegisterFlagCompletionFunc("mode", completion.Fixed("savepoint", "last-state", "stateless"))
-	many.add(cmd, "Suspend")
 	return cmd
 }
 
-func suspending(request operator.SuspendRequest) changing {
-	return func(ctx context.Context, client *operator.Client, ref operator.Ref, options operator.ChangeOptions, reporter operator.Reporter) (operator.ChangeReport, error) {
-		request := request
-		request.ChangeOptions = options
-		return client.Suspend(ctx, ref, request, reporter)
+// Validate finds what is wrong with the flags.
+func (o *suspendOptions) Validate() error {
+	if err := o.changeFlags.Validate(); err != nil {
+		return err
 	}
+	o.request.LoseState = o.state.LoseState
+	return o.request.Validate()
+}
+
+// Run stops the jobs.
+func (o *suspendOptions) Run(ctx context.Context) error {
+	return changeJobs(ctx, &o.changeFlags, o.changes(o.request.Did, func(ctx context.Context, client *operator.Client, ref api.Ref, a asking, reporter operator.Reporter) (change.Report, error) {
+		request := o.request
+		request.Options = a.in(o.options)
+		return lifecycle.Suspend(ctx, client, ref, request, reporter)
+	}))
 }

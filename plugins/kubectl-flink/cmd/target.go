@@ -1,7 +1,6 @@
 package cmd
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -15,26 +14,28 @@ import (
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/completion"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
 )
 
 // oneJob finds the job that args mean, by the rule of every verb that takes
 // one NAME.
-func (c *common) oneJob(ctx context.Context, client *operator.Client, args []string) (operator.Ref, error) {
+func (c *common) oneJob(ctx context.Context, client *operator.Client, args []string) (api.Ref, error) {
 	namespace, _, err := c.factory.Namespace()
 	if err != nil {
-		return operator.Ref{}, err
+		return api.Ref{}, err
 	}
 	if len(args) > 0 {
-		return operator.ParseRef(args[0], namespace, operator.JobKinds...)
+		return operator.ParseRef(args[0], namespace, api.JobKinds...)
 	}
 	return client.OnlyJob(ctx, namespace, c.picker())
 }
 
 // picker asks on the terminal; nil where there is none.
 func (c *common) picker() operator.Picker {
-	if !term.IsTerminal(c.In) || !term.IsTerminal(c.ErrOut) {
+	if !plugin.CanAsk(c.IOStreams) {
 		return nil
 	}
 	return c.pick
@@ -44,30 +45,19 @@ func (c *common) pick(ctx context.Context, prompt string, choices []string) (int
 	for i, choice := range choices {
 		fmt.Fprintf(c.ErrOut, "%3d  %s\n", i+1, term.SafeLine(choice))
 	}
-	answers := make(chan string, 1)
 	fmt.Fprintf(c.ErrOut, "%s [1-%d] ", prompt, len(choices))
-	// A read from a terminal can't be cancelled; the process ends right after.
-	go func() {
-		line, err := bufio.NewReader(c.In).ReadString('\n')
-		if err != nil {
-			line = ""
-		}
-		answers <- strings.TrimSpace(line)
-	}()
-	select {
-	case <-ctx.Done():
-		fmt.Fprintln(c.ErrOut)
-		return 0, context.Cause(ctx)
-	case answer := <-answers:
-		n, err := strconv.Atoi(answer)
-		if err != nil || n < 1 || n > len(choices) {
-			if answer == "" {
-				return 0, exit.With(exit.Usage, errors.New("nothing chosen"))
-			}
-			return 0, exit.Usagef("%q is not a number from 1 to %d", answer, len(choices))
-		}
-		return n - 1, nil
+	answer, err := plugin.Answer(ctx, c.IOStreams)
+	if err != nil {
+		return 0, err
 	}
+	if answer == "" {
+		return 0, exit.With(exit.Usage, errors.New("nothing chosen"))
+	}
+	n, err := strconv.Atoi(answer)
+	if err != nil || n < 1 || n > len(choices) {
+		return 0, exit.Usagef("%q is not a number from 1 to %d", answer, len(choices))
+	}
+	return n - 1, nil
 }
 
 // completeJobs completes [TYPE/]NAME with the job's state beside it.
@@ -94,18 +84,18 @@ func (c *common) completeJobs(many bool) cobra.CompletionFunc {
 
 // jobChoices are the jobs as a user may type them: FlinkDeployments by name,
 // the others with their type, everything with its type once one is typed.
-func jobChoices(jobs []operator.Job, used []string, prefix string, now time.Time) []completion.Choice {
+func jobChoices(jobs []api.Job, used []string, prefix string, now time.Time) []completion.Choice {
 	var out []completion.Choice
 	typed, _, hasType := strings.Cut(prefix, "/")
 	for _, job := range jobs {
 		ref := job.Ref()
 		value := ref.Name
 		if hasType {
-			if kind, ok := operator.ParseKind(typed, operator.JobKinds...); !ok || kind.Name != ref.Kind.Name {
+			if kind, ok := api.ParseKind(typed, api.JobKinds...); !ok || kind.Name != ref.Kind.Name {
 				continue
 			}
 			value = typed + "/" + ref.Name
-		} else if ref.Kind.Name != operator.Deployment.Name {
+		} else if ref.Kind.Name != api.Deployment.Name {
 			value = ref.String()
 		}
 		skip := false

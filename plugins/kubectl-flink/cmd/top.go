@@ -15,7 +15,7 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/screen"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/view"
 )
 
@@ -61,15 +61,7 @@ in time, "-" where it has no number.`,
 			kubectl flink top basic-example --once -o json`),
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: c.completeJobs(false),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := o.complete(args); err != nil {
-				return err
-			}
-			if len(args) > 0 {
-				return o.vertices(cmd.Context(), args)
-			}
-			return o.jobs(cmd.Context())
-		},
+		RunE:              plugin.RunE(o),
 	}
 	o.add(cmd, true)
 	flags := cmd.Flags()
@@ -96,8 +88,18 @@ func orderNames(vertices bool) []string {
 	return view.Orders(view.JobOrders)
 }
 
-func (o *topOptions) complete(args []string) error {
-	if err := o.askOptions.complete(); err != nil {
+// Run shows the load of jobs, or of one job's vertices.
+func (o *topOptions) Run(ctx context.Context) error {
+	if len(o.Args) > 0 {
+		return o.vertices(ctx)
+	}
+	return o.jobs(ctx)
+}
+
+// Validate finds what is wrong with the flags.
+func (o *topOptions) Validate() error {
+	args := o.Args
+	if err := o.askOptions.Validate(); err != nil {
 		return err
 	}
 	one := len(args) > 0

@@ -10,16 +10,17 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/portforward"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/health"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/reach"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/rest"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/health"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/reach"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/rest"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/view"
 )
 
 // topKinds are whose jobs `top` shows. The children of a blue/green deployment
 // are FlinkDeployments.
-var topKinds = []operator.Kind{operator.Deployment, operator.SessionJob}
+var topKinds = []api.Kind{api.Deployment, api.SessionJob}
 
 // boardState is what the screen of `top` is drawn from.
 type boardState struct {
@@ -38,14 +39,14 @@ type board struct {
 
 	mu       sync.Mutex
 	jobs     map[boardKey]*boardJob
-	sessions map[operator.Ref]*boardSession
+	sessions map[api.Ref]*boardSession
 	usage    operator.Usages
 	usageErr error
 }
 
 // boardJob is a job as it was last seen.
 type boardJob struct {
-	summary operator.Summary
+	summary api.Summary
 	row     view.TopJob
 	// way leads to the JobManager; nil wants it looked up (again).
 	way    *wayTo
@@ -60,11 +61,11 @@ type wayTo struct {
 }
 
 func newBoard(o *topOptions, client *operator.Client, tunnel *portforward.Tunnel) *board {
-	return &board{o: o, client: client, tunnel: tunnel, slots: make(chan struct{}, asked), jobs: map[boardKey]*boardJob{}, sessions: map[operator.Ref]*boardSession{}}
+	return &board{o: o, client: client, tunnel: tunnel, slots: make(chan struct{}, asked), jobs: map[boardKey]*boardJob{}, sessions: map[api.Ref]*boardSession{}}
 }
 
 // set takes a job as the API server has it.
-func (b *board) set(summary operator.Summary) {
+func (b *board) set(summary api.Summary) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if summary.Session {
@@ -79,7 +80,7 @@ func (b *board) set(summary operator.Summary) {
 	}
 	if id := summary.JobID; id != "" && summary.Cluster != "" {
 		// It may have been taken for one that nothing manages.
-		delete(b.jobs, boardKey{operator.Ref{Kind: operator.Deployment, Namespace: summary.Namespace, Name: summary.Cluster}, id})
+		delete(b.jobs, boardKey{api.Ref{Kind: api.Deployment, Namespace: summary.Namespace, Name: summary.Cluster}, id})
 	}
 	job.summary, job.way = summary, nil
 	old := job.row
@@ -94,7 +95,7 @@ func (b *board) set(summary operator.Summary) {
 }
 
 // answers reports whether there is a JobManager to ask.
-func (b *board) answers(s operator.Summary) bool {
+func (b *board) answers(s api.Summary) bool {
 	return s.JobID != "" && s.JobManager != "MISSING" && s.Lifecycle != "SUSPENDED"
 }
 
@@ -155,7 +156,7 @@ func (b *board) ask(ctx context.Context, group *sync.WaitGroup, onlyNew bool, do
 }
 
 // askOne asks for the numbers of a job, by id where no object manages it.
-func (b *board) askOne(ctx context.Context, summary operator.Summary, id string, way *wayTo, row *view.TopJob) (*wayTo, error) {
+func (b *board) askOne(ctx context.Context, summary api.Summary, id string, way *wayTo, row *view.TopJob) (*wayTo, error) {
 	ctx, cancel := context.WithTimeout(ctx, b.o.timeout)
 	defer cancel()
 	if way == nil {
@@ -243,7 +244,7 @@ func (b *board) follow(ctx context.Context, show func(boardState)) error {
 			}
 		}
 	})
-	return b.client.Follow(ctx, topKinds, b.o.selection, func(kind operator.Kind, event watch.EventType, object *unstructured.Unstructured) error {
+	return b.client.Follow(ctx, topKinds, b.o.selection, func(kind api.Kind, event watch.EventType, object *unstructured.Unstructured) error {
 		switch {
 		case event == watch.Bookmark:
 			if lists++; lists == len(topKinds) {
@@ -251,9 +252,9 @@ func (b *board) follow(ctx context.Context, show func(boardState)) error {
 			}
 			return nil
 		case event == watch.Deleted:
-			b.drop(operator.Ref{Kind: kind, Namespace: object.GetNamespace(), Name: object.GetName()})
+			b.drop(api.Ref{Kind: kind, Namespace: object.GetNamespace(), Name: object.GetName()})
 		default:
-			summary, err := operator.Summarize(kind, object)
+			summary, err := api.Summarize(kind, object)
 			if err != nil {
 				return err
 			}

@@ -4,31 +4,31 @@ import (
 	"context"
 	"sync"
 
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/health"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/reach"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/rest"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/health"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/reach"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/rest"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/view"
 )
 
 // boardKey is a job of the board: an object's, or with an id one in a session
 // cluster that no object manages, such as an INSERT of SQL.
 type boardKey struct {
-	operator.Ref
+	api.Ref
 	unmanaged string
 }
 
 // boardSession is a session cluster, in which jobs may run that no object
 // manages.
 type boardSession struct {
-	summary operator.Summary
+	summary api.Summary
 	way     *wayTo
 	asking  bool
 }
 
 // setSession takes a session cluster as the API server has it; b.mu is held.
 // Where labels or fields select, its jobs have none that could fit.
-func (b *board) setSession(summary operator.Summary) {
+func (b *board) setSession(summary api.Summary) {
 	if b.o.selection.Labels != "" || b.o.selection.Fields != "" {
 		return
 	}
@@ -45,7 +45,7 @@ func (b *board) setSession(summary operator.Summary) {
 
 // dropUnmanaged forgets the jobs of a session cluster that no object manages;
 // b.mu is held.
-func (b *board) dropUnmanaged(cluster operator.Ref) {
+func (b *board) dropUnmanaged(cluster api.Ref) {
 	for key := range b.jobs {
 		if key.Ref == cluster && key.unmanaged != "" {
 			delete(b.jobs, key)
@@ -54,7 +54,7 @@ func (b *board) dropUnmanaged(cluster operator.Ref) {
 }
 
 // drop forgets an object, and of a session cluster its jobs.
-func (b *board) drop(ref operator.Ref) {
+func (b *board) drop(ref api.Ref) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	delete(b.sessions, ref)
@@ -88,7 +88,7 @@ func (b *board) look(ctx context.Context, group *sync.WaitGroup, done func()) {
 	}
 }
 
-func (b *board) askSession(ctx context.Context, ref operator.Ref, way *wayTo) (*wayTo, []rest.JobOverview, error) {
+func (b *board) askSession(ctx context.Context, ref api.Ref, way *wayTo) (*wayTo, []rest.JobOverview, error) {
 	ctx, cancel := context.WithTimeout(ctx, b.o.timeout)
 	defer cancel()
 	if way == nil {
@@ -110,7 +110,7 @@ func (b *board) askSession(ctx context.Context, ref operator.Ref, way *wayTo) (*
 }
 
 // setUnmanaged takes what a session cluster says of its jobs; b.mu is held.
-func (b *board) setUnmanaged(cluster operator.Ref, jobs []rest.JobOverview) {
+func (b *board) setUnmanaged(cluster api.Ref, jobs []rest.JobOverview) {
 	managed := map[string]bool{}
 	gone := map[boardKey]bool{}
 	for key, job := range b.jobs {
@@ -132,8 +132,8 @@ func (b *board) setUnmanaged(cluster operator.Ref, jobs []rest.JobOverview) {
 			job = &boardJob{}
 			b.jobs[key] = job
 		}
-		job.summary = operator.Summary{
-			Kind: operator.SessionJob, Namespace: cluster.Namespace, Name: cluster.Name, Cluster: cluster.Name, Created: found.StartTime.Time(),
+		job.summary = api.Summary{
+			Kind: api.SessionJob, Namespace: cluster.Namespace, Name: cluster.Name, Cluster: cluster.Name, Created: found.StartTime.Time(),
 			StatusKnown: true, Wanted: "running", Lifecycle: "STABLE", State: found.State, StateSince: found.LastModification.Time(), JobID: found.ID, JobName: found.Name,
 		}
 		job.row.Type, job.row.Namespace, job.row.Name, job.row.Ref = cluster.Kind.Singular, cluster.Namespace, cluster.Name, cluster

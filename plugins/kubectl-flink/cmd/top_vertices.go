@@ -7,17 +7,18 @@ import (
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/screen"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/reach"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/rest"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/reach"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/rest"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/view"
 )
 
 // vertices shows the vertices of one job.
-func (o *topOptions) vertices(ctx context.Context, args []string) error {
+func (o *topOptions) vertices(ctx context.Context) error {
 	var meter rest.Meter
 	if o.once {
-		return o.ask(ctx, args, func(ctx context.Context, place reach.Place, jobManager *rest.Client) error {
+		return o.ask(ctx, func(ctx context.Context, place reach.Place, jobManager *rest.Client) error {
 			model, err := o.load(ctx, &meter, place, jobManager)
 			if err != nil {
 				return err
@@ -26,7 +27,7 @@ func (o *topOptions) vertices(ctx context.Context, args []string) error {
 			return o.output.Print(o.Out, o.view(terminalWidth(o.Out)).Vertices(model, place.Job.Ref()))
 		})
 	}
-	client, place, err := o.findPlace(ctx, args)
+	client, place, err := o.findPlace(ctx, o.Args)
 	if err != nil {
 		return err
 	}
@@ -50,7 +51,7 @@ func (o *topOptions) load(ctx context.Context, meter *rest.Meter, place reach.Pl
 }
 
 // followLoad asks at intervals until ctx ends.
-func (o *topOptions) followLoad(ctx context.Context, client *operator.Client, ref operator.Ref, meter *rest.Meter, show func(view.JobLoad)) error {
+func (o *topOptions) followLoad(ctx context.Context, client *operator.Client, ref api.Ref, meter *rest.Meter, show func(view.JobLoad)) error {
 	last := view.JobLoad{Metadata: view.StatusMetadata{Type: ref.Kind.Singular, Name: ref.Name, Namespace: ref.Namespace}}
 	return followModel(ctx, &o.askOptions, client, ref, o.interval, last, func(ctx context.Context, place reach.Place, jobManager *rest.Client) (view.JobLoad, error) {
 		return o.load(ctx, meter, place, jobManager)
@@ -59,7 +60,7 @@ func (o *topOptions) followLoad(ctx context.Context, client *operator.Client, re
 	}, show)
 }
 
-func (o *topOptions) drawVertices(l view.JobLoad, ref operator.Ref, width int) screen.Picture {
+func (o *topOptions) drawVertices(l view.JobLoad, ref api.Ref, width int) screen.Picture {
 	l.Vertices = slices.Clone(l.Vertices)
 	view.Sort(l.Vertices, view.VertexOrders, o.sortBy, o.reverse)
 	v := o.view(width)

@@ -17,7 +17,7 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/portforward"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/progress"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/reach"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/reach"
 )
 
 // defaultUIPort is Flink's own.
@@ -26,6 +26,7 @@ const defaultUIPort = 8081
 // uiOptions are the flags of `kubectl flink ui`.
 type uiOptions struct {
 	*common
+	plugin.Arguments
 	tunnelFlags
 	tls       reach.TLSFiles
 	port      int
@@ -61,16 +62,7 @@ send.`,
 			kubectl flink ui basic-example --print-url`),
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: c.completeJobs(false),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			o.anyPort = !cmd.Flags().Changed("port")
-			if o.all && len(args) > 0 {
-				return exit.Usagef("--all and a name exclude each other")
-			}
-			if o.port < 0 || o.port > 65535 {
-				return exit.Usagef("--port must be between 0 and 65535")
-			}
-			return o.run(cmd.Context(), args)
-		},
+		RunE:              plugin.RunE(o),
 	}
 	flags := cmd.Flags()
 	flags.IntVar(&o.port, "port", defaultUIPort, "Local port (default 8081, or another one where that is in use); 0 is any")
@@ -207,7 +199,25 @@ func (s *uiStatus) event(e portforward.Event) {
 	}
 }
 
-func (o *uiOptions) run(ctx context.Context, args []string) error {
+// Complete takes over the arguments, and whether a port was given.
+func (o *uiOptions) Complete(cmd *cobra.Command, args []string) error {
+	o.anyPort = !cmd.Flags().Changed("port")
+	return o.Arguments.Complete(cmd, args)
+}
+
+// Validate finds what is wrong with the flags.
+func (o *uiOptions) Validate() error {
+	switch {
+	case o.all && len(o.Args) > 0:
+		return exit.Usagef("--all and a name exclude each other")
+	case o.port < 0 || o.port > 65535:
+		return exit.Usagef("--port must be between 0 and 65535")
+	}
+	return nil
+}
+
+// Run forwards the dashboard until it is interrupted.
+func (o *uiOptions) Run(ctx context.Context) error {
 	status := &uiStatus{line: progress.New(o.ErrOut, false), live: term.IsTerminal(o.ErrOut)}
 	defer status.line.Done()
 	tunnel, err := o.tunnel(o.tunnelFlags, status.event)
@@ -222,7 +232,7 @@ func (o *uiOptions) run(ctx context.Context, args []string) error {
 	if o.all {
 		return o.serveAll(ctx, tunnel, status)
 	}
-	client, place, err := o.findPlace(ctx, args)
+	client, place, err := o.findPlace(ctx, o.Args)
 	if err != nil {
 		return err
 	}

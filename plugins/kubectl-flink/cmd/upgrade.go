@@ -7,30 +7,34 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
-	"github.com/kubectl-flink/kubectl-flink/pkg/common/progress"
-	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/lifecycle"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/view"
 )
 
 // upgradeOptions are the flags of `kubectl flink upgrade`.
 type upgradeOptions struct {
 	changeFlags
-	request operator.UpgradeRequest
+	request lifecycle.UpgradeRequest
 	args    []string
 	set     []string
 	file    string
+	// behind are the arguments behind --.
+	behind []string
+	flags  *pflag.FlagSet
 }
 
 func newUpgrade(c *common) *cobra.Command {
 	o := &upgradeOptions{changeFlags: changeFlags{common: c}}
 	cmd := &cobra.Command{
-		Use:   "upgrade [TYPE/]NAME [-- ARG ...]",
+		Use:   "upgrade [TYPE/]NAME ... [-- ARG ...]",
 		Short: "Change a job and follow it until it runs again, from its state",
-		Long: `Change a job's image, jar, arguments, parallelism, Flink version or
+		Long: `Change the image, jar, arguments, parallelism, Flink version or
 configuration, or make it what a manifest says. What differs and what the
 operator will do about it is shown first: redeploy the job, scale it in place,
 or nothing.
@@ -57,17 +61,11 @@ unless --keep-trying is given.`,
 
 			# What a manifest says
 			kubectl flink upgrade basic-example -f job.yaml`),
-		ValidArgsFunction: c.completeJobs(false),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			names, err := o.complete(cmd, args)
-			if err != nil {
-				return err
-			}
-			return o.run(cmd.Context(), names)
-		},
+		ValidArgsFunction: c.completeJobs(true),
+		RunE:              plugin.RunE(o),
 	}
 	flags := cmd.Flags()
-	o.changeFlags.add(cmd, true)
+	o.changeFlags.add(cmd, "Upgrade", true)
 	flags.StringVar(&o.request.Image, "image", "", "Image of the job's pods")
 	flags.StringVar(&o.request.Jar, "jar", "", "URI of the job's jar")
 	flags.StringVar(&o.request.Class, "class", "", "Class with the job's main method")
@@ -82,80 +80,91 @@ unless --keep-trying is given.`,
 	return cmd
 }
 
-func (o *upgradeOptions) complete(cmd *cobra.Command, args []string) (names []string, err error) {
-	if err := o.changeFlags.complete(); err != nil {
-		return nil, err
-	}
-	names = args
-	var rest []string
+// Complete takes over the names, and the arguments behind --.
+func (o *upgradeOptions) Complete(cmd *cobra.Command, args []string) error {
+	o.flags = cmd.Flags()
+	names := args
 	if dash := cmd.ArgsLenAtDash(); dash >= 0 {
-		names, rest = args[:dash], args[dash:]
+		names, o.behind = args[:dash], args[dash:]
 		o.request.SetArgs = true
 	}
+	o.many.complete(cmd, names, o.behind)
+	return nil
+}
+
+// Validate finds what is wrong with the flags, and reads the manifest.
+func (o *upgradeOptions) Validate() (err error) {
+	if err := o.changeFlags.Validate(); err != nil {
+		return err
+	}
 	switch {
-	case len(names) != 1:
-		return nil, exit.Usagef("which job? Give one NAME; arguments of the job come after --")
-	case cmd.Flags().Changed("parallelism") && o.request.Parallelism < 1:
-		return nil, exit.Usagef("--parallelism: %d is less than 1", o.request.Parallelism)
+	case len(o.many.args) == 0 && !o.many.chosen():
+		return exit.Usagef("which job? Give one or more NAMEs, --all or -l; arguments of the job come after --")
+	case o.file != "" && o.many.several():
+		return exit.Usagef("--filename: a manifest is what one job is to be; name one")
+	case o.flags.Changed("parallelism") && o.request.Parallelism < 1:
+		return exit.Usagef("--parallelism: %d is less than 1", o.request.Parallelism)
 	case o.request.StableFor < 0:
-		return nil, exit.Usagef("--stable-for: %s is negative", o.request.StableFor)
+		return exit.Usagef("--stable-for: %s is negative", o.request.StableFor)
 	case o.request.RollBack && o.options.KeepTrying:
-		return nil, exit.Usagef("give --rollback-on-failure or --keep-trying, not both")
-	case o.request.RollBack && !o.wait:
-		return nil, exit.Usagef("--rollback-on-failure has to wait; leave out --wait=false")
+		return exit.Usagef("give --rollback-on-failure or --keep-trying, not both")
+	case o.request.RollBack && !o.Wait:
+		return exit.Usagef("--rollback-on-failure has to wait; leave out --wait=false")
 	}
 	o.request.SetArgs = o.request.SetArgs || len(o.args) > 0
-	if o.request.Args, err = jobArgs(o.args, rest); err != nil {
-		return nil, err
+	if o.request.Args, err = jobArgs(o.args, o.behind); err != nil {
+		return err
 	}
-	if o.request.Set, err = operator.ParseSettings("--set", o.set); err != nil {
-		return nil, err
+	if o.request.Set, err = lifecycle.ParseSettings("--set", o.set); err != nil {
+		return err
 	}
+	return nil
+}
+
+// manifest reads what the job is to be.
+func (o *upgradeOptions) manifest(ctx context.Context) error {
 	if o.file != "" {
-		jobs, err := operator.ReadManifests(cmd.Context(), o.In, []string{o.file})
+		jobs, err := lifecycle.ReadManifests(ctx, o.In, []string{o.file})
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if len(jobs) != 1 {
-			return nil, exit.Usagef("--filename: %d jobs in %s, and one is upgraded", len(jobs), o.file)
+			return exit.Usagef("--filename: %d jobs in %s, and one is upgraded", len(jobs), o.file)
 		}
 		o.request.Manifest = jobs[0]
 	}
-	return names, o.request.UpgradeFields.Validate()
+	return o.request.UpgradeFields.Validate()
 }
 
-func (o *upgradeOptions) run(ctx context.Context, names []string) error {
-	client, err := o.operator()
-	if err != nil {
+// Run upgrades the jobs.
+func (o *upgradeOptions) Run(ctx context.Context) error {
+	if err := o.manifest(ctx); err != nil {
 		return err
 	}
-	o.askJobManagers(client, o.tunnelFlags, o.tls)
-	ref, err := o.oneJob(ctx, client, names)
-	if err != nil {
-		return err
-	}
-	ctx, cancel := o.bounded(ctx)
-	defer cancel()
-	line := progress.New(o.ErrOut, o.quiet)
-	defer line.Done()
-	o.request.ChangeOptions, o.request.StateChoice = o.options, o.state
-	if o.options.DryRun == "" {
-		o.request.Show = func(plan operator.UpgradePlan) { line.Print("%s", strings.TrimRight(view.PlanText(plan), "\n")) }
-	}
-	if !o.yes && term.IsTerminal(o.In) && term.IsTerminal(o.ErrOut) {
-		o.request.Ask = true
-		o.request.Confirm = func(ctx context.Context, question string) error {
-			line.Clear()
-			return o.confirm(ctx, false, question)
-		}
-	}
-	report, err := client.Upgrade(ctx, ref, o.request, reporterOf(line))
-	line.Done()
-	if err != nil {
-		return advised(ended(ctx, err))
-	}
-	if report.Plan.Effect == operator.NoEffect && o.output.IsHuman() {
-		fmt.Fprintln(o.ErrOut, "Nothing to change: the job's spec is so already")
-	}
-	return o.output.Print(o.Out, view.Upgraded(report))
+	o.request.StateChoice = o.state
+	asks := !o.yes && plugin.CanAsk(o.IOStreams)
+	return changeJobs(ctx, &o.changeFlags, changing[lifecycle.UpgradeReport]{
+		did:          "upgraded",
+		flagIsEnough: true,
+		do: func(ctx context.Context, client *operator.Client, ref api.Ref, a asking, reporter operator.Reporter) (lifecycle.UpgradeReport, error) {
+			request := o.request
+			request.Options = a.in(o.options)
+			// Of several, the plans are in the one question.
+			request.Ask = asks && a.question == nil && !a.foreseen
+			if !a.foreseen && o.DryRun == "" && reporter.Note != nil {
+				request.Show = func(plan lifecycle.UpgradePlan) { reporter.Note(strings.TrimRight(view.PlanText(plan), "\n")) }
+			}
+			report, err := lifecycle.Upgrade(ctx, client, ref, request, reporter)
+			if err != nil {
+				return report, advised(err)
+			}
+			return report, nil
+		},
+		print: func(reports []lifecycle.UpgradeReport, asList bool) error {
+			if len(reports) == 1 && !asList && reports[0].Plan.Effect == lifecycle.NoEffect && o.output.IsHuman() {
+				fmt.Fprintln(o.ErrOut, "Nothing to change: the job's spec is so already")
+			}
+			return o.output.Print(o.Out, view.Upgraded(reports, view.ChangeForm{List: asList, Namespaces: o.many.allNamespaces}))
+		},
+	})
 }

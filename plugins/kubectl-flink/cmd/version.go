@@ -13,9 +13,16 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/view"
 )
 
+// versionOptions are the flags of `kubectl flink version`.
+type versionOptions struct {
+	*common
+	plugin.Arguments
+	output            printer.Flags
+	clientOnly, check bool
+}
+
 func newVersion(c *common) *cobra.Command {
-	var output printer.Flags
-	var clientOnly, check bool
+	o := &versionOptions{common: c}
 	cmd := &cobra.Command{
 		Use:   "version",
 		Short: "Show the versions of this plugin, Kubernetes and the operator",
@@ -27,28 +34,31 @@ Operator, and which of the operator's kinds the cluster serves.`,
 			kubectl flink version --check
 			kubectl flink version -o json`),
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := output.Validate(); err != nil {
-				return err
-			}
-			if check {
-				return plugin.CheckLatest(cmd.Context(), c.Out, &output, "kubectl-flink")
-			}
-			v := view.Versions{Client: version.Get()}
-			var failure error
-			if !clientOnly {
-				failure = c.serverVersions(cmd.Context(), &v)
-			}
-			if err := output.Print(c.Out, v.Result()); err != nil {
-				return err
-			}
-			return failure
-		},
+		RunE: plugin.RunE(o),
 	}
-	output.AddFlags(cmd, printer.JSON, printer.YAML)
-	cmd.Flags().BoolVar(&clientOnly, "client", false, "Show the plugin's version only; ask no cluster")
-	cmd.Flags().BoolVar(&check, "check", false, "Ask GitHub for the latest release and compare; exit code 3 if it is newer")
+	o.output.AddFlags(cmd, printer.JSON, printer.YAML)
+	cmd.Flags().BoolVar(&o.clientOnly, "client", false, "Show the plugin's version only; ask no cluster")
+	cmd.Flags().BoolVar(&o.check, "check", false, "Ask GitHub for the latest release and compare; exit code 3 if it is newer")
 	return cmd
+}
+
+// Validate finds what is wrong with the flags.
+func (o *versionOptions) Validate() error { return o.output.Validate() }
+
+// Run prints the versions.
+func (o *versionOptions) Run(ctx context.Context) error {
+	if o.check {
+		return plugin.CheckLatest(ctx, o.Out, &o.output, "kubectl-flink")
+	}
+	v := view.Versions{Client: version.Get()}
+	var failure error
+	if !o.clientOnly {
+		failure = o.serverVersions(ctx, &v)
+	}
+	if err := o.output.Print(o.Out, v.Result()); err != nil {
+		return err
+	}
+	return failure
 }
 
 // serverVersions asks the cluster. What it can't know stays empty with the

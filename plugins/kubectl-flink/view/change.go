@@ -5,13 +5,14 @@ import (
 	"strings"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/health"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/health"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
 )
 
 // ChangeText is a job's state in one line of a watch, without anything that
 // changes by itself.
-func ChangeText(s operator.Summary, v health.Verdict, palette term.Palette) string {
+func ChangeText(s api.Summary, v health.Verdict, palette term.Palette) string {
 	parts := []string{s.State, s.Lifecycle, s.BlueGreen}
 	if s.JobManager != "" && s.JobManager != "READY" {
 		parts = append(parts, "JobManager "+s.JobManager)

@@ -7,7 +7,8 @@ import (
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/change"
 )
 
 // ChangeForm says how changes are printed.
@@ -19,7 +20,7 @@ type ChangeForm struct {
 }
 
 // Changed is the result of a verb that changes jobs.
-func Changed(reports []operator.ChangeReport, form ChangeForm) printer.Result {
+func Changed(reports []change.Report, form ChangeForm) printer.Result {
 	var result printer.Result
 	objects := make([]any, len(reports))
 	result.Table = &printer.Table{Columns: []printer.Column{
@@ -65,7 +66,7 @@ func Changed(reports []operator.ChangeReport, form ChangeForm) printer.Result {
 }
 
 // changeWord is what was done, as kubectl would say it.
-func changeWord(r operator.ChangeReport) string {
+func changeWord(r change.Report) string {
 	switch {
 	case !r.Changed && r.DryRun == "":
 		return r.Did + " already"
@@ -75,7 +76,7 @@ func changeWord(r operator.ChangeReport) string {
 	return r.Did
 }
 
-func changeLine(r operator.ChangeReport) string {
+func changeLine(r change.Report) string {
 	what := r.Job.Printed()
 	if r.Unmanaged {
 		what = "job " + r.JobID + " of " + what
@@ -95,21 +96,21 @@ func changeLine(r operator.ChangeReport) string {
 	return line
 }
 
-func leftText(k operator.Kept) string {
-	if k.Kind == operator.KeptNone {
+func leftText(k api.RetainedState) string {
+	if k.Kind == api.RetainedNone {
 		return "no state was kept"
 	}
 	return kept(k)
 }
 
 // kept is a state in words.
-func kept(k operator.Kept) string {
+func kept(k api.RetainedState) string {
 	switch {
 	case k.IsZero():
 		return ""
-	case k.Kind == operator.KeptNone:
+	case k.Kind == api.RetainedNone:
 		return "no state"
-	case k.Path == "" && k.Kind == operator.KeptCheckpoint:
+	case k.Path == "" && k.Kind == api.RetainedCheckpoint:
 		return "its last checkpoint"
 	}
 	return k.Kind + " " + k.Path
@@ -117,7 +118,7 @@ func kept(k operator.Kept) string {
 
 // changeObject is what -o json prints. status.path is the state that the job
 // runs from, or that it left where it doesn't run.
-func changeObject(r operator.ChangeReport) any {
+func changeObject(r change.Report) any {
 	status := map[string]any{"changed": r.Changed, "done": r.Done}
 	put := func(key, value string) {
 		if value != "" {
@@ -160,7 +161,7 @@ func changeObject(r operator.ChangeReport) any {
 	}
 }
 
-func keptObject(k operator.Kept) map[string]any {
+func keptObject(k api.RetainedState) map[string]any {
 	out := map[string]any{"kind": k.Kind, "proven": k.Proven}
 	if k.Path != "" {
 		out["path"] = k.Path

@@ -9,8 +9,8 @@ import (
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/rest"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/rest"
 )
 
 // CheckpointDetail is one checkpoint, vertex by vertex.
@@ -67,8 +67,10 @@ func (v VertexCheckpoint) missing() []string {
 // CheckpointDetailPage prints one checkpoint for people.
 type CheckpointDetailPage struct {
 	Palette term.Palette
-	Width   int
-	Now     time.Time
+	// Width is the number of columns of the terminal; 0 where there is none, and
+	// then nothing is cut or broken.
+	Width int
+	Now   time.Time
 }
 
 // Result is the checkpoint in every format.
@@ -97,7 +99,7 @@ func (p CheckpointDetailPage) head(out *strings.Builder, d CheckpointDetail) {
 	color := map[string]term.Color{"COMPLETED": term.Green, "FAILED": term.Red, "IN_PROGRESS": term.Cyan}[d.Status]
 	fmt.Fprintf(out, "%s  checkpoint #%d  %s\n", p.Palette.Paint(term.Bold, term.SafeLine(d.Job)), d.ID, p.Palette.Paint(color, term.SafeLine(d.Status)))
 	line := func(label, format string, args ...any) {
-		for i, text := range wrapped(term.SafeLine(fmt.Sprintf(format, args...)), max(p.Width-12, 40)) {
+		for i, text := range wrapped(term.SafeLine(fmt.Sprintf(format, args...)), atLeast(room(p.Width, 12), 40)) {
 			if i > 0 {
 				label = ""
 			}
@@ -109,7 +111,7 @@ func (p CheckpointDetailPage) head(out *strings.Builder, d CheckpointDetail) {
 		kind += ", " + strings.ToLower(d.Format)
 	}
 	line("Type", "%s", kind)
-	line("Triggered", "%s ago, took %s, %d of %d subtasks acknowledged", operator.Ago(max(p.Now.Sub(d.Triggered.Time()), 0)), Millis(int64(d.Duration)), d.Acked, d.Subtasks)
+	line("Triggered", "%s ago, took %s, %d of %d subtasks acknowledged", api.Ago(max(p.Now.Sub(d.Triggered.Time()), 0)), Millis(int64(d.Duration)), d.Acked, d.Subtasks)
 	line("Size", "%s written, %s of state; records in flight: %s processed, %s kept", Bytes(d.Size), Bytes(d.State), Bytes(d.Processed), Bytes(d.Persisted))
 	if d.Path != "" {
 		gone := ""
@@ -119,7 +121,7 @@ func (p CheckpointDetailPage) head(out *strings.Builder, d CheckpointDetail) {
 		line("Path", "%s%s", d.Path, gone)
 	}
 	if d.Failure != "" {
-		line("Failed", "%s ago: %s", operator.Ago(max(p.Now.Sub(d.FailedAt.Time()), 0)), operator.RootCause(d.Failure))
+		line("Failed", "%s ago: %s", api.Ago(max(p.Now.Sub(d.FailedAt.Time()), 0)), api.RootCause(d.Failure))
 	}
 	out.WriteByte('\n')
 }

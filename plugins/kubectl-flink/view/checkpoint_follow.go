@@ -7,8 +7,8 @@ import (
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/rest"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/rest"
 )
 
 // CheckpointLines prints what happens to a job's checkpoints, a line each.
@@ -58,7 +58,7 @@ func (l *CheckpointLines) Print(w io.Writer, job string, e rest.CheckpointEvent)
 	c := e.Ended
 	color, what := term.Color(""), c.Path
 	if c.Status == "FAILED" {
-		color, what = term.Red, operator.RootCause(c.Failure)
+		color, what = term.Red, api.RootCause(c.Failure)
 	} else if c.IsSavepoint {
 		color = term.Green
 	}

@@ -10,8 +10,8 @@ import (
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/rest"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/rest"
 )
 
 // Checkpoints is what `kubectl flink checkpoints` knows: the JobManager's
@@ -41,7 +41,7 @@ func (p CheckpointPage) Result(c Checkpoints) printer.Result {
 		}
 		for _, one := range c.History {
 			if one.Failure != "" {
-				fmt.Fprintf(&out, "#%d failed: %s\n", one.ID, term.SafeLine(operator.RootCause(one.Failure)))
+				fmt.Fprintf(&out, "#%d failed: %s\n", one.ID, term.SafeLine(api.RootCause(one.Failure)))
 			}
 		}
 		_, err := io.WriteString(w, out.String())
@@ -72,7 +72,7 @@ func (p CheckpointPage) head(out *strings.Builder, c Checkpoints) {
 		if r.Savepoint() {
 			what = "savepoint"
 		}
-		line("Restored", "%s ago from %s #%d %s", operator.Ago(max(p.Now.Sub(r.Time.Time()), 0)), what, r.ID, r.Path)
+		line("Restored", "%s ago from %s #%d %s", api.Ago(max(p.Now.Sub(r.Time.Time()), 0)), what, r.ID, r.Path)
 	}
 	if last := c.Latest.Completed; last != nil {
 		line("Latest", "#%d %s", last.ID, last.Path)

@@ -11,7 +11,7 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/secret"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/conf"
 )
 
 // Config is what `kubectl flink config` knows. Secrets are hidden in it.
@@ -24,8 +24,8 @@ type Config struct {
 	Cluster      string `json:"cluster,omitempty"`
 	FlinkVersion string `json:"flinkVersion,omitempty"`
 	// Asked says that the JobManager told what it runs with.
-	Asked bool               `json:"jobManagerAsked"`
-	Items []operator.Setting `json:"items"`
+	Asked bool           `json:"jobManagerAsked"`
+	Items []conf.Setting `json:"items"`
 	// Restarts and Parameters are what the job's code set beside the keys.
 	Restarts   string            `json:"restartStrategy,omitempty"`
 	Parameters map[string]string `json:"jobParameters,omitempty"`
@@ -113,7 +113,7 @@ func (p ConfigPage) rows(out *strings.Builder, c Config) {
 	if len(c.Items) == 0 {
 		return
 	}
-	const sourceWidth, gap, least = len(operator.FromOperator), 2, 16
+	const sourceWidth, gap, least = len(conf.FromOperator), 2, 16
 	keyWidth := 0
 	for _, item := range c.Items {
 		keyWidth = max(keyWidth, term.DisplayWidth(term.SafeLine(item.Key)))
@@ -142,7 +142,7 @@ func (p ConfigPage) rows(out *strings.Builder, c Config) {
 	}
 }
 
-func keyColor(item operator.Setting) term.Color {
+func keyColor(item conf.Setting) term.Color {
 	if item.Deprecated != nil {
 		return term.Yellow
 	}
@@ -150,7 +150,7 @@ func keyColor(item operator.Setting) term.Color {
 }
 
 // shownValue is the value as a person reads it: "-" where there is none.
-func shownValue(item operator.Setting) (string, term.Color) {
+func shownValue(item conf.Setting) (string, term.Color) {
 	value := term.SafeLine(item.Value)
 	switch {
 	case value == "" && (item.Standard || item.Spec != nil):

@@ -7,12 +7,13 @@ import (
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/lifecycle"
 )
 
 // Deleted is the result of `kubectl flink delete`; dryRun is "", "client" or
 // "server". As an object it is the manifest that starts the job again.
-func Deleted(reports []operator.DeleteReport, dryRun string) printer.Result {
+func Deleted(reports []lifecycle.DeleteReport, dryRun string, form ChangeForm) printer.Result {
 	result := printer.Result{AsIs: true, Table: &printer.Table{Columns: []printer.Column{
 		{Name: "NAME"}, {Name: "DELETED"}, {Name: "STATE"}, {Name: "AGE OF STATE"}, {Name: "PATH"},
 	}}}
@@ -25,19 +26,23 @@ func Deleted(reports []operator.DeleteReport, dryRun string) printer.Result {
 			kind = r.State.Kind()
 		}
 		if !r.State.At.IsZero() {
-			age = operator.Ago(time.Since(r.State.At))
+			age = api.Ago(time.Since(r.State.At))
 		}
 		result.Table.Rows = append(result.Table.Rows, []printer.Cell{
 			printer.C(r.Job.String()), printer.C(fmt.Sprint(r.Gone)), printer.C(kind), printer.C(age), printer.C(r.State.Path),
 		})
 	}
 	result.Object = printer.List(objects)
-	if len(objects) == 1 {
+	if len(objects) == 1 && !form.List {
 		result.Object = objects[0]
 	}
 	result.Text = func(w io.Writer) error {
 		for _, r := range reports {
-			if _, err := fmt.Fprintln(w, term.SafeLine(deletedLine(r, dryRun))); err != nil {
+			line := deletedLine(r, dryRun)
+			if form.Namespaces {
+				line += " (namespace " + r.Job.Namespace + ")"
+			}
+			if _, err := fmt.Fprintln(w, term.SafeLine(line)); err != nil {
 				return err
 			}
 		}
@@ -46,7 +51,7 @@ func Deleted(reports []operator.DeleteReport, dryRun string) printer.Result {
 	return result
 }
 
-func deletedLine(r operator.DeleteReport, dryRun string) string {
+func deletedLine(r lifecycle.DeleteReport, dryRun string) string {
 	line := r.Job.Printed() + " deleted"
 	switch {
 	case dryRun != "":

@@ -10,9 +10,10 @@ import (
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/health"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/rest"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/health"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/rest"
 )
 
 // Fault is one failure of a job.
@@ -50,13 +51,15 @@ type Faults struct {
 // ExceptionPage prints failures for people.
 type ExceptionPage struct {
 	Palette term.Palette
-	Width   int
-	Full    bool
-	Now     time.Time
+	// Width is the number of columns of the terminal; 0 where there is none, and
+	// then nothing is cut or broken.
+	Width int
+	Full  bool
+	Now   time.Time
 }
 
 // Result is the failures in every format.
-func (p ExceptionPage) Result(ref operator.Ref, job string, history []rest.Exception, truncated bool, ends []operator.Ended) printer.Result {
+func (p ExceptionPage) Result(ref api.Ref, job string, history []rest.Exception, truncated bool, ends []operator.Ended) printer.Result {
 	faults := Faults{APIVersion: "kubectl-flink/v1", Kind: "JobExceptions", Job: ref.String(), JobID: job, Truncated: truncated, Items: []Fault{}}
 	for _, e := range history {
 		faults.Items = append(faults.Items, faultOf(e, ends))
@@ -124,7 +127,7 @@ func (f *Faults) matched(ends []operator.Ended) {
 
 func faultOf(e rest.Exception, ends []operator.Ended) Fault {
 	f := Fault{
-		Root: operator.RootCause(e.Stacktrace), Chain: operator.CauseChain(e.Stacktrace), Task: e.Task,
+		Root: api.RootCause(e.Stacktrace), Chain: api.CauseChain(e.Stacktrace), Task: e.Task,
 		Endpoint: or(e.Endpoint, e.Location), TaskManager: e.TaskManager, Labels: e.Labels, Stacktrace: e.Stacktrace,
 	}
 	f.Ended = endOf(e, ends)
@@ -157,7 +160,7 @@ func (p ExceptionPage) text(f Faults) string {
 	p.ended(&out, f)
 	for _, next := range f.Next {
 		out.WriteByte('\n')
-		for i, line := range wrapped("Next: "+term.SafeLine(next), p.Width-6) {
+		for i, line := range wrapped("Next: "+term.SafeLine(next), room(p.Width, 6)) {
 			out.WriteString(strings.Repeat(" ", 6*min(i, 1)) + line + "\n")
 		}
 	}
@@ -175,13 +178,13 @@ func (p ExceptionPage) ended(out *strings.Builder, f Faults) {
 			fmt.Fprintf(out, "  and %d more in the last hour\n", len(f.Ended)-most)
 			break
 		}
-		p.told(out, "  ", operator.Ago(max(p.Now.Sub(end.At), 0))+" ago  "+end.Name+" "+end.How())
+		p.told(out, "  ", api.Ago(max(p.Now.Sub(end.At), 0))+" ago  "+end.Name+" "+end.How())
 	}
 }
 
 // told writes foreign text, indented.
 func (p ExceptionPage) told(out *strings.Builder, indent, text string) {
-	for i, line := range wrapped(term.SafeLine(text), max(p.Width-len(indent)-2, 40)) {
+	for i, line := range wrapped(term.SafeLine(text), atLeast(room(p.Width, len(indent)+2), 40)) {
 		out.WriteString(indent + strings.Repeat(" ", 2*min(i, 1)) + line + "\n")
 	}
 }
@@ -189,7 +192,7 @@ func (p ExceptionPage) told(out *strings.Builder, indent, text string) {
 func (p ExceptionPage) fault(out *strings.Builder, f Fault, indent string) {
 	when := ""
 	if f.Time != nil {
-		when = operator.Ago(max(p.Now.Sub(*f.Time), 0)) + " ago  "
+		when = api.Ago(max(p.Now.Sub(*f.Time), 0)) + " ago  "
 	}
 	root := f.Root
 	if _, says := operator.EndOf(f.Root); says && f.Ended != nil {
@@ -221,7 +224,7 @@ func (p ExceptionPage) fault(out *strings.Builder, f Fault, indent string) {
 			if i == len(f.Chain)-1 {
 				break // the root, which is above
 			}
-			fmt.Fprintf(out, "%s  %s\n", indent, p.Palette.Paint(term.Dim, term.Cut("in "+term.SafeLine(link), p.Width-2)))
+			fmt.Fprintf(out, "%s  %s\n", indent, p.Palette.Paint(term.Dim, cutTo("in "+term.SafeLine(link), room(p.Width, 2))))
 		}
 	}
 	for i, other := range f.Concurrent {

@@ -8,8 +8,8 @@ import (
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/rest"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/rest"
 )
 
 // The formats of a graph beside those that every command has.
@@ -57,7 +57,7 @@ type GraphEdge struct {
 }
 
 // NewJobGraph makes the model of what the JobManager said.
-func NewJobGraph(ref operator.Ref, id string, load rest.Load) JobGraph {
+func NewJobGraph(ref api.Ref, id string, load rest.Load) JobGraph {
 	graph := JobGraph{
 		APIVersion: "kubectl-flink/v1", Kind: "JobGraph",
 		Metadata: StatusMetadata{Type: ref.Kind.Singular, Name: ref.Name, Namespace: ref.Namespace},

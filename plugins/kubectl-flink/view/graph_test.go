@@ -17,8 +17,8 @@ import (
 	"time"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/rest"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/rest"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -265,7 +265,7 @@ func TestGraphOfAnAnswer(t *testing.T) {
 			{Vertex: rest.Vertex{ID: "b", Name: "Flat Map -> Sink", Parallelism: 2, Status: "CREATED", Metrics: rest.VertexMetrics{Read: 7, ReadComplete: true, WriteComplete: true}}, Busy: rest.UnknownAggregate, Backpressured: rest.UnknownAggregate, In: rest.UnknownAggregate, Out: rest.UnknownAggregate, Lag: nan, Watermark: nan, Written: nan},
 		},
 	}
-	g := NewJobGraph(operator.Ref{Kind: operator.Deployment, Namespace: "default", Name: "basic-example"}, "1", load)
+	g := NewJobGraph(api.Ref{Kind: api.Deployment, Namespace: "default", Name: "basic-example"}, "1", load)
 	if len(g.Edges) != 1 || g.Edges[0] != (GraphEdge{"a", "b", "HASH", "blocking"}) {
 		t.Errorf("edges %+v", g.Edges)
 	}

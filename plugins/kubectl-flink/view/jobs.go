@@ -8,8 +8,8 @@ import (
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/rest"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/rest"
 )
 
 // listedJob is one job of a cluster. Duration is in milliseconds.
@@ -28,7 +28,7 @@ type listedJob struct {
 
 // Jobs is the jobs of a cluster, those that go on first and the newest of each
 // first; managers are the objects that manage them, by job id.
-func Jobs(jobs []rest.JobOverview, managers map[string]operator.Ref, palette term.Palette, now time.Time) printer.Result {
+func Jobs(jobs []rest.JobOverview, managers map[string]api.Ref, palette term.Palette, now time.Time) printer.Result {
 	table := &printer.Table{Palette: palette, Columns: []printer.Column{
 		{Name: "JOB ID"}, {Name: "STATE"}, {Name: "MANAGED BY"}, {Name: "TASKS"}, {Name: "AGE"}, {Name: "NAME"},
 	}}

@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/rest"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/rest"
 )
 
 func TestJobsThatGoOnComeFirst(t *testing.T) {
@@ -18,7 +18,7 @@ func TestJobsThatGoOnComeFirst(t *testing.T) {
 		{ID: "newer", State: "FINISHED", StartTime: 50_000, EndTime: 60_000},
 		{ID: "second", State: "RESTARTING", StartTime: 40_000, EndTime: -1},
 	}
-	result := Jobs(jobs, map[string]operator.Ref{"first": {Kind: operator.SessionJob, Namespace: "ns", Name: "j"}}, term.Palette{}, now)
+	result := Jobs(jobs, map[string]api.Ref{"first": {Kind: api.SessionJob, Namespace: "ns", Name: "j"}}, term.Palette{}, now)
 	var got []string
 	for _, row := range result.Table.Rows {
 		got = append(got, row[0].Text+" "+row[2].Text)

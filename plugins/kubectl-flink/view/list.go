@@ -12,13 +12,13 @@ import (
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/health"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/health"
 )
 
 // Row is one line of `kubectl flink list`.
 type Row struct {
-	operator.Summary
+	api.Summary
 	health.Verdict
 	// Object is nil where nobody asked for whole objects.
 	Object *unstructured.Unstructured
@@ -66,7 +66,7 @@ func Color(word health.Word) term.Color {
 }
 
 // shortType is how a kind is called where space is short; every verb takes it.
-func shortType(kind operator.Kind) string {
+func shortType(kind api.Kind) string {
 	short, _, _ := strings.Cut(kind.Aliases, " ")
 	return short
 }
@@ -112,9 +112,9 @@ func (l List) cells(r Row) []printer.Cell {
 	switch {
 	case r.Session:
 		state = "-"
-	case r.Kind.Name == operator.BlueGreen.Name && lifecycle == "":
+	case r.Kind.Name == api.BlueGreen.Name && lifecycle == "":
 		lifecycle = r.BlueGreen
-	case r.Kind.Name == operator.StateSnap.Name:
+	case r.Kind.Name == api.StateSnap.Name:
 		// The state is the snapshot's own; its job is another object.
 		state, lifecycle = jobName(r.Of), state
 	}
@@ -148,7 +148,7 @@ func (l List) cells(r Row) []printer.Cell {
 
 func stateColor(state string) term.Color {
 	switch state {
-	case "FAILED", "FAILING", operator.SnapshotAbandoned:
+	case "FAILED", "FAILING", api.SnapshotAbandoned:
 		return term.Red
 	case "RESTARTING", "CANCELED", "CANCELLING":
 		return term.Yellow

@@ -10,8 +10,8 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/health"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/health"
 )
 
 func registered(t *testing.T, job string) *unstructured.Unstructured {
@@ -36,12 +36,12 @@ func TestSnapshotsInAListAndTheirJobs(t *testing.T) {
 		"sums": {"flinksnp/sp sessionjob/sums COMPLETED completed", "sp sessionjob/sums savepoint", "flinksessionjob/sums"},
 	} {
 		object := registered(t, job)
-		summary, err := operator.Summarize(operator.StateSnap, object)
+		summary, err := api.Summarize(api.StateSnap, object)
 		if err != nil {
 			t.Fatal(err)
 		}
 		row := Row{Summary: summary, Verdict: health.Of(summary, now), Object: object}
-		saved := operator.SavedFrom(operator.Snapshot{Object: object})
+		saved := api.SavedFrom(api.Snapshot{Object: object})
 		shown := func(result printer.Result) string {
 			var out bytes.Buffer
 			if err := (&printer.Flags{}).Print(&out, result); err != nil {
@@ -51,7 +51,7 @@ func TestSnapshotsInAListAndTheirJobs(t *testing.T) {
 		}
 		for i, got := range []string{
 			shown(List{Now: now}.Result([]Row{row})),
-			shown(SnapshotList{Now: now}.Result([]operator.Saved{saved})),
+			shown(SnapshotList{Now: now}.Result([]api.Saved{saved})),
 			shown(SnapshotPage{Saved: saved, Now: now}.Result()),
 		} {
 			if !strings.Contains(got, want[i]) {

@@ -10,8 +10,8 @@ import (
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/logs"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/rest"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/logs"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/rest"
 )
 
 // LogPrinter prints records of logs as they come.

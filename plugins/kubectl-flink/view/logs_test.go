@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/logs"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/logs"
 )
 
 func printed(p LogPrinter, records ...logs.Record) string {

@@ -10,7 +10,8 @@ import (
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/savepoint"
 )
 
 // SavepointForm says how savepoints are printed.
@@ -24,7 +25,7 @@ type SavepointForm struct {
 }
 
 // Savepoints is the result of `kubectl flink savepoint`.
-func Savepoints(reports []operator.SavepointReport, form SavepointForm) printer.Result {
+func Savepoints(reports []savepoint.Report, form SavepointForm) printer.Result {
 	var result printer.Result
 	objects := make([]any, len(reports))
 	result.Table = &printer.Table{Columns: []printer.Column{
@@ -80,13 +81,13 @@ func Savepoints(reports []operator.SavepointReport, form SavepointForm) printer.
 }
 
 // savepointLine is one line that can be cut and pasted.
-func savepointLine(r operator.SavepointReport, dryRun string) string {
+func savepointLine(r savepoint.Report, dryRun string) string {
 	name := printedName(r)
 	switch {
 	case dryRun != "":
 		verb := "created"
 		switch {
-		case r.Method == operator.REST:
+		case r.Method == savepoint.REST:
 			verb = noun(r) + " requested"
 		case r.Snapshot.Object == nil:
 			verb = "patched"
@@ -102,7 +103,7 @@ func savepointLine(r operator.SavepointReport, dryRun string) string {
 	return name + " created"
 }
 
-func noun(r operator.SavepointReport) string {
+func noun(r savepoint.Report) string {
 	if r.Checkpoint {
 		return "checkpoint"
 	}
@@ -110,7 +111,7 @@ func noun(r operator.SavepointReport) string {
 }
 
 // taken is a checkpoint's number, size and duration, as far as they are known.
-func taken(r operator.SavepointReport) string {
+func taken(r savepoint.Report) string {
 	if !r.Checkpoint || r.CheckpointID == 0 {
 		return ""
 	}
@@ -119,17 +120,17 @@ func taken(r operator.SavepointReport) string {
 
 // printedName is the FlinkStateSnapshot; where an old operator makes none, the
 // job.
-func printedName(r operator.SavepointReport) string {
+func printedName(r savepoint.Report) string {
 	if r.Snapshot.Object != nil {
-		return operator.StateSnap.Printed(r.Snapshot.Name())
+		return api.StateSnap.Printed(r.Snapshot.Name())
 	}
 	return r.Job.Printed()
 }
 
-func savepointState(r operator.SavepointReport) string {
+func savepointState(r savepoint.Report) string {
 	switch {
 	case r.Done:
-		return operator.SnapshotCompleted
+		return api.SnapshotCompleted
 	case r.Snapshot.Object != nil:
 		return r.Snapshot.State()
 	}
@@ -139,7 +140,7 @@ func savepointState(r operator.SavepointReport) string {
 // savepointObject is what -o json prints. Where an old operator makes no
 // FlinkStateSnapshot, it is an object of our own of the same shape, so that
 // .status.path means the same whatever the method.
-func savepointObject(r operator.SavepointReport) any {
+func savepointObject(r savepoint.Report) any {
 	if r.Snapshot.Object != nil {
 		return withCheckpoint(r, r.Snapshot.Object.Object)
 	}
@@ -182,7 +183,7 @@ func savepointObject(r operator.SavepointReport) any {
 }
 
 // withCheckpoint adds what Flink says of a checkpoint to an object.
-func withCheckpoint(r operator.SavepointReport, object map[string]any) map[string]any {
+func withCheckpoint(r savepoint.Report, object map[string]any) map[string]any {
 	if r.CheckpointID == 0 {
 		return object
 	}

@@ -7,7 +7,7 @@ import (
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 )
 
 // SnapshotList prints savepoints and checkpoints; Now is the time that ages
@@ -21,7 +21,7 @@ type SnapshotList struct {
 // OnDelete says what becomes of a savepoint's data when the object is deleted:
 // "deleted" or "kept"; "" where there is no object or no data, and for
 // checkpoints, which the job deletes when they are old.
-func OnDelete(s operator.Saved) string {
+func OnDelete(s api.Saved) string {
 	switch {
 	case s.Snapshot.Object == nil, !s.Savepoint, !s.Snapshot.HasData():
 		return ""
@@ -31,7 +31,7 @@ func OnDelete(s operator.Saved) string {
 	return "kept"
 }
 
-func kindOf(s operator.Saved) string {
+func kindOf(s api.Saved) string {
 	if s.Savepoint {
 		return "savepoint"
 	}
@@ -39,7 +39,7 @@ func kindOf(s operator.Saved) string {
 }
 
 // Result is the list in every format.
-func (l SnapshotList) Result(saved []operator.Saved) printer.Result {
+func (l SnapshotList) Result(saved []api.Saved) printer.Result {
 	table := &printer.Table{Palette: l.Palette}
 	if l.Namespaces {
 		table.Columns = append(table.Columns, printer.Column{Name: "NAMESPACE"})
@@ -55,7 +55,7 @@ func (l SnapshotList) Result(saved []operator.Saved) printer.Result {
 	for i, s := range saved {
 		objects[i] = SnapshotObject(s)
 		if s.Name() != "" {
-			result.Names = append(result.Names, operator.StateSnap.Printed(s.Name()))
+			result.Names = append(result.Names, api.StateSnap.Printed(s.Name()))
 		}
 		table.Rows = append(table.Rows, l.cells(s))
 	}
@@ -63,7 +63,7 @@ func (l SnapshotList) Result(saved []operator.Saved) printer.Result {
 	return result
 }
 
-func (l SnapshotList) cells(s operator.Saved) []printer.Cell {
+func (l SnapshotList) cells(s api.Saved) []printer.Cell {
 	c := printer.C
 	var cells []printer.Cell
 	if l.Namespaces {
@@ -78,7 +78,7 @@ func (l SnapshotList) cells(s operator.Saved) []printer.Cell {
 		data.Color = term.Yellow
 	}
 	path := s.Path
-	if operator.NormalPath(path) == "" {
+	if api.NormalPath(path) == "" {
 		path = ""
 	}
 	failure := ""
@@ -91,22 +91,22 @@ func (l SnapshotList) cells(s operator.Saved) []printer.Cell {
 
 func lower(word string) string { return strings.ToLower(word) }
 
-func usedBy(s operator.Saved) string { return strings.Join(s.UsedBy, ", ") }
+func usedBy(s api.Saved) string { return strings.Join(s.UsedBy, ", ") }
 
 // jobName is a job in a column; "-" where a snapshot refers to none.
-func jobName(ref operator.Ref) string {
+func jobName(ref api.Ref) string {
 	if ref.IsZero() {
 		return "-"
 	}
 	return shortType(ref.Kind) + "/" + ref.Name
 }
 
-func (l SnapshotList) state(s operator.Saved) printer.Cell {
+func (l SnapshotList) state(s api.Saved) printer.Cell {
 	cell := printer.Cell{Text: or(s.State, "unseen")}
 	switch s.State {
-	case operator.SnapshotCompleted:
+	case api.SnapshotCompleted:
 		cell.Color = term.Green
-	case operator.SnapshotFailed, operator.SnapshotAbandoned:
+	case api.SnapshotFailed, api.SnapshotAbandoned:
 		cell.Color = term.Red
 	default:
 		cell.Color = term.Cyan
@@ -136,7 +136,7 @@ type snapshotSummary struct {
 // SnapshotObject is a savepoint or checkpoint as JSON prints it. Where no
 // FlinkStateSnapshot stands for it, it is an object of our own of the same
 // shape.
-func SnapshotObject(s operator.Saved) map[string]any {
+func SnapshotObject(s api.Saved) map[string]any {
 	summary := snapshotSummary{
 		Job: s.Job.String(), Type: kindOf(s), Trigger: s.Trigger, State: s.State, Format: s.Format, Path: s.Path,
 		Time: moment(s.At()), DurationMillis: s.Duration.Milliseconds(), DataOnDelete: OnDelete(s), UsedBy: s.UsedBy,

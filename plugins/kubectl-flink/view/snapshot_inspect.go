@@ -10,16 +10,16 @@ import (
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/statefile"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/storage"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
 )
 
 // Inspected is a savepoint or checkpoint that was looked into.
 type Inspected struct {
 	storage.Inspection
 	// Job is the job that sees it; zero where none was asked.
-	Job operator.Ref
+	Job api.Ref
 	// Snapshot is the name of its FlinkStateSnapshot; "" where none is known.
 	Snapshot string
 	// Names are the operators' names in the running job, by ID.
@@ -131,7 +131,7 @@ func (p InspectPage) page(out *strings.Builder) error {
 	title := "standard input"
 	switch {
 	case p.Snapshot != "":
-		title = operator.StateSnap.Singular + "/" + p.Snapshot
+		title = api.StateSnap.Singular + "/" + p.Snapshot
 	case p.Dir != "":
 		title = storage.Base(p.Dir)
 	}
@@ -393,7 +393,7 @@ func (p InspectPage) difference(out *strings.Builder, changes []statefile.Change
 		}
 		name := or(i.Dir, "standard input")
 		if i.Snapshot != "" {
-			name = operator.StateSnap.Singular + "/" + i.Snapshot
+			name = api.StateSnap.Singular + "/" + i.Snapshot
 		}
 		fmt.Fprintf(out, "%s%s\n", term.Pad(p.Palette.Paint(term.Dim, label), 8), term.SafeLine(fmt.Sprintf("%s: %s, checkpoint %d, %s%s", name, i.Sort(), i.CheckpointID, Bytes(i.Size), when)))
 	}

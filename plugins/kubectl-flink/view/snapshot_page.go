@@ -8,12 +8,13 @@ import (
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
 )
 
 // SnapshotPage is what `kubectl flink snapshot describe` knows of one.
 type SnapshotPage struct {
-	operator.Saved
+	api.Saved
 	// Stuck is why it is marked for deletion but still there; "" if it isn't.
 	Stuck string
 	// Advice is what to do about its failure; "" where nothing is known.
@@ -38,7 +39,7 @@ type snapshotDetails struct {
 func (p SnapshotPage) Result() printer.Result {
 	object := SnapshotObject(p.Saved)
 	object["details"] = plainJSON(snapshotDetails{Stuck: p.Stuck, Advice: p.Advice, Events: Events(p.Events)})
-	return printer.Result{Object: object, AsIs: true, Names: []string{operator.StateSnap.Printed(p.Name())}, Text: func(w io.Writer) error {
+	return printer.Result{Object: object, AsIs: true, Names: []string{api.StateSnap.Printed(p.Name())}, Text: func(w io.Writer) error {
 		_, err := io.WriteString(w, p.text())
 		return err
 	}}
@@ -118,8 +119,8 @@ func (p SnapshotPage) failure(out *strings.Builder) {
 	}
 	fmt.Fprintf(out, "\n%s\n", p.Palette.Paint(term.Bold, "Error"))
 	said := ""
-	for _, cause := range append([]operator.Cause{{Type: failure.Type, Message: failure.Message}}, failure.Causes...) {
-		for _, text := range operator.CauseChain(cause.Message) {
+	for _, cause := range append([]api.Cause{{Type: failure.Type, Message: failure.Message}}, failure.Causes...) {
+		for _, text := range api.CauseChain(cause.Message) {
 			if text = term.SafeLine(text); !strings.Contains(said, text) {
 				said += text + "\n"
 				fmt.Fprintf(out, "  %s\n", text)

@@ -9,13 +9,16 @@ import (
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/health"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/health"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
 )
 
 // StatusPage prints a Status for people.
 type StatusPage struct {
 	Palette term.Palette
+	// Width is the number of columns of the terminal; 0 where there is none, and
+	// then nothing is cut or broken.
 	Width   int
 	Verbose bool
 	// Live is the page that is renewed: with what has changed, without what
@@ -28,7 +31,7 @@ type StatusPage struct {
 func (p StatusPage) String(s Status) string { return p.text(s) }
 
 // Result is the page in every format.
-func (p StatusPage) Result(s Status, ref operator.Ref) printer.Result {
+func (p StatusPage) Result(s Status, ref api.Ref) printer.Result {
 	return printer.Result{Object: s, Names: []string{ref.Printed()}, Text: func(w io.Writer) error {
 		_, err := io.WriteString(w, p.text(s))
 		return err
@@ -51,15 +54,41 @@ func (p *page) item(label, format string, args ...any) {
 	if text == "" {
 		return
 	}
+	if copied(text) {
+		p.lines(label, text)
+		return
+	}
 	if !p.Verbose {
-		text = term.Cut(text, p.Width-12)
+		text = p.cut(text, 12)
 	}
 	fmt.Fprintf(&p.out, "%s%s\n", term.Pad(p.Palette.Paint(term.Dim, label), 12), text)
 }
 
+// cut shortens a text that begins at a column to the width of the terminal;
+// where there is no terminal it stays whole.
+func (p *page) cut(text string, column int) string {
+	return cutTo(text, room(p.Width, column))
+}
+
+// copied reports whether somebody will want to copy a part of a text: paths are
+// shown whole on every terminal.
+func copied(text string) bool {
+	for word := range strings.FieldsSeq(text) {
+		if strings.Contains(word, ":/") || strings.HasPrefix(word, "/") && strings.Count(word, "/") > 1 {
+			return true
+		}
+	}
+	return false
+}
+
 // long is an item whose text matters to its end: it goes on in more lines.
 func (p *page) long(label, text string) {
-	for i, line := range wrapped(term.SafeLine(term.Short(text, maxText)), p.Width-12) {
+	p.lines(label, term.SafeLine(term.Short(text, maxText)))
+}
+
+// lines is a safe text after its label, in as many lines as it needs.
+func (p *page) lines(label, text string) {
+	for i, line := range wrapped(text, room(p.Width, 12)) {
 		if i > 0 {
 			label = ""
 		}
@@ -67,13 +96,38 @@ func (p *page) long(label, text string) {
 	}
 }
 
+// room is the number of columns that are left after some; 0 where the output is
+// no terminal, so that nothing is cut or broken.
+func room(width, taken int) int {
+	if width <= 0 {
+		return 0
+	}
+	return max(width-taken, 1)
+}
+
+// atLeast widens a width that is too narrow to read in; 0 stays no limit.
+func atLeast(width, least int) int {
+	if width == 0 {
+		return 0
+	}
+	return max(width, least)
+}
+
+// cutTo shortens text to width columns; 0 is no limit.
+func cutTo(text string, width int) string {
+	if width == 0 {
+		return text
+	}
+	return term.Cut(text, width)
+}
+
 // wrapped breaks text between words into lines of at most width columns; a
-// longer word gets a line of its own.
+// longer word gets a line of its own. With width 0 all is one line.
 func wrapped(text string, width int) []string {
 	var lines []string
 	line := ""
 	for word := range strings.FieldsSeq(text) {
-		if line != "" && term.DisplayWidth(line)+1+term.DisplayWidth(word) > width {
+		if line != "" && term.DisplayWidth(line)+1+term.DisplayWidth(word) > width && width > 0 {
 			lines, line = append(lines, line), ""
 		}
 		if line != "" {
@@ -91,7 +145,7 @@ func (p *page) ago(t *time.Time) string {
 	if t == nil {
 		return ""
 	}
-	return operator.Ago(max(p.Now.Sub(*t), 0)) + " ago"
+	return api.Ago(max(p.Now.Sub(*t), 0)) + " ago"
 }
 
 func (p StatusPage) text(s Status) string {
@@ -120,7 +174,7 @@ func (p StatusPage) text(s Status) string {
 		if i == 0 {
 			fmt.Fprintf(&o.out, "\n%s\n", p.Palette.Paint(term.Bold, "Next"))
 		}
-		for i, line := range wrapped(term.SafeLine(term.Short(next, maxText)), p.Width-4) {
+		for i, line := range wrapped(term.SafeLine(term.Short(next, maxText)), room(p.Width, 4)) {
 			fmt.Fprintf(&o.out, "  %s %s\n", string("-  "[min(i, 1)]), line)
 		}
 	}
@@ -134,7 +188,7 @@ func since(now time.Time, t *time.Time) string {
 	if t == nil {
 		return ""
 	}
-	return " for " + operator.Ago(max(now.Sub(*t), 0))
+	return " for " + api.Ago(max(now.Sub(*t), 0))
 }
 
 func (p *page) state(s Status) {
@@ -296,7 +350,7 @@ func (p *page) changes(changes []Change) {
 	}
 	fmt.Fprintf(&p.out, "\n%s\n", p.Palette.Paint(term.Bold, "Changes"))
 	for _, c := range changes {
-		fmt.Fprintf(&p.out, "  %s\n", term.Cut(c.At.Format("15:04:05")+"  "+c.Text, p.Width-2))
+		fmt.Fprintf(&p.out, "  %s\n", p.cut(c.At.Format("15:04:05")+"  "+c.Text, 2))
 	}
 }
 
@@ -321,7 +375,7 @@ func (p *page) events(events []Happened, own string) {
 		}
 		line := fmt.Sprintf("%-4s %s", strings.TrimSuffix(p.ago(e.Time), " ago"), EventText(e))
 		if !p.Verbose {
-			line = term.Cut(line, p.Width-2)
+			line = p.cut(line, 2)
 		}
 		if e.Type == "Warning" {
 			line = p.Palette.Paint(term.Yellow, line)

@@ -3,8 +3,9 @@ package view
 import (
 	"time"
 
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/health"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/health"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/lifecycle"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
 )
 
 // Status is the page of `kubectl flink status`, in the shape that JSON has.
@@ -23,12 +24,12 @@ type Status struct {
 	Savepoints  []Saved  `json:"savepoints,omitempty"`
 	// Restore says from what the job would start or resume, and Plan the same in
 	// parts.
-	Restore    string              `json:"restore,omitempty"`
-	Plan       *operator.StatePlan `json:"restorePlan,omitempty"`
-	Storage    Storage             `json:"storage"`
-	Error      *ErrorPart          `json:"error,omitempty"`
-	Autoscaler *Scaler             `json:"autoscaler,omitempty"`
-	Pods       []PodPart           `json:"pods,omitempty"`
+	Restore    string               `json:"restore,omitempty"`
+	Plan       *lifecycle.StatePlan `json:"restorePlan,omitempty"`
+	Storage    Storage              `json:"storage"`
+	Error      *ErrorPart           `json:"error,omitempty"`
+	Autoscaler *Scaler              `json:"autoscaler,omitempty"`
+	Pods       []PodPart            `json:"pods,omitempty"`
 	// Exception is the job's newest, which Why is made of.
 	Exception operator.Event `json:"-"`
 	Events    []Happened     `json:"events,omitempty"`

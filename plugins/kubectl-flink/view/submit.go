@@ -7,12 +7,12 @@ import (
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/lifecycle"
 )
 
 // Submitted is the result of `kubectl flink submit`; dryRun is "", "client" or
 // "server".
-func Submitted(reports []operator.SubmitReport, dryRun string) printer.Result {
+func Submitted(reports []lifecycle.SubmitReport, dryRun string) printer.Result {
 	result := printer.Result{AsIs: true, Table: &printer.Table{Columns: []printer.Column{
 		{Name: "NAME"}, {Name: "STATE"}, {Name: "JOB ID"}, {Name: "STARTED FROM"}, {Name: "TOOK"},
 	}}}
@@ -43,7 +43,7 @@ func Submitted(reports []operator.SubmitReport, dryRun string) printer.Result {
 	return result
 }
 
-func submittedLine(r operator.SubmitReport, dryRun string) string {
+func submittedLine(r lifecycle.SubmitReport, dryRun string) string {
 	name := r.Job.Ref().Printed()
 	switch {
 	case dryRun != "":

@@ -10,9 +10,10 @@ import (
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/health"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/rest"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/health"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/rest"
 )
 
 // TopJob is one line of `kubectl flink top`. What isn't known is nil.
@@ -41,7 +42,7 @@ type TopJob struct {
 	// Unreachable says why the JobManager's part is missing.
 	Unreachable string `json:"unreachable,omitempty"`
 
-	Ref operator.Ref `json:"-"`
+	Ref api.Ref `json:"-"`
 }
 
 // Take fills in what the JobManager said.
@@ -98,7 +99,7 @@ type TopVertex struct {
 }
 
 // NewJobLoad makes the model of what the JobManager said.
-func NewJobLoad(ref operator.Ref, id string, load rest.Load) JobLoad {
+func NewJobLoad(ref api.Ref, id string, load rest.Load) JobLoad {
 	out := JobLoad{
 		APIVersion: "kubectl-flink/v1", Kind: "JobLoad",
 		Metadata: StatusMetadata{Type: ref.Kind.Singular, Name: ref.Name, Namespace: ref.Namespace},
@@ -155,7 +156,7 @@ func (t Top) Jobs(rows []TopJob) printer.Result {
 	for _, r := range rows {
 		result.Names = append(result.Names, r.Ref.Printed())
 		name := r.Name
-		if r.Type != operator.Deployment.Singular {
+		if r.Type != api.Deployment.Singular {
 			name = shortType(r.Ref.Kind) + "/" + r.Name
 		}
 		if r.Unmanaged {
@@ -196,7 +197,7 @@ func (t Top) Jobs(rows []TopJob) printer.Result {
 const leastName = 16
 
 // Vertices is the table of one job's vertices in every format.
-func (t Top) Vertices(l JobLoad, ref operator.Ref) printer.Result {
+func (t Top) Vertices(l JobLoad, ref api.Ref) printer.Result {
 	table := &printer.Table{Palette: t.Palette, Width: t.Width, Columns: []printer.Column{
 		{Name: "VERTEX"},
 		{Name: "PARALLELISM", Short: "PAR", Give: 4},

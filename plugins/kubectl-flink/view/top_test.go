@@ -9,8 +9,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/rest"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/rest"
 )
 
 func printedJobs(t *testing.T, top Top, rows []TopJob) string {
@@ -26,14 +27,14 @@ func f(n float64) *float64 { return &n }
 
 func topJobs() []TopJob {
 	at := time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC)
-	ref := func(kind operator.Kind, name string) operator.Ref {
-		return operator.Ref{Kind: kind, Namespace: "default", Name: name}
+	ref := func(kind api.Kind, name string) api.Ref {
+		return api.Ref{Kind: kind, Namespace: "default", Name: name}
 	}
 	return []TopJob{
-		{Type: "flinkdeployment", Name: "basic-example", State: "RUNNING", Busy: f(7), Backpressured: f(0), In: f(2000.3), Out: f(0.25), LastCheckpoint: &at, Usage: &operator.Usage{CPU: 312, Memory: 701 << 20}, Ref: ref(operator.Deployment, "basic-example")},
-		{Type: "flinksessionjob", Name: "evil\x1b[2Jname", State: "RUNNING", Busy: f(97.6), Backpressured: f(61), In: f(1234567), Out: f(99999), Lag: f(5.2e9), Ref: ref(operator.SessionJob, "x")},
-		{Type: "flinkdeployment", Name: "far", State: "RUNNING", Unreachable: "no answer within 5s", Ref: ref(operator.Deployment, "far")},
-		{Type: "flinkdeployment", Name: "waiting", Ref: ref(operator.Deployment, "waiting")},
+		{Type: "flinkdeployment", Name: "basic-example", State: "RUNNING", Busy: f(7), Backpressured: f(0), In: f(2000.3), Out: f(0.25), LastCheckpoint: &at, Usage: &operator.Usage{CPU: 312, Memory: 701 << 20}, Ref: ref(api.Deployment, "basic-example")},
+		{Type: "flinksessionjob", Name: "evil\x1b[2Jname", State: "RUNNING", Busy: f(97.6), Backpressured: f(61), In: f(1234567), Out: f(99999), Lag: f(5.2e9), Ref: ref(api.SessionJob, "x")},
+		{Type: "flinkdeployment", Name: "far", State: "RUNNING", Unreachable: "no answer within 5s", Ref: ref(api.Deployment, "far")},
+		{Type: "flinkdeployment", Name: "waiting", Ref: ref(api.Deployment, "waiting")},
 	}
 }
 
@@ -112,7 +113,7 @@ func TestTopVertices(t *testing.T) {
 		{Vertex: rest.Vertex{ID: "a", Name: "Source: orders with a long name -> Map -> Filter", Parallelism: 2}, Busy: rest.UnknownAggregate, Idle: one(932), Backpressured: one(5), In: one(0), Out: one(2000), Lag: 43, Written: nan, Watermark: nan, Source: true},
 		{Vertex: rest.Vertex{ID: "b", Name: "Sink: out", Parallelism: 128}, Busy: one(1000), Idle: one(0), Backpressured: one(0), In: one(98), Out: one(0), Lag: nan, Written: 98, Watermark: 58_000, Sink: true},
 	}}
-	ref := operator.Ref{Kind: operator.Deployment, Namespace: "default", Name: "basic-example"}
+	ref := api.Ref{Kind: api.Deployment, Namespace: "default", Name: "basic-example"}
 	model := NewJobLoad(ref, "1", load)
 	var out strings.Builder
 	top := Top{Width: 80}

@@ -7,7 +7,8 @@ import (
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
-	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/change"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/lifecycle"
 )
 
 // longestValue is how much of a value a diff shows, in columns.
@@ -15,17 +16,17 @@ const longestValue = 160
 
 // PlanText is what an upgrade would change and what the operator will do about
 // it, as lines.
-func PlanText(plan operator.UpgradePlan) string {
+func PlanText(plan lifecycle.UpgradePlan) string {
 	var out strings.Builder
 	line := func(sign, path, value string) {
 		fmt.Fprintf(&out, "%s %s: %s\n", sign, term.SafeLine(path), term.Cut(term.SafeLine(value), longestValue))
 	}
-	for _, change := range plan.Changes {
-		if change.Old != "" {
-			line("-", change.Path, change.Old)
+	for _, ch := range plan.Changes {
+		if ch.Old != "" {
+			line("-", ch.Path, ch.Old)
 		}
-		if change.New != "" {
-			line("+", change.Path, change.New)
+		if ch.New != "" {
+			line("+", ch.Path, ch.New)
 		}
 	}
 	fmt.Fprintf(&out, "%s: %s\n", plan.Job, plan.Words())
@@ -33,49 +34,77 @@ func PlanText(plan operator.UpgradePlan) string {
 }
 
 // Upgraded is the result of `kubectl flink upgrade`.
-func Upgraded(r operator.UpgradeReport) printer.Result {
-	result := Changed([]operator.ChangeReport{r.ChangeReport}, ChangeForm{})
-	if object, ok := result.Object.(map[string]any); ok {
-		spec, _ := object["spec"].(map[string]any)
-		// Values may be secrets: only the masked ones are printed.
-		delete(spec, "patch")
-		changes := []any{}
-		for _, change := range r.Plan.Changes {
-			one := map[string]any{"path": change.Path}
-			if change.Old != "" {
-				one["old"] = change.Old
-			}
-			if change.New != "" {
-				one["new"] = change.New
-			}
-			changes = append(changes, one)
-		}
-		spec["changes"] = changes
-		spec["effect"] = effectWord(r.Plan)
+func Upgraded(reports []lifecycle.UpgradeReport, form ChangeForm) printer.Result {
+	changes := make([]change.Report, len(reports))
+	objects := make([]any, len(reports))
+	for i, r := range reports {
+		changes[i], objects[i] = r.Report, upgradeObject(r)
+	}
+	result := Changed(changes, form)
+	if form.List {
+		result.Object = printer.List(objects)
+	} else if len(objects) == 1 {
+		result.Object = objects[0]
 	}
 	result.Text = func(w io.Writer) error {
-		text := changeLine(r.ChangeReport)
-		switch {
-		case r.Plan.Effect == operator.NoEffect:
-			text = r.Job.Printed() + " unchanged"
-		case r.DryRun != "":
-			text = PlanText(r.Plan) + text
-		case r.Plan.Suspended && r.Done:
-			text = r.Job.Printed() + " upgraded, still suspended"
+		for _, r := range reports {
+			text := upgradeText(r)
+			if form.Namespaces {
+				text += " (namespace " + r.Job.Namespace + ")"
+			}
+			if _, err := fmt.Fprintln(w, term.Safe(text)); err != nil {
+				return err
+			}
 		}
-		_, err := fmt.Fprintln(w, term.Safe(text))
-		return err
+		return nil
 	}
 	return result
 }
 
-func effectWord(plan operator.UpgradePlan) string {
+func upgradeText(r lifecycle.UpgradeReport) string {
+	switch {
+	case r.Plan.Effect == lifecycle.NoEffect:
+		return r.Job.Printed() + " unchanged"
+	case r.DryRun != "":
+		return PlanText(r.Plan) + changeLine(r.Report)
+	case r.Plan.Suspended && r.Done:
+		return r.Job.Printed() + " upgraded, still suspended"
+	}
+	return changeLine(r.Report)
+}
+
+func upgradeObject(r lifecycle.UpgradeReport) any {
+	object := changeObject(r.Report)
+	fields, ok := object.(map[string]any)
+	if !ok {
+		return object
+	}
+	spec, _ := fields["spec"].(map[string]any)
+	// Values may be secrets: only the masked ones are printed.
+	delete(spec, "patch")
+	changes := []any{}
+	for _, ch := range r.Plan.Changes {
+		one := map[string]any{"path": ch.Path}
+		if ch.Old != "" {
+			one["old"] = ch.Old
+		}
+		if ch.New != "" {
+			one["new"] = ch.New
+		}
+		changes = append(changes, one)
+	}
+	spec["changes"] = changes
+	spec["effect"] = effectWord(r.Plan)
+	return object
+}
+
+func effectWord(plan lifecycle.UpgradePlan) string {
 	switch plan.Effect {
-	case operator.NoEffect:
+	case lifecycle.NoEffect:
 		return "none"
-	case operator.NoRestart:
+	case lifecycle.NoRestart:
 		return "no-restart"
-	case operator.InPlace:
+	case lifecycle.InPlace:
 		return "in-place"
 	}
 	return "redeploy"

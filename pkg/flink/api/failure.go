@@ -1,0 +1,185 @@
+package api
+
+import (
+	"encoding/json"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// Failure is an error as the operator writes it into a status: JSON text with
+// the exception and its causes, or plain text.
+type Failure struct {
+	Type    string
+	Message string
+	Causes  []Cause
+}
+
+// Cause is one exception below the outermost.
+type Cause struct {
+	Type    string
+	Message string
+}
+
+// DecodeFailure reads status.error; what isn't JSON is the message itself.
+func DecodeFailure(raw string) Failure {
+	raw = strings.TrimSpace(raw)
+	if raw == "" {
+		return Failure{}
+	}
+	var decoded struct {
+		Type          string `json:"type"`
+		Message       string `json:"message"`
+		ThrowableList []struct {
+			Type    string `json:"type"`
+			Message string `json:"message"`
+		} `json:"throwableList"`
+	}
+	if json.Unmarshal([]byte(raw), &decoded) != nil || decoded.Type == "" && decoded.Message == "" && len(decoded.ThrowableList) == 0 {
+		return Failure{Message: raw}
+	}
+	f := Failure{Type: decoded.Type, Message: decoded.Message}
+	for _, t := range decoded.ThrowableList {
+		f.Causes = append(f.Causes, Cause{Type: t.Type, Message: t.Message})
+	}
+	return f
+}
+
+// IsZero reports whether nothing failed.
+func (f Failure) IsZero() bool { return f.Type == "" && f.Message == "" && len(f.Causes) == 0 }
+
+// Mentions reports whether the failure or one of its causes is of the
+// exception's simple or full type name.
+func (f Failure) Mentions(exception string) bool {
+	if simple(f.Type) == exception || strings.Contains(f.Message, exception) {
+		return true
+	}
+	for _, c := range f.Causes {
+		if simple(c.Type) == exception || strings.Contains(c.Message, exception) {
+			return true
+		}
+	}
+	return false
+}
+
+// Chain is the text of the failure and its causes, outermost first.
+func (f Failure) Chain() string {
+	lines := []string{strings.TrimPrefix(f.Type+": "+f.Message, ": ")}
+	for _, c := range f.Causes {
+		lines = append(lines, strings.TrimPrefix(c.Type+": "+c.Message, ": "))
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Rejects reports whether the failure is that of the operator's own validator,
+// which refused the spec. Flink's SQL throws exceptions of the same simple name
+// out of a job's own code.
+func (f Failure) Rejects() bool {
+	if isValidator(f.Type) {
+		return true
+	}
+	for _, c := range f.Causes {
+		if isValidator(c.Type) {
+			return true
+		}
+	}
+	return false
+}
+
+// isValidator reports whether an exception is the operator's validator's.
+// Without a package it is taken for that only where it stands for itself.
+func isValidator(name string) bool {
+	switch simple(name) {
+	case "ValidationException", "InvalidSpecException":
+		return !strings.Contains(name, ".") || strings.Contains(name, ".kubernetes.operator.")
+	}
+	return false
+}
+
+// Root is the innermost cause that says something, in one short text.
+//
+// Flink wraps each layer's message into the next, often with a whole stack
+// trace; the last "Caused by:" of the longest chain is what went wrong.
+func (f Failure) Root() string {
+	candidates := make([]Cause, 0, len(f.Causes)+1)
+	candidates = append(candidates, Cause{f.Type, f.Message})
+	candidates = append(candidates, f.Causes...)
+	for i, candidate := range slices.Backward(candidates) {
+		message := candidate.Message
+		if root := RootCause(message); root != "" {
+			// The type belongs to the message's first exception only.
+			if name := simple(candidate.Type); name != "" && name != "SerializedThrowable" && i > 0 && !strings.Contains(message, "Caused by: ") && !strings.Contains(root, name) {
+				return name + ": " + root
+			}
+			return root
+		}
+	}
+	return simple(f.Type)
+}
+
+// serverSide is what Flink's REST client puts before the JobManager's own
+// stack trace.
+const serverSide = "<Exception on server side:"
+
+// RootCause is the innermost cause in a Java exception's text, without its
+// stack frames. Text that is no exception is given back as it is.
+func RootCause(message string) string {
+	message = strings.TrimSpace(message)
+	if i := strings.LastIndex(message, serverSide); i >= 0 {
+		message = message[i+len(serverSide):]
+	}
+	if i := strings.LastIndex(message, "Caused by: "); i >= 0 {
+		message = message[i+len("Caused by: "):]
+	}
+	// The operator's events join a chain of exceptions with arrows.
+	if i := strings.LastIndex(message, " -> "); i >= 0 {
+		inner := message[i+len(" -> "):]
+		if name, _, _ := strings.Cut(inner, ":"); isTypeName(name) {
+			message = inner
+		}
+	}
+	var kept []string
+	for line := range strings.SplitSeq(message, "\n") {
+		trimmed := strings.TrimSpace(line)
+		if strings.HasPrefix(trimmed, "at ") || strings.HasPrefix(trimmed, "... ") {
+			break
+		}
+		if trimmed != "" {
+			kept = append(kept, trimmed)
+		}
+	}
+	return ShortenTypes(strings.Join(kept, " "))
+}
+
+// shortenTypes drops the package of each leading exception name:
+// "java.util.concurrent.CompletionException: a.b.C: text" → "C: text".
+func ShortenTypes(text string) string {
+	last := ""
+	for {
+		name, rest, ok := strings.Cut(text, ": ")
+		if !ok || !isTypeName(name) {
+			break
+		}
+		last, text = simple(name), rest
+	}
+	if last != "" {
+		return last + ": " + text
+	}
+	if isTypeName(text) {
+		return simple(text)
+	}
+	return text
+}
+
+// isTypeName reports whether name is a Java class with its package.
+func isTypeName(name string) bool { return typeName.MatchString(name) }
+
+var typeName = regexp.MustCompile(`^[a-z][\w]*(\.\w+)*[.$][A-Z]\w*([$]\w+)*$`)
+
+// simple is a Java class's name without package and outer class.
+func simple(name string) string {
+	if i := strings.LastIndexAny(name, ".$"); i >= 0 {
+		return name[i+1:]
+	}
+	return name
+}

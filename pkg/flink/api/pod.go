@@ -1,0 +1,4 @@
+package api
+
+// mainContainer is where Flink runs.
+const MainContainer = "flink-main-container"

@@ -1,0 +1,8 @@
+package api
+
+func (s Saved) Noun() string {
+	if s.Savepoint {
+		return "savepoint"
+	}
+	return "checkpoint"
+}

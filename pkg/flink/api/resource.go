@@ -1,0 +1,8 @@
+package api
+
+func Because(why string) string {
+	if why == "" {
+		return ""
+	}
+	return ": " + why
+}

@@ -1,0 +1,298 @@
+package api
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+// PlaceKind is what kind of place a path of state is in.
+type PlaceKind string
+
+// The kinds of places. Only what is in the first two is there when the job's
+// pods are not.
+const (
+	// RemotePlace is a filesystem apart from the pods: s3, gs, abfs, hdfs, …
+	RemotePlace PlaceKind = "remote"
+	// SharedPlace is a volume that the JobManager and the TaskManagers both see
+	// and that outlives them.
+	SharedPlace PlaceKind = "shared"
+	// PodPlace is a pod's own disk, or a volume that goes with it.
+	PodPlace PlaceKind = "pod"
+	// UnknownPlace is where that can't be known.
+	UnknownPlace PlaceKind = "unknown"
+)
+
+// StatePlace is where a path of state is, as a job's pods see it.
+type StatePlace struct {
+	Kind PlaceKind
+	// Volume is the type of the volume, as in persistentVolumeClaim; "" where
+	// it is in none.
+	Volume string
+	// ReadOnly says that the pods can't write there.
+	ReadOnly bool
+	// Why says, for PodPlace, why it goes with the pods: "is in no volume of …".
+	Why string
+}
+
+// Lasts reports whether state there outlives the job's pods, as far as is
+// known.
+func (p StatePlace) Lasts() bool { return p.Kind != PodPlace }
+
+var schemeForm = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9+.-]*$`)
+
+// CheckPathForm says what is wrong with the path of a savepoint or checkpoint,
+// or of a directory for them, whatever the job; nil if nothing is.
+func CheckPathForm(text string) error {
+	_, _, err := splitPath(text)
+	return err
+}
+
+// splitPath reads a path as Flink does. The scheme is "" where none is written.
+func splitPath(text string) (scheme, rest string, err error) {
+	text = strings.TrimSpace(text)
+	switch text {
+	case "":
+		return "", "", fmt.Errorf("the path is empty")
+	case NotAddressable:
+		return "", "", fmt.Errorf("%s is in the JobManager's memory and has no path", text)
+	case LastState:
+		return "", "", fmt.Errorf("%s stands for the last checkpoint and is no path", text)
+	}
+	scheme, rest, found := strings.Cut(text, ":")
+	if !found || strings.Contains(scheme, "/") {
+		scheme, rest = "", text
+	}
+	scheme = strings.ToLower(scheme)
+	switch {
+	case found && scheme != "" && !schemeForm.MatchString(scheme), !strings.HasPrefix(rest, "/"):
+		return "", "", fmt.Errorf("%q is a relative path, which each pod takes from its own working directory: give an absolute path in a volume that all pods share (file:///…), or a URI (s3://bucket/…)", text)
+	case scheme == "local":
+		return "", "", fmt.Errorf("%q: local: names a file of the container's image, where no state can be kept", text)
+	case scheme == "file" && strings.HasPrefix(rest, "//") && !strings.HasPrefix(rest, "///"):
+		if after := strings.TrimPrefix(rest, "//"); after != "" {
+			return "", "", fmt.Errorf("%q has a host, which Flink refuses in a file's path; is it meant to be file:///%s?", text, after)
+		}
+	}
+	if scheme == "file" || scheme == "" {
+		rest = path.Clean("/" + strings.TrimLeft(rest, "/"))
+	}
+	return scheme, rest, nil
+}
+
+// defaultSchemeKey is the filesystem of paths without a scheme.
+const DefaultSchemeKey = "fs.default-scheme"
+
+// mergeByNameKey has the operator merge the lists of pod templates by name; the
+// default is by position.
+const mergeByNameKey = "kubernetes.operator.pod-template.merge-arrays-by-name"
+
+// podMounts are the volumes that the Flink containers of a cluster mount.
+type PodMounts struct {
+	JobManager, TaskManager []volumeMount
+	// defaultScheme is fs.default-scheme; "" is file.
+	DefaultScheme string
+}
+
+// volumeMount is a volume in a pod's Flink container.
+type volumeMount struct {
+	at, subPath string
+	// volume is the type, source what tells one volume of it from another.
+	volume, source string
+	readOnly       bool
+	// perPod says that each pod has a directory of its own there.
+	perPod bool
+}
+
+// mountsOf are the volumes that the pod templates of a FlinkDeployment's spec
+// mount.
+func MountsOf(spec map[string]any) PodMounts {
+	config := Flatten(Section(spec, "flinkConfiguration"))
+	byName := strings.EqualFold(config[mergeByNameKey], "true")
+	role := func(name string) []volumeMount {
+		template := mergeTemplates(Section(spec, "podTemplate"), Section(spec, name, "podTemplate"), byName)
+		merged, _ := template.(map[string]any)
+		return MountsIn(Section(merged, "spec"))
+	}
+	scheme, _, _ := strings.Cut(config[DefaultSchemeKey], ":")
+	return PodMounts{JobManager: role("jobManager"), TaskManager: role("taskManager"), DefaultScheme: strings.ToLower(strings.TrimSpace(scheme))}
+}
+
+// mergeTemplates lays one pod template over another, as the operator does
+// (FlinkUtils.mergePodTemplates): lists by position, or by name where asked.
+func mergeTemplates(base, over any, byName bool) any {
+	switch over := over.(type) {
+	case map[string]any:
+		below, ok := base.(map[string]any)
+		if !ok {
+			return over
+		}
+		out := make(map[string]any, len(below)+len(over))
+		for key, value := range below {
+			out[key] = value
+		}
+		for key, value := range over {
+			out[key] = mergeTemplates(out[key], value, byName)
+		}
+		return out
+	case []any:
+		below, ok := base.([]any)
+		if !ok {
+			return over
+		}
+		out := slices.Clone(below)
+		for i, item := range over {
+			at := i
+			if byName && named(below) && named(over) {
+				at = slices.IndexFunc(out, func(have any) bool { return nameOf(have) == nameOf(item) })
+			}
+			if at < 0 || at >= len(out) {
+				out = append(out, item)
+				continue
+			}
+			out[at] = mergeTemplates(out[at], item, byName)
+		}
+		return out
+	case nil:
+		return base
+	}
+	return over
+}
+
+func nameOf(item any) string {
+	entry, _ := item.(map[string]any)
+	return Text(entry, "name")
+}
+
+func named(list []any) bool {
+	return !slices.ContainsFunc(list, func(item any) bool { return nameOf(item) == "" })
+}
+
+// mountsIn are the volumes of a pod's Flink container; those of sidecars don't
+// count.
+func MountsIn(podSpec map[string]any) []volumeMount {
+	sources := map[string][2]string{}
+	volumes, _ := podSpec["volumes"].([]any)
+	for _, v := range volumes {
+		volume, _ := v.(map[string]any)
+		for key, source := range volume {
+			if key != "name" {
+				identity, _ := json.Marshal(source)
+				sources[Text(volume, "name")] = [2]string{key, string(identity)}
+			}
+		}
+	}
+	var out []volumeMount
+	containers, _ := podSpec["containers"].([]any)
+	for _, v := range containers {
+		container, _ := v.(map[string]any)
+		if Text(container, "name") != MainContainer {
+			continue
+		}
+		mounts, _ := container["volumeMounts"].([]any)
+		for _, m := range mounts {
+			mount, _ := m.(map[string]any)
+			source, ok := sources[Text(mount, "name")]
+			if !ok || Text(mount, "mountPath") == "" {
+				continue
+			}
+			readOnly, _ := mount["readOnly"].(bool)
+			expression := Text(mount, "subPathExpr")
+			out = append(out, volumeMount{
+				at: path.Clean("/" + Text(mount, "mountPath")), subPath: cmp.Or(expression, Text(mount, "subPath")),
+				volume: source[0], source: source[1], readOnly: readOnly,
+				perPod: slices.ContainsFunc([]string{"POD", "HOSTNAME", "UID"}, func(word string) bool {
+					return strings.Contains(strings.ToUpper(expression), word)
+				}),
+			})
+		}
+	}
+	return out
+}
+
+// mountAt is the mount that a path is in: the innermost one.
+func mountAt(mounts []volumeMount, file string) (volumeMount, bool) {
+	var best volumeMount
+	found := false
+	for _, m := range mounts {
+		if (m.at == "/" || file == m.at || strings.HasPrefix(file, m.at+"/")) && (!found || len(m.at) >= len(best.at)) {
+			best, found = m, true
+		}
+	}
+	return best, found
+}
+
+// inside is where in the volume a file is.
+func (m volumeMount) inside(file string) string {
+	return path.Join("/", m.subPath, strings.TrimPrefix(file, m.at))
+}
+
+// passingVolumes are the types of volumes that go with their pod, or hold no
+// files of jobs.
+var passingVolumes = []string{"emptyDir", "ephemeral", "configMap", "secret", "downwardAPI", "projected", "image"}
+
+// place is where a path is for these pods.
+func (m PodMounts) Place(text string) StatePlace {
+	scheme, file, err := splitPath(text)
+	if err != nil {
+		return StatePlace{Kind: PodPlace, Why: "is no place for state: " + err.Error()}
+	}
+	if scheme == "" {
+		scheme = m.DefaultScheme
+	}
+	if scheme != "" && scheme != "file" {
+		return StatePlace{Kind: RemotePlace}
+	}
+	jm, inJM := mountAt(m.JobManager, file)
+	tm, inTM := mountAt(m.TaskManager, file)
+	pod := func(volume, format string, args ...any) StatePlace {
+		return StatePlace{Kind: PodPlace, Volume: volume, Why: fmt.Sprintf(format, args...)}
+	}
+	switch {
+	case !inJM && !inTM:
+		return pod("", "is in no volume of the job's pods, so that it is on one pod's own disk and goes with it")
+	case !inTM:
+		return pod(jm.volume, "is in a volume (%s) of the JobManager alone: on the TaskManagers it is the pod's own disk", jm.volume)
+	case !inJM:
+		return pod(tm.volume, "is in a volume (%s) of the TaskManagers alone: on the JobManager it is the pod's own disk", tm.volume)
+	}
+	for _, mount := range []volumeMount{jm, tm} {
+		if slices.Contains(passingVolumes, mount.volume) {
+			return pod(mount.volume, "is in a volume of type %s, which every pod has of its own", mount.volume)
+		}
+		if mount.perPod {
+			return pod(mount.volume, "is in a directory (%s) of the volume that every pod has of its own", mount.subPath)
+		}
+	}
+	if jm.source != tm.source || jm.inside(file) != tm.inside(file) {
+		return pod(jm.volume, "is in another volume on the JobManager (%s) than on the TaskManagers (%s)", jm.volume, tm.volume)
+	}
+	return StatePlace{Kind: SharedPlace, Volume: jm.volume, ReadOnly: jm.readOnly || tm.readOnly}
+}
+
+// runsWith is the spec that a cluster's pods were made by, as far as that is
+// known.
+func (j Job) RunsWith() map[string]any {
+	if spec := j.ReconciledSpec(); spec != nil && j.Kind.Name != BlueGreen.Name {
+		return spec
+	}
+	return j.Spec()
+}
+
+func PodSpecMap(spec corev1.PodSpec) map[string]any {
+	data, err := json.Marshal(spec)
+	if err != nil {
+		return nil
+	}
+	var out map[string]any
+	if json.Unmarshal(data, &out) != nil {
+		return nil
+	}
+	return out
+}

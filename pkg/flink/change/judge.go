@@ -1,0 +1,304 @@
+package change
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/secret"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+)
+
+// stage is how far the operator has got with a change.
+type stage int
+
+const (
+	// notTaken: the operator has not accepted the spec yet.
+	notTaken stage = iota
+	// refused: the operator found the spec invalid.
+	refused
+	// failing: the operator tried to begin with the change and failed.
+	failing
+	// moving: it is being carried out.
+	moving
+	// troubled: it is being carried out, with an error that may pass.
+	troubled
+	// skipped: the operator takes it for carried out, and it is not.
+	skipped
+	// reached: the goal is.
+	reached
+	// lost: the goal can't be reached any more without somebody's help.
+	lost
+)
+
+// accepted reports whether the operator has taken up a spec of generation with
+// the changed fields.
+func (ch Change) accepted(job api.Job, generation int64) bool {
+	if job.Kind.Name == api.BlueGreen.Name {
+		return ch.reconciled(job.BlueGreenSpec())
+	}
+	if observed := job.ObservedGeneration(); observed > 0 {
+		return observed >= generation
+	}
+	return ch.reconciled(job.ReconciledSpec())
+}
+
+// reconciled reports whether a spec, as the operator keeps it in the status,
+// has the change's fields. The mode is left out: there the operator notes the
+// one that it has used.
+func (ch Change) reconciled(spec map[string]any) bool {
+	if spec == nil {
+		return len(ch.Spec) == 0
+	}
+	fields := api.Merge(nil, ch.Spec)
+	if job, ok := fields["job"].(map[string]any); ok {
+		delete(job, "upgradeMode")
+	}
+	return api.ContainsPresent(spec, fields)
+}
+
+// judgement is what an object says of a change.
+type judgement struct {
+	stage stage
+	// what says in a few words what is being waited for, or what went wrong.
+	what string
+}
+
+// judge reads from the object how far a change has got. It is the whole of our
+// knowledge of the operator's ways; the rules were seen with 1.7 and 1.16.
+func (ch Change) judge(job api.Job, generation int64) judgement {
+	failure := job.Failure()
+	if !ch.accepted(job, generation) {
+		switch {
+		case failure.Rejects():
+			return judgement{refused, failure.Root()}
+		case failure.Mentions("UpgradeFailureException"), job.BlueGreenState() != "" && job.State() == "FAILING" && !failure.IsZero():
+			return judgement{failing, failure.Root()}
+		}
+		return judgement{notTaken, ch.postponed(job)}
+	}
+	if job.Kind.Name == api.BlueGreen.Name {
+		return ch.judgeBlueGreen(job)
+	}
+	lifecycle := job.Lifecycle()
+	reconciliation := api.Text(job.Object.Object, "status", "reconciliationStatus", "state")
+	runs := (job.State() == "RUNNING" || job.IsSessionCluster()) && (job.JobManager() == "" || job.JobManager() == "READY")
+	switch {
+	case lifecycle == "ROLLED_BACK" && ch.Job.Lifecycle() == lifecycle && runs && !ch.Goal.Suspended && ch.isNewRun(job) &&
+		job.JobID() == ch.Job.JobID() && job.StartTime() == ch.Job.StartTime():
+		// It was before, and the change was one that the operator takes note of.
+		return judgement{reached, ""}
+	case lifecycle == "ROLLED_BACK" || reconciliation == "ROLLED_BACK":
+		return judgement{lost, rolledBack + api.Because(failure.Root())}
+	case lifecycle == "ROLLING_BACK" || reconciliation == "ROLLING_BACK":
+		return judgement{moving, "the operator rolls it back" + api.Because(failure.Root())}
+	case ch.Goal.Suspended && lifecycle == "SUSPENDED":
+		return judgement{reached, ""}
+	case ch.Goal.Suspended && lifecycle == "" && job.ReconciledState() == "suspended" && reconciliation == "DEPLOYED":
+		return judgement{reached, ""}
+	case lifecycle == "FAILED" || job.State() == "FAILED" && reconciliation == "DEPLOYED" && ch.isNewRun(job):
+		return judgement{lost, cmp.Or(failure.Root(), "the job FAILED")}
+	case failure.Mentions("UpgradeFailureException"):
+		return judgement{failing, failure.Root()}
+	case ch.Goal.Suspended:
+		return judgement{moving, "stopping; the job is " + api.OrUnknown(job.State())}
+	}
+	// A job that a savepoint stopped is FINISHED too, until its next run begins.
+	finished := job.State() == "FINISHED" && (len(ch.Spec) == 0 || job.JobID() != ch.Job.JobID() || job.StartTime() != ch.Job.StartTime())
+	if lifecycle == "STABLE" && (runs || finished) && ch.isNewRun(job) {
+		return judgement{reached, ""}
+	}
+	switch {
+	case reconciliation == "DEPLOYED" && ch.isSkipped(job):
+		return judgement{skipped, takenForFinished}
+	case !failure.IsZero() && (job.JobManager() == "ERROR" || !IsTransient(failure.Root()) || failure.Root() == JobNotFound):
+		return judgement{troubled, failure.Root()}
+	}
+	// An error that has passed stands in the status until the job is stable.
+	return judgement{moving, progressOf(job)}
+}
+
+// takenForFinished is what can become of a job that is to run again just after
+// it was stopped.
+//
+// The operator (1.7 to 1.16) writes every status three times, and gives up if
+// the object changes between the first and the last of them. It then goes on
+// from the status before, in its memory. If that status was the suspension, and
+// the change was to run again, the spec is as it was before the suspension: it
+// sees nothing to do, and that the job has FINISHED.
+const takenForFinished = "the operator takes the job for finished and doesn't start it"
+
+// isSkipped reports whether the operator sees a job that has to run anew as
+// finished with nothing to do. It is for statuses of a spec that is carried
+// out: on the way of a real start the operator notes the job as suspended
+// first, and as running together with another state.
+func (ch Change) isSkipped(job api.Job) bool {
+	anew := ch.Goal.NewRun || ch.Goal.NewJobID
+	if ch.stopped {
+		// It may also have finished by itself, and then has no savepoint of that.
+		path := job.UpgradeSavepointPath()
+		anew = anew || path != "" && path != ch.Job.UpgradeSavepointPath() && api.KindOfPath(path) == api.RetainedSavepoint
+	}
+	return anew && job.State() == "FINISHED" && job.ReconciledState() == "running" &&
+		job.JobID() == ch.Job.JobID() && job.StartTime() == ch.Job.StartTime()
+}
+
+// rolledBack is said of a change that the operator took back by itself.
+const rolledBack = "the operator rolled it back"
+
+// isNewRun reports whether the job runs anew since the change was planned, as
+// far as the goal wants it.
+func (ch Change) isNewRun(job api.Job) bool {
+	newID := job.JobID() != ch.Job.JobID()
+	switch {
+	case ch.Goal.NewJobID:
+		return newID
+	case ch.Goal.NewRun:
+		return newID || job.StartTime() != ch.Job.StartTime()
+	}
+	return true
+}
+
+func (ch Change) judgeBlueGreen(job api.Job) judgement {
+	failure := job.Failure()
+	_, active := job.ActiveChild()
+	switch {
+	case !active:
+		return judgement{moving, strings.ToLower(strings.ReplaceAll(job.BlueGreenState(), "_", " "))}
+	case job.State() == "FAILING" && !failure.IsZero():
+		// The operator has given the change up, and does nothing more about it.
+		return judgement{lost, failure.Root()}
+	case !failure.IsZero():
+		return judgement{troubled, failure.Root()}
+	case ch.Goal.Suspended && job.State() == "SUSPENDED":
+		return judgement{reached, ""}
+	case ch.Goal.Suspended:
+		return judgement{moving, "stopping; the job is " + api.OrUnknown(job.State())}
+	case job.State() == "RUNNING" && (!ch.Goal.NewRun && !ch.Goal.NewJobID || job.BlueGreenState() != ch.Job.BlueGreenState() || ch.Job.State() != "RUNNING"):
+		return judgement{reached, ""}
+	}
+	return judgement{moving, progressOf(job)}
+}
+
+// postponed says why the operator may not have begun with a change.
+func (ch Change) postponed(job api.Job) string {
+	var why []string
+	if trigger := api.Text(job.Object.Object, "status", "jobStatus", "savepointInfo", "triggerId"); trigger != "" {
+		why = append(why, "a savepoint is in progress")
+	}
+	if jm := job.JobManager(); jm != "" && jm != "READY" && job.ReconciledState() == "running" {
+		why = append(why, "the JobManager is "+jm)
+	}
+	switch state := job.RunState(); state {
+	case "", "RUNNING", "FINISHED", "CANCELED", "FAILED", "SUSPENDED":
+	default:
+		why = append(why, "the job is "+state)
+	}
+	switch l := job.Lifecycle(); {
+	case l == "UPGRADING" && ch.Job.Lifecycle() != l:
+		// It has begun; it calls the spec accepted once the job is stopped.
+		return "the operator carries it out: lifecycle UPGRADING, the job is " + api.OrUnknown(job.RunState()) + api.Because(job.Failure().Root())
+	case l == "UPGRADING" || l == "ROLLING_BACK":
+		why = append(why, "an earlier change is in progress (lifecycle "+l+")")
+	}
+	if _, wasActive := ch.Job.ActiveChild(); wasActive && strings.HasPrefix(job.BlueGreenState(), "SAVEPOINTING") {
+		return "the operator takes a savepoint (" + job.BlueGreenState() + ")"
+	} else if wasActive && api.Text(job.Object.Object, "status", "savepointTriggerId") != "" {
+		return "the savepoint has ended; waiting for the operator to start the other colour"
+	}
+	if bg := job.BlueGreenState(); strings.HasPrefix(bg, "TRANSITIONING") || strings.HasPrefix(bg, "SAVEPOINTING") || strings.HasPrefix(bg, "INITIALIZING") {
+		if _, wasActive := ch.Job.ActiveChild(); wasActive {
+			return "the operator carries it out: " + bg + api.Because(job.Failure().Root())
+		}
+		why = append(why, "an earlier transition is in progress ("+bg+")")
+	}
+	if root := job.Failure().Root(); root != "" {
+		why = append(why, root)
+	}
+	if len(why) == 0 {
+		return "waiting for the operator to take it up"
+	}
+	return "the operator has not taken it up yet: " + strings.Join(why, ", ")
+}
+
+func progressOf(job api.Job) string {
+	var words []string
+	if l := job.Lifecycle(); l != "" {
+		words = append(words, "lifecycle "+l)
+	}
+	if jm := job.JobManager(); jm != "" && jm != "READY" {
+		words = append(words, "JobManager "+jm)
+	}
+	if bg := job.BlueGreenState(); bg != "" {
+		words = append(words, bg)
+	}
+	if job.IsSessionCluster() {
+		return cmp.Or(strings.Join(words, ", "), "waiting for its JobManager")
+	}
+	return strings.Join(append(words, "the job is "+api.OrUnknown(job.State())), ", ")
+}
+
+// jobNotFound is what the operator says between the JobManager's start and the
+// job's, and of a job that is gone.
+const JobNotFound = "Job Not Found"
+
+// passes reports whether an error is one that a start has to go through: the
+// pods mount ConfigMaps that the operator or Flink is about to make, and a
+// savepoint may meet a moment in which the job isn't whole.
+func IsTransient(cause string) bool {
+	for _, sign := range []string{
+		"FailedMount", "MountVolume.SetUp failed", "Not all required tasks are currently running",
+		"Connection refused", "Read timed out", "leader election", JobNotFound,
+	} {
+		if strings.Contains(cause, sign) {
+			return true
+		}
+	}
+	return false
+}
+
+// Patience of the follower.
+const (
+	// troubleLimit is how long an error may stand while a change is carried
+	// out. Pods that can't get their image or end at once are tried again
+	// by Kubernetes, but not for our user.
+	troubleLimit = 20 * time.Second
+	// passingLimit is for errors that mostly pass.
+	passingLimit = 2 * time.Minute
+	// staleLimit is how long an error that stood before the change may be left
+	// over from before: the operator hasn't reacted yet.
+	staleLimit = 6 * time.Second
+)
+
+// describePatch is a merge patch as "path: value" words, sorted, for people.
+func DescribePatch(patch map[string]any) []string {
+	var out []string
+	var walk func(prefix string, value any)
+	walk = func(prefix string, value any) {
+		if below, ok := value.(map[string]any); ok {
+			for key, child := range below {
+				walk(prefix+"."+key, child)
+			}
+			return
+		}
+		if value == nil {
+			out = append(out, prefix[1:]+" removed")
+			return
+		}
+		shown := fmt.Sprint(value)
+		if name, ok := strings.CutPrefix(prefix, ".flinkConfiguration."); ok {
+			shown = secret.Value(name, shown)
+		}
+		if list, ok := value.([]any); ok {
+			shown = cmp.Or(api.PlainList(list), "another list")
+		}
+		out = append(out, fmt.Sprintf("%s: %s", prefix[1:], shown))
+	}
+	for key, value := range api.WithoutSecrets(patch) {
+		walk("."+key, value)
+	}
+	slices.Sort(out)
+	return out
+}

@@ -1,0 +1,123 @@
+package change
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/dynamic"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
+)
+
+// patch is the merge patch of a change to the whole object.
+func (ch Change) Patch() map[string]any {
+	out := map[string]any{}
+	if len(ch.Spec) > 0 {
+		out["spec"] = ch.Spec
+		if ch.Job.Kind.Name == api.BlueGreen.Name {
+			out["spec"] = map[string]any{"template": map[string]any{"spec": ch.Spec}}
+		}
+	}
+	if len(ch.Annotations) > 0 {
+		out["metadata"] = map[string]any{"annotations": ch.Annotations}
+	}
+	return out
+}
+
+// holds reports whether a job is already as the change would make it.
+func (ch Change) Holds(job api.Job) bool { return api.Contains(job.Object.Object, ch.Patch()) }
+
+// undo is the change that takes this one back.
+func (ch Change) Undo() Change {
+	back := ch
+	back.Spec = api.Inverse(ch.Job.Spec(), ch.Spec)
+	before := map[string]any{}
+	for key, value := range ch.Job.Object.GetAnnotations() {
+		before[key] = value
+	}
+	back.Annotations = api.Inverse(before, ch.Annotations)
+	return back
+}
+
+// conflicts is how often a change is tried again after the operator wrote the
+// status in between.
+const conflicts = 20
+
+// rehearsal is a dry run that finds out what the API server makes of a change,
+// without its warnings for the user.
+const Rehearsal = "rehearsal"
+
+// apply makes the change. The patch carries the resourceVersion that was read,
+// so that two users can't overwrite each other unseen; the operator's status
+// writes move that version too, so a conflict is tried again as long as nobody
+// has changed the spec (metadata.generation).
+func Apply(ctx context.Context, c *operator.Client, change Change, dryRun string) (api.Job, error) {
+	job := change.Job
+	client := c.Resource(job.Kind, job.Object.GetNamespace())
+	options := metav1.PatchOptions{FieldManager: operator.FieldManager}
+	if dryRun != "" {
+		options.DryRun = []string{metav1.DryRunAll}
+	}
+	if dryRun == Rehearsal {
+		options.FieldValidation = metav1.FieldValidationIgnore
+	}
+	object := job.Object
+	for range conflicts {
+		body, err := json.Marshal(api.Merge(map[string]any{"metadata": map[string]any{"resourceVersion": object.GetResourceVersion()}}, change.Patch()))
+		if err != nil {
+			return job, err
+		}
+		if ctx.Err() != nil {
+			return job, context.Cause(ctx)
+		}
+		patched, err := send(ctx, client, object.GetName(), body, options)
+		if err == nil {
+			return api.Job{Kind: job.Kind, Object: patched}, nil
+		}
+		if !apierrors.IsConflict(err) {
+			return job, err
+		}
+		latest, err := client.Get(ctx, object.GetName(), metav1.GetOptions{})
+		if err != nil {
+			return job, err
+		}
+		if latest.GetGeneration() != job.Object.GetGeneration() || latest.GetUID() != job.Object.GetUID() {
+			return job, fmt.Errorf("%s was not changed: %w at this moment (generation %d, was %d)%s\nLook at it and try again: kubectl get %s %s -n %s -o yaml",
+				job.Ref(), ErrOvertaken, latest.GetGeneration(), job.Object.GetGeneration(), LastWriter(api.Job{Kind: job.Kind, Object: latest}), job.Kind.Singular, object.GetName(), object.GetNamespace())
+		}
+		object = latest
+	}
+	return job, fmt.Errorf("%s was not changed: it is being written to all the time; try again", job.Ref())
+}
+
+// send patches. A patch on its way can't be called back, so its answer is
+// awaited also after Ctrl-C: whoever is told that the command ended must know
+// whether the change was made.
+func send(ctx context.Context, client dynamic.ResourceInterface, name string, body []byte, options metav1.PatchOptions) (*unstructured.Unstructured, error) {
+	ctx, done := context.WithTimeout(context.WithoutCancel(ctx), AnswerLimit)
+	defer done()
+	return client.Patch(ctx, name, types.MergePatchType, body, options)
+}
+
+// answerLimit is how long the API server may take to answer a patch.
+const AnswerLimit = 15 * time.Second
+
+// lastWriter says who wrote the spec last, where managedFields tell.
+func LastWriter(job api.Job) string {
+	entries := slices.DeleteFunc(slices.Clone(job.Object.GetManagedFields()), func(e metav1.ManagedFieldsEntry) bool {
+		return e.Subresource != "" || e.Time == nil
+	})
+	if len(entries) == 0 {
+		return ""
+	}
+	last := slices.MaxFunc(entries, func(a, b metav1.ManagedFieldsEntry) int { return a.Time.Compare(b.Time.Time) })
+	return ", last by " + last.Manager
+}

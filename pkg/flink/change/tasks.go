@@ -1,0 +1,46 @@
+package change
+
+import (
+	"context"
+	"time"
+)
+
+// askEvery is how long is waited between two questions to the JobManager;
+// askOften is how many may go unanswered before the operator's word is enough.
+const (
+	askEvery         = time.Second
+	MaxMissedAnswers = 3
+)
+
+// wholly reports whether all of the job's tasks run, as far as the JobManager
+// can be asked: Flink calls a job RUNNING also while its tasks wait for slots.
+func (f *Follower) allTasksRunning(ctx context.Context) bool {
+	if f.Change.Goal.Suspended || f.job.State() != "RUNNING" || f.client.AskFlink == nil || f.noAnswer >= MaxMissedAnswers {
+		return true
+	}
+	flink := f.told.state
+	if f.told.known && f.told.jobID == f.job.JobID() && flink.State == "RUNNING" && flink.Waiting == 0 {
+		return true
+	}
+	f.stableSince = time.Time{}
+	if flink.Waiting > 0 {
+		f.reporter.Waitingf("%s: %s", f.Change.Job.Ref(), flink.WaitingTasks())
+	} else {
+		f.reporter.Waitingf("%s: RUNNING; asking the JobManager for its tasks and what state it runs from", f.Change.Job.Ref())
+	}
+	if !f.asking {
+		f.asking = true
+		job, again := f.job, f.told.known || f.noAnswer > 0
+		go func() {
+			if again {
+				select {
+				case <-ctx.Done():
+				case <-time.After(askEvery):
+				}
+			}
+			state, known, why := f.client.State(ctx, job)
+			f.answers <- answer{job.JobID(), state, known, why}
+		}()
+	}
+	return false
+}

@@ -1,0 +1,299 @@
+// Package diagnosis knows why a job doesn't do what its spec says. It is given
+// facts and gives findings; it asks nobody and changes nothing.
+//
+// A rule reads facts and says what it found, with the very line, field or event
+// that it goes by. It reads an exception only together with where it was
+// thrown. What no rule knows is shown as it is.
+package diagnosis
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/secret"
+)
+
+// Severity is how bad a finding is.
+type Severity string
+
+// The severities, worst first.
+const (
+	// Error: the job doesn't do its work, or will lose state.
+	Error Severity = "error"
+	// Warning: it works, and something is wrong.
+	Warning Severity = "warning"
+	// Info: worth to know; nobody has to act.
+	Info Severity = "info"
+)
+
+// rank orders severities, worst first.
+func (s Severity) rank() int { return slices.Index([]Severity{Error, Warning, Info}, s) }
+
+// Worse reports whether s is worse than other.
+func (s Severity) Worse(other Severity) bool { return s.rank() < other.rank() }
+
+// Confidence is how sure a finding is.
+type Confidence string
+
+// The confidences, surest first.
+const (
+	// Certain: a field or a line says so itself.
+	Certain Confidence = "certain"
+	// Likely: what was seen has mostly this cause.
+	Likely Confidence = "likely"
+	// Possible: one of several causes.
+	Possible Confidence = "possible"
+)
+
+// Evidence is what a finding goes by.
+type Evidence struct {
+	// Source is where it was seen: "pod/NAME, container C", "status.error", …
+	Source string `json:"source"`
+	// At is when; zero where that isn't known.
+	At time.Time `json:"at"`
+	// Text is the very line, field or event. It is foreign.
+	Text string `json:"text"`
+}
+
+// Cure is something to do.
+type Cure struct {
+	// Text says what it does; Command can be pasted into a shell, "" where the
+	// reader has to know something first.
+	Text    string `json:"text"`
+	Command string `json:"command,omitempty"`
+	// Safe says that the command can be run without being asked for twice: it
+	// can't lose state and stops nothing.
+	Safe bool `json:"safe,omitempty"`
+}
+
+// Finding is what a rule found.
+type Finding struct {
+	Rule     string   `json:"rule"`
+	Severity Severity `json:"severity"`
+	Title    string   `json:"title"`
+	// Subject is what it is about: "flinkdeployment/NAME", "pod/NAME", a field.
+	Subject string `json:"subject"`
+	// Means is one sentence. It may hold foreign text.
+	Means      string     `json:"means"`
+	Evidence   []Evidence `json:"evidence,omitempty"`
+	Cures      []Cure     `json:"cures,omitempty"`
+	Confidence Confidence `json:"confidence"`
+	// Consequences are findings that this one explains.
+	Consequences []Finding `json:"consequences,omitempty"`
+}
+
+// Rule is one known cause.
+type Rule struct {
+	ID       string   `json:"id"`
+	Severity Severity `json:"severity"`
+	Title    string   `json:"title"`
+	// Explain is one paragraph: what it is, how it comes about, what to do.
+	Explain string `json:"explain"`
+	// Link is to the operator's, Flink's or Kubernetes' documentation.
+	Link string `json:"link"`
+	// Source names what the rule's facts were written from where they could not
+	// be made on a cluster; "" where they were.
+	Source string `json:"source,omitempty"`
+	// Explains are ids of rules whose findings follow from this one's; a final *
+	// stands for any ending.
+	Explains []string `json:"explains,omitempty"`
+
+	job          func(*job) []Finding
+	spec         func(*manifest) []Finding
+	installation func(*installation) []Finding
+}
+
+// NeedsCluster reports whether the rule can't be judged by a manifest alone.
+func (r Rule) NeedsCluster() bool { return r.spec == nil }
+
+// table is all rules: what is nearer to a root cause stands before what follows
+// from it.
+var table = slices.Concat(
+	installationRules, accessRules, operatorRules, specRules, memoryRules, schedulingRules, podRules,
+	jobManagerRules, storageRules, exceptionRules, snapshotRules, lifecycleRules, configRules, checkpointRules,
+	autoscalerRules, flowRules, lastRules,
+)
+
+var byID = func() map[string]int {
+	out := make(map[string]int, len(table))
+	for i, r := range table {
+		out[r.ID] = i
+	}
+	return out
+}()
+
+// Rules are all rules, in the order of the table.
+func Rules() []Rule { return slices.Clone(table) }
+
+// Explain is the rule of an id, in either case; ok is false where there is none.
+func Explain(id string) (Rule, bool) {
+	i, ok := byID[strings.ToUpper(id)]
+	if !ok {
+		return Rule{}, false
+	}
+	return table[i], true
+}
+
+// Job is what is wrong with a job, the root causes first.
+func Job(facts *JobFacts) []Finding {
+	if facts == nil || facts.Object == nil {
+		return nil
+	}
+	j := newJob(facts)
+	var found []Finding
+	for i := range table {
+		r := &table[i]
+		if r.job != nil {
+			own := r.sign(r.job(j))
+			if len(own) > 0 {
+				for _, n := range j.touched {
+					j.claimed[n] = true
+				}
+			}
+			j.touched = j.touched[:0]
+			found = append(found, own...)
+		}
+		if r.spec != nil && !j.deleting() {
+			found = append(found, r.sign(r.spec(j.manifest))...)
+		}
+	}
+	return arrange(found)
+}
+
+// Installation is what is wrong with the operator's installation, the root
+// causes first.
+func Installation(facts *InstallationFacts) []Finding {
+	if facts == nil {
+		return nil
+	}
+	i := &installation{facts}
+	var found []Finding
+	for n := range table {
+		if r := &table[n]; r.installation != nil {
+			found = append(found, r.sign(r.installation(i))...)
+		}
+	}
+	return arrange(found)
+}
+
+// Lint is what is wrong with manifests by themselves. Objects of other kinds
+// are only looked at for what the operator's refer to.
+func Lint(objects []*unstructured.Unstructured) []Finding {
+	var found []Finding
+	for _, object := range objects {
+		m := newManifest(object, objects)
+		if m == nil {
+			continue
+		}
+		var own []Finding
+		for n := range table {
+			if r := &table[n]; r.spec != nil {
+				own = append(own, r.sign(r.spec(m))...)
+			}
+		}
+		found = append(found, arrange(own)...)
+	}
+	return found
+}
+
+// sign completes a rule's findings.
+func (r *Rule) sign(found []Finding) []Finding {
+	for i := range found {
+		f := &found[i]
+		f.Rule, f.Title = r.ID, r.Title
+		f.Severity = cmp.Or(f.Severity, r.Severity)
+		f.Confidence = cmp.Or(f.Confidence, Certain)
+		f.hide()
+	}
+	return found
+}
+
+// hide takes secrets out of what a finding quotes. A command with one in it
+// can't be shown, so that only its words stay.
+func (f *Finding) hide() {
+	f.Means = secret.Text(f.Means)
+	for i := range f.Evidence {
+		f.Evidence[i].Text = secret.Text(f.Evidence[i].Text)
+	}
+	for i := range f.Cures {
+		c := &f.Cures[i]
+		if c.Text = secret.Text(c.Text); c.Command != "" && secret.Text(c.Command) != c.Command {
+			c.Command, c.Safe = "", false
+		}
+	}
+}
+
+// explains reports whether a rule says that another's findings follow from its
+// own.
+func (r *Rule) explains(id string) bool {
+	return slices.ContainsFunc(r.Explains, func(e string) bool {
+		if head, any := strings.CutSuffix(e, "*"); any {
+			return strings.HasPrefix(id, head) && id != r.ID
+		}
+		return e == id
+	})
+}
+
+// arrange puts root causes first and hangs on them what they explain.
+func arrange(found []Finding) []Finding {
+	if len(found) < 2 {
+		return found
+	}
+	slices.SortStableFunc(found, func(a, b Finding) int {
+		return cmp.Or(
+			cmp.Compare(a.Severity.rank(), b.Severity.rank()),
+			cmp.Compare(byID[a.Rule], byID[b.Rule]),
+			cmp.Compare(confidenceRank(a.Confidence), confidenceRank(b.Confidence)),
+			cmp.Compare(a.Subject, b.Subject),
+		)
+	})
+	parent := make([]int, len(found))
+	for i := range parent {
+		parent[i] = -1
+	}
+	for i := range found {
+		for k := range found {
+			// What is only worth to know explains no trouble.
+			if k == i || found[k].Severity == Info && found[i].Severity != Info || !table[byID[found[k].Rule]].explains(found[i].Rule) || under(parent, k, i) {
+				continue
+			}
+			parent[i] = k
+			break
+		}
+	}
+	var out []Finding
+	for i := range found {
+		if parent[i] < 0 {
+			out = append(out, gather(found, parent, i))
+		}
+	}
+	return out
+}
+
+// under reports whether finding k hangs, by way of others, on finding i.
+func under(parent []int, k, i int) bool {
+	for ; k >= 0; k = parent[k] {
+		if k == i {
+			return true
+		}
+	}
+	return false
+}
+
+func gather(found []Finding, parent []int, i int) Finding {
+	f := found[i]
+	for k := range found {
+		if parent[k] == i {
+			f.Consequences = append(f.Consequences, gather(found, parent, k))
+		}
+	}
+	return f
+}
+
+func confidenceRank(c Confidence) int {
+	return slices.Index([]Confidence{Certain, Likely, Possible}, c)
+}

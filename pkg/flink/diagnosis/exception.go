@@ -1,0 +1,429 @@
+package diagnosis
+
+import (
+	"cmp"
+	"encoding/json"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Where says what was being done when an exception was thrown. The same words
+// mean one thing where a savepoint is written, and another in a job's own code.
+type Where string
+
+// The places.
+const (
+	// Somewhere is not known.
+	Somewhere Where = ""
+	// InMain is the job's main method, which builds and submits the job.
+	InMain Where = "the job's main method"
+	// InTask is a running task: mostly the job's own code or a connector.
+	InTask Where = "a task"
+	// InCheckpoint is a checkpoint or savepoint being taken.
+	InCheckpoint Where = "a checkpoint"
+	// InRestore is state being read when a job starts.
+	InRestore Where = "restoring state"
+	// InJobManager is a JobManager that starts.
+	InJobManager Where = "the JobManager's start"
+	// InTaskManager is a TaskManager that starts.
+	InTaskManager Where = "a TaskManager's start"
+	// InScheduler is the search for slots and TaskManagers.
+	InScheduler Where = "the search for slots"
+	// InFetch is the operator fetching a session job's jar.
+	InFetch Where = "the operator fetching the jar"
+	// InValidator is the operator's check of a spec.
+	InValidator Where = "the operator's validation"
+	// InOperator is anything else that the operator does.
+	InOperator Where = "the operator"
+)
+
+// Cause is one exception of a chain.
+type Cause struct {
+	// Type is the class with its package; "" where the text names none.
+	Type    string `json:"type,omitempty"`
+	Message string `json:"message,omitempty"`
+	// Frames are the first stack frames below it.
+	Frames []string `json:"frames,omitempty"`
+}
+
+// Name is the class without its package.
+func (c Cause) Name() string { return simple(c.Type) }
+
+// String is the exception in one line.
+func (c Cause) String() string {
+	return strings.TrimSuffix(strings.TrimPrefix(c.Name()+": "+c.Message, ": "), ": ")
+}
+
+// Exception is a failure with its causes.
+type Exception struct {
+	At    time.Time `json:"at"`
+	Where Where     `json:"where,omitempty"`
+	// Source is who told: "the JobManager", "status.error", "log of pod/…".
+	Source      string `json:"source,omitempty"`
+	Task        string `json:"task,omitempty"`
+	TaskManager string `json:"taskManager,omitempty"`
+	// Chain is outermost first; never empty.
+	Chain []Cause `json:"chain"`
+	// Count is how often it was seen in a row; 0 is once.
+	Count int `json:"count,omitempty"`
+}
+
+// mostFrames bounds the frames that are kept of each cause.
+const mostFrames = 30
+
+// mostTrace bounds how much of a stack trace is read, in bytes.
+const mostTrace = 64 << 10
+
+// serverSide is what Flink's REST client puts before the JobManager's own
+// stack trace.
+const serverSide = "<Exception on server side:"
+
+// ReadException reads a Java stack trace and finds out where it was thrown;
+// where is what is known of that beforehand.
+func ReadException(trace string, at time.Time, where Where) Exception {
+	e := Exception{At: at, Chain: readChain(trace)}
+	if e.Where = whereOf(e.Chain); e.Where == Somewhere || e.Where == InOperator && where != Somewhere {
+		e.Where = cmp.Or(where, e.Where)
+	}
+	return e
+}
+
+var leadingThread = pattern(`^(?:Exception in thread "[^"]*" )`)
+
+func readChain(trace string) []Cause {
+	if len(trace) > mostTrace {
+		trace = trace[:mostTrace/2] + "\n" + trace[len(trace)-mostTrace/2:]
+	}
+	var out []Cause
+	current := -1
+	skipping := false
+	add := func(text string) {
+		for _, c := range split(text) {
+			out = append(out, c)
+		}
+		current = len(out) - 1
+	}
+	for line := range strings.Lines(trace) {
+		line = strings.TrimSpace(line)
+		if i := strings.LastIndex(line, serverSide); i >= 0 {
+			if current < 0 && i > 0 {
+				add(strings.TrimRight(line[:i], " [,"))
+			}
+			if line = strings.TrimSpace(line[i+len(serverSide):]); line == "" {
+				current = -1 // the next line begins another exception
+				continue
+			}
+			add(line)
+			continue
+		}
+		switch {
+		case line == "" || line == "]":
+		case strings.HasPrefix(line, "Suppressed: "):
+			skipping = true // not what went wrong
+		case strings.HasPrefix(line, "Caused by: "):
+			skipping = false
+			add(strings.TrimPrefix(line, "Caused by: "))
+		case skipping:
+		case strings.HasPrefix(line, "at "), strings.HasPrefix(line, "... "):
+			if current >= 0 && len(out[current].Frames) < mostFrames && strings.HasPrefix(line, "at ") {
+				out[current].Frames = append(out[current].Frames, strings.TrimPrefix(line, "at "))
+			}
+		case current < 0:
+			add(leadingThread.ReplaceAllString(line, ""))
+		case len(out[current].Frames) == 0:
+			out[current].Message = strings.TrimSpace(out[current].Message + "\n" + line)
+		}
+	}
+	return out
+}
+
+var typeName = pattern(`^[a-zA-Z]\w*(\.\w+)*[.$][A-Z]\w*([$]\w+)*$`)
+
+// plainType is an exception's name without its package, as the operator's
+// events have it.
+var plainType = pattern(`^[A-Z]\w*(?:Exception|Error)$`)
+
+// split takes "a.B: c.D: text" and the events' "A -> B" apart.
+func split(text string) []Cause {
+	var out []Cause
+	for part := range strings.SplitSeq(text, " -> ") {
+		name, _, _ := strings.Cut(part, ":")
+		if len(out) > 0 && !typeName.MatchString(strings.TrimSpace(name)) && !plainType.MatchString(strings.TrimSpace(name)) {
+			out[len(out)-1].Message += " -> " + part
+			continue
+		}
+		for {
+			name, rest, found := strings.Cut(part, ": ")
+			if name = strings.TrimSuffix(strings.TrimSpace(name), ":"); !typeName.MatchString(name) && !plainType.MatchString(name) {
+				out = append(out, Cause{Message: part})
+				break
+			}
+			inner, _, _ := strings.Cut(rest, ": ")
+			inner = strings.TrimSuffix(inner, ":")
+			if found && isException(inner) && !namesClass[simple(name)] {
+				out = append(out, Cause{Type: name})
+				part = rest
+				continue
+			}
+			out = append(out, Cause{Type: name, Message: rest})
+			break
+		}
+	}
+	return out
+}
+
+// namesClass are exceptions whose message is the name of a class.
+var namesClass = map[string]bool{"ClassNotFoundException": true, "NoClassDefFoundError": true, "NotSerializableException": true, "InvalidClassException": true}
+
+// isException reports whether a name is that of an exception.
+func isException(name string) bool {
+	return plainType.MatchString(name) || typeName.MatchString(name) && thrownType.MatchString(name)
+}
+
+var thrownType = pattern(`(?:Exception|Error|Throwable|Failure|Abandoned)$`)
+
+// simple is a Java class's name without package and outer class.
+func simple(name string) string {
+	if i := strings.LastIndexAny(name, ".$"); i >= 0 {
+		return name[i+1:]
+	}
+	return name
+}
+
+// ReadFailure reads status.error of one of the operator's objects: JSON with the
+// exception and its causes, or plain text. at is when it was written.
+func ReadFailure(raw string, at time.Time) (e Exception, ok bool) {
+	if raw = strings.TrimSpace(raw); raw == "" {
+		return e, false
+	}
+	var decoded struct {
+		Type          string `json:"type"`
+		Message       string `json:"message"`
+		ThrowableList []struct {
+			Type    string `json:"type"`
+			Message string `json:"message"`
+		} `json:"throwableList"`
+	}
+	if json.Unmarshal([]byte(raw), &decoded) != nil || decoded.Type == "" && decoded.Message == "" && len(decoded.ThrowableList) == 0 {
+		e = ReadException(raw, at, InOperator)
+		e.Source = "status.error"
+		return e, true
+	}
+	e = Exception{At: at, Source: "status.error"}
+	link := func(class, message string) {
+		chain := readChain(message)
+		if len(chain) == 0 {
+			chain = []Cause{{}}
+		}
+		if chain[0].Type != "" && class != "" && simple(class) != chain[0].Name() {
+			chain = append([]Cause{{Type: class}}, chain...)
+		} else if chain[0].Type == "" {
+			chain[0].Type = class
+		}
+		for _, c := range chain {
+			if n := len(e.Chain); n == 0 || c.Message == "" || e.Chain[n-1].Message != c.Message || e.Chain[n-1].Name() != c.Name() {
+				e.Chain = append(e.Chain, c)
+			}
+		}
+	}
+	link(decoded.Type, decoded.Message)
+	for _, t := range decoded.ThrowableList {
+		link(t.Type, t.Message)
+	}
+	e.Where = cmp.Or(whereOf(e.Chain), InOperator)
+	return e, true
+}
+
+// wrappers are exceptions that only carry others.
+var wrappers = map[string]bool{
+	"CompletionException": true, "ExecutionException": true, "SerializedThrowable": true, "RuntimeException": true,
+	"UncheckedIOException": true, "UndeclaredThrowableException": true, "InvocationTargetException": true, "JobException": true,
+	"ProgramInvocationException": true, "FlinkRuntimeException": true, "RestClientException": true, "ReconciliationException": true,
+	"Exception": true, "": true, "StreamTaskException": true, "WrappingRuntimeException": true, "FlinkException": true,
+	"DeploymentFailedException": true, "ApplicationExecutionException": true,
+}
+
+// Root is the innermost cause that says something.
+func (e Exception) Root() Cause {
+	for _, c := range slices.Backward(e.Chain) {
+		if c.Message != "" || !wrappers[c.Name()] {
+			return c
+		}
+	}
+	if len(e.Chain) == 0 {
+		return Cause{}
+	}
+	return e.Chain[len(e.Chain)-1]
+}
+
+// naming is a word that names something: a path, a host, a class, a quoted
+// name, a number.
+var naming = pattern(`[/"'0-9=@]|\w[._:-]\w`)
+
+// Naming is the line above the root that names the thing where the root
+// doesn't; "" where it does or none does.
+func (e Exception) Naming() string {
+	root := e.Root()
+	if naming.MatchString(root.Message) && root.Name() != "IOException" || len(e.Chain) < 2 {
+		return ""
+	}
+	below := false
+	for _, c := range slices.Backward(e.Chain) {
+		switch {
+		case !below:
+			below = c.String() == root.String()
+		case c.Message == "" || root.Message != "" && strings.Contains(c.Message, root.Message) && !strings.Contains(c.Message, "Cannot run program"), !naming.MatchString(c.Message):
+		case wrappers[c.Name()] && generic.MatchString(c.Message):
+		default:
+			return c.String()
+		}
+	}
+	return ""
+}
+
+// generic are messages that tell of every failure alike.
+var generic = pattern(`^(Recovery is suppressed|The main method caused an error|Could not execute|Failed to execute|Internal server error|Could not submit)`)
+
+// Telling is the root in a line, with what names the thing.
+func (e Exception) Telling() string {
+	root := oneLine(e.Root().String())
+	if above := e.Naming(); above != "" {
+		return root + " (in " + oneLine(above) + ")"
+	}
+	return root
+}
+
+// has finds the innermost cause of one of the simple class names.
+func (e Exception) has(names ...string) (Cause, bool) {
+	for _, c := range slices.Backward(e.Chain) {
+		if slices.Contains(names, c.Name()) {
+			return c, true
+		}
+	}
+	return Cause{}, false
+}
+
+// match finds the innermost cause whose line fits.
+func (e Exception) match(pattern *lazy) (Cause, []string) {
+	for _, c := range slices.Backward(e.Chain) {
+		if found := pattern.FindStringSubmatch(c.String()); found != nil {
+			return c, found
+		}
+	}
+	return Cause{}, nil
+}
+
+// passes reports whether a frame has the text.
+func (e Exception) passes(texts ...string) bool {
+	for _, c := range e.Chain {
+		for _, frame := range c.Frames {
+			for _, text := range texts {
+				if strings.Contains(frame, text) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// text is the whole chain.
+func (e Exception) text() string {
+	lines := make([]string, len(e.Chain))
+	for i, c := range e.Chain {
+		lines[i] = c.String()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// evidence is the exception as it was seen.
+func (e Exception) evidence() Evidence {
+	source := e.Source
+	if e.Task != "" {
+		source += ", task " + e.Task
+	}
+	if e.Where != Somewhere && e.Task == "" {
+		source += ", thrown in " + string(e.Where)
+	}
+	return Evidence{Source: strings.TrimPrefix(source, ", "), At: e.At, Text: e.Telling()}
+}
+
+var (
+	restoring  = pattern(`Could not restore|[Cc]ould not (?:be )?restored?\b|Exception while creating StreamOperatorStateContext|Cannot map (?:checkpoint/)?savepoint state|Cannot find (?:checkpoint or savepoint|meta data) file|Could not find (?:checkpoint or savepoint|any state)|state serializer|allowNonRestoredState`)
+	saving     = pattern(`Could not (?:complete snapshot|perform checkpoint|finalize|materialize)|Failed to create (?:savepoint|checkpoint) directory|[Cc]heckpoint (?:was declined|expired|Coordinator is suspending|triggering task|has been aborted)|Not all required tasks are currently running|Failed to trigger (?:savepoint|checkpoint)|savepoint path in the spec or configuration .* has to be supplied`)
+	savingCode = pattern(`prepareCanonicalSavepoint|FsCheckpointStreamFactory|FsCheckpointStorage|FsCheckpointMetadataOutputStream|FsMergingCheckpointStorage|initializeLocationForSavepoint|initializeBaseLocationsForCheckpoint|CheckpointCoordinator\.|AsyncCheckpointRunnable|SubtaskCheckpointCoordinatorImpl`)
+	startsJM   = pattern(`Could not start cluster entrypoint|Failed to initialize the cluster entrypoint|ClusterEntrypointException`)
+)
+
+// whereOf finds out where a chain was thrown, by its frames and messages.
+func whereOf(chain []Cause) Where {
+	has := func(frame string) bool {
+		for _, c := range chain {
+			for _, f := range c.Frames {
+				if strings.Contains(f, frame) {
+					return true
+				}
+			}
+		}
+		return false
+	}
+	is := func(pattern *lazy) bool {
+		return slices.ContainsFunc(chain, func(c Cause) bool { return pattern.MatchString(c.String()) })
+	}
+	class := func(names ...string) bool {
+		return slices.ContainsFunc(chain, func(c Cause) bool { return slices.Contains(names, c.Name()) })
+	}
+	for _, c := range chain {
+		if isValidator(c.Type) {
+			return InValidator
+		}
+	}
+	switch {
+	case class("ProgramInvocationException") || has("PackagedProgram.callMainMethod"):
+		return InMain
+	case has("kubernetes.operator.artifact."):
+		return InFetch
+	case is(restoring) || has("BackendRestorerProcedure") || has("restoreSavepoint"):
+		return InRestore
+	case is(saving) || class("CheckpointException", "SnapshotAbandoned") || slices.ContainsFunc(chain, func(c Cause) bool {
+		return slices.ContainsFunc(c.Frames, savingCode.MatchString)
+	}):
+		return InCheckpoint
+	case class("NoResourceAvailableException"):
+		return InScheduler
+	case has("runtime.taskmanager.Task.") || has("streaming.runtime.tasks."):
+		return InTask
+	case is(startsJM) || has("ClusterEntrypoint."):
+		return InJobManager
+	case has("TaskManagerRunner."):
+		return InTaskManager
+	case has("kubernetes.operator."):
+		return InOperator
+	}
+	return Somewhere
+}
+
+// isValidator reports whether an exception is the operator's validator's. Flink's
+// SQL has one of the same simple name, thrown by a job's own code.
+func isValidator(class string) bool {
+	switch simple(class) {
+	case "ValidationException", "InvalidSpecException":
+		return !strings.Contains(class, ".") || strings.Contains(class, ".kubernetes.operator.")
+	}
+	return false
+}
+
+// mostLine bounds a line of evidence, in characters.
+const mostLine = 600
+
+// oneLine makes one bounded line of a text.
+func oneLine(text string) string {
+	text = strings.Join(strings.Fields(text), " ")
+	if len(text) > mostLine {
+		if runes := []rune(text); len(runes) > mostLine {
+			return string(runes[:mostLine]) + "…"
+		}
+	}
+	return text
+}

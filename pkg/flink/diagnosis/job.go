@@ -1,0 +1,429 @@
+package diagnosis
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+)
+
+// Times after which being on the way counts as standing still.
+const (
+	// slowStart is for JobManagers and tasks that start: the operator's own
+	// deployment.readiness.timeout.
+	slowStart = 5 * time.Minute
+	// slowUpgrade is for upgrades, which may wait for a savepoint, whose
+	// time-out is 10 minutes in Flink.
+	slowUpgrade = 15 * time.Minute
+	// slowSight is for an operator to write its first word.
+	slowSight = time.Minute
+)
+
+// job is a job's facts, read once for all rules.
+type job struct {
+	*JobFacts
+	*manifest
+	state, lifecycle, jobManager, reconciliation string
+	generation, observed                         int64
+	created, deleted                             time.Time
+	// reconciled is when the operator last changed what it deploys, since when
+	// the job is in its state.
+	reconciled, since time.Time
+	statusKnown       bool
+	session           bool
+	pods              []pod
+	// failure is status.error; failed says that there is one.
+	failure Exception
+	failed  bool
+	// seen are all exceptions that are known: status.error, those of the
+	// JobManager, those in logs of containers that ended.
+	seen []Exception
+	// events are newest first.
+	events []event
+	// log is what the JobManager's log says of pods.
+	ends    []workerEnd
+	refused []refusal
+	// claimed are those that a rule has explained, by their place in seen; touched
+	// those that the rule at work has looked at.
+	claimed map[int]bool
+	touched []int
+}
+
+func newJob(facts *JobFacts) *job {
+	object := facts.Object
+	var others []*unstructured.Unstructured
+	if facts.Cluster != nil {
+		others = append(others, facts.Cluster)
+	}
+	j := &job{JobFacts: facts, manifest: newManifest(object, others), claimed: map[int]bool{}}
+	if j.manifest == nil {
+		j.manifest = &manifest{object: object, kind: object.GetKind(), name: object.GetName(), ns: object.GetNamespace(), spec: section(object.Object, "spec"), own: config{}, conf: config{}}
+	}
+	if j.Mark(FromConfig) == Read {
+		j.effective(facts.Config)
+	}
+	status := section(object.Object, "status")
+	j.statusKnown = len(status) > 0
+	j.state, j.lifecycle = text(status, "jobStatus", "state"), text(status, "lifecycleState")
+	j.jobManager, j.reconciliation = text(status, "jobManagerDeploymentStatus"), text(status, "reconciliationStatus", "state")
+	if facts.Cluster != nil && j.jobManager == "" {
+		j.jobManager = text(facts.Cluster.Object, "status", "jobManagerDeploymentStatus")
+	}
+	j.generation, j.observed = object.GetGeneration(), number(status, "observedGeneration")
+	j.created = object.GetCreationTimestamp().Time
+	if d := object.GetDeletionTimestamp(); d != nil {
+		j.deleted = d.Time
+	}
+	j.reconciled = millis(status, "reconciliationStatus", "reconciliationTimestamp")
+	j.since = millis(status, "jobStatus", "updateTime")
+	if j.since.IsZero() {
+		j.since = j.reconciled
+	}
+	j.session = j.kind == kindDeployment && section(j.spec, "job") == nil
+	for i := range facts.Pods {
+		if p, ok := readPod(&facts.Pods[i], facts.Now); ok {
+			j.pods = append(j.pods, p)
+		}
+	}
+	for i := range facts.Events {
+		j.events = append(j.events, readEvent(&facts.Events[i]))
+	}
+	slices.SortStableFunc(j.events, func(a, b event) int { return b.at.Compare(a.at) })
+	j.ends, j.refused = readLog(facts.Flink.Log)
+	j.gatherExceptions(text(status, "error"))
+	return j
+}
+
+// jobNotFound is the operator's error while a JobManager that has just come up
+// doesn't know the job yet; it tells nobody anything.
+const jobNotFound = "Job Not Found"
+
+func (j *job) gatherExceptions(raw string) {
+	j.failure, j.failed = ReadFailure(raw, time.Time{})
+	if j.failed {
+		if host := hostOf(text(j.spec, "job", "jarURI")); j.kind == kindSessionJob && host != "" && (j.failure.Where == InOperator || j.failure.Where == InFetch) && strings.Contains(j.failure.text(), host) {
+			j.failure.Where = InFetch
+		}
+		if j.failure.Root().Message != jobNotFound {
+			j.seen = append(j.seen, j.failure)
+		}
+	}
+	for _, e := range j.Flink.Exceptions {
+		e.Source = cmp.Or(e.Source, "the JobManager")
+		if e.Where == Somewhere {
+			e.Where = whereOf(e.Chain)
+		}
+		if e.Where == Somewhere && e.Task != "" {
+			e.Where = InTask
+		}
+		j.seen = append(j.seen, e)
+	}
+	for i := range j.pods {
+		p := &j.pods[i]
+		for k := range p.containers {
+			c := &p.containers[k]
+			if !c.main || c.end == nil {
+				continue
+			}
+			if e, ok := exceptionIn(c.log); ok {
+				e.At, e.Source = c.end.FinishedAt.Time, "log of pod/"+p.name
+				if e.Where == Somewhere {
+					if e.Where = InTaskManager; p.role == jobManager {
+						e.Where = InJobManager
+					}
+				}
+				c.exception = &e
+				j.seen = append(j.seen, e)
+			}
+		}
+	}
+	// The operator's events hold the first lines of a stack trace: they count
+	// where nobody knows more.
+	if len(j.seen) == 0 {
+		for _, e := range j.events {
+			if e.reason == "JobException" {
+				x := ReadException(e.message, e.at, InTask)
+				x.Source = "event of " + e.about
+				j.seen = append(j.seen, x)
+				break
+			}
+		}
+	}
+}
+
+var hostForm = pattern(`^[a-zA-Z][\w+.-]*://(?:[^/@]*@)?([^/:?#]+)`)
+
+func hostOf(uri string) string {
+	if found := hostForm.FindStringSubmatch(uri); found != nil && !strings.HasPrefix(uri, "local:") {
+		return found[1]
+	}
+	return ""
+}
+
+func (j *job) deleting() bool { return !j.deleted.IsZero() }
+
+// age is how long ago a moment was; 0 where it isn't known.
+func (j *job) age(at time.Time) time.Duration {
+	if at.IsZero() {
+		return 0
+	}
+	return max(j.Now.Sub(at), 0)
+}
+
+// lags reports whether the operator has not accepted the newest spec.
+func (j *job) lags() bool { return j.observed > 0 && j.observed < j.generation }
+
+// running reports whether the job is RUNNING and its JobManager answers for it.
+func (j *job) running() bool {
+	return j.state == "RUNNING" && (j.jobManager == "" || j.jobManager == "READY")
+}
+
+// over reports whether the job has come to an end that was meant.
+func (j *job) over() bool {
+	return j.state == "FINISHED" || j.lifecycle == "SUSPENDED" || j.wants() == "suspended" && j.runsJob()
+}
+
+// starting reports whether the job is to run and doesn't.
+func (j *job) starting() bool {
+	if j.deleting() || j.over() {
+		return false
+	}
+	if j.session {
+		return j.jobManager != "READY"
+	}
+	return j.state != "RUNNING" || j.jobManager != "" && j.jobManager != "READY"
+}
+
+// standing is for how long a job that should start has been where it is.
+func (j *job) standing() time.Duration {
+	at := j.since
+	if at.IsZero() || j.reconciled.After(at) {
+		at = j.reconciled
+	}
+	if at.IsZero() {
+		at = j.created
+	}
+	return j.age(at)
+}
+
+// flink is a command of this plugin about the job.
+func (j *job) flink(format string, args ...any) string {
+	return "kubectl flink " + fmt.Sprintf(format, args...) + " -n " + word(j.ns)
+}
+
+// target is the job as this plugin's commands take it.
+func (j *job) target() string {
+	if j.kind == kindDeployment {
+		return word(j.name)
+	}
+	return word(j.ref())
+}
+
+// clusterRef is the FlinkDeployment whose pods run the job.
+func (j *job) clusterRef() string {
+	if j.Cluster != nil {
+		return "flinkdeployment/" + j.Cluster.GetName()
+	}
+	if j.kind == kindSessionJob {
+		return "flinkdeployment/" + text(j.spec, "deploymentName")
+	}
+	return j.ref()
+}
+
+// statusField is evidence of the object's status.
+func (j *job) statusField(format string, args ...any) Evidence {
+	return Evidence{Source: "status", At: j.since, Text: fmt.Sprintf(format, args...)}
+}
+
+// stateful reports whether the job is known to have completed a checkpoint
+// whose state is worth something.
+func (j *job) stateful() bool {
+	c := j.Flink.Checkpoints
+	if c == nil {
+		return false
+	}
+	return slices.ContainsFunc(c.History, func(h Checkpoint) bool { return h.Status == "COMPLETED" && h.State > 0 })
+}
+
+// find is the first exception thrown in one of the places that a pattern fits;
+// no places are all.
+func (j *job) find(pattern *lazy, places ...Where) (e Exception, found []string, ok bool) {
+	for i := range j.seen {
+		e := j.seen[i]
+		if len(places) > 0 && !slices.Contains(places, e.Where) {
+			continue
+		}
+		if _, found := e.match(pattern); found != nil {
+			j.touched = append(j.touched, i)
+			return e, found, true
+		}
+	}
+	return e, nil, false
+}
+
+// matters reports whether exceptions of the past count: the job doesn't run as
+// it should, or has restarted just now.
+func (j *job) matters(e Exception) bool {
+	switch {
+	case e.Source == "status.error":
+		return true
+	case j.deleting(), j.over() && j.state != "FAILED":
+		return false
+	case j.starting(), j.state == "FAILED" || j.state == "RESTARTING" || j.state == "FAILING":
+		return true
+	}
+	return j.age(e.At) < 10*time.Minute && !e.At.IsZero()
+}
+
+// thrown is a finding about an exception that fits a pattern in one of the
+// places; nil where none does or it doesn't count any more.
+func (j *job) thrown(pattern *lazy, places []Where, means func(e Exception, found []string) string, cures ...Cure) []Finding {
+	e, found, ok := j.find(pattern, places...)
+	if !ok || !j.matters(e) {
+		return nil
+	}
+	f := Finding{Subject: j.ref(), Means: means(e, found), Evidence: []Evidence{e.evidence()}, Cures: cures}
+	if j.running() && e.Source != "status.error" {
+		f.Severity = Warning
+	}
+	return []Finding{f}
+}
+
+// event is one that Kubernetes or the operator wrote.
+type event struct {
+	about, reason, message string
+	kind, name             string
+	at                     time.Time
+	count                  int32
+	warning                bool
+}
+
+func readEvent(e *corev1.Event) event {
+	at := e.LastTimestamp.Time
+	if e.Series != nil && e.Series.LastObservedTime.After(at) {
+		at = e.Series.LastObservedTime.Time
+	}
+	if at.IsZero() {
+		at = e.EventTime.Time
+	}
+	if at.IsZero() {
+		at = e.CreationTimestamp.Time
+	}
+	return event{
+		about: strings.ToLower(e.InvolvedObject.Kind) + "/" + e.InvolvedObject.Name, kind: e.InvolvedObject.Kind, name: e.InvolvedObject.Name,
+		reason: e.Reason, message: e.Message, at: at, count: max(e.Count, 1), warning: e.Type == corev1.EventTypeWarning,
+	}
+}
+
+func (e event) evidence() Evidence {
+	source := "event of " + e.about
+	if e.count > 1 {
+		source += fmt.Sprintf(" (%d times)", e.count)
+	}
+	return Evidence{Source: source, At: e.at, Text: e.reason + ": " + oneLine(e.message)}
+}
+
+// event is the newest event of one of the reasons whose message fits; nil takes
+// any.
+func (j *job) event(message *lazy, reasons ...string) (event, bool) {
+	for _, e := range j.events {
+		if slices.Contains(reasons, e.reason) && (message == nil || message.MatchString(e.message)) {
+			return e, true
+		}
+	}
+	return event{}, false
+}
+
+// workerEnd is a TaskManager that ended, as the JobManager's log tells. In
+// native mode Flink deletes the pod at once.
+type workerEnd struct {
+	pod, container, reason string
+	code                   int
+	at                     time.Time
+	line                   string
+}
+
+// refusal is a pod that the JobManager couldn't create.
+type refusal struct {
+	at   time.Time
+	why  string
+	line string
+}
+
+var (
+	workerEnded  = pattern(`Worker (\S+) is terminated\. Diagnostics: (.*)$`)
+	terminations = pattern(`container termination statuses: \[(.*?)\](?:, pod status: (\w+)|$|\s)`)
+	containerEnd = pattern(`([\w.-]+)\(exitCode=(-?\d+), reason=([^,]*), message=`)
+	notCreated   = pattern(`Could not create pod (\S+?),? exception: (.*)$`)
+	serversWord  = pattern(`Message: (.*?)\.? Received status`)
+)
+
+// neverRan is the reason of a pod that ended before its containers ran.
+const neverRan = "BeforeItsContainers"
+
+// readLog finds the pods that ended, and those that couldn't be created, in a
+// JobManager's log; newest first.
+func readLog(log []LogLine) (ends []workerEnd, refused []refusal) {
+	for _, line := range slices.Backward(log) {
+		if found := notCreated.FindStringSubmatch(line.Text); found != nil {
+			why := ReadException(found[2], line.At, InScheduler).Root().String()
+			if said := serversWord.FindStringSubmatch(found[2]); said != nil {
+				why = said[1]
+			}
+			refused = append(refused, refusal{line.At, why, line.Text})
+			continue
+		}
+		found := workerEnded.FindStringSubmatch(line.Text)
+		if found == nil {
+			continue
+		}
+		end := workerEnd{pod: found[1], at: line.At, line: line.Text}
+		if inner := terminations.FindStringSubmatch(found[2]); inner != nil {
+			for _, c := range containerEnd.FindAllStringSubmatch(inner[1], -1) {
+				code, err := strconv.Atoi(c[2])
+				if err != nil || code == 0 && end.container != "" || end.container == mainContainer {
+					continue
+				}
+				if end.container == "" || code != 0 {
+					end.container, end.code, end.reason = c[1], code, c[3]
+				}
+			}
+			if inner[1] == "" && inner[2] == "Failed" {
+				end.reason = neverRan
+			}
+		}
+		if end.reason != "" {
+			ends = append(ends, end)
+		}
+	}
+	return ends, refused
+}
+
+// stillRefused is the newest refusal, if no TaskManager was let in since.
+func (j *job) stillRefused() (refusal, bool) {
+	if len(j.refused) == 0 || j.over() {
+		return refusal{}, false
+	}
+	r := j.refused[0]
+	if !r.at.IsZero() && (j.age(r.at) > 5*time.Minute || slices.ContainsFunc(j.pods, func(p pod) bool { return p.role == taskManager && p.created.After(r.at) })) {
+		return refusal{}, false
+	}
+	return r, true
+}
+
+// endsLike are the TaskManagers that ended in a way in the last hour, newest
+// first.
+func (j *job) endsLike(fits func(workerEnd) bool) []workerEnd {
+	var out []workerEnd
+	for _, e := range j.ends {
+		if fits(e) && (e.at.IsZero() || j.age(e.at) < time.Hour) {
+			out = append(out, e)
+		}
+	}
+	return out
+}

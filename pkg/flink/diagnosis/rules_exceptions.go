@@ -1,0 +1,292 @@
+package diagnosis
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+var (
+	sqlInvalid    = pattern(`^(?:ValidationException|SqlParserException|SqlValidateException|ParseException|TableException): ?(.*)`)
+	noFactory     = pattern(`Could not find any (?:format )?factory for identifier '([^']+)'`)
+	noClass       = pattern(`^(ClassNotFoundException|NoClassDefFoundError): (\S+)`)
+	noMethod      = pattern(`^(NoSuchMethodError|NoSuchFieldError|IncompatibleClassChangeError|AbstractMethodError|VerifyError|LinkageError)(?:: (.*))?`)
+	classCast     = pattern(`ClassCastException: .*(?:cannot be cast to class|incompatible types|X cannot be cast to X|LinkedMap)`)
+	oldJava       = pattern(`UnsupportedClassVersionError: (.*)`)
+	javaModules   = pattern(`InaccessibleObjectException|Can not register process function transformation translator|module java\.base does not "?opens|does not "?opens [\w.]+"? to unnamed module|IllegalAccessError: class .* cannot access class`)
+	stateMap      = pattern(`Cannot map (?:checkpoint/)?savepoint state|allowNonRestoredState`)
+	stateSchema   = pattern(`StateMigrationException|new (?:state|key|namespace) serializer.* (?:must not be incompatible|incompatible)|InvalidClassException|The new key serializer`)
+	maxParallel   = pattern(`(?i)max(?:imum)? parallelism .*(?:lower|smaller|less|higher|exceed|changed|cannot)|parallelism .*(?:greater|higher|larger|exceeds) than (?:the )?max(?:imum)? ?parallelism`)
+	noSlots       = pattern(`NoResourceAvailableException|Could not acquire the minimum required resources|Slot request bulk is not fulfillable`)
+	frameSize     = pattern(`exceeds the maximum (?:pekko|akka) framesize|maximum (?:akka|pekko) framesize`)
+	kafkaWords    = pattern(`UnknownTopicOrPartitionException|SaslAuthenticationException|SslAuthenticationException|TopicAuthorizationException|GroupAuthorizationException|ClusterAuthorizationException|Failed to get metadata for topics|Timed out waiting for a node assignment|Topic .* not present in metadata|Failed to construct kafka|InvalidPidMappingException|ProducerFencedException|No resolvable bootstrap urls`)
+	kafkaAuth     = pattern(`Sasl|Ssl|Authoriz|Authentic`)
+	taskLost      = pattern(`Heartbeat of TaskManager with id (\S+) timed out|TaskManager with id (\S+) is no longer reachable|RemoteTransportException: .*(?:Connection unexpectedly closed|Lost connection)|Connection unexpectedly closed by remote task manager|The TaskExecutor is shutting down|TaskExecutor .* has no more allocated slots|container termination statuses|Pod terminated`)
+	noProgram     = pattern(`Cannot run program "([^"]+)"`)
+	noRestart     = pattern(`Recovery is suppressed by NoRestartBackoffTimeStrategy`)
+	attemptsUp    = pattern(`Recovery is suppressed by (\w+)(\(.*\))?`)
+	watermarkNone = pattern(`Rowtime timestamp is (?:not defined|null)|Record has (?:Java )?Long\.MIN_VALUE timestamp|no timestamp marker`)
+	notSerial     = pattern(`NotSerializableException: (\S+)|is not serializable\. The (?:object|implementation)`)
+	noOperators   = pattern(`No operators defined in streaming topology|No execution jobs? (?:was|were)? ?found|ProgramMissingJobException|did not contain a Flink job|No jobs included in application`)
+	servicesNot   = pattern(`services "([^"]+)" is forbidden`)
+	jobDuplicate  = pattern(`DuplicateJobSubmissionException|Job has already been submitted|already been globally-terminated`)
+	oldestCause   = []Where{InMain, InTask, InJobManager, InTaskManager, InOperator, InRestore, InCheckpoint, Somewhere}
+)
+
+// thrownRule is a rule about an exception of the job's own.
+func thrownRule(id, title, link, explain string, pattern *lazy, places []Where, means func(j *job, e Exception, found []string) string, cure func(j *job, e Exception, found []string) []Cure) Rule {
+	return Rule{
+		ID: id, Severity: Error, Title: title, Link: link, Explain: explain,
+		Explains: append([]string{"FLINK-POD-CRASH", "FLINK-JOB-MAIN"}, whatFollows...),
+		job: func(j *job) []Finding {
+			e, found, ok := j.unexplained(pattern, places)
+			if !ok || !j.matters(e) {
+				return nil
+			}
+			f := Finding{Subject: j.ref(), Means: means(j, e, found), Evidence: []Evidence{e.evidence()}, Cures: cure(j, e, found)}
+			if j.running() && e.Source != "status.error" {
+				f.Severity = Warning
+			}
+			return []Finding{f}
+		},
+	}
+}
+
+func advice(text string) func(*job, Exception, []string) []Cure {
+	return func(*job, Exception, []string) []Cure { return []Cure{{Text: text}} }
+}
+
+func says(what string) func(*job, Exception, []string) string {
+	return func(_ *job, e Exception, _ []string) string { return what + ": " + e.Telling() }
+}
+
+var exceptionRules = []Rule{
+	thrownRule("FLINK-JOB-CONNECTOR", "a connector or format isn't in the image", docTable,
+		"A table names a connector or format that no jar on the class path has. Flink's images bring no connectors: the jar (flink-sql-connector-…) has to be in the image's lib folder, or in the job's own jar with its META-INF/services files merged.",
+		noFactory, oldestCause, func(_ *job, _ Exception, found []string) string {
+			return fmt.Sprintf("no jar has the connector or format %q", found[1])
+		}, advice("put its jar into /opt/flink/lib of the image; in a fat jar merge META-INF/services (ServicesResourceTransformer)")),
+	thrownRule("FLINK-JOB-SQL", "the job's SQL isn't valid", docSQL,
+		"Flink's SQL planner refuses a statement of the job: a column or table that isn't there, a syntax error. The exception is thrown by the job's main method; the operator has accepted the spec, and nothing in the YAML is to be corrected.",
+		sqlInvalid, []Where{InMain}, func(_ *job, e Exception, found []string) string {
+			return "the job's main method failed: " + oneLine(e.Root().String())
+		}, advice("correct the statement in the job")),
+	thrownRule("FLINK-JOB-MODULES", "Java keeps Flink from its own classes", docJava,
+		"Java 17 and newer open packages of the JDK only to those that are named by --add-opens. Flink's own configuration has the list under env.java.opts.all; the operator replaces that file, so that the list has to be in the operator's default configuration (as in its chart) or in the spec.",
+		javaModules, oldestCause, says("Java 17 keeps Flink from classes of the JDK"), advice("put the --add-exports and --add-opens list of the distribution's conf/config.yaml into env.java.opts.all")),
+	thrownRule("FLINK-JOB-JAVA", "the jar is built for a newer Java", docJava,
+		"A class was compiled for a newer Java than the image has: class file version 55 is Java 11, 61 is 17, 65 is 21.",
+		oldJava, oldestCause, func(_ *job, _ Exception, found []string) string {
+			return "a class is compiled for a newer Java than the image has: " + oneLine(found[1])
+		}, advice("build with --release for the image's Java, or use an image with a newer one (flink:VERSION-java17)")),
+	thrownRule("FLINK-JOB-CLASS", "a class isn't found", docClasses,
+		"A class is on neither the job's nor Flink's class path. Classes of connectors have to be in the job's jar; what both the job and a plugin use goes by Flink's parent-first patterns; Hadoop's are in no image.",
+		noClass, oldestCause, func(_ *job, _ Exception, found []string) string {
+			return "class " + found[2] + " is neither in the job's jar nor in the image"
+		}, advice("put the library into the job's jar, or into /opt/flink/lib of the image")),
+	thrownRule("FLINK-JOB-LINKAGE", "the jar doesn't fit this Flink", docClasses,
+		"A method or field that a class was compiled against isn't there: the job or a connector is built for another version of Flink or of a library than the one that is loaded first.",
+		noMethod, oldestCause, says("the job's jar doesn't fit the libraries that it meets"), func(j *job, _ Exception, _ []string) []Cure {
+			return []Cure{{Text: fmt.Sprintf("build the job and its connectors for Flink %s (Flink itself with scope provided), and have no second copy of the library in lib", cmp.Or(j.Flink.Version, versionText(j.version())))}}
+		}),
+	thrownRule("FLINK-JOB-CAST", "a class is loaded twice", docClasses,
+		"One class was loaded by two class loaders, Flink's and the job's, and isn't the same to Java. It is in lib and in the job's jar; or a cache kept it from the run before.",
+		classCast, oldestCause, says("one class was loaded twice"), advice("have the library in one place only, or list its packages in classloader.parent-first-patterns.additional")),
+	thrownRule("FLINK-JOB-PROGRAM", "a program isn't in the image", docConfig,
+		"The job starts a program of the operating system (Python, for instance) that the image doesn't have at that path, or that isn't executable.",
+		noProgram, oldestCause, func(_ *job, e Exception, found []string) string {
+			return fmt.Sprintf("the image has no program %s", found[1])
+		}, advice("install it in the image, or correct its path (for Python: python.executable and python.client.executable)")),
+	thrownRule("FLINK-STATE-MAP", "the savepoint has state that the job doesn't know", docSavepoints,
+		"The savepoint has state of an operator that the job doesn't have any more, or whose uid changed. Flink refuses to start rather than to lose it.",
+		stateMap, oldestCause, says("the savepoint has state of an operator that the job doesn't have"), func(j *job, _ Exception, _ []string) []Cure {
+			return []Cure{{Text: "give the operator its old uid; it is in the message"}, {Text: "or leave its state out", Command: j.flink("restore %s --from PATH --allow-non-restored-state", j.target())}}
+		}),
+	thrownRule("FLINK-STATE-SCHEMA", "the state's types don't fit", docSchema,
+		"The state was written with other types than the job now has, and its serializer can't read the old form. POJOs and Avro types may change in bounds; Kryo's and Java's own may not.",
+		stateSchema, oldestCause, says("the state was written with other types than the job has now"), advice("go back to the old types, or give the state a new name or the operator a new uid and leave the old state out")),
+	thrownRule("FLINK-JOB-MAX-PARALLELISM", "the parallelism is more than the state can be divided into", docParallelism,
+		"Keyed state is divided into as many key groups as the maximum parallelism says (128 or 1.5 times the first parallelism, unless it is set). The parallelism can't be more, and the maximum can't be changed with a savepoint.",
+		maxParallel, oldestCause, says("the parallelism doesn't fit the maximum parallelism"), advice("lower spec.job.parallelism; pipeline.max-parallelism can only be changed by a start without state")),
+	thrownRule("FLINK-JOB-NO-JOB", "the main method starts no job", docJobs,
+		"The job's main method came to its end, and no job was defined or executed in it.",
+		noOperators, []Where{InMain, InJobManager, InOperator, Somewhere}, says("the main method ended without a job"), advice("see that main calls execute(), or an INSERT; and that its arguments (spec.job.args) are as it wants them")),
+	thrownRule("FLINK-JOB-SERIALIZABLE", "something of the job can't be sent to tasks", docParallelism,
+		"Functions are sent to the tasks as serialized objects, and one of them holds something that can't be serialized: a client, a connection, an outer class.",
+		notSerial, []Where{InMain, InJobManager, InOperator, Somewhere}, says("a function of the job holds something that can't be serialized"), advice("make the field transient and create it in open()")),
+	thrownRule("FLINK-JOB-TIMESTAMP", "records have no timestamp", docWatermarks,
+		"Event time needs a timestamp in each record, and these have none: no watermark strategy assigns them, or a rowtime column is null.",
+		watermarkNone, []Where{InTask, Somewhere}, says("records have no timestamp"), advice("assign timestamps (WatermarkStrategy.withTimestampAssigner), or filter rows whose rowtime is null")),
+	thrownRule("FLINK-JOB-SERVICES", "a client in the pod may not read Services", docRBAC,
+		"A client that runs in a pod of the cluster (SQL client, flink run) looks for the REST Service through the Kubernetes API, as the job's service account, which mostly may not read Services. With -Dexecution.target=remote -Drest.address=localhost it asks the JobManager directly.",
+		servicesNot, oldestCause, says("a client in the pod may not read Services"), advice("use -Dexecution.target=remote -Drest.address=localhost -Drest.port=8081, as kubectl flink sql does")),
+	thrownRule("FLINK-JOB-DUPLICATE", "the job's id was used before", docHA,
+		"Flink doesn't start a job of an id that has already come to its end or still runs. With high availability the job result store (below high-availability.storageDir) remembers ended jobs; a fixed id ($internal.pipeline.job-id) or a directory that was kept from an older deployment makes a new job look like one.",
+		jobDuplicate, oldestCause, says("Flink has had a job of this id before"), advice("take the entry of the job out of the job result store, or use another high-availability.storageDir")),
+	thrownRule("FLINK-JOB-FRAME", "a message is too large for Flink's RPC", docConfig,
+		"A message between JobManager and TaskManagers is larger than pekko.ask framesize allows: a huge job graph, or metadata of very many state handles, or user objects in it.",
+		frameSize, oldestCause, says("a message is too large for Flink's RPC"), func(j *job, _ Exception, _ []string) []Cure {
+			key := "pekko.framesize"
+			if v := j.version(); v > 0 && v < 118 {
+				key = "akka.framesize"
+			}
+			return []Cure{j.setConf("allow larger ones (10485760b by default)", map[string]any{key: "41943040b"})}
+		}),
+	thrownRule("FLINK-JOB-KAFKA", "Kafka refuses or doesn't answer", docKafka,
+		"The Kafka client of the job can't work with its cluster: a topic isn't there, credentials or rights are wrong, or brokers aren't reached by the names that they advertise.",
+		kafkaWords, []Where{InTask, InMain, InJobManager, InCheckpoint, InRestore, Somewhere, InOperator}, says("Kafka doesn't serve the job"), func(_ *job, e Exception, _ []string) []Cure {
+			if kafkaAuth.MatchString(e.Root().String()) {
+				return []Cure{{Text: "check the client's security.protocol, sasl.* and ssl.* properties, and what its user may do"}}
+			}
+			return []Cure{{Text: "check that the topic exists, and that the brokers' advertised listeners are reached from the job's namespace"}}
+		}),
+	{
+		ID: "FLINK-JOB-NO-SLOTS", Severity: Error, Title: "there aren't enough slots", Link: docParallelism,
+		Explain:  "The job needs more slots than there are, and none came in slot.request.timeout (5 min): in a session cluster or in standalone mode the TaskManagers are too few for its parallelism; in native mode new ones don't come up.",
+		Explains: []string{"FLINK-JOB-STARTS-SLOWLY", "FLINK-JOB-RESTARTS", "FLINK-CKPT-*", "FLINK-JOB-EXCEPTION", "FLINK-JOB-FAILED"},
+		job: func(j *job) []Finding {
+			e, _, ok := j.find(noSlots)
+			if !ok || !j.matters(e) || j.running() {
+				return nil
+			}
+			f := Finding{Subject: j.ref(), Means: "there aren't enough slots for the job", Evidence: []Evidence{e.evidence()}}
+			needs := number(j.spec, "job", "parallelism")
+			if j.Flink.SlotsTotal > 0 || j.Mark(FromJobManager) == Read {
+				f.Evidence = append(f.Evidence, Evidence{Source: "the JobManager", Text: fmt.Sprintf("%d slots, %d free, %d TaskManagers", j.Flink.SlotsTotal, j.Flink.SlotsFree, len(j.Flink.TaskManagers))})
+				f.Means = fmt.Sprintf("there aren't enough slots for the job: parallelism %d, %d slots free of %d", needs, j.Flink.SlotsFree, j.Flink.SlotsTotal)
+			}
+			switch {
+			case j.standalone():
+				f.Cures = []Cure{{Text: "have more TaskManagers (spec.taskManager.replicas), or a smaller parallelism"}}
+			default:
+				f.Cures = []Cure{{Text: "see why no TaskManager comes", Command: j.flink("logs %s --jm --level warn", j.target()), Safe: true}}
+			}
+			return []Finding{f}
+		},
+	},
+	{
+		ID: "FLINK-JOB-MAIN", Severity: Error, Title: "the job's main method fails", Link: docJobs,
+		Explain:  "The job's main method threw an exception before a job was running. It is the job's own code; the innermost cause is shown as it is.",
+		Explains: append([]string{"FLINK-POD-CRASH"}, whatFollows...),
+		job: func(j *job) []Finding {
+			for i, e := range j.seen {
+				if e.Where != InMain || j.claimed[i] || !j.matters(e) {
+					continue
+				}
+				j.touched = append(j.touched, i)
+				return []Finding{{Subject: j.ref(), Means: "the job's main method failed: " + e.Telling(), Evidence: chainEvidence(e)}}
+			}
+			return nil
+		},
+	},
+	{
+		ID: "FLINK-JOB-NO-RESTART", Severity: Error, Title: "the job isn't restarted after a failure", Link: docRecovery,
+		Explain: "The job has no restart strategy, so that the first failure of a task ends it. Without checkpoints that is Flink's default; with them it restarts by exponential delay. What failed is told beside this.",
+		job: func(j *job) []Finding {
+			e, _, ok := j.findAnywhere(noRestart)
+			if !ok || j.state != "FAILED" && j.lifecycle != "FAILED" {
+				return nil
+			}
+			f := Finding{Severity: Warning, Subject: j.ref(), Means: "the job has no restart strategy: its first failure ended it", Evidence: []Evidence{{Source: e.Source, At: e.At, Text: "Recovery is suppressed by NoRestartBackoffTimeStrategy"}}}
+			f.Cures = []Cure{j.setConf("let it restart", map[string]any{"restart-strategy.type": "exponential-delay"}), {Text: "turn checkpoints on, which bring a restart strategy and keep the state (execution.checkpointing.interval)"}}
+			return []Finding{f}
+		},
+	},
+	{
+		ID: "FLINK-JOB-ATTEMPTS", Severity: Warning, Title: "the job has used up its restarts", Link: docRecovery,
+		Explain: "The restart strategy allows a number of restarts (restart-strategy.fixed-delay.attempts, failure-rate …), and they are used up: the job has FAILED for good. The last failure is told beside this.",
+		job: func(j *job) []Finding {
+			e, found, ok := j.findAnywhere(attemptsUp)
+			if !ok || found[1] == "NoRestartBackoffTimeStrategy" || j.state != "FAILED" && j.lifecycle != "FAILED" {
+				return nil
+			}
+			return []Finding{{Subject: j.ref(), Means: "the job has used up its restarts: " + found[1] + found[2], Evidence: []Evidence{{Source: e.Source, At: e.At, Text: "Recovery is suppressed by " + found[1] + found[2]}}, Cures: []Cure{{Text: "mend the cause, then start it again", Command: j.flink("restart %s", j.target())}}}}
+		},
+	},
+	{
+		ID: "FLINK-JOB-TASKMANAGER-LOST", Severity: Error, Title: "a TaskManager was lost", Link: docRecovery,
+		Explain:  "The JobManager, or another task, lost a TaskManager: its pod ended, its node or the network failed, or long garbage collection kept it from answering (heartbeat.timeout, 50 s).",
+		Explains: []string{"FLINK-JOB-RESTARTS", "FLINK-CKPT-FAILING", "FLINK-CKPT-*"},
+		job: func(j *job) []Finding {
+			e, _, ok := j.find(taskLost)
+			if !ok || !j.matters(e) {
+				return nil
+			}
+			f := Finding{Subject: j.ref(), Means: "a TaskManager was lost: " + e.Telling(), Evidence: []Evidence{e.evidence()}, Cures: []Cure{{Text: "see how TaskManagers ended", Command: j.flink("logs %s --jm --grep 'is terminated'", j.target()), Safe: true}}, Confidence: Likely}
+			if j.running() {
+				f.Severity = Warning
+			}
+			return []Finding{f}
+		},
+	},
+	{
+		ID: "FLINK-JOB-RESTARTS", Severity: Error, Title: "the job restarts again and again", Link: docRecovery,
+		Explain: "The job has restarted several times within a short time: it holds its slots and gets nothing done while it goes back to its last checkpoint each time. Where the same exception comes again, a restart won't help.",
+		job: func(j *job) []Finding {
+			recent := 0
+			same := map[string]int{}
+			for _, e := range j.Flink.Exceptions {
+				if !e.At.IsZero() && j.age(e.At) < time.Hour {
+					recent++
+					same[e.Root().Name()]++
+				}
+			}
+			n, window := j.Flink.Restarts, j.Flink.Window
+			if window == 0 {
+				n, window = int64(recent), time.Hour
+			}
+			if n < 3 || j.over() || recent == 0 && j.Mark(FromExceptions) == Read {
+				return nil
+			}
+			f := Finding{Subject: j.ref(), Means: fmt.Sprintf("the job has restarted %d times in the last %s", n, ago(window)), Evidence: []Evidence{{Source: "the JobManager", Text: fmt.Sprintf("%d restarts, %d exceptions in the last hour", n, recent)}}}
+			if j.Flink.Down > 0 && j.Flink.SlotsTotal > 0 {
+				used := j.Flink.SlotsTotal - j.Flink.SlotsFree
+				f.Means += fmt.Sprintf("; %s slot hours did no work", trim(j.Flink.Down.Hours()*float64(max(used, 1))))
+			}
+			if j.running() {
+				f.Severity = Warning
+			}
+			f.Cures = []Cure{{Text: "see its failures", Command: j.flink("exceptions %s", j.target()), Safe: true}}
+			return []Finding{f}
+		},
+	},
+}
+
+// unexplained is find among the exceptions that no rule before has explained.
+func (j *job) unexplained(pattern *lazy, places []Where) (e Exception, found []string, ok bool) {
+	for i, e := range j.seen {
+		if j.claimed[i] || !slices.Contains(places, e.Where) {
+			continue
+		}
+		if _, found := e.match(pattern); found != nil {
+			j.touched = append(j.touched, i)
+			return e, found, true
+		}
+	}
+	return e, nil, false
+}
+
+// findAnywhere is find without taking the exception for explained.
+func (j *job) findAnywhere(pattern *lazy) (e Exception, found []string, ok bool) {
+	for _, e := range j.seen {
+		if _, found := e.match(pattern); found != nil {
+			return e, found, true
+		}
+	}
+	return e, nil, false
+}
+
+// chainEvidence is an exception with the line above its root that names the
+// thing, and who wrapped it.
+func chainEvidence(e Exception) []Evidence {
+	out := []Evidence{e.evidence()}
+	root := e.Root().String()
+	for _, c := range slices.Backward(e.Chain) {
+		if line := oneLine(c.String()); c.Message != "" && line != oneLine(root) && !strings.Contains(out[0].Text, line) && len(out) < 3 {
+			out = append(out, Evidence{Source: "above it", Text: line})
+		}
+	}
+	return out
+}

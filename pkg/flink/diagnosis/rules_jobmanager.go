@@ -1,0 +1,187 @@
+package diagnosis
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+
+var (
+	watchRefused = pattern(`required storage feature RequestWatchProgress is disabled`)
+	haRefused    = pattern(`(?i)configmaps? .*is forbidden|cannot (?:get|create|update|watch|list|patch) resource "configmaps"`)
+	noMainClass  = pattern(`Could not find (?:a suitable|the|any) .*(?:main|entry) class|Neither a 'Main-Class'|provided as a parameter is not found|JobClassNotFound|No jar file (?:was )?found|Unable to (?:find|load) .*entry ?class`)
+	noJar        = pattern(`(?:JAR file does not exist|JAR file .* does not exist|FileNotFoundException: .*\.jar|NoSuchFileException: .*\.jar|The given jar .* does not exist|Could not find the jar|does not exist: ?'?[^']*\.jar)`)
+	serviceWatch = pattern(`services? "?[\w.-]+"? is forbidden`)
+)
+
+var jobManagerRules = []Rule{
+	{
+		ID: "FLINK-JM-WATCH", Severity: Error, Title: "the API server can't be watched", Link: docHA,
+		Explain:  "The JobManager keeps leadership by watching ConfigMaps. The API server refuses watches that ask for progress because its etcd is older than 3.5 (\"the required storage feature RequestWatchProgress is disabled\"); the JobManager tries for ever.",
+		Explains: whatFollows,
+		job: func(j *job) []Finding {
+			for _, line := range slices.Backward(j.Flink.Log) {
+				if watchRefused.MatchString(line.Text) {
+					return []Finding{{Subject: j.ref(), Means: "the API server refuses the JobManager's watches: its etcd is too old", Evidence: []Evidence{{Source: "the JobManager's log", At: line.At, Text: oneLine(line.Text)}}, Cures: []Cure{{Text: "upgrade etcd to 3.5 or newer"}}}}
+				}
+			}
+			return nil
+		},
+	},
+	{
+		ID: "FLINK-JM-HA-RIGHTS", Severity: Error, Title: "the JobManager may not use ConfigMaps", Link: docHA,
+		Explain:  "With high-availability.type kubernetes the JobManager keeps leadership and the pointers to its checkpoints in ConfigMaps, as the job's service account, which lacks the right.",
+		Explains: append([]string{"FLINK-POD-CRASH", "FLINK-POD-FORBIDDEN"}, whatFollows...),
+		job: func(j *job) []Finding {
+			if j.conf.ha() == "" || len(j.seen) == 0 {
+				return nil
+			}
+			return j.thrown(haRefused, []Where{InJobManager, InTaskManager, Somewhere}, func(e Exception, _ []string) string {
+				return "the service account may not use ConfigMaps, in which high availability keeps its state: " + oneLine(e.Root().Message)
+			}, Cure{Text: "bind it a role with the rights that the operator's chart gives the account flink", Command: roleCommand(j.ns, cmp.Or(text(j.cluster, "serviceAccount"), "flink"))})
+		},
+	},
+	{
+		ID: "FLINK-JOB-JAR", Severity: Error, Title: "the job's jar isn't there", Link: docJobs,
+		Explain:  "spec.job.jarURI is local://, a file in the pod, and there is none at that path: the image lacks it, an init container didn't fetch it, or a volume is mounted over its folder.",
+		Explains: append([]string{"FLINK-POD-CRASH", "FLINK-JOB-MAIN"}, whatFollows...),
+		job: func(j *job) []Finding {
+			uri := text(j.spec, "job", "jarURI")
+			if j.kind == kindSessionJob || len(j.seen) == 0 {
+				return nil
+			}
+			out := j.thrown(noJar, []Where{InJobManager, InMain, Somewhere, InOperator}, func(e Exception, _ []string) string {
+				return "the jar of the job isn't where spec.job.jarURI says: " + e.Telling()
+			}, Cure{Text: "see what the image has there", Command: j.kubectl("run jar-look --rm -it --restart Never --image %s --command -- ls -l /opt/flink/usrlib", text(j.cluster, "image")), Safe: true})
+			for i := range out {
+				out[i].Evidence = append(out[i].Evidence, field("job.jarURI", uri))
+			}
+			return out
+		},
+	},
+	{
+		ID: "FLINK-JOB-ENTRY", Severity: Error, Title: "the job's main class isn't found", Link: docJobs,
+		Explain:  "spec.job.entryClass names a class that isn't in the jar, or there is none named and the jar's manifest has no Main-Class.",
+		Explains: append([]string{"FLINK-POD-CRASH", "FLINK-JOB-MAIN", "FLINK-JOB-CLASS"}, whatFollows...),
+		job: func(j *job) []Finding {
+			return j.thrown(noMainClass, []Where{InJobManager, InMain, Somewhere, InOperator}, func(e Exception, _ []string) string {
+				return "the job's main class isn't found: " + e.Telling()
+			}, Cure{Text: fmt.Sprintf("set spec.job.entryClass (it is %q) to a class of the jar with a main method", text(j.spec, "job", "entryClass"))})
+		},
+	},
+	{
+		ID: "FLINK-JOB-LOST", Severity: Error, Title: "the JobManager doesn't know the job any more", Link: docHA,
+		Explain:  "The job ended while it started, and the JobManager with it; the one that Kubernetes started after that takes the job for done. The operator looks for it for ever (\"Job Not Found\"). Without high availability a JobManager that restarts loses the job's place.",
+		Explains: []string{"FLINK-POD-CRASH", "FLINK-JOB-STARTS-SLOWLY", "FLINK-JOB-UPGRADE-HANGS"},
+		job: func(j *job) []Finding {
+			if !j.failed || !strings.Contains(j.failure.text(), jobNotFound) && !strings.Contains(j.failure.text(), "FlinkJobNotFoundException") {
+				return nil
+			}
+			for i := range j.pods {
+				p := &j.pods[i]
+				main := p.main()
+				if p.role != jobManager || !p.ready || main == nil || main.restarts == 0 || main.end == nil {
+					continue
+				}
+				f := Finding{Subject: j.ref(), Means: "the job ended while it started, and its JobManager, which has restarted, doesn't know it any more", Evidence: []Evidence{j.failure.evidence(), {Source: p.source(main), At: main.end.FinishedAt.Time, Text: ending(main.end) + withText(main.said(false))}}}
+				if main.exception != nil {
+					f.Means += ": " + main.exception.Telling()
+					f.Evidence = append(f.Evidence, main.exception.evidence())
+				}
+				f.Cures = []Cure{{Text: "mend the cause, then start it again", Command: j.flink("restart %s", j.target())}, {Text: "see what it wrote before", Command: j.flink("logs %s --jm --previous", j.target()), Safe: true}}
+				return []Finding{f}
+			}
+			return nil
+		},
+	},
+	{
+		ID: "FLINK-POD-KILLED", Severity: Warning, Title: "a container was killed from outside", Link: kubernetesDocs + "concepts/workloads/pods/pod-lifecycle/",
+		Explain:  "Exit code 137 without OOMKilled: something killed the process, though not for its own memory limit; perhaps for the node's memory, a failed probe, or by hand.",
+		Explains: []string{"FLINK-JOB-TASKMANAGER-LOST", "FLINK-JOB-STARTS-SLOWLY"},
+		job: func(j *job) []Finding {
+			return j.troubled(func(p *pod, c *container) (string, []Evidence, bool) {
+				if c.end == nil || c.end.ExitCode != 137 || c.end.Reason == "OOMKilled" || p.Status.Reason == "Evicted" || j.age(c.end.FinishedAt.Time) > time.Hour || !c.main {
+					return "", nil, false
+				}
+				return p.name + " was killed (exit code 137): not by its own memory limit, but perhaps for the node's memory, by a probe, or by hand", []Evidence{{Source: p.source(c), At: c.end.FinishedAt.Time, Text: ending(c.end)}}, true
+			}, func(p *pod, _ *container) []Cure {
+				return []Cure{{Text: "see the node's events", Command: "kubectl describe node " + word(p.Spec.NodeName), Safe: true}}
+			})
+		},
+	},
+	{
+		ID: "FLINK-POD-CRASH", Severity: Error, Title: "Flink's container ends", Link: docNative,
+		Explain:  "Flink's process ends with an error, once or again and again. The innermost exception of the last stack trace in its log is shown, else the lines that it ends with. Exit code 239 is Flink's own after a fatal error; 1 is a failed start.",
+		Explains: append([]string{"FLINK-JOB-TASKMANAGER-LOST", "FLINK-POD-PROBE"}, whatFollows...),
+		job: func(j *job) []Finding {
+			return j.troubled(func(p *pod, c *container) (string, []Evidence, bool) {
+				if !c.main || !c.failing() || c.end.Reason == "OOMKilled" || c.end.ExitCode == 143 && c.ready {
+					return "", nil, false
+				}
+				why := c.said(false)
+				if c.exception != nil {
+					why = c.exception.Telling()
+				}
+				what := "ended with " + ending(c.end)
+				if c.restarts > 1 {
+					what = fmt.Sprintf("ends again and again (%d times), last with %s", c.restarts, ending(c.end))
+				}
+				return p.name + " " + what + withText(why), []Evidence{{Source: "log of " + p.source(c), At: c.end.FinishedAt.Time, Text: cmp.Or(why, ending(c.end))}}, true
+			}, func(p *pod, c *container) []Cure {
+				flags := " --jm"
+				if p.role == taskManager {
+					flags = " --tm"
+				}
+				if c.restarts > 0 {
+					flags += " --previous"
+				}
+				return []Cure{{Text: "see what it wrote", Command: j.flink("logs %s%s", j.target(), flags), Safe: true}}
+			})
+		},
+	},
+	{
+		ID: "FLINK-POD-ENDS", Severity: Error, Title: "TaskManagers end again and again", Link: docNative,
+		Explain:  "TaskManagers end and Flink puts others in their place; none of them stays to be looked at. The JobManager's log tells of each how its containers ended.",
+		Explains: []string{"FLINK-JOB-TASKMANAGER-LOST", "FLINK-POD-NO-TASKMANAGER", "FLINK-JOB-STARTS-SLOWLY", "FLINK-JOB-NO-SLOTS", "FLINK-CKPT-*"},
+		job: func(j *job) []Finding {
+			ended := j.endsLike(func(e workerEnd) bool {
+				return e.reason != "OOMKilled" && (e.container == mainContainer && e.code != 0 && e.code != 143 || e.reason == neverRan)
+			})
+			if len(ended) < 3 || j.running() && j.age(ended[0].at) > 10*time.Minute || j.over() {
+				return nil
+			}
+			e := ended[0]
+			how := fmt.Sprintf("ended with exit code %d", e.code)
+			if e.reason == neverRan {
+				how = "ended before its containers ran"
+			}
+			return []Finding{{Subject: "pod/" + e.pod, Means: e.pod + " " + how + likeOthers(len(ended)-1), Evidence: []Evidence{{Source: "the JobManager's log", At: e.at, Text: oneLine(e.line)}}, Cures: []Cure{{Text: "see why", Command: j.flink("logs %s --jm --grep 'is terminated'", j.target()), Safe: true}}, Confidence: Likely}}
+		},
+	},
+	{
+		ID: "FLINK-POD-NO-TASKMANAGER", Severity: Error, Title: "the job has no TaskManager", Link: docNative,
+		Explain:  "The JobManager runs and asks for TaskManagers, and after minutes there is none. In native mode it makes the pods itself; in standalone mode the operator makes a Deployment NAME-taskmanager.",
+		Explains: []string{"FLINK-JOB-STARTS-SLOWLY", "FLINK-JOB-NO-SLOTS", "FLINK-CKPT-*"},
+		job: func(j *job) []Finding {
+			if j.Mark(FromPods) != Read || j.session || j.state != "CREATED" && j.state != "RESTARTING" || j.standing() < 2*time.Minute || slices.ContainsFunc(j.pods, func(p pod) bool { return p.role == taskManager }) || !slices.ContainsFunc(j.pods, func(p pod) bool { return p.role == jobManager && p.ready }) {
+				return nil
+			}
+			return []Finding{{Subject: j.ref(), Means: fmt.Sprintf("the job is %s, and has no TaskManager for %s", j.state, ago(j.standing())), Evidence: []Evidence{{Source: "pods", Text: "none of component taskmanager"}}, Cures: []Cure{{Text: "see what the JobManager says", Command: j.flink("logs %s --jm --level warn", j.target()), Safe: true}}, Confidence: Likely}}
+		},
+	},
+	{
+		ID: "FLINK-JM-NO-HA", Severity: Warning, Title: "several JobManagers without high availability", Link: docHA,
+		Explain: "spec.jobManager.replicas is more than 1 without high availability: the JobManagers don't know of each other, and each runs the job. The operator's validator refuses it; older ones didn't.",
+		spec: func(m *manifest) []Finding {
+			if m.kind == kindSessionJob || number(m.cluster, "jobManager", "replicas") < 2 || m.conf.ha() != "" {
+				return nil
+			}
+			return []Finding{{Severity: Error, Subject: "spec.jobManager.replicas", Means: fmt.Sprintf("%d JobManagers without high availability: the operator refuses that", number(m.cluster, "jobManager", "replicas")), Evidence: []Evidence{field("jobManager.replicas", text(m.cluster, "jobManager", "replicas"))}, Cures: []Cure{{Text: "set high-availability.type: kubernetes and high-availability.storageDir, or one replica", Command: m.patch(map[string]any{"jobManager": map[string]any{"replicas": 1}}), Safe: m.keepsState()}}}}
+		},
+	},
+}

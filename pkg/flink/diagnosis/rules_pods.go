@@ -1,0 +1,431 @@
+package diagnosis
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+var (
+	imageReasons  = []string{"ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName", "ImageInspectError", "RegistryUnavailable"}
+	pullFails     = pattern(`Failed to pull image|rpc error|unauthorized|not found|denied`)
+	probeKills    = pattern(`failed (?:liveness|startup) probe`)
+	execFormat    = pattern(`exec format error`)
+	jvmFails      = pattern(`(?i)initialization of VM|agent library failed to init|Error opening zip file or JAR manifest missing|Could not create the Java Virtual Machine|Could not reserve enough space|insufficient memory for the Java Runtime|Unrecognized (?:VM )?option|Unrecognized option: |Could not find agent library|Invalid (?:maximum|initial) heap size|Error: Could not find or load main class|JAVA_HOME`)
+	entryFails    = pattern(`(?i)executable file not found|no such file or directory|exec: "([^"]+)"|permission denied|not found in \$PATH|command not found|: not found$`)
+	missingSecret = pattern(`(?i)(?:references non-existent secret key|secret "?(?:[a-z0-9-]+/)?([a-z0-9]([-a-z0-9.]*[a-z0-9])?)"? not found|couldn't find key (\S+) in Secret (?:[a-z0-9-]+/)?([a-z0-9.-]+))`)
+	missingConfig = pattern(`(?i)(?:references non-existent config key|configmap "?(?:[a-z0-9-]+/)?([a-z0-9]([-a-z0-9.]*[a-z0-9])?)"? not found|couldn't find key (\S+) in ConfigMap (?:[a-z0-9-]+/)?([a-z0-9.-]+))`)
+	diskFull      = pattern(`No space left on device|Disk quota exceeded|not enough space on the (?:disk|device)`)
+	evictedDisk   = pattern(`(?i)ephemeral.storage|emptyDir|disk|inode`)
+)
+
+// badConfig is the container of a pod that can't be made, or whose volume can't
+// be mounted, for want of a named object; with what says so.
+func (j *job) badConfig(pattern *lazy, object string, known []Existing) []Finding {
+	exists := func(name string) bool {
+		return slices.ContainsFunc(known, func(e Existing) bool { return e.Name == name && e.Exists == Read })
+	}
+	var out []Finding
+	at := map[string]bool{}
+	add := func(p *pod, where, message string, evidence Evidence) {
+		found := pattern.FindStringSubmatch(message)
+		if found == nil || at[p.role] {
+			return
+		}
+		name, what := found[1], ""
+		if found[4] != "" {
+			name, what = found[4], fmt.Sprintf("key %s of %s %s", found[3], object, found[4])
+		} else if name == "" {
+			what = "a key of a " + object + " (" + oneLine(message) + ")"
+		} else if exists(name) {
+			return // it has come since
+		} else {
+			what = object + " " + name
+		}
+		at[p.role] = true
+		f := Finding{Subject: "pod/" + p.name, Means: fmt.Sprintf("%s (%s) waits for %s, which isn't there in namespace %s", p.name, where, what, j.ns), Evidence: []Evidence{evidence}, Cures: []Cure{{Text: "create it, or correct its name in the spec", Command: j.kubectl("get %s", object+"s"), Safe: true}}}
+		out = append(out, f)
+	}
+	for i := range j.pods {
+		p := &j.pods[i]
+		if p.deleting || p.ready {
+			continue
+		}
+		for k := range p.containers {
+			if c := &p.containers[k]; strings.HasPrefix(c.reason, "CreateContainer") {
+				add(p, c.called(), c.message, Evidence{Source: p.source(c), Text: c.reason + ": " + oneLine(c.message)})
+			}
+		}
+		if e, ok := j.podEvent(p, pattern, "FailedMount", "FailedAttachVolume"); ok && p.waits() && p.age > 20*time.Second {
+			add(p, "a volume", e.message, e.evidence())
+		}
+	}
+	return out
+}
+
+var podRules = []Rule{
+	{
+		ID: "FLINK-POD-IMAGE", Severity: Error, Title: "an image can't be had", Link: kubernetesDocs + "concepts/containers/images/",
+		Explain:  "The node can't get a container's image: the name or tag is wrong, the registry wants a login (imagePullSecrets in the pod template, or in the service account), or doesn't answer.",
+		Explains: whatFollows,
+		job: func(j *job) []Finding {
+			return j.troubled(func(p *pod, c *container) (string, []Evidence, bool) {
+				if !slices.Contains(imageReasons, c.reason) {
+					return "", nil, false
+				}
+				message := c.message
+				if e, ok := j.podEvent(p, pullFails, "Failed"); ok && strings.HasPrefix(message, "Back-off") {
+					message = e.message
+				}
+				return fmt.Sprintf("%s can't get the image %s of its %s", p.name, c.image, c.called()) + withText(message), []Evidence{{Source: p.source(c), At: p.created, Text: c.reason + ": " + oneLine(message)}}, true
+			}, func(p *pod, c *container) []Cure {
+				if c.main {
+					return []Cure{{Text: fmt.Sprintf("check spec.image %q and imagePullSecrets", text(j.cluster, "image"))}}
+				}
+				return []Cure{{Text: fmt.Sprintf("check %q in the pod template, and imagePullSecrets", c.image)}}
+			})
+		},
+	},
+	{
+		ID: "FLINK-POD-ARCH", Severity: Error, Title: "the image is for another processor", Link: kubernetesDocs + "concepts/containers/images/",
+		Explain:  "\"exec format error\": the container's program was built for another processor architecture than the node has, as an image of amd64 on an arm64 node.",
+		Source:   "Linux execve(2), ENOEXEC",
+		Explains: append([]string{"FLINK-POD-INIT", "FLINK-POD-SIDECAR", "FLINK-POD-CRASH", "FLINK-POD-ENTRYPOINT"}, whatFollows...),
+		job: func(j *job) []Finding {
+			return j.troubled(func(p *pod, c *container) (string, []Evidence, bool) {
+				said := c.said(true)
+				if c.end == nil || !c.down && c.ready || !execFormat.MatchString(said) && !execFormat.MatchString(c.message) {
+					return "", nil, false
+				}
+				return fmt.Sprintf("the image %s of %s is built for another processor than the node has", c.image, p.name), []Evidence{{Source: p.source(c), At: c.end.FinishedAt.Time, Text: cmp.Or(said, oneLine(c.message))}}, true
+			}, func(*pod, *container) []Cure {
+				return []Cure{{Text: "use an image for the node's architecture, or a nodeSelector for the image's", Command: "kubectl get nodes -L kubernetes.io/arch", Safe: true}}
+			})
+		},
+	},
+	{
+		ID: "FLINK-POD-INIT", Severity: Error, Title: "an init container fails", Link: docTemplate,
+		Explain:  "An init container of the pod template ends with an error, so that Flink never starts. For a TaskManager in native mode Flink deletes the pod at once and makes another: Init:CrashLoopBackOff never stays, the pods' numbers grow, and the JobManager's log says only \"container termination statuses: []\".",
+		Explains: whatFollows,
+		job: func(j *job) []Finding {
+			out := j.troubled(func(p *pod, c *container) (string, []Evidence, bool) {
+				if !c.init || !c.failing() || execFormat.MatchString(c.said(true)) {
+					return "", nil, false
+				}
+				return fmt.Sprintf("init container %s of %s ended with %s", c.name, p.name, ending(c.end)) + withText(c.said(true)), []Evidence{{Source: p.source(c), At: c.end.FinishedAt.Time, Text: ending(c.end) + withText(c.said(true))}}, true
+			}, func(p *pod, c *container) []Cure {
+				return []Cure{{Text: "see what it writes, pod after pod", Command: j.flink("logs %s -c %s -f", clusterTarget(j), word(c.name)), Safe: true}, {Text: "correct the init container in the pod template"}}
+			})
+			if len(out) > 0 || !j.starting() {
+				return out
+			}
+			// Pods that are gone: those that come have init containers, and end
+			// before Flink's runs.
+			ended := j.endsLike(func(e workerEnd) bool { return e.reason == neverRan })
+			for i := range j.pods {
+				p := &j.pods[i]
+				if p.role != taskManager || len(p.Spec.InitContainers) == 0 || len(ended) < 3 {
+					continue
+				}
+				name := p.Spec.InitContainers[0].Name
+				return []Finding{{Subject: "pod/" + p.name, Means: fmt.Sprintf("%d TaskManagers ended before their containers ran; init container %s comes first", len(ended), name), Evidence: []Evidence{{Source: "the JobManager's log", At: ended[0].at, Text: oneLine(ended[0].line)}}, Cures: []Cure{{Text: "see what it writes, pod after pod", Command: j.flink("logs %s -c %s -f", clusterTarget(j), word(name)), Safe: true}}, Confidence: Likely}}
+			}
+			return nil
+		},
+	},
+	{
+		ID: "FLINK-POD-SECRET", Severity: Error, Title: "a Secret is missing", Link: docTemplate,
+		Explain:  "A container reads an environment variable from, or mounts, a Secret or a key of one that isn't there in the job's namespace. For a TaskManager only its own pod's events say so.",
+		Explains: whatFollows,
+		job:      func(j *job) []Finding { return j.badConfig(missingSecret, "secret", j.Secrets) },
+	},
+	{
+		ID: "FLINK-POD-CONFIGMAP", Severity: Error, Title: "a ConfigMap is missing", Link: docTemplate,
+		Explain:  "A container reads an environment variable from, or mounts, a ConfigMap or a key of one that isn't there in the job's namespace. For some seconds after a start that is normal for those that Flink makes itself: the pod is made before them.",
+		Explains: whatFollows,
+		job: func(j *job) []Finding {
+			return j.badConfig(missingConfig, "configmap", j.ConfigMaps)
+		},
+	},
+	{
+		ID: "FLINK-POD-VOLUME", Severity: Error, Title: "a volume can't be mounted", Link: kubernetesDocs + "concepts/storage/volumes/",
+		Explain:  "The kubelet can't mount a volume of the pod: a hostPath of the wrong type, a CSI driver that isn't installed, a volume that is attached to another node (ReadWriteOnce), a network filesystem that doesn't answer.",
+		Explains: whatFollows,
+		job: func(j *job) []Finding {
+			var out []Finding
+			for i := range j.pods {
+				p := &j.pods[i]
+				if !p.waits() || p.age < 30*time.Second {
+					continue
+				}
+				e, ok := j.podEvent(p, nil, "FailedMount", "FailedAttachVolume")
+				if !ok || missingSecret.MatchString(e.message) || missingConfig.MatchString(e.message) {
+					continue
+				}
+				cure := Cure{Text: "correct the volume in the pod template", Command: j.kubectl("describe pod %s", p.name), Safe: true}
+				if strings.Contains(e.message, "Multi-Attach") {
+					cure.Text = "the volume is attached to another node: use an access mode that several nodes may have (ReadWriteMany), or wait until the old pod is gone"
+				}
+				return append(out, Finding{Subject: "pod/" + p.name, Means: p.name + " can't mount a volume: " + oneLine(e.message), Evidence: []Evidence{e.evidence()}, Cures: []Cure{cure}})
+			}
+			return out
+		},
+	},
+	{
+		ID: "FLINK-POD-CONTAINER", Severity: Error, Title: "a container can't be made", Link: docTemplate,
+		Explain:  "The container runtime can't make the container, for another reason than a missing Secret or ConfigMap: a security context that the image doesn't fit (runAsNonRoot), a wrong subPath, an invalid variable.",
+		Explains: whatFollows,
+		job: func(j *job) []Finding {
+			return j.troubled(func(p *pod, c *container) (string, []Evidence, bool) {
+				if !strings.HasPrefix(c.reason, "CreateContainer") || missingSecret.MatchString(c.message) || missingConfig.MatchString(c.message) {
+					return "", nil, false
+				}
+				return fmt.Sprintf("%s of %s can't be made: %s", c.called(), p.name, oneLine(c.message)), []Evidence{{Source: p.source(c), Text: c.reason + ": " + oneLine(c.message)}}, true
+			}, func(p *pod, c *container) []Cure {
+				return []Cure{{Text: "correct the container in the pod template", Command: j.kubectl("describe pod %s", p.name), Safe: true}}
+			})
+		},
+	},
+	{
+		ID: "FLINK-POD-JVM", Severity: Error, Title: "the JVM doesn't start", Link: docConfig + "#environment",
+		Explain:  "Java itself gives up before Flink begins: a -javaagent in env.java.opts whose jar isn't in the image, an option that it doesn't know, more heap than the machine gives. There is no exception in the log, only the JVM's own lines.",
+		Explains: append([]string{"FLINK-POD-CRASH", "FLINK-POD-PROBE"}, whatFollows...),
+		job: func(j *job) []Finding {
+			return j.troubled(func(p *pod, c *container) (string, []Evidence, bool) {
+				said := lastWords(c.log, false)
+				if !c.main || !c.failing() || !jvmFails.MatchString(said) {
+					return "", nil, false
+				}
+				return fmt.Sprintf("the JVM of %s doesn't start: %s", p.name, oneLine(said)), []Evidence{{Source: "log of " + p.source(c), At: c.end.FinishedAt.Time, Text: oneLine(said)}}, true
+			}, func(p *pod, c *container) []Cure {
+				for _, key := range []string{"env.java.opts." + p.role, "env.java.opts.all", "env.java.opts"} {
+					if value := j.conf[key]; strings.Contains(value, "-javaagent") || strings.Contains(value, "-XX") {
+						return []Cure{{Text: fmt.Sprintf("put the file into the image, or correct %s (%s)", key, oneLine(value))}}
+					}
+				}
+				return []Cure{{Text: "correct env.java.opts.* and the container's environment"}}
+			})
+		},
+	},
+	{
+		ID: "FLINK-POD-ENTRYPOINT", Severity: Error, Title: "the image isn't one that Flink can be started in", Link: docNative,
+		Explain:  "The operator starts Flink by /docker-entrypoint.sh (kubernetes.entry.path) and the scripts in the image's path, as Flink's own images have them. This image has something else there: another entry point, no Flink in $FLINK_HOME, or a program that can't be executed.",
+		Explains: append([]string{"FLINK-POD-CRASH", "FLINK-POD-PROBE"}, whatFollows...),
+		job: func(j *job) []Finding {
+			return j.troubled(func(p *pod, c *container) (string, []Evidence, bool) {
+				if !c.main || c.end == nil || !c.failing() && c.reason != "RunContainerError" || c.exception != nil {
+					return "", nil, false
+				}
+				said := cmp.Or(lastWords(c.log, false), oneLine(c.end.Message))
+				if c.end.ExitCode != 126 && c.end.ExitCode != 127 && c.end.ExitCode != 128 && c.end.Reason != "StartError" && c.end.Reason != "ContainerCannotRun" || execFormat.MatchString(said) || said != "" && !entryFails.MatchString(said) {
+					return "", nil, false
+				}
+				return fmt.Sprintf("Flink can't be started in image %s", c.image) + withText(said), []Evidence{{Source: p.source(c), At: c.end.FinishedAt.Time, Text: ending(c.end) + withText(said)}}, true
+			}, func(*pod, *container) []Cure {
+				return []Cure{{Text: "build the image on one of Flink's (flink:VERSION), or set kubernetes.entry.path to the script in it that runs its arguments"}}
+			})
+		},
+	},
+	{
+		ID: "FLINK-MEM-CONTAINER", Severity: Error, Title: "the container was killed: out of memory", Link: docMemoryHelp,
+		Explain:  "OOMKilled: the kernel killed the container because it used more memory than its limit. Java's heap, its metaspace and direct memory have bounds of their own, so that mostly what lies outside of them has grown: native memory of RocksDB, of libraries, of threads. Where it lies in the heap, the log says OutOfMemoryError instead.",
+		Explains: append([]string{"FLINK-POD-CRASH", "FLINK-POD-KILLED", "FLINK-JOB-TASKMANAGER-LOST"}, whatFollows...),
+		job: func(j *job) []Finding {
+			out := j.troubled(func(p *pod, c *container) (string, []Evidence, bool) {
+				if c.end == nil || c.end.Reason != "OOMKilled" || j.age(c.end.FinishedAt.Time) > time.Hour && c.ready {
+					return "", nil, false
+				}
+				what := fmt.Sprintf("%s of %s was killed: it used more memory than its limit (OOMKilled)", c.called(), p.name)
+				if c.main {
+					what = fmt.Sprintf("%s was killed: it used more memory than its limit (OOMKilled)", p.name) + j.memoryPart(p)
+				}
+				return what, []Evidence{{Source: p.source(c), At: c.end.FinishedAt.Time, Text: ending(c.end)}}, true
+			}, func(p *pod, c *container) []Cure {
+				if !c.main {
+					return []Cure{{Text: "raise the limit of container " + c.name + " in the pod template"}}
+				}
+				return j.moreMemory(p.role)
+			})
+			if len(out) > 0 {
+				return out
+			}
+			killed := j.endsLike(func(e workerEnd) bool {
+				return e.reason == "OOMKilled" && (e.container == mainContainer || e.container == "")
+			})
+			if len(killed) == 0 || j.running() && j.age(killed[0].at) > 10*time.Minute {
+				return nil
+			}
+			return []Finding{{Subject: "pod/" + killed[0].pod, Means: fmt.Sprintf("%s was killed: it used more memory than its limit (OOMKilled)%s", killed[0].pod, likeOthers(len(killed)-1)), Evidence: []Evidence{{Source: "the JobManager's log", At: killed[0].at, Text: oneLine(killed[0].line)}}, Cures: j.moreMemory(taskManager)}}
+		},
+	},
+	{
+		ID: "FLINK-POD-DISK", Severity: Error, Title: "a disk is full", Link: docBackends,
+		Explain:  "\"No space left on device\": the pod's own disk, an emptyDir with a limit, or a volume is full. RocksDB keeps its working state below io.tmp.dirs, on the pod's own disk if it isn't a volume; files of checkpoints, jars and logs add to it.",
+		Explains: append([]string{"FLINK-POD-CRASH", "FLINK-CKPT-*", "FLINK-SNAP-*", "FLINK-STATE-WRITE"}, whatFollows...),
+		job: func(j *job) []Finding {
+			if found := j.thrown(diskFull, nil, func(e Exception, _ []string) string {
+				return "a disk is full: " + e.Telling()
+			}, Cure{Text: "give io.tmp.dirs (and the state directories) a larger volume, or raise the emptyDir's sizeLimit"}); len(found) > 0 {
+				return found
+			}
+			return j.troubled(func(p *pod, c *container) (string, []Evidence, bool) {
+				said := c.said(true)
+				if !c.failing() || !diskFull.MatchString(said) {
+					return "", nil, false
+				}
+				return fmt.Sprintf("a disk of %s is full: %s", p.name, said), []Evidence{{Source: "log of " + p.source(c), At: c.end.FinishedAt.Time, Text: said}}, true
+			}, func(*pod, *container) []Cure {
+				return []Cure{{Text: "give it a larger volume, or raise the emptyDir's sizeLimit"}}
+			})
+		},
+	},
+	{
+		ID: "FLINK-POD-EVICTED", Severity: Error, Title: "a pod was evicted", Link: kubernetesDocs + "concepts/scheduling-eviction/node-pressure-eviction/",
+		Explain:  "The kubelet ended the pod to save its node, or because the pod used more disk than it may (ephemeral-storage, an emptyDir's sizeLimit). Flink starts another, which may end the same way.",
+		Explains: append([]string{"FLINK-POD-CRASH", "FLINK-POD-KILLED", "FLINK-JOB-TASKMANAGER-LOST"}, whatFollows...),
+		job: func(j *job) []Finding {
+			at, name, message := time.Time{}, "", ""
+			var evidence Evidence
+			for i := range j.pods {
+				if p := &j.pods[i]; p.Status.Reason == "Evicted" && (message == "" || p.created.After(at)) {
+					at, name, message = p.created, p.name, p.Status.Message
+					evidence = Evidence{Source: "pod/" + p.name, At: p.created, Text: "Evicted: " + oneLine(message)}
+				}
+			}
+			if e, ok := j.event(nil, "Evicted"); ok && message == "" && e.kind == "Pod" && j.age(e.at) < time.Hour {
+				name, message, evidence = e.name, e.message, e.evidence()
+			}
+			if message == "" {
+				return nil
+			}
+			f := Finding{Subject: "pod/" + name, Means: name + " was evicted: " + oneLine(message), Evidence: []Evidence{evidence}, Cures: []Cure{{Text: "ask for the memory that it uses, so that the node isn't overbooked"}}}
+			if evictedDisk.MatchString(message) {
+				f.Cures = []Cure{{Text: "raise the emptyDir's sizeLimit or the ephemeral-storage of the pod template, or give io.tmp.dirs a volume of its own"}}
+			}
+			if j.running() {
+				f.Severity = Warning
+			}
+			return []Finding{f}
+		},
+	},
+	{
+		ID: "FLINK-POD-SIDECAR", Severity: Error, Title: "a sidecar fails", Link: docTemplate,
+		Explain:  "A container beside Flink's ends with an error again and again. The pod isn't Ready, so that the JobManager's Service has no endpoint though Flink answers; in native mode Flink deletes a TaskManager's pod as soon as one of its containers ends.",
+		Explains: append([]string{"FLINK-POD-PROBE", "FLINK-JOB-NO-ENDPOINTS"}, whatFollows...),
+		job: func(j *job) []Finding {
+			out := j.troubled(func(p *pod, c *container) (string, []Evidence, bool) {
+				if c.init || c.main || !c.failing() || execFormat.MatchString(c.said(true)) || c.end.Reason == "OOMKilled" {
+					return "", nil, false
+				}
+				return fmt.Sprintf("container %s of %s, beside Flink's, ended with %s", c.name, p.name, ending(c.end)) + withText(c.said(true)), []Evidence{{Source: p.source(c), At: c.end.FinishedAt.Time, Text: ending(c.end) + withText(c.said(true))}}, true
+			}, func(p *pod, c *container) []Cure {
+				return []Cure{{Text: "see what it writes", Command: j.flink("logs %s -c %s", clusterTarget(j), word(c.name)), Safe: true}, {Text: "correct the container in the pod template, or leave it out"}}
+			})
+			if len(out) > 0 {
+				return out
+			}
+			ended := j.endsLike(func(e workerEnd) bool { return e.container != "" && e.container != mainContainer && e.code != 0 })
+			if len(ended) == 0 || j.running() && j.age(ended[0].at) > 10*time.Minute {
+				return nil
+			}
+			e := ended[0]
+			return []Finding{{Subject: "pod/" + e.pod, Means: fmt.Sprintf("%s ended with its container %s (%s, exit code %d)%s", e.pod, e.container, e.reason, e.code, likeOthers(len(ended)-1)), Evidence: []Evidence{{Source: "the JobManager's log", At: e.at, Text: oneLine(e.line)}}, Cures: []Cure{{Text: "see what it writes, pod after pod", Command: j.flink("logs %s -c %s -f", clusterTarget(j), word(e.container)), Safe: true}}}}
+		},
+	},
+	{
+		ID: "FLINK-POD-PROBE", Severity: Warning, Title: "a probe fails", Link: kubernetesDocs + "concepts/configuration/liveness-readiness-startup-probes/",
+		Explain:  "A liveness or startup probe of a container fails for minutes, and Kubernetes kills and restarts it. The operator's own startup probe asks the JobManager for /config; a JobManager that starts slowly (little CPU, many jars) needs a larger failureThreshold. While it starts, failed probes are normal.",
+		Explains: []string{"FLINK-JOB-STARTS-SLOWLY", "FLINK-POD-KILLED"},
+		job: func(j *job) []Finding {
+			var out []Finding
+			for i := range j.pods {
+				p := &j.pods[i]
+				if p.deleting || p.ready {
+					continue
+				}
+				killed, ok := j.podEvent(p, probeKills, "Killing")
+				unhealthy, failing := j.podEvent(p, nil, "Unhealthy")
+				if !ok && (!failing || p.age < slowStart || unhealthy.count < 20 || !strings.Contains(unhealthy.message, "probe failed")) {
+					continue
+				}
+				f := Finding{Subject: "pod/" + p.name, Means: "a probe of " + p.name + " fails: " + oneLine(unhealthy.message), Evidence: []Evidence{unhealthy.evidence()}, Cures: []Cure{{Text: "give it more CPU, or a larger failureThreshold of the probe in the pod template"}}, Confidence: Likely}
+				if ok {
+					f.Severity, f.Means, f.Evidence = Error, p.name+" was killed because its probe failed: "+oneLine(cmp.Or(unhealthy.message, killed.message)), append([]Evidence{killed.evidence()}, f.Evidence...)
+					if !failing {
+						f.Evidence = f.Evidence[:1]
+					}
+				}
+				out = append(out, f)
+			}
+			return out
+		},
+	},
+	{
+		ID: "FLINK-POD-NODE", Severity: Error, Title: "the pod's node doesn't answer", Link: kubernetesDocs + "concepts/architecture/nodes/",
+		Explain:  "The node on which the pod runs isn't Ready: the kubelet there doesn't report. Kubernetes waits some minutes (tolerations, 5 min) before it gives the pods up; Flink's heartbeats end after 50 s.",
+		Explains: append([]string{"FLINK-JOB-TASKMANAGER-LOST"}, whatFollows...),
+		job: func(j *job) []Finding {
+			for i := range j.pods {
+				p := &j.pods[i]
+				for _, n := range j.Nodes {
+					if n.Name == p.Spec.NodeName && !n.Ready && n.Name != "" {
+						return []Finding{{Subject: "node/" + n.Name, Means: fmt.Sprintf("node %s, on which %s runs, is not Ready", n.Name, p.name), Evidence: []Evidence{{Source: "node/" + n.Name, Text: "Ready is not True"}}, Cures: []Cure{{Text: "see what is wrong with it", Command: "kubectl describe node " + word(n.Name), Safe: true}}}}
+					}
+				}
+				if p.Status.Phase == corev1.PodUnknown {
+					return []Finding{{Subject: "pod/" + p.name, Means: "the node of " + p.name + " doesn't answer", Evidence: []Evidence{{Source: "pod/" + p.name, Text: "phase Unknown"}}, Cures: []Cure{{Text: "see the nodes", Command: "kubectl get nodes", Safe: true}}}}
+				}
+			}
+			return nil
+		},
+	},
+	{
+		ID: "FLINK-POD-PDB", Severity: Warning, Title: "a PodDisruptionBudget lets no pod go", Link: kubernetesDocs + "concepts/workloads/pods/disruptions/",
+		Explain: "A PodDisruptionBudget over the job's pods allows no disruption: draining a node on which one of them runs hangs. A JobManager that is there once can't be spared by a budget; with high availability it is started elsewhere in seconds, so that minAvailable 0 (or no budget) is right.",
+		job: func(j *job) []Finding {
+			for i := range j.PDB {
+				b := &j.PDB[i]
+				if b.Status.DisruptionsAllowed > 0 || b.Status.ExpectedPods == 0 || b.Status.CurrentHealthy < b.Status.DesiredHealthy {
+					continue
+				}
+				return []Finding{{Severity: Info, Subject: "poddisruptionbudget/" + b.Name, Means: fmt.Sprintf("poddisruptionbudget %s lets none of %d pods go: a drain of their node hangs", b.Name, b.Status.ExpectedPods), Evidence: []Evidence{{Source: "poddisruptionbudget/" + b.Name, Text: fmt.Sprintf("disruptionsAllowed 0, currentHealthy %d, desiredHealthy %d", b.Status.CurrentHealthy, b.Status.DesiredHealthy)}}, Cures: []Cure{{Text: "allow one to go", Command: j.kubectl("patch pdb %s --type merge -p %s", b.Name, `{"spec":{"minAvailable":null,"maxUnavailable":1}}`)}}}}
+			}
+			return nil
+		},
+	},
+	{
+		ID: "FLINK-POD-DRAIN", Severity: Warning, Title: "a drain waits for the job's pod", Link: kubernetesDocs + "tasks/administer-cluster/safely-drain-node/",
+		Explain: "A node with one of the job's pods is cordoned, and a PodDisruptionBudget keeps the pod from being evicted: the drain hangs until somebody moves the pod.",
+		job: func(j *job) []Finding {
+			for i := range j.PDB {
+				b := &j.PDB[i]
+				if b.Status.DisruptionsAllowed > 0 || b.Status.ExpectedPods == 0 {
+					continue
+				}
+				for k := range j.pods {
+					p := &j.pods[k]
+					for _, n := range j.Nodes {
+						if n.Name == p.Spec.NodeName && n.Unschedulable && n.Name != "" {
+							return []Finding{{Subject: "pod/" + p.name, Means: fmt.Sprintf("node %s is being drained, and poddisruptionbudget %s keeps %s there", n.Name, b.Name, p.name), Evidence: []Evidence{{Source: "node/" + n.Name, Text: "spec.unschedulable: true"}, {Source: "poddisruptionbudget/" + b.Name, Text: "disruptionsAllowed 0"}}, Cures: []Cure{{Text: "allow one to go", Command: j.kubectl("patch pdb %s --type merge -p %s", b.Name, `{"spec":{"minAvailable":null,"maxUnavailable":1}}`)}}, Confidence: Likely}}
+						}
+					}
+				}
+			}
+			return nil
+		},
+	},
+}
+
+func likeOthers(n int) string {
+	if n <= 0 {
+		return ""
+	}
+	return fmt.Sprintf(", like %d before it in the last hour", n)
+}
+
+// clusterTarget is the job whose pods run it, as this plugin's commands take it.
+func clusterTarget(j *job) string { return j.target() }

@@ -1,0 +1,277 @@
+package diagnosis
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+var (
+	claimMissing = pattern(`persistentvolumeclaim "([a-z0-9.-]+)" not found`)
+	claimUnbound = pattern(`unbound immediate PersistentVolumeClaims|didn't find available persistent volumes|volume node affinity conflict`)
+	quotaWords   = pattern(`exceeded quota: ([^,]+), requested: (.*?), used: (.*?), limited: (.*)$`)
+	quotaMust    = pattern(`failed quota: ([^:]+): must specify (.*)$`)
+	cannotCreate = pattern(`cannot create resource "?([a-z./]+)"?`)
+	noAccount    = pattern(`serviceaccount "([^"]+)" not found`)
+	insufficient = pattern(`Insufficient ([a-z0-9./-]+)`)
+	taintWords   = pattern(`untolerated taint|had taint`)
+	affinity     = pattern(`node affinity|node selector|affinity rules|topology spread`)
+	passingTaint = pattern(`node\.kubernetes\.io/|node\.cloudprovider\.kubernetes\.io/`)
+	anyQuota     = pattern(`(exceeded|failed) quota`)
+	tooManyPods  = pattern(`Too many pods`)
+)
+
+// scheduler says why pods find no node; findings one for each role.
+func (j *job) scheduler(fits func(p *pod) (means string, cures []Cure, ok bool)) []Finding {
+	var out []Finding
+	at := map[string]int{}
+	for i := range j.pods {
+		p := &j.pods[i]
+		if p.unscheduled == "" || p.deleting {
+			continue
+		}
+		if _, comes := j.podEvent(p, nil, "TriggeredScaleUp", "Nominated"); comes && p.age < slowStart {
+			continue // an autoscaler is about to bring a node
+		}
+		means, cures, ok := fits(p)
+		if !ok {
+			continue
+		}
+		evidence := Evidence{Source: "pod/" + p.name + ", PodScheduled", At: p.created, Text: oneLine(p.unscheduled)}
+		if n, seen := at[p.role]; seen {
+			if len(out[n].Evidence) < 4 {
+				out[n].Evidence = append(out[n].Evidence, evidence)
+			}
+			continue
+		}
+		at[p.role] = len(out)
+		out = append(out, Finding{Subject: "pod/" + p.name, Means: means, Evidence: []Evidence{evidence}, Cures: cures})
+	}
+	return out
+}
+
+// reasons is what the scheduler says against the nodes, without preemption.
+func reasons(message string) string {
+	out, _, _ := strings.Cut(message, " preemption: ")
+	return out
+}
+
+// whatFollows from pods that don't come up.
+var whatFollows = []string{"FLINK-POD-NO-TASKMANAGER", "FLINK-JOB-STARTS-SLOWLY", "FLINK-JOB-NO-SLOTS", "FLINK-CKPT-*", "FLINK-JOB-UPGRADE-HANGS", "FLINK-JOB-CLUSTER-DOWN", "FLINK-JOB-EXCEPTION", "FLINK-JOB-FAILED", "FLINK-SNAP-NOT-RUNNING", "FLINK-OP-PENDING", "FLINK-JOB-TASKMANAGER-LOST", "FLINK-JOB-RESTARTS", "FLINK-POD-ENDS", "FLINK-JOB-BLUEGREEN-STUCK"}
+
+var schedulingRules = []Rule{
+	{
+		ID: "FLINK-POD-QUOTA", Severity: Error, Title: "a quota keeps pods away", Link: kubernetesDocs + "concepts/policy/resource-quotas/",
+		Explain:  "The namespace's ResourceQuota is used up, or wants requests and limits that the pod doesn't have. For TaskManagers of native mode the refusal stands in the JobManager's log only, again and again; there is no event. For the JobManager and in standalone mode an event FailedCreate says it.",
+		Explains: whatFollows,
+		job: func(j *job) []Finding {
+			why, evidence := "", Evidence{}
+			if r, ok := j.stillRefused(); ok && strings.Contains(r.why, "quota") {
+				why, evidence = r.why, Evidence{Source: "the JobManager's log", At: r.at, Text: oneLine(r.why)}
+			} else if e, ok := j.event(anyQuota, "FailedCreate"); ok && j.starting() && !j.madeSince(e) {
+				why, evidence = e.message, e.evidence()
+			}
+			if why == "" {
+				return nil
+			}
+			f := Finding{Subject: j.ref(), Means: "the namespace's quota keeps pods away: " + oneLine(why), Evidence: []Evidence{evidence}}
+			for i := range j.Quotas {
+				q := &j.Quotas[i]
+				if !strings.Contains(why, "quota: "+q.Name) {
+					continue
+				}
+				for name, hard := range q.Status.Hard {
+					if used, ok := q.Status.Used[name]; ok && used.Cmp(hard) >= 0 {
+						f.Evidence = append(f.Evidence, Evidence{Source: "resourcequota/" + q.Name, Text: fmt.Sprintf("%s: %s used of %s", name, used.String(), hard.String())})
+					}
+				}
+			}
+			if found := quotaWords.FindStringSubmatch(why); found != nil {
+				f.Cures = []Cure{{Text: "raise the quota, or free what it counts", Command: j.kubectl("edit resourcequota %s", found[1])}}
+			} else if found := quotaMust.FindStringSubmatch(why); found != nil {
+				f.Cures = []Cure{{Text: "give the pods " + found[2] + " (a LimitRange can do that for all of the namespace)"}}
+			}
+			f.Cures = append(f.Cures, Cure{Text: "see what uses it", Command: j.kubectl("describe resourcequota"), Safe: true})
+			return []Finding{f}
+		},
+	},
+	{
+		ID: "FLINK-POD-FORBIDDEN", Severity: Error, Title: "the job's service account may not create pods", Link: docRBAC,
+		Explain:  "In native mode the JobManager makes its TaskManagers and keeps its state in ConfigMaps, as spec.serviceAccount. That account lacks the right. The operator's chart makes the account flink with its role only in the namespaces that it is told of.",
+		Explains: whatFollows,
+		job: func(j *job) []Finding {
+			why, evidence := "", Evidence{}
+			if r, ok := j.stillRefused(); ok && cannotCreate.MatchString(r.why) {
+				why, evidence = r.why, Evidence{Source: "the JobManager's log", At: r.at, Text: oneLine(r.why)}
+			} else if e, _, ok := j.find(forbidden, InJobManager, InScheduler, InOperator, Somewhere); ok && j.starting() && strings.Contains(e.text(), "serviceaccount:"+j.ns+":") {
+				why, evidence = e.Root().Message, e.evidence()
+			}
+			if why == "" {
+				return nil
+			}
+			account := text(j.cluster, "serviceAccount")
+			return []Finding{{Subject: j.ref(), Means: fmt.Sprintf("service account %s may not do what the JobManager needs: %s", account, oneLine(why)), Evidence: []Evidence{evidence}, Cures: []Cure{{Text: "bind it a role with the rights that the operator's chart gives the account flink", Command: roleCommand(j.ns, account)}}}}
+		},
+	},
+	{
+		ID: "FLINK-POD-NO-ACCOUNT", Severity: Error, Title: "the service account isn't there", Link: docRBAC,
+		Explain:  "The Deployment can't make pods because spec.serviceAccount names an account that doesn't exist in the namespace. The operator's chart makes the account flink only in the namespaces that it is told of.",
+		Explains: whatFollows,
+		job: func(j *job) []Finding {
+			e, ok := j.event(noAccount, "FailedCreate")
+			if !ok || !j.starting() || j.madeSince(e) {
+				return nil
+			}
+			account := noAccount.FindStringSubmatch(e.message)[1]
+			account = account[strings.LastIndex(account, "/")+1:]
+			return []Finding{{Subject: j.ref(), Means: fmt.Sprintf("service account %s isn't there in namespace %s, so that no pod can be made", account, j.ns), Evidence: []Evidence{e.evidence()}, Cures: []Cure{{Text: "make it", Command: j.kubectl("create serviceaccount %s", account), Safe: true}, {Text: "bind it the role that Flink needs", Command: roleCommand(j.ns, account)}}}}
+		},
+	},
+	{
+		ID: "FLINK-POD-REFUSED", Severity: Error, Title: "the API server refuses the pods", Link: docTemplate,
+		Explain:  "The API server, or an admission policy in it (Pod Security, Gatekeeper, Kyverno, an admission webhook), refuses the pods that the spec and its pod templates make. It says which field is at fault.",
+		Explains: whatFollows,
+		job: func(j *job) []Finding {
+			if r, ok := j.stillRefused(); ok && !strings.Contains(r.why, "quota") && !cannotCreate.MatchString(r.why) {
+				return []Finding{{Subject: j.ref(), Means: "the API server refuses the TaskManagers' pods: " + oneLine(r.why), Evidence: []Evidence{{Source: "the JobManager's log", At: r.at, Text: oneLine(r.why)}}, Cures: []Cure{{Text: "correct spec.taskManager and the pod template as it says"}}}}
+			}
+			e, ok := j.event(nil, "FailedCreate")
+			if !ok || strings.Contains(e.message, "quota") || noAccount.MatchString(e.message) || !j.starting() || j.madeSince(e) {
+				return nil
+			}
+			return []Finding{{Subject: j.ref(), Means: "the API server refuses the pods: " + oneLine(e.message), Evidence: []Evidence{e.evidence()}, Cures: []Cure{{Text: "correct the spec and its pod template as it says"}}}}
+		},
+	},
+	{
+		ID: "FLINK-POD-CLAIM-MISSING", Severity: Error, Title: "a PersistentVolumeClaim isn't there", Link: docTemplate,
+		Explain:  "The pod template mounts a PersistentVolumeClaim that doesn't exist in the namespace. The pod stays Pending until it does; less memory or more nodes don't help.",
+		Explains: whatFollows,
+		job: func(j *job) []Finding {
+			return j.scheduler(func(p *pod) (string, []Cure, bool) {
+				found := claimMissing.FindStringSubmatch(p.unscheduled)
+				if found == nil || slices.ContainsFunc(j.Claims, func(c Existing) bool { return c.Name == found[1] && c.Exists == Read }) {
+					return "", nil, false
+				}
+				return fmt.Sprintf("%s waits for persistentvolumeclaim %s, which isn't there", p.name, found[1]), []Cure{{Text: "create the claim in namespace " + j.ns + ", or correct its name in the pod template", Command: j.kubectl("get pvc"), Safe: true}}, true
+			})
+		},
+	},
+	{
+		ID: "FLINK-POD-CLAIM-UNBOUND", Severity: Error, Title: "a PersistentVolumeClaim isn't bound", Link: kubernetesDocs + "concepts/storage/persistent-volumes/",
+		Explain:  "The claim is there, but has no volume: its storage class doesn't exist or can't make one, or the volume is in another zone than the nodes that fit. The pod stays Pending.",
+		Explains: whatFollows,
+		job: func(j *job) []Finding {
+			return j.scheduler(func(p *pod) (string, []Cure, bool) {
+				if !claimUnbound.MatchString(reasons(p.unscheduled)) {
+					return "", nil, false
+				}
+				what, cures := "a persistentvolumeclaim of "+p.name+" has no volume", []Cure{{Text: "see what the claims wait for", Command: j.kubectl("describe pvc"), Safe: true}}
+				for _, c := range j.Claims {
+					if c.Exists == Read && c.Phase != "" && c.Phase != "Bound" {
+						what = fmt.Sprintf("persistentvolumeclaim %s of %s is %s (storage class %q)", c.Name, p.name, c.Phase, c.Class) + withText(c.Reason)
+						cures = []Cure{{Text: "see what it waits for", Command: j.kubectl("describe pvc %s", c.Name), Safe: true}}
+					}
+				}
+				return what, cures, true
+			})
+		},
+	},
+	{
+		ID: "FLINK-POD-AFFINITY", Severity: Error, Title: "no node has what the pod asks for", Link: kubernetesDocs + "concepts/scheduling-eviction/assign-pod-node/",
+		Explain:  "The pod template's nodeSelector, affinity or topology spread fits no node. Less memory doesn't help: the label has to be right, or a node has to have it.",
+		Explains: whatFollows,
+		job: func(j *job) []Finding {
+			return j.scheduler(func(p *pod) (string, []Cure, bool) {
+				if why := reasons(p.unscheduled); !affinity.MatchString(why) || insufficient.MatchString(why) || claimMissing.MatchString(why) || claimUnbound.MatchString(why) {
+					return "", nil, false
+				}
+				asks := ""
+				var pairs []string
+				for key, value := range p.Spec.NodeSelector {
+					pairs = append(pairs, key+"="+value)
+				}
+				if slices.Sort(pairs); len(pairs) > 0 {
+					asks = " (" + strings.Join(pairs, ",") + ")"
+				}
+				return "no node has what " + p.name + " asks for" + asks, []Cure{{Text: "correct nodeSelector and affinity in the pod template, or label a node", Command: "kubectl get nodes --show-labels", Safe: true}}, true
+			})
+		},
+	},
+	{
+		ID: "FLINK-POD-TAINT", Severity: Error, Title: "the pod tolerates no node's taints", Link: kubernetesDocs + "concepts/scheduling-eviction/taint-and-toleration/",
+		Explain:  "All nodes that would fit have a taint that the pod doesn't tolerate. Taints that Kubernetes sets itself (not-ready, unreachable, disk-pressure …) say that the node has trouble; others were set by somebody, for other pods.",
+		Explains: whatFollows,
+		job: func(j *job) []Finding {
+			return j.scheduler(func(p *pod) (string, []Cure, bool) {
+				why := reasons(p.unscheduled)
+				if !taintWords.MatchString(why) || insufficient.MatchString(why) || affinity.MatchString(why) || claimMissing.MatchString(why) || claimUnbound.MatchString(why) {
+					return "", nil, false
+				}
+				if passingTaint.MatchString(why) {
+					return p.name + " finds no node: nodes have trouble of their own (" + oneLine(why) + ")", []Cure{{Text: "see what is wrong with the nodes", Command: "kubectl describe nodes", Safe: true}}, true
+				}
+				return p.name + " tolerates no node's taints", []Cure{{Text: "add the toleration to the pod template, or take the taint from a node", Command: "kubectl describe nodes", Safe: true}}, true
+			})
+		},
+	},
+	{
+		ID: "FLINK-POD-RESOURCES", Severity: Error, Title: "no node has room for the pod", Link: kubernetesDocs + "concepts/configuration/manage-resources-containers/",
+		Explain:  "What the pod requests is more than any node has free. Where it is more than a node has at all, it will never be scheduled; else it waits until something ends or a node is added. Flink's pods request what spec.jobManager.resource and spec.taskManager.resource say; limits can be higher by kubernetes.taskmanager.cpu.limit-factor.",
+		Explains: whatFollows,
+		job: func(j *job) []Finding {
+			return j.scheduler(func(p *pod) (string, []Cure, bool) {
+				why := reasons(p.unscheduled)
+				found := insufficient.FindStringSubmatch(why)
+				if found == nil && !tooManyPods.MatchString(why) || claimMissing.MatchString(why) {
+					return "", nil, false
+				}
+				what := "room for more pods"
+				if found != nil {
+					what = found[1]
+				}
+				means := p.name + " finds no node: not enough " + what
+				var cpu, memory, biggestCPU, biggestMemory int64
+				for i := range p.Spec.Containers {
+					cpu += p.Spec.Containers[i].Resources.Requests.Cpu().MilliValue()
+					memory += p.Spec.Containers[i].Resources.Requests.Memory().Value()
+				}
+				for _, n := range j.Nodes {
+					if n.Ready && !n.Unschedulable {
+						biggestCPU, biggestMemory = max(biggestCPU, n.CPU), max(biggestMemory, n.Memory)
+					}
+				}
+				switch {
+				case what == "cpu" && biggestCPU > 0 && cpu > biggestCPU:
+					means = fmt.Sprintf("%s asks for %s CPUs, more than any node has (%s)", p.name, trim(float64(cpu)/1000), trim(float64(biggestCPU)/1000))
+				case what == "memory" && biggestMemory > 0 && memory > biggestMemory:
+					means = fmt.Sprintf("%s asks for %s, more than any node has (%s)", p.name, size(memory), size(biggestMemory))
+				}
+				return means, []Cure{{Text: fmt.Sprintf("ask for less in spec.%s.resource, or add nodes", podField(p.role)), Command: "kubectl describe nodes", Safe: true}}, true
+			})
+		},
+	},
+	{
+		ID: "FLINK-POD-UNSCHEDULED", Severity: Warning, Title: "the pod finds no node", Link: kubernetesDocs + "concepts/scheduling-eviction/kube-scheduler/",
+		Explain:  "The scheduler finds no node for the pod, for a reason that no other rule knows. Its own sentence says it.",
+		Explains: whatFollows,
+		job: func(j *job) []Finding {
+			return j.scheduler(func(p *pod) (string, []Cure, bool) {
+				why := reasons(p.unscheduled)
+				for _, known := range []*lazy{claimUnbound, affinity, taintWords, insufficient, tooManyPods, claimMissing} {
+					if known.MatchString(why) {
+						return "", nil, false
+					}
+				}
+				return p.name + " finds no node: " + oneLine(why), []Cure{{Text: "see the scheduler's events", Command: j.kubectl("describe pod %s", p.name), Safe: true}}, true
+			})
+		},
+	},
+}
+
+// madeSince reports whether the pods that an event says can't be made have been
+// made after it.
+func (j *job) madeSince(e event) bool {
+	return slices.ContainsFunc(j.pods, func(p pod) bool {
+		return !p.created.Before(e.at) && (e.kind != "ReplicaSet" || strings.HasPrefix(p.name, e.name+"-"))
+	})
+}

@@ -1,0 +1,209 @@
+package diagnosis
+
+import (
+	"fmt"
+	"strings"
+)
+
+var (
+	pluginNamed = pattern(`The scheme is directly supported by Flink through the following plugins?(?:\(s\))?: ([\w-]+(?:, [\w-]+)*)`)
+	pluginNone  = pattern(`(?:Could not find a file system implementation for scheme|No FileSystem for scheme:?) '?"?(s3a?|s3p|gs|abfss?|wasbs?|oss|hdfs)\b`)
+	noWriter    = pattern(`UnsupportedOperationException: (?:.*\b(?:not support|do(?:es)? not support)\w* recoverable writers|Recoverable writers on \w+ are only supported|.*[Rr]ecoverable ?[Ww]riters? .*(?:only supported|not supported|unsupported))`)
+	s3Denied    = pattern(`(?i)Status Code: 403|AccessDenied|Access Denied|InvalidAccessKeyId|SignatureDoesNotMatch|Unable to load (?:AWS )?credentials|No AWS Credentials|NoAwsCredentialsException|AWSBadRequestException.*403|Forbidden \(Service: (?:Amazon )?S3`)
+	s3Bucket    = pattern(`NoSuchBucket|The specified bucket does not exist`)
+	s3Away      = pattern(`Unable to execute HTTP request(?:: (.*))?|(?:Sdk|Amazon)ClientException.*(?:connect|timed? ?out|refused|UnknownHost)`)
+	s3Frames    = []string{"amazonaws", "fs.s3", "s3presto", "s3a.S3A", "awssdk"}
+	cantWrite   = pattern(`Mkdirs failed|Permission denied|Failed to create (?:savepoint|checkpoint) directory|Read-only file system|ReadOnlyFileSystem|AccessDeniedException|not exist and could not be created|Could not create target|Failed to create directory`)
+	ownCode     = pattern(`[Rr]ecoverable ?[Ww]riter|\b(SinkWriter|SinkFunction|SourceReader|FileSink|CommitterOperator)\b`)
+	localDirs   = pattern(`No local storage directories available.*`)
+	unknownHost = pattern(`UnknownHostException: (?:[\w.]+Exception: )?([A-Za-z0-9][\w.-]*)`)
+	noState     = pattern(`Cannot find (?:checkpoint or savepoint file/directory|meta data file)|Could not find checkpoint or savepoint|FileNotFoundException: .*(?:_metadata|savepoint-|chk-\d)`)
+)
+
+// aboutStorage reports whether an exception was thrown by Flink's own reading or
+// writing of state, not by a sink or source of the job.
+func aboutStorage(e Exception) bool {
+	return (e.Where == InCheckpoint || e.Where == InRestore || e.Where == InJobManager || e.Where == InOperator) && !ownCode.MatchString(e.text()) && !e.passes("SinkWriter", "SourceReader", "FileSink", "api.connector.")
+}
+
+// inS3 reports whether an exception comes out of an S3 client.
+func inS3(e Exception) bool {
+	return e.passes(s3Frames...) || strings.Contains(e.text(), "S3") || strings.Contains(e.text(), "s3:") || strings.Contains(e.text(), "s3a:") || strings.Contains(e.text(), "s3p:")
+}
+
+var storageRules = []Rule{
+	{
+		ID: "FLINK-FS-PLUGIN", Severity: Error, Title: "the image lacks a filesystem's plugin", Link: docPlugins,
+		Explain:  "Flink knows the scheme of a path (s3, gs, abfs …) but its plugin isn't in the image's plugins folder. Flink's own images have the S3 plugins in opt/ and put them in place by the environment variable ENABLE_BUILT_IN_PLUGINS, which has to name the jar with its version.",
+		Explains: append([]string{"FLINK-POD-CRASH", "FLINK-JOB-MAIN", "FLINK-STATE-WRITE", "FLINK-SNAP-*"}, whatFollows...),
+		job: func(j *job) []Finding {
+			out := j.thrown(pluginNamed, nil, func(e Exception, found []string) string {
+				return "the image lacks the plugin of a filesystem: " + found[1]
+			}, Cure{Text: "put it into a folder of its own in the image's plugins folder, or name its jar in the environment variable ENABLE_BUILT_IN_PLUGINS of the pod template"})
+			if len(out) == 0 {
+				out = j.thrown(pluginNone, nil, func(e Exception, found []string) string {
+					return "the image lacks the plugin of the filesystem " + found[1]
+				}, Cure{Text: "put Flink's jar for it into a folder of its own in the image's plugins folder, or name the jar in the environment variable ENABLE_BUILT_IN_PLUGINS of the pod template"})
+			}
+			for i := range out {
+				if plugins := j.builtIn(); plugins != "" {
+					out[i].Evidence = append(out[i].Evidence, Evidence{Source: "environment of the pods", Text: "ENABLE_BUILT_IN_PLUGINS=" + plugins})
+				}
+			}
+			return out
+		},
+	},
+	{
+		ID: "FLINK-FS-WRITER", Severity: Error, Title: "FileSink can't write to this filesystem", Link: docFileSink,
+		Explain:  "FileSink writes so that a file can be gone on with after a failure (a recoverable writer). The presto plugin of S3 (s3p), and most Hadoop filesystems that aren't HDFS, can't do that; flink-s3-fs-hadoop (s3a) can. No savepoint is involved.",
+		Source:   "apache/flink, FileSystem.createRecoverableWriter",
+		Explains: append([]string{"FLINK-POD-CRASH", "FLINK-JOB-MAIN", "FLINK-SNAP-FORMAT"}, whatFollows...),
+		job: func(j *job) []Finding {
+			return j.thrown(noWriter, nil, func(e Exception, _ []string) string {
+				return "this filesystem can't be written with FileSink: " + e.Telling()
+			}, Cure{Text: "for S3 use flink-s3-fs-hadoop (scheme s3a); else a filesystem with recoverable writers"})
+		},
+	},
+	{
+		ID: "FLINK-S3-DENIED", Severity: Error, Title: "S3 refuses the credentials", Link: docS3,
+		Explain:  "The object store answers that the access key is unknown, the signature is wrong, or the key may not do this. Keys are set by s3.access-key and s3.secret-key, better by environment variables from a Secret, or come from the pod's service account (IAM).",
+		Explains: append([]string{"FLINK-POD-CRASH", "FLINK-STATE-WRITE", "FLINK-SNAP-*"}, whatFollows...),
+		job: func(j *job) []Finding {
+			e, _, ok := j.find(s3Denied)
+			if !ok || !j.matters(e) || !inS3(e) && !aboutStorage(e) {
+				return nil
+			}
+			if !inS3(e) {
+				return nil
+			}
+			f := Finding{Subject: j.ref(), Means: "S3 refuses the credentials of the job's pods: " + e.Telling(), Evidence: []Evidence{e.evidence()}, Cures: []Cure{{Text: "check the keys (s3.access-key, s3.secret-key, or those of the environment) and what they may do with the bucket"}}}
+			if endpoint := j.conf.get("s3.endpoint", "fs.s3a.endpoint"); endpoint != "" {
+				f.Evidence = append(f.Evidence, Evidence{Source: "configuration", Text: "s3.endpoint: " + endpoint})
+			}
+			return []Finding{f}
+		},
+	},
+	{
+		ID: "FLINK-S3-BUCKET", Severity: Error, Title: "the bucket isn't there", Link: docS3,
+		Explain:  "The object store answers that there is no such bucket. Its name is misspelt, it was never made, or s3.endpoint leads to another store than it is in (the default is AWS).",
+		Explains: append([]string{"FLINK-POD-CRASH", "FLINK-STATE-WRITE", "FLINK-SNAP-*"}, whatFollows...),
+		job: func(j *job) []Finding {
+			return j.thrown(s3Bucket, nil, func(e Exception, _ []string) string {
+				return "the bucket isn't there: " + e.Telling()
+			}, Cure{Text: "make the bucket, or correct its name or s3.endpoint"})
+		},
+	},
+	{
+		ID: "FLINK-S3-AWAY", Severity: Error, Title: "S3 can't be reached", Link: docS3,
+		Explain:  "The S3 client of the job's pods gets no answer: s3.endpoint is wrong or missing (then it is AWS), the bucket's name is made part of the host's name (s3.path.style.access: true keeps it in the path, as MinIO wants it), or the network lets nothing through.",
+		Explains: append([]string{"FLINK-POD-CRASH", "FLINK-STATE-WRITE", "FLINK-SNAP-*", "FLINK-JOB-UNKNOWN-HOST"}, whatFollows...),
+		job: func(j *job) []Finding {
+			e, _, ok := j.find(s3Away)
+			if !ok || !inS3(e) || !j.matters(e) {
+				return nil
+			}
+			endpoint := j.conf.get("s3.endpoint", "fs.s3a.endpoint")
+			f := Finding{Subject: j.ref(), Means: "S3 can't be reached from the job's pods: " + e.Telling(), Evidence: []Evidence{e.evidence(), {Source: "configuration", Text: "s3.endpoint: " + endpoint}}, Cures: []Cure{{Text: "check s3.endpoint and the network"}}}
+			if style := j.conf.get("s3.path.style.access", "s3.path-style-access", "fs.s3a.path.style.access"); endpoint != "" && style != "true" {
+				f.Cures = append([]Cure{j.setConf("keep the bucket's name in the path (MinIO and most others want that)", map[string]any{"s3.path.style.access": "true"})}, f.Cures...)
+			}
+			return []Finding{f}
+		},
+	},
+	{
+		ID: "FLINK-STATE-WRITE", Severity: Error, Title: "the state directory can't be written", Link: docCheckpoints,
+		Explain:  "The job's pods can't write where checkpoints, savepoints or HA data go: the volume's owner or mode (Flink runs as user 9999), a read-only mount, or it is mounted in the JobManager only.",
+		Explains: append([]string{"FLINK-POD-CRASH", "FLINK-SNAP-FAILED", "FLINK-CKPT-FAILING"}, whatFollows...),
+		job: func(j *job) []Finding {
+			e, _, ok := j.find(cantWrite)
+			if !ok || !j.matters(e) || !aboutStorage(e) || inS3(e) {
+				return nil
+			}
+			return []Finding{{Subject: j.ref(), Means: "the job's pods can't write to the state directory: " + e.Telling(), Evidence: append([]Evidence{e.evidence()}, j.directories()...), Cures: []Cure{{Text: "check its owner and mode (Flink runs as user 9999: fsGroup 9999 in the pod template), and that it is mounted in the JobManager and in every TaskManager"}}}}
+		},
+	},
+	{
+		ID: "FLINK-STATE-LOCAL", Severity: Error, Title: "RocksDB has no local directory", Link: docBackends,
+		Explain:  "The RocksDB (or ForSt) backend keeps its working state in local directories: state.backend.rocksdb.localdir, else io.tmp.dirs. None of them exists or can be made by Flink's user.",
+		Explains: whatFollows,
+		job: func(j *job) []Finding {
+			if len(j.seen) == 0 {
+				return nil
+			}
+			key := "state.backend.rocksdb.localdir"
+			cures := []Cure{{Text: "let " + key + " name a directory that Flink's user can make, in a volume with room"}}
+			if j.conf[key] != "" {
+				cures = append([]Cure{j.setConf("take the key away, so that io.tmp.dirs is used", map[string]any{key: nil})}, cures...)
+			}
+			out := j.thrown(localDirs, nil, func(e Exception, _ []string) string {
+				return "RocksDB has no directory for its working state: " + oneLine(e.Root().Message)
+			}, cures...)
+			for i := range out {
+				if j.conf[key] != "" {
+					out[i].Evidence = append(out[i].Evidence, j.key(key))
+				}
+			}
+			return out
+		},
+	},
+	{
+		ID: "FLINK-STATE-NOT-FOUND", Severity: Error, Title: "there is no savepoint at that path", Link: docSavepoints,
+		Explain:  "The job is to start from a savepoint or checkpoint, and its pods find none at that path: it was deleted, is in a volume that these pods don't mount, or the path is misspelt. A path names the directory that holds _metadata.",
+		Explains: append([]string{"FLINK-POD-CRASH", "FLINK-JOB-MAIN"}, whatFollows...),
+		job: func(j *job) []Finding {
+			out := j.thrown(noState, []Where{InRestore, InJobManager, InMain, InOperator, Somewhere}, func(e Exception, _ []string) string {
+				return "there is no savepoint at that path, as the job's pods see it: " + e.Telling()
+			}, Cure{Text: "see what is saved", Command: j.flink("snapshot list"), Safe: true}, Cure{Text: "start it from one of them", Command: j.flink("restore %s --from PATH", j.target())})
+			for i := range out {
+				if path := text(j.object.Object, "status", "jobStatus", "upgradeSavepointPath"); path != "" {
+					out[i].Evidence = append(out[i].Evidence, Evidence{Source: "status.jobStatus.upgradeSavepointPath", Text: path})
+				}
+				if path := text(j.spec, "job", "initialSavepointPath"); path != "" {
+					out[i].Evidence = append(out[i].Evidence, field("job.initialSavepointPath", path))
+				}
+			}
+			return out
+		},
+	},
+	{
+		ID: "FLINK-JOB-UNKNOWN-HOST", Severity: Error, Title: "a host's name can't be resolved", Link: kubernetesDocs + "concepts/services-networking/dns-pod-service/",
+		Explain:  "A name can't be resolved where the exception was thrown: that of a broker, a database, a store or a Service. It is misspelt, its Service or host doesn't exist (a Service of another namespace needs NAME.NAMESPACE), or the cluster's DNS doesn't answer.",
+		Explains: append([]string{"FLINK-POD-CRASH", "FLINK-JOB-MAIN", "FLINK-JOB-KAFKA"}, whatFollows...),
+		job: func(j *job) []Finding {
+			e, found, ok := j.find(unknownHost)
+			if !ok || e.Where == InFetch || !j.matters(e) {
+				return nil
+			}
+			by := "the job's pods"
+			if e.Where == InOperator {
+				by = "the operator or the job's pods"
+			}
+			return []Finding{{Subject: j.ref(), Means: fmt.Sprintf("%s can't resolve the name %s", by, found[1]), Evidence: []Evidence{e.evidence()}, Cures: []Cure{{Text: "check how it is spelled, that its Service or host exists, and the cluster's DNS", Command: j.kubectl("run dns-look --rm -it --restart Never --image %s --command -- getent hosts %s", text(j.cluster, "image"), found[1]), Safe: true}}}}
+		},
+	},
+}
+
+// builtIn is ENABLE_BUILT_IN_PLUGINS of the pods.
+func (m *manifest) builtIn() string {
+	for _, role := range []string{jobManager, taskManager} {
+		for _, c := range list(m.podSpec(role), "containers") {
+			for _, e := range list(c, "env") {
+				if text(e, "name") == "ENABLE_BUILT_IN_PLUGINS" {
+					return text(e, "value")
+				}
+			}
+		}
+	}
+	return ""
+}
+
+// directories are the state directories of the configuration.
+func (j *job) directories() []Evidence {
+	var out []Evidence
+	for _, keys := range [][]string{checkpointDirKeys, savepointDirKeys, {haDirKey}} {
+		if _, key := j.conf.find(keys...); key != "" {
+			out = append(out, j.key(key))
+		}
+	}
+	return out
+}

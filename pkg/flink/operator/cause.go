@@ -1,0 +1,130 @@
+package operator
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+)
+
+// causeLimit bounds the search for a deeper cause; without one the failure is
+// told all the same.
+const causeLimit = 5 * time.Second
+
+// deepen looks for the reason below the one that the operator passed on: from
+// the JobManager's REST API, else in its log.
+func (c *Client) RootCauseOf(ctx context.Context, job api.Job, triggerID string, since time.Time, cause string) string {
+	ctx, cancel := context.WithTimeout(ctx, causeLimit)
+	defer cancel()
+	cluster := api.Ref{Kind: api.Deployment, Namespace: job.Object.GetNamespace(), Name: job.Object.GetName()}
+	if job.Kind.Name == api.SessionJob.Name {
+		cluster.Name = job.SessionCluster()
+	}
+	deeper := ""
+	if c.SavepointCause != nil && triggerID != "" {
+		deeper = c.SavepointCause(ctx, cluster, job.JobID(), triggerID)
+	}
+	if deeper == "" || followed(deeper) {
+		// That the job was stopping is what followed from the cause.
+		if logged := c.causeInLog(ctx, cluster, job.JobID(), since); logged != "" {
+			deeper = logged
+		}
+	}
+	if deeper == "" || strings.Contains(cause, deeper) {
+		return cause
+	}
+	if cause == "" || strings.Contains(deeper, cause) {
+		return deeper
+	}
+	return cause + "\n  cause: " + deeper
+}
+
+// followed reports whether a checkpoint's failure only followed from that of
+// the job: the coordinator was stopped, or its tasks were being restarted.
+func followed(cause string) bool {
+	return strings.Contains(cause, "Checkpoint Coordinator is suspending") || strings.Contains(cause, "FailoverRegion is restarting")
+}
+
+// logLimit bounds how much of a log is read, in bytes.
+const logLimit = 4 << 20
+
+// causeInLog is the root of the last checkpoint failure that the JobManagers
+// of a cluster logged since a moment; "" if there is none or logs can't be
+// read.
+func (c *Client) causeInLog(ctx context.Context, cluster api.Ref, jobID string, since time.Time) string {
+	pods, err := c.core.CoreV1().Pods(cluster.Namespace).List(ctx, metav1.ListOptions{LabelSelector: "component=jobmanager,app=" + cluster.Name})
+	if err != nil {
+		return ""
+	}
+	from := metav1.NewTime(since.Add(-2 * time.Second))
+	limit := int64(logLimit)
+	for i := range pods.Items {
+		stream, err := c.core.CoreV1().Pods(cluster.Namespace).GetLogs(pods.Items[i].Name, &corev1.PodLogOptions{
+			Container: "flink-main-container", SinceTime: &from, LimitBytes: &limit,
+		}).Stream(ctx)
+		if err != nil {
+			continue
+		}
+		lines := bufio.NewScanner(io.LimitReader(stream, logLimit))
+		// A line may be as long as a job's whole configuration.
+		lines.Buffer(nil, logLimit)
+		root := lastCheckpointFailure(lines, jobID)
+		stream.Close()
+		if root != "" {
+			return root
+		}
+	}
+	return ""
+}
+
+// lastCheckpointFailure finds the exception below the last log line that says
+// that a checkpoint or savepoint failed. Where that one only says that the job
+// was stopping, it is the exception that stopped the job.
+func lastCheckpointFailure(lines *bufio.Scanner, jobID string) string {
+	var ofCheckpoint, ofJob string
+	var into *string
+	var block []string
+	flush := func() {
+		if root := api.RootCause(strings.Join(block, "\n")); into != nil && len(block) > 0 && root != "" {
+			*into = root
+		}
+		block = nil
+	}
+	for lines.Scan() {
+		line := lines.Text()
+		if isEntry := len(line) > 4 && line[0] >= '0' && line[0] <= '9' && line[4] == '-'; !isEntry {
+			if into != nil {
+				block = append(block, line)
+			}
+			continue
+		}
+		flush()
+		switch {
+		case saysCheckpointFailed(line, jobID):
+			into = &ofCheckpoint
+		case strings.Contains(line, " to FAILED") || strings.Contains(line, " to FAILING"):
+			into = &ofJob
+		default:
+			into = nil
+		}
+	}
+	flush()
+	if ofJob != "" && (ofCheckpoint == "" || followed(ofCheckpoint)) {
+		return ofJob
+	}
+	return ofCheckpoint
+}
+
+func saysCheckpointFailed(line, jobID string) bool {
+	lower := strings.ToLower(line)
+	about := strings.Contains(lower, "checkpoint") || strings.Contains(lower, "savepoint")
+	bad := strings.Contains(line, " WARN ") || strings.Contains(line, " ERROR ") || strings.Contains(lower, "failed")
+	other := jobID != "" && strings.Contains(lower, " for job ") && !strings.Contains(line, jobID)
+	return about && bad && !other
+}

@@ -1,0 +1,119 @@
+package operator
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"regexp"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+)
+
+// crashLines is how much of a crashed container's log is read.
+const crashLines = 300
+
+// crashCause is why a pod's container ended, as its log or its end itself says:
+// of the one that fails, or Flink's. "" where that can't be read or says
+// nothing.
+func (c *Client) CrashCause(ctx context.Context, namespace string, pod Pod) string {
+	container := pod.Failing
+	if container.Name == "" {
+		container = Container{Name: api.MainContainer, Restarts: pod.Restarts}
+	}
+	ctx, cancel := context.WithTimeout(ctx, causeLimit)
+	defer cancel()
+	lines := int64(crashLines)
+	stream, err := c.core.CoreV1().Pods(namespace).GetLogs(pod.Name, &corev1.PodLogOptions{
+		Container: container.Name, Previous: container.Restarts > 0 && !container.Ended, TailLines: &lines,
+	}).Stream(ctx)
+	cause := ""
+	if err == nil {
+		defer stream.Close()
+		cause = lastWords(stream, !container.Main())
+	}
+	if cause == "" && container.End != "" && !strings.HasPrefix(container.Message, "back-off ") {
+		// A container that couldn't even begin has no log.
+		cause = api.FirstLine(container.Message)
+	}
+	return bounded(cause)
+}
+
+// finalCauses are words of Flink's about a start that ends the same way each
+// time: the savepoint or checkpoint isn't there, or no file system of the image
+// reads its path.
+var finalCauses = []string{
+	"Cannot find checkpoint or savepoint file/directory", "Cannot find meta data file",
+	"Could not find a file system implementation for scheme",
+}
+
+// neverPasses reports whether the reason for which a JobManager ended stays
+// until somebody does something.
+func NeverPasses(cause string) bool {
+	return slices.ContainsFunc(finalCauses, func(words string) bool { return strings.Contains(cause, words) })
+}
+
+// longestCause bounds a cause, in characters.
+const longestCause = 400
+
+func bounded(text string) string {
+	if runes := []rune(text); len(runes) > longestCause {
+		return string(runes[:longestCause]) + "…"
+	}
+	return text
+}
+
+// exceptionLine is a line that begins with a Java exception, as printed by a
+// stack trace or by the JVM.
+var exceptionLine = regexp.MustCompile(`^(Caused by: |Exception in thread "[^"]*" )?([a-z]\w*(\.\w+)+(Exception|Error)\w*(: .*)?)$`)
+
+var (
+	// recordLine is the beginning of a log's record, after which what was
+	// written before isn't the last word.
+	recordLine = regexp.MustCompile(`^\d{4}-\d\d-\d\d[ T]\d\d:\d\d|^\{"`)
+	// complaintLine is how a JVM, a shell or the kernel complains.
+	complaintLine = regexp.MustCompile(`(?i)^(error\b|fatal\b|exec |invalid |unrecognized |could not |cannot |failed |there is insufficient memory|native memory allocation|agent library |terminating due to )|(: (no such file or directory|not found|command not found|permission denied|exec format error|cannot execute.*|read-only file system)$)`)
+	frameLine     = regexp.MustCompile(`^(at |\.\.\. \d+ )`)
+)
+
+// mostWords is how many lines of a complaint are told.
+const mostWords = 4
+
+// lastWords is why a container ended by its log: the innermost cause of the
+// last stack trace, else the complaint that it ends with, else, if
+// anything will do, its last line.
+func lastWords(log io.Reader, anything bool) string {
+	lines := bufio.NewScanner(log)
+	lines.Buffer(nil, logLimit)
+	var root, last string
+	var complaint []string
+	for lines.Scan() {
+		line := strings.TrimSpace(term.SafeLine(strings.TrimSpace(lines.Text())))
+		line = strings.TrimSpace(strings.TrimLeft(line, "#"))
+		if line == "" || frameLine.MatchString(line) {
+			continue
+		}
+		last = line
+		switch found := exceptionLine.FindStringSubmatch(line); {
+		case found != nil:
+			root, complaint = api.ShortenTypes(found[2]), nil
+		case recordLine.MatchString(line):
+			complaint = nil
+		case len(complaint) > 0 && len(complaint) < mostWords, len(complaint) == 0 && complaintLine.MatchString(line):
+			complaint = append(complaint, line)
+		}
+	}
+	switch {
+	case len(complaint) > 0 && root == "", len(complaint) > 0 && strings.Contains(strings.Join(complaint, " "), "initialization of VM"):
+		return strings.Join(complaint, "; ")
+	case root != "":
+		return root
+	case anything:
+		return last
+	}
+	return ""
+}

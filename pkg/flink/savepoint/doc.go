@@ -1,0 +1,2 @@
+// Package savepoint takes, lists, deletes and adopts savepoints and checkpoints.
+package savepoint
