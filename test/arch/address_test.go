@@ -81,7 +81,7 @@ func wrongAddresses(name string, source any) (wrong []string, requests int, err 
 // What servers and manifests name gets into a URL by the functions of
 // addressFile alone, which check and escape it.
 func TestAddressesAreMadeInOnePlace(t *testing.T) {
-	for _, client := range []string{"pkg/flink/rest", "plugins/kubectl-flink/sqlgateway"} {
+	for _, client := range []string{"pkg/flink/rest", "pkg/flink/sqlgateway"} {
 		files, err := filepath.Glob(filepath.Join("../..", client, "*.go"))
 		if err != nil || len(files) == 0 {
 			t.Fatalf("%s: %v, %v", client, files, err)

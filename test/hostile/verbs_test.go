@@ -103,6 +103,7 @@ func plugins(t *testing.T, dir string) []tested {
 				"ui":                {args: []string{example, "--print-url", "--port", "0"}, waits: true},
 				"upgrade":           {args: []string{example, "--image", "flink:2"}},
 				"logs":              {args: []string{example}, data: true},
+				"lint":              {args: []string{"-f", job}},
 				"list":              {args: []string{}},
 				"version":           {args: []string{}},
 			},
@@ -181,7 +182,7 @@ func (p tested) of(path string, cmd *cobra.Command) verb {
 }
 
 // offline are commands that have nothing to ask.
-var offline = map[string]bool{"cmf secret edit": true, "cmf artifact download": true, "cmf server list": true, "cmf server forget": true}
+var offline = map[string]bool{"flink lint": true, "cmf secret edit": true, "cmf artifact download": true, "cmf server list": true, "cmf server forget": true}
 
 // patience is how long a command may take that has an end.
 const patience = 60 * time.Second

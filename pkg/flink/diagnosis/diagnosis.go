@@ -185,20 +185,31 @@ func Installation(facts *InstallationFacts) []Finding {
 func Lint(objects []*unstructured.Unstructured) []Finding {
 	var found []Finding
 	for _, object := range objects {
-		m := newManifest(object, objects)
-		if m == nil {
-			continue
-		}
-		var own []Finding
-		for n := range table {
-			if r := &table[n]; r.spec != nil {
-				own = append(own, r.sign(r.spec(m))...)
-			}
-		}
-		found = append(found, arrange(own)...)
+		found = append(found, LintObject(object, objects)...)
 	}
 	return found
 }
+
+// LintObject is what is wrong with one manifest by itself, and with what it
+// refers to in others; nil for objects that aren't the operator's.
+func LintObject(object *unstructured.Unstructured, others []*unstructured.Unstructured) []Finding {
+	m := newManifest(object, others)
+	if m == nil {
+		return nil
+	}
+	m.inFile = true
+	var found []Finding
+	for n := range table {
+		if r := &table[n]; r.spec != nil {
+			found = append(found, r.sign(r.spec(m))...)
+		}
+	}
+	mendFile(found)
+	return arrange(found)
+}
+
+// Lints reports whether an object is of a kind that rules look at.
+func Lints(object *unstructured.Unstructured) bool { return newManifest(object, nil) != nil }
 
 // sign completes a rule's findings.
 func (r *Rule) sign(found []Finding) []Finding {

@@ -38,11 +38,31 @@ type manifest struct {
 	cluster map[string]any
 	// others are the objects that came with it.
 	others []*unstructured.Unstructured
+	// inFile says that the object isn't in a cluster yet: it is mended where it
+	// is written.
+	inFile bool
 
 	// mountsOf and plans are by role, read once; number is the version.
 	mountsOf map[string][]mount
 	plans    map[string]memoryResult
 	number   int
+}
+
+// inFile begins the command of a cure that is a change of the manifest.
+const inFile = "in the manifest: "
+
+// mendFile makes commands that would patch an object in a cluster the change of
+// its manifest.
+func mendFile(found []Finding) {
+	for i := range found {
+		for n := range found[i].Cures {
+			cure := &found[i].Cures[n]
+			if change, ok := strings.CutPrefix(cure.Command, inFile); ok {
+				cure.Text, cure.Command, cure.Safe = cure.Text+"; "+inFile+change, "", false
+			}
+		}
+		mendFile(found[i].Consequences)
+	}
 }
 
 // newManifest reads an object; nil where it is none of the operator's.
@@ -209,6 +229,9 @@ func (m *manifest) patch(spec map[string]any) string {
 		body = map[string]any{"spec": map[string]any{"template": map[string]any{"spec": spec}}}
 	}
 	data, _ := json.Marshal(body)
+	if m.inFile {
+		return inFile + string(data)
+	}
 	return m.kubectl("patch %s %s --type merge -p %s", strings.ToLower(m.kind), m.name, string(data))
 }
 

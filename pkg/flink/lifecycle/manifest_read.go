@@ -32,7 +32,7 @@ const largestManifest = 16 << 20
 func ReadManifests(ctx context.Context, in io.Reader, files []string) ([]api.Job, error) {
 	var jobs []api.Job
 	for _, file := range files {
-		names, err := expand(file)
+		names, err := expand(file, false)
 		if err != nil {
 			return nil, exit.With(exit.Usage, fmt.Errorf("--filename: %w", err))
 		}
@@ -53,8 +53,8 @@ func ReadManifests(ctx context.Context, in io.Reader, files []string) ([]api.Job
 	return jobs, nil
 }
 
-// expand makes a directory the manifests in it.
-func expand(file string) ([]string, error) {
+// expand makes a directory the manifests in it; recursive: and below it.
+func expand(file string, recursive bool) ([]string, error) {
 	if file == "-" || source.IsURL(file) {
 		return []string{file}, nil
 	}
@@ -62,16 +62,26 @@ func expand(file string) ([]string, error) {
 	if err != nil || !info.IsDir() {
 		return []string{file}, err
 	}
-	return source.Files(file, false)
+	return source.Files(file, recursive)
 }
 
 func readManifest(ctx context.Context, in io.Reader, name string) ([]api.Job, error) {
+	var jobs []api.Job
+	err := readObjects(ctx, in, name, func(object *unstructured.Unstructured) error {
+		found, err := jobsInObject(object)
+		jobs = append(jobs, found...)
+		return err
+	})
+	return jobs, err
+}
+
+// readObjects hands over each document of a manifest in turn; a list is one.
+func readObjects(ctx context.Context, in io.Reader, name string, add func(*unstructured.Unstructured) error) error {
 	data, err := source.Read(ctx, name, in, largestManifest)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	decoder := yaml.NewYAMLOrJSONDecoder(bytes.NewReader(data), 4096)
-	var jobs []api.Job
 	for {
 		var raw json.RawMessage
 		object := &unstructured.Unstructured{}
@@ -82,21 +92,62 @@ func readManifest(ctx context.Context, in io.Reader, name string) ([]api.Job, er
 		}
 		switch {
 		case errors.Is(err, io.EOF):
-			return jobs, nil
+			return nil
 		case err != nil:
-			return nil, err
+			return err
 		case len(object.Object) == 0:
 			continue
 		}
-		found, err := jobsInObject(object)
-		if err != nil {
-			return nil, err
+		if err := add(object); err != nil {
+			return err
 		}
-		jobs = append(jobs, found...)
 	}
 }
 
-// jobsIn are the jobs of one document, which may be a list.
+// ManifestObject is one object of a file.
+type ManifestObject struct {
+	// File is where it was read, as it may be shown; "-" is standard input.
+	File   string
+	Object *unstructured.Unstructured
+}
+
+// ReadObjects reads the objects of any kind in files, in directories' *.yaml,
+// *.yml and *.json (recursive: in those below, too), and at http(s) URLs; "-"
+// is in. Lists are taken apart. Its errors are usage errors.
+func ReadObjects(ctx context.Context, in io.Reader, files []string, recursive bool) ([]ManifestObject, error) {
+	var out []ManifestObject
+	for _, file := range files {
+		names, err := expand(file, recursive)
+		if err != nil {
+			return nil, exit.With(exit.Usage, fmt.Errorf("--filename: %w", err))
+		}
+		for _, name := range names {
+			shown := source.Shown(name)
+			err := readObjects(ctx, in, name, func(object *unstructured.Unstructured) error {
+				if !object.IsList() {
+					out = append(out, ManifestObject{shown, object})
+					return nil
+				}
+				return object.EachListItem(func(item runtime.Object) error {
+					out = append(out, ManifestObject{shown, item.(*unstructured.Unstructured)})
+					return nil
+				})
+			})
+			if ctx.Err() != nil {
+				return nil, context.Cause(ctx)
+			}
+			if err != nil {
+				return nil, exit.With(exit.Usage, fmt.Errorf("--filename: %s: %w", shown, err))
+			}
+		}
+	}
+	if len(out) == 0 {
+		return nil, exit.Usagef("--filename: no objects in %s", strings.Join(files, ", "))
+	}
+	return out, nil
+}
+
+// jobsInObject are the jobs of one document, which may be a list.
 func jobsInObject(object *unstructured.Unstructured) ([]api.Job, error) {
 	if object.IsList() {
 		var jobs []api.Job

@@ -139,6 +139,10 @@ func (p CheckpointDetailPage) vertices(d CheckpointDetail) *printer.Table {
 	table := &printer.Table{Palette: p.Palette, Width: p.Width, Columns: []printer.Column{
 		{Name: "VERTEX"}, {Name: "ACKED"}, {Name: "TOOK"}, {Name: "DELAY", Give: 3}, {Name: "ALIGN"}, {Name: "SYNC", Give: 1}, {Name: "ASYNC", Give: 2}, {Name: "SIZE"}, {Name: "SLOWEST"},
 	}}
+	name := 30
+	if p.Width <= 0 {
+		name = 0 // whole, for who reads a pipe
+	}
 	for _, v := range d.Vertices {
 		slowest := "-"
 		if s := v.slowest(); s != nil {
@@ -155,7 +159,7 @@ func (p CheckpointDetailPage) vertices(d CheckpointDetail) *printer.Table {
 			acked.Color = term.Red
 		}
 		table.Rows = append(table.Rows, []printer.Cell{
-			printer.C(OperatorName(v.Name, 30)), acked, printer.C(Millis(int64(v.Duration))),
+			printer.C(OperatorName(v.Name, name)), acked, printer.C(Millis(int64(v.Duration))),
 			longest(func(s rest.SubtaskCheckpoint) rest.Millis { return s.Delay }),
 			longest(func(s rest.SubtaskCheckpoint) rest.Millis { return s.Alignment.Duration }),
 			longest(func(s rest.SubtaskCheckpoint) rest.Millis { return s.Took.Sync }),

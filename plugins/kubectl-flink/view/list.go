@@ -143,7 +143,7 @@ func (l List) cells(r Row) []printer.Cell {
 	if failure == "" && !r.Word.OK() {
 		failure = r.Why
 	}
-	return append(cells, c(age(r.Created, l.Now)), c(r.JobManager), c(r.Image), c(r.JobID), c(term.Cut(term.SafeLine(failure), 120)))
+	return append(cells, c(age(r.Created, l.Now)), c(r.JobManager), c(r.Image), c(r.JobID), c(term.SafeLine(term.Short(failure, maxText))))
 }
 
 func stateColor(state string) term.Color {

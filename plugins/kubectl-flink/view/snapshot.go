@@ -86,7 +86,7 @@ func (l SnapshotList) cells(s api.Saved) []printer.Cell {
 		failure = s.Snapshot.Failure().Root()
 	}
 	return append(cells, c(or(s.Name(), "-")), c(jobName(s.Job)), c(kindOf(s)), c(lower(s.Trigger)), l.state(s), c(age(s.At(), l.Now)),
-		c(duration), data, c(path), c(lower(s.Format)), c(usedBy(s)), c(term.Cut(term.SafeLine(failure), 120)))
+		c(duration), data, c(path), c(lower(s.Format)), c(usedBy(s)), c(term.SafeLine(term.Short(failure, maxText))))
 }
 
 func lower(word string) string { return strings.ToLower(word) }

@@ -188,7 +188,7 @@ func (t Top) Jobs(rows []TopJob) printer.Result {
 		table.Rows = append(table.Rows, append(cells, c(name), printer.Cell{Text: state, Color: stateColor(state)},
 			percent(r.Busy, missing), percent(r.Backpressured, missing), c(count(r.In, missing)), c(count(r.Out, missing)), c(count(r.Lag, missing)),
 			c(checkpoint), c(cpu), c(memory),
-			printer.Cell{Text: string(r.Health), Color: Color(r.Health)}, c(r.JobID), c(term.Cut(term.SafeLine(r.Unreachable), 120))))
+			printer.Cell{Text: string(r.Health), Color: Color(r.Health)}, c(r.JobID), c(term.SafeLine(term.Short(r.Unreachable, maxText)))))
 	}
 	return result
 }
