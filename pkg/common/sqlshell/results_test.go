@@ -321,7 +321,7 @@ func TestAQueryEndsWithItsReader(t *testing.T) {
 	defer cancel()
 	err = Script(ctx, backend, []Source{{Name: "-e", Text: strings.NewReader("SELECT n FROM forever")}},
 		Options{IOStreams: genericiooptions.IOStreams{In: strings.NewReader(""), Out: write, ErrOut: io.Discard}, Format: CSV})
-	if exit.Code(err) != exit.BrokenPipe || len(backend.cancelled) != 1 {
-		t.Errorf("%v, cancelled %q", err, backend.cancelled)
+	if exit.Code(err) != exit.BrokenPipe || len(backend.canceled) != 1 {
+		t.Errorf("%v, canceled %q", err, backend.canceled)
 	}
 }

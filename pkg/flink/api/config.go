@@ -107,3 +107,6 @@ func FlinkDuration(text string) (d time.Duration, ok bool) {
 	}
 	return time.Duration(n) * unit, true
 }
+
+// CheckpointDirKeys are the names of the checkpoints' directory, newest first.
+var CheckpointDirKeys = []string{"execution.checkpointing.dir", "state.checkpoints.dir"}

@@ -37,3 +37,7 @@ func SamePath(a, b string) bool {
 	a, b = NormalPath(a), NormalPath(b)
 	return a != "" && a == b
 }
+
+// notAddressable is what Flink calls the path of a checkpoint that is kept in
+// the JobManager's memory.
+const NotAddressable = "<checkpoint-not-externally-addressable>"

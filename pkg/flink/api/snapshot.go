@@ -2,6 +2,8 @@ package api
 
 import (
 	"cmp"
+	"slices"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -141,4 +143,13 @@ func (s Snapshot) Timestamp(field string) time.Time {
 		return time.Time{}
 	}
 	return t
+}
+
+// held reports whether an operator holds the object until it has dealt with the
+// data.
+func (s Snapshot) Held() bool {
+	return slices.ContainsFunc(s.Object.GetFinalizers(), func(finalizer string) bool {
+		domain, _, _ := strings.Cut(finalizer, "/")
+		return domain == Group || strings.HasSuffix(domain, "."+Group)
+	})
 }

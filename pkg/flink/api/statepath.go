@@ -296,3 +296,6 @@ func PodSpecMap(spec corev1.PodSpec) map[string]any {
 	}
 	return out
 }
+
+// MainContainer is where Flink runs.
+const MainContainer = "flink-main-container"

@@ -34,8 +34,8 @@ func TestJudgeBlueGreenGivenUp(t *testing.T) {
 		"can't begin":    {untaken, blueGreenAt("ACTIVE_BLUE", "FAILING", "Could not trigger Savepoint"), failing},
 		"savepoint":      {untaken, blueGreenAt("SAVEPOINTING_BLUE", "RUNNING", ""), notTaken},
 		"on the way":     {taken, blueGreenAt("TRANSITIONING_TO_GREEN", "RECONCILING", ""), moving},
-		"other colour":   {taken, blueGreenAt("ACTIVE_GREEN", "RUNNING", ""), reached},
-		"the old colour": {taken, blueGreenAt("ACTIVE_BLUE", "RUNNING", ""), moving},
+		"other color":   {taken, blueGreenAt("ACTIVE_GREEN", "RUNNING", ""), reached},
+		"the old color": {taken, blueGreenAt("ACTIVE_BLUE", "RUNNING", ""), moving},
 	} {
 		if got := tc.change.judge(tc.job, 2); got.stage != tc.want {
 			t.Errorf("%s: stage %d (%s), want %d", name, got.stage, got.what, tc.want)

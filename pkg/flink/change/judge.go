@@ -206,7 +206,7 @@ func (ch Change) postponed(job api.Job) string {
 	if _, wasActive := ch.Job.ActiveChild(); wasActive && strings.HasPrefix(job.BlueGreenState(), "SAVEPOINTING") {
 		return "the operator takes a savepoint (" + job.BlueGreenState() + ")"
 	} else if wasActive && api.Text(job.Object.Object, "status", "savepointTriggerId") != "" {
-		return "the savepoint has ended; waiting for the operator to start the other colour"
+		return "the savepoint has ended; waiting for the operator to start the other color"
 	}
 	if bg := job.BlueGreenState(); strings.HasPrefix(bg, "TRANSITIONING") || strings.HasPrefix(bg, "SAVEPOINTING") || strings.HasPrefix(bg, "INITIALIZING") {
 		if _, wasActive := ch.Job.ActiveChild(); wasActive {

@@ -24,7 +24,7 @@ var (
 )
 
 // badConfig is the container of a pod that can't be made, or whose volume can't
-// be mounted, for want of a named object; with what says so.
+// be mounted, because a named object is missing; with what says so.
 func (j *job) badConfig(pattern *lazy, object string, known []Existing) []Finding {
 	exists := func(name string) bool {
 		return slices.ContainsFunc(known, func(e Existing) bool { return e.Name == name && e.Exists == Read })

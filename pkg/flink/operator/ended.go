@@ -49,7 +49,7 @@ const neverRan = "BeforeItsContainers"
 // because it used more memory than its limit.
 const reasonOutOfMemory = "OOMKilled"
 
-// OutOfMemory reports whether it was killed for want of memory.
+// OutOfMemory reports whether it was OOMKilled (out of memory).
 func (e Ended) OutOfMemory() bool { return e.Reason == reasonOutOfMemory && e.Container == "" }
 
 // How says in a few words how it ended.
@@ -61,7 +61,7 @@ func (e Ended) How() string {
 	case e.Container != "":
 		return fmt.Sprintf("ended with its %s (%s, %s)", Container{Name: e.Container, Init: e.Init}.Called(), cmp.Or(e.Reason, "Error"), code)
 	case e.OutOfMemory():
-		return "was killed for want of memory (OOMKilled, " + code + ")"
+		return "was OOMKilled (out of memory, " + code + ")"
 	case e.ExitCode == 137:
 		return "was killed (" + code + "): not by its own memory limit, but perhaps for the node's memory, or by hand"
 	case e.ExitCode == 143:
@@ -291,4 +291,18 @@ func EndedLine(ends []Ended) string {
 		text += ": " + cause
 	}
 	return text
+}
+
+// endOfWorker is how a TaskManager ended that won't be started again in its
+// pod; ok is false where it hasn't, or was asked to.
+func EndOfWorker(pod Pod) (Ended, bool) {
+	c := pod.Failing
+	if pod.Role != "taskmanager" || !c.Ended || c.Exit == 143 || c.Restarts > 0 {
+		return Ended{}, false
+	}
+	end := Ended{Name: pod.Name, Role: pod.Role, Reason: c.End, ExitCode: c.Exit, At: c.At}
+	if !c.Main() {
+		end.Container, end.Init = c.Name, c.Init
+	}
+	return end, true
 }

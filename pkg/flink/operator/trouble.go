@@ -57,7 +57,7 @@ func (p Pod) Trouble() (t Trouble, ok bool) {
 		return t, false
 	}
 	if p.LastEnd == reasonOutOfMemory {
-		return Trouble{Kind: OutOfMemory, Text: "killed for want of memory (OOMKilled)", Weight: Final, Key: p.Status}, true
+		return Trouble{Kind: OutOfMemory, Text: "OOMKilled (out of memory)", Weight: Final, Key: p.Status}, true
 	}
 	c, prefix := p.Failing, ""
 	if c.Name == "" { // the pod's own words
@@ -211,3 +211,17 @@ func (p Pod) Waits() bool {
 	return !p.Ready && !p.Unscheduled && p.Failing.Name == "" &&
 		(p.Status == "ContainerCreating" || p.Status == "Pending" || p.Status == "PodInitializing" || strings.HasPrefix(p.Status, "Init:0/"))
 }
+
+// Weight is how sure it is that an obstacle doesn't go away by itself.
+type Weight int
+
+// The weights, lightest first.
+const (
+	// Soft obstacles may go away: a pod that finds no node waits for one.
+	Soft Weight = iota
+	// Stubborn obstacles are tried again, and mostly for nothing: they count
+	// as Final when they stay for some seconds.
+	Stubborn
+	// Final obstacles stay until somebody does something.
+	Final
+)

@@ -28,7 +28,7 @@ const (
 	svgLabelGap = 6
 )
 
-// svgStyle has colours for light and dark surroundings; the picture brings its
+// svgStyle has colors for light and dark surroundings; the picture brings its
 // own background, so that it is readable on every page.
 const svgStyle = `
   text { font: 12px ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace; fill: #1f2328; }
