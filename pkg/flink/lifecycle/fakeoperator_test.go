@@ -19,6 +19,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/watch"
 	dynamicfake "k8s.io/client-go/dynamic/fake"
 	"k8s.io/client-go/kubernetes/fake"
 	clienttesting "k8s.io/client-go/testing"
@@ -76,13 +77,28 @@ func newFakeOperator(t *testing.T, core []runtime.Object, objects ...api.Job) *f
 		object.SetResourceVersion("100")
 		all = append(all, object)
 	}
+	for _, object := range core {
+		// Pods are watched as objects of any kind.
+		if pod, ok := object.(*corev1.Pod); ok {
+			content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(pod)
+			if err != nil {
+				t.Fatal(err)
+			}
+			plain := &unstructured.Unstructured{Object: content}
+			plain.SetAPIVersion("v1")
+			plain.SetKind("Pod")
+			all = append(all, plain)
+		}
+	}
 	f.dynamic = fakeDynamic(all...)
-	f.core = fake.NewClientset(core...)
+	f.core = fake.NewClientset(append([]runtime.Object{&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "ns"}}}, core...)...)
 	f.core.PrependReactor("create", "selfsubjectaccessreviews", func(clienttesting.Action) (bool, runtime.Object, error) {
 		return true, &authorizationv1.SelfSubjectAccessReview{Status: authorizationv1.SubjectAccessReviewStatus{Allowed: true}}, nil
 	})
 	f.dynamic.PrependReactor("patch", "*", f.patched)
 	f.dynamic.PrependReactor("create", "*", f.creates)
+	f.dynamic.PrependReactor("list", "*", f.listsNamed)
+	f.dynamic.PrependWatchReactor("*", f.watchesNamed)
 	f.dynamic.PrependReactor("delete", "*", f.deletes)
 	f.client = operator.ClientOf(f.dynamic, f.core, append([]api.Kind{api.StateSnap}, api.JobKinds...)...)
 	f.client.AskFlink = func(_ context.Context, ref api.Ref) (api.FlinkState, error) {
@@ -174,6 +190,51 @@ func (f *fakeOperator) creates(action clienttesting.Action) (bool, runtime.Objec
 	f.created = append(f.created, object.GetName())
 	f.works(object)
 	return true, object.DeepCopy(), nil
+}
+
+// listsNamed and watchesNamed select by name, which the fake client doesn't.
+func (f *fakeOperator) listsNamed(action clienttesting.Action) (bool, runtime.Object, error) {
+	name, ok := action.(clienttesting.ListActionImpl).ListRestrictions.Fields.RequiresExactMatch("metadata.name")
+	if !ok {
+		return false, nil, nil
+	}
+	list := &unstructured.UnstructuredList{Object: map[string]any{}}
+	if found, err := f.dynamic.Tracker().Get(action.GetResource(), action.GetNamespace(), name); err == nil {
+		list.Items = append(list.Items, *found.(*unstructured.Unstructured).DeepCopy())
+	}
+	return true, list, nil
+}
+
+func (f *fakeOperator) watchesNamed(action clienttesting.Action) (bool, watch.Interface, error) {
+	name, ok := action.(clienttesting.WatchActionImpl).WatchRestrictions.Fields.RequiresExactMatch("metadata.name")
+	if !ok {
+		return false, nil, nil
+	}
+	all, err := f.dynamic.Tracker().Watch(action.GetResource(), action.GetNamespace())
+	if err != nil {
+		return true, nil, err
+	}
+	events := make(chan watch.Event)
+	named := watch.NewProxyWatcher(events)
+	go func() {
+		defer all.Stop()
+		for {
+			select {
+			case <-named.StopChan():
+				return
+			case event := <-all.ResultChan():
+				if object, ok := event.Object.(*unstructured.Unstructured); !ok || object.GetName() != name {
+					continue
+				}
+				select {
+				case <-named.StopChan():
+					return
+				case events <- event:
+				}
+			}
+		}
+	}()
+	return true, named, nil
 }
 
 func (f *fakeOperator) deletes(action clienttesting.Action) (bool, runtime.Object, error) {
@@ -278,7 +339,9 @@ func (f *fakeOperator) stop(job api.Job) (left string) {
 			left = ""
 		}
 	case "":
-		left = job.InitialPath()
+		if job.Wanted() != "suspended" {
+			return job.InitialPath() // there is nothing to stop
+		}
 	}
 	f.status(ref, map[string]any{
 		"observedGeneration": job.Object.GetGeneration(), "lifecycleState": "SUSPENDED", "error": nil,

@@ -58,10 +58,17 @@ func newFake(t *testing.T) *fake {
 	return &fake{t: t, versions: `["V1","V2","V3","V4"]`, router: published(t, "2.2-rest_v4_sql_gateway.yml"), zone: "GMT+02:00"}
 }
 
+// documents are the routers of documents by their names: to read one takes
+// longer than most tests.
+var documents sync.Map
+
 // published is the router of a document of ../shared, beside the repository;
 // nil where that isn't there, except in CI.
 func published(t *testing.T, name string) routers.Router {
 	t.Helper()
+	if router, ok := documents.Load(name); ok {
+		return router.(routers.Router)
+	}
 	path, err := filepath.Abs(filepath.Join("..", "..", "..", "..", "shared", "specs", "flink-rest", name))
 	if err != nil {
 		t.Fatal(err)
@@ -95,6 +102,7 @@ func published(t *testing.T, name string) routers.Router {
 	if err != nil {
 		t.Fatal(err)
 	}
+	documents.Store(name, router)
 	return router
 }
 
