@@ -47,7 +47,7 @@ func page(items, token string) string {
 func TestListsWithoutEndAreRefused(t *testing.T) {
 	var n atomic.Int64
 	// Few large objects come to the bound sooner than many small ones.
-	many := item("x", 1000) + strings.Repeat(","+item("x", 1000), chunk-1)
+	many := item("x", 10_000) + strings.Repeat(","+item("x", 10_000), chunk-1)
 	for name, answer := range map[string]func() string{
 		"objects":             func() string { return page(many, strconv.FormatInt(n.Add(1), 10)) },
 		"pages with nothing":  func() string { return page("", strconv.FormatInt(n.Add(1), 10)) },
