@@ -19,6 +19,7 @@ var rooms = map[string][]string{
 	"conf":       {"api", "operator"},
 	"savepoint":  {"api", "operator"},
 	"change":     {"api", "operator"},
+	"flinktest":  {"api", "operator"},
 	"lifecycle":  {"api", "operator", "conf", "change", "savepoint"},
 	"health":     {"api", "operator", "conf", "change", "savepoint", "lifecycle"},
 	"sqlgateway": {"api", "operator", "rest"},
