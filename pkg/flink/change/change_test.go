@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -170,7 +171,9 @@ func TestWakeUp(t *testing.T) {
 }
 
 // Flink calls a job RUNNING also while its tasks wait for slots.
-func TestRunningWithoutTasks(t *testing.T) {
+func TestRunningWithoutTasks(t *testing.T) { synctest.Test(t, runningWithoutTasks) }
+
+func runningWithoutTasks(t *testing.T) {
 	job := changedJob(2, map[string]any{"jobStatus": map[string]any{"state": "RUNNING", "jobId": "b"}})
 	answers := []api.FlinkState{{State: "RUNNING", Tasks: 3, Waiting: 2}, {State: "RUNNING", Tasks: 3}}
 	client := &operator.Client{AskFlink: func(context.Context, api.Ref) (api.FlinkState, error) {
