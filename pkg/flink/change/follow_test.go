@@ -710,6 +710,9 @@ func TestTheStateThatItRunsFrom(t *testing.T) {
 			operate: restarts(2), restored: "nothing", code: exit.Failed,
 			says: []string{"the JobManager says that it was not restored from anything", "Its earlier state still exists at file:/s/2", "spec.job.savepointRedeployNonce"}, check: failedAs(ChangeUnproven, false),
 		},
+		"none, and where its state is isn't known": {
+			operate: steps(step(time.Second, starting), step(3*time.Second, runsAgain)), restored: "nothing", code: exit.Failed, says: []string{"Its earlier state still exists; go back to it"},
+		},
 		"its own checkpoint since": {
 			operate: restarts(2), restored: "file:/c/b/chk-3", notes: []string{"has restarted since, from its own checkpoint file:/c/b/chk-3"},
 		},
@@ -817,6 +820,17 @@ func TestABlueGreenDeployment(t *testing.T) {
 		"given up": {
 			kind: api.BlueGreen, objects: blueGreen(before), operate: at(2*time.Second, `{`+taken+`,"error":"Transition to GREEN not possible","jobStatus":{"state":"FAILING"}}`), code: exit.Failed,
 			says: []string{"The operator has given the change up, although the spec has it. orders-blue goes on; once it runs, carry the change out with: kubectl flink restart flinkbluegreendeployment/orders -n ns"},
+		},
+		"suspended": {
+			kind: api.BlueGreen, objects: blueGreen(before), change: suspendOf,
+			operate: steps(func(c *flinktest.Cluster) {
+				flinktest.After(2*time.Second, func() { c.SetStatus(api.Deployment, "orders-blue", suspended) })
+			}, at(3*time.Second, `{"lastReconciledSpec":"{\"template\":{\"spec\":{\"job\":{\"state\":\"suspended\"}}}}","jobStatus":{"state":"SUSPENDED"}}`)),
+			check: func(t *testing.T, _ *flinktest.Cluster, r Report, _ error) {
+				if want := (api.RetainedState{Kind: api.RetainedSavepoint, Path: "file:/s/2"}); r.Left != want || r.State != "SUSPENDED" {
+					t.Errorf("%+v", r)
+				}
+			},
 		},
 		"an event of a child": {
 			kind: api.BlueGreen, objects: blueGreen(before), operate: func(c *flinktest.Cluster) {

@@ -187,15 +187,20 @@ func TestAJobThatStartsInVain(t *testing.T) {
 	for name, c := range map[string]struct {
 		status, mode string
 		pods         []runtime.Object
+		want         string
 	}{
-		"stateless":    {down, "stateless", []runtime.Object{crashed("x")}},
-		"it runs":      {ordersStatus, "savepoint", []runtime.Object{crashed("x")}},
-		"no pods":      {down, "savepoint", nil},
-		"other causes": {down, "savepoint", []runtime.Object{crashed("java.lang.IllegalStateException: no topic")}},
+		"it runs":      {ordersStatus, "savepoint", []runtime.Object{crashed("Cannot find checkpoint or savepoint file/directory")}, ""},
+		"no pods":      {down, "savepoint", nil, ""},
+		"other causes": {down, "savepoint", []runtime.Object{crashed("java.lang.IllegalStateException: no topic")}, ""},
+		"its state is gone": {
+			down, "savepoint", []runtime.Object{crashed("java.io.FileNotFoundException: Cannot find checkpoint or savepoint file/directory 'file:/s/1'")},
+			"flinkdeployment/orders was not changed: it can't start: java.io.FileNotFoundException: Cannot find checkpoint or savepoint file/directory 'file:/s/1'\nThe operator carries out no change that would keep its state. Start it from state that is there: kubectl flink restore flinkdeployment/orders --from PATH --no-savepoint -n ns",
+		},
+		"its state is gone and not wanted": {down, "stateless", []runtime.Object{crashed("java.io.FileNotFoundException: Cannot find checkpoint or savepoint file/directory 'file:/s/1'")}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cluster := flinktest.New(append(c.pods, flinktest.Object(api.Deployment, "orders", ordersSpec, c.status))...)
-			says(t, CheckStart(t.Context(), cluster.Client, cluster.Job(api.Deployment, "orders"), c.mode), "")
+			says(t, CheckStart(t.Context(), cluster.Client, cluster.Job(api.Deployment, "orders"), c.mode), c.want)
 		})
 	}
 }

@@ -2,18 +2,28 @@ package savepoint
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/kubernetes/scheme"
+	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
+	"k8s.io/client-go/rest"
+	restfake "k8s.io/client-go/rest/fake"
 	clienttesting "k8s.io/client-go/testing"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/flinktest"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
 )
 
 func TestAdoptRequests(t *testing.T) {
@@ -276,6 +286,77 @@ func TestSavepointRequests(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			err := c.request.Validate()
 			if (err == nil) != (c.want == "") || err != nil && (!strings.Contains(err.Error(), c.want) || exit.Code(err) != exit.Usage) {
+				t.Errorf("exit code %d: %v", exit.Code(err), err)
+			}
+		})
+	}
+}
+
+// Who may not ask which kinds are served finds out by listing snapshots.
+func TestWhetherSnapshotsAreServed(t *testing.T) {
+	forbidden := flinktest.Forbidden(api.StateSnap, "")
+	missing := apierrors.NewNotFound(api.StateSnap.GVR().GroupResource(), "")
+	for name, c := range map[string]struct {
+		list   error
+		method Method
+		want   bool
+		fails  bool
+	}{
+		"they can be listed":             {nil, Auto, true, false},
+		"there is no such kind":          {missing, Auto, false, false},
+		"forbidden":                      {forbidden, Auto, false, true},
+		"forbidden, the user has chosen": {forbidden, Resource, true, false},
+		"another error":                  {errors.New("connection refused"), Resource, false, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cluster := flinktest.New()
+			if c.list != nil {
+				cluster.Refuse("list", api.StateSnap, c.list)
+			}
+			core := &withoutDiscovery{Interface: cluster.Core}
+			got, err := ServesSnapshots(t.Context(), operator.ClientOf(cluster.Objects, core), flinktest.Namespace, c.method)
+			if got != c.want || (err != nil) != c.fails {
+				t.Errorf("%t %v", got, err)
+			}
+		})
+	}
+}
+
+// withoutDiscovery is an API server that doesn't say which kinds it serves.
+type withoutDiscovery struct{ kubernetes.Interface }
+
+func (w *withoutDiscovery) CoreV1() corev1client.CoreV1Interface {
+	return forbiddenCore{w.Interface.CoreV1()}
+}
+
+type forbiddenCore struct{ corev1client.CoreV1Interface }
+
+func (forbiddenCore) RESTClient() rest.Interface {
+	return &restfake.RESTClient{
+		NegotiatedSerializer: scheme.Codecs.WithoutConversion(),
+		Resp: &http.Response{
+			StatusCode: http.StatusForbidden, Header: http.Header{"Content-Type": {"application/json"}},
+			Body: io.NopCloser(strings.NewReader(`{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"Forbidden","code":403}`)),
+		},
+	}
+}
+
+func TestWhereARestSavepointGoes(t *testing.T) {
+	cluster := flinktest.New(flinktest.Object(api.Deployment, "orders", ordersSpec, ordersStatus), flinktest.Object(api.Deployment, "pods", strings.Replace(ordersSpec, "s3://b/s", "/tmp/s", 1), ""), flinktest.Object(api.Deployment, "none", `{"job":{}}`, ""))
+	for name, c := range map[string]struct {
+		cluster, path string
+		force         bool
+		code          int
+	}{
+		"its own":             {"orders", "", false, exit.OK},
+		"its own, on a pod":   {"pods", "", false, exit.Failed},
+		"by force":            {"pods", "", true, exit.OK},
+		"none":                {"none", "", false, exit.OK},
+		"--path":              {"pods", "s3://b/x", false, exit.OK},
+		"--path that is lost": {"orders", "/tmp/x", false, exit.Usage},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if err := CheckSavepointTarget(t.Context(), cluster.Client, cluster.Job(api.Deployment, c.cluster), c.path, c.force); exit.Code(err) != c.code {
 				t.Errorf("exit code %d: %v", exit.Code(err), err)
 			}
 		})
