@@ -141,6 +141,11 @@ func (s scene) play(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancelCause(t.Context())
 	defer cancel(nil)
+	// Time costs nothing here: what waits for ever would wait for ever.
+	flinktest.After(15*time.Minute, func() {
+		t.Error("it still waits after 15 minutes")
+		cancel(errors.New("15 minutes"))
+	})
 	if s.cut > 0 {
 		flinktest.After(s.cut, func() {
 			if s.ctrlC {

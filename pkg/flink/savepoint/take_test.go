@@ -78,6 +78,11 @@ func (s scene) play(t *testing.T) {
 	c := flinktest.Serving(served, append(objects, s.objects...)...)
 	ctx, cancel := context.WithCancelCause(t.Context())
 	defer cancel(nil)
+	// Time costs nothing here: what waits for ever would wait for ever.
+	flinktest.After(15*time.Minute, func() {
+		t.Error("it still waits after 15 minutes")
+		cancel(errors.New("15 minutes"))
+	})
 	if s.prepare != nil {
 		s.prepare(c, cancel)
 	}
