@@ -66,6 +66,10 @@ func TestASavepointByNonce(t *testing.T) {
 				}
 			},
 		},
+		"an earlier nonce was dealt with": {
+			served: old, status: strings.Replace(earlier, "{", `{"reconciliationStatus":{"lastReconciledSpec":"{\"spec\":{\"job\":{\"state\":\"running\",\"savepointTriggerNonce\":7}}}"},`, 1),
+			operate: steps(job(time.Second, `{"jobStatus":{"updateTime":"1"}}`), job(3*time.Second, triggered), job(5*time.Second, saved)),
+		},
 		"another one's savepoint meanwhile": {
 			served: old, operate: steps(job(2*time.Second, strings.ReplaceAll(saved, "NONCE", "7")), job(5*time.Second, saved)),
 			check: func(t *testing.T, _ *flinktest.Cluster, r Report, _ error) {

@@ -211,7 +211,7 @@ func TestASavepointByResource(t *testing.T) {
 	healthy := steps(snap(time.Second, pending), snap(2*time.Second, underway), snap(5*time.Second, completed))
 	playAll(t, map[string]scene{
 		"completed": {
-			request: named(nil), operate: healthy, within: 6 * time.Second,
+			request: named(nil), operate: healthy, within: 6 * time.Second, mute: []string{"attempt", "event"},
 			notes: []string{"flinkstatesnapshot.flink.apache.org/sp created (format CANONICAL: Flink 1.20)"},
 			waits: []string{"flinkdeployment/orders: checking the job", "sp: waiting for the operator", "sp: waiting for the operator to trigger it", "sp: in progress"},
 			check: func(t *testing.T, c *flinktest.Cluster, r Report, _ error) {
