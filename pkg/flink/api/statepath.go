@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"path"
 	"regexp"
 	"slices"
@@ -134,9 +135,7 @@ func mergeTemplates(base, over any, byName bool) any {
 			return over
 		}
 		out := make(map[string]any, len(below)+len(over))
-		for key, value := range below {
-			out[key] = value
-		}
+		maps.Copy(out, below)
 		for key, value := range over {
 			out[key] = mergeTemplates(out[key], value, byName)
 		}

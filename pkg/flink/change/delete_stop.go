@@ -2,6 +2,7 @@ package change
 
 import (
 	"context"
+	"maps"
 	"strconv"
 	"strings"
 
@@ -20,9 +21,7 @@ func ConfigFor(ctx context.Context, c *operator.Client, job, cluster api.Job) ap
 		config = api.Config{}
 	}
 	own, _ := job.Spec()["flinkConfiguration"].(map[string]any)
-	for key, value := range api.Flatten(own) {
-		config[key] = value
-	}
+	maps.Copy(config, api.Flatten(own))
 	return config
 }
 

@@ -99,9 +99,7 @@ func readChain(trace string) []Cause {
 	current := -1
 	skipping := false
 	add := func(text string) {
-		for _, c := range split(text) {
-			out = append(out, c)
-		}
+		out = append(out, split(text)...)
 		current = len(out) - 1
 	}
 	for line := range strings.Lines(trace) {

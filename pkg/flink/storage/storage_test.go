@@ -194,8 +194,13 @@ func TestInspectEverywhere(t *testing.T) {
 			store Store
 			path  string
 		}{
-			{Local{}, slashed}, {Local{}, slashed + "/_metadata"}, {asInPod(t), "file:" + slashed}, {asInPod(t), slashed + "/"},
-			{s3, "s3://flink/state"}, {s3, "s3a://flink/state/"}, {s3, "s3://flink/state/_metadata"},
+			{Local{}, slashed},
+			{Local{}, slashed + "/_metadata"},
+			{asInPod(t), "file:" + slashed},
+			{asInPod(t), slashed + "/"},
+			{s3, "s3://flink/state"},
+			{s3, "s3a://flink/state/"},
+			{s3, "s3://flink/state/_metadata"},
 		} {
 			got, err := Inspect(context.Background(), c.store, c.path)
 			if err != nil {
