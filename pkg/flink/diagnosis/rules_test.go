@@ -24,7 +24,6 @@ var (
 	crashed   = ended(jobManager, mainContainer, 1, "Error", "Exception in thread \"main\" java.lang.IllegalStateException: broken 42")
 	onRocks   = "java.lang.Exception: Exception while creating StreamOperatorStateContext.\n\tat org.apache.flink.streaming.runtime.tasks.StreamTask.restoreInternal(StreamTask.java:1)\nCaused by: java.io.IOException: No local storage directories available. Local DB files directory '/proc/none' does not exist and cannot be created."
 	jmStarts  = all(starts(10*m1), noTaskManager)
-	tmWaits   = all(created(3*m1), only(taskManager))
 	autoscale = conf("job.autoscaler.enabled", "true")
 )
 

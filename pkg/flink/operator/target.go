@@ -113,7 +113,7 @@ func (c *Client) OnlyJob(ctx context.Context, namespace string, pick Picker) (ap
 	return jobs[chosen].Ref(), nil
 }
 
-// activeChild is the FlinkDeployment that a blue/green deployment serves from.
+// ActiveChild is the FlinkDeployment that a blue/green deployment serves from.
 func (c *Client) ActiveChild(ctx context.Context, parent api.Job) (api.Job, error) {
 	name, ok := parent.ActiveChild()
 	if !ok {
@@ -141,7 +141,7 @@ func (c *Client) ExplainSessionCluster(ctx context.Context, cluster api.Job) err
 	return errors.New(message)
 }
 
-// clusterOf is the FlinkDeployment whose Flink runs the job.
+// ClusterOf is the FlinkDeployment whose Flink runs the job.
 func (c *Client) ClusterOf(ctx context.Context, job api.Job) (api.Job, error) {
 	if job.Kind.Name != api.SessionJob.Name {
 		return job, nil
@@ -153,7 +153,7 @@ func (c *Client) ClusterOf(ctx context.Context, job api.Job) (api.Job, error) {
 	return api.Job{Kind: api.Deployment, Object: object}, nil
 }
 
-// runsIn is the FlinkDeployment whose Flink runs the job: itself, its session
+// RunsIn is the FlinkDeployment whose Flink runs the job: itself, its session
 // cluster, or the active child of a blue/green deployment.
 func (c *Client) RunsIn(ctx context.Context, job api.Job) (api.Job, error) {
 	if job.Kind.Name == api.BlueGreen.Name {
