@@ -32,7 +32,7 @@ var changing = []string{
 
 // snapshots are the verbs of snapshot in order: the example of wait takes the
 // savepoint that the others speak of, and delete takes it away.
-var snapshots = []string{"wait", "list", "describe", "", "adopt", "prune", "delete"}
+var snapshots = []string{"wait", "list", "describe", "inspect", "", "adopt", "prune", "delete"}
 
 // Every example of kubectl flink's help, and of the recipes, in a namespace with the jobs of
 // examples/, through the real kubectl.

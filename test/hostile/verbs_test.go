@@ -92,6 +92,7 @@ func plugins(t *testing.T, dir string) []tested {
 				"snapshot adopt":    {args: []string{"file:/savepoints/a", "--job", example}},
 				"snapshot delete":   {args: []string{example}},
 				"snapshot describe": {args: []string{example}},
+				"snapshot inspect":  {args: []string{"flinkdep/" + example}},
 				"snapshot list":     {args: []string{}},
 				"snapshot prune":    {args: []string{"--keep", "1"}},
 				"snapshot wait":     {args: []string{example}},
@@ -296,7 +297,8 @@ func attacks() []Attack {
 	return []Attack{
 		Escapes(), Secrets(), Paths(),
 		Endless("endless", Anywhere), Endless("endless-jobmanager", AtJobManager), Bomb("bombs", Anywhere),
-		Failures("failures", Anywhere), {Name: "lists", Endless: true},
+		Failures("failures", Anywhere),
+		{Name: "lists", Endless: true},
 	}
 }
 

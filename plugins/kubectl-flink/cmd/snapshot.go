@@ -21,7 +21,7 @@ func newSnapshot(c *common) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "snapshot",
 		Aliases: []string{"snapshots", "flinksnp"},
-		Short:   "List, describe, await, delete, prune and adopt savepoints and checkpoints",
+		Short:   "List, describe, inspect, await, delete, prune and adopt savepoints and checkpoints",
 		Long: `Work with what is saved of jobs: FlinkStateSnapshot objects (operator 1.10 and
 newer), and the savepoints that the status of a job tells of.
 
@@ -38,7 +38,7 @@ To take a new one: kubectl flink savepoint, kubectl flink checkpoint.`,
 		Args: cobra.NoArgs,
 		RunE: plugin.Help,
 	}
-	cmd.AddCommand(newSnapshotList(c), newSnapshotDescribe(c), newSnapshotWait(c), newSnapshotDelete(c), newSnapshotPrune(c), newSnapshotAdopt(c))
+	cmd.AddCommand(newSnapshotList(c), newSnapshotDescribe(c), newSnapshotInspect(c), newSnapshotWait(c), newSnapshotDelete(c), newSnapshotPrune(c), newSnapshotAdopt(c))
 	return cmd
 }
 

@@ -1,0 +1,43 @@
+package lifecycle
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/savepoint"
+)
+
+// NewestState is the newest savepoint or checkpoint of a job that its
+// JobManager, its status or a FlinkStateSnapshot tells of. A JobManager that
+// should run and can't be asked is noted: it may know a newer one.
+func NewestState(ctx context.Context, c *operator.Client, job api.Job, reporter operator.Reporter) (Source, error) {
+	inventory, err := savepoint.InventoryOf(ctx, c, job.Ref().Namespace, "")
+	if err != nil {
+		return Source{}, fmt.Errorf("look for what is saved of %s: %w", job.Ref(), err)
+	}
+	var best Source
+	for _, s := range inventory.Saved {
+		if s.State != api.SnapshotCompleted || api.NormalPath(s.Path) == "" || !isOwn(job, s.Job) {
+			continue
+		}
+		if source := sourceOf(s); best.Path == "" || source.At.After(best.At) {
+			best = source
+		}
+	}
+	flink, known, why := c.State(ctx, job)
+	if !known && job.IsRunning() {
+		reporter.Notef("the JobManager of %s can't be asked for newer ones: %s", job.Ref(), why)
+	}
+	if l := flink.Latest; l != nil && api.NormalPath(l.Path) != "" && (best.Path == "" || l.At.After(best.At)) {
+		best = Source{Kind: "checkpoint", Path: l.Path, At: l.At, Of: job.Ref()}
+		if l.Savepoint {
+			best.Kind = "savepoint"
+		}
+	}
+	if best.Path == "" {
+		return best, fmt.Errorf("no savepoint or checkpoint of %s is known", job.Ref())
+	}
+	return best, nil
+}

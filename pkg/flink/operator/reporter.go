@@ -1,0 +1,50 @@
+package operator
+
+import (
+	"fmt"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/wait"
+)
+
+// Reporter shows what is being waited for, and what is worth keeping on screen.
+// Any of its functions may be nil.
+type Reporter struct {
+	Waiting func(string)
+	Note    func(string)
+	// Must shows what has to be read also where no progress is wanted: where
+	// the state of a job is whose object goes. nil is Note.
+	Must func(string)
+}
+
+// Mustf reports what has to be seen in every mode.
+func (r Reporter) Mustf(format string, args ...any) {
+	if r.Must == nil {
+		r.Notef(format, args...)
+		return
+	}
+	r.Must(fmt.Sprintf(format, args...))
+}
+
+func (r Reporter) Waitingf(format string, args ...any) {
+	if r.Waiting != nil {
+		r.Waiting(fmt.Sprintf(format, args...))
+	}
+}
+
+func (r Reporter) Notef(format string, args ...any) {
+	if r.Note != nil {
+		r.Note(fmt.Sprintf(format, args...))
+	}
+}
+
+// RetryNotice tells that the API server is away while what is waited for, and by
+// again that it is back.
+func (r Reporter) RetryNotice(what string, again func()) wait.Option {
+	return wait.OnTrouble(func(err error) {
+		if err == nil {
+			again()
+			return
+		}
+		r.Waitingf("%s: the API server doesn't answer (%s); trying again", what, wait.Reason(err))
+	})
+}

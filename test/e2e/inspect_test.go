@@ -1,0 +1,96 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+)
+
+// inspected is what -o json says of a savepoint or checkpoint.
+type inspected struct {
+	Sort, Where, Job string
+	Version, Checked int
+	Size             int64
+	Problems         []string
+	Operators        []struct {
+		ID                          string
+		Size                        int64
+		Parallelism, MaxParallelism int
+		Kinds                       map[string]struct{ Size int64 }
+	}
+	Changes []struct {
+		What    string
+		Was, Is int64
+	}
+}
+
+func (c *cluster) inspect(t *testing.T, namespace string, args ...string) inspected {
+	t.Helper()
+	r := c.run(t, append([]string{"flink", "snapshot", "inspect", "-n", namespace, "-o", "json"}, args...)...).wants(t, 0)
+	if strings.Contains(r.out+r.err, "minioadmin") {
+		t.Errorf("the storage's password was printed\n%s", r)
+	}
+	var out inspected
+	if err := json.Unmarshal([]byte(r.out), &out); err != nil {
+		t.Fatalf("%v\n%s", err, r)
+	}
+	return out
+}
+
+// holds says whether an inspection is one of the example: a keyed operator and
+// a source with operator state.
+func (i inspected) holds(t *testing.T, sort, where string) {
+	t.Helper()
+	keyed, source := int64(0), int64(0)
+	for _, o := range i.Operators {
+		keyed += o.Kinds["keyed"].Size
+		source += o.Kinds["operator"].Size
+	}
+	if i.Sort != sort || !strings.HasPrefix(i.Where, where) || keyed == 0 || source == 0 || i.Size < keyed+source || len(i.Problems) > 0 {
+		t.Errorf("%+v, want a %s %s", i, sort, where)
+	}
+}
+
+// Savepoints in a volume and in an object store are looked into through a pod
+// and through the tunnel; the volume's also when no pod of the job is left, by a
+// pod that is gone afterwards.
+func TestInspect(t *testing.T) {
+	const ns = "inspect-e2e"
+	main.ownJob(t, ns)
+	path := main.run(t, "flink", "-n", ns, "savepoint", "basic-example", "--name", "first", "-o", pathOnly).wants(t, 0).out
+	main.run(t, "flink", "-n", ns, "savepoint", "basic-example", "--name", "second").wants(t, 0)
+	main.inspect(t, ns, "first").holds(t, "canonical savepoint", "in pod basic-example-")
+	main.inspect(t, ns, path).holds(t, "canonical savepoint", "in pod basic-example-")
+	if i := main.inspect(t, ns, "flinkdep/basic-example"); i.Job != "flinkdeployment/basic-example" || len(i.Operators) != 3 {
+		t.Errorf("the newest: %+v", i)
+	}
+	if i := main.inspect(t, ns, "second", "--diff", "first"); len(i.Changes) != 3 || i.Changes[0].Is == 0 {
+		t.Errorf("changes %+v", i.Changes)
+	}
+	r := main.run(t, "flink", "-n", ns, "snapshot", "inspect", "first").wants(t, 0)
+	if !strings.Contains(r.out, "up to parallelism 128") || !strings.Contains(r.out, "Source: Events Generator Source") || !strings.Contains(r.out, "#") {
+		t.Error(r)
+	}
+	main.run(t, "flink", "-n", ns, "snapshot", "inspect", path+"-none").wants(t, 1, "no savepoint or checkpoint at")
+	main.run(t, "flink", "-n", ns, "snapshot", "inspect", "gs://bucket/x").wants(t, 1, "Google Cloud Storage can't be read from here")
+
+	main.run(t, "flink", "-n", ns, "suspend", "basic-example", "--yes").wants(t, 0)
+	main.kubectl(t, "delete", "deployment", "basic-example", "-n", ns, "--ignore-not-found", "--wait")
+	eventually(t, "pods of the job", "", func() string {
+		return main.run(t, "get", "pods", "-n", ns, "-l", "app=basic-example", "-o", "name").out
+	})
+	main.inspect(t, ns, "first").holds(t, "canonical savepoint", "in pod flink-state-reader-")
+	eventually(t, "pods that read", "", func() string {
+		return main.run(t, "get", "pods", "-n", ns, "-l", "app.kubernetes.io/component=state-reader", "-o", "name").out
+	})
+
+	const s3 = "inspect-s3"
+	main.flinkNamespace(t, s3)
+	main.run(t, "flink", "submit", "-f", manifest(t, onS3(t, "shop")), "-n", s3).wants(t, 0)
+	path = main.run(t, "flink", "-n", s3, "savepoint", "shop", "--name", "one", "-o", pathOnly).wants(t, 0).out
+	main.inspect(t, s3, "one").holds(t, "canonical savepoint", "in the object store at minio.minio-dev:9000")
+	main.inspect(t, s3, path).holds(t, "canonical savepoint", "in the object store at")
+	main.run(t, "flink", "-n", s3, "snapshot", "inspect", path+"-none").wants(t, 1, "no savepoint or checkpoint at")
+}
