@@ -804,7 +804,7 @@ func TestABlueGreenDeployment(t *testing.T) {
 		"the color before goes first": {
 			kind: api.BlueGreen, objects: blueGreen(before), prepare: dying("orders-green", 5*time.Second), operate: steps(child(7*time.Second), at(7*time.Second, moves), at(9*time.Second, green)), restored: "s3://b/s/1",
 			check: func(t *testing.T, c *flinktest.Cluster, r Report, _ error) {
-				if !strings.Contains(c.Waits(), "waiting until orders-green, the colour before, is gone") || r.Took > 5*time.Second {
+				if !strings.Contains(c.Waits(), "waiting until orders-green, the color before, is gone") || r.Took > 5*time.Second {
 					t.Errorf("%s\n%s", r.Took, c.Waits())
 				}
 			},
@@ -820,7 +820,7 @@ func TestABlueGreenDeployment(t *testing.T) {
 		},
 		"the next color is gone": {
 			kind: api.BlueGreen, objects: blueGreen(before), operate: at(2*time.Second, moves), code: exit.Failed, within: 30 * time.Second,
-			says: []string{"it moves to orders-green, which doesn't exist", "The other colour goes on running", "--subresource=status", `"blueGreenState":"ACTIVE_BLUE"`},
+			says: []string{"it moves to orders-green, which doesn't exist", "The other color goes on running", "--subresource=status", `"blueGreenState":"ACTIVE_BLUE"`},
 		},
 		"given up": {
 			kind: api.BlueGreen, objects: blueGreen(before), operate: at(2*time.Second, `{`+taken+`,"error":"Transition to GREEN not possible","jobStatus":{"state":"FAILING"}}`), code: exit.Failed,
@@ -861,7 +861,7 @@ func TestABlueGreenDeployment(t *testing.T) {
 			}, child(8*time.Second), at(8*time.Second, strings.Replace(moves, `\"restartNonce\":1`, `\"restartNonce\":1,\"flinkConfiguration\":{\"`+api.FormatKey+`\":\"NATIVE\"}`, 1)), at(10*time.Second, `{"blueGreenState":"ACTIVE_GREEN","jobStatus":{"state":"RUNNING"}}`)),
 			restored: "s3://b/s/1",
 			check: func(t *testing.T, c *flinktest.Cluster, _ Report, _ error) {
-				if len(c.Writes()) != 2 || !strings.Contains(c.Notes(), "patched (flinkConfiguration."+api.FormatKey+": NATIVE)\n") || !strings.Contains(c.Waits(), "waiting until its active colour has") {
+				if len(c.Writes()) != 2 || !strings.Contains(c.Notes(), "patched (flinkConfiguration."+api.FormatKey+": NATIVE)\n") || !strings.Contains(c.Waits(), "waiting until its active color has") {
 					t.Errorf("%v\n%s\n%s", c.Writes(), c.Notes(), c.Waits())
 				}
 			},
