@@ -15,6 +15,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/watch"
 	clienttesting "k8s.io/client-go/testing"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
@@ -645,7 +646,7 @@ func TestTheWaitEndsFirst(t *testing.T) {
 			change: func(job api.Job) Change {
 				return Change{Job: job, Did: "resumed", Spec: map[string]any{"job": map[string]any{"state": "running"}}}
 			},
-			cut: 10 * time.Second, code: exit.TimedOut, says: []string{"Nothing was changed by this command"}, hides: []string{"Take the change back"},
+			cut: 10 * time.Second, code: exit.TimedOut, says: []string{"the operator is not running: deployment flink/flink-kubernetes-operator has 0 of 0 replicas ready. Nothing was changed by this command"}, hides: []string{"Take the change back"},
 		},
 		"time-out while a savepoint is in progress": {
 			status: `{"jobStatus":{"savepointInfo":{"triggerId":"t"}}}`, cut: 10 * time.Second, code: exit.TimedOut, says: []string{"the operator has not taken it up yet: a savepoint is in progress"},
@@ -910,6 +911,24 @@ func TestEventsThatAreNotAboutTheChange(t *testing.T) {
 			f.noteEvent(event(c.change))
 			if (f.signed != nil) != c.kept {
 				t.Errorf("kept: %+v", f.signed)
+			}
+		})
+	}
+}
+
+// A watch may still tell of the object from before the change.
+func TestStatusesFromBeforeTheChangeAreNotBelieved(t *testing.T) {
+	for name, c := range map[string]struct {
+		generation int64
+		state      string
+	}{"before": {1, "RUNNING"}, "after": {2, "FAILED"}} {
+		t.Run(name, func(t *testing.T) {
+			f := &Follower{Change: restartOf(changedJob(1, nil)), now: time.Now, applied: true, generation: 2, job: changedJob(2, map[string]any{"jobStatus": map[string]any{"state": "RUNNING"}})}
+			f.Report.State = "RUNNING"
+			told := changedJob(c.generation, map[string]any{"jobStatus": map[string]any{"state": "FAILED"}})
+			api.Section(told.Object.Object, "spec")["restartNonce"] = int64(1)
+			if _, err := f.see(t.Context(), seen{event: watch.Modified, object: told.Object}); err != nil || f.Report.State != c.state || f.job.State() != c.state {
+				t.Errorf("%v, the job is %s, reported %s", err, f.job.State(), f.Report.State)
 			}
 		})
 	}
