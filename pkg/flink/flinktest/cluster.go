@@ -7,6 +7,7 @@ package flinktest
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -276,7 +277,7 @@ func (c *Cluster) Refuse(verb string, kind api.Kind, err error) {
 
 // Forbidden is the API server's answer to a user without a permission.
 func Forbidden(kind api.Kind, name string) error {
-	return apierrors.NewForbidden(kind.GVR().GroupResource(), name, fmt.Errorf("no permission"))
+	return apierrors.NewForbidden(kind.GVR().GroupResource(), name, errors.New("no permission"))
 }
 
 func (c *Cluster) nextVersion() string {
@@ -322,10 +323,10 @@ func (c *Cluster) patch(action clienttesting.Action) (bool, runtime.Object, erro
 	body := decode(string(patch.Patch))
 	group := patch.Resource.GroupResource()
 	if version := api.Text(body, "metadata", "resourceVersion"); version != "" && version != object.GetResourceVersion() {
-		return true, nil, apierrors.NewConflict(group, patch.Name, fmt.Errorf("the object has been modified"))
+		return true, nil, apierrors.NewConflict(group, patch.Name, errors.New("the object has been modified"))
 	}
 	if uid := api.Text(body, "metadata", "uid"); uid != "" && uid != string(object.GetUID()) {
-		return true, nil, apierrors.NewConflict(group, patch.Name, fmt.Errorf("another uid"))
+		return true, nil, apierrors.NewConflict(group, patch.Name, errors.New("another uid"))
 	}
 	before, _ := json.Marshal(object.Object["spec"])
 	merge(object.Object, body)
@@ -348,7 +349,7 @@ func (c *Cluster) delete(action clienttesting.Action) (bool, runtime.Object, err
 	}
 	object := found.(*unstructured.Unstructured).DeepCopy()
 	if p := remove.DeleteOptions.Preconditions; p != nil && p.UID != nil && *p.UID != object.GetUID() {
-		return true, nil, apierrors.NewConflict(remove.Resource.GroupResource(), remove.Name, fmt.Errorf("another uid"))
+		return true, nil, apierrors.NewConflict(remove.Resource.GroupResource(), remove.Name, errors.New("another uid"))
 	}
 	switch {
 	case len(remove.DeleteOptions.DryRun) > 0:
