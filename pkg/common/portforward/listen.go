@@ -114,12 +114,12 @@ func (t *Tunnel) Listen(ctx context.Context, options ListenOptions) (*Listener, 
 		l.http = l.newServing()
 	}
 	for _, ear := range ears {
-		l.work.Go(func() {
+		l.work.Go(func() { //nolint:contextcheck // connections outlive the call that began to listen
 			if l.server != nil {
 				_ = l.server.Serve(ear) // ends with Close
 				return
 			}
-			l.accept(ear) //nolint:contextcheck // connections outlive the call that began to listen
+			l.accept(ear)
 		})
 	}
 	return l, nil

@@ -149,10 +149,10 @@ func TestJudgeBlueGreenResumed(t *testing.T) {
 func TestStateIsNotLostUnasked(t *testing.T) {
 	job := changedJob(1, nil)
 	_ = unstructured.SetNestedField(job.Object.Object, "stateless", "spec", "job", "upgradeMode")
-	if _, _, err := KeepState((&operator.Client{}), job, "restart", api.StateChoice{}); err == nil || !strings.Contains(err.Error(), "--lose-state") {
+	if _, _, err := KeepState(job, "restart", api.StateChoice{}); err == nil || !strings.Contains(err.Error(), "--lose-state") {
 		t.Error(err)
 	}
-	fields, mode, err := KeepState((&operator.Client{}), job, "restart", api.StateChoice{UpgradeMode: "savepoint"})
+	fields, mode, err := KeepState(job, "restart", api.StateChoice{UpgradeMode: "savepoint"})
 	if err != nil || mode != "savepoint" || fields["job"].(map[string]any)["upgradeMode"] != "savepoint" {
 		t.Error(fields, mode, err)
 	}

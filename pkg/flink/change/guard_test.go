@@ -72,7 +72,7 @@ func TestAManifestThatIsKeptElsewhere(t *testing.T) {
 				object.SetLabels(map[string]string{"app.kubernetes.io/managed-by": c.label})
 			}
 			cluster := flinktest.New(object)
-			err := CheckManaged(cluster.Client, cluster.Job(api.Deployment, "orders"), Options{Force: c.force, DryRun: "client"}, cluster.Reporter())
+			err := CheckManaged(cluster.Job(api.Deployment, "orders"), Options{Force: c.force, DryRun: "client"}, cluster.Reporter())
 			says(t, err, c.refused)
 			if !strings.Contains(cluster.Notes(), c.noted) || (cluster.Notes() == "") != (c.noted == "") {
 				t.Error(cluster.Notes())
@@ -94,7 +94,7 @@ func TestTheModeThatKeepsTheState(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			job := flinktest.Object(api.Deployment, "orders", `{"job":{"upgradeMode":"`+c.mode+`"}}`, "")
-			fields, mode, err := KeepState(nil, api.Job{Kind: api.Deployment, Object: job}, "restart", c.choice)
+			fields, mode, err := KeepState(api.Job{Kind: api.Deployment, Object: job}, "restart", c.choice)
 			if err != nil || mode != c.in || fmt.Sprint(fields) != c.want {
 				t.Errorf("%v %s %v", fields, mode, err)
 			}
@@ -165,7 +165,7 @@ func TestASpecThatIsRejectedAlready(t *testing.T) {
 		"other error": {noUpgrade, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			says(t, CheckRejected(nil, api.Job{Kind: api.Deployment, Object: flinktest.Object(api.Deployment, "orders", ordersSpec, c.status)}), c.want)
+			says(t, CheckRejected(api.Job{Kind: api.Deployment, Object: flinktest.Object(api.Deployment, "orders", ordersSpec, c.status)}), c.want)
 		})
 	}
 }

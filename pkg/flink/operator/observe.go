@@ -200,6 +200,7 @@ func (c *Client) Pods(ctx context.Context, namespace, cluster string) ([]Pod, er
 	return pods, nil
 }
 
+// PodsResource is what pods are asked for as.
 var PodsResource = schema.GroupVersionResource{Version: "v1", Resource: "pods"}
 
 // FollowPods tells of a Flink cluster's pods and their changes until ctx ends;

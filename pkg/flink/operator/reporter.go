@@ -25,12 +25,14 @@ func (r Reporter) Mustf(format string, args ...any) {
 	r.Must(fmt.Sprintf(format, args...))
 }
 
+// Waitingf reports what is waited for.
 func (r Reporter) Waitingf(format string, args ...any) {
 	if r.Waiting != nil {
 		r.Waiting(fmt.Sprintf(format, args...))
 	}
 }
 
+// Notef reports something that happened once.
 func (r Reporter) Notef(format string, args ...any) {
 	if r.Note != nil {
 		r.Note(fmt.Sprintf(format, args...))

@@ -32,6 +32,7 @@ func ParseRef(arg, namespace string, among ...api.Kind) (api.Ref, error) {
 	return api.Ref{Kind: kind, Namespace: namespace, Name: name}, nil
 }
 
+// KindNames are the kinds' names for a sentence.
 func KindNames(kinds []api.Kind) string {
 	names := make([]string, len(kinds))
 	for i, k := range kinds {
@@ -126,6 +127,8 @@ func (c *Client) ActiveChild(ctx context.Context, parent api.Job) (api.Job, erro
 	return api.Job{Kind: api.Deployment, Object: object}, nil
 }
 
+// ExplainSessionCluster is the error of a verb for jobs that was given a session
+// cluster: it names the jobs in it.
 func (c *Client) ExplainSessionCluster(ctx context.Context, cluster api.Job) error {
 	message := fmt.Sprintf("%s is a session cluster: it has no job of its own", cluster.Ref())
 	jobs, err := c.List(ctx, api.SessionJob, cluster.Object.GetNamespace(), metav1.ListOptions{})

@@ -349,7 +349,7 @@ func TestNamesOfAServerStayInTheirPlace(t *testing.T) {
 func TestManyChooseAnEnvironmentAtOnce(t *testing.T) {
 	state := filepath.Join(t.TempDir(), "state.json")
 	t.Setenv("KUBECTL_CMF_STATE", state)
-	cmf := newWitness(t, false, func(out http.ResponseWriter, r *http.Request) {
+	cmf := newWitness(t, false, func(out http.ResponseWriter, _ *http.Request) {
 		fmt.Fprint(out, `{"items":[{"name":"dev-env"}],"pageable":{"size":100}}`)
 	})
 	const many = 30
