@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/diagnosis"
@@ -242,6 +243,37 @@ func (g *Gatherer) Job(ctx context.Context, ref api.Ref) (*diagnosis.JobFacts, [
 		s.unread = slices.DeleteFunc(s.unread, func(u Unread) bool { return u.Source == diagnosis.FromJobManager })
 	}
 	return f, append(s.unread, unread...), nil
+}
+
+// Jobs are the jobs and session clusters of a namespace, "" is all, that match a
+// label selector. A blue/green deployment's own children aren't among them: they
+// are looked at with it.
+func (g *Gatherer) Jobs(ctx context.Context, namespace, selector string) ([]api.Job, error) {
+	return once(ctx, g, "jobs/"+namespace+"/"+selector, func(ctx context.Context) ([]api.Job, error) {
+		served, err := g.Client.Served(ctx)
+		if err != nil {
+			return nil, err
+		}
+		var out []api.Job
+		for _, kind := range api.JobKinds {
+			if !slices.Contains(served, kind.Plural) {
+				continue
+			}
+			items, err := g.Client.List(ctx, kind, namespace, metav1.ListOptions{LabelSelector: selector})
+			if apierrors.IsForbidden(err) && kind.Name == api.BlueGreen.Name {
+				continue // a role made for an older operator doesn't name this kind
+			}
+			if err != nil {
+				return nil, err
+			}
+			for i := range items {
+				if job := (api.Job{Kind: kind, Object: &items[i]}); job.BlueGreenParent() == "" {
+					out = append(out, job)
+				}
+			}
+		}
+		return out, nil
+	})
 }
 
 func hasReadyJobManager(f *diagnosis.JobFacts) bool {

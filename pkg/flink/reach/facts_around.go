@@ -94,9 +94,7 @@ func (g *Gatherer) askAround(ctx context.Context, s *sources, f *diagnosis.JobFa
 		}, err
 	})
 	s.ask(ctx, diagnosis.FromNeighbors, func(ctx context.Context) (func(), error) {
-		jobs, err := once(ctx, g, "jobs/"+namespace, func(ctx context.Context) ([]api.Job, error) {
-			return g.Client.Jobs(ctx, namespace, metav1.ListOptions{})
-		})
+		jobs, err := g.Jobs(ctx, namespace, "")
 		return func() { readNeighbors(f, jobs, ref, cluster) }, err
 	})
 	s.ask(ctx, diagnosis.FromAutoscaler, func(ctx context.Context) (func(), error) {

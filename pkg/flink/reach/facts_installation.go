@@ -57,7 +57,7 @@ func (g *Gatherer) Installation(ctx context.Context, namespace string) (*diagnos
 		return func() { f.Operators = found }, err
 	})
 	s.ask(ctx, diagnosis.FromJobs, func(ctx context.Context) (func(), error) {
-		jobs, err := g.Client.Jobs(ctx, namespace, metav1.ListOptions{})
+		jobs, err := g.Jobs(ctx, namespace, "")
 		accounts := g.accounts(ctx, jobs)
 		return func() {
 			for _, job := range jobs {

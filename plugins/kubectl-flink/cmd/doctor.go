@@ -160,11 +160,17 @@ func (o *doctorOptions) Run(ctx context.Context) error {
 func (o *doctorOptions) examine(ctx context.Context, gatherer *reach.Gatherer, namespace string, named []api.Ref) (*view.DoctorReport, error) {
 	line := progress.New(o.ErrOut, false)
 	defer line.Done()
-	line.Set("looking at the installation")
+	// In a pipe nobody waits for the next number.
+	tell := func(format string, args ...any) {
+		if term.IsTerminal(o.ErrOut) {
+			line.Set(format, args...)
+		}
+	}
+	tell("looking at the installation")
 	refs := named
 	var failed error
 	if len(named) == 0 {
-		jobs, err := gatherer.Client.Jobs(ctx, namespace, metav1.ListOptions{LabelSelector: o.selector})
+		jobs, err := gatherer.Jobs(ctx, namespace, o.selector)
 		switch {
 		case ctx.Err() != nil:
 			return nil, context.Cause(ctx)
@@ -172,10 +178,7 @@ func (o *doctorOptions) examine(ctx context.Context, gatherer *reach.Gatherer, n
 			failed = fmt.Errorf("list the jobs: %w", err)
 		}
 		for _, job := range jobs {
-			// A blue/green deployment's own children are looked at with it.
-			if job.BlueGreenParent() == "" {
-				refs = append(refs, job.Ref())
-			}
+			refs = append(refs, job.Ref())
 		}
 	}
 	var installation *diagnosis.InstallationFacts
@@ -195,7 +198,7 @@ func (o *doctorOptions) examine(ctx context.Context, gatherer *reach.Gatherer, n
 			mu.Lock()
 			defer mu.Unlock()
 			done++
-			line.Set("%d of %s looked at", done, view.Count(len(refs), "job"))
+			tell("%d of %s looked at", done, view.Count(len(refs), "job"))
 		})
 	}
 	group.Wait()
