@@ -284,7 +284,7 @@ func chainEvidence(e Exception) []Evidence {
 	out := []Evidence{e.evidence()}
 	root := e.Root().String()
 	for _, c := range slices.Backward(e.Chain) {
-		if line := oneLine(c.String()); c.Message != "" && line != oneLine(root) && !strings.Contains(out[0].Text, line) && len(out) < 3 {
+		if line := oneLine(c.String()); c.Message != "" && line != oneLine(root) && !strings.Contains(out[0].Text, line) && out[len(out)-1].Text != line && len(out) < 3 {
 			out = append(out, Evidence{Source: "above it", Text: line})
 		}
 	}

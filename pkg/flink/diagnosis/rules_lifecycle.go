@@ -80,7 +80,7 @@ var lifecycleRules = []Rule{
 	{
 		ID: "FLINK-JOB-CLUSTER-MISSING", Severity: Error, Title: "the session cluster isn't there", Link: docOverview,
 		Explain:  "spec.deploymentName of the session job names a FlinkDeployment that doesn't exist in its namespace. deploymentName can't be changed; the job waits until there is one.",
-		Explains: []string{"FLINK-JOB-STARTS-SLOWLY", "FLINK-JOB-NO-ENDPOINTS", "FLINK-JOB-UPGRADE-HANGS", "FLINK-OP-PENDING", "FLINK-JOB-FAILED"},
+		Explains: []string{"FLINK-JOB-STARTS-SLOWLY", "FLINK-JOB-NO-ENDPOINTS", "FLINK-JOB-UPGRADE-HANGS", "FLINK-OP-PENDING", "FLINK-JOB-FAILED", "FLINK-OP-IGNORED"},
 		job: func(j *job) []Finding {
 			if j.kind != kindSessionJob || j.Mark(FromCluster) != NotThere || j.deleting() {
 				return nil

@@ -54,7 +54,7 @@ func (g *Gatherer) askFlink(ctx context.Context, s *sources, f *diagnosis.JobFac
 				return nil, errNotThere
 			}
 			var meter rest.Meter
-			asked := time.Now()
+			asked := g.now()
 			load, err := meter.Load(ctx, client, place.JobID)
 			if err != nil && load.Job.ID == "" {
 				return nil, err

@@ -96,6 +96,10 @@ func (g *Gatherer) crds(ctx context.Context) ([]diagnosis.CRDFacts, error) {
 	for _, kind := range []api.Kind{api.Deployment, api.SessionJob, api.StateSnap, api.BlueGreen} {
 		object, err := g.Client.Dynamic().Resource(crdResource).Get(ctx, kind.Plural+"."+api.Group, getOptions)
 		if MarkOf(err) == diagnosis.NotThere {
+			// Something else than a CRD may serve it.
+			if served, err := g.Client.Serves(ctx, kind); err == nil && served {
+				out = append(out, diagnosis.CRDFacts{Name: kind.Plural + "." + api.Group, Served: []string{api.Version}, Established: true})
+			}
 			continue
 		}
 		if err != nil {
