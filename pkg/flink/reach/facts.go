@@ -12,6 +12,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/diagnosis"
@@ -126,6 +127,10 @@ func (s *sources) wait() (map[diagnosis.Source]diagnosis.Mark, []Unread) {
 	slices.SortStableFunc(s.unread, func(a, b Unread) int { return strings.Compare(string(a.Source), string(b.Source)) })
 	return s.marks, s.unread
 }
+
+// isName reports whether a server's word can be the name of an object, so that
+// it leads nowhere else in a path or a selector.
+func isName(name string) bool { return len(validation.IsDNS1123Subdomain(name)) == 0 }
 
 var (
 	errNoAnswer = errors.New("no answer in time")

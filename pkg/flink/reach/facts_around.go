@@ -292,6 +292,9 @@ func (g *Gatherer) readOperator(ctx context.Context, d operator.OperatorDeployme
 	}
 	config := api.Config{}
 	for _, name := range d.ConfigMaps {
+		if !isName(name) {
+			continue
+		}
 		found, err := core.CoreV1().ConfigMaps(d.Namespace).Get(ctx, name, getOptions)
 		if err != nil {
 			if !apierrors.IsNotFound(err) {
@@ -367,7 +370,7 @@ func memoryOf(metrics *unstructured.Unstructured) int64 {
 }
 
 func (g *Gatherer) lease(ctx context.Context, namespace, name string) *diagnosis.LeaseFacts {
-	if name == "" {
+	if !isName(name) {
 		return nil
 	}
 	object, err := g.Client.Dynamic().Resource(leaseResource).Namespace(namespace).Get(ctx, name, getOptions)

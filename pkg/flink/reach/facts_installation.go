@@ -177,7 +177,7 @@ func (g *Gatherer) accounts(ctx context.Context, jobs []api.Job) []diagnosis.Acc
 	var out []diagnosis.AccountFacts
 	for _, job := range jobs {
 		name := api.Text(job.Spec(), "serviceAccount")
-		if name == "" {
+		if !isName(name) {
 			continue
 		}
 		ref := job.Ref()
@@ -236,6 +236,9 @@ func (g *Gatherer) webhook(ctx context.Context, name string, hook map[string]any
 		return out
 	}
 	out.Service = namespace + "/" + service
+	if !isName(namespace) || !isName(service) {
+		return out
+	}
 	ready, _, err := g.endpoints(ctx, namespace, service)
 	out.Endpoints, out.EndpointsMark = ready, MarkOf(err)
 	return out

@@ -205,19 +205,19 @@ func isOptional(b *bool) bool { return b != nil && *b }
 // add takes in what a pod can't do without.
 func (n named) add(spec *corev1.PodSpec) {
 	secret := func(name string, optional *bool) {
-		if name != "" && !isOptional(optional) {
+		if isName(name) && !isOptional(optional) {
 			n.secrets[name] = true
 		}
 	}
 	configMap := func(name string, optional *bool) {
-		if name != "" && !isOptional(optional) {
+		if isName(name) && !isOptional(optional) {
 			n.configMaps[name] = true
 		}
 	}
 	for i := range spec.Volumes {
 		v := &spec.Volumes[i]
 		switch {
-		case v.PersistentVolumeClaim != nil:
+		case v.PersistentVolumeClaim != nil && isName(v.PersistentVolumeClaim.ClaimName):
 			n.claims[v.PersistentVolumeClaim.ClaimName] = true
 		case v.Secret != nil:
 			secret(v.Secret.SecretName, v.Secret.Optional)
