@@ -22,14 +22,14 @@ const (
 	bar        = 30 // the window's title
 )
 
-// The colours that a program doesn't choose.
+// The colors that a program doesn't choose.
 const (
 	background = "#1e2127"
 	foreground = "#d7dae0"
 	faint      = "#8a919e"
 )
 
-// basic are the 16 colours of terminals, which each terminal shows in its own
+// basic are the 16 colors of terminals, which each terminal shows in its own
 // way.
 var basic = [16]string{
 	"#3f4451", "#e05561", "#8cc265", "#d18f52", "#4aa5f0", "#c162de", "#42b3c2", "#d7dae0",
@@ -107,7 +107,7 @@ func line(b *bytes.Buffer, screen *vt.Emulator, y int) {
 	}
 }
 
-// look is a style's colours; back is "" for the terminal's own.
+// look is a style's colors; back is "" for the terminal's own.
 func look(style uv.Style) (fill, back string) {
 	fill = foreground
 	if style.Attrs&uv.AttrFaint != 0 {

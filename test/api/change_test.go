@@ -219,7 +219,7 @@ func TestRejectedChangeIsPutBack(t *testing.T) {
 
 // An operator that can't take the savepoint tries for ever, and restarts the
 // job each time, while it says STABLE: its error is there for a moment only.
-func TestSavepointLoopIsRecognised(t *testing.T) {
+func TestSavepointLoopIsRecognized(t *testing.T) {
 	ns := current.namespace(t)
 	spec := deploymentSpec(bothDirs)
 	current.changeable(t, ns, "orders", spec, nil)

@@ -131,7 +131,7 @@ func TestSnapshotListMergesObjectsAndHistory(t *testing.T) {
 	if r := current.flink(t, t.Context(), "snapshot", "list", "-n", ns, "--job", "next"); !strings.Contains(r.err, "No savepoints or checkpoints match") {
 		t.Error(r)
 	}
-	current.flink(t, t.Context(), "snapshot", "list", "-n", ns, "--sort-by", "colour").wants(t, exit.Usage, "--sort-by")
+	current.flink(t, t.Context(), "snapshot", "list", "-n", ns, "--sort-by", "color").wants(t, exit.Usage, "--sort-by")
 	current.flink(t, t.Context(), "snapshot", "list", "-n", ns, "--state", "DONE").wants(t, exit.Usage, "--state")
 	current.flink(t, t.Context(), "snapshot", "list", "-n", ns, "--older-than", "soon").wants(t, exit.Usage, "--older-than")
 	// Who may read snapshots only gets those.

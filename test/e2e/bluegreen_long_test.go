@@ -28,8 +28,8 @@ spec:
 `, name, strings.ReplaceAll(strings.TrimSpace(spec), "\n", "\n    "))
 }
 
-// colour is where a blue/green deployment is, with its job's state.
-func colour(t *testing.T, name, ns string) string {
+// color is where a blue/green deployment is, with its job's state.
+func color(t *testing.T, name, ns string) string {
 	t.Helper()
 	return main.kubectl(t, "get", "flinkbluegreendeployment", name, "-n", ns, "-o", "jsonpath={.status.blueGreenState} {.status.jobStatus.state}")
 }
@@ -48,7 +48,7 @@ func TestBlueGreenChangesKeepState(t *testing.T) {
 
 	left := flink("suspend", job, "-o", pathOnly).wants(t, 0).out
 	main.hasMetadata(t, left)
-	if at := colour(t, "shop", ns); at != "ACTIVE_BLUE SUSPENDED" {
+	if at := color(t, "shop", ns); at != "ACTIVE_BLUE SUSPENDED" {
 		t.Error(at)
 	}
 	proof := "jsonpath={.status.restoredFrom.proven} {.status.path}"
@@ -64,7 +64,7 @@ func TestBlueGreenChangesKeepState(t *testing.T) {
 		}
 		main.hasMetadata(t, path)
 		left = path
-		// The colour of before is gone, so that the next change may begin.
+		// The color of before is gone, so that the next change may begin.
 		if children := strings.Fields(main.kubectl(t, "get", "flinkdeployments", "-n", ns, "-o", "name")); len(children) != 1 {
 			t.Errorf("%v left %v", args, children)
 		}
@@ -80,7 +80,7 @@ func TestBlueGreenChangesKeepState(t *testing.T) {
 	flink("delete", job, "--with-savepoint", "--yes").wants(t, 0, "savepoint completed: ")
 }
 
-// The savepoint of a transition is taken by the configuration of the colour that
+// The savepoint of a transition is taken by the configuration of the color that
 // serves: the format has to be there first.
 func TestBlueGreenOnFlink2(t *testing.T) {
 	const ns, job = "bluegreen-long-2", "bluegreen/shop"
@@ -90,7 +90,7 @@ func TestBlueGreenOnFlink2(t *testing.T) {
 	r := main.run(t, "flink", "-n", ns, "restart", job).wants(t, 0, "kubernetes.operator.savepoint.format.type: NATIVE is set")
 	_, path, _ := strings.Cut(r.out, " restarted: RUNNING from savepoint ")
 	main.hasMetadata(t, path)
-	if at := colour(t, "shop", ns); at != "ACTIVE_GREEN RUNNING" {
+	if at := color(t, "shop", ns); at != "ACTIVE_GREEN RUNNING" {
 		t.Error(at)
 	}
 }

@@ -401,7 +401,7 @@ func realPrompt(t *testing.T, namespace string) {
 	terminal.Press("SELECT MOD(id, 3) AS rest, COUNT(*) AS n FROM orders GROUP BY MOD(id, 3);\r")
 	sees("running", "3 rows", "rest")
 	terminal.Press("\x03")
-	sees("cancelled")
+	sees("canceled")
 	prompted()
 	noSQLJobs(t, namespace)
 	terminal.Press("SELECT 40 + 2 AS answer;\r")

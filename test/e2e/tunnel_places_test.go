@@ -128,7 +128,7 @@ func TestBlueGreenDeployment(t *testing.T) {
 		t.Errorf("resumed from %q, left %q", r.out, left)
 	}
 
-	// One local port goes on through the switch to the other colour.
+	// One local port goes on through the switch to the other color.
 	f := main.forward(t, 1, "bluegreen/places-bg", ":rest")
 	runs := func(child string) {
 		t.Helper()

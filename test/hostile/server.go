@@ -131,8 +131,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if s.attack.Spoil != nil {
 		answer = spoilt("", answer, s.attack.Spoil)
 	}
-	list, isList := answer.(map[string]any)
-	_, isList = list["items"].([]any)
+	list, _ := answer.(map[string]any)
+	_, isList := list["items"].([]any)
 	switch {
 	case isList && r.URL.Query().Has("watch"):
 		s.watch(w, r, list["items"].([]any))

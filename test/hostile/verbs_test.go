@@ -302,7 +302,8 @@ func attacks() []Attack {
 	return []Attack{
 		Escapes(), Secrets(), Paths(),
 		Endless("endless", Anywhere), Endless("endless-jobmanager", AtJobManager), Bomb("bombs", Anywhere),
-		Failures("failures", Anywhere), {Name: "lists", Endless: true},
+		Failures("failures", Anywhere),
+		{Name: "lists", Endless: true},
 	}
 }
 

@@ -22,7 +22,7 @@ func TestConfigurationIsValid(t *testing.T) {
 	command(t, root(t), nil, tool(t, "goreleaser"), "check")
 }
 
-// Each archive has one program, the licence, completion and man pages, and
+// Each archive has one program, the license, completion and man pages, and
 // nothing that krew refuses.
 func TestArchives(t *testing.T) {
 	dir := dist(t)

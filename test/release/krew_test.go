@@ -72,7 +72,7 @@ func TestKrewIndex(t *testing.T) {
 }
 
 // What krew's index asks of a manifest: known fields, no overlapping selectors,
-// a licence among what is installed, and that every platform can be installed.
+// a license among what is installed, and that every platform can be installed.
 func TestKrewManifestsAreValid(t *testing.T) {
 	dir, validate := dist(t), tool(t, "validate-krew-manifest")
 	releases := httptest.NewServer(http.FileServer(http.Dir(dir)))

@@ -67,7 +67,7 @@ func Silent(code int) error {
 }
 
 // Code is the exit code that err asks for: 0 for nil, that of the outermost
-// Error, 124 for a context deadline, 130 for a cancelled context, else 1.
+// Error, 124 for a context deadline, 130 for a canceled context, else 1.
 func Code(err error) int {
 	var coded *Error
 	switch {

@@ -35,7 +35,7 @@ func (p *plan) align() {
 	}
 }
 
-// alignLayer moves the items of a layer as near as their neighbours and the
+// alignLayer moves the items of a layer as near as their neighbors and the
 // width let them to the middle of what they are linked to.
 func (p *plan) alignLayer(l int, up, down bool) {
 	layer := p.layers[l]

@@ -73,7 +73,7 @@ func (p *plan) join(from, to, edge int) {
 	p.items[to].up = append(p.items[to].up, len(p.links)-1)
 }
 
-// gap is what is free between two neighbours in a layer.
+// gap is what is free between two neighbors in a layer.
 func (p *plan) gap(a, b int) int {
 	if p.items[a].passes || p.items[b].passes {
 		return p.Lane
@@ -138,7 +138,7 @@ func (p *plan) order() {
 				p.sortLayer(l, false)
 			}
 		}
-		p.swapNeighbours()
+		p.swapNeighbors()
 		if n := p.crossings(); n < bestCrossings {
 			best, bestCrossings = p.snapshot(), n
 		}
@@ -230,8 +230,8 @@ func (p *plan) sortLayer(l int, down bool) {
 	p.setLayer(l, layer)
 }
 
-// swapNeighbours swaps two items wherever that saves crossings.
-func (p *plan) swapNeighbours() {
+// swapNeighbors swaps two items wherever that saves crossings.
+func (p *plan) swapNeighbors() {
 	for range 4 {
 		better := false
 		for l := range p.layers {

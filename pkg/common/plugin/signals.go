@@ -14,7 +14,7 @@ import (
 )
 
 var (
-	// errInterrupted is the cause of a context that the user cancelled.
+	// errInterrupted is the cause of a context that the user canceled.
 	errInterrupted = exit.With(exit.Interrupted, errors.New("interrupted"))
 	// errBrokenPipe is that of one whose output has no reader any more, as in
 	// "… | head". It is no error of ours.

@@ -94,7 +94,7 @@ func (t *Tunnel) Listen(ctx context.Context, options ListenOptions) (*Listener, 
 	}
 	t.work.Add(1)
 	t.mu.Unlock()
-	stop := context.AfterFunc(t.ctx, l.cancel)
+	stop := context.AfterFunc(t.ctx, l.cancel) //nolint:contextcheck // it listens for as long as the tunnel is there
 	go func() {
 		defer t.work.Done()
 		<-l.ctx.Done()
@@ -119,7 +119,7 @@ func (t *Tunnel) Listen(ctx context.Context, options ListenOptions) (*Listener, 
 				_ = l.server.Serve(ear) // ends with Close
 				return
 			}
-			l.accept(ear)
+			l.accept(ear) //nolint:contextcheck // connections outlive the call that began to listen
 		})
 	}
 	return l, nil
@@ -222,7 +222,7 @@ func (l *Listener) shut() {
 	}
 	if l.http != nil {
 		l.http.server.Close()
-		l.http.Close()
+		_ = l.http.Close()
 	}
 	for _, ear := range l.ears {
 		ear.Close()

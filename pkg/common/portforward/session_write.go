@@ -23,19 +23,19 @@ func (s *session) lockWriter(cancel <-chan struct{}) error {
 	case <-s.done:
 		return s.failure()
 	case <-cancel:
-		return errCancelled
+		return errCanceled
 	}
 }
 
 func (s *session) unlockWriter() { <-s.writing }
 
-var errCancelled = errors.New("cancelled")
+var errCanceled = errors.New("canceled")
 
 // writeControl writes frames together. A failure ends the session, because
 // the peer may have got half a frame.
 func (s *session) writeControl(ctx context.Context, frames ...spdy.Frame) error {
 	if err := s.lockWriter(ctx.Done()); err != nil {
-		if errors.Is(err, errCancelled) {
+		if errors.Is(err, errCanceled) {
 			return context.Cause(ctx)
 		}
 		return err
@@ -97,7 +97,7 @@ func (s *session) writeData(id spdy.StreamId, p []byte, flags spdy.DataFlags, ca
 		return nil
 	case cut:
 		s.fail(&LostError{Cause: errors.New("a write was cut short by its deadline")})
-		return errCancelled
+		return errCanceled
 	}
 	lost := &LostError{Cause: err}
 	s.fail(lost)

@@ -273,7 +273,7 @@ func (st *stream) Write(p []byte) (int, error) {
 		}
 		part := p[:min(len(p), maxFrame)]
 		if err := st.session.writeData(st.id, part, 0, st.writeDeadline.done()); err != nil {
-			if errors.Is(err, errCancelled) {
+			if errors.Is(err, errCanceled) {
 				err = os.ErrDeadlineExceeded
 				if !st.writeDeadline.expired() {
 					err = net.ErrClosed

@@ -83,7 +83,7 @@ func TestLists(t *testing.T) {
 	}
 }
 
-func TestColourDoesNotShiftColumns(t *testing.T) {
+func TestColorDoesNotShiftColumns(t *testing.T) {
 	table := &Table{
 		Columns: []Column{{Name: "STATE"}, {Name: "X"}},
 		Rows:    [][]Cell{{{Text: "UP", Color: term.Green}, C("1")}},

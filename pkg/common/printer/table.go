@@ -26,7 +26,7 @@ type Cell struct {
 	Color term.Color
 }
 
-// C is a cell without colour. An empty text is shown as kubectl does.
+// C is a cell without color. An empty text is shown as kubectl does.
 func C(text string) Cell { return Cell{Text: text} }
 
 // Table is rows under upper-case headings.

@@ -17,11 +17,11 @@ import (
 type fake struct {
 	mu      sync.Mutex
 	answers map[string]answer
-	// ran are the statements that were run, cancelled those that were ended.
-	ran, cancelled []string
-	jobs           []Job
-	names          map[string][]string
-	asked          []string
+	// ran are the statements that were run, canceled those that were ended.
+	ran, canceled []string
+	jobs          []Job
+	names         map[string][]string
+	asked         []string
 }
 
 // answer is what a statement gives: an error, or rows.
@@ -30,7 +30,7 @@ type answer struct {
 	schema  Schema
 	batches [][]Row
 	// fail comes instead of the end; wait lasts until the statement is
-	// cancelled.
+	// canceled.
 	fail error
 	wait bool
 	job  string
@@ -129,7 +129,7 @@ func (e *fakeExecution) JobID() string { return e.answer.job }
 func (e *fakeExecution) Cancel(context.Context) error {
 	e.fake.mu.Lock()
 	defer e.fake.mu.Unlock()
-	e.fake.cancelled = append(e.fake.cancelled, e.statement)
+	e.fake.canceled = append(e.fake.canceled, e.statement)
 	return nil
 }
 

@@ -7,7 +7,7 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 )
 
-// keywords are the words of Flink SQL that are coloured and completed, sorted.
+// keywords are the words of Flink SQL that are colored and completed, sorted.
 var keywords = strings.Fields(`
 ADD AFTER ALL ALTER ANALYZE AND ANTI ANY APPEND ARRAY AS ASC BATCH BEGIN BETWEEN BIGINT BINARY BOOLEAN BY BYTES
 CALL CASE CAST CATALOG CATALOGS CHANGELOG_MODE CHAR CLEAR COLUMN COLUMNS COMMENT COMPILE COMPUTE CONSTRAINT CREATE CROSS CUMULATE
@@ -28,7 +28,7 @@ func isKeyword(word string) bool {
 }
 
 // highlight paints SQL: keywords, strings, names in quotes, comments. The text
-// must be safe already; it stays the same but for colours.
+// must be safe already; it stays the same but for colors.
 func highlight(sql string, palette term.Palette) string {
 	if !palette.On {
 		return sql

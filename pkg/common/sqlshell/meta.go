@@ -55,7 +55,7 @@ func init() {
 			if err := s.backend.CancelJob(ctx, id); err != nil {
 				return err
 			}
-			fmt.Fprintf(s.options.Out, "Job %s is being cancelled\n", term.SafeLine(id))
+			fmt.Fprintf(s.options.Out, "Job %s is being canceled\n", term.SafeLine(id))
 			return nil
 		}},
 		{names: []string{"e", "edit"}, argument: "[FILE]", does: "edit the last statement or FILE, and run it", run: func(ctx context.Context, s *shell, file string) error { return s.edit(ctx, file) }},

@@ -92,7 +92,7 @@ func promptMain() int {
 	}
 	backend.mu.Lock()
 	defer backend.mu.Unlock()
-	fmt.Fprintf(os.Stderr, "ran %q\ncancelled %q\n", backend.ran, backend.cancelled)
+	fmt.Fprintf(os.Stderr, "ran %q\ncanceled %q\n", backend.ran, backend.canceled)
 	return exit.Code(err)
 }
 
@@ -156,7 +156,7 @@ func TestCtrlCEndsTheQueryAndLeavesThePrompt(t *testing.T) {
 	terminal.Press("SELECT never;\r")
 	terminal.Sees("SELECT never 0s")
 	terminal.Press("\x03")
-	terminal.Sees("cancelled")
+	terminal.Sees("canceled")
 	prompted(terminal)
 	terminal.Press("SELECT half")
 	terminal.Sees("SELECT half")
@@ -166,7 +166,7 @@ func TestCtrlCEndsTheQueryAndLeavesThePrompt(t *testing.T) {
 	terminal.Sees("(2 rows)")
 	prompted(terminal)
 	terminal.Press("\x04")
-	terminal.Sees(`cancelled ["SELECT never"]`)
+	terminal.Sees(`canceled ["SELECT never"]`)
 	if err := command.Wait(); err != nil {
 		t.Error(err)
 	}
@@ -196,7 +196,7 @@ func TestUnboundedQueryIsWatched(t *testing.T) {
 	terminal.Sees("(2 rows)")
 	prompted(terminal)
 	terminal.Press("\x04")
-	terminal.Sees(`cancelled ["SELECT customer, COUNT(*) FROM orders GROUP BY customer" "SELECT *`)
+	terminal.Sees(`canceled ["SELECT customer, COUNT(*) FROM orders GROUP BY customer" "SELECT *`)
 }
 
 // replacingEditor is a program that replaces the 1 in a file by 22.

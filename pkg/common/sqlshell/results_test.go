@@ -125,8 +125,10 @@ func TestJSONKeysAreDistinct(t *testing.T) {
 			}
 		}
 	}
-	backend := &fake{answers: map[string]answer{"SELECT": {schema: Schema{Query: true, Columns: []Column{column("op", "STRING")}},
-		batches: rows(plus("a"), Row{Change: Delete, Fields: []any{"a"}})}}}
+	backend := &fake{answers: map[string]answer{"SELECT": {
+		schema:  Schema{Query: true, Columns: []Column{column("op", "STRING")}},
+		batches: rows(plus("a"), Row{Change: Delete, Fields: []any{"a"}}),
+	}}}
 	out, _, _ := script(t, backend, "SELECT op", Options{Format: NDJSON})
 	if want := "{\"op\":\"a\"}\n{\"_op\":\"-D\",\"op\":\"a\"}\n"; out != want {
 		t.Errorf("got %s", out)
@@ -321,7 +323,7 @@ func TestAQueryEndsWithItsReader(t *testing.T) {
 	defer cancel()
 	err = Script(ctx, backend, []Source{{Name: "-e", Text: strings.NewReader("SELECT n FROM forever")}},
 		Options{IOStreams: genericiooptions.IOStreams{In: strings.NewReader(""), Out: write, ErrOut: io.Discard}, Format: CSV})
-	if exit.Code(err) != exit.BrokenPipe || len(backend.cancelled) != 1 {
-		t.Errorf("%v, cancelled %q", err, backend.cancelled)
+	if exit.Code(err) != exit.BrokenPipe || len(backend.canceled) != 1 {
+		t.Errorf("%v, canceled %q", err, backend.canceled)
 	}
 }

@@ -91,8 +91,8 @@ func TestTimeoutCancelsTheQuery(t *testing.T) {
 	if exit.Code(err) != exit.TimedOut || !strings.Contains(err.Error(), "--timeout") {
 		t.Errorf("got %v", err)
 	}
-	if len(backend.cancelled) != 1 {
-		t.Errorf("cancelled %q", backend.cancelled)
+	if len(backend.canceled) != 1 {
+		t.Errorf("canceled %q", backend.canceled)
 	}
 	if out != "n\n1\n" {
 		t.Errorf("printed %q", out)
@@ -108,8 +108,8 @@ func TestLimitEndsTheQuery(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(backend.cancelled) != 1 {
-			t.Errorf("%s: cancelled %q", format, backend.cancelled)
+		if len(backend.canceled) != 1 {
+			t.Errorf("%s: canceled %q", format, backend.canceled)
 		}
 		if !strings.Contains(out, "42") || strings.Contains(out, "43") {
 			t.Errorf("%s: printed %q", format, out)

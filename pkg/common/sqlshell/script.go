@@ -15,7 +15,7 @@ import (
 // cause, and shows the line with a caret. Results go to options.Out.
 //
 // A statement that takes longer than options.Timeout fails with exit code 124;
-// where ctx is cancelled, the running query and its job are cancelled too.
+// where ctx is canceled, the running query and its job are canceled too.
 func Script(ctx context.Context, backend Backend, sources []Source, options Options) error {
 	r, err := newRunner(backend, options)
 	if err != nil {

@@ -37,7 +37,7 @@ var (
 )
 
 // Run is the interactive prompt on the process's terminal. It returns when the
-// user leaves (no error), or when ctx is cancelled (its cause). A statement
+// user leaves (no error), or when ctx is canceled (its cause). A statement
 // that fails doesn't end it. Where options.In is no terminal it is Script on
 // it.
 //
@@ -127,7 +127,7 @@ func (s *shell) print(err error) {
 	switch {
 	case exit.Code(err) == exit.Interrupted:
 		// Over the ^C that the terminal echoed.
-		fmt.Fprintln(term.Raw(s.options.ErrOut), "\r"+s.palette.Paint(term.Yellow, "cancelled"))
+		fmt.Fprintln(term.Raw(s.options.ErrOut), "\r"+s.palette.Paint(term.Yellow, "canceled"))
 	case !exit.IsQuiet(err):
 		fmt.Fprintln(s.options.ErrOut, s.palette.Paint(term.Red, "error: ")+strings.TrimPrefix(kube.Message(err), "error: "))
 	}
@@ -255,7 +255,7 @@ func (s *shell) edit(ctx context.Context, file string) error {
 	return context.Cause(ctx)
 }
 
-// clientOption honours what SQL files set for Flink's own client.
+// clientOption honors what SQL files set for Flink's own client.
 func (s *shell) clientOption(statement Statement) {
 	if len(statement.words) != 4 || statement.words[0] != "SET" || statement.words[2] != "=" {
 		return

@@ -34,7 +34,7 @@ type Palette struct{ On bool }
 var colors = []Color{Bold, Dim, Red, Green, Yellow, Blue, Magenta, Cyan, BoldGreen, BoldBlue, BoldMagenta, BoldCyan}
 
 // NewPalette chooses by mode: "always", "never", or "auto", which paints only
-// a terminal and honours NO_COLOR, CLICOLOR_FORCE and TERM=dumb.
+// a terminal and honors NO_COLOR, CLICOLOR_FORCE and TERM=dumb.
 func NewPalette(mode string, w io.Writer) (Palette, error) {
 	switch mode {
 	case "always":

@@ -10,7 +10,7 @@ import (
 func TestSafe(t *testing.T) {
 	for name, tc := range map[string]struct{ in, want string }{
 		"plain":              {"a b\tc\nd", "a b\tc\nd"},
-		"colour":             {"\x1b[31mred\x1b[0m", "red"},
+		"color":              {"\x1b[31mred\x1b[0m", "red"},
 		"window title":       {"a\x1b]0;pwned\x07b", "ab"},
 		"carriage return":    {"good\rbad", "goodbad"},
 		"bell":               {"a\x07b", "a\uFFFDb"},
@@ -71,7 +71,7 @@ func TestPalette(t *testing.T) {
 	t.Setenv("CLICOLOR_FORCE", "")
 	auto, err := NewPalette("auto", &pipe)
 	if err != nil || auto.On {
-		t.Errorf("colour in a pipe: %v %v", auto, err)
+		t.Errorf("color in a pipe: %v %v", auto, err)
 	}
 	always, _ := NewPalette("always", &pipe)
 	if got := always.Paint(Red, "x"); got != "\x1b[31mx\x1b[0m" {

@@ -4,7 +4,7 @@ import (
 	"strings"
 )
 
-// otherColour is the FlinkDeployment that a blue/green deployment doesn't serve
+// OtherColor is the FlinkDeployment that a blue/green deployment doesn't serve
 // from; "" while it moves from one to the other.
 func (j Job) OtherColor() string {
 	name := j.Object.GetName()
@@ -17,12 +17,12 @@ func (j Job) OtherColor() string {
 	return ""
 }
 
-// nextColour is the FlinkDeployment that a blue/green deployment moves to; ""
+// NextColor is the FlinkDeployment that a blue/green deployment moves to; ""
 // while it doesn't move.
 func (j Job) NextColor() string {
-	colour, moves := strings.CutPrefix(j.BlueGreenState(), "TRANSITIONING_TO_")
+	color, moves := strings.CutPrefix(j.BlueGreenState(), "TRANSITIONING_TO_")
 	if !moves {
 		return ""
 	}
-	return j.Object.GetName() + "-" + strings.ToLower(colour)
+	return j.Object.GetName() + "-" + strings.ToLower(color)
 }

@@ -18,7 +18,7 @@ func blueGreenAt(state, jobState, failure string) Job {
 	return Job{BlueGreen, object}
 }
 
-func TestColours(t *testing.T) {
+func TestColors(t *testing.T) {
 	for state, want := range map[string][2]string{
 		"ACTIVE_BLUE": {"shop-green", ""}, "ACTIVE_GREEN": {"shop-blue", ""}, "SAVEPOINTING_BLUE": {"", ""},
 		"TRANSITIONING_TO_GREEN": {"", "shop-green"}, "TRANSITIONING_TO_BLUE": {"", "shop-blue"},

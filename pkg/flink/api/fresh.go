@@ -10,7 +10,7 @@ import (
 // perRun are the fields of spec.job that asked something of the operator once.
 var perRun = []string{"savepointTriggerNonce", "checkpointTriggerNonce", "savepointRedeployNonce", "autoscalerResetNonce", "initialSavepointPath"}
 
-// perCluster are configuration keys that belong to one cluster, which a copy
+// PerCluster are configuration keys that belong to one cluster, which a copy
 // must not share.
 var PerCluster = []string{"kubernetes.cluster-id", "kubernetes.namespace", "high-availability.cluster-id"}
 
@@ -56,6 +56,7 @@ func notOurs(key string) bool {
 		})
 }
 
+// Without is a copy of entries without those whose keys are to be dropped.
 func Without(entries map[string]string, drop func(string) bool) map[string]string {
 	out := map[string]string{}
 	for key, value := range entries {

@@ -22,14 +22,14 @@ func (j Job) Ref() Ref {
 	return Ref{Kind: j.Kind, Namespace: j.Object.GetNamespace(), Name: j.Object.GetName()}
 }
 
-// text is the string at path; "" where there is none or it is something else.
+// Text is the string at path; "" where there is none or it is something else.
 func Text(object map[string]any, path ...string) string {
 	value, _, _ := unstructured.NestedFieldNoCopy(object, path...)
 	s, _ := value.(string)
 	return s
 }
 
-// number is the whole number at path; ok is false where there is none.
+// Number is the whole number at path; ok is false where there is none.
 func Number(object map[string]any, path ...string) (n int64, ok bool) {
 	value, _, _ := unstructured.NestedFieldNoCopy(object, path...)
 	switch v := value.(type) {
@@ -44,13 +44,14 @@ func Number(object map[string]any, path ...string) (n int64, ok bool) {
 	return 0, false
 }
 
+// Section is the object at path; nil where there is none.
 func Section(object map[string]any, path ...string) map[string]any {
 	value, _, _ := unstructured.NestedFieldNoCopy(object, path...)
 	m, _ := value.(map[string]any)
 	return m
 }
 
-// millis is the time at path, which Flink writes as milliseconds since 1970,
+// Millis is the time at path, which Flink writes as milliseconds since 1970,
 // as a number or as a string of digits.
 func Millis(object map[string]any, path ...string) time.Time {
 	if n, ok := Number(object, path...); ok && n > 0 {
@@ -59,7 +60,7 @@ func Millis(object map[string]any, path ...string) time.Time {
 	return time.Time{}
 }
 
-// deploymentSpec is the spec of a FlinkDeployment, also where a
+// Spec is the spec of a FlinkDeployment, also where a
 // FlinkBlueGreenDeployment wraps it in a template.
 func (j Job) Spec() map[string]any {
 	if j.Kind.Name == BlueGreen.Name {
@@ -110,7 +111,7 @@ func (j Job) JobManager() string {
 func (j Job) BlueGreenState() string { return Text(j.Object.Object, "status", "blueGreenState") }
 
 // ActiveChild is the FlinkDeployment that a FlinkBlueGreenDeployment serves
-// from; ok is false while it has none or is moving to the other colour.
+// from; ok is false while it has none or is moving to the other color.
 func (j Job) ActiveChild() (name string, ok bool) {
 	switch j.BlueGreenState() {
 	case "ACTIVE_BLUE":
@@ -157,7 +158,7 @@ func (j Job) ReconciledSpec() map[string]any {
 	return decoded.Spec
 }
 
-// reconciledNonce is the nonce in a field of spec.job that the operator has
+// ReconciledNonce is the nonce in a field of spec.job that the operator has
 // dealt with.
 func (j Job) ReconciledNonce(field string) (int64, bool) {
 	value := Section(j.ReconciledSpec(), "job")[field]

@@ -50,7 +50,7 @@ func Contains(object, patch map[string]any) bool {
 	return true
 }
 
-// sameJSON compares values that may have been decoded differently: numbers are
+// SameJSON compares values that may have been decoded differently: numbers are
 // int64, float64 or json.Number.
 func SameJSON(a, b any) bool {
 	left, err := json.Marshal(a)

@@ -66,7 +66,7 @@ func SavedFrom(s Snapshot) Saved {
 	}
 }
 
-// savedIn are the savepoints and checkpoints that a job's status tells of,
+// SavedIn are the savepoints and checkpoints that a job's status tells of,
 // newest first. An upgradeSavepointPath that a job was told to start from is
 // none of its own.
 func SavedIn(job Job) []Saved {
@@ -104,7 +104,7 @@ func SavedIn(job Job) []Saved {
 	return out
 }
 
-// isCheckpointPath reports whether a path is one that Flink gives checkpoints.
+// IsCheckpointPath reports whether a path is one that Flink gives checkpoints.
 func IsCheckpointPath(path string) bool {
 	normal := NormalPath(path)
 	return strings.HasPrefix(normal[strings.LastIndexByte(normal, '/')+1:], "chk-")
@@ -123,7 +123,7 @@ func (j Job) UpgradePath() string {
 	return path
 }
 
-// merge makes one list of objects and what statuses tell, each path once. An
+// MergeSaved makes one list of objects and what statuses tell, each path once. An
 // object knows more than a status.
 func MergeSaved(own, told []Saved, ownOnly bool) []Saved {
 	known := map[string]bool{}
@@ -148,4 +148,12 @@ func MergeSaved(own, told []Saved, ownOnly bool) []Saved {
 		return strings.Compare(a.Name(), b.Name())
 	})
 	return out
+}
+
+// Noun is savepoint or checkpoint.
+func (s Saved) Noun() string {
+	if s.Savepoint {
+		return "savepoint"
+	}
+	return "checkpoint"
 }

@@ -2,6 +2,8 @@ package api
 
 import (
 	"cmp"
+	"slices"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -135,10 +137,20 @@ func (s Snapshot) Duration() time.Duration {
 	return end.Sub(start)
 }
 
+// Timestamp is the time in a field of the status; zero where there is none.
 func (s Snapshot) Timestamp(field string) time.Time {
 	t, err := time.Parse(time.RFC3339Nano, Text(s.Object.Object, "status", field))
 	if err != nil {
 		return time.Time{}
 	}
 	return t
+}
+
+// Held reports whether an operator holds the object until it has dealt with the
+// data.
+func (s Snapshot) Held() bool {
+	return slices.ContainsFunc(s.Object.GetFinalizers(), func(finalizer string) bool {
+		domain, _, _ := strings.Cut(finalizer, "/")
+		return domain == Group || strings.HasSuffix(domain, "."+Group)
+	})
 }

@@ -102,7 +102,7 @@ func (s Summary) StoppedAt(snapshots []Snapshot) time.Time {
 	return time.Time{}
 }
 
-// wire has the fields of all four kinds that a Summary is made of, and no
+// Wire has the fields of all four kinds that a Summary is made of, and no
 // other: whatever else an object has is skipped without being kept.
 type Wire struct {
 	Metadata struct {
@@ -178,6 +178,7 @@ type wireStatus struct {
 	ResultTimestamp string `json:"resultTimestamp"`
 }
 
+// Summary makes the Summary of an object of a kind.
 func (w *Wire) Summary(kind Kind) Summary {
 	spec := &w.Spec
 	if spec.Template.Spec != nil {
@@ -244,7 +245,7 @@ func stateSince(state, lifecycle string, updated, saved time.Time, stoppedBy boo
 	return time.Time{}
 }
 
-// hostOf is the host of an address; "" where it has none.
+// HostOf is the host of an address; "" where it has none.
 func HostOf(address string) string {
 	u, err := url.Parse(address)
 	if err != nil {
@@ -276,6 +277,7 @@ func Summarize(kind Kind, object *unstructured.Unstructured) (Summary, error) {
 	return SummarizeJSON(kind, data)
 }
 
+// SummarizeJSON reads a Summary from an object's JSON.
 func SummarizeJSON(kind Kind, data []byte) (Summary, error) {
 	var w Wire
 	if err := json.Unmarshal(data, &w); err != nil {

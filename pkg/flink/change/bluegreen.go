@@ -12,8 +12,8 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
 )
 
-// awaitOneColour waits until the colour of before is gone. Seen with operator
-// 1.16.1: it calls the new colour active while the old one is still being
+// awaitOneColor waits until the color of before is gone. Seen with operator
+// 1.16.1: it calls the new color active while the old one is still being
 // deleted; a transition that begins then writes to the dying FlinkDeployment,
 // and once that is gone the operator fails on every try, for ever.
 func awaitOneColor(ctx context.Context, c *operator.Client, job api.Job, reporter operator.Reporter) error {
@@ -27,7 +27,7 @@ func awaitOneColor(ctx context.Context, c *operator.Client, job api.Job, reporte
 			// Gone; or it stays, suspended, from a transition that was given up.
 			return ctx.Err()
 		}
-		reporter.Waitingf("%s: waiting until %s, the colour before, is gone", job.Ref(), name)
+		reporter.Waitingf("%s: waiting until %s, the color before, is gone", job.Ref(), name)
 		timer := time.NewTimer(time.Second)
 		select {
 		case <-ctx.Done():
@@ -38,7 +38,7 @@ func awaitOneColor(ctx context.Context, c *operator.Client, job api.Job, reporte
 	}
 }
 
-// colourless says that a blue/green deployment moves to a colour that doesn't
+// colorless says that a blue/green deployment moves to a color that doesn't
 // exist, which the operator never gets out of; nil where that isn't so.
 func targetColorMissing(ctx context.Context, c *operator.Client, job api.Job) error {
 	name := job.NextColor()
@@ -55,13 +55,13 @@ func targetColorMissing(ctx context.Context, c *operator.Client, job api.Job) er
 	}
 	return &FailedError{
 		Job: ref, How: ChangeFailed, Cause: "it moves to " + name + ", which doesn't exist: somebody deleted it, or it was still being deleted when the move began, and the operator can't go on",
-		After: fmt.Sprintf("The other colour goes on running. Have the operator begin again with: kubectl patch %s %s -n %s --subresource=status --type merge -p '{\"status\":{\"blueGreenState\":%q,\"savepointTriggerId\":null}}'", ref.Kind.Singular, ref.Name, ref.Namespace, serving),
+		After: fmt.Sprintf("The other color goes on running. Have the operator begin again with: kubectl patch %s %s -n %s --subresource=status --type merge -p '{\"status\":{\"blueGreenState\":%q,\"savepointTriggerId\":null}}'", ref.Kind.Singular, ref.Name, ref.Namespace, serving),
 	}
 }
 
-// first is the part of a change to a blue/green deployment that the colour
+// first is the part of a change to a blue/green deployment that the color
 // which serves has to have before the rest: the savepoint from which the other
-// colour starts is taken by the configuration of this one. Seen with operator
+// color starts is taken by the configuration of this one. Seen with operator
 // 1.16.1 and Flink 2.3: in one patch with the rest, the format came too late,
 // the savepoint failed and took the job with it. nil where there is none.
 func (ch Change) first() map[string]any {
@@ -97,7 +97,7 @@ func carryOutFirst(ctx context.Context, c *operator.Client, change Change, part 
 		if err == nil && child.IsReconciled() && api.Contains(child.Spec(), part) {
 			return job, nil
 		}
-		reporter.Waitingf("%s: waiting until its active colour has %s", job.Ref(), api.FormatKey)
+		reporter.Waitingf("%s: waiting until its active color has %s", job.Ref(), api.FormatKey)
 		timer := time.NewTimer(time.Second)
 		select {
 		case <-ctx.Done():

@@ -128,7 +128,7 @@ func TestJudgeResumedAndForgotten(t *testing.T) {
 	}
 }
 
-// A blue/green deployment is resumed in place: its colour stays.
+// A blue/green deployment is resumed in place: its color stays.
 func TestJudgeBlueGreenResumed(t *testing.T) {
 	at := func(state string) api.Job {
 		object := &unstructured.Unstructured{Object: map[string]any{"status": map[string]any{

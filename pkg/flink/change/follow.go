@@ -20,7 +20,7 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
 )
 
-// changeFollower carries out one change. All of its fields belong to the
+// Follower carries out one change. All of its fields belong to the
 // goroutine of follow; what the watches see comes over channels.
 type Follower struct {
 	client   *operator.Client
@@ -404,3 +404,10 @@ func (f *Follower) finish(ctx context.Context, objects <-chan seen, err error) e
 	f.Report.Done = true
 	return nil
 }
+
+// readinessKey is how long a changed job may take to be stable until the
+// operator rolls it back; readinessDefault where it isn't set.
+const (
+	ReadinessKey     = "kubernetes.operator.deployment.readiness.timeout"
+	ReadinessDefault = 5 * time.Minute
+)

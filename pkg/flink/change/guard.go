@@ -151,7 +151,7 @@ func CheckRejected(c *operator.Client, job api.Job) error {
 	return errors.New("the operator rejects the spec of " + job.Ref().String() + " and would ignore a change to it: " + failure.Root() + "\nCorrect the spec first: kubectl edit " + job.Kind.Singular + " " + job.Ref().Name + " -n " + job.Ref().Namespace)
 }
 
-// checkStart refuses a change that keeps the state of a job that can't start,
+// CheckStart refuses a change that keeps the state of a job that can't start,
 // because what it starts from isn't there. The operator carries out none: with
 // high availability the job counts as ended, and is looked for for ever, and
 // without there is no state that it could go on from.

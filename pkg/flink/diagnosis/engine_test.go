@@ -2,6 +2,7 @@ package diagnosis
 
 import (
 	"encoding/json"
+	"maps"
 	"os"
 	"regexp"
 	"slices"
@@ -277,9 +278,7 @@ func lintTrials() []lintTrial {
 	right := map[string]any{"backoffLimit": int64(0), "jobReference": map[string]any{"kind": kindDeployment, "name": "orders"}, "savepoint": map[string]any{"disposeOnDelete": false}}
 	changed := func(key string, value any) map[string]any {
 		out := map[string]any{}
-		for k, v := range right {
-			out[k] = v
-		}
+		maps.Copy(out, right)
 		out[key] = value
 		return out
 	}

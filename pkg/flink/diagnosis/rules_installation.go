@@ -67,8 +67,12 @@ var ageOfFields = []struct {
 	field string
 	since int
 }{
-	{"status.observedGeneration", 108}, {"spec.job.savepointRedeployNonce", 108}, {"status.jobStatus.upgradeSavepointPath", 110},
-	{"spec.job.autoscalerResetNonce", 111}, {"status.conditions", 115}, {"spec.taskManager.resources", 116},
+	{"status.observedGeneration", 108},
+	{"spec.job.savepointRedeployNonce", 108},
+	{"status.jobStatus.upgradeSavepointPath", 110},
+	{"spec.job.autoscalerResetNonce", 111},
+	{"status.conditions", 115},
+	{"spec.taskManager.resources", 116},
 }
 
 var installationRules = []Rule{

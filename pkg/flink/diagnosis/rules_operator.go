@@ -9,7 +9,6 @@ import (
 var (
 	schemeRefused = pattern(`(?i)(?:scheme|protocol)\W.*(?:not (?:allowed|supported)|disallowed|forbidden)|No FileSystem for scheme|(?:restricted|private|loopback|internal|link-local)\W.*(?:host|address)|(?:host|address)\W.*(?:restricted|private|not allowed)`)
 	httpRefused   = pattern(`(?i)Server returned HTTP response code: (\d+)|HTTP(?:/1\.1)? (?:error |status )?(4\d\d|5\d\d)|FileNotFoundException: (https?://\S+)`)
-	anything      = pattern(``)
 	notReachable  = pattern(`(?i)Connection refused: (\S*-rest\S*)|connection timed out: (\S*-rest\S*)|ConnectTimeoutException\W.*?(\S*-rest\S*)|UnknownHostException: (\S+-rest(?:\.\S+)?)`)
 	lostHA        = pattern(`HA metadata is not available|HA metadata not available|Manual restore required|configmaps have been deleted`)
 	alreadyExists = pattern(`(?i)AlreadyExists|already exists`)
@@ -118,7 +117,7 @@ var operatorRules = []Rule{
 			if !j.failed || j.failure.Where != InOperator {
 				return nil
 			}
-			_, found := j.failure.match(notReachable)
+			found := j.failure.match(notReachable)
 			up := false
 			for i := range j.pods {
 				up = up || j.pods[i].role == jobManager && j.pods[i].ready
@@ -137,7 +136,7 @@ var operatorRules = []Rule{
 			if !j.failed {
 				return nil
 			}
-			if _, found := j.failure.match(lostHA); found == nil {
+			if found := j.failure.match(lostHA); found == nil {
 				return nil
 			}
 			return []Finding{{Subject: j.ref(), Means: "the operator can't find the job's last state any more: " + j.failure.Telling(), Evidence: []Evidence{j.failure.evidence(), j.statusField("jobManagerDeploymentStatus %s", j.jobManager)}, Cures: []Cure{{Text: "see which state there is", Command: j.flink("snapshot list"), Safe: true}, {Text: "start it from the newest savepoint or retained checkpoint", Command: j.flink("restore %s --from PATH", j.target())}}}}
@@ -151,7 +150,7 @@ var operatorRules = []Rule{
 			if !j.failed || j.jobManager != "MISSING" && j.jobManager != "ERROR" || j.failure.Where == InMain {
 				return nil
 			}
-			if _, found := j.failure.match(alreadyExists); found == nil {
+			if found := j.failure.match(alreadyExists); found == nil {
 				return nil
 			}
 			return []Finding{{Subject: j.ref(), Means: "the JobManager is " + j.jobManager + " and can't be made: " + j.failure.Telling(), Evidence: []Evidence{j.failure.evidence(), j.statusField("jobManagerDeploymentStatus %s", j.jobManager)}, Cures: []Cure{{Text: "see what is there of it, and whose it is", Command: j.kubectl("get deployment,service,configmap -l app=%s -o wide", j.name), Safe: true}}, Confidence: Likely}}

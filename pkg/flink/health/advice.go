@@ -110,7 +110,7 @@ var rules = []rule{
 		"There is no savepoint or checkpoint at that path, as the job's pods see it: see what is saved with kubectl flink snapshot list, and start from that with kubectl flink restore NAME --from SNAPSHOT --no-savepoint",
 	},
 	{
-		Running, signs("OOMKilled", "was killed for want of memory"), nil,
+		Running, signs("OOMKilled", "was OOMKilled (out of memory)"), nil,
 		"The container used more memory than its limit: raise spec.taskManager.resource.memory (or jobManager), or give off-heap memory more room (taskmanager.memory.jvm-overhead.*, …task.off-heap.size)",
 	},
 	{

@@ -49,7 +49,7 @@ func Next(s api.Summary, v Verdict, around operator.Surroundings) []string {
 			add("the operator can't fetch spec.job.jarURI: it can't resolve %s; check the name, and that the operator's pods reach it", s.JarHost)
 			break
 		}
-		memory := strings.Contains(strings.Join(out, "\n"), "for want of memory") // said above
+		memory := strings.Contains(strings.Join(out, "\n"), "out of memory") // said above
 		if advice := Advice(Running, v.Why); advice != "" && !memory {
 			add("%s", advice)
 		}
@@ -66,6 +66,7 @@ func Next(s api.Summary, v Verdict, around operator.Surroundings) []string {
 		}
 	case Canceled:
 		add("start it again: change spec.restartNonce")
+	default: // nothing has to be done
 	}
 	return out
 }
@@ -86,7 +87,7 @@ func nextOf(s api.Summary, pod operator.Pod, name string) string {
 	flink := c.Name == "" || c.Main()
 	switch t.Kind {
 	case operator.OutOfMemory:
-		return fmt.Sprintf("%s was killed for want of memory: %s", pod.Name, MoreMemory(pod.Role))
+		return fmt.Sprintf("%s was OOMKilled (out of memory): %s", pod.Name, MoreMemory(pod.Role))
 	case operator.NoImage:
 		if flink {
 			return fmt.Sprintf("%s can't get its image: check spec.image %q and imagePullSecrets", pod.Name, s.Image)
@@ -146,7 +147,7 @@ func refused(r operator.Refusal, s api.Summary) string {
 	return "the API server refuses the TaskManagers' pods: correct spec.taskManager and the pod template as it says"
 }
 
-// outOfMemory are the pods that were killed for want of memory and are gone,
+// outOfMemory are the pods that were OOMKilled (out of memory) and are gone,
 // newest first. Those that are still there tell for themselves.
 func outOfMemory(around operator.Surroundings) []operator.Ended {
 	var out []operator.Ended
@@ -158,8 +159,8 @@ func outOfMemory(around operator.Surroundings) []operator.Ended {
 	return out
 }
 
-// MoreMemory is what to do about pods of a role that are killed for want of
-// memory. The limit is that of the container: Java's own heap is bounded, so
+// MoreMemory is what to do about pods of a role that are OOMKilled (out of
+// memory). The limit is that of the container: Java's own heap is bounded, so
 // that mostly what lies outside of it has grown.
 func MoreMemory(role string) string {
 	prefix := "taskmanager"

@@ -68,7 +68,7 @@ func troubleOf(pod operator.Pod) string {
 	case !ok:
 		return ""
 	case t.Kind == operator.OutOfMemory:
-		return pod.Name + " was killed for want of memory"
+		return pod.Name + " was OOMKilled (out of memory)"
 	case t.Kind == operator.NoNode:
 		first, _, _ := strings.Cut(t.Text, ". ")
 		return pod.Name + " " + first

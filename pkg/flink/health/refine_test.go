@@ -24,11 +24,11 @@ func TestAKilledTaskManagerSaysWhy(t *testing.T) {
 		want   string
 		advice bool
 	}{
-		{operator.Surroundings{Ends: []operator.Ended{killed("tm-2", 0), killed("tm-1", time.Minute)}}, "w: tm-2 was killed for want of memory (OOMKilled, exit code 137), like 1 before it in the last hour", true},
-		{operator.Surroundings{Events: event(said, 0)}, "w: a TaskManager was killed for want of memory (OOMKilled, exit code 137)", true},
-		{operator.Surroundings{Ends: []operator.Ended{killed("tm-1", time.Second)}, Events: event(said, 0)}, "w: tm-1 was killed", true},
+		{operator.Surroundings{Ends: []operator.Ended{killed("tm-2", 0), killed("tm-1", time.Minute)}}, "w: tm-2 was OOMKilled (out of memory, exit code 137), like 1 before it in the last hour", true},
+		{operator.Surroundings{Events: event(said, 0)}, "w: a TaskManager was OOMKilled (out of memory, exit code 137)", true},
+		{operator.Surroundings{Ends: []operator.Ended{killed("tm-1", time.Second)}, Events: event(said, 0)}, "w: tm-1 was OOMKilled", true},
 		{operator.Surroundings{Ends: []operator.Ended{killed("tm-1", time.Minute)}, Events: event("boom", 0)}, "w: boom", true},
-		{operator.Surroundings{Ends: []operator.Ended{killed("tm-1", 0)}, Events: event("boom", time.Minute)}, "w: tm-1 was killed", true},
+		{operator.Surroundings{Ends: []operator.Ended{killed("tm-1", 0)}, Events: event("boom", time.Minute)}, "w: tm-1 was OOMKilled", true},
 		{operator.Surroundings{Ends: []operator.Ended{{Name: "tm-1", Role: "taskmanager", Reason: "Error", ExitCode: 239, At: at}}}, "w: tm-1 ended after a fatal error (exit code 239)", false},
 	} {
 		s := api.Summary{Kind: api.Deployment, State: "RESTARTING"}
@@ -43,7 +43,7 @@ func TestAKilledTaskManagerSaysWhy(t *testing.T) {
 	}
 	// The advice stays for an hour, also once the job runs again.
 	healthy := api.Summary{Kind: api.Deployment, State: "RUNNING"}
-	if next := Next(healthy, Verdict{Healthy, ""}, operator.Surroundings{Ends: []operator.Ended{killed("tm-1", 0)}}); len(next) != 1 || !strings.Contains(next[0], "tm-1 was killed") {
+	if next := Next(healthy, Verdict{Healthy, ""}, operator.Surroundings{Ends: []operator.Ended{killed("tm-1", 0)}}); len(next) != 1 || !strings.Contains(next[0], "tm-1 was OOMKilled") {
 		t.Errorf("%q", next)
 	}
 }
@@ -72,7 +72,7 @@ func TestWhatSurroundsAJobSaysWhy(t *testing.T) {
 		want   string
 	}{
 		{job("CREATED"), Verdict{Starting, "w"}, tm(operator.Pod{Status: "Pending", Message: "0/1 nodes: Insufficient cpu. preemption: none"}), "w: basic-taskmanager-1-1 finds no node: 0/1 nodes: Insufficient cpu"},
-		{job("RESTARTING"), Verdict{Degraded, "w"}, tm(operator.Pod{LastEnd: "OOMKilled"}), "w: basic-taskmanager-1-1 was killed for want of memory"},
+		{job("RESTARTING"), Verdict{Degraded, "w"}, tm(operator.Pod{LastEnd: "OOMKilled"}), "w: basic-taskmanager-1-1 was OOMKilled (out of memory)"},
 		{job("CREATED"), Verdict{Starting, "w"}, tm(operator.Pod{Status: "ImagePullBackOff", Message: "no such image"}), "w: basic-taskmanager-1-1 is in ImagePullBackOff: no such image"},
 		{job("RECONCILING"), Verdict{Failed, "back-off 40s restarting failed container"}, tm(operator.Pod{Status: "CrashLoopBackOff", LastEnd: "Error", Cause: "ClassNotFoundException: com.example.Job"}), "basic-taskmanager-1-1 ends again and again: ClassNotFoundException: com.example.Job"},
 		{unknown, Verdict{Degraded, "the job is RECONCILING: Job Not Found"}, came, "the job is RECONCILING: it ended while it started, and its JobManager doesn't know it any more: FileNotFoundException: no chk-1"},

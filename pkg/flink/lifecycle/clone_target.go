@@ -86,7 +86,7 @@ func podTemplates(spec map[string]any) []map[string]any {
 }
 
 // missing says which of the references a namespace doesn't have. What can't be
-// read for want of permission is taken to be there.
+// read without permission is taken to be there.
 func missingReferences(ctx context.Context, c *operator.Client, namespace string, wanted []reference) []string {
 	var out []string
 	core := c.Core().CoreV1()

@@ -74,7 +74,7 @@ func Restore(ctx context.Context, c *operator.Client, ref api.Ref, request Resto
 		return report, err
 	}
 	if request.Recreate && ref.Kind.Name == api.BlueGreen.Name {
-		return report, exit.Usagef("--recreate would delete both colours of %s; it can be restored without", ref)
+		return report, exit.Usagef("--recreate would delete both colors of %s; it can be restored without", ref)
 	}
 	if err := change.CheckManaged(c, job, request.Options, reporter); err != nil {
 		return report, err
@@ -119,7 +119,7 @@ func checkRedeploy(ctx context.Context, c *operator.Client, job api.Job) error {
 		return fmt.Errorf("%s is suspended, and operators can't redeploy a suspended session job from a savepoint (FLINK-40374)\nResume it first (kubectl flink resume %s -n %s) and restore it then, or use --recreate, which deletes and creates its object", ref, ref, ref.Namespace)
 	}
 	if ref.Kind.Name == api.BlueGreen.Name && job.Wanted() == "suspended" {
-		// The operator then resumes the colour that serves in place, and puts the
+		// The operator then resumes the color that serves in place, and puts the
 		// path that this one left over the one that is asked for.
 		return fmt.Errorf("%s is suspended, and the operator would resume it from the state that it left, whatever the spec says\nResume it first (kubectl flink resume %s -n %s) and restore it then", ref, ref, ref.Namespace)
 	}

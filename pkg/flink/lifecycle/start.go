@@ -183,7 +183,7 @@ func (s *runWaiter) cluster() string {
 		active, ok := s.state.job.ActiveChild()
 		switch {
 		case s.start.aside && active == s.start.Ref.Name+"-blue":
-			// The change makes the other colour.
+			// The change makes the other color.
 			return s.start.Ref.Name + "-green"
 		case s.start.aside || !ok:
 			return s.start.Ref.Name + "-blue"

@@ -96,9 +96,9 @@ func TestSilenceWhileTheSessionClusterStarts(t *testing.T) {
 		if done || err != nil {
 			t.Errorf("%s: it waits no longer: %v", name, err)
 		}
-		timedOut, cancelled := context.WithTimeout(t.Context(), 0)
+		timedOut, canceled := context.WithTimeout(t.Context(), 0)
 		text := s.ended(timedOut).Error()
-		cancelled()
+		canceled()
 		if !strings.Contains(text, "session cluster c: its JobManager is ") || strings.Contains(text, "has not reacted") {
 			t.Errorf("%s: %s", name, text)
 		}

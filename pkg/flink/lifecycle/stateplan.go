@@ -12,7 +12,7 @@ import (
 // StatePlan is the state that a job will start from when it is redeployed, or
 // resumed. It is told in the same words wherever that comes up.
 type StatePlan struct {
-	// Kind is one of the Kept… constants or PlanNew; "" where it isn't known.
+	// Kind is one of the Retained… constants or PlanNew; "" where it isn't known.
 	Kind string `json:"kind,omitempty"`
 	// Path is "" where it isn't known yet. Of PlanNew it is the directory.
 	Path string `json:"path,omitempty"`

@@ -37,7 +37,7 @@ type Ended struct {
 	Cause string `json:"cause,omitempty"`
 }
 
-// like reports whether another ended the same way.
+// Like reports whether another ended the same way.
 func (e Ended) Like(other Ended) bool {
 	return e.Reason == other.Reason && e.ExitCode == other.ExitCode && e.Container == other.Container
 }
@@ -49,7 +49,7 @@ const neverRan = "BeforeItsContainers"
 // because it used more memory than its limit.
 const reasonOutOfMemory = "OOMKilled"
 
-// OutOfMemory reports whether it was killed for want of memory.
+// OutOfMemory reports whether it was OOMKilled (out of memory).
 func (e Ended) OutOfMemory() bool { return e.Reason == reasonOutOfMemory && e.Container == "" }
 
 // How says in a few words how it ended.
@@ -61,7 +61,7 @@ func (e Ended) How() string {
 	case e.Container != "":
 		return fmt.Sprintf("ended with its %s (%s, %s)", Container{Name: e.Container, Init: e.Init}.Called(), cmp.Or(e.Reason, "Error"), code)
 	case e.OutOfMemory():
-		return "was killed for want of memory (OOMKilled, " + code + ")"
+		return "was OOMKilled (out of memory, " + code + ")"
 	case e.ExitCode == 137:
 		return "was killed (" + code + "): not by its own memory limit, but perhaps for the node's memory, or by hand"
 	case e.ExitCode == 143:
@@ -143,7 +143,7 @@ var (
 	serversWord    = regexp.MustCompile(`Message: (.*?)\.? Received status`)
 )
 
-// workersInLog finds the pods that ended, and those that couldn't be created,
+// WorkersInLog finds the pods that ended, and those that couldn't be created,
 // in a JobManager's log whose lines begin with the kubelet's timestamps.
 func WorkersInLog(log io.Reader) (ends []Ended, refused []Refusal) {
 	lines := bufio.NewScanner(log)
@@ -225,10 +225,10 @@ func (c *Client) Ends(ctx context.Context, namespace string, pods []Pod, now tim
 	return ends
 }
 
-// refusedFor is how long a refusal counts: Flink tries again every 3 s.
+// RefusedFor is how long a refusal counts: Flink tries again every 3 s.
 const RefusedFor = time.Minute
 
-// workers are the pods that ended, and those that couldn't be created lately,
+// WorkersOf are the pods that ended, and those that couldn't be created lately,
 // newest first.
 func (c *Client) WorkersOf(ctx context.Context, namespace string, pods []Pod, now time.Time, back time.Duration) (ends []Ended, refused []Refusal) {
 	ctx, cancel := context.WithTimeout(ctx, causeLimit)
@@ -291,4 +291,18 @@ func EndedLine(ends []Ended) string {
 		text += ": " + cause
 	}
 	return text
+}
+
+// EndOfWorker is how a TaskManager ended that won't be started again in its
+// pod; ok is false where it hasn't, or was asked to.
+func EndOfWorker(pod Pod) (Ended, bool) {
+	c := pod.Failing
+	if pod.Role != "taskmanager" || !c.Ended || c.Exit == 143 || c.Restarts > 0 {
+		return Ended{}, false
+	}
+	end := Ended{Name: pod.Name, Role: pod.Role, Reason: c.End, ExitCode: c.Exit, At: c.At}
+	if !c.Main() {
+		end.Container, end.Init = c.Name, c.Init
+	}
+	return end, true
 }

@@ -28,7 +28,7 @@ no time Worker basic-example-taskmanager-1-4 is terminated. Diagnostics: Pod ter
 
 func TestHowAPodEnded(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
-		{"java.lang.Exception: Pod terminated, container termination statuses: [flink-main-container(exitCode=137, reason=OOMKilled, message=null)]\n\tat a.b", "was killed for want of memory (OOMKilled, exit code 137)"},
+		{"java.lang.Exception: Pod terminated, container termination statuses: [flink-main-container(exitCode=137, reason=OOMKilled, message=null)]\n\tat a.b", "was OOMKilled (out of memory, exit code 137)"},
 		{"x\nCaused by: java.lang.Exception: Pod terminated, container termination statuses: [flink-main-container(exitCode=143, reason=Error, message=null)]", "was told to end (exit code 143)"},
 		{"Pod terminated, container termination statuses: [flink-main-container(exitCode=137, reason=Error, message=null)]", "was killed (exit code 137): not by its own memory limit, but perhaps for the node's memory, or by hand"},
 		{"Pod terminated, container termination statuses: [flink-main-container(exitCode=1, reason=ContainerCannotRun, message=x)]", "ended: ContainerCannotRun, exit code 1"},

@@ -119,7 +119,7 @@ func (c *Client) EventsOf(ctx context.Context, ref api.Ref) ([]Event, error) {
 	return out.newest(), nil
 }
 
-// subject is an object that events are about.
+// Subject is an object that events are about.
 type Subject struct {
 	Kind, Name string
 	// uid is "" where only the name is known.
@@ -129,6 +129,7 @@ type Subject struct {
 	since time.Time
 }
 
+// SubjectOf is what events about an object name.
 func SubjectOf(object *unstructured.Unstructured) Subject {
 	return Subject{object.GetKind(), object.GetName(), object.GetUID(), object.GetCreationTimestamp().Time}
 }

@@ -48,7 +48,7 @@ type Surroundings struct {
 	Problems []string
 }
 
-// aroundLimit bounds each of the questions about a job's surroundings.
+// AroundLimit bounds each of the questions about a job's surroundings.
 const AroundLimit = 10 * time.Second
 
 // Around reads a job's surroundings, all at once. cluster is the

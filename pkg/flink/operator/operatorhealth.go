@@ -166,7 +166,7 @@ func (s OperatorState) Stopped() bool {
 	return s.Known()
 }
 
-// stopped says that the operator is not running; "" where it may be.
+// Stopped says that the operator is not running; "" where it may be.
 func (c *Client) Stopped(ctx context.Context) string {
 	if health := c.OperatorHealth(ctx); health.Stopped() {
 		return health.String()
@@ -194,4 +194,22 @@ func (s OperatorState) String() string {
 		return "The operator is not ready: " + what + "."
 	}
 	return "The operator runs: " + what + "."
+}
+
+// configMapsOf are the ConfigMaps that a pod mounts.
+func configMapsOf(spec *corev1.PodSpec) []string {
+	var out []string
+	for _, volume := range spec.Volumes {
+		if volume.ConfigMap != nil {
+			out = append(out, volume.ConfigMap.Name)
+		}
+		if volume.Projected != nil {
+			for _, source := range volume.Projected.Sources {
+				if source.ConfigMap != nil {
+					out = append(out, source.ConfigMap.Name)
+				}
+			}
+		}
+	}
+	return out
 }

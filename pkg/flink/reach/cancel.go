@@ -25,7 +25,7 @@ type CancelRequest struct {
 	Drain        bool
 	// DryRun only finds the job; NoWait returns once it is asked for.
 	DryRun, NoWait bool
-	// Confirm asks before a job is cancelled without a savepoint; nil asks
+	// Confirm asks before a job is canceled without a savepoint; nil asks
 	// nobody.
 	Confirm func(ctx context.Context, question string) error
 }
@@ -97,7 +97,7 @@ func Cancel(ctx context.Context, client *rest.Client, place Place, request Cance
 	tick := time.NewTicker(askEvery)
 	defer tick.Stop()
 	for {
-		done, err := cancelled(ctx, client, job.ID, trigger, &report)
+		done, err := canceled(ctx, client, job.ID, trigger, &report)
 		switch {
 		case ctx.Err() != nil:
 			cause := context.Cause(ctx)
@@ -119,8 +119,8 @@ func Cancel(ctx context.Context, client *rest.Client, place Place, request Cance
 	}
 }
 
-// cancelled asks once how far the end of a job has got.
-func cancelled(ctx context.Context, client *rest.Client, id, trigger string, report *change.Report) (done bool, err error) {
+// canceled asks once how far the end of a job has got.
+func canceled(ctx context.Context, client *rest.Client, id, trigger string, report *change.Report) (done bool, err error) {
 	if trigger != "" && report.Left.IsZero() {
 		status, err := client.SavepointStatus(ctx, id, trigger)
 		switch {

@@ -53,7 +53,7 @@ func Find(ctx context.Context, client *operator.Client, ref api.Ref) (Place, err
 	case api.SessionJob.Name:
 		cluster = p.Job.SessionCluster()
 	case api.BlueGreen.Name:
-		cluster = ref.Name + "-" + servingColour(p.Job.BlueGreenState())
+		cluster = ref.Name + "-" + servingColor(p.Job.BlueGreenState())
 	default:
 		p.Cluster = p.Job
 	}
@@ -96,9 +96,9 @@ func urlPrefix(config api.Config) (string, error) {
 	return prefix, nil
 }
 
-// servingColour is the child that serves in a state of a blue/green
+// servingColor is the child that serves in a state of a blue/green
 // deployment; during a transition still the old one.
-func servingColour(state string) string {
+func servingColor(state string) string {
 	switch state {
 	case "ACTIVE_GREEN", "TRANSITIONING_TO_BLUE", "SAVEPOINTING_GREEN":
 		return "green"

@@ -150,9 +150,9 @@ func TestWhyNot(t *testing.T) {
 	}
 }
 
-func TestServingColour(t *testing.T) {
+func TestServingColor(t *testing.T) {
 	for state, want := range map[string]string{"ACTIVE_BLUE": "blue", "ACTIVE_GREEN": "green", "TRANSITIONING_TO_GREEN": "blue", "TRANSITIONING_TO_BLUE": "green", "": "blue"} {
-		if got := servingColour(state); got != want {
+		if got := servingColor(state); got != want {
 			t.Errorf("%s: got %s", state, got)
 		}
 	}

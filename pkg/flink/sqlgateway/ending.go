@@ -31,7 +31,7 @@ func (e *execution) setJob(id string) error {
 // Next must have given up before.
 //
 // A query's operation is FINISHED for the gateway as soon as its job is
-// submitted, and can't be cancelled then; closing it cancels the job.
+// submitted, and can't be canceled then; closing it cancels the job.
 func (e *execution) Cancel(ctx context.Context) error {
 	e.fetching.Lock()
 	defer e.fetching.Unlock()
@@ -84,7 +84,7 @@ func (s *Session) assureEnd(ctx context.Context, job string) error {
 		if !asked && time.Since(started) > 2*time.Second {
 			asked = true
 			if err := s.options.JobManager.CancelJob(ctx, job); err != nil && !rest.NotFound(err) {
-				return fmt.Errorf("its job %s can't be cancelled: %w", job, err)
+				return fmt.Errorf("its job %s can't be canceled: %w", job, err)
 			}
 		}
 		if err := sleep(ctx, 100*time.Millisecond); err != nil {

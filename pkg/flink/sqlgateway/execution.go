@@ -29,8 +29,8 @@ const (
 	longestPause  = 200 * time.Millisecond
 	// fullPage is a number of rows after which more are most likely there.
 	fullPage = 500
-	// submission is how long a cancelled query may still be on its way to the
-	// cluster: its job has to be known to be cancelled.
+	// submission is how long a canceled query may still be on its way to the
+	// cluster: its job has to be known to be canceled.
 	submission = 10 * time.Second
 )
 

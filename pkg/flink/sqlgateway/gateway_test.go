@@ -86,7 +86,7 @@ func TestLostAnswers(t *testing.T) {
 }
 
 // A gateway that nothing replaces isn't waited for, the job of its query is
-// cancelled, and what comes after is refused at once.
+// canceled, and what comes after is refused at once.
 func TestAGatewayThatEnds(t *testing.T) {
 	hung := make(chan struct{})
 	for name, c := range map[string]struct {
@@ -102,17 +102,17 @@ func TestAGatewayThatEnds(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFake(t)
-			var over, cancelled atomic.Bool
+			var over, canceled atomic.Bool
 			f.pages = append(f.pages, fakePage(1, intColumn, rowOf("1")), func(w http.ResponseWriter, r *http.Request) {
 				over.Store(true)
 				c.last(w, r)
 			})
 			jobs := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if r.Method == http.MethodPatch {
-					cancelled.Store(true)
+					canceled.Store(true)
 				}
 				state := "RUNNING"
-				if cancelled.Load() {
+				if canceled.Load() {
 					state = "CANCELED"
 				}
 				io.WriteString(w, `{"jid":"`+fakeJob+`","state":"`+state+`"}`)
@@ -134,8 +134,8 @@ func TestAGatewayThatEnds(t *testing.T) {
 				t.Fatal(err)
 			}
 			asked := len(f.asked)
-			if err := e.Cancel(t.Context()); err != nil || !cancelled.Load() {
-				t.Error(err, cancelled.Load())
+			if err := e.Cancel(t.Context()); err != nil || !canceled.Load() {
+				t.Error(err, canceled.Load())
 			}
 			if _, err := s.Run(t.Context(), "SELECT a FROM t"); err == nil || !strings.Contains(err.Error(), "OOMKilled") || strings.Contains(err.Error(), "isn't known") || len(f.asked) != asked {
 				t.Error(err, f.asked[asked:])
@@ -269,14 +269,14 @@ func TestHowOftenIsAsked(t *testing.T) {
 func TestCancelEndsTheJob(t *testing.T) {
 	f := newFake(t)
 	f.pages = append(f.pages, times(2, notReady(0), fakePage(1, intColumn, "")), fakePage(1, intColumn, ""))
-	cancelled, asked := false, 0
+	canceled, asked := false, 0
 	jobs := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodPatch {
-			cancelled = r.URL.RequestURI() == "/jobs/"+fakeJob+"?mode=cancel"
+			canceled = r.URL.RequestURI() == "/jobs/"+fakeJob+"?mode=cancel"
 			io.WriteString(w, "{}")
 			return
 		}
-		if asked++; cancelled {
+		if asked++; canceled {
 			io.WriteString(w, `{"jid":"`+fakeJob+`","state":"CANCELED"}`)
 			return
 		}
@@ -293,8 +293,8 @@ func TestCancelEndsTheJob(t *testing.T) {
 	if _, err := e.Schema(ctx); !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
-	if err := e.Cancel(t.Context()); err != nil || e.JobID() != fakeJob || !cancelled || asked == 0 {
-		t.Error(err, e.JobID(), cancelled, asked)
+	if err := e.Cancel(t.Context()); err != nil || e.JobID() != fakeJob || !canceled || asked == 0 {
+		t.Error(err, e.JobID(), canceled, asked)
 	}
 	if !slices.Contains(f.asked, "DELETE /v4/sessions/"+fakeSession+"/operations/"+fakeOperation+"/close") {
 		t.Error(f.asked)

@@ -182,7 +182,7 @@ func bare(d Document) (*cmf.Kind, error) {
 	return nil, &ForeignError{d.Location(), "it has neither a kind nor the fields of an environment (name, kubernetesNamespace)"}
 }
 
-// isDefaults recognises what `confluent flink environment create --defaults`
+// isDefaults recognizes what `confluent flink environment create --defaults`
 // takes: the defaults of an environment's applications, and nothing else.
 func isDefaults(o cmf.Object) bool {
 	for key := range o {

@@ -80,7 +80,7 @@ CMF is found in the cluster and reached through an in-process tunnel; --cmf-url 
 	c.finder.Flags.AddFlags(flags)
 	flags.StringVarP(&c.scope.Environment, "environment", "e", "", "Environment to work in (default: kubectl cmf env use)")
 	flags.BoolVarP(&c.quiet, "quiet", "q", false, "Print no progress")
-	flags.StringVar(&c.color, "color", "auto", "Colour: auto, always or never")
+	flags.StringVar(&c.color, "color", "auto", "Color: auto, always or never")
 	_ = root.RegisterFlagCompletionFunc("environment", completion.Values(c.completeNames(cmf.Must("env"))))
 	_ = root.RegisterFlagCompletionFunc("color", completion.Fixed("auto", "always", "never"))
 	root.AddGroup(&cobra.Group{ID: files, Title: "Files:"}, &cobra.Group{ID: kinds, Title: "Kinds of resources:"}, &cobra.Group{ID: other, Title: "Other commands:"})

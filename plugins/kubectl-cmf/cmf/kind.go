@@ -125,7 +125,7 @@ type Column struct {
 	Path string
 	// Format is "" for a scalar, "age" for a timestamp, "count" for the number
 	// of items, "list" for a list, "keys" for an object's keys, "state" for a
-	// coloured word.
+	// colored word.
 	Format string
 	Wide   bool
 }

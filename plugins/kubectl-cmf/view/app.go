@@ -68,8 +68,8 @@ func (s *AppStatus) Print(w io.Writer, now time.Time, palette term.Palette) erro
 			fmt.Fprintf(&out, "%-14s%s\n", name+":", term.SafeLine(value))
 		}
 	}
-	colours := map[string]term.Color{"ready": term.Green, "pending": term.Yellow, "failed": term.Red}
-	fmt.Fprintf(&out, "%s in environment %s: %s\n", term.SafeLine(s.Name), term.SafeLine(s.Environment), palette.Paint(colours[s.Verdict], s.Verdict))
+	colors := map[string]term.Color{"ready": term.Green, "pending": term.Yellow, "failed": term.Red}
+	fmt.Fprintf(&out, "%s in environment %s: %s\n", term.SafeLine(s.Name), term.SafeLine(s.Environment), palette.Paint(colors[s.Verdict], s.Verdict))
 	line("Cause", s.Cause)
 	line("Wanted", s.Desired)
 	for _, state := range []struct{ name, value string }{{"Lifecycle", s.Lifecycle}, {"JobManager", s.JobManager}, {"Job", s.Job}} {

@@ -160,7 +160,7 @@ func (o *configOptions) Run(ctx context.Context) error {
 		return err
 	}
 	model := view.Config{APIVersion: "kubectl-flink/v1", Kind: "JobConfig", Job: ref.String(), JobID: place.JobID}
-	if err != nil { // the session cluster or the colour isn't there
+	if err != nil { // the session cluster or the color isn't there
 		model.Unknown = append(model.Unknown, err.Error())
 	}
 	layers := conf.ReadLayers(ctx, client, place.Job, place.Cluster)

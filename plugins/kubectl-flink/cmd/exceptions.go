@@ -32,7 +32,7 @@ cause, the exceptions around it, the task and the TaskManager.
 The JobManager keeps the last web.exception-history-size (16) of them, and none
 once it is gone; the operator's own error is in kubectl flink status.
 
-A TaskManager that was killed, for want of memory say, shows as a lost
+A TaskManager that was killed, out of memory for example, shows as a lost
 connection: how its pod ended in the last hour is told from the pod, or from the
 JobManager's log where the pod is gone.`,
 		Example: plugin.Examples(`

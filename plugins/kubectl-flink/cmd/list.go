@@ -129,7 +129,7 @@ func terminalWidth(w io.Writer) int {
 
 // addColor adds --color.
 func addColor(cmd *cobra.Command, mode *string) {
-	cmd.Flags().StringVar(mode, "color", "auto", "Colour: auto (on a terminal), always or never")
+	cmd.Flags().StringVar(mode, "color", "auto", "Color: auto (on a terminal), always or never")
 	_ = cmd.RegisterFlagCompletionFunc("color", completion.Fixed("auto", "always", "never"))
 }
 

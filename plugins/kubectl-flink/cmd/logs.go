@@ -57,7 +57,7 @@ time, with the pod before each line: jm-x7k2p, tm-1-2. Of stack traces only the
 exceptions are shown; --full shows all.
 
 With -f pods that come are taken in as they come. A session job has the pods of
-its session cluster; a blue/green deployment those of the active colour, and of
+its session cluster; a blue/green deployment those of the active color, and of
 both with -f or while it changes over.
 
 --operator shows what the operator wrote about this object instead, for which

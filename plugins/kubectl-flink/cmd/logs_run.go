@@ -131,8 +131,8 @@ func (o *logsOptions) fromOperator(ctx context.Context, client *operator.Client,
 	ref := place.Job.Ref()
 	about := []api.Ref{ref}
 	if ref.Kind.Name == api.BlueGreen.Name {
-		for _, colour := range []string{"-blue", "-green"} {
-			about = append(about, api.Ref{Kind: api.Deployment, Namespace: ref.Namespace, Name: ref.Name + colour})
+		for _, color := range []string{"-blue", "-green"} {
+			about = append(about, api.Ref{Kind: api.Deployment, Namespace: ref.Namespace, Name: ref.Name + color})
 		}
 	}
 	pattern := mentions(about...)

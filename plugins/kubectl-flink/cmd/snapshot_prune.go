@@ -121,7 +121,7 @@ func (o *pruneOptions) plan(ctx context.Context, client *operator.Client) ([]sav
 	if len(inventory.Problems) > 0 {
 		return nil, fmt.Errorf("which snapshots jobs start from can't be read, so none is deleted: %s", inventory.Problems[0])
 	}
-	labelled, err := o.labelled(ctx, client)
+	labeled, err := o.labeled(ctx, client)
 	if err != nil {
 		return nil, err
 	}
@@ -129,7 +129,7 @@ func (o *pruneOptions) plan(ctx context.Context, client *operator.Client) ([]sav
 	var plan []savepoint.Deletion
 	at, undecided := 0, []string(nil)
 	for _, p := range savepoint.Prune(inventory.Saved, rule) {
-		if o.namespace != "" && p.Namespace != o.namespace || !o.wants(p.Saved) || !labelled(p.Snapshot) {
+		if o.namespace != "" && p.Namespace != o.namespace || !o.wants(p.Saved) || !labeled(p.Snapshot) {
 			continue
 		}
 		if p.Passing != "" && !o.Quiet {
@@ -177,9 +177,9 @@ func (o *pruneOptions) plan(ctx context.Context, client *operator.Client) ([]sav
 	return plan, nil
 }
 
-// labelled tells which snapshots the label selector chooses. The rule counts
+// labeled tells which snapshots the label selector chooses. The rule counts
 // all of a job's, whatever their labels.
-func (o *pruneOptions) labelled(ctx context.Context, client *operator.Client) (func(api.Snapshot) bool, error) {
+func (o *pruneOptions) labeled(ctx context.Context, client *operator.Client) (func(api.Snapshot) bool, error) {
 	if o.selector == "" {
 		return func(api.Snapshot) bool { return true }, nil
 	}

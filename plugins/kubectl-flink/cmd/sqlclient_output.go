@@ -44,18 +44,18 @@ type plainWriter struct {
 }
 
 var (
-	colour = regexp.MustCompile(`\x1b\[[0-9;]*m`)
-	// colourBegun is one that the end of a portion may have cut.
-	colourBegun = regexp.MustCompile(`\x1b(\[[0-9;]*)?$`)
+	color = regexp.MustCompile(`\x1b\[[0-9;]*m`)
+	// colorBegun is one that the end of a portion may have cut.
+	colorBegun = regexp.MustCompile(`\x1b(\[[0-9;]*)?$`)
 )
 
 func (w *plainWriter) Write(p []byte) (int, error) {
 	w.text = append(w.text, p...)
 	whole := len(w.text)
-	if cut := colourBegun.FindIndex(w.text[max(0, whole-16):]); cut != nil {
+	if cut := colorBegun.FindIndex(w.text[max(0, whole-16):]); cut != nil {
 		whole = max(0, whole-16) + cut[0]
 	}
-	_, err := w.out.Write(colour.ReplaceAll(w.text[:whole], nil))
+	_, err := w.out.Write(color.ReplaceAll(w.text[:whole], nil))
 	w.text = append(w.text[:0], w.text[whole:]...)
 	return len(p), err
 }
@@ -69,7 +69,7 @@ type untilDone struct {
 
 func (w *untilDone) Write(p []byte) (int, error) {
 	if w.ctx.Err() != nil {
-		return len(p), nil
+		return len(p), nil //nolint:nilerr // what comes after the end is dropped
 	}
 	return w.out.Write(p)
 }

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestColoursAreLeftOut(t *testing.T) {
+func TestColorsAreLeftOut(t *testing.T) {
 	const text = "\x1b[34;1m[INFO] Executing\x1b[0m\nplain [m ü\x1b[2K\x1b[31mred\x1b[0m\x1b"
 	for size := 1; size <= len(text); size++ {
 		var out bytes.Buffer

@@ -165,7 +165,7 @@ func (o *statusOptions) look(ctx context.Context, client *operator.Client, ref a
 		return view.Status{}, place, readErr
 	}
 	status := statusOf(summary, place)
-	if err != nil { // the session cluster or the colour isn't there
+	if err != nil { // the session cluster or the color isn't there
 		status.Unknown = append(status.Unknown, err.Error())
 	}
 	cluster := ""
@@ -186,8 +186,8 @@ func (o *statusOptions) look(ctx context.Context, client *operator.Client, ref a
 		heard = o.askJobManager(ctx, tunnel, place, &status)
 	}()
 	around := client.Around(ctx, ref, cluster)
-	if other := otherColour(place, cluster); other != "" {
-		// Both colours are there; what the new one lacks holds the change up.
+	if other := otherColor(place, cluster); other != "" {
+		// Both colors are there; what the new one lacks holds the change up.
 		if pods, err := client.Pods(ctx, ref.Namespace, other); err == nil {
 			around.Pods = append(around.Pods, pods...)
 		}
@@ -206,9 +206,9 @@ func (o *statusOptions) look(ctx context.Context, client *operator.Client, ref a
 	return status, place, context.Cause(ctx)
 }
 
-// otherColour is the second FlinkDeployment of a blue/green deployment that is
+// otherColor is the second FlinkDeployment of a blue/green deployment that is
 // changing over; "" where there is none.
-func otherColour(place reach.Place, serving string) string {
+func otherColor(place reach.Place, serving string) string {
 	if place.Job.Kind.Name != api.BlueGreen.Name || !strings.HasPrefix(place.Job.BlueGreenState(), "TRANSITIONING_") {
 		return ""
 	}

@@ -252,7 +252,7 @@ func taskColor(status string) term.Color {
 	return term.Yellow
 }
 
-// worry is the colour of a vertex: that of its worst number, or of its state.
+// worry is the color of a vertex: that of its worst number, or of its state.
 func (v GraphVertex) worry() term.Color {
 	color := taskColor(v.Status)
 	for _, n := range []*float64{v.BusyMax, v.BackpressuredMax} {

@@ -28,7 +28,7 @@ const (
 	svgLabelGap = 6
 )
 
-// svgStyle has colours for light and dark surroundings; the picture brings its
+// svgStyle has colors for light and dark surroundings; the picture brings its
 // own background, so that it is readable on every page.
 const svgStyle = `
   text { font: 12px ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace; fill: #1f2328; }
@@ -70,8 +70,9 @@ func svgClass(color term.Color) string {
 		return " hot"
 	case term.Yellow:
 		return " warm"
+	default:
+		return ""
 	}
-	return ""
 }
 
 // svgWidth is about how wide a text is.

@@ -232,14 +232,14 @@ func TestNothingEvilIsPrinted(t *testing.T) {
 	}
 }
 
-func TestBusyVerticesAreColoured(t *testing.T) {
+func TestBusyVerticesAreColored(t *testing.T) {
 	red, plain := forms(t, GraphPage{Width: 80, Palette: term.Palette{On: true}}, joins()), forms(t, GraphPage{Width: 80}, joins())
 	for _, form := range []string{"boxes", "tree"} {
 		if !strings.Contains(red[form], "\x1b[31mbusy 85%\x1b[0m") || !strings.Contains(red[form], "\x1b[33mbusy 51%") {
-			t.Errorf("no colours in\n%q", red[form])
+			t.Errorf("no colors in\n%q", red[form])
 		}
 		if strings.Contains(plain[form], "\x1b") {
-			t.Error("colours without a palette")
+			t.Error("colors without a palette")
 		}
 	}
 	for _, form := range []string{"dot", "mermaid", "svg"} {

@@ -53,7 +53,7 @@ func dot(g JobGraph) string {
 	return out.String()
 }
 
-// hexColors are what terminals' colours are in other pictures.
+// hexColors are what terminals' colors are in other pictures.
 var hexColors = map[term.Color]string{term.Red: "#cf222e", term.Yellow: "#bf8700"}
 
 // mermaidText writes every character that might have a meaning, in Mermaid or

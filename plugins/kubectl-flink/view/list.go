@@ -50,7 +50,7 @@ type List struct {
 	Now   time.Time
 }
 
-// Color is the colour of a health word.
+// Color is the color of a health word.
 func Color(word health.Word) term.Color {
 	switch {
 	case word == health.Healthy || word == health.Finished || word == health.Completed:

@@ -100,7 +100,7 @@ func (p *LogPrinter) paintLevel(level, line string) string {
 }
 
 // short is a pod's name as people tell the pods of a job apart: jm-x7k2p,
-// tm-1-2, in front of which a blue/green deployment's has its colour.
+// tm-1-2, in front of which a blue/green deployment's has its color.
 func (p *LogPrinter) short(r logs.Record) string {
 	name := term.SafeLine(r.Pod)
 	if r.Role == "operator" {

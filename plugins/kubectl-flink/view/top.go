@@ -248,7 +248,7 @@ func (t Top) Title(l JobLoad) string {
 	return text + fmt.Sprintf("  in %s/s  out %s/s", count(l.In, "-"), count(l.Out, "-"))
 }
 
-// percent is a share of time, coloured by how much it should worry.
+// percent is a share of time, colored by how much it should worry.
 func percent(n *float64, missing string) printer.Cell {
 	if n == nil {
 		return printer.C(missing)

@@ -128,7 +128,7 @@ func (t *Terminal) Press(text string) {
 	}
 }
 
-// Text is what is to be seen, without colours and trailing spaces.
+// Text is what is to be seen, without colors and trailing spaces.
 func (t *Terminal) Text() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -3,12 +3,13 @@ package api
 import (
 	"cmp"
 	"encoding/json"
+	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-// observedGeneration is the generation of the last spec that the operator
+// ObservedGeneration is the generation of the last spec that the operator
 // accepted; 0 where it doesn't say. Before operator 1.8 that stands in the
 // metadata of lastReconciledSpec.
 func (j Job) ObservedGeneration() int64 {
@@ -28,7 +29,7 @@ func (j Job) ObservedGeneration() int64 {
 	return decoded.Metadata.Metadata.Generation
 }
 
-// containsPresent is Contains where a removed field may also be kept as null.
+// ContainsPresent is Contains where a removed field may also be kept as null.
 func ContainsPresent(object, patch map[string]any) bool {
 	for key, want := range patch {
 		switch want := want.(type) {
@@ -50,7 +51,7 @@ func ContainsPresent(object, patch map[string]any) bool {
 	return true
 }
 
-// blueGreenSpec is the template's spec that the operator carried out last of a
+// BlueGreenSpec is the template's spec that the operator carried out last of a
 // FlinkBlueGreenDeployment; nil where unknown.
 func (j Job) BlueGreenSpec() map[string]any {
 	raw := Text(j.Object.Object, "status", "lastReconciledSpec")
@@ -115,13 +116,13 @@ func (j Job) newestSaved() string {
 	return path
 }
 
-// startTime is when Flink started this run, as the status writes it.
+// StartTime is when Flink started this run, as the status writes it.
 func (j Job) StartTime() string { return Text(j.Object.Object, "status", "jobStatus", "startTime") }
 
-// reconciledState is spec.job.state as the operator carried it out last.
+// ReconciledState is spec.job.state as the operator carried it out last.
 func (j Job) ReconciledState() string { return Text(j.ReconciledSpec(), "job", "state") }
 
-// runState is State, but "" for a session cluster, of which the operator tells
+// RunState is State, but "" for a session cluster, of which the operator tells
 // the state of a job that it doesn't have.
 func (j Job) RunState() string {
 	if j.IsSessionCluster() {
@@ -129,3 +130,40 @@ func (j Job) RunState() string {
 	}
 	return j.State()
 }
+
+// HasObservedGeneration reports whether the operator notes which generation it
+// carried out, as it does since 1.8.
+func (j Job) HasObservedGeneration() bool {
+	_, ok := Number(j.Object.Object, "status", "observedGeneration")
+	return ok
+}
+
+// IsReconciled reports whether the operator has taken up the newest spec; true
+// also where it is too old to tell.
+func (j Job) IsReconciled() bool {
+	observed, ok := Number(j.Object.Object, "status", "observedGeneration")
+	return !ok || observed >= j.Object.GetGeneration()
+}
+
+// SortedKeys are the keys of a map in their order.
+func SortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for key := range m {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// DrainKey stays in the spec of a job that was drained, and tells so whoever
+// wants to resume it.
+const DrainKey = "kubernetes.operator.job.drain-on-savepoint-deletion"
+
+// Drained reports whether the job was drained when it was stopped: windows and
+// timers have fired, so that going on from its savepoint gives wrong results.
+func (j Job) Drained() bool {
+	return j.Wanted() == "suspended" && Flatten(Section(j.Spec(), "flinkConfiguration"))[DrainKey] == "true"
+}
+
+// RolledBack reports whether the operator's own rollback is done.
+func (j Job) RolledBack() bool { return j.Lifecycle() == "ROLLED_BACK" && j.IsRunning() }

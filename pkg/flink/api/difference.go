@@ -42,6 +42,7 @@ func DiffSpecs(before, after map[string]any) []FieldChange {
 // field is a value as it is and as it may be shown.
 type field struct{ value, shown string }
 
+// ConfigPrefix begins the path of a FieldChange of the configuration.
 const ConfigPrefix = "flinkConfiguration "
 
 func flattenSpec(spec map[string]any) map[string]field {
@@ -59,7 +60,7 @@ func flattenSpec(spec map[string]any) map[string]field {
 	return out
 }
 
-// withoutSecrets is a copy of a spec, or of a part of one, in which secrets are
+// WithoutSecrets is a copy of a spec, or of a part of one, in which secrets are
 // hidden.
 func WithoutSecrets(spec map[string]any) map[string]any {
 	hidden, _ := secret.Walk(spec, secret.Hidden, nil).(map[string]any)
@@ -95,7 +96,7 @@ func flattenField(out map[string]string, path string, value any) {
 	}
 }
 
-// plainList is a list of words as JSON; "" where it holds more than words, or
+// PlainList is a list of words as JSON; "" where it holds more than words, or
 // nothing.
 func PlainList(list []any) string {
 	words := make([]string, len(list))

@@ -16,6 +16,7 @@ type Reporter struct {
 	Must func(string)
 }
 
+// Mustf reports what has to be seen in every mode.
 func (r Reporter) Mustf(format string, args ...any) {
 	if r.Must == nil {
 		r.Notef(format, args...)
@@ -36,7 +37,7 @@ func (r Reporter) Notef(format string, args ...any) {
 	}
 }
 
-// trouble tells that the API server is away while what is waited for, and by
+// RetryNotice tells that the API server is away while what is waited for, and by
 // again that it is back.
 func (r Reporter) RetryNotice(what string, again func()) wait.Option {
 	return wait.OnTrouble(func(err error) {

@@ -1,4 +1,0 @@
-package api
-
-// mainContainer is where Flink runs.
-const MainContainer = "flink-main-container"

@@ -1,8 +1,0 @@
-package api
-
-func (s Saved) Noun() string {
-	if s.Savepoint {
-		return "savepoint"
-	}
-	return "checkpoint"
-}

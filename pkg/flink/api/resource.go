@@ -1,8 +1,0 @@
-package api
-
-func Because(why string) string {
-	if why == "" {
-		return ""
-	}
-	return ": " + why
-}

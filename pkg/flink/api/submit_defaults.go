@@ -1,4 +1,0 @@
-package api
-
-// checkpointDirKeys are the names of the checkpoints' directory, newest first.
-var CheckpointDirKeys = []string{"execution.checkpointing.dir", "state.checkpoints.dir"}
