@@ -24,7 +24,7 @@ var rooms = map[string][]string{
 	"health":     {"api", "operator", "conf", "change", "savepoint", "lifecycle"},
 	"sqlgateway": {"api", "operator", "rest"},
 	"storage":    {"api", "operator", "statefile"},
-	"reach":      {"api", "operator", "savepoint", "change", "lifecycle", "rest", "sqlgateway", "storage"},
+	"reach":      {"api", "operator", "savepoint", "change", "lifecycle", "rest", "sqlgateway", "storage", "diagnosis"},
 }
 
 // Each room of pkg/flink imports only what its row names, so that what a

@@ -145,7 +145,7 @@ var exceptionRules = []Rule{
 	{
 		ID: "FLINK-JOB-NO-SLOTS", Severity: Error, Title: "there aren't enough slots", Link: docParallelism,
 		Explain:  "The job needs more slots than there are, and none came in slot.request.timeout (5 min): in a session cluster or in standalone mode the TaskManagers are too few for its parallelism; in native mode new ones don't come up.",
-		Explains: []string{"FLINK-JOB-STARTS-SLOWLY", "FLINK-JOB-RESTARTS", "FLINK-CKPT-*", "FLINK-JOB-EXCEPTION", "FLINK-JOB-FAILED"},
+		Explains: []string{"FLINK-JOB-STARTS-SLOWLY", "FLINK-JOB-NO-ENDPOINTS", "FLINK-JOB-RESTARTS", "FLINK-CKPT-*", "FLINK-JOB-EXCEPTION", "FLINK-JOB-FAILED"},
 		job: func(j *job) []Finding {
 			e, _, ok := j.find(noSlots)
 			if !ok || !j.matters(e) || j.running() {
@@ -284,7 +284,7 @@ func chainEvidence(e Exception) []Evidence {
 	out := []Evidence{e.evidence()}
 	root := e.Root().String()
 	for _, c := range slices.Backward(e.Chain) {
-		if line := oneLine(c.String()); c.Message != "" && line != oneLine(root) && !strings.Contains(out[0].Text, line) && len(out) < 3 {
+		if line := oneLine(c.String()); c.Message != "" && line != oneLine(root) && !strings.Contains(out[0].Text, line) && out[len(out)-1].Text != line && len(out) < 3 {
 			out = append(out, Evidence{Source: "above it", Text: line})
 		}
 	}

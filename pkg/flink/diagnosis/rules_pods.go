@@ -340,7 +340,7 @@ var podRules = []Rule{
 	{
 		ID: "FLINK-POD-PROBE", Severity: Warning, Title: "a probe fails", Link: kubernetesDocs + "concepts/configuration/liveness-readiness-startup-probes/",
 		Explain:  "A liveness or startup probe of a container fails for minutes, and Kubernetes kills and restarts it. The operator's own startup probe asks the JobManager for /config; a JobManager that starts slowly (little CPU, many jars) needs a larger failureThreshold. While it starts, failed probes are normal.",
-		Explains: []string{"FLINK-JOB-STARTS-SLOWLY", "FLINK-POD-KILLED"},
+		Explains: []string{"FLINK-JOB-STARTS-SLOWLY", "FLINK-JOB-NO-ENDPOINTS", "FLINK-POD-KILLED"},
 		job: func(j *job) []Finding {
 			var out []Finding
 			for i := range j.pods {
