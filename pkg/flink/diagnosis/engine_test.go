@@ -363,3 +363,13 @@ func TestCommandsAreQuoted(t *testing.T) {
 		t.Errorf("a nested configuration is patched in its form: %s", got)
 	}
 }
+
+// What was tried on a cluster is a rule that there is, and wasn't written from
+// a source because it couldn't be made.
+func TestSeenRulesExist(t *testing.T) {
+	for _, id := range seen {
+		if r, ok := Explain(id); !ok || !r.Seen || r.Source != "" {
+			t.Errorf("%s: known %t, seen %t, source %q", id, ok, r.Seen, r.Source)
+		}
+	}
+}

@@ -318,8 +318,8 @@ func newDoctorRules(c *common) *cobra.Command {
 		Use:   "rules",
 		Short: "List what doctor and lint know",
 		Long: `List the rules of doctor and lint: how bad it is, what it is, and what the rule was
-tried on: faults made on a cluster, or, where none could be made, facts written
-after the source that is named.`,
+tried on: a fault made on a real cluster, facts after the source that is named, or
+facts written for the test.`,
 		Example: plugin.Examples(`
 			# All
 			kubectl flink doctor rules

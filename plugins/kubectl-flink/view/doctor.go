@@ -332,10 +332,13 @@ func (p DoctorPage) age(at time.Time) string {
 
 // triedOn is what a rule was tried on.
 func triedOn(r diagnosis.Rule) string {
-	if r.Source == "" {
+	switch {
+	case r.Seen:
 		return "a cluster"
+	case r.Source != "":
+		return "facts after " + r.Source
 	}
-	return "facts after " + r.Source
+	return "written facts"
 }
 
 // Rules is the table of rules.
