@@ -19,11 +19,12 @@ var rooms = map[string][]string{
 	"conf":       {"api", "operator"},
 	"savepoint":  {"api", "operator"},
 	"change":     {"api", "operator"},
+	"flinktest":  {"api", "operator"},
 	"lifecycle":  {"api", "operator", "conf", "change", "savepoint"},
 	"health":     {"api", "operator", "conf", "change", "savepoint", "lifecycle"},
 	"sqlgateway": {"api", "operator", "rest"},
 	"storage":    {"api", "operator", "statefile"},
-	"reach":      {"api", "operator", "savepoint", "change", "lifecycle", "rest", "sqlgateway", "storage"},
+	"reach":      {"api", "operator", "savepoint", "change", "lifecycle", "rest", "sqlgateway", "storage", "diagnosis"},
 }
 
 // Each room of pkg/flink imports only what its row names, so that what a

@@ -131,8 +131,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if s.attack.Spoil != nil {
 		answer = spoilt("", answer, s.attack.Spoil)
 	}
-	list, isList := answer.(map[string]any)
-	_, isList = list["items"].([]any)
+	list, _ := answer.(map[string]any)
+	_, isList := list["items"].([]any)
 	switch {
 	case isList && r.URL.Query().Has("watch"):
 		s.watch(w, r, list["items"].([]any))
@@ -192,7 +192,7 @@ func (c *cluster) answer(r *http.Request, body []byte) (int, any) {
 	proxied, inside, isProxied := strings.Cut(path, "/proxy/")
 	switch {
 	case isProxied && strings.Contains(proxied, "gateway"):
-		return gatewayAnswer(r, inside)
+		return gatewayAnswer(inside)
 	case isProxied && r.Method != http.MethodGet:
 		return http.StatusAccepted, map[string]any{"request-id": "0123456789abcdef0123456789abcdef"}
 	case isProxied && (strings.Contains(inside, "/savepoints/") || strings.Contains(inside, "/checkpoints/0123456789")):
@@ -256,7 +256,7 @@ const (
 )
 
 // gatewayAnswer is a SQL gateway's in which every statement gives one row.
-func gatewayAnswer(r *http.Request, path string) (int, any) {
+func gatewayAnswer(path string) (int, any) {
 	switch {
 	case path == "api_versions":
 		return 200, map[string]any{"versions": []any{"V1", "V2"}}

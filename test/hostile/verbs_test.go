@@ -81,7 +81,7 @@ func plugins(t *testing.T, dir string) []tested {
 			name: "flink", root: flink.NewRoot,
 			server:  func(_ *testing.T, attack Attack) *Server { return NewCluster(honest, attack) },
 			connect: func(_ *Server, kubeconfig string) []string { return []string{"--kubeconfig", kubeconfig} },
-			skip:    []string{"completion", "completion bash", "completion fish", "completion install", "completion powershell", "completion uninstall", "completion zsh", "help", "options"},
+			skip:    []string{"completion", "completion bash", "completion fish", "completion install", "completion powershell", "completion uninstall", "completion zsh", "doctor explain", "doctor rules", "help", "options"},
 			verbs: map[string]verb{
 				"cancel":            {args: []string{example, "--job-id", "ebd8fd3ef03d2081e54b6c6153110bcd"}},
 				"clone":             {args: []string{example, "copy", "--from", "none"}},
@@ -103,6 +103,7 @@ func plugins(t *testing.T, dir string) []tested {
 				"ui":                {args: []string{example, "--print-url", "--port", "0"}, waits: true},
 				"upgrade":           {args: []string{example, "--image", "flink:2"}},
 				"logs":              {args: []string{example}, data: true},
+				"doctor":            {args: []string{}},
 				"lint":              {args: []string{"-f", job}},
 				"list":              {args: []string{}},
 				"version":           {args: []string{}},
@@ -129,6 +130,10 @@ func plugins(t *testing.T, dir string) []tested {
 	}
 }
 
+// worksAlone are commands that do something by themselves and have commands
+// below them.
+var worksAlone = []string{"doctor"}
+
 // commands are all commands that can be run, by their path without the root.
 func commands(root *cobra.Command) map[string]*cobra.Command {
 	out := map[string]*cobra.Command{}
@@ -136,7 +141,7 @@ func commands(root *cobra.Command) map[string]*cobra.Command {
 	walk = func(cmd *cobra.Command, path string) {
 		for _, child := range cmd.Commands() {
 			name := strings.TrimSpace(path + " " + child.Name())
-			if child.Runnable() && !child.HasSubCommands() {
+			if child.Runnable() && (!child.HasSubCommands() || slices.Contains(worksAlone, name)) {
 				out[name] = child
 			}
 			walk(child, name)
@@ -297,7 +302,8 @@ func attacks() []Attack {
 	return []Attack{
 		Escapes(), Secrets(), Paths(),
 		Endless("endless", Anywhere), Endless("endless-jobmanager", AtJobManager), Bomb("bombs", Anywhere),
-		Failures("failures", Anywhere), {Name: "lists", Endless: true},
+		Failures("failures", Anywhere),
+		{Name: "lists", Endless: true},
 	}
 }
 

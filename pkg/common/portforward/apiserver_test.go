@@ -195,8 +195,11 @@ func FuzzProxiedRoundTripStaysInItsService(f *testing.F) {
 	transport := tunnel.RoundTripper(restTarget, nil)
 	f.Fuzz(func(t *testing.T, text string) {
 		addresses := []*url.URL{
-			{Scheme: "http", Host: "x", Path: text}, {Scheme: "http", Host: "x", Path: "/a/" + text},
-			{Scheme: "http", Host: "x", RawPath: text}, {Scheme: "http", Opaque: text}, {Scheme: "http", Host: "x", Path: "/", RawQuery: text},
+			{Scheme: "http", Host: "x", Path: text},
+			{Scheme: "http", Host: "x", Path: "/a/" + text},
+			{Scheme: "http", Host: "x", RawPath: text},
+			{Scheme: "http", Opaque: text},
+			{Scheme: "http", Host: "x", Path: "/", RawQuery: text},
 		}
 		if parsed, err := url.Parse("http://x/" + text); err == nil {
 			addresses = append(addresses, parsed)

@@ -94,7 +94,7 @@ func (t *Tunnel) Listen(ctx context.Context, options ListenOptions) (*Listener, 
 	}
 	t.work.Add(1)
 	t.mu.Unlock()
-	stop := context.AfterFunc(t.ctx, l.cancel)
+	stop := context.AfterFunc(t.ctx, l.cancel) //nolint:contextcheck // it listens for as long as the tunnel is there
 	go func() {
 		defer t.work.Done()
 		<-l.ctx.Done()
@@ -114,7 +114,7 @@ func (t *Tunnel) Listen(ctx context.Context, options ListenOptions) (*Listener, 
 		l.http = l.newServing()
 	}
 	for _, ear := range ears {
-		l.work.Go(func() {
+		l.work.Go(func() { //nolint:contextcheck // connections outlive the call that began to listen
 			if l.server != nil {
 				_ = l.server.Serve(ear) // ends with Close
 				return
@@ -222,7 +222,7 @@ func (l *Listener) shut() {
 	}
 	if l.http != nil {
 		l.http.server.Close()
-		l.http.Close()
+		_ = l.http.Close()
 	}
 	for _, ear := range l.ears {
 		ear.Close()

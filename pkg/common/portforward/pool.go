@@ -62,7 +62,7 @@ func (t *Tunnel) open(ctx context.Context, target Target, end endpoint) (*stream
 		}
 		st, err := s.open(ctx, end.port, end.pod)
 		if err == nil {
-			st.onEnd = func(clean bool) { p.release(s, st, clean) }
+			st.onEnd = func(clean bool) { p.release(s, st, clean) } //nolint:contextcheck // a stream outlives the call that opened it
 			t.remember(target, end)
 			return st, nil
 		}

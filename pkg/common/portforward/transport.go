@@ -106,6 +106,7 @@ func (c *connector) connect(ctx context.Context, pod Pod) (*session, Transport, 
 	case SPDY, WebSocket:
 		s, err := c.dial(ctx, c.wanted, target)
 		return s, c.wanted, err
+	default: // Auto: as follows
 	}
 	first, second := SPDY, WebSocket
 	switch {
@@ -273,7 +274,7 @@ func (c *connector) dial(ctx context.Context, via Transport, target *url.URL) (*
 		}
 		return nil, err
 	}
-	s, err := newSession(conn, c.limit)
+	s, err := newSession(conn, c.limit) //nolint:contextcheck // a session outlives the call that made it
 	if err != nil {
 		conn.Close()
 	}
@@ -297,7 +298,7 @@ func (u *upgrader) RoundTrip(request *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	stop := context.AfterFunc(request.Context(), func() { conn.SetDeadline(time.Unix(1, 0)) })
+	stop := context.AfterFunc(request.Context(), func() { conn.SetDeadline(time.Unix(1, 0)) }) //nolint:contextcheck // the request has it
 	in := bufio.NewReader(conn)
 	response, err := http.ReadResponse(in, request)
 	if err == nil && response.StatusCode != http.StatusSwitchingProtocols {
@@ -307,7 +308,7 @@ func (u *upgrader) RoundTrip(request *http.Request) (*http.Response, error) {
 	if !stop() || err != nil {
 		conn.Close()
 		if err == nil {
-			err = context.Cause(request.Context())
+			err = context.Cause(request.Context()) //nolint:contextcheck // the request has it
 		}
 		return nil, err
 	}

@@ -19,8 +19,16 @@ var secretWords = []string{"pass", "pwd", "pw", "psk", "sas", "sig", "auths"}
 
 // secretPhrases are words beside each other that do.
 var secretPhrases = [][2]string{
-	{"user", "info"}, {"basic", "auth"}, {"auth", "params"}, {"http", "headers"}, {"client", "authorization"},
-	{"amz", "signature"}, {"goog", "signature"}, {"access", "signature"}, {"set", "cookie"}, {"security", "cookie"},
+	{"user", "info"},
+	{"basic", "auth"},
+	{"auth", "params"},
+	{"http", "headers"},
+	{"client", "authorization"},
+	{"amz", "signature"},
+	{"goog", "signature"},
+	{"access", "signature"},
+	{"set", "cookie"},
+	{"security", "cookie"},
 }
 
 // keyOwners are the words before "key" that make it a secret one.
@@ -53,9 +61,25 @@ var plainEnds = []string{
 
 // plainPhrases are words beside each other that only look secret.
 var plainPhrases = [][2]string{
-	{"delegation", "token"}, {"delegation", "tokens"}, {"pull", "secret"}, {"pull", "secrets"}, {"kubernetes", "secrets"}, {"sql", "secrets"},
-	{"show", "secrets"}, {"pass", "through"}, {"pass", "thru"}, {"pass", "by"}, {"pass", "rate"}, {"pass", "over"}, {"pass", "fail"},
-	{"max", "tokens"}, {"min", "tokens"}, {"num", "tokens"}, {"total", "tokens"}, {"input", "tokens"}, {"output", "tokens"},
+	{"delegation", "token"},
+	{"delegation", "tokens"},
+	{"pull", "secret"},
+	{"pull", "secrets"},
+	{"kubernetes", "secrets"},
+	{"sql", "secrets"},
+	{"show", "secrets"},
+	{"pass", "through"},
+	{"pass", "thru"},
+	{"pass", "by"},
+	{"pass", "rate"},
+	{"pass", "over"},
+	{"pass", "fail"},
+	{"max", "tokens"},
+	{"min", "tokens"},
+	{"num", "tokens"},
+	{"total", "tokens"},
+	{"input", "tokens"},
+	{"output", "tokens"},
 }
 
 // plainPass are words that end in "pass" and are none.

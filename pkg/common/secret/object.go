@@ -59,6 +59,7 @@ func (m masker) look(n *node) {
 		m.list(n.items)
 	case object:
 		m.object(n)
+	default: // no text is in it
 	}
 }
 
@@ -110,6 +111,7 @@ func (m masker) hide(n *node) {
 				m.hide(one.value)
 			}
 		}
+	default: // null, true and false
 	}
 }
 
@@ -136,8 +138,9 @@ func names(n *node) bool {
 			}
 		}
 		return named
+	default:
+		return false
 	}
-	return false
 }
 
 // list hides secrets in a list; one of words is taken for the arguments of a

@@ -124,9 +124,29 @@ type form struct {
 
 // forms are those of tokens that show by themselves.
 var forms = []form{
-	{"AKIA", 16}, {"ASIA", 16}, {"AIza", 35}, {"ghp_", 20}, {"gho_", 20}, {"ghu_", 20}, {"ghs_", 20}, {"ghr_", 20}, {"github_pat_", 20}, {"glpat-", 20},
-	{"xoxa-", 10}, {"xoxb-", 10}, {"xoxp-", 10}, {"xoxr-", 10}, {"xoxs-", 10}, {"xapp-", 10}, {"sk_live_", 16}, {"sk-ant-", 20}, {"sk-proj-", 20},
-	{"hvs.", 20}, {"npm_", 30}, {"hf_", 30}, {"SG.", 30},
+	{"AKIA", 16},
+	{"ASIA", 16},
+	{"AIza", 35},
+	{"ghp_", 20},
+	{"gho_", 20},
+	{"ghu_", 20},
+	{"ghs_", 20},
+	{"ghr_", 20},
+	{"github_pat_", 20},
+	{"glpat-", 20},
+	{"xoxa-", 10},
+	{"xoxb-", 10},
+	{"xoxp-", 10},
+	{"xoxr-", 10},
+	{"xoxs-", 10},
+	{"xapp-", 10},
+	{"sk_live_", 16},
+	{"sk-ant-", 20},
+	{"sk-proj-", 20},
+	{"hvs.", 20},
+	{"npm_", 30},
+	{"hf_", 30},
+	{"SG.", 30},
 }
 
 // token hides a token that begins at i.

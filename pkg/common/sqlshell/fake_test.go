@@ -19,9 +19,9 @@ type fake struct {
 	answers map[string]answer
 	// ran are the statements that were run, canceled those that were ended.
 	ran, canceled []string
-	jobs           []Job
-	names          map[string][]string
-	asked          []string
+	jobs          []Job
+	names         map[string][]string
+	asked         []string
 }
 
 // answer is what a statement gives: an error, or rows.

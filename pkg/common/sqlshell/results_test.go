@@ -125,8 +125,10 @@ func TestJSONKeysAreDistinct(t *testing.T) {
 			}
 		}
 	}
-	backend := &fake{answers: map[string]answer{"SELECT": {schema: Schema{Query: true, Columns: []Column{column("op", "STRING")}},
-		batches: rows(plus("a"), Row{Change: Delete, Fields: []any{"a"}})}}}
+	backend := &fake{answers: map[string]answer{"SELECT": {
+		schema:  Schema{Query: true, Columns: []Column{column("op", "STRING")}},
+		batches: rows(plus("a"), Row{Change: Delete, Fields: []any{"a"}}),
+	}}}
 	out, _, _ := script(t, backend, "SELECT op", Options{Format: NDJSON})
 	if want := "{\"op\":\"a\"}\n{\"_op\":\"-D\",\"op\":\"a\"}\n"; out != want {
 		t.Errorf("got %s", out)

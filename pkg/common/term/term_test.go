@@ -10,7 +10,7 @@ import (
 func TestSafe(t *testing.T) {
 	for name, tc := range map[string]struct{ in, want string }{
 		"plain":              {"a b\tc\nd", "a b\tc\nd"},
-		"color":             {"\x1b[31mred\x1b[0m", "red"},
+		"color":              {"\x1b[31mred\x1b[0m", "red"},
 		"window title":       {"a\x1b]0;pwned\x07b", "ab"},
 		"carriage return":    {"good\rbad", "goodbad"},
 		"bell":               {"a\x07b", "a\uFFFDb"},

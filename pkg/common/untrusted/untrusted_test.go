@@ -93,7 +93,7 @@ func TestSameServer(t *testing.T) {
 		{"POST", "https://a/x", "https://a/y", false},
 	} {
 		from, _ := http.NewRequest(c.method, c.from, nil)
-		to, _ := http.NewRequest("GET", c.to, nil)
+		to, _ := http.NewRequest(http.MethodGet, c.to, nil)
 		if err := SameServer(to, []*http.Request{from}); (err == nil) != c.followed {
 			t.Errorf("%v: %v", c, err)
 		}

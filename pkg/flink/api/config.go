@@ -12,7 +12,7 @@ import (
 // Config is a Flink configuration, flattened to one value per key.
 type Config map[string]string
 
-// savepointDirKeys are the directory's names, newest first: Flink 1.20
+// SavepointDirKeys are the directory's names, newest first: Flink 1.20
 // renamed it and still reads the old one.
 var SavepointDirKeys = []string{"execution.checkpointing.savepoint-dir", "state.savepoints.dir"}
 
@@ -79,7 +79,7 @@ func ParseConfig(file, content string) Config {
 	return out
 }
 
-// flinkDuration reads a duration as Flink writes it: "5 min", "30s", "1 h";
+// FlinkDuration reads a duration as Flink writes it: "5 min", "30s", "1 h";
 // a number alone is milliseconds.
 func FlinkDuration(text string) (d time.Duration, ok bool) {
 	text = strings.TrimSpace(text)

@@ -10,7 +10,7 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 )
 
-// anew is a job's object as it would have been created, to start from a path.
+// Recreated is a job's object as it would have been created, to start from a path.
 func (j Job) Recreated(path string, allowNonRestored bool) Job {
 	spec := (&unstructured.Unstructured{Object: Section(j.Object.Object, "spec")}).DeepCopy().Object
 	u := &unstructured.Unstructured{Object: map[string]any{"apiVersion": Group + "/" + Version, "kind": j.Kind.Name, "spec": spec}}
@@ -33,7 +33,7 @@ func (j Job) Recreated(path string, allowNonRestored bool) Job {
 	return Job{j.Kind, u}
 }
 
-// nextRestartNonce differs from the nonce in the spec and from the one that
+// NextRestartNonce differs from the nonce in the spec and from the one that
 // the operator carried out last: a spec may have lost its nonce since, and the
 // old number would then change nothing.
 func (j Job) NextRestartNonce() int64 {
@@ -49,7 +49,7 @@ func (j Job) NextRestartNonce() int64 {
 	return max(now, before) + 1
 }
 
-// set writes a value into the job's spec.
+// Set writes a value into the job's spec.
 func (j Job) Set(value any, path ...string) error {
 	if err := unstructured.SetNestedField(j.Spec(), value, path...); err != nil {
 		return exit.Usagef("%s: spec.%s: %v", j.Ref(), strings.Join(path, "."), err)

@@ -151,7 +151,7 @@ func RootCause(message string) string {
 	return ShortenTypes(strings.Join(kept, " "))
 }
 
-// shortenTypes drops the package of each leading exception name:
+// ShortenTypes drops the package of each leading exception name:
 // "java.util.concurrent.CompletionException: a.b.C: text" → "C: text".
 func ShortenTypes(text string) string {
 	last := ""

@@ -5,6 +5,7 @@ import (
 	"strings"
 )
 
+// OrUnknown is a state, or "an unknown state" where it is empty.
 func OrUnknown(s string) string {
 	if s == "" {
 		return "an unknown state"
@@ -35,11 +36,11 @@ func ChooseFormat(job Ref, cluster Job, wanted string, force bool) (format, why 
 	return "CANONICAL", "Flink " + Dotted(version), nil
 }
 
-// formatKey is the format that the operator takes where nobody names one. Its
+// FormatKey is the format that the operator takes where nobody names one. Its
 // default is CANONICAL.
 const FormatKey = "kubernetes.operator.savepoint.format.type"
 
-// dotted is v1_20 as people write it: 1.20.
+// Dotted is v1_20 as people write it: 1.20.
 func Dotted(version string) string {
 	return strings.ReplaceAll(strings.TrimPrefix(version, "v"), "_", ".")
 }

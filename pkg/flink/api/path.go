@@ -28,7 +28,7 @@ func NormalPath(path string) string {
 	return scheme + ":" + rest
 }
 
-// lastState stands where an upgradeSavepointPath would for "the last
+// LastState stands where an upgradeSavepointPath would for "the last
 // checkpoint, by HA metadata".
 const LastState = "KUBERNETES_OPERATOR_LAST_STATE"
 
@@ -38,6 +38,6 @@ func SamePath(a, b string) bool {
 	return a != "" && a == b
 }
 
-// notAddressable is what Flink calls the path of a checkpoint that is kept in
+// NotAddressable is what Flink calls the path of a checkpoint that is kept in
 // the JobManager's memory.
 const NotAddressable = "<checkpoint-not-externally-addressable>"

@@ -137,7 +137,7 @@ func (s FlinkState) WaitingTasks() string {
 	return fmt.Sprintf("RUNNING, but %d of its %d tasks don't run yet", s.Waiting, s.Tasks)
 }
 
-// nothingToLose reports whether a job has no state that deleting it could lose,
+// NothingToLose reports whether a job has no state that deleting it could lose,
 // and why.
 func (j Job) NothingToLose() (bool, string) {
 	wrapped := Section(j.Object.Object, "status")

@@ -150,6 +150,7 @@ func MergeSaved(own, told []Saved, ownOnly bool) []Saved {
 	return out
 }
 
+// Noun is savepoint or checkpoint.
 func (s Saved) Noun() string {
 	if s.Savepoint {
 		return "savepoint"

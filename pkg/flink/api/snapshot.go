@@ -137,6 +137,7 @@ func (s Snapshot) Duration() time.Duration {
 	return end.Sub(start)
 }
 
+// Timestamp is the time in a field of the status; zero where there is none.
 func (s Snapshot) Timestamp(field string) time.Time {
 	t, err := time.Parse(time.RFC3339Nano, Text(s.Object.Object, "status", field))
 	if err != nil {
@@ -145,7 +146,7 @@ func (s Snapshot) Timestamp(field string) time.Time {
 	return t
 }
 
-// held reports whether an operator holds the object until it has dealt with the
+// Held reports whether an operator holds the object until it has dealt with the
 // data.
 func (s Snapshot) Held() bool {
 	return slices.ContainsFunc(s.Object.GetFinalizers(), func(finalizer string) bool {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"path"
 	"regexp"
 	"slices"
@@ -86,22 +87,22 @@ func splitPath(text string) (scheme, rest string, err error) {
 	return scheme, rest, nil
 }
 
-// defaultSchemeKey is the filesystem of paths without a scheme.
+// DefaultSchemeKey is the filesystem of paths without a scheme.
 const DefaultSchemeKey = "fs.default-scheme"
 
 // mergeByNameKey has the operator merge the lists of pod templates by name; the
 // default is by position.
 const mergeByNameKey = "kubernetes.operator.pod-template.merge-arrays-by-name"
 
-// podMounts are the volumes that the Flink containers of a cluster mount.
+// PodMounts are the volumes that the Flink containers of a cluster mount.
 type PodMounts struct {
-	JobManager, TaskManager []volumeMount
+	JobManager, TaskManager []VolumeMount
 	// defaultScheme is fs.default-scheme; "" is file.
 	DefaultScheme string
 }
 
-// volumeMount is a volume in a pod's Flink container.
-type volumeMount struct {
+// VolumeMount is a volume in a pod's Flink container.
+type VolumeMount struct {
 	at, subPath string
 	// volume is the type, source what tells one volume of it from another.
 	volume, source string
@@ -110,12 +111,12 @@ type volumeMount struct {
 	perPod bool
 }
 
-// mountsOf are the volumes that the pod templates of a FlinkDeployment's spec
+// MountsOf are the volumes that the pod templates of a FlinkDeployment's spec
 // mount.
 func MountsOf(spec map[string]any) PodMounts {
 	config := Flatten(Section(spec, "flinkConfiguration"))
 	byName := strings.EqualFold(config[mergeByNameKey], "true")
-	role := func(name string) []volumeMount {
+	role := func(name string) []VolumeMount {
 		template := mergeTemplates(Section(spec, "podTemplate"), Section(spec, name, "podTemplate"), byName)
 		merged, _ := template.(map[string]any)
 		return MountsIn(Section(merged, "spec"))
@@ -134,9 +135,7 @@ func mergeTemplates(base, over any, byName bool) any {
 			return over
 		}
 		out := make(map[string]any, len(below)+len(over))
-		for key, value := range below {
-			out[key] = value
-		}
+		maps.Copy(out, below)
 		for key, value := range over {
 			out[key] = mergeTemplates(out[key], value, byName)
 		}
@@ -174,9 +173,9 @@ func named(list []any) bool {
 	return !slices.ContainsFunc(list, func(item any) bool { return nameOf(item) == "" })
 }
 
-// mountsIn are the volumes of a pod's Flink container; those of sidecars don't
+// MountsIn are the volumes of a pod's Flink container; those of sidecars don't
 // count.
-func MountsIn(podSpec map[string]any) []volumeMount {
+func MountsIn(podSpec map[string]any) []VolumeMount {
 	sources := map[string][2]string{}
 	volumes, _ := podSpec["volumes"].([]any)
 	for _, v := range volumes {
@@ -188,7 +187,7 @@ func MountsIn(podSpec map[string]any) []volumeMount {
 			}
 		}
 	}
-	var out []volumeMount
+	var out []VolumeMount
 	containers, _ := podSpec["containers"].([]any)
 	for _, v := range containers {
 		container, _ := v.(map[string]any)
@@ -204,7 +203,7 @@ func MountsIn(podSpec map[string]any) []volumeMount {
 			}
 			readOnly, _ := mount["readOnly"].(bool)
 			expression := Text(mount, "subPathExpr")
-			out = append(out, volumeMount{
+			out = append(out, VolumeMount{
 				at: path.Clean("/" + Text(mount, "mountPath")), subPath: cmp.Or(expression, Text(mount, "subPath")),
 				volume: source[0], source: source[1], readOnly: readOnly,
 				perPod: slices.ContainsFunc([]string{"POD", "HOSTNAME", "UID"}, func(word string) bool {
@@ -217,8 +216,8 @@ func MountsIn(podSpec map[string]any) []volumeMount {
 }
 
 // mountAt is the mount that a path is in: the innermost one.
-func mountAt(mounts []volumeMount, file string) (volumeMount, bool) {
-	var best volumeMount
+func mountAt(mounts []VolumeMount, file string) (VolumeMount, bool) {
+	var best VolumeMount
 	found := false
 	for _, m := range mounts {
 		if (m.at == "/" || file == m.at || strings.HasPrefix(file, m.at+"/")) && (!found || len(m.at) >= len(best.at)) {
@@ -229,7 +228,7 @@ func mountAt(mounts []volumeMount, file string) (volumeMount, bool) {
 }
 
 // inside is where in the volume a file is.
-func (m volumeMount) inside(file string) string {
+func (m VolumeMount) inside(file string) string {
 	return path.Join("/", m.subPath, strings.TrimPrefix(file, m.at))
 }
 
@@ -237,7 +236,7 @@ func (m volumeMount) inside(file string) string {
 // files of jobs.
 var passingVolumes = []string{"emptyDir", "ephemeral", "configMap", "secret", "downwardAPI", "projected", "image"}
 
-// place is where a path is for these pods.
+// Place is where a path is for these pods.
 func (m PodMounts) Place(text string) StatePlace {
 	scheme, file, err := splitPath(text)
 	if err != nil {
@@ -262,7 +261,7 @@ func (m PodMounts) Place(text string) StatePlace {
 	case !inJM:
 		return pod(tm.volume, "is in a volume (%s) of the TaskManagers alone: on the JobManager it is the pod's own disk", tm.volume)
 	}
-	for _, mount := range []volumeMount{jm, tm} {
+	for _, mount := range []VolumeMount{jm, tm} {
 		if slices.Contains(passingVolumes, mount.volume) {
 			return pod(mount.volume, "is in a volume of type %s, which every pod has of its own", mount.volume)
 		}
@@ -276,7 +275,7 @@ func (m PodMounts) Place(text string) StatePlace {
 	return StatePlace{Kind: SharedPlace, Volume: jm.volume, ReadOnly: jm.readOnly || tm.readOnly}
 }
 
-// runsWith is the spec that a cluster's pods were made by, as far as that is
+// RunsWith is the spec that a cluster's pods were made by, as far as that is
 // known.
 func (j Job) RunsWith() map[string]any {
 	if spec := j.ReconciledSpec(); spec != nil && j.Kind.Name != BlueGreen.Name {
@@ -285,6 +284,7 @@ func (j Job) RunsWith() map[string]any {
 	return j.Spec()
 }
 
+// PodSpecMap is a pod's spec as the manifests of the operator have it.
 func PodSpecMap(spec corev1.PodSpec) map[string]any {
 	data, err := json.Marshal(spec)
 	if err != nil {

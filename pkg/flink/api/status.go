@@ -131,7 +131,7 @@ func (j Job) RunState() string {
 	return j.State()
 }
 
-// tellsGeneration reports whether the operator notes which generation it
+// HasObservedGeneration reports whether the operator notes which generation it
 // carried out, as it does since 1.8.
 func (j Job) HasObservedGeneration() bool {
 	_, ok := Number(j.Object.Object, "status", "observedGeneration")
@@ -155,7 +155,7 @@ func SortedKeys[V any](m map[string]V) []string {
 	return keys
 }
 
-// drainKey stays in the spec of a job that was drained, and tells so whoever
+// DrainKey stays in the spec of a job that was drained, and tells so whoever
 // wants to resume it.
 const DrainKey = "kubernetes.operator.job.drain-on-savepoint-deletion"
 

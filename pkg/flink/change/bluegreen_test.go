@@ -30,10 +30,10 @@ func TestJudgeBlueGreenGivenUp(t *testing.T) {
 		job    api.Job
 		want   stage
 	}{
-		"given up":       {taken, blueGreenAt("ACTIVE_BLUE", "FAILING", "Transition to GREEN not possible"), lost},
-		"can't begin":    {untaken, blueGreenAt("ACTIVE_BLUE", "FAILING", "Could not trigger Savepoint"), failing},
-		"savepoint":      {untaken, blueGreenAt("SAVEPOINTING_BLUE", "RUNNING", ""), notTaken},
-		"on the way":     {taken, blueGreenAt("TRANSITIONING_TO_GREEN", "RECONCILING", ""), moving},
+		"given up":      {taken, blueGreenAt("ACTIVE_BLUE", "FAILING", "Transition to GREEN not possible"), lost},
+		"can't begin":   {untaken, blueGreenAt("ACTIVE_BLUE", "FAILING", "Could not trigger Savepoint"), failing},
+		"savepoint":     {untaken, blueGreenAt("SAVEPOINTING_BLUE", "RUNNING", ""), notTaken},
+		"on the way":    {taken, blueGreenAt("TRANSITIONING_TO_GREEN", "RECONCILING", ""), moving},
 		"other color":   {taken, blueGreenAt("ACTIVE_GREEN", "RUNNING", ""), reached},
 		"the old color": {taken, blueGreenAt("ACTIVE_BLUE", "RUNNING", ""), moving},
 	} {

@@ -59,7 +59,7 @@ type Goal struct {
 	StableFor time.Duration
 }
 
-// ChangeOptions are the user's wishes that all changes have in common.
+// Options are the user's wishes that all changes have in common.
 type Options struct {
 	// DryRun is "", "client" or "server".
 	DryRun string
@@ -79,7 +79,7 @@ type Options struct {
 	Question func(question string)
 }
 
-// confirm asks, where somebody can be asked and something is going to be done.
+// Confirmf asks, where somebody can be asked and something is going to be done.
 func (o Options) Confirmf(ctx context.Context, format string, args ...any) error {
 	question := fmt.Sprintf(format, args...)
 	if o.Question != nil {
@@ -100,7 +100,7 @@ func (o Options) Validate() error {
 	return exit.Usagef("--dry-run: %q is not one of none, client, server", o.DryRun)
 }
 
-// ChangeReport is what became of a change.
+// Report is what became of a change.
 type Report struct {
 	Job api.Ref
 	// Unmanaged says that it is about the job with JobID in the session cluster
@@ -140,7 +140,7 @@ const (
 	ChangeUnproven = "started without its state"
 )
 
-// ChangeFailedError says why a change did not come about.
+// FailedError says why a change did not come about.
 type FailedError struct {
 	Job api.Ref
 	// How is one of the Change… constants.
@@ -179,7 +179,7 @@ func (e *FailedError) Reasons() string {
 	return operator.FormatReasons(e.Cause, e.Events)
 }
 
-// Change makes a change and follows it until its goal is reached and proven.
+// CarryOut makes a change and follows it until its goal is reached and proven.
 //
 // The watch begins before the change is made, so that nobody starts what they
 // can't see the end of. A change that the operator rejects or can't begin with
@@ -217,11 +217,11 @@ func CarryOut(ctx context.Context, c *operator.Client, change Change, options Op
 	return f.Report, err
 }
 
-// observe takes over what the object says of the job's state.
+// Observe takes over what the object says of the job's state.
 func (r *Report) Observe(job api.Job) {
 	r.State, r.Lifecycle, r.JobID, r.Generation = job.RunState(), job.Lifecycle(), job.JobID(), job.Object.GetGeneration()
 }
 
-// errOvertaken is wrapped by errors that say that somebody else changed the
+// ErrOvertaken is wrapped by errors that say that somebody else changed the
 // job at the same time.
 var ErrOvertaken = errors.New("somebody else changed it")

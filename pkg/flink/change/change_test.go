@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -148,10 +149,10 @@ func TestJudgeBlueGreenResumed(t *testing.T) {
 func TestStateIsNotLostUnasked(t *testing.T) {
 	job := changedJob(1, nil)
 	_ = unstructured.SetNestedField(job.Object.Object, "stateless", "spec", "job", "upgradeMode")
-	if _, _, err := KeepState((&operator.Client{}), job, "restart", api.StateChoice{}); err == nil || !strings.Contains(err.Error(), "--lose-state") {
+	if _, _, err := KeepState(job, "restart", api.StateChoice{}); err == nil || !strings.Contains(err.Error(), "--lose-state") {
 		t.Error(err)
 	}
-	fields, mode, err := KeepState((&operator.Client{}), job, "restart", api.StateChoice{UpgradeMode: "savepoint"})
+	fields, mode, err := KeepState(job, "restart", api.StateChoice{UpgradeMode: "savepoint"})
 	if err != nil || mode != "savepoint" || fields["job"].(map[string]any)["upgradeMode"] != "savepoint" {
 		t.Error(fields, mode, err)
 	}
@@ -170,7 +171,9 @@ func TestWakeUp(t *testing.T) {
 }
 
 // Flink calls a job RUNNING also while its tasks wait for slots.
-func TestRunningWithoutTasks(t *testing.T) {
+func TestRunningWithoutTasks(t *testing.T) { synctest.Test(t, runningWithoutTasks) }
+
+func runningWithoutTasks(t *testing.T) {
 	job := changedJob(2, map[string]any{"jobStatus": map[string]any{"state": "RUNNING", "jobId": "b"}})
 	answers := []api.FlinkState{{State: "RUNNING", Tasks: 3, Waiting: 2}, {State: "RUNNING", Tasks: 3}}
 	client := &operator.Client{AskFlink: func(context.Context, api.Ref) (api.FlinkState, error) {

@@ -2,6 +2,7 @@ package change
 
 import (
 	"context"
+	"maps"
 	"strconv"
 	"strings"
 
@@ -12,7 +13,7 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
 )
 
-// configFor is the configuration that a job runs with: its cluster's, and its
+// ConfigFor is the configuration that a job runs with: its cluster's, and its
 // own over that.
 func ConfigFor(ctx context.Context, c *operator.Client, job, cluster api.Job) api.Config {
 	config, _, err := c.EffectiveConfig(ctx, cluster)
@@ -20,13 +21,11 @@ func ConfigFor(ctx context.Context, c *operator.Client, job, cluster api.Job) ap
 		config = api.Config{}
 	}
 	own, _ := job.Spec()["flinkConfiguration"].(map[string]any)
-	for key, value := range api.Flatten(own) {
-		config[key] = value
-	}
+	maps.Copy(config, api.Flatten(own))
 	return config
 }
 
-// lastCheckpoint is the newest checkpoint by the high-availability data of a
+// LastCheckpoint is the newest checkpoint by the high-availability data of a
 // FlinkDeployment's job, in Kubernetes; why says why it can't be known. known
 // is an earlier checkpoint of the same run, or nil.
 func LastCheckpoint(ctx context.Context, c *operator.Client, cluster api.Job, known *api.FlinkSnapshot) (path, why string) {
@@ -65,7 +64,7 @@ func LastCheckpoint(ctx context.Context, c *operator.Client, cluster api.Job, kn
 	return dir + "/chk-" + strconv.FormatInt(newest, 10), ""
 }
 
-// checkpointLeft is the checkpoint of a job that was suspended by its last one:
+// CheckpointLeft is the checkpoint of a job that was suspended by its last one:
 // by the high-availability data where the operator took the JobManager away,
 // else the one that it noted when it canceled the job.
 func CheckpointLeft(ctx context.Context, c *operator.Client, job, cluster api.Job, known *api.FlinkSnapshot) (path, why string) {

@@ -186,6 +186,7 @@ func (f *Follower) putBack(ctx context.Context, objects <-chan seen, failed *Fai
 					back.Spec = api.Merge(api.Merge(nil, back.Spec), again.Spec)
 				}
 			}
+		default: // it isn't there yet
 		}
 		select {
 		case <-ctx.Done():
@@ -206,7 +207,7 @@ func (f *Follower) putBack(ctx context.Context, objects <-chan seen, failed *Fai
 // longestCommand is how long a patch may be that a user is to copy, in bytes.
 const longestCommand = 600
 
-// undoCommand takes the change back by hand.
+// UndoCommand takes the change back by hand.
 func (f *Follower) UndoCommand() string {
 	if !f.Report.Changed {
 		return "change the spec back"

@@ -20,7 +20,7 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
 )
 
-// changeFollower carries out one change. All of its fields belong to the
+// Follower carries out one change. All of its fields belong to the
 // goroutine of follow; what the watches see comes over channels.
 type Follower struct {
 	client   *operator.Client

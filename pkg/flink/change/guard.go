@@ -39,7 +39,7 @@ func Target(ctx context.Context, c *operator.Client, ref api.Ref) (api.Job, erro
 // CheckManaged refuses, without options.Force, to change what something else
 // would change back, and notes what a later release would. A dry run is refused
 // like the real one, which it is to foretell.
-func CheckManaged(c *operator.Client, job api.Job, options Options, reporter operator.Reporter) error {
+func CheckManaged(job api.Job, options Options, reporter operator.Reporter) error {
 	manager, ok := job.ManagedBy()
 	if !ok {
 		return nil
@@ -60,7 +60,7 @@ func CheckManaged(c *operator.Client, job api.Job, options Options, reporter ope
 // merge, and the upgrade mode that is then in force. A job whose upgradeMode is
 // stateless is refused unless the user has chosen: the operator would throw its
 // state away. verb is what is about to be done, for the message.
-func KeepState(c *operator.Client, job api.Job, verb string, choice api.StateChoice) (fields map[string]any, mode string, err error) {
+func KeepState(job api.Job, verb string, choice api.StateChoice) (fields map[string]any, mode string, err error) {
 	mode = job.UpgradeMode()
 	switch {
 	case choice.LoseState:
@@ -140,7 +140,7 @@ func SavepointFormat(ctx context.Context, c *operator.Client, job api.Job) (fiel
 
 // CheckRejected refuses a change to a spec that the operator rejects already,
 // unless the change could be the correction.
-func CheckRejected(c *operator.Client, job api.Job) error {
+func CheckRejected(job api.Job) error {
 	failure := job.Failure()
 	if observed := job.ObservedGeneration(); observed >= job.Object.GetGeneration() && observed > 0 {
 		return nil
@@ -151,7 +151,7 @@ func CheckRejected(c *operator.Client, job api.Job) error {
 	return errors.New("the operator rejects the spec of " + job.Ref().String() + " and would ignore a change to it: " + failure.Root() + "\nCorrect the spec first: kubectl edit " + job.Kind.Singular + " " + job.Ref().Name + " -n " + job.Ref().Namespace)
 }
 
-// checkStart refuses a change that keeps the state of a job that can't start,
+// CheckStart refuses a change that keeps the state of a job that can't start,
 // because what it starts from isn't there. The operator carries out none: with
 // high availability the job counts as ended, and is looked for for ever, and
 // without there is no state that it could go on from.

@@ -14,7 +14,7 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
 )
 
-// hpaResource is Kubernetes' own autoscaler, which may own a FlinkDeployment's
+// HPAResource is Kubernetes' own autoscaler, which may own a FlinkDeployment's
 // number of TaskManagers by its scale subresource.
 var HPAResource = schema.GroupVersionResource{Group: "autoscaling", Version: "v2", Resource: "horizontalpodautoscalers"}
 
@@ -45,7 +45,7 @@ func hpaOf(ctx context.Context, c *operator.Client, job api.Job) string {
 	return found
 }
 
-// checkHPA refuses, without options.Force, to set a size that a
+// CheckHPA refuses, without options.Force, to set a size that a
 // HorizontalPodAutoscaler would set back.
 func CheckHPA(ctx context.Context, c *operator.Client, job api.Job, options Options, reporter operator.Reporter) error {
 	hpa := hpaOf(ctx, c, job)
@@ -59,7 +59,7 @@ func CheckHPA(ctx context.Context, c *operator.Client, job api.Job, options Opti
 	return fmt.Errorf("%s is sized by %s, which would set its size by its own metrics again\nNothing was changed. Change minReplicas and maxReplicas there, or use --force", job.Ref(), hpa)
 }
 
-// sizes reports whether a change is one of a job's size.
+// ChangesSize reports whether a change is one of a job's size.
 func ChangesSize(changes []api.FieldChange) bool {
 	for _, change := range changes {
 		if change.Path == "taskManager.replicas" || change.Path == "job.parallelism" {

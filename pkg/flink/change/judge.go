@@ -240,11 +240,11 @@ func progressOf(job api.Job) string {
 	return strings.Join(append(words, "the job is "+api.OrUnknown(job.State())), ", ")
 }
 
-// jobNotFound is what the operator says between the JobManager's start and the
+// JobNotFound is what the operator says between the JobManager's start and the
 // job's, and of a job that is gone.
 const JobNotFound = "Job Not Found"
 
-// passes reports whether an error is one that a start has to go through: the
+// IsTransient reports whether an error is one that a start has to go through: the
 // pods mount ConfigMaps that the operator or Flink is about to make, and a
 // savepoint may meet a moment in which the job isn't whole.
 func IsTransient(cause string) bool {
@@ -272,7 +272,7 @@ const (
 	staleLimit = 6 * time.Second
 )
 
-// describePatch is a merge patch as "path: value" words, sorted, for people.
+// DescribePatch is a merge patch as "path: value" words, sorted, for people.
 func DescribePatch(patch map[string]any) []string {
 	var out []string
 	var walk func(prefix string, value any)

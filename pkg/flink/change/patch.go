@@ -17,7 +17,7 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
 )
 
-// patch is the merge patch of a change to the whole object.
+// Patch is the merge patch of a change to the whole object.
 func (ch Change) Patch() map[string]any {
 	out := map[string]any{}
 	if len(ch.Spec) > 0 {
@@ -32,10 +32,10 @@ func (ch Change) Patch() map[string]any {
 	return out
 }
 
-// holds reports whether a job is already as the change would make it.
+// Holds reports whether a job is already as the change would make it.
 func (ch Change) Holds(job api.Job) bool { return api.Contains(job.Object.Object, ch.Patch()) }
 
-// undo is the change that takes this one back.
+// Undo is the change that takes this one back.
 func (ch Change) Undo() Change {
 	back := ch
 	back.Spec = api.Inverse(ch.Job.Spec(), ch.Spec)
@@ -51,11 +51,11 @@ func (ch Change) Undo() Change {
 // status in between.
 const conflicts = 20
 
-// rehearsal is a dry run that finds out what the API server makes of a change,
+// Rehearsal is a dry run that finds out what the API server makes of a change,
 // without its warnings for the user.
 const Rehearsal = "rehearsal"
 
-// apply makes the change. The patch carries the resourceVersion that was read,
+// Apply makes the change. The patch carries the resourceVersion that was read,
 // so that two users can't overwrite each other unseen; the operator's status
 // writes move that version too, so a conflict is tried again as long as nobody
 // has changed the spec (metadata.generation).
@@ -107,10 +107,10 @@ func send(ctx context.Context, client dynamic.ResourceInterface, name string, bo
 	return client.Patch(ctx, name, types.MergePatchType, body, options)
 }
 
-// answerLimit is how long the API server may take to answer a patch.
+// AnswerLimit is how long the API server may take to answer a patch.
 const AnswerLimit = 15 * time.Second
 
-// lastWriter says who wrote the spec last, where managedFields tell.
+// LastWriter says who wrote the spec last, where managedFields tell.
 func LastWriter(job api.Job) string {
 	entries := slices.DeleteFunc(slices.Clone(job.Object.GetManagedFields()), func(e metav1.ManagedFieldsEntry) bool {
 		return e.Subresource != "" || e.Time == nil
@@ -122,7 +122,7 @@ func LastWriter(job api.Job) string {
 	return ", last by " + last.Manager
 }
 
-// redeploy is the change that has the operator start a job anew from a path.
+// Redeploy is the change that has the operator start a job anew from a path.
 func Redeploy(job api.Job, path string, allowNonRestored bool) Change {
 	nonce, _ := api.Number(job.Spec(), "job", "savepointRedeployNonce")
 	fields := map[string]any{"initialSavepointPath": path, "savepointRedeployNonce": nonce + 1, "state": "running"}

@@ -14,10 +14,10 @@ import (
 // into reach first.
 const proofLimit = 30 * time.Second
 
-// errNoWitness says that nobody can ask JobManagers here.
+// ErrNoJobManager says that nobody can ask JobManagers here.
 var ErrNoJobManager = errors.New("no way to the JobManager")
 
-// proveRestored asks the JobManager where the job's state came from, which has
+// ProveRestored asks the JobManager where the job's state came from, which has
 // to be path.
 func ProveRestored(ctx context.Context, c *operator.Client, ref api.Ref, path string, reporter operator.Reporter) (string, error) {
 	reporter.Waitingf("%s: asking the JobManager where its state came from", ref)

@@ -25,7 +25,7 @@ type Field struct {
 	Near bool
 }
 
-// ConfigLayers are the places that a job's configuration comes from, as far
+// Layers are the places that a job's configuration comes from, as far
 // as they can be read. They hold secrets.
 type Layers struct {
 	// ShowSecrets leaves passwords and keys in the settings.
@@ -65,7 +65,7 @@ type Layers struct {
 	Problems []string
 }
 
-// ConfigLayers reads where the configuration of a job comes from. cluster is
+// ReadLayers reads where the configuration of a job comes from. cluster is
 // the FlinkDeployment that it runs in; its Object is nil where there is none.
 func ReadLayers(ctx context.Context, c *operator.Client, job, cluster api.Job) Layers {
 	l := layersOf(job, cluster)

@@ -98,6 +98,9 @@ type Rule struct {
 	// Source names what the rule's facts were written from where they could not
 	// be made on a cluster; "" where they were.
 	Source string `json:"source,omitempty"`
+	// Seen says that the fault was made on a real cluster, and that this rule was
+	// what was found first.
+	Seen bool `json:"seen,omitempty"`
 	// Explains are ids of rules whose findings follow from this one's; a final *
 	// stands for any ending.
 	Explains []string `json:"explains,omitempty"`
@@ -120,11 +123,19 @@ var table = slices.Concat(
 
 var byID = func() map[string]int {
 	out := make(map[string]int, len(table))
-	for i, r := range table {
-		out[r.ID] = i
+	for i := range table {
+		out[table[i].ID] = i
+		table[i].Seen = slices.Contains(seen, table[i].ID)
 	}
 	return out
 }()
+
+// seen are the rules that named a fault first that was made on a real cluster.
+var seen = []string{
+	"FLINK-CONF-UNKNOWN", "FLINK-INST-METRICS", "FLINK-JOB-CLASS", "FLINK-MEM-SMALL", "FLINK-POD-CLAIM-MISSING",
+	"FLINK-POD-ENTRYPOINT", "FLINK-POD-IMAGE", "FLINK-POD-INIT", "FLINK-POD-QUOTA", "FLINK-POD-SECRET",
+	"FLINK-SPEC-REJECTED", "FLINK-STATE-NOT-FOUND",
+}
 
 // Rules are all rules, in the order of the table.
 func Rules() []Rule { return slices.Clone(table) }

@@ -2,6 +2,7 @@ package diagnosis
 
 import (
 	"encoding/json"
+	"maps"
 	"os"
 	"regexp"
 	"slices"
@@ -277,9 +278,7 @@ func lintTrials() []lintTrial {
 	right := map[string]any{"backoffLimit": int64(0), "jobReference": map[string]any{"kind": kindDeployment, "name": "orders"}, "savepoint": map[string]any{"disposeOnDelete": false}}
 	changed := func(key string, value any) map[string]any {
 		out := map[string]any{}
-		for k, v := range right {
-			out[k] = v
-		}
+		maps.Copy(out, right)
 		out[key] = value
 		return out
 	}
@@ -362,5 +361,15 @@ func TestCommandsAreQuoted(t *testing.T) {
 	set(nested.Object, "spec.flinkConfiguration", map[string]any{"execution": map[string]any{"checkpointing": map[string]any{"dir": "s3://a"}}})
 	if got := newManifest(nested, nil).patchConf(map[string]any{"execution.checkpointing.interval": "1 min"}); !strings.Contains(got, `{"execution":{"checkpointing":{"interval":"1 min"}}}`) {
 		t.Errorf("a nested configuration is patched in its form: %s", got)
+	}
+}
+
+// What was tried on a cluster is a rule that there is, and wasn't written from
+// a source because it couldn't be made.
+func TestSeenRulesExist(t *testing.T) {
+	for _, id := range seen {
+		if r, ok := Explain(id); !ok || !r.Seen || r.Source != "" {
+			t.Errorf("%s: known %t, seen %t, source %q", id, ok, r.Seen, r.Source)
+		}
 	}
 }

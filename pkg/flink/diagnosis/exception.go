@@ -99,9 +99,7 @@ func readChain(trace string) []Cause {
 	current := -1
 	skipping := false
 	add := func(text string) {
-		for _, c := range split(text) {
-			out = append(out, c)
-		}
+		out = append(out, split(text)...)
 		current = len(out) - 1
 	}
 	for line := range strings.Lines(trace) {
@@ -294,24 +292,14 @@ func (e Exception) Telling() string {
 	return root
 }
 
-// has finds the innermost cause of one of the simple class names.
-func (e Exception) has(names ...string) (Cause, bool) {
-	for _, c := range slices.Backward(e.Chain) {
-		if slices.Contains(names, c.Name()) {
-			return c, true
-		}
-	}
-	return Cause{}, false
-}
-
 // match finds the innermost cause whose line fits.
-func (e Exception) match(pattern *lazy) (Cause, []string) {
+func (e Exception) match(pattern *lazy) []string {
 	for _, c := range slices.Backward(e.Chain) {
 		if found := pattern.FindStringSubmatch(c.String()); found != nil {
-			return c, found
+			return found
 		}
 	}
-	return Cause{}, nil
+	return nil
 }
 
 // passes reports whether a frame has the text.

@@ -1,6 +1,7 @@
 package diagnosis
 
 import (
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -384,10 +385,8 @@ func (o OperatorFacts) Watches(namespace string) (watches, known bool) {
 	if o.WatchedMark != Read {
 		return true, false
 	}
-	for _, n := range o.Watched {
-		if n == namespace {
-			return true, true
-		}
+	if slices.Contains(o.Watched, namespace) {
+		return true, true
 	}
 	return len(o.Watched) == 0, true
 }

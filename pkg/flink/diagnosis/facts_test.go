@@ -93,15 +93,19 @@ func all(changes ...change) change {
 		}
 	}
 }
+
 func spec(path string, v any) change {
 	return func(f *JobFacts) { set(f.Object.Object, "spec."+path, v) }
 }
+
 func status(path string, v any) change {
 	return func(f *JobFacts) { set(f.Object.Object, "status."+path, v) }
 }
+
 func meta(path string, v any) change {
 	return func(f *JobFacts) { set(f.Object.Object, "metadata."+path, v) }
 }
+
 func conf(key string, v any) change {
 	return func(f *JobFacts) {
 		c := section(f.Object.Object, "spec", "flinkConfiguration")
@@ -128,13 +132,16 @@ func starts(ago time.Duration) change {
 		}
 	})
 }
+
 func created(ago time.Duration) change {
 	return all(state("CREATED", ago), func(f *JobFacts) { f.Flink.Vertices = nil })
 }
+
 func suspended(f *JobFacts) {
 	all(spec("job.state", "suspended"), status("lifecycleState", "SUSPENDED"), state("FINISHED", time.Hour), status("jobManagerDeploymentStatus", "MISSING"), status("jobStatus.upgradeSavepointPath", "s3://state/savepoints/savepoint-1"))(f)
 	f.Pods, f.Flink = nil, FlinkFacts{}
 }
+
 func deleting(ago time.Duration) change {
 	return all(meta("deletionTimestamp", before(ago).Format(time.RFC3339)), meta("finalizers", []any{"flinkdeployments.flink.apache.org/finalizer"}))
 }
@@ -180,9 +187,11 @@ func podAt(f *JobFacts, role string) *PodFacts {
 	}
 	panic("no pod of role " + role)
 }
+
 func pods(role string, do func(p *corev1.Pod)) change {
 	return func(f *JobFacts) { do(podAt(f, role).Pod) }
 }
+
 func unready(p *corev1.Pod) {
 	p.Status.Conditions[0].Status = corev1.ConditionFalse
 	p.CreationTimestamp = stamp(2 * time.Minute)
@@ -206,6 +215,7 @@ func ended(role, name string, code int32, reason string, log ...string) change {
 		facts.Logs = append(facts.Logs, ContainerLog{Container: name, Previous: true, Lines: log})
 	}
 }
+
 func initEnded(role, name string, code int32, log ...string) change {
 	return func(f *JobFacts) {
 		facts := podAt(f, role)
@@ -221,6 +231,7 @@ func initEnded(role, name string, code int32, log ...string) change {
 		facts.Logs = append(facts.Logs, ContainerLog{Container: name, Lines: log})
 	}
 }
+
 func waiting(role, reason, message string) change {
 	return pods(role, func(p *corev1.Pod) {
 		unready(p)
@@ -228,6 +239,7 @@ func waiting(role, reason, message string) change {
 		p.Status.ContainerStatuses[0] = corev1.ContainerStatus{Name: mainContainer, State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason, Message: message}}}
 	})
 }
+
 func unscheduled(role, message string) change {
 	return pods(role, func(p *corev1.Pod) {
 		unready(p)
@@ -235,11 +247,13 @@ func unscheduled(role, message string) change {
 		p.Status.Conditions[1].Status, p.Status.Conditions[1].Message = corev1.ConditionFalse, message
 	})
 }
+
 func event1(kind, name, reason, message string, ago time.Duration) change {
 	return func(f *JobFacts) {
 		f.Events = append(f.Events, corev1.Event{InvolvedObject: corev1.ObjectReference{Kind: kind, Name: name}, Reason: reason, Message: message, LastTimestamp: stamp(ago), Type: corev1.EventTypeWarning, Count: 3})
 	}
 }
+
 func logged(lines ...string) change {
 	return func(f *JobFacts) {
 		for i, line := range lines {
@@ -247,6 +261,7 @@ func logged(lines ...string) change {
 		}
 	}
 }
+
 func repeat(line string, n int) []string {
 	var out []string
 	for i := range n {
@@ -273,6 +288,7 @@ func failedCheckpoints(n int, why string) change {
 		}
 	})
 }
+
 func snap(ago time.Duration, state, failure string, more ...func(o map[string]any)) change {
 	return func(f *JobFacts) {
 		o := map[string]any{"apiVersion": "flink.apache.org/v1beta1", "kind": kindSnapshot, "metadata": map[string]any{"name": "orders-1", "namespace": "prod", "creationTimestamp": before(ago).Format(time.RFC3339)}, "spec": map[string]any{"savepoint": map[string]any{}, "jobReference": map[string]any{"kind": kindDeployment, "name": "orders"}}}
@@ -302,6 +318,7 @@ func sessionJob(f *JobFacts) {
 	f.Cluster = own
 	f.Marks[FromCluster] = Read
 }
+
 func cluster(path string, v any) change { return func(f *JobFacts) { set(f.Cluster.Object, path, v) } }
 
 // sessionCluster makes it a session cluster.
@@ -309,15 +326,18 @@ func sessionCluster(f *JobFacts) {
 	all(spec("job", nil), status("jobStatus", map[string]any{}))(f)
 	f.Flink.Checkpoints, f.Flink.Vertices, f.Flink.State = nil, nil, ""
 }
+
 func blueGreen(f *JobFacts) {
 	inner := section(f.Object.Object, "spec")
 	f.Object.SetKind(kindBlueGreen)
 	f.Object.Object["spec"] = map[string]any{"template": map[string]any{"spec": inner}}
 	f.Object.Object["status"] = map[string]any{"blueGreenState": "ACTIVE_BLUE", "jobStatus": map[string]any{"state": "RUNNING"}, "lastReconciledTimestamp": before(time.Hour).Format(time.RFC3339)}
 }
+
 func template(containers []any, volumes []any) change {
 	return spec("podTemplate", map[string]any{"spec": map[string]any{"containers": containers, "volumes": volumes}})
 }
+
 func mainMounts(at, kind string, env ...string) change {
 	c := map[string]any{"name": mainContainer, "volumeMounts": []any{map[string]any{"name": "data", "mountPath": at}}}
 	for i := 0; i+1 < len(env); i += 2 {
@@ -325,12 +345,15 @@ func mainMounts(at, kind string, env ...string) change {
 	}
 	return template([]any{c}, []any{map[string]any{"name": "data", kind: map[string]any{}}})
 }
+
 func operators(do func(*OperatorFacts)) change {
 	return func(f *JobFacts) { do(&f.Operators[0]) }
 }
+
 func budget(f *JobFacts) {
 	f.PDB = []policyv1.PodDisruptionBudget{{ObjectMeta: metav1.ObjectMeta{Name: "orders"}, Status: policyv1.PodDisruptionBudgetStatus{ExpectedPods: 1, CurrentHealthy: 1, DesiredHealthy: 1}}}
 }
+
 func service(do func(*ServiceFacts)) change {
 	return func(f *JobFacts) {
 		f.Marks[FromService] = Read

@@ -42,12 +42,15 @@ func installed() *InstallationFacts {
 }
 
 func op(do func(*OperatorFacts)) install { return func(f *InstallationFacts) { do(&f.Operators[0]) } }
+
 func opPod(do func(*corev1.Pod)) install {
 	return op(func(o *OperatorFacts) { do(o.Pods[0].Pod) })
 }
+
 func hook(do func(*WebhookFacts)) install {
 	return func(f *InstallationFacts) { do(&f.Webhooks[0]) }
 }
+
 func late(n int) install {
 	return func(f *InstallationFacts) {
 		for i := range n {
@@ -55,6 +58,7 @@ func late(n int) install {
 		}
 	}
 }
+
 func restarted(n int32, reason string) install {
 	return opPod(func(p *corev1.Pod) {
 		p.Status.ContainerStatuses[0].RestartCount = n

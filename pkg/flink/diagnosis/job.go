@@ -240,16 +240,6 @@ func (j *job) statusField(format string, args ...any) Evidence {
 	return Evidence{Source: "status", At: j.since, Text: fmt.Sprintf(format, args...)}
 }
 
-// stateful reports whether the job is known to have completed a checkpoint
-// whose state is worth something.
-func (j *job) stateful() bool {
-	c := j.Flink.Checkpoints
-	if c == nil {
-		return false
-	}
-	return slices.ContainsFunc(c.History, func(h Checkpoint) bool { return h.Status == "COMPLETED" && h.State > 0 })
-}
-
 // find is the first exception thrown in one of the places that a pattern fits;
 // no places are all.
 func (j *job) find(pattern *lazy, places ...Where) (e Exception, found []string, ok bool) {
@@ -258,7 +248,7 @@ func (j *job) find(pattern *lazy, places ...Where) (e Exception, found []string,
 		if len(places) > 0 && !slices.Contains(places, e.Where) {
 			continue
 		}
-		if _, found := e.match(pattern); found != nil {
+		if found := e.match(pattern); found != nil {
 			j.touched = append(j.touched, i)
 			return e, found, true
 		}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -92,9 +93,7 @@ func newManifest(object *unstructured.Unstructured, others []*unstructured.Unstr
 	m.own = flatten(section(m.spec, "flinkConfiguration"))
 	m.conf = config{}
 	for _, layer := range []config{flatten(section(m.cluster, "flinkConfiguration")), m.own} {
-		for key, value := range layer {
-			m.conf[key] = value
-		}
+		maps.Copy(m.conf, layer)
 	}
 	for role, field := range map[string]string{jobManager: "jobManager", taskManager: "taskManager"} {
 		if bytes, ok := kubernetesMemory(text(m.cluster, field, "resource", "memory")); ok && bytes > 0 {

@@ -108,7 +108,7 @@ var accessRules = []Rule{
 	{
 		ID: "FLINK-RBAC-OPERATOR", Severity: Error, Title: "the operator lacks a right", Link: docRBAC,
 		Explain:  "The operator's service account may not do something that it needs; its log says \"is forbidden\". Mostly its Role or ClusterRole is of an older release than the operator, or its binding names another namespace.",
-		Explains: []string{"FLINK-OP-IGNORED", "FLINK-OP-STALE", "FLINK-OP-PENDING", "FLINK-OP-LEASE", "FLINK-JOB-STARTS-SLOWLY"},
+		Explains: []string{"FLINK-OP-IGNORED", "FLINK-OP-STALE", "FLINK-OP-PENDING", "FLINK-OP-LEASE", "FLINK-JOB-STARTS-SLOWLY", "FLINK-JOB-NO-ENDPOINTS"},
 		installation: func(i *installation) []Finding {
 			return operatorRights(i.Operators, "installation")
 		},

@@ -21,11 +21,11 @@ func (j *job) ckpt() *Checkpoints {
 	return j.Flink.Checkpoints
 }
 
-// checkpoints are those that aren't savepoints, newest first.
-func (c *Checkpoints) checkpoints(status string) []Checkpoint {
+// completed are the completed checkpoints that aren't savepoints, newest first.
+func (c *Checkpoints) completed() []Checkpoint {
 	var out []Checkpoint
 	for _, h := range c.History {
-		if !h.Savepoint && (status == "" || h.Status == status) {
+		if !h.Savepoint && h.Status == "COMPLETED" {
 			out = append(out, h)
 		}
 	}
@@ -187,7 +187,7 @@ var checkpointRules = []Rule{
 			if c == nil || c.Config == nil || c.Config.Interval <= 0 || !j.running() || len(c.failing()) > 0 {
 				return nil
 			}
-			done := c.checkpoints("COMPLETED")
+			done := c.completed()
 			late := max(5*(c.Config.Interval+c.Config.MinPause), 5*time.Minute)
 			if len(done) == 0 || j.age(done[0].Triggered) < late+done[0].Duration || c.Config.Interval > 24*time.Hour {
 				return nil
@@ -220,7 +220,7 @@ var checkpointRules = []Rule{
 			if c == nil || c.Config == nil || c.Config.Interval <= 0 || !j.running() {
 				return nil
 			}
-			done := c.checkpoints("COMPLETED")
+			done := c.completed()
 			if len(done) < 3 {
 				return nil
 			}
@@ -241,7 +241,7 @@ var checkpointRules = []Rule{
 				return nil
 			}
 			n := 0
-			done := c.checkpoints("COMPLETED")
+			done := c.completed()
 			for _, h := range done {
 				if h.Alignment > 10*time.Second && h.Alignment*2 > h.Duration {
 					n++
@@ -261,7 +261,7 @@ var checkpointRules = []Rule{
 			if c == nil || !j.running() {
 				return nil
 			}
-			done := c.checkpoints("COMPLETED")
+			done := c.completed()
 			if len(done) < 5 {
 				return nil
 			}

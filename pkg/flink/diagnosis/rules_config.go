@@ -248,7 +248,7 @@ func wrongValue(kind, value string) string {
 			return "size (512m, 1g)"
 		}
 	case strings.HasPrefix(kind, "enum:"):
-		for _, word := range strings.Split(strings.TrimPrefix(kind, "enum:"), ",") {
+		for word := range strings.SplitSeq(strings.TrimPrefix(kind, "enum:"), ",") {
 			if fold(word) == fold(value) {
 				return ""
 			}

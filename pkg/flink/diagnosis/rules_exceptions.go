@@ -70,7 +70,7 @@ var exceptionRules = []Rule{
 		}, advice("put its jar into /opt/flink/lib of the image; in a fat jar merge META-INF/services (ServicesResourceTransformer)")),
 	thrownRule("FLINK-JOB-SQL", "the job's SQL isn't valid", docSQL,
 		"Flink's SQL planner refuses a statement of the job: a column or table that isn't there, a syntax error. The exception is thrown by the job's main method; the operator has accepted the spec, and nothing in the YAML is to be corrected.",
-		sqlInvalid, []Where{InMain}, func(_ *job, e Exception, found []string) string {
+		sqlInvalid, []Where{InMain}, func(_ *job, e Exception, _ []string) string {
 			return "the job's main method failed: " + oneLine(e.Root().String())
 		}, advice("correct the statement in the job")),
 	thrownRule("FLINK-JOB-MODULES", "Java keeps Flink from its own classes", docJava,
@@ -96,7 +96,7 @@ var exceptionRules = []Rule{
 		classCast, oldestCause, says("one class was loaded twice"), advice("have the library in one place only, or list its packages in classloader.parent-first-patterns.additional")),
 	thrownRule("FLINK-JOB-PROGRAM", "a program isn't in the image", docConfig,
 		"The job starts a program of the operating system (Python, for instance) that the image doesn't have at that path, or that isn't executable.",
-		noProgram, oldestCause, func(_ *job, e Exception, found []string) string {
+		noProgram, oldestCause, func(_ *job, _ Exception, found []string) string {
 			return fmt.Sprintf("the image has no program %s", found[1])
 		}, advice("install it in the image, or correct its path (for Python: python.executable and python.client.executable)")),
 	thrownRule("FLINK-STATE-MAP", "the savepoint has state that the job doesn't know", docSavepoints,
@@ -145,7 +145,7 @@ var exceptionRules = []Rule{
 	{
 		ID: "FLINK-JOB-NO-SLOTS", Severity: Error, Title: "there aren't enough slots", Link: docParallelism,
 		Explain:  "The job needs more slots than there are, and none came in slot.request.timeout (5 min): in a session cluster or in standalone mode the TaskManagers are too few for its parallelism; in native mode new ones don't come up.",
-		Explains: []string{"FLINK-JOB-STARTS-SLOWLY", "FLINK-JOB-RESTARTS", "FLINK-CKPT-*", "FLINK-JOB-EXCEPTION", "FLINK-JOB-FAILED"},
+		Explains: []string{"FLINK-JOB-STARTS-SLOWLY", "FLINK-JOB-NO-ENDPOINTS", "FLINK-JOB-RESTARTS", "FLINK-CKPT-*", "FLINK-JOB-EXCEPTION", "FLINK-JOB-FAILED"},
 		job: func(j *job) []Finding {
 			e, _, ok := j.find(noSlots)
 			if !ok || !j.matters(e) || j.running() {
@@ -260,7 +260,7 @@ func (j *job) unexplained(pattern *lazy, places []Where) (e Exception, found []s
 		if j.claimed[i] || !slices.Contains(places, e.Where) {
 			continue
 		}
-		if _, found := e.match(pattern); found != nil {
+		if found := e.match(pattern); found != nil {
 			j.touched = append(j.touched, i)
 			return e, found, true
 		}
@@ -271,7 +271,7 @@ func (j *job) unexplained(pattern *lazy, places []Where) (e Exception, found []s
 // findAnywhere is find without taking the exception for explained.
 func (j *job) findAnywhere(pattern *lazy) (e Exception, found []string, ok bool) {
 	for _, e := range j.seen {
-		if _, found := e.match(pattern); found != nil {
+		if found := e.match(pattern); found != nil {
 			return e, found, true
 		}
 	}
@@ -284,7 +284,7 @@ func chainEvidence(e Exception) []Evidence {
 	out := []Evidence{e.evidence()}
 	root := e.Root().String()
 	for _, c := range slices.Backward(e.Chain) {
-		if line := oneLine(c.String()); c.Message != "" && line != oneLine(root) && !strings.Contains(out[0].Text, line) && len(out) < 3 {
+		if line := oneLine(c.String()); c.Message != "" && line != oneLine(root) && !strings.Contains(out[0].Text, line) && out[len(out)-1].Text != line && len(out) < 3 {
 			out = append(out, Evidence{Source: "above it", Text: line})
 		}
 	}

@@ -109,7 +109,7 @@ var flowRules = []Rule{
 		Explains: []string{"FLINK-FLOW-WATERMARK"},
 		job: func(j *job) []Finding {
 			var out []Finding
-			held := slices.ContainsFunc(j.flowing(), func(v Vertex) bool { return standsStill(v) })
+			held := slices.ContainsFunc(j.flowing(), standsStill)
 			for _, v := range j.flowing() {
 				if !v.Source() || v.Metrics.SubtasksIdle == 0 || v.Metrics.SubtasksIdle >= v.Parallelism || v.Metrics.Out == 0 {
 					continue

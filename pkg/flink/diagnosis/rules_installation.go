@@ -67,8 +67,12 @@ var ageOfFields = []struct {
 	field string
 	since int
 }{
-	{"status.observedGeneration", 108}, {"spec.job.savepointRedeployNonce", 108}, {"status.jobStatus.upgradeSavepointPath", 110},
-	{"spec.job.autoscalerResetNonce", 111}, {"status.conditions", 115}, {"spec.taskManager.resources", 116},
+	{"status.observedGeneration", 108},
+	{"spec.job.savepointRedeployNonce", 108},
+	{"status.jobStatus.upgradeSavepointPath", 110},
+	{"spec.job.autoscalerResetNonce", 111},
+	{"status.conditions", 115},
+	{"spec.taskManager.resources", 116},
 }
 
 var installationRules = []Rule{
@@ -159,7 +163,7 @@ var installationRules = []Rule{
 	{
 		ID: "FLINK-OP-STOPPED", Severity: Error, Title: "the operator is not running", Link: docHelm,
 		Explain:  "The operator's Deployment is scaled to 0. Jobs that run go on running, but nobody takes up changes of specs, follows upgrades, takes savepoints, or starts again what ended; objects that are deleted wait for their finalizer.",
-		Explains: []string{"FLINK-OP-IGNORED", "FLINK-OP-STALE", "FLINK-OP-PENDING", "FLINK-JOB-UPGRADE-HANGS", "FLINK-SNAP-NO-STATUS", "FLINK-JOB-FINALIZER", "FLINK-HOOK-ENDPOINTS", "FLINK-OP-CANARY", "FLINK-OP-LEASE", "FLINK-JOB-STARTS-SLOWLY", "FLINK-JOB-DELETE-*", "FLINK-SNAP-FINALIZER"},
+		Explains: []string{"FLINK-OP-IGNORED", "FLINK-OP-STALE", "FLINK-OP-PENDING", "FLINK-JOB-UPGRADE-HANGS", "FLINK-SNAP-NO-STATUS", "FLINK-JOB-FINALIZER", "FLINK-HOOK-ENDPOINTS", "FLINK-OP-CANARY", "FLINK-OP-LEASE", "FLINK-JOB-STARTS-SLOWLY", "FLINK-JOB-NO-ENDPOINTS", "FLINK-JOB-DELETE-*", "FLINK-SNAP-FINALIZER"},
 		installation: func(i *installation) []Finding {
 			if !stopped(i.Operators) {
 				return nil

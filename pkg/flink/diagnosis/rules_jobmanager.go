@@ -16,7 +16,6 @@ var (
 	haRefused    = pattern(`(?i)configmaps? .*is forbidden|cannot (?:get|create|update|watch|list|patch) resource "configmaps"`)
 	noMainClass  = pattern(`Could not find (?:a suitable|the|any) .*(?:main|entry) class|Neither a 'Main-Class'|provided as a parameter is not found|JobClassNotFound|No jar file (?:was )?found|Unable to (?:find|load) .*entry ?class`)
 	noJar        = pattern(`(?:JAR file does not exist|JAR file .* does not exist|FileNotFoundException: .*\.jar|NoSuchFileException: .*\.jar|The given jar .* does not exist|Could not find the jar|does not exist: ?'?[^']*\.jar)`)
-	serviceWatch = pattern(`services? "?[\w.-]+"? is forbidden`)
 )
 
 var jobManagerRules = []Rule{
@@ -77,7 +76,7 @@ var jobManagerRules = []Rule{
 	{
 		ID: "FLINK-JOB-LOST", Severity: Error, Title: "the JobManager doesn't know the job any more", Link: docHA,
 		Explain:  "The job ended while it started, and the JobManager with it; the one that Kubernetes started after that takes the job for done. The operator looks for it for ever (\"Job Not Found\"). Without high availability a JobManager that restarts loses the job's place.",
-		Explains: []string{"FLINK-POD-CRASH", "FLINK-JOB-STARTS-SLOWLY", "FLINK-JOB-UPGRADE-HANGS"},
+		Explains: []string{"FLINK-POD-CRASH", "FLINK-JOB-STARTS-SLOWLY", "FLINK-JOB-NO-ENDPOINTS", "FLINK-JOB-UPGRADE-HANGS"},
 		job: func(j *job) []Finding {
 			if !j.failed || !strings.Contains(j.failure.text(), jobNotFound) && !strings.Contains(j.failure.text(), "FlinkJobNotFoundException") {
 				return nil
@@ -102,7 +101,7 @@ var jobManagerRules = []Rule{
 	{
 		ID: "FLINK-POD-KILLED", Severity: Warning, Title: "a container was killed from outside", Link: kubernetesDocs + "concepts/workloads/pods/pod-lifecycle/",
 		Explain:  "Exit code 137 without OOMKilled: something killed the process, though not for its own memory limit; perhaps for the node's memory, a failed probe, or by hand.",
-		Explains: []string{"FLINK-JOB-TASKMANAGER-LOST", "FLINK-JOB-STARTS-SLOWLY"},
+		Explains: []string{"FLINK-JOB-TASKMANAGER-LOST", "FLINK-JOB-STARTS-SLOWLY", "FLINK-JOB-NO-ENDPOINTS"},
 		job: func(j *job) []Finding {
 			return j.troubled(func(p *pod, c *container) (string, []Evidence, bool) {
 				if c.end == nil || c.end.ExitCode != 137 || c.end.Reason == "OOMKilled" || p.Status.Reason == "Evicted" || j.age(c.end.FinishedAt.Time) > time.Hour || !c.main {
@@ -147,7 +146,7 @@ var jobManagerRules = []Rule{
 	{
 		ID: "FLINK-POD-ENDS", Severity: Error, Title: "TaskManagers end again and again", Link: docNative,
 		Explain:  "TaskManagers end and Flink puts others in their place; none of them stays to be looked at. The JobManager's log tells of each how its containers ended.",
-		Explains: []string{"FLINK-JOB-TASKMANAGER-LOST", "FLINK-POD-NO-TASKMANAGER", "FLINK-JOB-STARTS-SLOWLY", "FLINK-JOB-NO-SLOTS", "FLINK-CKPT-*"},
+		Explains: []string{"FLINK-JOB-TASKMANAGER-LOST", "FLINK-POD-NO-TASKMANAGER", "FLINK-JOB-STARTS-SLOWLY", "FLINK-JOB-NO-ENDPOINTS", "FLINK-JOB-NO-SLOTS", "FLINK-CKPT-*"},
 		job: func(j *job) []Finding {
 			ended := j.endsLike(func(e workerEnd) bool {
 				return e.reason != "OOMKilled" && (e.container == mainContainer && e.code != 0 && e.code != 143 || e.reason == neverRan)
@@ -166,7 +165,7 @@ var jobManagerRules = []Rule{
 	{
 		ID: "FLINK-POD-NO-TASKMANAGER", Severity: Error, Title: "the job has no TaskManager", Link: docNative,
 		Explain:  "The JobManager runs and asks for TaskManagers, and after minutes there is none. In native mode it makes the pods itself; in standalone mode the operator makes a Deployment NAME-taskmanager.",
-		Explains: []string{"FLINK-JOB-STARTS-SLOWLY", "FLINK-JOB-NO-SLOTS", "FLINK-CKPT-*"},
+		Explains: []string{"FLINK-JOB-STARTS-SLOWLY", "FLINK-JOB-NO-ENDPOINTS", "FLINK-JOB-NO-SLOTS", "FLINK-CKPT-*"},
 		job: func(j *job) []Finding {
 			if j.Mark(FromPods) != Read || j.session || j.state != "CREATED" && j.state != "RESTARTING" || j.standing() < 2*time.Minute || slices.ContainsFunc(j.pods, func(p pod) bool { return p.role == taskManager }) || !slices.ContainsFunc(j.pods, func(p pod) bool { return p.role == jobManager && p.ready }) {
 				return nil

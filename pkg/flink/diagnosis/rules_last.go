@@ -3,6 +3,7 @@ package diagnosis
 import (
 	"cmp"
 	"fmt"
+	"slices"
 )
 
 // lastRules say what is seen where nothing better is known.
@@ -51,10 +52,8 @@ var lastRules = []Rule{
 			if j.deleting() || j.state != "FAILED" && j.lifecycle != "FAILED" && j.jobManager != "ERROR" || j.anyClaimed() {
 				return nil
 			}
-			for _, e := range j.seen {
-				if j.matters(e) {
-					return nil // that says more
-				}
+			if slices.ContainsFunc(j.seen, j.matters) {
+				return nil // that says more
 			}
 			return []Finding{{Subject: j.ref(), Means: fmt.Sprintf("the job is %s, and nothing says why", cmp.Or(j.state, j.lifecycle)), Evidence: []Evidence{j.statusField("jobStatus.state %s, lifecycleState %s, jobManagerDeploymentStatus %s", j.state, j.lifecycle, j.jobManager)}, Cures: []Cure{{Text: "see what it wrote", Command: j.flink("logs %s --jm", j.target()), Safe: true}}}}
 		},

@@ -80,7 +80,7 @@ var lifecycleRules = []Rule{
 	{
 		ID: "FLINK-JOB-CLUSTER-MISSING", Severity: Error, Title: "the session cluster isn't there", Link: docOverview,
 		Explain:  "spec.deploymentName of the session job names a FlinkDeployment that doesn't exist in its namespace. deploymentName can't be changed; the job waits until there is one.",
-		Explains: []string{"FLINK-JOB-STARTS-SLOWLY", "FLINK-JOB-UPGRADE-HANGS", "FLINK-OP-PENDING", "FLINK-JOB-FAILED"},
+		Explains: []string{"FLINK-JOB-STARTS-SLOWLY", "FLINK-JOB-NO-ENDPOINTS", "FLINK-JOB-UPGRADE-HANGS", "FLINK-OP-PENDING", "FLINK-JOB-FAILED", "FLINK-OP-IGNORED"},
 		job: func(j *job) []Finding {
 			if j.kind != kindSessionJob || j.Mark(FromCluster) != NotThere || j.deleting() {
 				return nil
@@ -101,7 +101,7 @@ var lifecycleRules = []Rule{
 	{
 		ID: "FLINK-JOB-CLUSTER-DOWN", Severity: Error, Title: "the session cluster isn't up", Link: docOverview,
 		Explain:  "The session job waits until the JobManager of its cluster is READY: the operator submits a job only to a JobManager that answers. Why it isn't is the cluster's own matter; look there.",
-		Explains: []string{"FLINK-JOB-STARTS-SLOWLY", "FLINK-JOB-UPGRADE-HANGS", "FLINK-OP-PENDING"},
+		Explains: []string{"FLINK-JOB-STARTS-SLOWLY", "FLINK-JOB-NO-ENDPOINTS", "FLINK-JOB-UPGRADE-HANGS", "FLINK-OP-PENDING"},
 		job: func(j *job) []Finding {
 			if j.kind != kindSessionJob || j.Cluster == nil || j.jobManager == "READY" || j.over() || j.deleting() || j.standing() < 2*time.Minute {
 				return nil
@@ -116,7 +116,7 @@ var lifecycleRules = []Rule{
 	{
 		ID: "FLINK-JOB-BLUEGREEN-STUCK", Severity: Error, Title: "the change of colors doesn't get on", Link: docOverview,
 		Explain:  "A blue/green deployment starts the new color beside the old and goes over to it once it is ready. It has not become ready for longer than kubernetes.operator.bluegreen.abort.grace-period (10 min), or the old color can't be left because it isn't READY itself.",
-		Explains: []string{"FLINK-OP-PENDING", "FLINK-JOB-UPGRADE-HANGS", "FLINK-JOB-STARTS-SLOWLY"},
+		Explains: []string{"FLINK-OP-PENDING", "FLINK-JOB-UPGRADE-HANGS", "FLINK-JOB-STARTS-SLOWLY", "FLINK-JOB-NO-ENDPOINTS"},
 		job: func(j *job) []Finding {
 			if j.kind != kindBlueGreen || j.deleting() {
 				return nil

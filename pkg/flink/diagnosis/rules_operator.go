@@ -9,7 +9,6 @@ import (
 var (
 	schemeRefused = pattern(`(?i)(?:scheme|protocol)\W.*(?:not (?:allowed|supported)|disallowed|forbidden)|No FileSystem for scheme|(?:restricted|private|loopback|internal|link-local)\W.*(?:host|address)|(?:host|address)\W.*(?:restricted|private|not allowed)`)
 	httpRefused   = pattern(`(?i)Server returned HTTP response code: (\d+)|HTTP(?:/1\.1)? (?:error |status )?(4\d\d|5\d\d)|FileNotFoundException: (https?://\S+)`)
-	anything      = pattern(``)
 	notReachable  = pattern(`(?i)Connection refused: (\S*-rest\S*)|connection timed out: (\S*-rest\S*)|ConnectTimeoutException\W.*?(\S*-rest\S*)|UnknownHostException: (\S+-rest(?:\.\S+)?)`)
 	lostHA        = pattern(`HA metadata is not available|HA metadata not available|Manual restore required|configmaps have been deleted`)
 	alreadyExists = pattern(`(?i)AlreadyExists|already exists`)
@@ -50,7 +49,7 @@ var operatorRules = []Rule{
 	{
 		ID: "FLINK-SPEC-REJECTED", Severity: Error, Title: "the operator rejects the spec", Link: docReference,
 		Explain:  "The operator's validator refuses the newest spec as a whole. What ran before goes on with the spec before; observedGeneration stays behind. With the webhook installed the API server says the same when the spec is applied. (Flink's SQL has a ValidationException of its own: that one is the job's.)",
-		Explains: []string{"FLINK-OP-PENDING", "FLINK-JOB-STARTS-SLOWLY", "FLINK-SNAP-DIR", "FLINK-SPEC-*", "FLINK-JOB-UPGRADE-HANGS"},
+		Explains: []string{"FLINK-OP-PENDING", "FLINK-JOB-STARTS-SLOWLY", "FLINK-JOB-NO-ENDPOINTS", "FLINK-SNAP-DIR", "FLINK-SPEC-*", "FLINK-JOB-UPGRADE-HANGS"},
 		job: func(j *job) []Finding {
 			if !j.failed || j.failure.Where != InValidator || !j.lags() && j.observed != 0 {
 				return nil
@@ -92,7 +91,7 @@ var operatorRules = []Rule{
 	{
 		ID: "FLINK-OP-FETCH", Severity: Error, Title: "the operator can't fetch the jar", Link: docJobs,
 		Explain:  "For a session job the operator itself fetches spec.job.jarURI, from its own pod and with its own certificates and DNS, and uploads it. It can't resolve or reach the host, was refused, or doesn't allow the address: since 1.16 only https from public hosts is allowed (kubernetes.operator.user.artifacts.allowed-schemes and …disallow-restricted-hosts).",
-		Explains: []string{"FLINK-JOB-STARTS-SLOWLY", "FLINK-JOB-UPGRADE-HANGS", "FLINK-JOB-UNKNOWN-HOST"},
+		Explains: []string{"FLINK-JOB-STARTS-SLOWLY", "FLINK-JOB-NO-ENDPOINTS", "FLINK-JOB-UPGRADE-HANGS", "FLINK-JOB-UNKNOWN-HOST"},
 		job: func(j *job) []Finding {
 			if j.kind != kindSessionJob || !j.failed || j.failure.Where != InFetch && !(j.failure.Where == InOperator && schemeRefused.MatchString(j.failure.text()) && strings.Contains(strings.ToLower(j.failure.text()), "jar")) {
 				return nil
@@ -118,7 +117,7 @@ var operatorRules = []Rule{
 			if !j.failed || j.failure.Where != InOperator {
 				return nil
 			}
-			_, found := j.failure.match(notReachable)
+			found := j.failure.match(notReachable)
 			up := false
 			for i := range j.pods {
 				up = up || j.pods[i].role == jobManager && j.pods[i].ready
@@ -132,12 +131,12 @@ var operatorRules = []Rule{
 	{
 		ID: "FLINK-JOB-HA-LOST", Severity: Error, Title: "the way back to the job's state is lost", Link: docJobs,
 		Explain:  "The JobManager is gone, and so are the ConfigMaps in which it kept where the last checkpoint is. The operator doesn't start a job from nothing by itself. Its savepoints and retained checkpoints are still in storage: it is started from one of them with initialSavepointPath and a new savepointRedeployNonce.",
-		Explains: []string{"FLINK-JOB-STARTS-SLOWLY", "FLINK-JOB-FAILED", "FLINK-JOB-UPGRADE-HANGS", "FLINK-OP-PENDING"},
+		Explains: []string{"FLINK-JOB-STARTS-SLOWLY", "FLINK-JOB-NO-ENDPOINTS", "FLINK-JOB-FAILED", "FLINK-JOB-UPGRADE-HANGS", "FLINK-OP-PENDING"},
 		job: func(j *job) []Finding {
 			if !j.failed {
 				return nil
 			}
-			if _, found := j.failure.match(lostHA); found == nil {
+			if found := j.failure.match(lostHA); found == nil {
 				return nil
 			}
 			return []Finding{{Subject: j.ref(), Means: "the operator can't find the job's last state any more: " + j.failure.Telling(), Evidence: []Evidence{j.failure.evidence(), j.statusField("jobManagerDeploymentStatus %s", j.jobManager)}, Cures: []Cure{{Text: "see which state there is", Command: j.flink("snapshot list"), Safe: true}, {Text: "start it from the newest savepoint or retained checkpoint", Command: j.flink("restore %s --from PATH", j.target())}}}}
@@ -146,12 +145,12 @@ var operatorRules = []Rule{
 	{
 		ID: "FLINK-JOB-CLUSTER-EXISTS", Severity: Error, Title: "the JobManager can't be made because an old one is there", Link: docOverview,
 		Explain:  "The operator thinks that the JobManager is MISSING and makes it anew, and the API server says that a part of it is there already: a Deployment, Service or ConfigMap of the name that the operator didn't make or hasn't finished deleting. It tries again for ever.",
-		Explains: []string{"FLINK-JOB-STARTS-SLOWLY", "FLINK-JOB-UPGRADE-HANGS", "FLINK-OP-PENDING"},
+		Explains: []string{"FLINK-JOB-STARTS-SLOWLY", "FLINK-JOB-NO-ENDPOINTS", "FLINK-JOB-UPGRADE-HANGS", "FLINK-OP-PENDING"},
 		job: func(j *job) []Finding {
 			if !j.failed || j.jobManager != "MISSING" && j.jobManager != "ERROR" || j.failure.Where == InMain {
 				return nil
 			}
-			if _, found := j.failure.match(alreadyExists); found == nil {
+			if found := j.failure.match(alreadyExists); found == nil {
 				return nil
 			}
 			return []Finding{{Subject: j.ref(), Means: "the JobManager is " + j.jobManager + " and can't be made: " + j.failure.Telling(), Evidence: []Evidence{j.failure.evidence(), j.statusField("jobManagerDeploymentStatus %s", j.jobManager)}, Cures: []Cure{{Text: "see what is there of it, and whose it is", Command: j.kubectl("get deployment,service,configmap -l app=%s -o wide", j.name), Safe: true}}, Confidence: Likely}}

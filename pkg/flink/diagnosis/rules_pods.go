@@ -36,14 +36,15 @@ func (j *job) badConfig(pattern *lazy, object string, known []Existing) []Findin
 		if found == nil || at[p.role] {
 			return
 		}
-		name, what := found[1], ""
-		if found[4] != "" {
-			name, what = found[4], fmt.Sprintf("key %s of %s %s", found[3], object, found[4])
-		} else if name == "" {
+		var what string
+		switch name := found[1]; {
+		case found[4] != "":
+			what = fmt.Sprintf("key %s of %s %s", found[3], object, found[4])
+		case name == "":
 			what = "a key of a " + object + " (" + oneLine(message) + ")"
-		} else if exists(name) {
+		case exists(name):
 			return // it has come since
-		} else {
+		default:
 			what = object + " " + name
 		}
 		at[p.role] = true
@@ -82,7 +83,7 @@ var podRules = []Rule{
 					message = e.message
 				}
 				return fmt.Sprintf("%s can't get the image %s of its %s", p.name, c.image, c.called()) + withText(message), []Evidence{{Source: p.source(c), At: p.created, Text: c.reason + ": " + oneLine(message)}}, true
-			}, func(p *pod, c *container) []Cure {
+			}, func(_ *pod, c *container) []Cure {
 				if c.main {
 					return []Cure{{Text: fmt.Sprintf("check spec.image %q and imagePullSecrets", text(j.cluster, "image"))}}
 				}
@@ -117,7 +118,7 @@ var podRules = []Rule{
 					return "", nil, false
 				}
 				return fmt.Sprintf("init container %s of %s ended with %s", c.name, p.name, ending(c.end)) + withText(c.said(true)), []Evidence{{Source: p.source(c), At: c.end.FinishedAt.Time, Text: ending(c.end) + withText(c.said(true))}}, true
-			}, func(p *pod, c *container) []Cure {
+			}, func(_ *pod, c *container) []Cure {
 				return []Cure{{Text: "see what it writes, pod after pod", Command: j.flink("logs %s -c %s -f", clusterTarget(j), word(c.name)), Safe: true}, {Text: "correct the init container in the pod template"}}
 			})
 			if len(out) > 0 || !j.starting() {
@@ -185,7 +186,7 @@ var podRules = []Rule{
 					return "", nil, false
 				}
 				return fmt.Sprintf("%s of %s can't be made: %s", c.called(), p.name, oneLine(c.message)), []Evidence{{Source: p.source(c), Text: c.reason + ": " + oneLine(c.message)}}, true
-			}, func(p *pod, c *container) []Cure {
+			}, func(p *pod, _ *container) []Cure {
 				return []Cure{{Text: "correct the container in the pod template", Command: j.kubectl("describe pod %s", p.name), Safe: true}}
 			})
 		},
@@ -201,7 +202,7 @@ var podRules = []Rule{
 					return "", nil, false
 				}
 				return fmt.Sprintf("the JVM of %s doesn't start: %s", p.name, oneLine(said)), []Evidence{{Source: "log of " + p.source(c), At: c.end.FinishedAt.Time, Text: oneLine(said)}}, true
-			}, func(p *pod, c *container) []Cure {
+			}, func(p *pod, _ *container) []Cure {
 				for _, key := range []string{"env.java.opts." + p.role, "env.java.opts.all", "env.java.opts"} {
 					if value := j.conf[key]; strings.Contains(value, "-javaagent") || strings.Contains(value, "-XX") {
 						return []Cure{{Text: fmt.Sprintf("put the file into the image, or correct %s (%s)", key, oneLine(value))}}
@@ -322,7 +323,7 @@ var podRules = []Rule{
 					return "", nil, false
 				}
 				return fmt.Sprintf("container %s of %s, beside Flink's, ended with %s", c.name, p.name, ending(c.end)) + withText(c.said(true)), []Evidence{{Source: p.source(c), At: c.end.FinishedAt.Time, Text: ending(c.end) + withText(c.said(true))}}, true
-			}, func(p *pod, c *container) []Cure {
+			}, func(_ *pod, c *container) []Cure {
 				return []Cure{{Text: "see what it writes", Command: j.flink("logs %s -c %s", clusterTarget(j), word(c.name)), Safe: true}, {Text: "correct the container in the pod template, or leave it out"}}
 			})
 			if len(out) > 0 {
@@ -339,7 +340,7 @@ var podRules = []Rule{
 	{
 		ID: "FLINK-POD-PROBE", Severity: Warning, Title: "a probe fails", Link: kubernetesDocs + "concepts/configuration/liveness-readiness-startup-probes/",
 		Explain:  "A liveness or startup probe of a container fails for minutes, and Kubernetes kills and restarts it. The operator's own startup probe asks the JobManager for /config; a JobManager that starts slowly (little CPU, many jars) needs a larger failureThreshold. While it starts, failed probes are normal.",
-		Explains: []string{"FLINK-JOB-STARTS-SLOWLY", "FLINK-POD-KILLED"},
+		Explains: []string{"FLINK-JOB-STARTS-SLOWLY", "FLINK-JOB-NO-ENDPOINTS", "FLINK-POD-KILLED"},
 		job: func(j *job) []Finding {
 			var out []Finding
 			for i := range j.pods {

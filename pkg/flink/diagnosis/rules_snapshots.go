@@ -66,7 +66,7 @@ func (j *job) failedAs(pattern *lazy, unless func(Exception) bool, means string,
 		if !s.failed || unless != nil && unless(s.failure) {
 			continue
 		}
-		if _, found := s.failure.match(pattern); found != nil {
+		if found := s.failure.match(pattern); found != nil {
 			return []Finding{{Severity: Warning, Subject: s.subject(), Means: means, Evidence: []Evidence{s.failure.evidence()}, Cures: cures(s)}}
 		}
 	}
@@ -223,7 +223,7 @@ var snapshotRules = []Rule{
 				}
 				known := false
 				for _, pattern := range []*lazy{canonicalNo, snapshotSlow, notAllTasks, noDirectory, notRunning, suspending, lostOperation, oldFlinkManual} {
-					if _, found := s.failure.match(pattern); found != nil && !ofOwnCode(s.failure) {
+					if found := s.failure.match(pattern); found != nil && !ofOwnCode(s.failure) {
 						known = true
 					}
 				}
@@ -231,7 +231,7 @@ var snapshotRules = []Rule{
 					continue
 				}
 				f := Finding{Subject: s.subject(), Means: "the snapshot has " + s.state + ": " + s.failure.Telling(), Evidence: chainEvidence(s.failure)}
-				if _, found := s.failure.match(cantWrite); found != nil && !ofOwnCode(s.failure) {
+				if found := s.failure.match(cantWrite); found != nil && !ofOwnCode(s.failure) {
 					f.Means = "the job's pods can't write to the savepoint directory: " + s.failure.Telling()
 					f.Evidence = append(f.Evidence, j.directories()...)
 					f.Cures = []Cure{{Text: "check its owner and mode (Flink runs as user 9999), or the credentials for that storage, and that it is mounted in the JobManager and in every TaskManager"}}

@@ -318,7 +318,7 @@ var specRules = []Rule{
 				}
 			}
 			if image := imageVersion.FindStringSubmatch(text(m.cluster, "image")); image != nil {
-				for _, jar := range strings.Split(plugins, ";") {
+				for jar := range strings.SplitSeq(plugins, ";") {
 					found := imageVersion.FindStringSubmatch(jar)
 					if found != nil && strings.HasPrefix(jar, "flink-s3-fs-") && (found[1] != image[1] || found[2] != image[2]) {
 						out = append(out, Finding{Severity: Warning, Subject: "ENABLE_BUILT_IN_PLUGINS", Means: fmt.Sprintf("ENABLE_BUILT_IN_PLUGINS names %s, and the image is of Flink %s.%s", jar, image[1], image[2]), Evidence: []Evidence{{Source: "pod template", Text: "ENABLE_BUILT_IN_PLUGINS=" + plugins}, field("image", text(m.cluster, "image"))}, Cures: []Cure{{Text: "name the jar with the image's version"}}, Confidence: Likely})

@@ -37,11 +37,11 @@ var storageRules = []Rule{
 		Explain:  "Flink knows the scheme of a path (s3, gs, abfs …) but its plugin isn't in the image's plugins folder. Flink's own images have the S3 plugins in opt/ and put them in place by the environment variable ENABLE_BUILT_IN_PLUGINS, which has to name the jar with its version.",
 		Explains: append([]string{"FLINK-POD-CRASH", "FLINK-JOB-MAIN", "FLINK-STATE-WRITE", "FLINK-SNAP-*"}, whatFollows...),
 		job: func(j *job) []Finding {
-			out := j.thrown(pluginNamed, nil, func(e Exception, found []string) string {
+			out := j.thrown(pluginNamed, nil, func(_ Exception, found []string) string {
 				return "the image lacks the plugin of a filesystem: " + found[1]
 			}, Cure{Text: "put it into a folder of its own in the image's plugins folder, or name its jar in the environment variable ENABLE_BUILT_IN_PLUGINS of the pod template"})
 			if len(out) == 0 {
-				out = j.thrown(pluginNone, nil, func(e Exception, found []string) string {
+				out = j.thrown(pluginNone, nil, func(_ Exception, found []string) string {
 					return "the image lacks the plugin of the filesystem " + found[1]
 				}, Cure{Text: "put Flink's jar for it into a folder of its own in the image's plugins folder, or name the jar in the environment variable ENABLE_BUILT_IN_PLUGINS of the pod template"})
 			}

@@ -1,6 +1,7 @@
 package diagnosis
 
 import (
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -23,19 +24,21 @@ var (
 	crashed   = ended(jobManager, mainContainer, 1, "Error", "Exception in thread \"main\" java.lang.IllegalStateException: broken 42")
 	onRocks   = "java.lang.Exception: Exception while creating StreamOperatorStateContext.\n\tat org.apache.flink.streaming.runtime.tasks.StreamTask.restoreInternal(StreamTask.java:1)\nCaused by: java.io.IOException: No local storage directories available. Local DB files directory '/proc/none' does not exist and cannot be created."
 	jmStarts  = all(starts(10*m1), noTaskManager)
-	tmWaits   = all(created(3*m1), only(taskManager))
 	autoscale = conf("job.autoscaler.enabled", "true")
 )
 
 func task(cause string) change {
 	return thrown("org.apache.flink.runtime.JobException: Recovery is needed\n\tat org.apache.flink.runtime.taskmanager.Task.run(Task.java:1)\nCaused by: " + cause)
 }
+
 func checkpointing(cause string) change {
 	return thrown("java.io.IOException: Could not perform checkpoint 11 for operator Window (1/2)\n\tat org.apache.flink.streaming.runtime.tasks.SubtaskCheckpointCoordinatorImpl.checkpointState(S.java:1)\nCaused by: " + cause)
 }
+
 func restoringState(cause string) change {
 	return thrown("java.lang.IllegalStateException: Could not restore from the savepoint\nCaused by: " + cause)
 }
+
 func jmFails(lines ...string) change {
 	return all(starts(2*m1), noTaskManager, ended(jobManager, mainContainer, 1, "Error", lines...))
 }
@@ -309,9 +312,7 @@ func found(findings []Finding) map[string]Finding {
 	out := map[string]Finding{}
 	for _, f := range findings {
 		out[f.Rule] = f
-		for id, c := range found(f.Consequences) {
-			out[id] = c
-		}
+		maps.Copy(out, found(f.Consequences))
 	}
 	return out
 }

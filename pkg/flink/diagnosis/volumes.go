@@ -2,6 +2,7 @@ package diagnosis
 
 import (
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -23,9 +24,7 @@ func mergeTemplates(base, over any, byName bool) any {
 			return over
 		}
 		out := make(map[string]any, len(below)+len(over))
-		for key, value := range below {
-			out[key] = value
-		}
+		maps.Copy(out, below)
 		for key, value := range over {
 			out[key] = mergeTemplates(out[key], value, byName)
 		}

@@ -66,6 +66,7 @@ func Next(s api.Summary, v Verdict, around operator.Surroundings) []string {
 		}
 	case Canceled:
 		add("start it again: change spec.restartNonce")
+	default: // nothing has to be done
 	}
 	return out
 }

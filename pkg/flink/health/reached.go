@@ -40,6 +40,7 @@ func Reached(goal string, s api.Summary, v Verdict) (done bool, never string) {
 		if goal == "suspended" && s.Wanted == "running" {
 			return false, "its spec wants it running"
 		}
+	default: // it may still get there
 	}
 	return false, ""
 }

@@ -87,7 +87,7 @@ func Delete(ctx context.Context, c *operator.Client, ref api.Ref, request Delete
 		}
 		return awaitDeleted(ctx, c, job, report, reporter)
 	}
-	if err := change.CheckManaged(c, job, change.Options{Force: request.Force, DryRun: request.DryRun}, reporter); err != nil {
+	if err := change.CheckManaged(job, change.Options{Force: request.Force, DryRun: request.DryRun}, reporter); err != nil {
 		return report, err
 	}
 	if err := checkEmpty(ctx, c, job); err != nil {
@@ -112,7 +112,7 @@ func Delete(ctx context.Context, c *operator.Client, ref api.Ref, request Delete
 		}
 	}
 	if request.DryRun == "" && plan.stops != "" {
-		final, err := stopForDeletion(ctx, c, job, plan, request, reporter)
+		final, err := stopForDeletion(ctx, c, job, plan, reporter)
 		if err != nil {
 			return report, err
 		}

@@ -177,7 +177,7 @@ func planDeleteEnded(ctx context.Context, c *operator.Client, job api.Job, facts
 }
 
 // stopForDeletion suspends a job and finds out where its state is then.
-func stopForDeletion(ctx context.Context, c *operator.Client, job api.Job, plan deletion, request DeleteRequest, reporter operator.Reporter) (savepoint.LastState, error) {
+func stopForDeletion(ctx context.Context, c *operator.Client, job api.Job, plan deletion, reporter operator.Reporter) (savepoint.LastState, error) {
 	ref := job.Ref()
 	facts, _ := checkpointFacts(ctx, c, job)
 	report, err := Suspend(ctx, c, ref, SuspendRequest{

@@ -120,13 +120,14 @@ func (s situation) ofOperator() []Obstacle {
 		return []Obstacle{{About: "session cluster " + s.cluster.Object.GetName(), Text: text, Weight: operator.Soft}}
 	}
 	o := Obstacle{About: "the operator", Text: failure.Root(), Weight: operator.Stubborn}
-	if failure.Rejects() {
+	switch {
+	case failure.Rejects():
 		o.Weight, o.Text = operator.Final, "rejects the spec: "+failure.Root()
-	} else if api.FetchFails(s.job.Kind, api.HostOf(api.Text(s.job.Object.Object, "spec", "job", "jarURI")), failure) {
+	case api.FetchFails(s.job.Kind, api.HostOf(api.Text(s.job.Object.Object, "spec", "job", "jarURI")), failure):
 		o.Text = "can't fetch spec.job.jarURI: " + failure.Root()
-	} else if change.IsTransient(failure.Root()) {
+	case change.IsTransient(failure.Root()):
 		o.Weight = operator.Soft
-	} else if failure.Mentions("ProgramInvocationException") && strings.Contains(failure.Chain(), "The main method caused an error") {
+	case failure.Mentions("ProgramInvocationException") && strings.Contains(failure.Chain(), "The main method caused an error"):
 		o.About = "the job's main method"
 	}
 	return []Obstacle{o}

@@ -42,13 +42,13 @@ func planRestart(ctx context.Context, c *operator.Client, ref api.Ref, verb stri
 	if job.Wanted() == "suspended" {
 		return ch, fmt.Errorf("%s is suspended; start it with: kubectl flink resume %s -n %s", ref, ref, ref.Namespace)
 	}
-	if err := change.CheckRejected(c, job); err != nil {
+	if err := change.CheckRejected(job); err != nil {
 		return ch, err
 	}
-	if err := change.CheckManaged(c, job, options, reporter); err != nil {
+	if err := change.CheckManaged(job, options, reporter); err != nil {
 		return ch, err
 	}
-	fields, mode, err := change.KeepState(c, job, verb, choice)
+	fields, mode, err := change.KeepState(job, verb, choice)
 	if err != nil {
 		return ch, err
 	}

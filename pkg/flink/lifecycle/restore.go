@@ -76,7 +76,7 @@ func Restore(ctx context.Context, c *operator.Client, ref api.Ref, request Resto
 	if request.Recreate && ref.Kind.Name == api.BlueGreen.Name {
 		return report, exit.Usagef("--recreate would delete both colors of %s; it can be restored without", ref)
 	}
-	if err := change.CheckManaged(c, job, request.Options, reporter); err != nil {
+	if err := change.CheckManaged(job, request.Options, reporter); err != nil {
 		return report, err
 	}
 	if !request.Recreate {
@@ -111,7 +111,7 @@ func Restore(ctx context.Context, c *operator.Client, ref api.Ref, request Resto
 
 // checkRedeploy refuses what this operator can't redeploy.
 func checkRedeploy(ctx context.Context, c *operator.Client, job api.Job) error {
-	if err := change.CheckRejected(c, job); err != nil {
+	if err := change.CheckRejected(job); err != nil {
 		return err
 	}
 	ref := job.Ref()

@@ -30,7 +30,7 @@ func Resume(ctx context.Context, c *operator.Client, ref api.Ref, request Resume
 	if err != nil {
 		return report, err
 	}
-	if err := change.CheckRejected(c, job); err != nil {
+	if err := change.CheckRejected(job); err != nil {
 		return report, err
 	}
 	ch := change.Change{Job: job, Did: "resumed"}
@@ -38,7 +38,7 @@ func Resume(ctx context.Context, c *operator.Client, ref api.Ref, request Resume
 		// Somebody may have resumed it before.
 		return changeWatched(ctx, c, ch, request.Options, reporter)
 	}
-	if err := change.CheckManaged(c, job, request.Options, reporter); err != nil {
+	if err := change.CheckManaged(job, request.Options, reporter); err != nil {
 		return report, err
 	}
 	if job.Lifecycle() == "" && job.State() == "" || job.Lifecycle() == "CREATED" {
@@ -198,7 +198,7 @@ func resumesFrom(ctx context.Context, c *operator.Client, job api.Job, request R
 		}
 	}
 	kept = state.RetainedState()
-	fields, mode, err := change.KeepState(c, job, "resume", request.StateChoice)
+	fields, mode, err := change.KeepState(job, "resume", request.StateChoice)
 	if err != nil {
 		return nil, kept, err
 	}

@@ -69,7 +69,7 @@ func Suspend(ctx context.Context, c *operator.Client, ref api.Ref, request Suspe
 	if err != nil {
 		return report, err
 	}
-	if err := change.CheckRejected(c, job); err != nil {
+	if err := change.CheckRejected(job); err != nil {
 		return report, err
 	}
 	ch := change.Change{Job: job, Did: request.Did, Goal: change.Goal{Suspended: true}}
@@ -80,7 +80,7 @@ func Suspend(ctx context.Context, c *operator.Client, ref api.Ref, request Suspe
 		}
 		return report, err
 	}
-	if err := change.CheckManaged(c, job, request.Options, reporter); err != nil {
+	if err := change.CheckManaged(job, request.Options, reporter); err != nil {
 		return report, err
 	}
 	if err := checkSuspendable(ctx, c, job, request.Mode); err != nil {

@@ -62,7 +62,7 @@ func Upgrade(ctx context.Context, c *operator.Client, ref api.Ref, request Upgra
 		report.Done = true
 		return report, nil
 	}
-	if err := change.CheckManaged(c, job, request.Options, reporter); err != nil {
+	if err := change.CheckManaged(job, request.Options, reporter); err != nil {
 		return report, err
 	}
 	if change.ChangesSize(plan.Changes) {
@@ -151,7 +151,7 @@ func planUpgrade(ctx context.Context, c *operator.Client, job api.Job, request U
 	}
 	if plan.Effect == Redeploy || request.UpgradeMode != "" || request.LoseState {
 		var fields map[string]any
-		if fields, plan.Mode, err = change.KeepState(c, after, "upgrade", request.StateChoice); err != nil && !plan.Suspended {
+		if fields, plan.Mode, err = change.KeepState(after, "upgrade", request.StateChoice); err != nil && !plan.Suspended {
 			return ch, plan, err
 		}
 		ch.Spec = api.Merge(ch.Spec, fields)

@@ -17,7 +17,7 @@ import (
 // told all the same.
 const causeLimit = 5 * time.Second
 
-// deepen looks for the reason below the one that the operator passed on: from
+// RootCauseOf looks for the reason below the one that the operator passed on: from
 // the JobManager's REST API, else in its log.
 func (c *Client) RootCauseOf(ctx context.Context, job api.Job, triggerID string, since time.Time, cause string) string {
 	ctx, cancel := context.WithTimeout(ctx, causeLimit)

@@ -165,7 +165,7 @@ func keepIn(items *[]unstructured.Unstructured) func(*unstructured.UnstructuredL
 	}
 }
 
-// pages reads all objects of a kind and keeps none.
+// Pages reads all objects of a kind and keeps none.
 func (c *Client) Pages(ctx context.Context, kind api.Kind, namespace string, options metav1.ListOptions, visit func([]unstructured.Unstructured)) error {
 	err := clientset.Pages(ctx, options, c.Resource(kind, namespace).List, func(page *unstructured.UnstructuredList) error {
 		visit(page.Items)
@@ -186,7 +186,7 @@ func (c *Client) listError(ctx context.Context, kind api.Kind, err error) error 
 	return err
 }
 
-// explainMissingKind says why a kind's URL isn't there.
+// ExplainMissingKind says why a kind's URL isn't there.
 func (c *Client) ExplainMissingKind(ctx context.Context, kind api.Kind, err error) error {
 	served, serveErr := c.Serves(ctx, kind)
 	switch {
@@ -245,7 +245,7 @@ func (c *Client) explainNotFound(ctx context.Context, ref api.Ref, err error) er
 	return WithHint(err, fmt.Sprintf("\nSee what is there: kubectl get %s -n %s (or -A for every namespace)", ref.Kind.Plural, ref.Namespace))
 }
 
-// near reports whether a user who typed b may have meant a.
+// Near reports whether a user who typed b may have meant a.
 func Near(a, b string) bool {
 	if strings.Contains(a, b) || strings.Contains(b, a) {
 		return true

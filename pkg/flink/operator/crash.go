@@ -17,7 +17,7 @@ import (
 // crashLines is how much of a crashed container's log is read.
 const crashLines = 300
 
-// crashCause is why a pod's container ended, as its log or its end itself says:
+// CrashCause is why a pod's container ended, as its log or its end itself says:
 // of the one that fails, or Flink's. "" where that can't be read or says
 // nothing.
 func (c *Client) CrashCause(ctx context.Context, namespace string, pod Pod) string {
@@ -51,7 +51,7 @@ var finalCauses = []string{
 	"Could not find a file system implementation for scheme",
 }
 
-// neverPasses reports whether the reason for which a JobManager ended stays
+// NeverPasses reports whether the reason for which a JobManager ended stays
 // until somebody does something.
 func NeverPasses(cause string) bool {
 	return slices.ContainsFunc(finalCauses, func(words string) bool { return strings.Contains(cause, words) })

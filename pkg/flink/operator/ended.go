@@ -37,7 +37,7 @@ type Ended struct {
 	Cause string `json:"cause,omitempty"`
 }
 
-// like reports whether another ended the same way.
+// Like reports whether another ended the same way.
 func (e Ended) Like(other Ended) bool {
 	return e.Reason == other.Reason && e.ExitCode == other.ExitCode && e.Container == other.Container
 }
@@ -143,7 +143,7 @@ var (
 	serversWord    = regexp.MustCompile(`Message: (.*?)\.? Received status`)
 )
 
-// workersInLog finds the pods that ended, and those that couldn't be created,
+// WorkersInLog finds the pods that ended, and those that couldn't be created,
 // in a JobManager's log whose lines begin with the kubelet's timestamps.
 func WorkersInLog(log io.Reader) (ends []Ended, refused []Refusal) {
 	lines := bufio.NewScanner(log)
@@ -225,10 +225,10 @@ func (c *Client) Ends(ctx context.Context, namespace string, pods []Pod, now tim
 	return ends
 }
 
-// refusedFor is how long a refusal counts: Flink tries again every 3 s.
+// RefusedFor is how long a refusal counts: Flink tries again every 3 s.
 const RefusedFor = time.Minute
 
-// workers are the pods that ended, and those that couldn't be created lately,
+// WorkersOf are the pods that ended, and those that couldn't be created lately,
 // newest first.
 func (c *Client) WorkersOf(ctx context.Context, namespace string, pods []Pod, now time.Time, back time.Duration) (ends []Ended, refused []Refusal) {
 	ctx, cancel := context.WithTimeout(ctx, causeLimit)
@@ -293,7 +293,7 @@ func EndedLine(ends []Ended) string {
 	return text
 }
 
-// endOfWorker is how a TaskManager ended that won't be started again in its
+// EndOfWorker is how a TaskManager ended that won't be started again in its
 // pod; ok is false where it hasn't, or was asked to.
 func EndOfWorker(pod Pod) (Ended, bool) {
 	c := pod.Failing

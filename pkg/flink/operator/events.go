@@ -15,7 +15,7 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 )
 
-// fieldManager is who changes objects, as managedFields shows it.
+// FieldManager is who changes objects, as managedFields shows it.
 const FieldManager = "kubectl-flink"
 
 // Event is a Kubernetes event about one of the operator's objects.
@@ -36,7 +36,7 @@ type Event struct {
 // are the same JSON text as status.error.
 func (e Event) Root() string { return api.DecodeFailure(e.Message).Root() }
 
-// told are the newest events of a failure, below its cause.
+// FormatEvents are the newest events of a failure, below its cause.
 func FormatEvents(events []Event) string {
 	out := ""
 	for i, event := range events {
@@ -48,7 +48,7 @@ func FormatEvents(events []Event) string {
 	return out
 }
 
-// reasons is all that is known of why, without names.
+// FormatReasons is all that is known of why, without names.
 func FormatReasons(cause string, events []Event) string {
 	for _, event := range events {
 		cause += "\n" + event.Root()
@@ -56,7 +56,7 @@ func FormatReasons(cause string, events []Event) string {
 	return cause
 }
 
-// warningsSince are the warnings about the operator's objects since a moment,
+// WarningsSince are the warnings about the operator's objects since a moment,
 // newest first. Events are a help, not the truth: where they can't be read
 // there are none.
 func (c *Client) WarningsSince(ctx context.Context, namespace string, since time.Time, about ...Subject) []Event {
@@ -81,7 +81,7 @@ func (c *Client) WarningsSince(ctx context.Context, namespace string, since time
 	return out.newest()
 }
 
-// createdAt is when an object was created, by the server's clock as events
+// CreatedAt is when an object was created, by the server's clock as events
 // are; otherwise where that isn't known.
 func CreatedAt(object *unstructured.Unstructured, otherwise time.Time) time.Time {
 	if at := object.GetCreationTimestamp().Time; !at.IsZero() {
@@ -90,7 +90,7 @@ func CreatedAt(object *unstructured.Unstructured, otherwise time.Time) time.Time
 	return otherwise
 }
 
-// changedAt is when this program changed an object last, by the server's
+// ChangedAt is when this program changed an object last, by the server's
 // clock; otherwise where that isn't known.
 func ChangedAt(object *unstructured.Unstructured, otherwise time.Time) time.Time {
 	var last time.Time
@@ -105,7 +105,7 @@ func ChangedAt(object *unstructured.Unstructured, otherwise time.Time) time.Time
 	return last
 }
 
-// warningsAbout selects the warnings about objects of a name.
+// WarningsAbout selects the warnings about objects of a name.
 func WarningsAbout(name string) string {
 	return "type=" + corev1.EventTypeWarning + ",involvedObject.name=" + name
 }
@@ -119,7 +119,7 @@ func eventTime(e *corev1.Event) time.Time {
 	return e.CreationTimestamp.Time
 }
 
-// distinct drops events that say no more than what is said already.
+// DistinctEvents drops events that say no more than what is said already.
 func DistinctEvents(events []Event, said string) []Event {
 	var out []Event
 	seen := []string{said}

@@ -38,6 +38,35 @@ func (c *Client) EventsAbout(ctx context.Context, job api.Ref, cluster string) (
 	return out.newest(), err
 }
 
+// RawEventsAbout is EventsAbout with the events as Kubernetes has them; of very
+// many the newest are kept.
+func (c *Client) RawEventsAbout(ctx context.Context, job api.Ref, cluster string) ([]corev1.Event, error) {
+	belongings, err := c.belongings(ctx, job, cluster)
+	if err != nil {
+		return nil, err
+	}
+	var out []corev1.Event
+	newest := func() {
+		sort.SliceStable(out, func(i, j int) bool { return eventTime(&out[i]).After(eventTime(&out[j])) })
+		out = out[:min(len(out), maxEvents)]
+	}
+	err = clientset.Pages(ctx, metav1.ListOptions{}, c.core.CoreV1().Events(job.Namespace).List, func(page *corev1.EventList) error {
+		for i := range page.Items {
+			if e := &page.Items[i]; belongings.has(e) {
+				e.ManagedFields = nil
+				out = append(out, *e)
+			}
+		}
+		if len(out) >= 2*maxEvents {
+			newest()
+			out = slices.Clone(out)
+		}
+		return nil
+	})
+	newest()
+	return out, err
+}
+
 // maxEvents is how many events are kept, the newest: each has a message.
 const maxEvents = 2000
 
@@ -90,7 +119,7 @@ func (c *Client) EventsOf(ctx context.Context, ref api.Ref) ([]Event, error) {
 	return out.newest(), nil
 }
 
-// subject is an object that events are about.
+// Subject is an object that events are about.
 type Subject struct {
 	Kind, Name string
 	// uid is "" where only the name is known.
@@ -100,6 +129,7 @@ type Subject struct {
 	since time.Time
 }
 
+// SubjectOf is what events about an object name.
 func SubjectOf(object *unstructured.Unstructured) Subject {
 	return Subject{object.GetKind(), object.GetName(), object.GetUID(), object.GetCreationTimestamp().Time}
 }

@@ -62,7 +62,7 @@ func eventOf(n string, kind, name, uid string, at time.Time) *corev1.Event {
 	}
 }
 
-func owned(kind, name, uid string, labels map[string]string, by metav1.OwnerReference) metav1.ObjectMeta {
+func owned(name, uid string, labels map[string]string, by metav1.OwnerReference) metav1.ObjectMeta {
 	return metav1.ObjectMeta{Namespace: "ns", Name: name, UID: types.UID(uid), Labels: labels, OwnerReferences: []metav1.OwnerReference{by}, CreationTimestamp: metav1.NewTime(eventsNow)}
 }
 
@@ -77,11 +77,11 @@ func TestEventsAreOfThisJobAndNoOther(t *testing.T) {
 		flinkObject(api.Deployment, "basic", "u1", created, map[string]any{"job": map[string]any{}}),
 		flinkObject(api.Deployment, "basic-secure", "u2", created, map[string]any{"job": map[string]any{}}),
 		snapshot("by-hand", "s1", "basic"), snapshot("basic-savepoint-manual-1795571979000", "s2", "basic-secure"),
-		&appsv1.Deployment{ObjectMeta: owned("Deployment", "basic", "d1", labels, metav1.OwnerReference{Kind: api.Deployment.Name, Name: "basic", UID: "u1"})},
-		&appsv1.ReplicaSet{ObjectMeta: owned("ReplicaSet", "basic-6d4cf56db", "r1", labels, metav1.OwnerReference{Kind: "Deployment", Name: "basic", UID: "d1"})},
-		&corev1.Pod{ObjectMeta: owned("Pod", "basic-6d4cf56db-bh74k", "p1", labels, metav1.OwnerReference{Kind: "ReplicaSet", Name: "basic-6d4cf56db", UID: "r1"})},
+		&appsv1.Deployment{ObjectMeta: owned("basic", "d1", labels, metav1.OwnerReference{Kind: api.Deployment.Name, Name: "basic", UID: "u1"})},
+		&appsv1.ReplicaSet{ObjectMeta: owned("basic-6d4cf56db", "r1", labels, metav1.OwnerReference{Kind: "Deployment", Name: "basic", UID: "d1"})},
+		&corev1.Pod{ObjectMeta: owned("basic-6d4cf56db-bh74k", "p1", labels, metav1.OwnerReference{Kind: "ReplicaSet", Name: "basic-6d4cf56db", UID: "r1"})},
 		// A chart's own Flink that happens to carry the same labels.
-		&corev1.Pod{ObjectMeta: owned("Pod", "chart-taskmanager-0", "p9", workers, metav1.OwnerReference{Kind: "StatefulSet", Name: "chart-taskmanager", UID: "x"})},
+		&corev1.Pod{ObjectMeta: owned("chart-taskmanager-0", "p9", workers, metav1.OwnerReference{Kind: "StatefulSet", Name: "chart-taskmanager", UID: "x"})},
 		eventOf("object", api.Deployment.Name, "basic", "u1", soon),
 		eventOf("predecessor", api.Deployment.Name, "basic", "u0", soon),
 		eventOf("predecessor-unnamed", api.Deployment.Name, "basic", "", before),

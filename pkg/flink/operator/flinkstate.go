@@ -8,7 +8,7 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 )
 
-// askLimit bounds a question to the JobManager.
+// AskLimit bounds a question to the JobManager.
 const AskLimit = 20 * time.Second
 
 // State is what the JobManager tells of a job; known is false where it can't

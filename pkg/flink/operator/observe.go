@@ -48,7 +48,7 @@ type Surroundings struct {
 	Problems []string
 }
 
-// aroundLimit bounds each of the questions about a job's surroundings.
+// AroundLimit bounds each of the questions about a job's surroundings.
 const AroundLimit = 10 * time.Second
 
 // Around reads a job's surroundings, all at once. cluster is the
@@ -200,6 +200,7 @@ func (c *Client) Pods(ctx context.Context, namespace, cluster string) ([]Pod, er
 	return pods, nil
 }
 
+// PodsResource is what pods are asked for as.
 var PodsResource = schema.GroupVersionResource{Version: "v1", Resource: "pods"}
 
 // FollowPods tells of a Flink cluster's pods and their changes until ctx ends;

@@ -166,7 +166,7 @@ func (s OperatorState) Stopped() bool {
 	return s.Known()
 }
 
-// stopped says that the operator is not running; "" where it may be.
+// Stopped says that the operator is not running; "" where it may be.
 func (c *Client) Stopped(ctx context.Context) string {
 	if health := c.OperatorHealth(ctx); health.Stopped() {
 		return health.String()

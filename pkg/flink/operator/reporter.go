@@ -16,6 +16,7 @@ type Reporter struct {
 	Must func(string)
 }
 
+// Mustf reports what has to be seen in every mode.
 func (r Reporter) Mustf(format string, args ...any) {
 	if r.Must == nil {
 		r.Notef(format, args...)
@@ -24,19 +25,21 @@ func (r Reporter) Mustf(format string, args ...any) {
 	r.Must(fmt.Sprintf(format, args...))
 }
 
+// Waitingf reports what is waited for.
 func (r Reporter) Waitingf(format string, args ...any) {
 	if r.Waiting != nil {
 		r.Waiting(fmt.Sprintf(format, args...))
 	}
 }
 
+// Notef reports something that happened once.
 func (r Reporter) Notef(format string, args ...any) {
 	if r.Note != nil {
 		r.Note(fmt.Sprintf(format, args...))
 	}
 }
 
-// trouble tells that the API server is away while what is waited for, and by
+// RetryNotice tells that the API server is away while what is waited for, and by
 // again that it is back.
 func (r Reporter) RetryNotice(what string, again func()) wait.Option {
 	return wait.OnTrouble(func(err error) {

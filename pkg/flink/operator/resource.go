@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// silence notices that nothing happens.
+// Silence notices that nothing happens.
 type Silence struct {
 	mu      sync.Mutex
 	heard   bool
@@ -15,7 +15,7 @@ type Silence struct {
 	wake    chan struct{}
 }
 
-// silenceLimit is how long the operator may take to react before somebody
+// SilenceLimit is how long the operator may take to react before somebody
 // looks why. It watches its objects, so a healthy one reacts within a second
 // or two.
 const SilenceLimit = 12 * time.Second

@@ -32,6 +32,7 @@ func ParseRef(arg, namespace string, among ...api.Kind) (api.Ref, error) {
 	return api.Ref{Kind: kind, Namespace: namespace, Name: name}, nil
 }
 
+// KindNames are the kinds' names for a sentence.
 func KindNames(kinds []api.Kind) string {
 	names := make([]string, len(kinds))
 	for i, k := range kinds {
@@ -113,7 +114,7 @@ func (c *Client) OnlyJob(ctx context.Context, namespace string, pick Picker) (ap
 	return jobs[chosen].Ref(), nil
 }
 
-// activeChild is the FlinkDeployment that a blue/green deployment serves from.
+// ActiveChild is the FlinkDeployment that a blue/green deployment serves from.
 func (c *Client) ActiveChild(ctx context.Context, parent api.Job) (api.Job, error) {
 	name, ok := parent.ActiveChild()
 	if !ok {
@@ -126,6 +127,8 @@ func (c *Client) ActiveChild(ctx context.Context, parent api.Job) (api.Job, erro
 	return api.Job{Kind: api.Deployment, Object: object}, nil
 }
 
+// ExplainSessionCluster is the error of a verb for jobs that was given a session
+// cluster: it names the jobs in it.
 func (c *Client) ExplainSessionCluster(ctx context.Context, cluster api.Job) error {
 	message := fmt.Sprintf("%s is a session cluster: it has no job of its own", cluster.Ref())
 	jobs, err := c.List(ctx, api.SessionJob, cluster.Object.GetNamespace(), metav1.ListOptions{})
@@ -141,7 +144,7 @@ func (c *Client) ExplainSessionCluster(ctx context.Context, cluster api.Job) err
 	return errors.New(message)
 }
 
-// clusterOf is the FlinkDeployment whose Flink runs the job.
+// ClusterOf is the FlinkDeployment whose Flink runs the job.
 func (c *Client) ClusterOf(ctx context.Context, job api.Job) (api.Job, error) {
 	if job.Kind.Name != api.SessionJob.Name {
 		return job, nil
@@ -153,7 +156,7 @@ func (c *Client) ClusterOf(ctx context.Context, job api.Job) (api.Job, error) {
 	return api.Job{Kind: api.Deployment, Object: object}, nil
 }
 
-// runsIn is the FlinkDeployment whose Flink runs the job: itself, its session
+// RunsIn is the FlinkDeployment whose Flink runs the job: itself, its session
 // cluster, or the active child of a blue/green deployment.
 func (c *Client) RunsIn(ctx context.Context, job api.Job) (api.Job, error) {
 	if job.Kind.Name == api.BlueGreen.Name {

@@ -164,7 +164,7 @@ func MissingObject(message string) (kind, name string) {
 	return "", ""
 }
 
-// isMissing reports whether an object that a message says isn't there really
+// IsMissing reports whether an object that a message says isn't there really
 // isn't; the kubelet's complaint stays after it has come. Who may not ask
 // believes the message.
 func (c *Client) IsMissing(ctx context.Context, namespace, message string) bool {
@@ -184,7 +184,7 @@ func (c *Client) IsMissing(ctx context.Context, namespace, message string) bool 
 	return apierrors.IsNotFound(err) || apierrors.IsForbidden(err)
 }
 
-// withEvents adds to pods what only events tell of them.
+// WithEvents adds to pods what only events tell of them.
 func WithEvents(pods []Pod, events []Event) []Pod {
 	out := make([]Pod, len(pods))
 	for i, pod := range pods {
@@ -206,7 +206,7 @@ func WithEvents(pods []Pod, events []Event) []Pod {
 	return out
 }
 
-// waits reports whether no container has begun.
+// Waits reports whether no container has begun.
 func (p Pod) Waits() bool {
 	return !p.Ready && !p.Unscheduled && p.Failing.Name == "" &&
 		(p.Status == "ContainerCreating" || p.Status == "Pending" || p.Status == "PodInitializing" || strings.HasPrefix(p.Status, "Init:0/"))

@@ -32,12 +32,21 @@ func TestCheckpointFacts(t *testing.T) {
 		want  api.CheckpointFacts
 		paths string
 	}{
-		"streaming": {pages{"/jobs/a1": job, "/jobs/a1/checkpoints/config": config, "/jobs/a1/checkpoints": checkpoints},
-			api.CheckpointFacts{State: "RUNNING", Kept: true, Deletes: true}, "file:/c/a1/chk-6 file:/s/1"},
-		"kept": {pages{"/jobs/a1": strings.Replace(job, "RUNNING", "FAILED", 1), "/jobs/a1/checkpoints/config": strings.Replace(config, "true}", "false}", 1), "/jobs/a1/checkpoints": checkpoints},
-			api.CheckpointFacts{State: "FAILED", Ended: true, Kept: true}, "file:/c/a1/chk-6 file:/s/1"},
-		"none yet": {pages{"/jobs/a1": job, "/jobs/a1/checkpoints/config": config, "/jobs/a1/checkpoints": `{"latest":{"completed":null}}`},
-			api.CheckpointFacts{State: "RUNNING", Kept: true, Deletes: true}, " "},
+		"streaming": {
+			pages{"/jobs/a1": job, "/jobs/a1/checkpoints/config": config, "/jobs/a1/checkpoints": checkpoints},
+			api.CheckpointFacts{State: "RUNNING", Kept: true, Deletes: true},
+			"file:/c/a1/chk-6 file:/s/1",
+		},
+		"kept": {
+			pages{"/jobs/a1": strings.Replace(job, "RUNNING", "FAILED", 1), "/jobs/a1/checkpoints/config": strings.Replace(config, "true}", "false}", 1), "/jobs/a1/checkpoints": checkpoints},
+			api.CheckpointFacts{State: "FAILED", Ended: true, Kept: true},
+			"file:/c/a1/chk-6 file:/s/1",
+		},
+		"none yet": {
+			pages{"/jobs/a1": job, "/jobs/a1/checkpoints/config": config, "/jobs/a1/checkpoints": `{"latest":{"completed":null}}`},
+			api.CheckpointFacts{State: "RUNNING", Kept: true, Deletes: true},
+			" ",
+		},
 		"batch": {pages{"/jobs/a1": job}, api.CheckpointFacts{State: "RUNNING", Off: true}, " "},
 	} {
 		got, err := CheckpointFacts(t.Context(), rest.NewClient(c.pages, ""), "a1")

@@ -205,6 +205,7 @@ func (g *GatewayStarter) podState(ctx context.Context, pod *corev1.Pod) (waiting
 		return "", nil
 	case corev1.PodFailed, corev1.PodSucceeded:
 		return "", fmt.Errorf("the SQL gateway ended right after its start: %s%s", g.endOf(ctx, pod, saidWhy), imageHint(pod))
+	default: // it is on its way
 	}
 	for _, c := range pod.Status.Conditions {
 		if c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse {

@@ -89,7 +89,7 @@ func TestNamesStayOneSegment(t *testing.T) {
 // What a user writes is sent as it is, or not at all.
 func TestTypedPaths(t *testing.T) {
 	asked := ""
-	c := jobManager(t, "flink", func(w http.ResponseWriter, r *http.Request) { asked = r.RequestURI })
+	c := jobManager(t, "flink", func(_ http.ResponseWriter, r *http.Request) { asked = r.RequestURI })
 	for path, want := range map[string]string{
 		"/jobs/overview": "/flink/jobs/overview", "jobs": "/flink/jobs", "/": "/flink/",
 		"/a%20b?x=../y&z": "/flink/a%20b?x=../y&z", "/jobs/a1/metrics?get=0.a/b": "/flink/jobs/a1/metrics?get=0.a/b",

@@ -31,6 +31,38 @@ func (c *Client) TaskManagers(ctx context.Context) ([]string, error) {
 	return ids, err
 }
 
+// TaskManager is one that is registered.
+type TaskManager struct {
+	ID        string `json:"id"`
+	Slots     int    `json:"slotsNumber"`
+	Free      int    `json:"freeSlots"`
+	Heartbeat Millis `json:"timeSinceLastHeartbeat"` // when it was heard of last
+}
+
+// TaskManagerList asks for the registered TaskManagers.
+func (c *Client) TaskManagerList(ctx context.Context) ([]TaskManager, error) {
+	var out struct {
+		TaskManagers []TaskManager `json:"taskmanagers"`
+	}
+	err := c.call(ctx, http.MethodGet, pathOf("taskmanagers"), nil, &out)
+	return out.TaskManagers, err
+}
+
+// TaskManagerMetrics asks for metrics of a TaskManager, by name. There are none
+// until the JobManager has collected them.
+func (c *Client) TaskManagerMetrics(ctx context.Context, taskManager string, names ...string) (map[string]Measure, error) {
+	var answer []struct {
+		ID    string  `json:"id"`
+		Value Measure `json:"value"`
+	}
+	err := c.call(ctx, http.MethodGet, pathOf("taskmanagers", taskManager, "metrics").asking("get", names...), nil, &answer)
+	out := make(map[string]Measure, len(answer))
+	for _, m := range answer {
+		out[m.ID] = m.Value
+	}
+	return out, err
+}
+
 // logsAt is the log directory of a TaskManager, or a file in it. Ids of
 // TaskManagers are names of pods, or host:port-hex.
 func logsAt(taskManager string, file ...string) address {

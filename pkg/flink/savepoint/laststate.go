@@ -70,7 +70,7 @@ func LastStates(ctx context.Context, c *operator.Client, job api.Job, reporter o
 	return LastingStates(ctx, c, job, out, reporter), nil
 }
 
-// lastingStates leaves out the states that go with the job's pods.
+// LastingStates leaves out the states that go with the job's pods.
 func LastingStates(ctx context.Context, c *operator.Client, job api.Job, states []LastState, reporter operator.Reporter) []LastState {
 	if len(states) == 0 {
 		return nil
@@ -101,7 +101,7 @@ func refersTo(s api.Snapshot, job api.Job) bool {
 	return s.Refers(api.Ref{Kind: api.Deployment, Namespace: ref.Namespace, Name: ref.Name + "-blue"}) || s.Refers(api.Ref{Kind: api.Deployment, Namespace: ref.Namespace, Name: ref.Name + "-green"})
 }
 
-// statesInStatus are the savepoints that the object itself tells of.
+// StatesInStatus are the savepoints that the object itself tells of.
 func StatesInStatus(job api.Job) []LastState {
 	var out []LastState
 	status := api.Section(job.Object.Object, "status", "jobStatus")

@@ -87,7 +87,7 @@ type nonceFollower struct {
 // patch sets the nonce, with the resourceVersion that was read, so that two
 // users can't overwrite each other unseen. The operator's status writes move
 // the version too, so a conflict is tried again as long as nobody has changed
-// the spec (the generation).
+// the spec (the generation) or made another job of that name (the UID).
 func (f *nonceFollower) patch(ctx context.Context) error {
 	job := f.plan.target
 	client := f.client.Resource(job.Kind, job.Object.GetNamespace())
@@ -118,7 +118,7 @@ func (f *nonceFollower) patch(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if latest.GetGeneration() != job.Object.GetGeneration() {
+		if latest.GetGeneration() != job.Object.GetGeneration() || latest.GetUID() != job.Object.GetUID() {
 			return fmt.Errorf("%s was changed by somebody else at this moment; look at it and try again", job.Ref())
 		}
 		object = latest

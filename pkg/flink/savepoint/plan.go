@@ -94,7 +94,7 @@ func planSavepoint(ctx context.Context, c *operator.Client, ref api.Ref, request
 	return p, checkNoneInProgress(ctx, c, p, reporter)
 }
 
-// servesSnapshots reports whether the API server serves FlinkStateSnapshot.
+// ServesSnapshots reports whether the API server serves FlinkStateSnapshot.
 // Who may not ask what it serves finds out by listing them; where that is
 // forbidden too, a method that the user has chosen is believed.
 func ServesSnapshots(ctx context.Context, c *operator.Client, namespace string, method Method) (bool, error) {

@@ -18,7 +18,7 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
 )
 
-// SavepointFailedError says why a savepoint did not come about.
+// FailedError says why a savepoint did not come about.
 type FailedError struct {
 	// What names the savepoint: flinkstatesnapshot/NAME or the nonce.
 	What string

@@ -27,7 +27,7 @@ type Inventory struct {
 	Clusters map[api.Ref]api.Ref
 }
 
-// place is where a path of a job's state is, as the job's spec says.
+// Place is where a path of a job's state is, as the job's spec says.
 func (i Inventory) Place(job api.Ref, path string) api.StatePlace {
 	if cluster, ok := i.Clusters[job]; ok {
 		job = cluster
@@ -39,7 +39,7 @@ func (i Inventory) Place(job api.Ref, path string) api.StatePlace {
 	return mounts.Place(path)
 }
 
-// noteMounts remembers where the job's pods can keep state.
+// NoteMounts remembers where the job's pods can keep state.
 func (i Inventory) NoteMounts(job api.Job) {
 	if job.Kind.Name == api.SessionJob.Name {
 		i.Clusters[job.Ref()] = api.Ref{Kind: api.Deployment, Namespace: job.Object.GetNamespace(), Name: job.SessionCluster()}

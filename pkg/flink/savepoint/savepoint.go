@@ -22,7 +22,7 @@ const (
 	REST     Method = "rest"
 )
 
-// SavepointRequest is what is wanted of one savepoint, or checkpoint.
+// Request is what is wanted of one savepoint, or checkpoint.
 type Request struct {
 	Method Method
 	// Checkpoint is the type of the checkpoint that is wanted; "" wants a
@@ -51,7 +51,7 @@ type Request struct {
 	JobID string
 }
 
-// SavepointReport is what became of it.
+// Report is what became of it.
 type Report struct {
 	Job    api.Ref
 	Method Method
@@ -78,7 +78,7 @@ type Report struct {
 	Done bool
 }
 
-// Savepoint takes a savepoint or checkpoint of the job ref and follows it to its end. When
+// Take takes a savepoint or checkpoint of the job ref and follows it to its end. When
 // ctx ends first, the error wraps ctx's cause and the report says what was
 // left behind.
 func Take(ctx context.Context, c *operator.Client, ref api.Ref, request Request, reporter operator.Reporter) (Report, error) {

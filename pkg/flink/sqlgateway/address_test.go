@@ -75,8 +75,10 @@ func TestWhatAGatewayNamesLeadsNowhereElse(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), "the SQL gateway ") {
 				t.Errorf("got %v, want a refusal that names the gateway", err)
 			}
-			own := []string{"/api_versions", "/v2/info", "/v2/sessions", "/v2/sessions/" + fakeSession, "/v2/sessions/" + fakeSession + "/statements", below + "0?rowFormat=JSON",
-				strings.TrimSuffix(below, "result/") + "close", strings.TrimSuffix(below, "result/") + "cancel"}
+			own := []string{
+				"/api_versions", "/v2/info", "/v2/sessions", "/v2/sessions/" + fakeSession, "/v2/sessions/" + fakeSession + "/statements", below + "0?rowFormat=JSON",
+				strings.TrimSuffix(below, "result/") + "close", strings.TrimSuffix(below, "result/") + "cancel",
+			}
 			for _, asked := range gateway.asked {
 				if _, uri, _ := strings.Cut(asked, " "); !slices.Contains(own, uri) {
 					t.Errorf("the gateway led to %s", asked)

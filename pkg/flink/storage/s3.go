@@ -209,7 +209,7 @@ func (s *S3) explain(ctx context.Context, path string, err error) error {
 	if !errors.As(err, &answer) {
 		// Not wrapped: this connection isn't that to the API server, whose words
 		// it would get.
-		return fmt.Errorf("read %s from %s: %v", path, s.host, err)
+		return fmt.Errorf("read %s from %s: %w", path, s.host, err)
 	}
 	from := s.options.CredentialsFrom
 	if from == "" {

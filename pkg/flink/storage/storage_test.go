@@ -194,8 +194,13 @@ func TestInspectEverywhere(t *testing.T) {
 			store Store
 			path  string
 		}{
-			{Local{}, slashed}, {Local{}, slashed + "/_metadata"}, {asInPod(t), "file:" + slashed}, {asInPod(t), slashed + "/"},
-			{s3, "s3://flink/state"}, {s3, "s3a://flink/state/"}, {s3, "s3://flink/state/_metadata"},
+			{Local{}, slashed},
+			{Local{}, slashed + "/_metadata"},
+			{asInPod(t), "file:" + slashed},
+			{asInPod(t), slashed + "/"},
+			{s3, "s3://flink/state"},
+			{s3, "s3a://flink/state/"},
+			{s3, "s3://flink/state/_metadata"},
 		} {
 			got, err := Inspect(context.Background(), c.store, c.path)
 			if err != nil {
@@ -227,7 +232,7 @@ func TestSharedFiles(t *testing.T) {
 	const name = "1.20/rocksdb-incremental"
 	dir, files := stored(t, name)
 	metadata := sample(t, name)
-	pod := &Pod{Name: "jobmanager-0", Exec: func(_ context.Context, args []string, out, errOut io.Writer) error {
+	pod := &Pod{Name: "jobmanager-0", Exec: func(_ context.Context, args []string, out, _ io.Writer) error {
 		switch args[0] {
 		case "stat":
 			fmt.Fprintf(out, "%d 1700000000 %s\n", len(metadata), args[len(args)-1])

@@ -216,7 +216,7 @@ func TestTheLoginOfConfluentsCLIStaysWithItsServer(t *testing.T) {
 	other := newWitness(t, true, emptyCMF)
 	u := newUser(t)
 	u.env["CONFLUENT_CMF_CERTIFICATE_AUTHORITY_PATH"] = u.file("ca.pem", string(other.ca.PEM))
-	token := u.cliLogin("https://mds.example.com:8090")
+	u.cliLogin("https://mds.example.com:8090")
 	u.run("env", "list", "--cmf-url", other.URL)
 	if _, secrets := other.saw(); len(secrets) > 0 {
 		t.Errorf("a login elsewhere was sent to %s: %q", other.URL, secrets)
@@ -227,7 +227,7 @@ func TestTheLoginOfConfluentsCLIStaysWithItsServer(t *testing.T) {
 	if _, secrets := other.saw(); len(secrets) > 0 {
 		t.Errorf("a login at another port was sent to %s: %q", other.URL, secrets)
 	}
-	token = u.cliLogin(other.URL)
+	token := u.cliLogin(other.URL)
 	u.run("env", "list", "--cmf-url", other.URL)
 	if _, secrets := other.saw(); len(secrets) == 0 || secrets[0] != "Bearer "+token {
 		t.Errorf("its own login was not sent: %q", secrets)
@@ -349,7 +349,7 @@ func TestNamesOfAServerStayInTheirPlace(t *testing.T) {
 func TestManyChooseAnEnvironmentAtOnce(t *testing.T) {
 	state := filepath.Join(t.TempDir(), "state.json")
 	t.Setenv("KUBECTL_CMF_STATE", state)
-	cmf := newWitness(t, false, func(out http.ResponseWriter, r *http.Request) {
+	cmf := newWitness(t, false, func(out http.ResponseWriter, _ *http.Request) {
 		fmt.Fprint(out, `{"items":[{"name":"dev-env"}],"pageable":{"size":100}}`)
 	})
 	const many = 30

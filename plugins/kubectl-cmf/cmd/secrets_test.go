@@ -128,12 +128,27 @@ func TestEveryFormOfASecretIsHidden(t *testing.T) {
 	r.ok("pool", "create", "-f", r.file("pool.yaml", "apiVersion: cmf.confluent.io/v1\nkind: ComputePool\nmetadata: {name: pool1}\nspec: {type: DEDICATED, clusterSpec: {flinkVersion: v1_19, image: confluentinc/cp-flink-sql:1.19-cp1}}\n"))
 	file, changed := r.file("all.yaml", manySecrets(hidden)), r.file("changed.yaml", manySecrets("n3w-"+hidden))
 	for _, args := range [][]string{
-		{"apply", "-f", file, "--dry-run=client", "-o", "yaml"}, {"diff", "-f", file}, {"apply", "-f", file, "-o", "json", "-v=9"},
-		{"diff", "-f", changed}, {"diff", "-f", changed, "-v=0"}, {"apply", "-f", changed, "--dry-run=client", "-o", "json"},
-		{"app", "list"}, {"app", "list", "-o", "wide"}, {"app", "list", "-o", "json"}, {"app", "list", "-o", "jsonpath={.items[*]}"}, {"app", "list", "-o", "custom-columns=X:.spec"},
-		{"app", "get", "app1", "-o", "yaml"}, {"app", "describe", "app1"}, {"app", "status", "app1"},
-		{"statement", "list"}, {"statement", "list", "-o", "wide"}, {"statement", "get", "s1", "-o", "yaml"}, {"statement", "describe", "s1"},
-		{"catalog", "list", "-o", "wide"}, {"catalog", "get", "cat1", "-o", "json"}, {"catalog", "describe", "cat1"},
+		{"apply", "-f", file, "--dry-run=client", "-o", "yaml"},
+		{"diff", "-f", file},
+		{"apply", "-f", file, "-o", "json", "-v=9"},
+		{"diff", "-f", changed},
+		{"diff", "-f", changed, "-v=0"},
+		{"apply", "-f", changed, "--dry-run=client", "-o", "json"},
+		{"app", "list"},
+		{"app", "list", "-o", "wide"},
+		{"app", "list", "-o", "json"},
+		{"app", "list", "-o", "jsonpath={.items[*]}"},
+		{"app", "list", "-o", "custom-columns=X:.spec"},
+		{"app", "get", "app1", "-o", "yaml"},
+		{"app", "describe", "app1"},
+		{"app", "status", "app1"},
+		{"statement", "list"},
+		{"statement", "list", "-o", "wide"},
+		{"statement", "get", "s1", "-o", "yaml"},
+		{"statement", "describe", "s1"},
+		{"catalog", "list", "-o", "wide"},
+		{"catalog", "get", "cat1", "-o", "json"},
+		{"catalog", "describe", "cat1"},
 	} {
 		got := r.run(args...)
 		if got.code == 2 {

@@ -172,7 +172,7 @@ func (l *messageList) UnmarshalJSON(data []byte) error {
 	var byField map[string]json.RawMessage
 	if json.Unmarshal(data, &items) != nil {
 		if json.Unmarshal(data, &byField) != nil {
-			return nil
+			return nil //nolint:nilerr // the error itself is what matters, in whatever form its details come
 		}
 		for _, field := range slices.Sorted(maps.Keys(byField)) {
 			var texts []string

@@ -19,7 +19,7 @@ func TestErrorsInEveryForm(t *testing.T) {
 		`{"title":"Invalid","invalid-params":[{"name":"age","reason":"must be positive"}]}`:                                      "CMF failed (HTTP 500): Invalid; age: must be positive",
 		`{"errors":5,"detail":"x"}`: "CMF failed (HTTP 500): x",
 	} {
-		got := parseError(&http.Response{StatusCode: 500, Header: http.Header{}}, []byte(body), "").Error()
+		got := parseError(&http.Response{StatusCode: http.StatusInternalServerError, Header: http.Header{}}, []byte(body), "").Error()
 		if got != want {
 			t.Errorf("%s:\n%s\nwant %s", body, got, want)
 		}

@@ -175,6 +175,7 @@ func serverFilter(selector labels.Selector) []string {
 			}
 		case "exists":
 			out = append(out, "labels."+r.Key())
+		default: // CMF has no parameter for it
 		}
 	}
 	return out

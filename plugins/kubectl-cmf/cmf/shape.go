@@ -87,13 +87,11 @@ func init() {
 		if name == "env" {
 			continue
 		}
-		for path, form := range map[string]string{
+		maps.Copy(shape, map[string]string{
 			"apiVersion": text, "kind": text, "status": object, "spec": closed, "metadata": closed,
 			"metadata.name": text, "metadata.uid": text, "metadata.labels": object, "metadata.annotations": object,
 			"metadata.creationTimestamp": text, "metadata.updateTimestamp": text, "metadata.resourceVersion": text, "metadata.generation": number,
-		} {
-			shape[path] = form
-		}
+		})
 	}
 }
 

@@ -110,7 +110,7 @@ func (l *mdsLogin) token(ctx context.Context) (string, error) {
 	var large *untrusted.TooLargeError
 	switch {
 	case errors.As(err, &large):
-		return "", fmt.Errorf("log in to the Metadata Service at %s: %s", request.URL.Host, large)
+		return "", fmt.Errorf("log in to the Metadata Service at %s: %w", request.URL.Host, large)
 	case err != nil || !isToken(answer.Token):
 		return "", fmt.Errorf("log in to the Metadata Service at %s: its answer has no token", request.URL.Host)
 	}

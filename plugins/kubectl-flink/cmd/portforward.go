@@ -104,7 +104,7 @@ func (o *forwardOptions) Run(ctx context.Context) error {
 			line.Set("%s is gone; the next connection looks for another", e.Pod)
 		case portforward.Failed:
 			line.Print("a connection failed: %s", e.Text)
-		case portforward.SwitchedToProxy:
+		case portforward.SwitchedToProxy, portforward.HalfReady:
 		}
 	})
 	if err != nil {

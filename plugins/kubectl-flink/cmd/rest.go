@@ -161,6 +161,7 @@ func (o *restOptions) Run(ctx context.Context) error {
 					line.Print("warning: --header %s is left out: the API server's proxy would take it for its own", name)
 				}
 			}
+		default: // one answer comes or doesn't
 		}
 	})
 	if err != nil {

@@ -1,3 +1,4 @@
+//nolint:dupl // a verb is one file, and these two have the same flags
 package cmd
 
 import (

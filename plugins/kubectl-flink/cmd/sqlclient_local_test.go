@@ -58,7 +58,7 @@ func TestNothingOfALocalClientIsLeft(t *testing.T) {
 			if _, err := os.Stat(note); (err == nil) != c.tidies {
 				t.Errorf("tidied up: %v", err)
 			}
-			for _, pid := range strings.Fields(line) {
+			for pid := range strings.FieldsSeq(line) {
 				n, err := strconv.Atoi(pid)
 				if err != nil {
 					t.Fatal(err)

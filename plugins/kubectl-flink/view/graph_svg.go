@@ -70,8 +70,9 @@ func svgClass(color term.Color) string {
 		return " hot"
 	case term.Yellow:
 		return " warm"
+	default:
+		return ""
 	}
-	return ""
 }
 
 // svgWidth is about how wide a text is.

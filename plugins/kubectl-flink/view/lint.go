@@ -47,6 +47,7 @@ func (r *LintReport) Add(file string, object *unstructured.Unstructured, finding
 			r.Errors++
 		case diagnosis.Warning:
 			r.Warnings++
+		case diagnosis.Info:
 		}
 	}
 	r.Items = append(r.Items, LintItem{File: file, Kind: object.GetKind(), Namespace: object.GetNamespace(), Name: object.GetName(), Findings: findings})

@@ -106,6 +106,7 @@ func effectWord(plan lifecycle.UpgradePlan) string {
 		return "no-restart"
 	case lifecycle.InPlace:
 		return "in-place"
+	case lifecycle.Redeploy:
 	}
 	return "redeploy"
 }

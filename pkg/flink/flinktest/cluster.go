@@ -1,0 +1,460 @@
+// Package flinktest is a cluster of fakes for unit tests of what follows the
+// operator's objects. It has the habits of a real API server that followers
+// depend on and client-go's fakes don't have: generations, resource versions
+// and conflicts, creation times, managed fields, field selectors, dry runs and
+// finalizers. Used within testing/synctest its time is the test's.
+package flinktest
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	authorizationv1 "k8s.io/api/authorization/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/watch"
+	dynamicfake "k8s.io/client-go/dynamic/fake"
+	"k8s.io/client-go/kubernetes/fake"
+	clienttesting "k8s.io/client-go/testing"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
+)
+
+// Namespace is where all objects of a Cluster are.
+const Namespace = "ns"
+
+var eventsResource = corev1.SchemeGroupVersion.WithResource("events")
+
+// Cluster is an API server of fakes, and what a command said to its user.
+type Cluster struct {
+	// Client is what the code under test gets.
+	Client *operator.Client
+	// Objects has the operator's objects and the events that are watched, Core
+	// has Kubernetes' own kinds.
+	Objects *dynamicfake.FakeDynamicClient
+	Core    *fake.Clientset
+
+	mu      sync.Mutex
+	version int64
+	notes   []string
+	waits   []string
+}
+
+// New is a cluster that has these objects: unstructured ones of the operator's
+// kinds, and Kubernetes' own. Its API server serves all of the operator's
+// kinds, and lets the user watch them.
+func New(objects ...runtime.Object) *Cluster {
+	return Serving([]api.Kind{api.Deployment, api.SessionJob, api.StateSnap, api.BlueGreen}, objects...)
+}
+
+// Serving is New with an API server that serves only some of the operator's
+// kinds.
+func Serving(served []api.Kind, objects ...runtime.Object) *Cluster {
+	scheme := runtime.NewScheme()
+	lists := map[schema.GroupVersionResource]string{
+		eventsResource: "EventList",
+		{Group: "autoscaling", Version: "v2", Resource: "horizontalpodautoscalers"}: "HorizontalPodAutoscalerList",
+	}
+	for _, kind := range []api.Kind{api.Deployment, api.SessionJob, api.StateSnap, api.BlueGreen} {
+		lists[kind.GVR()] = kind.Name + "List"
+	}
+	var own, core []runtime.Object
+	for _, o := range objects {
+		if u, ok := o.(*unstructured.Unstructured); ok {
+			own = append(own, u)
+		} else {
+			core = append(core, o)
+		}
+	}
+	c := &Cluster{Objects: dynamicfake.NewSimpleDynamicClientWithCustomListKinds(scheme, lists), Core: fake.NewClientset(core...)}
+	for _, o := range own {
+		c.Add(o.(*unstructured.Unstructured))
+	}
+	for verb, react := range map[string]clienttesting.ReactionFunc{"create": c.create, "patch": c.patch, "delete": c.delete, "list": c.list} {
+		c.Objects.PrependReactor(verb, "*", react)
+	}
+	c.Objects.PrependWatchReactor("*", c.watch)
+	c.Core.PrependReactor("create", "selfsubjectaccessreviews", func(clienttesting.Action) (bool, runtime.Object, error) {
+		return true, &authorizationv1.SelfSubjectAccessReview{Status: authorizationv1.SubjectAccessReviewStatus{Allowed: true}}, nil
+	})
+	c.Client = operator.ClientOf(c.Objects, c.Core, served...)
+	return c
+}
+
+// Object is one of the operator's objects; spec and status are JSON, status may
+// be "".
+func Object(kind api.Kind, name, spec, status string) *unstructured.Unstructured {
+	u := &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": api.Group + "/" + api.Version, "kind": kind.Name, "spec": decode(spec),
+	}}
+	if status != "" {
+		u.Object["status"] = decode(status)
+	}
+	u.SetName(name)
+	u.SetNamespace(Namespace)
+	u.SetUID(types.UID("uid-" + name))
+	u.SetGeneration(1)
+	u.SetCreationTimestamp(metav1.NewTime(time.Now().Add(-time.Hour)))
+	return u
+}
+
+// decode reads a JSON object as an API client does, with whole numbers as
+// int64. It panics where the test's author wrote no JSON.
+func decode(text string) map[string]any {
+	u := unstructured.Unstructured{}
+	if err := u.UnmarshalJSON([]byte(`{"apiVersion":"v1","kind":"X","o":` + text + `}`)); err != nil {
+		panic(fmt.Sprintf("%v in %s", err, text))
+	}
+	return u.Object["o"].(map[string]any)
+}
+
+// Add creates an object as somebody else does.
+func (c *Cluster) Add(object *unstructured.Unstructured) {
+	object = object.DeepCopy()
+	object.SetResourceVersion(c.nextVersion())
+	if err := c.Objects.Tracker().Create(resourceOf(object), object, object.GetNamespace()); err != nil {
+		panic(err)
+	}
+}
+
+// Get is an object as it is now; nil where there is none.
+func (c *Cluster) Get(kind api.Kind, name string) *unstructured.Unstructured {
+	object, err := c.Objects.Tracker().Get(kind.GVR(), Namespace, name)
+	if err != nil {
+		return nil
+	}
+	return object.(*unstructured.Unstructured).DeepCopy()
+}
+
+// Job is Get as a job. It panics where there is none.
+func (c *Cluster) Job(kind api.Kind, name string) api.Job {
+	object := c.Get(kind, name)
+	if object == nil {
+		panic(kind.Singular + "/" + name + " doesn't exist")
+	}
+	return api.Job{Kind: kind, Object: object}
+}
+
+// SetStatus merges JSON into an object's status, as the operator does: null
+// removes a field.
+func (c *Cluster) SetStatus(kind api.Kind, name, status string) {
+	c.change(kind, name, false, map[string]any{"status": decode(status)})
+}
+
+// SetSpec merges JSON into an object's spec, as another user does with kubectl edit.
+func (c *Cluster) SetSpec(kind api.Kind, name, spec string) {
+	c.change(kind, name, true, map[string]any{"spec": decode(spec)})
+}
+
+func (c *Cluster) change(kind api.Kind, name string, generation bool, patch map[string]any) {
+	object := c.Job(kind, name).Object
+	merge(object.Object, patch)
+	if generation {
+		object.SetGeneration(object.GetGeneration() + 1)
+		signed(object, "kubectl-edit")
+	}
+	c.store(object)
+}
+
+func (c *Cluster) store(object *unstructured.Unstructured) {
+	object.SetResourceVersion(c.nextVersion())
+	if err := c.Objects.Tracker().Update(resourceOf(object), object, object.GetNamespace()); err != nil {
+		panic(err)
+	}
+}
+
+// Remove deletes an object at once, as somebody else does.
+func (c *Cluster) Remove(kind api.Kind, name string) {
+	if err := c.Objects.Tracker().Delete(kind.GVR(), Namespace, name); err != nil {
+		panic(err)
+	}
+}
+
+// Warn writes a warning about an object of the operator, of now.
+func (c *Cluster) Warn(kind api.Kind, name, reason, message string) {
+	now := metav1.NewTime(time.Now().Truncate(time.Second))
+	event := &corev1.Event{
+		ObjectMeta:     metav1.ObjectMeta{Name: "event-" + c.nextVersion(), Namespace: Namespace, CreationTimestamp: now},
+		InvolvedObject: corev1.ObjectReference{APIVersion: api.Group + "/" + api.Version, Kind: kind.Name, Namespace: Namespace, Name: name},
+		Type:           corev1.EventTypeWarning, Reason: reason, Message: message, FirstTimestamp: now, LastTimestamp: now, Count: 1,
+	}
+	if object := c.Get(kind, name); object != nil {
+		event.InvolvedObject.UID = object.GetUID()
+	}
+	if err := c.Core.Tracker().Create(eventsResource, event, Namespace); err != nil {
+		panic(err)
+	}
+	raw, err := runtime.DefaultUnstructuredConverter.ToUnstructured(event)
+	if err != nil {
+		panic(err)
+	}
+	u := &unstructured.Unstructured{Object: raw}
+	u.SetAPIVersion("v1")
+	u.SetKind("Event")
+	c.Add(u)
+}
+
+// Operator is the operator's own Deployment.
+func Operator(wanted, ready int32) *appsv1.Deployment {
+	return &appsv1.Deployment{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "flink", Name: "flink-kubernetes-operator", Labels: map[string]string{"app.kubernetes.io/name": "flink-kubernetes-operator"}},
+		Spec:       appsv1.DeploymentSpec{Replicas: &wanted}, Status: appsv1.DeploymentStatus{ReadyReplicas: ready},
+	}
+}
+
+// After calls do when the test's clock has gone on by d, unless the test has
+// ended by then.
+func After(d time.Duration, do func()) { time.AfterFunc(d, do) }
+
+// Reporter remembers what is said.
+func (c *Cluster) Reporter() operator.Reporter {
+	into := func(list *[]string) func(string) {
+		return func(text string) {
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			*list = append(*list, text)
+		}
+	}
+	return operator.Reporter{Note: into(&c.notes), Waiting: into(&c.waits)}
+}
+
+// Notes is what was said to stay on screen, one per line.
+func (c *Cluster) Notes() string { return c.said(&c.notes) }
+
+// Waits is what was said to be waited for, one per line.
+func (c *Cluster) Waits() string { return c.said(&c.waits) }
+
+func (c *Cluster) said(list *[]string) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return strings.Join(*list, "\n")
+}
+
+// Writes are the requests that changed something, as "verb resource", in order.
+func (c *Cluster) Writes() []string {
+	var out []string
+	for _, action := range c.Objects.Actions() {
+		var dryRun []string
+		switch action := action.(type) {
+		case clienttesting.CreateActionImpl:
+			dryRun = action.CreateOptions.DryRun
+		case clienttesting.PatchActionImpl:
+			dryRun = action.PatchOptions.DryRun
+		case clienttesting.DeleteActionImpl:
+			dryRun = action.DeleteOptions.DryRun
+		default:
+			continue
+		}
+		if len(dryRun) == 0 {
+			out = append(out, action.GetVerb()+" "+action.GetResource().Resource)
+		}
+	}
+	return out
+}
+
+// Refuse has the API server answer a verb on a kind with an error, from now on.
+func (c *Cluster) Refuse(verb string, kind api.Kind, err error) {
+	if verb == "watch" {
+		c.Objects.PrependWatchReactor(kind.Plural, func(clienttesting.Action) (bool, watch.Interface, error) { return true, nil, err })
+		return
+	}
+	c.Objects.PrependReactor(verb, kind.Plural, func(clienttesting.Action) (bool, runtime.Object, error) { return true, nil, err })
+}
+
+// Forbidden is the API server's answer to a user without a permission.
+func Forbidden(kind api.Kind, name string) error {
+	return apierrors.NewForbidden(kind.GVR().GroupResource(), name, errors.New("no permission"))
+}
+
+func (c *Cluster) nextVersion() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.version++
+	return strconv.FormatInt(c.version, 10)
+}
+
+func resourceOf(object *unstructured.Unstructured) schema.GroupVersionResource {
+	for _, kind := range []api.Kind{api.Deployment, api.SessionJob, api.StateSnap, api.BlueGreen} {
+		if kind.Name == object.GetKind() {
+			return kind.GVR()
+		}
+	}
+	gvk := object.GroupVersionKind()
+	return gvk.GroupVersion().WithResource(strings.ToLower(gvk.Kind) + "s")
+}
+
+func (c *Cluster) create(action clienttesting.Action) (bool, runtime.Object, error) {
+	create := action.(clienttesting.CreateActionImpl)
+	object := create.Object.(*unstructured.Unstructured).DeepCopy()
+	object.SetNamespace(create.Namespace)
+	object.SetUID(types.UID("uid-" + object.GetName()))
+	object.SetGeneration(1)
+	object.SetCreationTimestamp(metav1.NewTime(time.Now()))
+	signed(object, create.CreateOptions.FieldManager)
+	object.SetResourceVersion(c.nextVersion())
+	if len(create.CreateOptions.DryRun) > 0 {
+		return true, object, nil
+	}
+	err := c.Objects.Tracker().Create(create.Resource, object, create.Namespace)
+	return true, object.DeepCopy(), err
+}
+
+func (c *Cluster) patch(action clienttesting.Action) (bool, runtime.Object, error) {
+	patch := action.(clienttesting.PatchActionImpl)
+	found, err := c.Objects.Tracker().Get(patch.Resource, patch.Namespace, patch.Name)
+	if err != nil {
+		return true, nil, err
+	}
+	object := found.(*unstructured.Unstructured).DeepCopy()
+	body := decode(string(patch.Patch))
+	group := patch.Resource.GroupResource()
+	if version := api.Text(body, "metadata", "resourceVersion"); version != "" && version != object.GetResourceVersion() {
+		return true, nil, apierrors.NewConflict(group, patch.Name, errors.New("the object has been modified"))
+	}
+	if uid := api.Text(body, "metadata", "uid"); uid != "" && uid != string(object.GetUID()) {
+		return true, nil, apierrors.NewConflict(group, patch.Name, errors.New("another uid"))
+	}
+	before, _ := json.Marshal(object.Object["spec"])
+	merge(object.Object, body)
+	if after, _ := json.Marshal(object.Object["spec"]); !slices.Equal(before, after) {
+		object.SetGeneration(object.GetGeneration() + 1)
+	}
+	signed(object, patch.PatchOptions.FieldManager)
+	if len(patch.PatchOptions.DryRun) > 0 {
+		return true, object, nil
+	}
+	c.store(object)
+	return true, object.DeepCopy(), nil
+}
+
+func (c *Cluster) delete(action clienttesting.Action) (bool, runtime.Object, error) {
+	remove := action.(clienttesting.DeleteActionImpl)
+	found, err := c.Objects.Tracker().Get(remove.Resource, remove.Namespace, remove.Name)
+	if err != nil {
+		return true, nil, err
+	}
+	object := found.(*unstructured.Unstructured).DeepCopy()
+	if p := remove.DeleteOptions.Preconditions; p != nil && p.UID != nil && *p.UID != object.GetUID() {
+		return true, nil, apierrors.NewConflict(remove.Resource.GroupResource(), remove.Name, errors.New("another uid"))
+	}
+	switch {
+	case len(remove.DeleteOptions.DryRun) > 0:
+		return true, nil, nil
+	case len(object.GetFinalizers()) > 0:
+		now := metav1.NewTime(time.Now())
+		object.SetDeletionTimestamp(&now)
+		object.SetGeneration(object.GetGeneration() + 1)
+		c.store(object)
+		return true, nil, nil
+	}
+	return true, nil, c.Objects.Tracker().Delete(remove.Resource, remove.Namespace, remove.Name)
+}
+
+func (c *Cluster) list(action clienttesting.Action) (bool, runtime.Object, error) {
+	list := action.(clienttesting.ListActionImpl)
+	gvk := list.Kind
+	if !strings.HasSuffix(gvk.Kind, "List") {
+		gvk.Kind += "List"
+	}
+	found, err := c.Objects.Tracker().List(list.Resource, list.Kind, list.Namespace)
+	if err != nil {
+		return true, nil, err
+	}
+	all := found.(*unstructured.UnstructuredList)
+	selected := &unstructured.UnstructuredList{}
+	selected.SetGroupVersionKind(gvk)
+	selected.SetResourceVersion(c.nextVersion())
+	for i := range all.Items {
+		if selects(list.ListOptions, &all.Items[i]) {
+			selected.Items = append(selected.Items, all.Items[i])
+		}
+	}
+	return true, selected, nil
+}
+
+func (c *Cluster) watch(action clienttesting.Action) (bool, watch.Interface, error) {
+	of := action.(clienttesting.WatchActionImpl)
+	all, err := c.Objects.Tracker().Watch(of.Resource, of.Namespace, of.ListOptions)
+	if err != nil {
+		return true, nil, err
+	}
+	w := &filtered{Interface: all, out: make(chan watch.Event), stopped: make(chan struct{})}
+	go func() {
+		defer close(w.out)
+		for event := range all.ResultChan() {
+			if object, ok := event.Object.(*unstructured.Unstructured); ok && !selects(of.ListOptions, object) {
+				continue
+			}
+			select {
+			case w.out <- event:
+			case <-w.stopped:
+			}
+		}
+	}()
+	return true, w, nil
+}
+
+// filtered is a watch of the objects that options select. Its goroutine ends
+// when it is stopped, whether or not somebody reads its channel.
+type filtered struct {
+	watch.Interface
+	out     chan watch.Event
+	once    sync.Once
+	stopped chan struct{}
+}
+
+func (f *filtered) ResultChan() <-chan watch.Event { return f.out }
+
+func (f *filtered) Stop() {
+	f.once.Do(func() { close(f.stopped) })
+	f.Interface.Stop()
+}
+
+func selects(options metav1.ListOptions, object *unstructured.Unstructured) bool {
+	selector, err := fields.ParseSelector(options.FieldSelector)
+	return err != nil || selector.Matches(fields.Set{
+		"metadata.name": object.GetName(), "type": api.Text(object.Object, "type"),
+		"involvedObject.name": api.Text(object.Object, "involvedObject", "name"), "involvedObject.kind": api.Text(object.Object, "involvedObject", "kind"),
+	})
+}
+
+// signed notes who wrote the object, and when.
+func signed(object *unstructured.Unstructured, manager string) {
+	now := metav1.NewTime(time.Now())
+	entries := slices.DeleteFunc(object.GetManagedFields(), func(e metav1.ManagedFieldsEntry) bool { return e.Manager == manager })
+	object.SetManagedFields(append(entries, metav1.ManagedFieldsEntry{Manager: manager, Operation: metav1.ManagedFieldsOperationUpdate, Time: &now}))
+}
+
+// merge is a JSON merge patch.
+func merge(into, patch map[string]any) {
+	for key, value := range patch {
+		below, isMap := value.(map[string]any)
+		switch {
+		case value == nil:
+			delete(into, key)
+		case isMap:
+			there, ok := into[key].(map[string]any)
+			if !ok {
+				there = map[string]any{}
+				into[key] = there
+			}
+			merge(there, below)
+		default:
+			into[key] = value
+		}
+	}
+}

@@ -1,0 +1,348 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/completion"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/progress"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/diagnosis"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/reach"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/rest"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/view"
+)
+
+// examined bounds how many jobs are looked at at once: each asks some twenty
+// questions.
+const examined = 6
+
+// doctorOptions are the flags of `kubectl flink doctor`.
+type doctorOptions struct {
+	*common
+	tunnelFlags
+	plugin.Arguments
+	tls           reach.TLSFiles
+	output        printer.Flags
+	color         string
+	palette       term.Palette
+	allNamespaces bool
+	selector      string
+	strict        bool
+	timeout       time.Duration
+}
+
+func newDoctor(c *common) *cobra.Command {
+	o := &doctorOptions{common: c}
+	cmd := &cobra.Command{
+		Use:   "doctor [[TYPE/]NAME ...]",
+		Short: "Find out why jobs don't run as they should, and what to do",
+		Long: `Look at jobs and at the operator's installation, and say what is wrong, what shows
+it, and what to do: the root cause first, what follows from it below it. Without a
+name, the installation and every job of the namespace are looked at, the worst
+first; what several jobs have in common is told once.
+
+Objects, pods, events, logs, the JobManager and what surrounds a job are read, each
+for at most --timeout. What can't be read is named at the end: without it, some
+causes can't be seen. Nothing is changed.
+
+It ends with 3 where there are errors; with --strict, where there are warnings.
+A job called explain or rules is named with its type: deployment/rules.`,
+		Example: plugin.Examples(`
+			# The installation and all jobs of the namespace
+			kubectl flink doctor
+
+			# One job
+			kubectl flink doctor basic-example
+
+			# Everything, for a pipeline
+			kubectl flink doctor -A --strict -o json
+
+			# What a finding means
+			kubectl flink doctor explain FLINK-POD-INIT`),
+		Args:              cobra.ArbitraryArgs,
+		ValidArgsFunction: c.completeJobs(true),
+		RunE:              plugin.RunE(o),
+	}
+	flags := cmd.Flags()
+	o.output.AddFlags(cmd, printer.JSON, printer.YAML, view.SARIF)
+	flags.BoolVarP(&o.allNamespaces, "all-namespaces", "A", false, "Look at the jobs of every namespace")
+	flags.StringVarP(&o.selector, "selector", "l", "", "Label selector: look at the jobs that match")
+	flags.BoolVar(&o.strict, "strict", false, "End with 3 where there are warnings, too")
+	flags.DurationVar(&o.timeout, "timeout", reach.SourceLimit, "How long each source of facts is waited for")
+	o.tunnelFlags.add(cmd, true)
+	addRESTFlags(cmd, &o.tls)
+	addColor(cmd, &o.color)
+	cmd.AddCommand(newDoctorExplain(c), newDoctorRules(c))
+	return cmd
+}
+
+// Validate finds what is wrong with the flags.
+func (o *doctorOptions) Validate() error {
+	switch {
+	case o.timeout <= 0:
+		return exit.Usagef("--timeout: %s is not a positive duration", o.timeout)
+	case len(o.Args) > 0 && (o.allNamespaces || o.selector != ""):
+		return exit.Usagef("give names, or -A and -l, but not both")
+	}
+	var err error
+	if o.palette, err = term.NewPalette(o.color, o.Out); err != nil {
+		return err
+	}
+	return o.output.Validate()
+}
+
+// Run looks, and prints what it found.
+func (o *doctorOptions) Run(ctx context.Context) error {
+	client, err := o.operator()
+	if err != nil {
+		return err
+	}
+	namespace, _, err := o.factory.Namespace()
+	if err != nil {
+		return err
+	}
+	var named []api.Ref
+	for _, arg := range o.Args {
+		ref, err := operator.ParseRef(arg, namespace, api.JobKinds...)
+		if err != nil {
+			return err
+		}
+		if !slices.Contains(named, ref) {
+			named = append(named, ref)
+		}
+	}
+	if o.allNamespaces {
+		namespace = metav1.NamespaceAll
+	}
+	flags := o.tunnelFlags
+	flags.reconnect = 0 // who isn't there isn't waited for
+	tunnel, err := o.tunnel(flags, nil)
+	if err != nil {
+		return err
+	}
+	defer tunnel.Close()
+	gatherer := &reach.Gatherer{Client: client, Limit: o.timeout, Now: o.now, Ask: func(place reach.Place) (*rest.Client, error) {
+		return restClient(tunnel, place, o.tls)
+	}}
+	report, err := o.examine(ctx, gatherer, namespace, named)
+	if err != nil {
+		return err
+	}
+	page := view.DoctorPage{Palette: o.palette, Width: terminalWidth(o.Out), Now: o.now()}
+	if err := o.output.Print(o.Out, page.Result(report)); err != nil {
+		return err
+	}
+	switch {
+	case report.Errors > 0:
+		return exit.With(exit.No, fmt.Errorf("%s found", view.Count(report.Errors, "error")))
+	case o.strict && report.Warnings > 0:
+		return exit.With(exit.No, fmt.Errorf("%s found", view.Count(report.Warnings, "warning")))
+	}
+	return report.Failed
+}
+
+// examine looks at the installation and at jobs, those named or all of the
+// namespace.
+func (o *doctorOptions) examine(ctx context.Context, gatherer *reach.Gatherer, namespace string, named []api.Ref) (*view.DoctorReport, error) {
+	line := progress.New(o.ErrOut, false)
+	defer line.Done()
+	// In a pipe nobody waits for the next number.
+	tell := func(format string, args ...any) {
+		if term.IsTerminal(o.ErrOut) {
+			line.Set(format, args...)
+		}
+	}
+	tell("looking at the installation")
+	refs := named
+	var failed error
+	if len(named) == 0 {
+		jobs, err := gatherer.Jobs(ctx, namespace, o.selector)
+		switch {
+		case ctx.Err() != nil:
+			return nil, context.Cause(ctx)
+		case err != nil && !errors.Is(err, operator.ErrNotInstalled):
+			failed = fmt.Errorf("list the jobs: %w", err)
+		}
+		for _, job := range jobs {
+			refs = append(refs, job.Ref())
+		}
+	}
+	var installation *diagnosis.InstallationFacts
+	var unread []reach.Unread
+	results := make([]examination, len(refs))
+	var group sync.WaitGroup
+	group.Go(func() { installation, unread = gatherer.Installation(ctx, namespace) })
+	slots := make(chan struct{}, examined)
+	var mu sync.Mutex
+	done := 0
+	for i, ref := range refs {
+		group.Go(func() {
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			r := &results[i]
+			r.facts, r.unread, r.err = gatherer.Job(ctx, ref)
+			mu.Lock()
+			defer mu.Unlock()
+			done++
+			tell("%d of %s looked at", done, view.Count(len(refs), "job"))
+		})
+	}
+	group.Wait()
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	report := &view.DoctorReport{Named: len(named) > 0, Failed: failed}
+	found := diagnosis.Installation(installation)
+	if len(named) > 0 {
+		found = slices.DeleteFunc(found, func(f diagnosis.Finding) bool { return !touches(f, results) })
+	}
+	report.AddInstallation(found, unread)
+	for i, ref := range refs {
+		r := results[i]
+		if r.err != nil {
+			if len(refs) == 1 {
+				return nil, r.err
+			}
+			report.Fail(ref, r.err)
+			continue
+		}
+		report.AddJob(ref, diagnosis.Job(r.facts), r.unread)
+	}
+	return report, nil
+}
+
+// examination is what was gathered of a job.
+type examination struct {
+	facts  *diagnosis.JobFacts
+	unread []reach.Unread
+	err    error
+}
+
+// touches reports whether a finding about the installation concerns the jobs
+// that were asked for.
+func touches(f diagnosis.Finding, jobs []examination) bool {
+	if f.Severity == diagnosis.Info {
+		return false
+	}
+	kind, name, _ := strings.Cut(f.Subject, "/")
+	switch kind {
+	case "namespace", "serviceaccount":
+		return slices.ContainsFunc(jobs, func(e examination) bool {
+			return e.facts != nil && (kind == "namespace" && e.facts.Object.GetNamespace() == name ||
+				kind == "serviceaccount" && api.Text(e.facts.Object.Object, "spec", "serviceAccount") == name)
+		})
+	case "persistentvolumeclaim", "you":
+		return false // the jobs' own claims are looked at with them
+	}
+	return true
+}
+
+func newDoctorExplain(c *common) *cobra.Command {
+	o := &doctorExplainOptions{common: c}
+	return &cobra.Command{
+		Use:   "explain ID",
+		Short: "Explain a rule of doctor: what it is, how it comes about, what to do",
+		Example: plugin.Examples(`
+			# By the id that a finding has
+			kubectl flink doctor explain FLINK-POD-INIT`),
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: completeRules,
+		RunE:              plugin.RunE(o),
+	}
+}
+
+// completeRules completes the ids of rules.
+func completeRules(cmd *cobra.Command, args []string, prefix string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	return completion.Values(func(_ context.Context, args []string, prefix string) ([]completion.Choice, error) {
+		if len(args) > 0 {
+			return nil, nil
+		}
+		var out []completion.Choice
+		for _, r := range diagnosis.Rules() {
+			value := r.ID
+			if prefix != "" && strings.ToLower(prefix) == prefix {
+				value = strings.ToLower(value)
+			}
+			out = append(out, completion.Choice{Value: value, Description: r.Title})
+		}
+		return out, nil
+	})(cmd, args, prefix)
+}
+
+type doctorExplainOptions struct {
+	*common
+	plugin.Arguments
+}
+
+// Run prints the rule.
+func (o *doctorExplainOptions) Run(context.Context) error {
+	rule, ok := diagnosis.Explain(o.Args[0])
+	if !ok {
+		return exit.Usagef("no rule is called %q; all of them: kubectl flink doctor rules%s", o.Args[0], nearRules(o.Args[0]))
+	}
+	_, err := fmt.Fprint(o.Out, view.ExplainRule(rule, terminalWidth(o.Out)))
+	return err
+}
+
+// nearRules names the rules that somebody may have meant.
+func nearRules(id string) string {
+	var near []string
+	for _, r := range diagnosis.Rules() {
+		if operator.Near(r.ID, strings.ToUpper(id)) && len(near) < 5 {
+			near = append(near, r.ID)
+		}
+	}
+	if len(near) == 0 {
+		return ""
+	}
+	return "\nNames near it: " + strings.Join(near, ", ")
+}
+
+func newDoctorRules(c *common) *cobra.Command {
+	o := &doctorRulesOptions{common: c}
+	cmd := &cobra.Command{
+		Use:   "rules",
+		Short: "List what doctor and lint know",
+		Long: `List the rules of doctor and lint: how bad it is, what it is, and what the rule was
+tried on: a fault made on a real cluster, facts after the source that is named, or
+facts written for the test.`,
+		Example: plugin.Examples(`
+			# All
+			kubectl flink doctor rules
+
+			# With explanations and links, for a program
+			kubectl flink doctor rules -o json`),
+		Args: cobra.NoArgs,
+		RunE: plugin.RunE(o),
+	}
+	o.output.AddFlags(cmd, printer.JSON, printer.YAML)
+	return cmd
+}
+
+type doctorRulesOptions struct {
+	*common
+	plugin.Arguments
+	output printer.Flags
+}
+
+// Validate finds what is wrong with the flags.
+func (o *doctorRulesOptions) Validate() error { return o.output.Validate() }
+
+// Run prints the table.
+func (o *doctorRulesOptions) Run(context.Context) error {
+	return o.output.Print(o.Out, view.Rules(diagnosis.Rules()))
+}

@@ -1,0 +1,376 @@
+package view
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/secret"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/diagnosis"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/reach"
+)
+
+// DoctorJob is a job that was looked at.
+type DoctorJob struct {
+	Kind      string `json:"kind"`
+	Namespace string `json:"namespace"`
+	Name      string `json:"name"`
+	// Error is why it couldn't be looked at.
+	Error string `json:"error,omitempty"`
+	// Findings is how many of the report's are the job's.
+	Findings int `json:"findings"`
+
+	// short is its reference, as commands take it.
+	short string
+}
+
+func (j DoctorJob) String() string { return j.Kind + "/" + j.Namespace + "/" + j.Name }
+
+// DoctorFinding is a finding, with the jobs that have it.
+type DoctorFinding struct {
+	diagnosis.Finding
+	// Jobs are "Kind/namespace/name"; none are those of the installation.
+	Jobs []string `json:"jobs,omitempty"`
+
+	jobs []DoctorJob
+	key  string
+}
+
+// DoctorUnread is a source that couldn't be read, with the jobs that it is
+// missing for; none is the installation.
+type DoctorUnread struct {
+	reach.Unread
+	Jobs []string `json:"jobs,omitempty"`
+}
+
+// DoctorReport is what doctor found.
+type DoctorReport struct {
+	Jobs     []DoctorJob
+	Findings []DoctorFinding
+	Unread   []DoctorUnread
+	// Errors and Warnings count findings; those that others explain don't count.
+	Errors, Warnings int
+	// Named says that jobs were asked for by name.
+	Named bool
+	// Failed is why not all jobs could be looked at; nil where all were.
+	Failed error
+}
+
+// AddInstallation takes in what was found of the installation.
+func (r *DoctorReport) AddInstallation(findings []diagnosis.Finding, unread []reach.Unread) {
+	for _, f := range findings {
+		r.add(DoctorFinding{Finding: f})
+	}
+	for _, u := range unread {
+		r.miss(u, "")
+	}
+}
+
+// Fail takes in a job that couldn't be looked at.
+func (r *DoctorReport) Fail(ref api.Ref, err error) {
+	job := doctorJob(ref)
+	job.Error = secret.Text(api.FirstLine(err.Error()))
+	r.Jobs = append(r.Jobs, job)
+	if r.Failed == nil {
+		r.Failed = fmt.Errorf("%s: %w", ref, err)
+	}
+}
+
+func doctorJob(ref api.Ref) DoctorJob {
+	return DoctorJob{Kind: ref.Kind.Name, Namespace: ref.Namespace, Name: ref.Name, short: ref.String()}
+}
+
+// AddJob takes in what was found of a job. What another job has, too, is told
+// once.
+func (r *DoctorReport) AddJob(ref api.Ref, findings []diagnosis.Finding, unread []reach.Unread) {
+	job := doctorJob(ref)
+	job.Findings = len(findings)
+	r.Jobs = append(r.Jobs, job)
+	for _, f := range findings {
+		one := DoctorFinding{Finding: f, Jobs: []string{job.String()}, jobs: []DoctorJob{job}, key: causeOf(f, ref)}
+		same := slices.IndexFunc(r.Findings, func(other DoctorFinding) bool { return other.key == one.key && !slices.Contains(other.jobs, job) })
+		if same >= 0 {
+			r.Findings[same].Jobs = append(r.Findings[same].Jobs, one.Jobs...)
+			r.Findings[same].jobs = append(r.Findings[same].jobs, job)
+			continue
+		}
+		// What is wrong with the installation is known already.
+		if slices.ContainsFunc(r.Findings, func(other DoctorFinding) bool {
+			return len(other.jobs) == 0 && other.Rule == f.Rule && (other.Means == f.Means || other.Subject == f.Subject)
+		}) {
+			continue
+		}
+		r.add(one)
+	}
+	for _, u := range unread {
+		r.miss(u, job.String())
+	}
+}
+
+func (r *DoctorReport) add(f DoctorFinding) {
+	switch f.Severity {
+	case diagnosis.Error:
+		r.Errors++
+	case diagnosis.Warning:
+		r.Warnings++
+	}
+	r.Findings = append(r.Findings, f)
+}
+
+func (r *DoctorReport) miss(u reach.Unread, job string) {
+	u.Why = secret.Text(u.Why)
+	for i := range r.Unread {
+		if other := &r.Unread[i]; other.Unread == u {
+			if job != "" && len(other.Jobs) > 0 && !slices.Contains(other.Jobs, job) {
+				other.Jobs = append(other.Jobs, job)
+			}
+			return
+		}
+	}
+	one := DoctorUnread{Unread: u}
+	if job != "" {
+		one.Jobs = []string{job}
+	}
+	r.Unread = append(r.Unread, one)
+}
+
+// podNames is what Kubernetes and Flink put behind a job's name.
+var podNames = regexp.MustCompile(`\x00(-[a-z0-9]+)+`)
+
+var numbers = regexp.MustCompile(`[0-9]+(\.[0-9]+)?[a-z]?\b`)
+
+// causeOf is the same for findings of several jobs that have one cause: what
+// differs by job, like names of pods and ages, is left out.
+func causeOf(f diagnosis.Finding, ref api.Ref) string {
+	means := strings.ReplaceAll(f.Means, ref.Name, "\x00")
+	means = podNames.ReplaceAllString(means, "\x00")
+	return f.Rule + "\x00" + string(f.Severity) + "\x00" + numbers.ReplaceAllString(means, "#")
+}
+
+// sorted are the findings, the worst and the most common first.
+func (r *DoctorReport) sorted() []DoctorFinding {
+	out := slices.Clone(r.Findings)
+	slices.SortStableFunc(out, func(a, b DoctorFinding) int {
+		switch {
+		case a.Severity.Worse(b.Severity):
+			return -1
+		case b.Severity.Worse(a.Severity):
+			return 1
+		case (len(a.jobs) == 0) != (len(b.jobs) == 0):
+			return cmp.Compare(len(a.jobs), len(b.jobs)) // the installation's go first
+		}
+		return cmp.Compare(len(b.jobs), len(a.jobs))
+	})
+	return out
+}
+
+// DoctorPage prints a DoctorReport for people.
+type DoctorPage struct {
+	Palette term.Palette
+	// Width is the number of columns of the terminal; 0 where there is none, and
+	// then nothing is broken.
+	Width int
+	Now   time.Time
+}
+
+// Result is the report in every format.
+func (p DoctorPage) Result(r *DoctorReport) printer.Result {
+	findings, unread, jobs := r.sorted(), r.Unread, r.Jobs
+	if findings == nil {
+		findings = []DoctorFinding{}
+	}
+	if unread == nil {
+		unread = []DoctorUnread{}
+	}
+	if jobs == nil {
+		jobs = []DoctorJob{}
+	}
+	return printer.Result{
+		Object: map[string]any{"apiVersion": "kubectl-flink/v1", "kind": "Doctor", "errors": r.Errors, "warnings": r.Warnings, "findings": findings, "jobs": jobs, "unread": unread},
+		Text:   func(w io.Writer) error { _, err := io.WriteString(w, p.text(r)); return err },
+		Forms:  map[string]func(io.Writer) error{SARIF: func(w io.Writer) error { return writeSARIF(w, r.sarif()) }},
+	}
+}
+
+func (r *DoctorReport) sarif() []sarifResult {
+	var out []sarifResult
+	for _, f := range r.sorted() {
+		if len(f.jobs) == 0 {
+			out = append(out, sarifResult{Finding: f.Finding, Object: "installation"})
+		}
+		for _, job := range f.jobs {
+			out = append(out, sarifResult{Finding: f.Finding, Object: job.String()})
+		}
+	}
+	return out
+}
+
+func (p DoctorPage) text(r *DoctorReport) string {
+	var out strings.Builder
+	infos := 0
+	for _, f := range r.sorted() {
+		if f.Severity == diagnosis.Info {
+			infos++
+		}
+		p.finding(&out, f.Finding, f.jobs, "")
+		out.WriteByte('\n')
+	}
+	var well []string
+	for _, job := range r.Jobs {
+		switch {
+		case job.Error != "":
+			p.write(&out, "", "not looked at: ", job.short+" in "+job.Namespace+": "+job.Error)
+		case !r.hasTrouble(job):
+			well = append(well, job.short)
+		}
+	}
+	fmt.Fprintf(&out, "%s and the installation looked at: %s, %s", Count(len(r.Jobs), "job"), Count(r.Errors, "error"), Count(r.Warnings, "warning"))
+	if infos > 0 {
+		fmt.Fprintf(&out, ", %s", Count(infos, "note"))
+	}
+	out.WriteByte('\n')
+	const most = 20
+	if len(well) > 0 {
+		text := strings.Join(well[:min(len(well), most)], ", ")
+		if len(well) > most {
+			text += fmt.Sprintf(" and %d more", len(well)-most)
+		}
+		p.write(&out, "", "Nothing wrong: ", text)
+	}
+	for i, u := range r.Unread {
+		if i == 0 {
+			out.WriteString("Not read, so that what it would show isn't known:\n")
+		}
+		about := ""
+		switch {
+		case len(u.Jobs) == 1:
+			about = " of " + u.Jobs[0]
+		case len(u.Jobs) > 1:
+			about = fmt.Sprintf(" of %d jobs", len(u.Jobs))
+		}
+		p.write(&out, "  ", "", string(u.Source)+about+": "+string(u.Mark)+" ("+u.Why+")")
+	}
+	return out.String()
+}
+
+// hasTrouble reports whether a job has a finding that is worse than a note.
+func (r *DoctorReport) hasTrouble(job DoctorJob) bool {
+	return slices.ContainsFunc(r.Findings, func(f DoctorFinding) bool {
+		return f.Severity != diagnosis.Info && slices.ContainsFunc(f.jobs, func(other DoctorJob) bool { return other.String() == job.String() })
+	})
+}
+
+// write writes a text behind a label, broken to the terminal's width.
+func (p DoctorPage) write(out *strings.Builder, indent, lead, text string) {
+	column := term.DisplayWidth(lead)
+	for i, line := range wrapped(term.SafeLine(term.Short(text, maxText)), room(p.Width, len(indent)+column)) {
+		if i > 0 {
+			lead = ""
+		}
+		fmt.Fprintf(out, "%s%s%s\n", indent, term.Pad(lead, column), line)
+	}
+}
+
+// finding is one finding with its evidence, its cures and what it explains.
+func (p DoctorPage) finding(out *strings.Builder, f diagnosis.Finding, jobs []DoctorJob, indent string) {
+	const blank = "         "
+	lead := term.Pad(p.Palette.Paint(severityColors[f.Severity], string(f.Severity)), len(blank))
+	p.write(out, indent, lead, f.Means)
+	p.write(out, indent, blank, p.Palette.Paint(term.Dim, f.Rule)+", "+p.subject(f, jobs))
+	for _, e := range f.Evidence {
+		source := e.Source
+		if age := p.age(e.At); age != "" {
+			source += " (" + age + ")"
+		}
+		p.write(out, indent, blank, source+": "+e.Text)
+	}
+	for _, c := range f.Cures {
+		p.write(out, indent, blank+p.Palette.Paint(term.Green, "cure:")+" ", c.Text)
+		if c.Command != "" {
+			// Whole and in one line, so that it can be pasted.
+			fmt.Fprintf(out, "%s%s      %s\n", indent, blank, term.SafeLine(c.Command))
+		}
+	}
+	for _, then := range f.Consequences {
+		p.finding(out, then, nil, indent+"    ")
+	}
+}
+
+// subject names what a finding is about, and the jobs that have it.
+func (p DoctorPage) subject(f diagnosis.Finding, jobs []DoctorJob) string {
+	if len(jobs) == 0 {
+		return f.Subject
+	}
+	text := f.Subject
+	if !strings.EqualFold(f.Subject, jobs[0].short) && !strings.EqualFold(f.Subject, jobs[0].Kind+"/"+jobs[0].Name) {
+		text += " of " + jobs[0].short
+	}
+	text += " in " + jobs[0].Namespace
+	const most = 5
+	for i, job := range jobs[1:] {
+		if i == most {
+			return text + fmt.Sprintf(", and %d more jobs", len(jobs)-1-most)
+		}
+		text += ", " + job.short + " in " + job.Namespace
+	}
+	return text
+}
+
+func (p DoctorPage) age(at time.Time) string {
+	if at.IsZero() {
+		return ""
+	}
+	return api.Ago(max(p.Now.Sub(at), 0)) + " ago"
+}
+
+// triedOn is what a rule was tried on.
+func triedOn(r diagnosis.Rule) string {
+	switch {
+	case r.Seen:
+		return "a cluster"
+	case r.Source != "":
+		return "facts after " + r.Source
+	}
+	return "written facts"
+}
+
+// Rules is the table of rules.
+func Rules(rules []diagnosis.Rule) printer.Result {
+	table := &printer.Table{Columns: []printer.Column{{Name: "ID"}, {Name: "SEVERITY"}, {Name: "TITLE"}, {Name: "TRIED ON"}}}
+	for _, r := range rules {
+		table.Rows = append(table.Rows, []printer.Cell{printer.C(r.ID), {Text: string(r.Severity), Color: severityColors[r.Severity]}, printer.C(r.Title), printer.C(triedOn(r))})
+	}
+	return printer.Result{Object: printer.List(rules), Table: table}
+}
+
+// ExplainRule is a rule for people, broken to a terminal's width; 0 breaks
+// nothing.
+func ExplainRule(r diagnosis.Rule, width int) string {
+	var out strings.Builder
+	paragraph := func(text string) {
+		for _, line := range wrapped(text, room(width, 0)) {
+			out.WriteString(line + "\n")
+		}
+	}
+	paragraph(r.ID + ": " + r.Title + " (" + string(r.Severity) + ")")
+	out.WriteByte('\n')
+	paragraph(r.Explain)
+	out.WriteByte('\n')
+	needs := "found by doctor"
+	if !r.NeedsCluster() {
+		needs += ", and by lint in manifests"
+	}
+	paragraph(needs + "; tried on " + triedOn(r))
+	if len(r.Explains) > 0 {
+		paragraph("what follows from it: " + strings.Join(r.Explains, ", "))
+	}
+	paragraph("see " + r.Link)
+	return out.String()
+}
