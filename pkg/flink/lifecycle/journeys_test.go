@@ -345,6 +345,7 @@ func TestAwaitRunning(t *testing.T) {
 				f := newFakeOperator(t, c.pods, ordersWith(t, `{"status":{"lifecycleState":"DEPLOYED","reconciliationStatus":{"lastStableSpec":null},"jobStatus":{"state":"RECONCILING","startTime":null}}}`))
 				f.client.JobFailures = func(context.Context, api.Ref, time.Time) []string { return c.failures }
 				ctx, cancel := context.WithCancelCause(patience(t))
+				defer cancel(nil)
 				began := time.Now()
 				f.group.Go(func() {
 					time.Sleep(3 * time.Second)

@@ -46,10 +46,13 @@ func page(items, token string) string {
 
 func TestListsWithoutEndAreRefused(t *testing.T) {
 	var n atomic.Int64
-	// Few large objects come to the bound sooner than many small ones.
-	many := item("x", 10_000) + strings.Repeat(","+item("x", 10_000), chunk-1)
+	// What is kept of whole objects comes to its bound with few large ones, and
+	// what is kept of rows, which leave long texts out, with small ones.
+	many := func(size int) string { return item("x", size) + strings.Repeat(","+item("x", size), chunk-1) }
+	large, small := many(10_000), many(10)
+	var objects atomic.Pointer[string]
 	for name, answer := range map[string]func() string{
-		"objects":             func() string { return page(many, strconv.FormatInt(n.Add(1), 10)) },
+		"objects":             func() string { return page(*objects.Load(), strconv.FormatInt(n.Add(1), 10)) },
 		"pages with nothing":  func() string { return page("", strconv.FormatInt(n.Add(1), 10)) },
 		"the same page again": func() string { return page("", "same") },
 	} {
@@ -59,9 +62,11 @@ func TestListsWithoutEndAreRefused(t *testing.T) {
 				fmt.Fprint(w, answer())
 			})
 			var long *clientset.ListTooLongError
+			objects.Store(&large)
 			if _, err := client.List(context.Background(), api.Deployment, "x", metav1.ListOptions{}); !errors.As(err, &long) {
 				t.Errorf("List: %v", err)
 			}
+			objects.Store(&small)
 			if _, err := client.Summaries(context.Background(), api.Deployment, Selection{Namespace: "x"}); !errors.As(err, &long) || !strings.Contains(err.Error(), "list flinkdeployments: the list has more than") {
 				t.Errorf("Summaries: %v", err)
 			}
