@@ -189,8 +189,9 @@ func (p tested) of(path string, cmd *cobra.Command) verb {
 // offline are commands that have nothing to ask.
 var offline = map[string]bool{"flink lint": true, "cmf secret edit": true, "cmf artifact download": true, "cmf server list": true, "cmf server forget": true}
 
-// patience is how long a command may take that has an end.
-const patience = 60 * time.Second
+// patience is how long a command may take that has an end: far longer than any
+// takes, also where all that run beside it share two busy processors.
+const patience = 3 * time.Minute
 
 // seen is what became of one run.
 type seen struct {
