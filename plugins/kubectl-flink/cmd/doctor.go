@@ -78,7 +78,7 @@ A job called explain or rules is named with its type: deployment/rules.`,
 		RunE:              plugin.RunE(o),
 	}
 	flags := cmd.Flags()
-	o.output.AddFlags(cmd, printer.JSON, printer.YAML, view.SARIF)
+	o.output.AddFlags(cmd, printer.JSON, printer.YAML, "jsonpath", view.SARIF)
 	flags.BoolVarP(&o.allNamespaces, "all-namespaces", "A", false, "Look at the jobs of every namespace")
 	flags.StringVarP(&o.selector, "selector", "l", "", "Label selector: look at the jobs that match")
 	flags.BoolVar(&o.strict, "strict", false, "End with 3 where there are warnings, too")
@@ -258,7 +258,13 @@ func newDoctorExplain(c *common) *cobra.Command {
 		Short: "Explain a rule of doctor: what it is, how it comes about, what to do",
 		Example: plugin.Examples(`
 			# By the id that a finding has
-			kubectl flink doctor explain FLINK-POD-INIT`),
+			kubectl flink doctor explain FLINK-POD-INIT
+
+			# In either case
+			kubectl flink doctor explain flink-mem-refused
+
+			# What else is known of checkpoints
+			kubectl flink doctor rules | grep CKPT`),
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: completeRules,
 		RunE:              plugin.RunE(o),
@@ -325,11 +331,14 @@ facts written for the test.`,
 			kubectl flink doctor rules
 
 			# With explanations and links, for a program
-			kubectl flink doctor rules -o json`),
+			kubectl flink doctor rules -o json
+
+			# Only the ids
+			kubectl flink doctor rules -o jsonpath='{.items[*].id}'`),
 		Args: cobra.NoArgs,
 		RunE: plugin.RunE(o),
 	}
-	o.output.AddFlags(cmd, printer.JSON, printer.YAML)
+	o.output.AddFlags(cmd, printer.JSON, printer.YAML, "jsonpath")
 	return cmd
 }
 

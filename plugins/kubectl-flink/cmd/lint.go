@@ -57,7 +57,7 @@ doctor looks at what runs, and knows more.`,
 		RunE: plugin.RunE(o),
 	}
 	flags := cmd.Flags()
-	o.output.AddFlags(cmd, printer.JSON, printer.YAML, view.SARIF)
+	o.output.AddFlags(cmd, printer.JSON, printer.YAML, "jsonpath", view.SARIF)
 	flags.StringArrayVarP(&o.files, "filename", "f", nil, "File, directory or URL of manifests; - is standard input")
 	flags.BoolVarP(&o.recursive, "recursive", "R", false, "Read the directories below a directory, too")
 	flags.BoolVar(&o.strict, "strict", false, "End with 3 where there are warnings, too")
