@@ -11,6 +11,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -86,6 +87,11 @@ func breakConnection() {
 }
 
 func TestWhatEndsACommandLetsItTidyUp(t *testing.T) {
+	// A test that is run under nohup hands on that SIGHUP is ignored; a signal
+	// that is handled here is not.
+	handled := make(chan os.Signal, 1)
+	signal.Notify(handled, syscall.SIGHUP)
+	defer signal.Stop(handled)
 	for name, tc := range map[string]struct {
 		// before runs the plugin: sh -c before.
 		before  string
