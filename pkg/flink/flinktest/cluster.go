@@ -52,6 +52,9 @@ type Cluster struct {
 	version int64
 	notes   []string
 	waits   []string
+	// refused are the answers to a verb and a resource that isn't served, as
+	// "verb resource".
+	refused map[string]error
 }
 
 // New is a cluster that has these objects: unstructured ones of the operator's
@@ -88,6 +91,14 @@ func Serving(served []api.Kind, objects ...runtime.Object) *Cluster {
 		c.Objects.PrependReactor(verb, "*", react)
 	}
 	c.Objects.PrependWatchReactor("*", c.watch)
+	c.Objects.PrependWatchReactor("*", func(action clienttesting.Action) (bool, watch.Interface, error) {
+		err := c.refusal(action)
+		return err != nil, nil, err
+	})
+	c.Objects.PrependReactor("*", "*", func(action clienttesting.Action) (bool, runtime.Object, error) {
+		err := c.refusal(action)
+		return err != nil, nil, err
+	})
 	c.Core.PrependReactor("create", "selfsubjectaccessreviews", func(clienttesting.Action) (bool, runtime.Object, error) {
 		return true, &authorizationv1.SelfSubjectAccessReview{Status: authorizationv1.SubjectAccessReviewStatus{Allowed: true}}, nil
 	})
@@ -266,13 +277,22 @@ func (c *Cluster) Writes() []string {
 	return out
 }
 
-// Refuse has the API server answer a verb on a kind with an error, from now on.
+// Refuse has the API server answer a verb on a kind with an error, from now on;
+// also while the code under test runs.
 func (c *Cluster) Refuse(verb string, kind api.Kind, err error) {
-	if verb == "watch" {
-		c.Objects.PrependWatchReactor(kind.Plural, func(clienttesting.Action) (bool, watch.Interface, error) { return true, nil, err })
-		return
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.refused == nil {
+		c.refused = map[string]error{}
 	}
-	c.Objects.PrependReactor(verb, kind.Plural, func(clienttesting.Action) (bool, runtime.Object, error) { return true, nil, err })
+	c.refused[verb+" "+kind.Plural] = err
+}
+
+// refusal is the error that an action is answered with; nil lets it pass.
+func (c *Cluster) refusal(action clienttesting.Action) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.refused[action.GetVerb()+" "+action.GetResource().Resource]
 }
 
 // Forbidden is the API server's answer to a user without a permission.
