@@ -110,7 +110,9 @@ func (l *mdsLogin) token(ctx context.Context) (string, error) {
 	var large *untrusted.TooLargeError
 	switch {
 	case errors.As(err, &large):
-		return "", fmt.Errorf("log in to the Metadata Service at %s: %w", request.URL.Host, large)
+		// As text: whoever asks CMF for a list would take it for a list that is too
+		// large.
+		return "", fmt.Errorf("log in to the Metadata Service at %s: %s", request.URL.Host, large.Error())
 	case err != nil || !isToken(answer.Token):
 		return "", fmt.Errorf("log in to the Metadata Service at %s: its answer has no token", request.URL.Host)
 	}
