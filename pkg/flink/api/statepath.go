@@ -117,7 +117,7 @@ func MountsOf(spec map[string]any) PodMounts {
 	config := Flatten(Section(spec, "flinkConfiguration"))
 	byName := strings.EqualFold(config[mergeByNameKey], "true")
 	role := func(name string) []VolumeMount {
-		template := mergeTemplates(Section(spec, "podTemplate"), Section(spec, name, "podTemplate"), byName)
+		template := MergeTemplates(Section(spec, "podTemplate"), Section(spec, name, "podTemplate"), byName)
 		merged, _ := template.(map[string]any)
 		return MountsIn(Section(merged, "spec"))
 	}
@@ -125,9 +125,9 @@ func MountsOf(spec map[string]any) PodMounts {
 	return PodMounts{JobManager: role("jobManager"), TaskManager: role("taskManager"), DefaultScheme: strings.ToLower(strings.TrimSpace(scheme))}
 }
 
-// mergeTemplates lays one pod template over another, as the operator does
+// MergeTemplates lays one pod template over another, as the operator does
 // (FlinkUtils.mergePodTemplates): lists by position, or by name where asked.
-func mergeTemplates(base, over any, byName bool) any {
+func MergeTemplates(base, over any, byName bool) any {
 	switch over := over.(type) {
 	case map[string]any:
 		below, ok := base.(map[string]any)
@@ -137,7 +137,7 @@ func mergeTemplates(base, over any, byName bool) any {
 		out := make(map[string]any, len(below)+len(over))
 		maps.Copy(out, below)
 		for key, value := range over {
-			out[key] = mergeTemplates(out[key], value, byName)
+			out[key] = MergeTemplates(out[key], value, byName)
 		}
 		return out
 	case []any:
@@ -155,7 +155,7 @@ func mergeTemplates(base, over any, byName bool) any {
 				out = append(out, item)
 				continue
 			}
-			out[at] = mergeTemplates(out[at], item, byName)
+			out[at] = MergeTemplates(out[at], item, byName)
 		}
 		return out
 	case nil:

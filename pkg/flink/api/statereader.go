@@ -15,7 +15,7 @@ import (
 // FlinkPodSpec is a role's pod template as the operator merges it.
 func FlinkPodSpec(spec map[string]any, role string) (corev1.PodSpec, error) {
 	byName := strings.EqualFold(Flatten(Section(spec, "flinkConfiguration"))[mergeByNameKey], "true")
-	merged, _ := mergeTemplates(Section(spec, "podTemplate"), Section(spec, role, "podTemplate"), byName).(map[string]any)
+	merged, _ := MergeTemplates(Section(spec, "podTemplate"), Section(spec, role, "podTemplate"), byName).(map[string]any)
 	data, err := json.Marshal(Section(merged, "spec"))
 	if err != nil {
 		return corev1.PodSpec{}, err

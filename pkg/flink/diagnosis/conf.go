@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 )
 
 // config is a Flink configuration, flattened to one value a key.
@@ -48,38 +50,14 @@ func (c config) ha() string {
 	return how
 }
 
-// flatten makes one key of each path of a flinkConfiguration, which may be
-// nested YAML since operator 1.13. Lists are joined with ";", as the operator
-// does.
+// flatten makes one key of each path of a flinkConfiguration.
 func flatten(values map[string]any) config {
-	out := make(config, len(values))
-	flattenInto(out, "", values)
-	return out
-}
-
-func flattenInto(out config, prefix string, value any) {
-	switch v := value.(type) {
-	case map[string]any:
-		for key, child := range v {
-			if prefix != "" {
-				key = prefix + "." + key
-			}
-			flattenInto(out, key, child)
-		}
-	case []any:
-		parts := make([]string, len(v))
-		for i, item := range v {
-			parts[i] = fmt.Sprint(item)
-		}
-		out[prefix] = strings.Join(parts, ";")
-	case nil:
-	case float64:
-		out[prefix] = strconv.FormatFloat(v, 'f', -1, 64)
-	case string:
-		out[prefix] = strings.TrimSpace(v)
-	default:
-		out[prefix] = fmt.Sprint(v)
+	flat := api.Flatten(values)
+	out := make(config, len(flat))
+	for key, value := range flat {
+		out[key] = strings.TrimSpace(value)
 	}
+	return out
 }
 
 var amount = pattern(`^(\d+)\s*([a-zA-Zµ]*)$`)

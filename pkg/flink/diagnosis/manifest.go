@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 )
 
 const (
@@ -131,7 +133,7 @@ func (m *manifest) podSpec(role string) map[string]any {
 		field = "jobManager"
 	}
 	byName := strings.EqualFold(m.conf["kubernetes.operator.pod-template.merge-arrays-by-name"], "true")
-	merged, _ := mergeTemplates(any(section(m.cluster, "podTemplate")), any(section(m.cluster, field, "podTemplate")), byName).(map[string]any)
+	merged, _ := api.MergeTemplates(any(section(m.cluster, "podTemplate")), any(section(m.cluster, field, "podTemplate")), byName).(map[string]any)
 	return section(merged, "spec")
 }
 

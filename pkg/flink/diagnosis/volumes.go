@@ -2,7 +2,6 @@ package diagnosis
 
 import (
 	"fmt"
-	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -12,54 +11,6 @@ import (
 type mount struct {
 	at, kind, source, name string
 	readOnly               bool
-}
-
-// mergeTemplates lays one pod template over another, as the operator does:
-// lists by position, or by name where asked.
-func mergeTemplates(base, over any, byName bool) any {
-	switch over := over.(type) {
-	case map[string]any:
-		below, ok := base.(map[string]any)
-		if !ok {
-			return over
-		}
-		out := make(map[string]any, len(below)+len(over))
-		maps.Copy(out, below)
-		for key, value := range over {
-			out[key] = mergeTemplates(out[key], value, byName)
-		}
-		return out
-	case []any:
-		below, ok := base.([]any)
-		if !ok {
-			return over
-		}
-		out := slices.Clone(below)
-		for i, item := range over {
-			at := i
-			if byName && allNamed(below) && allNamed(over) {
-				at = slices.IndexFunc(out, func(have any) bool { return nameOf(have) == nameOf(item) })
-			}
-			if at < 0 || at >= len(out) {
-				out = append(out, item)
-				continue
-			}
-			out[at] = mergeTemplates(out[at], item, byName)
-		}
-		return out
-	case nil:
-		return base
-	}
-	return over
-}
-
-func nameOf(item any) string {
-	entry, _ := item.(map[string]any)
-	return text(entry, "name")
-}
-
-func allNamed(items []any) bool {
-	return !slices.ContainsFunc(items, func(item any) bool { return nameOf(item) == "" })
 }
 
 // list are the maps at a path.
