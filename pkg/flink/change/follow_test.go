@@ -425,7 +425,7 @@ func TestAChangeThatIsRefused(t *testing.T) {
 		"can't begin for long": {
 			operate: step(2*time.Second, strings.ReplaceAll(noUpgrade, "no room", "Connection refused")), cut: 150 * time.Second, code: exit.Failed,
 			says: []string{"the change was not carried out: Savepoint failed: Connection refused"},
-			check: func(t *testing.T, c *flinktest.Cluster, r Report, err error) {
+			check: func(t *testing.T, _ *flinktest.Cluster, r Report, err error) {
 				if r.Took < 2*time.Minute {
 					t.Errorf("given up after %s", r.Took)
 				}
@@ -433,7 +433,7 @@ func TestAChangeThatIsRefused(t *testing.T) {
 		},
 		"keeps trying": {
 			options: Options{KeepTrying: true}, operate: steps(step(2*time.Second, noUpgrade), step(60*time.Second, stopping), step(60*time.Second, `{"error":null}`), step(61*time.Second, starting), step(63*time.Second, runsAgain)), restored: "file:/s/2",
-			check: func(t *testing.T, c *flinktest.Cluster, r Report, err error) {
+			check: func(t *testing.T, c *flinktest.Cluster, _ Report, err error) {
 				if !strings.Contains(c.Waits(), "the operator tries again: Savepoint failed: no room") {
 					t.Error(c.Waits())
 				}
@@ -441,7 +441,7 @@ func TestAChangeThatIsRefused(t *testing.T) {
 		},
 		"an error from before stays": {
 			status: noUpgrade, code: exit.Failed, says: []string{"the change was not carried out"}, within: 100 * time.Second,
-			check: func(t *testing.T, _ *flinktest.Cluster, r Report, err error) {
+			check: func(t *testing.T, _ *flinktest.Cluster, r Report, _ error) {
 				if r.Took < 6*time.Second || r.Took > 8*time.Second {
 					t.Errorf("given up after %s", r.Took)
 				}
@@ -671,7 +671,7 @@ func TestTheWaitEndsFirst(t *testing.T) {
 				}
 			},
 			operate: restarts(2), cut: 20 * time.Second, ctrlC: true, code: exit.Interrupted,
-			check: func(t *testing.T, c *flinktest.Cluster, r Report, _ error) {
+			check: func(t *testing.T, c *flinktest.Cluster, _ Report, _ error) {
 				if !strings.Contains(c.Waits(), (api.FlinkState{Tasks: 4, Waiting: 3}).WaitingTasks()) {
 					t.Error(c.Waits())
 				}
@@ -796,7 +796,7 @@ func TestABlueGreenDeployment(t *testing.T) {
 	playAll(t, map[string]scene{
 		"moves to the other color": {
 			kind: api.BlueGreen, objects: blueGreen(before), operate: steps(child(2*time.Second), at(2*time.Second, moves), at(6*time.Second, green)), restored: "s3://b/s/1", within: 10 * time.Second,
-			check: func(t *testing.T, c *flinktest.Cluster, r Report, _ error) {
+			check: func(t *testing.T, _ *flinktest.Cluster, r Report, _ error) {
 				if _, there := api.Section(r.Patch, "spec", "template", "spec")["restartNonce"]; !there || r.From.Path != "s3://b/s/1" {
 					t.Errorf("%+v", r)
 				}

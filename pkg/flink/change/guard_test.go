@@ -193,7 +193,8 @@ func TestAJobThatStartsInVain(t *testing.T) {
 		"no pods":      {down, "savepoint", nil, ""},
 		"other causes": {down, "savepoint", []runtime.Object{crashed("java.lang.IllegalStateException: no topic")}, ""},
 		"its state is gone": {
-			down, "savepoint", []runtime.Object{crashed("java.io.FileNotFoundException: Cannot find checkpoint or savepoint file/directory 'file:/s/1'")},
+			down, "savepoint",
+			[]runtime.Object{crashed("java.io.FileNotFoundException: Cannot find checkpoint or savepoint file/directory 'file:/s/1'")},
 			"flinkdeployment/orders was not changed: it can't start: java.io.FileNotFoundException: Cannot find checkpoint or savepoint file/directory 'file:/s/1'\nThe operator carries out no change that would keep its state. Start it from state that is there: kubectl flink restore flinkdeployment/orders --from PATH --no-savepoint -n ns",
 		},
 		"its state is gone and not wanted": {down, "stateless", []runtime.Object{crashed("java.io.FileNotFoundException: Cannot find checkpoint or savepoint file/directory 'file:/s/1'")}, ""},

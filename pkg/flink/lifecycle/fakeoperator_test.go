@@ -310,8 +310,10 @@ func (f *fakeOperator) tells(ref api.Ref, state *api.FlinkState) {
 func (f *fakeOperator) carryOut(job api.Job) {
 	ref := job.Ref()
 	if api.Section(job.Spec(), "job") == nil {
-		f.status(ref, map[string]any{"observedGeneration": job.Object.GetGeneration(), "lifecycleState": "STABLE", "jobManagerDeploymentStatus": "READY",
-			"reconciliationStatus": map[string]any{"state": "DEPLOYED", "lastReconciledSpec": reconciled(job, "")}})
+		f.status(ref, map[string]any{
+			"observedGeneration": job.Object.GetGeneration(), "lifecycleState": "STABLE", "jobManagerDeploymentStatus": "READY",
+			"reconciliationStatus": map[string]any{"state": "DEPLOYED", "lastReconciledSpec": reconciled(job, "")},
+		})
 		return
 	}
 	from := f.stop(job)
@@ -522,14 +524,3 @@ func suspendedBy(mode, path string) string {
 }
 
 var ordersRef = api.Ref{Kind: api.Deployment, Namespace: "ns", Name: "orders"}
-
-// jobManagerPod is a pod of a cluster's JobManager that is ready.
-func jobManagerPod(cluster string) *corev1.Pod {
-	return &corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{Name: cluster + "-1", Namespace: "ns", Labels: map[string]string{"app": cluster, "component": "jobmanager"}},
-		Status: corev1.PodStatus{
-			Phase: corev1.PodRunning, Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}},
-			ContainerStatuses: []corev1.ContainerStatus{{Name: "flink-main-container", Ready: true, State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}}},
-		},
-	}
-}

@@ -3,6 +3,7 @@ package reach
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -240,9 +241,7 @@ func (g *Gatherer) Job(ctx context.Context, ref api.Ref) (*diagnosis.JobFacts, [
 	more := g.sources()
 	g.askNamed(ctx, more, f, namespace, cluster)
 	marks, unread := more.wait()
-	for source, mark := range marks {
-		f.Marks[source] = mark
-	}
+	maps.Copy(f.Marks, marks)
 	// A JobManager that isn't there doesn't answer: that is no gap.
 	if f.Marks[diagnosis.FromJobManager] == diagnosis.NoAnswer && !hasReadyJobManager(f) {
 		s.unread = slices.DeleteFunc(s.unread, func(u Unread) bool { return u.Source == diagnosis.FromJobManager })

@@ -3,6 +3,7 @@ package reach
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -303,9 +304,7 @@ func (g *Gatherer) readOperator(ctx context.Context, d operator.OperatorDeployme
 			continue
 		}
 		for _, file := range []string{"flink-conf.yaml", "config.yaml"} {
-			for key, value := range api.ParseConfig(file, found.Data[file]) {
-				config[key] = value
-			}
+			maps.Copy(config, api.ParseConfig(file, found.Data[file]))
 		}
 	}
 	out.Config = config

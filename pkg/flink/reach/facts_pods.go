@@ -97,7 +97,7 @@ func endedIn(pods []corev1.Pod) []endedContainer {
 			}
 		}
 	}
-	all := append(failed, others...)
+	all := slices.Concat(failed, others)
 	return all[:min(len(all), mostEnds)]
 }
 

@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	dynamicfake "k8s.io/client-go/dynamic/fake"
 	"k8s.io/client-go/kubernetes/fake"
 	clienttesting "k8s.io/client-go/testing"
@@ -52,7 +53,7 @@ func factsCluster(t *testing.T, more ...runtime.Object) (*Gatherer, *fake.Client
 		Status: corev1.PodStatus{InitContainerStatuses: []corev1.ContainerStatus{{Name: "fetch", RestartCount: 3, State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff"}}, LastTerminationState: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: 3}}}}},
 	}
 	event := func(n, name, uid string) *corev1.Event {
-		return &corev1.Event{ObjectMeta: metav1.ObjectMeta{Namespace: "prod", Name: n}, InvolvedObject: corev1.ObjectReference{Kind: "Pod", Namespace: "prod", Name: name, UID: "p1"}, Reason: n, LastTimestamp: metav1.NewTime(factsNow)}
+		return &corev1.Event{ObjectMeta: metav1.ObjectMeta{Namespace: "prod", Name: n}, InvolvedObject: corev1.ObjectReference{Kind: "Pod", Namespace: "prod", Name: name, UID: types.UID(uid)}, Reason: n, LastTimestamp: metav1.NewTime(factsNow)}
 	}
 	core := fake.NewClientset(append([]runtime.Object{
 		pod, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "prod", Name: "there"}, Data: map[string][]byte{"k": []byte("hidden-value")}},

@@ -120,6 +120,7 @@ func (r *DoctorReport) add(f DoctorFinding) {
 		r.Errors++
 	case diagnosis.Warning:
 		r.Warnings++
+	case diagnosis.Info:
 	}
 	r.Findings = append(r.Findings, f)
 }

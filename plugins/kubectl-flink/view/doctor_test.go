@@ -27,8 +27,10 @@ func doctorReport() *DoctorReport {
 			Rule: "FLINK-POD-IMAGE", Severity: diagnosis.Error, Subject: "pod/" + name + "-5d4f7c9b6d-abcde", Means: name + "-5d4f7c9b6d-abcde can't get its image",
 			Evidence: []diagnosis.Evidence{{Source: "pod/" + name + "-5d4f7c9b6d-abcde", At: doctorNow.Add(-5 * time.Minute), Text: "ImagePullBackOff: \x1b[31mno such tag"}},
 			Cures:    []diagnosis.Cure{{Text: "check spec.image", Command: "kubectl get flinkdeployment " + name + " -n prod"}},
-			Consequences: []diagnosis.Finding{{Rule: "FLINK-JOB-STARTS-SLOWLY", Severity: diagnosis.Warning, Subject: "flinkdeployment/" + name, Means: "it doesn't come up for 5m",
-				Evidence: []diagnosis.Evidence{{Source: "status", Text: "state RECONCILING"}}}},
+			Consequences: []diagnosis.Finding{{
+				Rule: "FLINK-JOB-STARTS-SLOWLY", Severity: diagnosis.Warning, Subject: "flinkdeployment/" + name, Means: "it doesn't come up for 5m",
+				Evidence: []diagnosis.Evidence{{Source: "status", Text: "state RECONCILING"}},
+			}},
 		}
 	}
 	r := &DoctorReport{}
