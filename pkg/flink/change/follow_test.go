@@ -425,7 +425,7 @@ func TestAChangeThatIsRefused(t *testing.T) {
 		"can't begin for long": {
 			operate: step(2*time.Second, strings.ReplaceAll(noUpgrade, "no room", "Connection refused")), cut: 150 * time.Second, code: exit.Failed,
 			says: []string{"the change was not carried out: Savepoint failed: Connection refused"},
-			check: func(t *testing.T, _ *flinktest.Cluster, r Report, err error) {
+			check: func(t *testing.T, _ *flinktest.Cluster, r Report, _ error) {
 				if r.Took < 2*time.Minute {
 					t.Errorf("given up after %s", r.Took)
 				}
@@ -433,7 +433,7 @@ func TestAChangeThatIsRefused(t *testing.T) {
 		},
 		"keeps trying": {
 			options: Options{KeepTrying: true}, operate: steps(step(2*time.Second, noUpgrade), step(60*time.Second, stopping), step(60*time.Second, `{"error":null}`), step(61*time.Second, starting), step(63*time.Second, runsAgain)), restored: "file:/s/2",
-			check: func(t *testing.T, c *flinktest.Cluster, _ Report, err error) {
+			check: func(t *testing.T, c *flinktest.Cluster, _ Report, _ error) {
 				if !strings.Contains(c.Waits(), "the operator tries again: Savepoint failed: no room") {
 					t.Error(c.Waits())
 				}

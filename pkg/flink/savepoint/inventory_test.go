@@ -66,7 +66,7 @@ func TestAdopt(t *testing.T) {
 				}
 			},
 		},
-		"also of a job that doesn't run": {status: `{"jobStatus":{"state":"FAILED"}}`, take: adopts(orders, AdoptRequest{Path: "s3://b/s/1", Format: "NATIVE", NoWait: true}), check: func(t *testing.T, _ *flinktest.Cluster, r Report, err error) {
+		"also of a job that doesn't run": {status: `{"jobStatus":{"state":"FAILED"}}`, take: adopts(orders, AdoptRequest{Path: "s3://b/s/1", Format: "NATIVE", NoWait: true}), check: func(t *testing.T, _ *flinktest.Cluster, r Report, _ error) {
 			if !strings.HasPrefix(r.Snapshot.Name(), "orders-savepoint-adopted-") {
 				t.Errorf("%+v", r)
 			}

@@ -17,7 +17,7 @@ func TestErrorsInEveryForm(t *testing.T) {
 		`{"title":"Invalid","detail":"the body is not valid","validation":[{"location":["body"],"message":"spec is required"}]}`: "CMF failed (HTTP 500): the body is not valid; spec is required",
 		`{"title":"Invalid","errors":{"spec.type":["must not be null","must not be blank"],"name":"too short"}}`:                 "CMF failed (HTTP 500): name: too short; spec.type: must not be null; spec.type: must not be blank",
 		`{"title":"Invalid","invalid-params":[{"name":"age","reason":"must be positive"}]}`:                                      "CMF failed (HTTP 500): Invalid; age: must be positive",
-		`{"errors":5,"detail":"x"}`: "CMF failed (HTTP 500): x",
+		`{"type":"about:blank","title":"Invalid","errors":5,"detail":"x"}`:                                                       "CMF failed (HTTP 500): x",
 	} {
 		got := parseError(&http.Response{StatusCode: http.StatusInternalServerError, Header: http.Header{}}, []byte(body), "").Error()
 		if got != want {
