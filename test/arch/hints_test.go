@@ -87,6 +87,10 @@ func hints(t *testing.T) (out []hint) {
 				return err
 			}
 			ast.Inspect(file, func(node ast.Node) bool {
+				if command, ok := cureIn(node); ok {
+					at := files.Position(node.Pos())
+					out = append(out, hint{fmt.Sprintf("%s:%d", strings.TrimPrefix(at.Filename, "../../"), at.Line), command})
+				}
 				expression, isExpression := node.(ast.Expr)
 				if !isExpression {
 					return true
@@ -109,6 +113,24 @@ func hints(t *testing.T) (out []hint) {
 	}
 	return out
 }
+
+// cureIn is the command of a cure of diagnosis, which its method flink makes of
+// what follows "kubectl flink".
+func cureIn(node ast.Node) (command string, ok bool) {
+	call, isCall := node.(*ast.CallExpr)
+	if !isCall || len(call.Args) == 0 {
+		return "", false
+	}
+	method, isMethod := call.Fun.(*ast.SelectorExpr)
+	if !isMethod || method.Sel.Name != "flink" {
+		return "", false
+	}
+	text, ok := textOf(call.Args[0])
+	return "kubectl flink " + quoted.ReplaceAllString(text, "word"), ok
+}
+
+// quoted is one word to a shell.
+var quoted = regexp.MustCompile(`'[^']*'`)
 
 // textOf is a text that an expression makes, with unknown for what isn't
 // literal; ok is false where it makes none.

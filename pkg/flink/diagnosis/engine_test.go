@@ -357,6 +357,14 @@ func TestCommandsAreQuoted(t *testing.T) {
 	if got, want := m.kubectl("get pod %s", "a; rm -r '/'"), `kubectl get pod 'a; rm -r '\''/'\''' -n prod`; got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
+	if got, want := m.kubectl("run look --image %s --command -- ls %s", "flink:1", "/opt"), "kubectl run look --image flink:1 --command -n prod -- ls /opt"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	for uri, want := range map[string]string{"local:///opt/flink/examples/batch/a.jar": "/opt/flink/examples/batch", "https://x/a.jar": "/opt/flink/usrlib", "local:///../a.jar": "/", "": "/opt/flink/usrlib"} {
+		if got := jarDirectory(uri); got != want {
+			t.Errorf("the jar %q is looked for in %s, want %s", uri, got, want)
+		}
+	}
 	nested := healthy().Object
 	set(nested.Object, "spec.flinkConfiguration", map[string]any{"execution": map[string]any{"checkpointing": map[string]any{"dir": "s3://a"}}})
 	if got := newManifest(nested, nil).patchConf(map[string]any{"execution.checkpointing.interval": "1 min"}); !strings.Contains(got, `{"execution":{"checkpointing":{"interval":"1 min"}}}`) {

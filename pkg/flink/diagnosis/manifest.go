@@ -206,8 +206,14 @@ func (m *manifest) kubectl(format string, args ...any) string {
 		}
 	}
 	command := "kubectl " + fmt.Sprintf(format, args...)
-	if m.ns != "" {
-		command += " -n " + word(m.ns)
+	if m.ns == "" {
+		return command
+	}
+	// What is behind "--" is another program's.
+	command, rest, more := strings.Cut(command, " -- ")
+	command += " -n " + word(m.ns)
+	if more {
+		command += " -- " + rest
 	}
 	return command
 }

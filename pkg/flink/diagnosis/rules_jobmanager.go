@@ -4,10 +4,20 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"path"
 	"slices"
 	"strings"
 	"time"
 )
+
+// jarDirectory is the directory in the image in which a jar is looked for.
+func jarDirectory(uri string) string {
+	_, file, ok := strings.Cut(uri, "://")
+	if !ok || !strings.HasPrefix(file, "/") {
+		return "/opt/flink/usrlib"
+	}
+	return path.Dir(path.Clean(file))
+}
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
@@ -56,7 +66,7 @@ var jobManagerRules = []Rule{
 			}
 			out := j.thrown(noJar, []Where{InJobManager, InMain, Somewhere, InOperator}, func(e Exception, _ []string) string {
 				return "the jar of the job isn't where spec.job.jarURI says: " + e.Telling()
-			}, Cure{Text: "see what the image has there", Command: j.kubectl("run jar-look --rm -it --restart Never --image %s --command -- ls -l /opt/flink/usrlib", text(j.cluster, "image")), Safe: true})
+			}, Cure{Text: "see what the image has there", Command: j.kubectl("run jar-look --rm -it --restart Never --image %s --command -- ls -l %s", text(j.cluster, "image"), jarDirectory(uri)), Safe: true})
 			for i := range out {
 				out[i].Evidence = append(out[i].Evidence, field("job.jarURI", uri))
 			}

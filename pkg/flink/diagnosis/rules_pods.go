@@ -82,7 +82,7 @@ var podRules = []Rule{
 				if e, ok := j.podEvent(p, pullFails, "Failed"); ok && strings.HasPrefix(message, "Back-off") {
 					message = e.message
 				}
-				return fmt.Sprintf("%s can't get the image %s of its %s", p.name, c.image, c.called()) + withText(message), []Evidence{{Source: p.source(c), At: p.created, Text: c.reason + ": " + oneLine(message)}}, true
+				return fmt.Sprintf("%s can't get the image %s of %s", p.name, c.image, c.called()) + withText(message), []Evidence{{Source: p.source(c), At: p.created, Text: c.reason + ": " + oneLine(message)}}, true
 			}, func(_ *pod, c *container) []Cure {
 				if c.main {
 					return []Cure{{Text: fmt.Sprintf("check spec.image %q and imagePullSecrets", text(j.cluster, "image"))}}
