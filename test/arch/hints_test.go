@@ -129,9 +129,6 @@ func cureIn(node ast.Node) (command string, ok bool) {
 	return "kubectl flink " + quoted.ReplaceAllString(text, "word"), ok
 }
 
-// quoted is one word to a shell.
-var quoted = regexp.MustCompile(`'[^']*'`)
-
 // textOf is a text that an expression makes, with unknown for what isn't
 // literal; ok is false where it makes none.
 func textOf(expression ast.Expr) (text string, ok bool) {

@@ -239,6 +239,12 @@ func TestMemoryOnAnyAnswer(t *testing.T) {
 			return AtAPIServer(r) && !oneObject(r) && r.URL.Path != "/apis/flink.apache.org/v1beta1"
 		})), "status basic-example", 0, "Unknown", 60 * time.Second},
 		{"a JobManager without end", NewCluster(honest, Endless("", AtJobManager)), "status basic-example --via apiserver", 0, "larger than 16 MiB", 20 * time.Second},
+		{"a bomb of gzip wherever doctor looks", NewCluster(honest, Bomb("", func(r *http.Request) bool {
+			return !oneObject(r) && r.URL.Path != "/apis/flink.apache.org/v1beta1"
+		})), "doctor basic-example --via apiserver", 1, "Not read", 60 * time.Second},
+		{"answers without end wherever doctor looks", NewCluster(honest, Endless("", func(r *http.Request) bool {
+			return !oneObject(r) && r.URL.Path != "/apis/flink.apache.org/v1beta1"
+		})), "doctor basic-example --via apiserver", 1, "Not read", 60 * time.Second},
 		{"a JobManager's error of 100 MB", NewCluster(honest, Failures("", AtJobManager)), "exceptions basic-example --via apiserver", 1, "the JobManager answered 500", 20 * time.Second},
 		{"an API server's error of 100 MB", NewCluster(honest, Failures("", Anywhere)), "list", 1, "Error from server", 20 * time.Second},
 		{"an error of 1 MiB in the status", answering(honest, failing(1<<20), oneObject), "status basic-example", 0, "MiB, cut)", 4 * time.Second},

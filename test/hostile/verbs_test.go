@@ -46,7 +46,7 @@ type tested struct {
 
 // verb is how a command is run.
 type verb struct {
-	// wide says that the command asks for more than a dozen things at once.
+	// wide says that the command asks for more than a dozen things.
 	wide bool
 	args []string
 	// waits says that it goes on until it is ended.
@@ -270,8 +270,9 @@ func (c *collected) text() string {
 // answers as a command asks for at once, each of which has a bound.
 const taken = 320 << 20
 
-// mayTake is what a verb may take of answers without an end; doctor asks for
-// everything that there is about jobs at once, each with the same bound.
+// mayTake is what a verb may take of answers without an end. doctor asks for
+// some twenty things, a few at once, each with the same bound; what of that is in
+// memory together, TestMemoryOnAnyAnswer measures.
 func (v verb) mayTake() int64 {
 	if v.wide {
 		return 4 * taken

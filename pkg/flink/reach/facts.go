@@ -38,6 +38,21 @@ type Gatherer struct {
 
 	mu     sync.Mutex
 	shared map[string]*sharedAnswer
+	slots  chan struct{}
+}
+
+// askedAtOnce is how many questions are on their way at once. Each answer has a
+// bound, and so have all that are in memory together.
+const askedAtOnce = 3
+
+// slot is held while a question is asked.
+func (g *Gatherer) slot() chan struct{} {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.slots == nil {
+		g.slots = make(chan struct{}, askedAtOnce)
+	}
+	return g.slots
 }
 
 // Unread is a source that wasn't read.
@@ -58,6 +73,7 @@ func (g *Gatherer) now() time.Time {
 // sources asks several sources at once and notes what became of each.
 type sources struct {
 	limit  time.Duration
+	slots  chan struct{}
 	group  sync.WaitGroup
 	mu     sync.Mutex
 	marks  map[diagnosis.Source]diagnosis.Mark
@@ -69,7 +85,7 @@ func (g *Gatherer) sources() *sources {
 	if limit <= 0 {
 		limit = SourceLimit
 	}
-	return &sources{limit: limit, marks: map[diagnosis.Source]diagnosis.Mark{}}
+	return &sources{limit: limit, slots: g.slot(), marks: map[diagnosis.Source]diagnosis.Mark{}}
 }
 
 // ask runs a question beside the others. What it found is kept only where it
@@ -82,6 +98,12 @@ func (s *sources) ask(ctx context.Context, source diagnosis.Source, question fun
 // answer is ask for who has nothing else to do; it reports whether the source
 // was read.
 func (s *sources) answer(ctx context.Context, source diagnosis.Source, question func(context.Context) (keep func(), err error)) bool {
+	// The time that a question waits for its turn isn't the source's.
+	select {
+	case s.slots <- struct{}{}:
+		defer func() { <-s.slots }()
+	case <-ctx.Done():
+	}
 	ctx, cancel := context.WithTimeoutCause(ctx, s.limit, errNoAnswer)
 	defer cancel()
 	type answer struct {

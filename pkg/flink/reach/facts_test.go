@@ -127,13 +127,15 @@ func TestFactsOfAJob(t *testing.T) {
 
 // A source that never answers doesn't keep the others.
 func TestFactsWithASourceThatHangs(t *testing.T) {
-	g, core, _ := factsCluster(t)
+	g, _, objects := factsCluster(t)
 	g.Limit = 200 * time.Millisecond
 	stop := make(chan struct{})
 	defer close(stop)
-	core.PrependReactor("list", "resourcequotas", func(clienttesting.Action) (bool, runtime.Object, error) {
+	// The fake answers one question at a time: all that goes through the same
+	// client hangs with this one.
+	objects.PrependReactor("list", pdbResource.Resource, func(clienttesting.Action) (bool, runtime.Object, error) {
 		<-stop
-		return true, &corev1.ResourceQuotaList{}, nil
+		return true, nil, errors.New("stopped")
 	})
 	start := time.Now()
 	done := make(chan *diagnosis.JobFacts, 1)
@@ -148,10 +150,10 @@ func TestFactsWithASourceThatHangs(t *testing.T) {
 	}()
 	select {
 	case f := <-done:
-		if f.Mark(diagnosis.FromQuotas) != diagnosis.NoAnswer || f.Mark(diagnosis.FromPods) != diagnosis.Read {
-			t.Errorf("quotas %q, pods %q", f.Mark(diagnosis.FromQuotas), f.Mark(diagnosis.FromPods))
+		if f.Mark(diagnosis.FromPDB) != diagnosis.NoAnswer || f.Mark(diagnosis.FromPods) != diagnosis.Read {
+			t.Errorf("budgets %q, pods %q", f.Mark(diagnosis.FromPDB), f.Mark(diagnosis.FromPods))
 		}
-		if !slices.ContainsFunc(unread, func(u Unread) bool { return u.Source == diagnosis.FromQuotas && strings.Contains(u.Why, "in time") }) {
+		if !slices.ContainsFunc(unread, func(u Unread) bool { return u.Source == diagnosis.FromPDB && strings.Contains(u.Why, "in time") }) {
 			t.Errorf("unread: %+v", unread)
 		}
 	case <-time.After(10 * time.Second):

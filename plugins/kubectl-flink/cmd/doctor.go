@@ -59,7 +59,8 @@ Objects, pods, events, logs, the JobManager and what surrounds a job are read, e
 for at most --timeout. What can't be read is named at the end: without it, some
 causes can't be seen. Nothing is changed.
 
-It ends with 3 where there are errors; with --strict, where there are warnings.
+It ends with 3 where there are errors; with --strict, where there are warnings; and
+with 1 where no error was found of a job whose pods or JobManager couldn't be read.
 A job called explain or rules is named with its type: deployment/rules.`,
 		Example: plugin.Examples(`
 			# The installation and all jobs of the namespace
@@ -152,7 +153,13 @@ func (o *doctorOptions) Run(ctx context.Context) error {
 	case o.strict && report.Warnings > 0:
 		return exit.With(exit.No, fmt.Errorf("%s found", view.Count(report.Warnings, "warning")))
 	}
-	return report.Failed
+	if report.Failed != nil {
+		return report.Failed
+	}
+	if inPart := report.InPart(); len(inPart) > 0 {
+		return fmt.Errorf("%s not known to be well: pods or JobManager could not be read; what is missing, and why, stands at the end", view.Count(len(inPart), "job"))
+	}
+	return nil
 }
 
 // examine looks at the installation and at jobs, those named or all of the
@@ -179,6 +186,9 @@ func (o *doctorOptions) examine(ctx context.Context, gatherer *reach.Gatherer, n
 		}
 		for _, job := range jobs {
 			refs = append(refs, job.Ref())
+		}
+		if o.selector != "" && len(refs) == 0 && failed == nil && err == nil {
+			return nil, fmt.Errorf("no jobs match %s", o.selector)
 		}
 	}
 	var installation *diagnosis.InstallationFacts

@@ -26,6 +26,9 @@ type DoctorJob struct {
 	Error string `json:"error,omitempty"`
 	// Findings is how many of the report's are the job's.
 	Findings int `json:"findings"`
+	// InPart says that what tells most of a job, its pods or its JobManager,
+	// couldn't be read: without errors it isn't known to be well.
+	InPart bool `json:"inPart,omitempty"`
 
 	// short is its reference, as commands take it.
 	short string
@@ -48,6 +51,9 @@ type DoctorFinding struct {
 type DoctorUnread struct {
 	reach.Unread
 	Jobs []string `json:"jobs,omitempty"`
+
+	// first is the first of Jobs, as commands take it.
+	first string
 }
 
 // DoctorReport is what doctor found.
@@ -69,7 +75,7 @@ func (r *DoctorReport) AddInstallation(findings []diagnosis.Finding, unread []re
 		r.add(DoctorFinding{Finding: f})
 	}
 	for _, u := range unread {
-		r.miss(u, "")
+		r.miss(u, DoctorJob{})
 	}
 }
 
@@ -92,6 +98,9 @@ func doctorJob(ref api.Ref) DoctorJob {
 func (r *DoctorReport) AddJob(ref api.Ref, findings []diagnosis.Finding, unread []reach.Unread) {
 	job := doctorJob(ref)
 	job.Findings = len(findings)
+	job.InPart = slices.ContainsFunc(unread, func(u reach.Unread) bool {
+		return slices.Contains([]diagnosis.Source{diagnosis.FromCluster, diagnosis.FromPods, diagnosis.FromJobManager}, u.Source)
+	})
 	r.Jobs = append(r.Jobs, job)
 	for _, f := range findings {
 		one := DoctorFinding{Finding: f, Jobs: []string{job.String()}, jobs: []DoctorJob{job}, key: causeOf(f, ref)}
@@ -110,8 +119,18 @@ func (r *DoctorReport) AddJob(ref api.Ref, findings []diagnosis.Finding, unread 
 		r.add(one)
 	}
 	for _, u := range unread {
-		r.miss(u, job.String())
+		r.miss(u, job)
 	}
+}
+
+// InPart are the jobs without errors that aren't known to be well.
+func (r *DoctorReport) InPart() (names []string) {
+	for _, job := range r.Jobs {
+		if job.InPart && job.Error == "" && !r.has(job, diagnosis.Error) {
+			names = append(names, job.short)
+		}
+	}
+	return names
 }
 
 func (r *DoctorReport) add(f DoctorFinding) {
@@ -125,19 +144,20 @@ func (r *DoctorReport) add(f DoctorFinding) {
 	r.Findings = append(r.Findings, f)
 }
 
-func (r *DoctorReport) miss(u reach.Unread, job string) {
+// miss takes in a source that wasn't read; a job without a name is none.
+func (r *DoctorReport) miss(u reach.Unread, job DoctorJob) {
 	u.Why = secret.Text(u.Why)
 	for i := range r.Unread {
 		if other := &r.Unread[i]; other.Unread == u {
-			if job != "" && len(other.Jobs) > 0 && !slices.Contains(other.Jobs, job) {
-				other.Jobs = append(other.Jobs, job)
+			if job.Name != "" && len(other.Jobs) > 0 && !slices.Contains(other.Jobs, job.String()) {
+				other.Jobs = append(other.Jobs, job.String())
 			}
 			return
 		}
 	}
 	one := DoctorUnread{Unread: u}
-	if job != "" {
-		one.Jobs = []string{job}
+	if job.Name != "" {
+		one.Jobs, one.first = []string{job.String()}, job.short+" in "+job.Namespace
 	}
 	r.Unread = append(r.Unread, one)
 }
@@ -228,7 +248,7 @@ func (p DoctorPage) text(r *DoctorReport) string {
 		switch {
 		case job.Error != "":
 			p.write(&out, "", "not looked at: ", job.short+" in "+job.Namespace+": "+job.Error)
-		case !r.hasTrouble(job):
+		case !r.has(job, diagnosis.Error, diagnosis.Warning) && !job.InPart:
 			well = append(well, job.short)
 		}
 	}
@@ -237,13 +257,11 @@ func (p DoctorPage) text(r *DoctorReport) string {
 		fmt.Fprintf(&out, ", %s", Count(infos, "note"))
 	}
 	out.WriteByte('\n')
-	const most = 20
 	if len(well) > 0 {
-		text := strings.Join(well[:min(len(well), most)], ", ")
-		if len(well) > most {
-			text += fmt.Sprintf(" and %d more", len(well)-most)
-		}
-		p.write(&out, "", "Nothing wrong: ", text)
+		p.write(&out, "", "Nothing wrong: ", some(well))
+	}
+	if inPart := r.InPart(); len(inPart) > 0 {
+		p.write(&out, "", "Not known: ", some(inPart)+": no error was found, but not all that matters could be read")
 	}
 	for i, u := range r.Unread {
 		if i == 0 {
@@ -252,7 +270,7 @@ func (p DoctorPage) text(r *DoctorReport) string {
 		about := ""
 		switch {
 		case len(u.Jobs) == 1:
-			about = " of " + u.Jobs[0]
+			about = " of " + u.first
 		case len(u.Jobs) > 1:
 			about = fmt.Sprintf(" of %d jobs", len(u.Jobs))
 		}
@@ -261,10 +279,19 @@ func (p DoctorPage) text(r *DoctorReport) string {
 	return out.String()
 }
 
-// hasTrouble reports whether a job has a finding that is worse than a note.
-func (r *DoctorReport) hasTrouble(job DoctorJob) bool {
+// some are names for a line, of which there may be many.
+func some(names []string) string {
+	const most = 20
+	if len(names) <= most {
+		return strings.Join(names, ", ")
+	}
+	return strings.Join(names[:most], ", ") + fmt.Sprintf(" and %d more", len(names)-most)
+}
+
+// has reports whether a job has a finding of one of the severities.
+func (r *DoctorReport) has(job DoctorJob, severities ...diagnosis.Severity) bool {
 	return slices.ContainsFunc(r.Findings, func(f DoctorFinding) bool {
-		return f.Severity != diagnosis.Info && slices.ContainsFunc(f.jobs, func(other DoctorJob) bool { return other.String() == job.String() })
+		return slices.Contains(severities, f.Severity) && slices.ContainsFunc(f.jobs, func(other DoctorJob) bool { return other.String() == job.String() })
 	})
 }
 
@@ -284,7 +311,7 @@ func (p DoctorPage) finding(out *strings.Builder, f diagnosis.Finding, jobs []Do
 	const blank = "         "
 	lead := term.Pad(p.Palette.Paint(severityColors[f.Severity], string(f.Severity)), len(blank))
 	p.write(out, indent, lead, f.Means)
-	p.write(out, indent, blank, p.Palette.Paint(term.Dim, f.Rule)+", "+p.subject(f, jobs))
+	p.write(out, indent, blank, f.Rule+", "+p.subject(f, jobs))
 	for _, e := range f.Evidence {
 		source := e.Source
 		if age := p.age(e.At); age != "" {

@@ -103,3 +103,30 @@ func TestDoctorSARIF(t *testing.T) {
 		t.Errorf("%s", out.String())
 	}
 }
+
+// Without its pods or its JobManager nobody knows that a job is well, also where
+// nothing was found; what else is missing is only named.
+func TestDoctorCallsNoJobWellThatCouldNotBeRead(t *testing.T) {
+	ref := func(name string) api.Ref { return api.Ref{Kind: api.Deployment, Namespace: "prod", Name: name} }
+	missing := func(source diagnosis.Source) []reach.Unread {
+		return []reach.Unread{{Source: source, Mark: diagnosis.NotAllowed, Why: "forbidden"}}
+	}
+	warning := []diagnosis.Finding{{Rule: "FLINK-X", Severity: diagnosis.Warning, Subject: "flinkdeployment/warned", Means: "something"}}
+	broken := []diagnosis.Finding{{Rule: "FLINK-Y", Severity: diagnosis.Error, Subject: "flinkdeployment/broken", Means: "something else"}}
+	r := &DoctorReport{}
+	r.AddJob(ref("read"), nil, missing(diagnosis.FromNodes))
+	r.AddJob(ref("no-pods"), nil, missing(diagnosis.FromPods))
+	r.AddJob(ref("no-jobmanager"), nil, missing(diagnosis.FromJobManager))
+	r.AddJob(ref("warned"), warning, missing(diagnosis.FromCluster))
+	r.AddJob(ref("broken"), broken, missing(diagnosis.FromPods))
+	const unknown = "flinkdeployment/no-pods, flinkdeployment/no-jobmanager, flinkdeployment/warned"
+	if got := strings.Join(r.InPart(), ", "); got != unknown {
+		t.Errorf("in part: %s", got)
+	}
+	text := DoctorPage{}.text(r)
+	for _, want := range []string{"Nothing wrong: flinkdeployment/read\n", "Not known: " + unknown + ": no error was found", "nodes of flinkdeployment/read in prod: not allowed (forbidden)"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is missing in\n%s", want, text)
+		}
+	}
+}

@@ -73,6 +73,7 @@ func (p LintPage) Result(r LintReport) printer.Result {
 func (p LintPage) text(r LintReport) string {
 	var out strings.Builder
 	infos := 0
+	page := DoctorPage{Palette: p.Palette, Width: p.Width}
 	for _, item := range r.Items {
 		if len(item.Findings) == 0 {
 			continue
@@ -82,7 +83,7 @@ func (p LintPage) text(r LintReport) string {
 			if f.Severity == diagnosis.Info {
 				infos++
 			}
-			p.finding(&out, f, "  ")
+			page.finding(&out, f, nil, "  ")
 		}
 		out.WriteByte('\n')
 	}
@@ -98,34 +99,6 @@ func (p LintPage) text(r LintReport) string {
 }
 
 var severityColors = map[diagnosis.Severity]term.Color{diagnosis.Error: term.Red, diagnosis.Warning: term.Yellow, diagnosis.Info: term.Dim}
-
-// finding is one finding with its evidence, its cures and what it explains.
-func (p LintPage) finding(out *strings.Builder, f diagnosis.Finding, indent string) {
-	const column = 9
-	write := func(lead, text string) {
-		for i, line := range wrapped(term.SafeLine(term.Short(text, maxText)), room(p.Width, len(indent)+column)) {
-			if i > 0 {
-				lead = ""
-			}
-			fmt.Fprintf(out, "%s%s%s\n", indent, term.Pad(lead, column), line)
-		}
-	}
-	write(p.Palette.Paint(severityColors[f.Severity], string(f.Severity)), f.Means)
-	write("", f.Rule+", "+f.Subject)
-	for _, e := range f.Evidence {
-		write("", e.Source+": "+e.Text)
-	}
-	for _, c := range f.Cures {
-		write("  cure:", c.Text)
-		if c.Command != "" {
-			// Whole and in one line, so that it can be pasted.
-			fmt.Fprintf(out, "%s%s%s\n", indent, strings.Repeat(" ", column), term.SafeLine(c.Command))
-		}
-	}
-	for _, then := range f.Consequences {
-		p.finding(out, then, indent+"  ")
-	}
-}
 
 // Count is "1 error", "2 errors".
 func Count(n int, noun string) string {
