@@ -59,6 +59,9 @@ the cluster, with the credentials of the job's configuration or of its pods'
 environment, for Amazon's also your own. A volume is read by a running pod of the
 job that mounts it, else by a pod that is started for that and removed again.
 
+It ends with 3 where a restore would fail: files are missing, or the job as it is
+now can't take the state.
+
 Sizes are Flink's: state that several checkpoints share counts in each. Flink
 before 2.0 writes no names and uids of operators: there, names are those that the
 running job has.`,
@@ -132,7 +135,13 @@ func (o *inspectOptions) Run(ctx context.Context) error {
 		page.Before = &before
 	}
 	line.Done()
-	return o.output.Print(o.Out, page.Result())
+	if err := o.output.Print(o.Out, page.Result()); err != nil {
+		return err
+	}
+	if page.Inspected.RestoreFails() {
+		return exit.With(exit.No, fmt.Errorf("a restore from %s would fail", o.Args[0]))
+	}
+	return nil
 }
 
 // isLocal reports whether an argument is a place of this machine.

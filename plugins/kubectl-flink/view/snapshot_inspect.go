@@ -82,6 +82,9 @@ func (i Inspected) object(files bool) *inspectObject {
 
 func (i Inspected) incremental() bool { return i.Shared.Files > 0 }
 
+// RestoreFails reports whether a restore is known to fail.
+func (i Inspected) RestoreFails() bool { return len(i.problems()) > 0 }
+
 // problems are all reasons why a restore would fail.
 func (i Inspected) problems() []string {
 	out := slices.Clone(i.Problems)
