@@ -160,6 +160,7 @@ func (o *inspectOptions) inspect(ctx context.Context, arg string, line *progress
 		return view.Inspected{Inspection: in}, err
 	case isLocal(arg):
 		in, err := storage.Inspect(ctx, storage.Local{}, filepath.ToSlash(arg))
+		in.Taken = time.Time{} // a copy's file has the time at which it was copied
 		return view.Inspected{Inspection: in}, err
 	}
 	return o.remote(ctx, arg, line)
