@@ -905,7 +905,7 @@ func TestEventsThatAreNotAboutTheChange(t *testing.T) {
 		"of another reason":                       {func(o map[string]any) { o["reason"] = "JobException" }, true, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			f := &Follower{Change: Change{Job: testJob(nil)}, asked: asked, now: time.Now}
+			f := &Follower{Change: Change{Job: flinktest.JobWith(nil)}, asked: asked, now: time.Now}
 			f.Change.Job.Object.SetName("orders")
 			f.Report.Changed = c.changed
 			f.noteEvent(event(c.change))

@@ -3,11 +3,13 @@ package change
 import (
 	"testing"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/flinktest"
+
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 )
 
 func TestRedeploy(t *testing.T) {
-	job := testJob(nil)
+	job := flinktest.JobWith(nil)
 	job.Object.Object["spec"] = map[string]any{"job": map[string]any{"savepointRedeployNonce": int64(41)}}
 	change := Redeploy(job, "s3://b/sp", true)
 	fields := api.Section(change.Spec, "job")
@@ -17,7 +19,7 @@ func TestRedeploy(t *testing.T) {
 	if !change.Goal.NewJobID || change.Goal.Path != "s3://b/sp" {
 		t.Errorf("%+v", change.Goal)
 	}
-	if fields := api.Section(Redeploy(testJob(nil), "s3://b/sp", false).Spec, "job"); fields["savepointRedeployNonce"] != int64(1) || fields["allowNonRestoredState"] != nil {
+	if fields := api.Section(Redeploy(flinktest.JobWith(nil), "s3://b/sp", false).Spec, "job"); fields["savepointRedeployNonce"] != int64(1) || fields["allowNonRestoredState"] != nil {
 		t.Errorf("%v", fields)
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/flinktest"
+
 	"k8s.io/client-go/kubernetes/fake"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
@@ -31,8 +33,8 @@ func TestAChangeInProgressIsThisOneUnlessItWasBefore(t *testing.T) {
 			t.Errorf("%q, want %q", got.what, c.want)
 		}
 	}
-	moving := Change{Job: jobOf(t, api.BlueGreen, `{"metadata":{"name":"a"},"spec":{"template":{"spec":{}}},"status":{"blueGreenState":"ACTIVE_BLUE"}}`), Spec: map[string]any{"restartNonce": int64(1)}}
-	now := jobOf(t, api.BlueGreen, `{"metadata":{"name":"a"},"spec":{"template":{"spec":{}}},"status":{"blueGreenState":"TRANSITIONING_TO_GREEN","lastReconciledSpec":"{}"}}`)
+	moving := Change{Job: flinktest.JobOf(t, api.BlueGreen, `{"metadata":{"name":"a"},"spec":{"template":{"spec":{}}},"status":{"blueGreenState":"ACTIVE_BLUE"}}`), Spec: map[string]any{"restartNonce": int64(1)}}
+	now := flinktest.JobOf(t, api.BlueGreen, `{"metadata":{"name":"a"},"spec":{"template":{"spec":{}}},"status":{"blueGreenState":"TRANSITIONING_TO_GREEN","lastReconciledSpec":"{}"}}`)
 	if got := moving.judge(now, 2); got.what != "the operator carries it out: TRANSITIONING_TO_GREEN" {
 		t.Errorf("%q", got.what)
 	}

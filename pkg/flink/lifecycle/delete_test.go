@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/flinktest"
+
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -121,7 +123,7 @@ func TestDeleteOnlyWhatLeavesItsState(t *testing.T) {
 		if status == "" {
 			status = running
 		}
-		job := jobOf(t, api.Deployment, manifest(c.spec, status))
+		job := flinktest.JobOf(t, api.Deployment, manifest(c.spec, status))
 		client := clusterOfFakes(c.facts, c.served, c.objects...)
 		plan, err := planDelete(t.Context(), client, job, c.states, c.request, operator.Reporter{})
 		switch {
@@ -140,7 +142,7 @@ func TestDeleteOnlyWhatLeavesItsState(t *testing.T) {
 func TestDeleteOfAJobThatNeverRan(t *testing.T) {
 	before := savepoint.LastState{Savepoint: true, Path: "s3://b/of-another", At: time.Now().Add(-time.Hour)}
 	for path, want := range map[string]string{"": "", "s3://b/given": "s3://b/given"} {
-		job := jobOf(t, api.Deployment, `{"metadata":{"name":"a","namespace":"ns"},"spec":{"job":{"initialSavepointPath":"`+path+`"}}}`)
+		job := flinktest.JobOf(t, api.Deployment, `{"metadata":{"name":"a","namespace":"ns"},"spec":{"job":{"initialSavepointPath":"`+path+`"}}}`)
 		plan, err := planDelete(t.Context(), clusterOfFakes(nil, nil), job, []savepoint.LastState{before}, DeleteRequest{}, operator.Reporter{})
 		if err != nil || plan.stops != "" || plan.state.Path != want {
 			t.Errorf("%q: %+v %v", path, plan, err)
@@ -152,7 +154,7 @@ func TestDeleteOfAJobThatNeverRan(t *testing.T) {
 // suspension by last-state still names what the run started from.
 func TestStateOfAStoppedJob(t *testing.T) {
 	suspended := func(mode, path string) api.Job {
-		return jobOf(t, api.Deployment, `{"metadata":{"name":"a","namespace":"ns"},"spec":{"flinkConfiguration":{"state.checkpoints.dir":"s3://b/c/"},"job":{"state":"suspended"}},"status":{"lifecycleState":"SUSPENDED",
+		return flinktest.JobOf(t, api.Deployment, `{"metadata":{"name":"a","namespace":"ns"},"spec":{"flinkConfiguration":{"state.checkpoints.dir":"s3://b/c/"},"job":{"state":"suspended"}},"status":{"lifecycleState":"SUSPENDED",
 			"reconciliationStatus":{"lastReconciledSpec":"{\"spec\":{\"job\":{\"state\":\"suspended\",\"upgradeMode\":\"`+mode+`\"}}}"},"jobStatus":{"jobId":"x","upgradeSavepointPath":"`+path+`"}}}`)
 	}
 	haData := configMap("a-x-config-map", "checkpointID-0000000000000000012", "…")
@@ -183,7 +185,7 @@ func TestStateOfAStoppedJob(t *testing.T) {
 }
 
 func TestDeleteSaysWhereTheStateIsAtEveryEnd(t *testing.T) {
-	report := DeleteReport{Job: api.Ref{Kind: api.Deployment, Namespace: "ns", Name: "a"}, Again: jobOf(t, api.Deployment, `{"metadata":{"name":"a"},"spec":{"job":{}}}`)}
+	report := DeleteReport{Job: api.Ref{Kind: api.Deployment, Namespace: "ns", Name: "a"}, Again: flinktest.JobOf(t, api.Deployment, `{"metadata":{"name":"a"},"spec":{"job":{}}}`)}
 	report.keep(savepoint.LastState{Path: "file:/data/my c/chk-7", Final: true})
 	if got := report.Again.InitialPath(); got != "file:/data/my c/chk-7" {
 		t.Error(got)

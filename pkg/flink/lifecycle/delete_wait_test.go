@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/flinktest"
+
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -21,7 +23,7 @@ import (
 // only then.
 func TestSnapshotsThatDontGoWithTheirJobAreNamed(t *testing.T) {
 	snapshot := func(name, more, spec string) *unstructured.Unstructured {
-		return jobOf(t, api.StateSnap, `{"apiVersion":"flink.apache.org/v1beta1","kind":"FlinkStateSnapshot","metadata":{"name":"`+name+`","namespace":"n","uid":"`+name+`"`+more+`},
+		return flinktest.JobOf(t, api.StateSnap, `{"apiVersion":"flink.apache.org/v1beta1","kind":"FlinkStateSnapshot","metadata":{"name":"`+name+`","namespace":"n","uid":"`+name+`"`+more+`},
 			"spec":{"jobReference":{"kind":"FlinkDeployment","name":"a"},"savepoint":{`+spec+`}},"status":{"state":"COMPLETED","path":"s3://b/`+name+`"}}`).Object
 	}
 	const (
@@ -29,7 +31,7 @@ func TestSnapshotsThatDontGoWithTheirJobAreNamed(t *testing.T) {
 		backup   = `,"deletionTimestamp":"2026-01-01T00:00:00Z","finalizers":["example.com/backup"]`
 		owned    = `,"ownerReferences":[{"apiVersion":"flink.apache.org/v1beta1","kind":"FlinkDeployment","name":"a","uid":"u","blockOwnerDeletion":true}]`
 	)
-	job := jobOf(t, api.Deployment, `{"apiVersion":"flink.apache.org/v1beta1","kind":"FlinkDeployment","metadata":{"name":"a","namespace":"n","uid":"u","deletionTimestamp":"2026-01-01T00:00:00Z","finalizers":["foregroundDeletion"]},
+	job := flinktest.JobOf(t, api.Deployment, `{"apiVersion":"flink.apache.org/v1beta1","kind":"FlinkDeployment","metadata":{"name":"a","namespace":"n","uid":"u","deletionTimestamp":"2026-01-01T00:00:00Z","finalizers":["foregroundDeletion"]},
 		"spec":{"job":{}},"status":{"lifecycleState":"DELETING","jobStatus":{"state":"CANCELED","startTime":"1"}}}`)
 	gone := job.Object.DeepCopy()
 	gone.SetName("other")
@@ -76,7 +78,7 @@ func TestWhatHoldsADeletionUp(t *testing.T) {
 			Spec:       appsv1.DeploymentSpec{Replicas: &wanted}, Status: appsv1.DeploymentStatus{ReadyReplicas: ready},
 		}
 	}
-	ending := flinkPod("a-1", "a", func(p *corev1.Pod) {
+	ending := flinktest.Pod("a-1", "a", func(p *corev1.Pod) {
 		p.DeletionTimestamp, p.Finalizers, p.Spec.NodeName = &metav1.Time{Time: time.Now()}, []string{"example.com/hold"}, "node-1"
 	})
 	for name, c := range map[string]struct {
@@ -93,7 +95,7 @@ func TestWhatHoldsADeletionUp(t *testing.T) {
 		"a pod that doesn't end":      {manifest("", own, ""), []runtime.Object{operatorOf(1, 1), ending}, "pod/a-1 is still ending on node node-1", false},
 		"nothing that can be seen":    {manifest("", own, ""), []runtime.Object{operatorOf(1, 1)}, "the operator has not let it go yet: its finalizer is on it, and the job is RUNNING, lifecycle DELETING. The operator runs", false},
 	} {
-		job := jobOf(t, api.Deployment, c.job)
+		job := flinktest.JobOf(t, api.Deployment, c.job)
 		client := operator.ClientOf(fakeDynamic(job.Object.DeepCopy()), fake.NewClientset(c.objects...))
 		out, final := deletionBlockers(t.Context(), client, job, time.Now())
 		if !slices.ContainsFunc(out, func(line string) bool { return strings.Contains(line, c.want) }) || (final != "") != c.final {

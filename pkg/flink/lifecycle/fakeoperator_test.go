@@ -12,6 +12,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/flinktest"
+
 	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -501,7 +503,7 @@ func (f *fakeOperator) noted(parts ...string) {
 // availability.
 func ordersWith(t *testing.T, merge ...string) api.Job {
 	t.Helper()
-	job := jobOf(t, api.Deployment, `{"metadata":{"name":"orders","namespace":"ns"},
+	job := flinktest.JobOf(t, api.Deployment, `{"metadata":{"name":"orders","namespace":"ns"},
 		"spec":{"image":"flink:1.20","flinkVersion":"v1_20","flinkConfiguration":{"execution.checkpointing.dir":"s3://b/c","execution.checkpointing.savepoint-dir":"s3://b/s","high-availability.type":"kubernetes"},
 			"job":{"state":"running","upgradeMode":"savepoint","parallelism":2}},
 		"status":{"observedGeneration":1,"lifecycleState":"STABLE","jobManagerDeploymentStatus":"READY","reconciliationStatus":{"state":"DEPLOYED","lastStableSpec":"{}"},

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/flinktest"
+
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/kubernetes/fake"
 
@@ -14,7 +16,7 @@ import (
 )
 
 func TestAnHPAsSizeIsNotChangedWithoutAWord(t *testing.T) {
-	job := jobOf(t, api.Deployment, `{"apiVersion":"flink.apache.org/v1beta1","kind":"FlinkDeployment","metadata":{"name":"a","namespace":"n"},
+	job := flinktest.JobOf(t, api.Deployment, `{"apiVersion":"flink.apache.org/v1beta1","kind":"FlinkDeployment","metadata":{"name":"a","namespace":"n"},
 		"spec":{"mode":"standalone","taskManager":{"replicas":2},"job":{"upgradeMode":"savepoint","parallelism":2}},
 		"status":{"lifecycleState":"STABLE","jobManagerDeploymentStatus":"READY","jobStatus":{"state":"RUNNING","startTime":"1","jobId":"x"}}}`)
 	hpa := func(target string) *unstructured.Unstructured {

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/flinktest"
+
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 
@@ -129,7 +131,7 @@ func TestUpgradeOfASessionCluster(t *testing.T) {
 	})
 	t.Run("a job in it", func(t *testing.T) {
 		inBubble(t, func(t *testing.T) {
-			job := jobOf(t, api.SessionJob, `{"metadata":{"name":"j","namespace":"ns"},"spec":{"deploymentName":"orders","job":{"state":"running"}}}`)
+			job := flinktest.JobOf(t, api.SessionJob, `{"metadata":{"name":"j","namespace":"ns"},"spec":{"deploymentName":"orders","job":{"state":"running"}}}`)
 			f := newFakeOperator(t, nil, cluster(t), job)
 			_, err := Upgrade(patience(t), f.client, ordersRef, request, f.reporter())
 			f.check(err, exit.Failed, []string{"was not changed", "nothing keeps the state of the jobs in it: flinksessionjob/j"})
@@ -140,7 +142,7 @@ func TestUpgradeOfASessionCluster(t *testing.T) {
 func TestRestore(t *testing.T) {
 	snapshot := func(t *testing.T, name, of, status string) api.Job {
 		t.Helper()
-		return jobOf(t, api.StateSnap, `{"metadata":{"name":"`+name+`","namespace":"ns","creationTimestamp":"1999-12-31T00:00:00Z"},"spec":{"savepoint":{},"jobReference":{"kind":"FlinkDeployment","name":"`+of+`"}},"status":{`+status+`}}`)
+		return flinktest.JobOf(t, api.StateSnap, `{"metadata":{"name":"`+name+`","namespace":"ns","creationTimestamp":"1999-12-31T00:00:00Z"},"spec":{"savepoint":{},"jobReference":{"kind":"FlinkDeployment","name":"`+of+`"}},"status":{`+status+`}}`)
 	}
 	const completed = `"state":"COMPLETED","path":"s3://b/s/old","resultTimestamp":"1999-12-31T00:00:00Z"`
 	const patch = `{"spec":{"job":{"initialSavepointPath":"s3://b/s/old","savepointRedeployNonce":1,"state":"running"}}}`
@@ -311,9 +313,9 @@ func TestSubmitted(t *testing.T) {
 // What is in the way of a new job is said, and at once where it can't pass.
 func TestAwaitRunning(t *testing.T) {
 	pod := func(reason string) runtime.Object {
-		return flinkPod("orders-2", "orders", func(p *corev1.Pod) {
+		return flinktest.Pod("orders-2", "orders", func(p *corev1.Pod) {
 			p.Namespace = "ns"
-			p.Status.ContainerStatuses = []corev1.ContainerStatus{waitingIn(reason)}
+			p.Status.ContainerStatuses = []corev1.ContainerStatus{flinktest.WaitingIn(reason)}
 		})
 	}
 	for name, c := range map[string]struct {

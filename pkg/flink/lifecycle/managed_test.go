@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/flinktest"
+
 	"k8s.io/client-go/kubernetes/fake"
 	clienttesting "k8s.io/client-go/testing"
 
@@ -59,7 +61,7 @@ func TestADryRunRefusesWhatTheRealRunRefuses(t *testing.T) {
 		if verb == "resume" {
 			state = stopped
 		}
-		job := jobOf(t, api.Deployment, manifest(state))
+		job := flinktest.JobOf(t, api.Deployment, manifest(state))
 		ask := func(o change.Options) (string, []string, error) {
 			objects := fakeDynamic(job.Object.DeepCopy())
 			client := operator.ClientOf(objects, fake.NewClientset(), api.Deployment, api.StateSnap)

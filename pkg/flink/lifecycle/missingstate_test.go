@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/flinktest"
+
 	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -22,10 +24,10 @@ import (
 // isn't there, and is about to be started once more.
 func startsInVain(t *testing.T) (*operator.Client, api.Job, func() int) {
 	t.Helper()
-	job := jobOf(t, api.Deployment, `{"apiVersion":"flink.apache.org/v1beta1","kind":"FlinkDeployment","metadata":{"name":"a","namespace":"n","uid":"u","generation":1},
+	job := flinktest.JobOf(t, api.Deployment, `{"apiVersion":"flink.apache.org/v1beta1","kind":"FlinkDeployment","metadata":{"name":"a","namespace":"n","uid":"u","generation":1},
 		"spec":{"image":"flink:1.20","flinkConfiguration":{"execution.checkpointing.dir":"s3://b/c","execution.checkpointing.savepoint-dir":"s3://b/s"},"job":{"state":"running","upgradeMode":"savepoint","initialSavepointPath":"s3a://b/nope"}},
 		"status":{"observedGeneration":1,"lifecycleState":"DEPLOYED","jobManagerDeploymentStatus":"DEPLOYING","jobStatus":{"state":"RECONCILING","jobId":"x"}}}`)
-	pod := flinkPod("a-1", "a", func(p *corev1.Pod) {
+	pod := flinktest.Pod("a-1", "a", func(p *corev1.Pod) {
 		ended := &corev1.ContainerStateTerminated{Reason: "Error", ExitCode: 2, Message: noState}
 		p.Status.ContainerStatuses[0] = corev1.ContainerStatus{Name: api.MainContainer, RestartCount: 1, State: corev1.ContainerState{Terminated: ended}, LastTerminationState: corev1.ContainerState{Terminated: ended}}
 	})

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/flinktest"
+
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -22,7 +24,7 @@ import (
 
 func suspendedJob(t *testing.T, config string) api.Job {
 	t.Helper()
-	return jobOf(t, api.Deployment, `{"apiVersion":"flink.apache.org/v1beta1","kind":"FlinkDeployment","metadata":{"name":"a","namespace":"ns"},"spec":{"flinkConfiguration":{`+config+`},"job":{"state":"suspended"}},"status":{"lifecycleState":"SUSPENDED","jobManagerDeploymentStatus":"READY",
+	return flinktest.JobOf(t, api.Deployment, `{"apiVersion":"flink.apache.org/v1beta1","kind":"FlinkDeployment","metadata":{"name":"a","namespace":"ns"},"spec":{"flinkConfiguration":{`+config+`},"job":{"state":"suspended"}},"status":{"lifecycleState":"SUSPENDED","jobManagerDeploymentStatus":"READY",
 		"jobStatus":{"state":"FINISHED","jobId":"x","startTime":"1764000000000","upgradeSavepointPath":"file:/s/1"}}}`)
 }
 
@@ -143,7 +145,7 @@ func TestTheModeIsPutBack(t *testing.T) {
 		"nothing was changed":  {"", "savepoint", proven, "", "", ""},
 	} {
 		manifest := func(mode string) api.Job {
-			job := jobOf(t, api.Deployment, `{"apiVersion":"flink.apache.org/v1beta1","kind":"FlinkDeployment","metadata":{"name":"a","namespace":"ns"},"spec":{"job":{"upgradeMode":"`+mode+`"}}}`)
+			job := flinktest.JobOf(t, api.Deployment, `{"apiVersion":"flink.apache.org/v1beta1","kind":"FlinkDeployment","metadata":{"name":"a","namespace":"ns"},"spec":{"job":{"upgradeMode":"`+mode+`"}}}`)
 			if c.before != "" {
 				job.Object.SetAnnotations(map[string]string{modeBeforeKey: c.before})
 			}

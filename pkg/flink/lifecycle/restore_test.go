@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/flinktest"
+
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
@@ -14,23 +16,23 @@ import (
 
 func TestLatestIsTheNewestStateThatExists(t *testing.T) {
 	checkpoint := map[string]any{"checkpoint": map[string]any{}}
-	going := taken("going", 1, api.SnapshotCompleted, "/s/going", ofSavepoint(nil), nil)
-	at := metav1.NewTime(noon)
+	going := flinktest.Taken("going", 1, api.SnapshotCompleted, "/s/going", flinktest.OfSavepoint(nil), nil)
+	at := metav1.NewTime(flinktest.Noon)
 	going.Object.SetDeletionTimestamp(&at)
-	other := taken("other", 0, api.SnapshotCompleted, "/s/other", ofSavepoint(nil), nil)
+	other := flinktest.Taken("other", 0, api.SnapshotCompleted, "/s/other", flinktest.OfSavepoint(nil), nil)
 	api.Section(other.Object.Object, "spec")["jobReference"] = map[string]any{"kind": api.Deployment.Name, "name": "other"}
 	inventory := savepoint.Inventory{Saved: []api.Saved{
-		api.SavedFrom(taken("adopted", 0, api.SnapshotCompleted, "/s/adopted", ofSavepoint(map[string]any{"alreadyExists": true}), nil)),
+		api.SavedFrom(flinktest.Taken("adopted", 0, api.SnapshotCompleted, "/s/adopted", flinktest.OfSavepoint(map[string]any{"alreadyExists": true}), nil)),
 		api.SavedFrom(other),
 		api.SavedFrom(going),
-		api.SavedFrom(taken("failed", 2, api.SnapshotFailed, "", ofSavepoint(nil), nil)),
-		api.SavedFrom(taken("chk", 3, api.SnapshotCompleted, "/c/chk-3", checkpoint, nil)),
-		api.SavedFrom(taken("sp", 4, api.SnapshotCompleted, "/s/sp", ofSavepoint(nil), nil)),
-		api.SavedFrom(taken("older", 5, api.SnapshotCompleted, "/s/older", ofSavepoint(nil), nil)),
+		api.SavedFrom(flinktest.Taken("failed", 2, api.SnapshotFailed, "", flinktest.OfSavepoint(nil), nil)),
+		api.SavedFrom(flinktest.Taken("chk", 3, api.SnapshotCompleted, "/c/chk-3", checkpoint, nil)),
+		api.SavedFrom(flinktest.Taken("sp", 4, api.SnapshotCompleted, "/s/sp", flinktest.OfSavepoint(nil), nil)),
+		api.SavedFrom(flinktest.Taken("older", 5, api.SnapshotCompleted, "/s/older", flinktest.OfSavepoint(nil), nil)),
 	}}
-	newest := api.FlinkState{Latest: &api.FlinkSnapshot{Path: "file:/c/chk-9", At: noon}}
-	running := testJob(map[string]any{"jobStatus": map[string]any{"state": "RUNNING"}, "jobManagerDeploymentStatus": "READY"})
-	failing := testJob(map[string]any{"jobStatus": map[string]any{"state": "RESTARTING"}})
+	newest := api.FlinkState{Latest: &api.FlinkSnapshot{Path: "file:/c/chk-9", At: flinktest.Noon}}
+	running := flinktest.JobWith(map[string]any{"jobStatus": map[string]any{"state": "RUNNING"}, "jobManagerDeploymentStatus": "READY"})
+	failing := flinktest.JobWith(map[string]any{"jobStatus": map[string]any{"state": "RESTARTING"}})
 	for _, test := range []struct {
 		name  string
 		job   api.Job
@@ -40,7 +42,7 @@ func TestLatestIsTheNewestStateThatExists(t *testing.T) {
 		{"running", running, newest, "/s/sp"},
 		{"failing", failing, newest, "file:/c/chk-9"},
 		{"no JobManager", failing, api.FlinkState{}, "/s/sp"},
-		{"older checkpoint", failing, api.FlinkState{Latest: &api.FlinkSnapshot{Path: "file:/c/chk-1", At: noon.Add(-9 * time.Hour)}}, "/s/sp"},
+		{"older checkpoint", failing, api.FlinkState{Latest: &api.FlinkSnapshot{Path: "file:/c/chk-1", At: flinktest.Noon.Add(-9 * time.Hour)}}, "/s/sp"},
 	} {
 		source, err := latest(test.job, inventory, test.flink, operator.Reporter{})
 		if err != nil || source.Path != test.want {
@@ -58,10 +60,10 @@ func TestLatestIsTheNewestStateThatExists(t *testing.T) {
 
 // A savepoint on a pod's own disk is passed over, and that is said.
 func TestLatestPassesOverWhatGoesWithPods(t *testing.T) {
-	job := testJob(map[string]any{"jobStatus": map[string]any{"state": "RUNNING"}, "jobManagerDeploymentStatus": "READY"})
-	disk := api.SavedFrom(taken("disk", 1, api.SnapshotCompleted, "file:/tmp/sp", ofSavepoint(nil), nil))
+	job := flinktest.JobWith(map[string]any{"jobStatus": map[string]any{"state": "RUNNING"}, "jobManagerDeploymentStatus": "READY"})
+	disk := api.SavedFrom(flinktest.Taken("disk", 1, api.SnapshotCompleted, "file:/tmp/sp", flinktest.OfSavepoint(nil), nil))
 	disk.Passing = "is in no volume of the job's pods"
-	good := api.SavedFrom(taken("good", 4, api.SnapshotCompleted, "s3://b/sp", ofSavepoint(nil), nil))
+	good := api.SavedFrom(flinktest.Taken("good", 4, api.SnapshotCompleted, "s3://b/sp", flinktest.OfSavepoint(nil), nil))
 	said := ""
 	reporter := operator.Reporter{Note: func(s string) { said += s + "\n" }}
 	source, err := latest(job, savepoint.Inventory{Saved: []api.Saved{disk, good}}, api.FlinkState{}, reporter)
@@ -73,8 +75,8 @@ func TestLatestPassesOverWhatGoesWithPods(t *testing.T) {
 	}
 	// The inventory itself finds that out from the job's spec.
 	inventory := savepoint.Inventory{Mounts: map[api.Ref]api.PodMounts{}, Clusters: map[api.Ref]api.Ref{}}
-	inventory.NoteMounts(jobOf(t, api.Deployment, `{"metadata":{"name":"c","namespace":"ns"},"spec":{"podTemplate":`+template(`"nfs":{}`, "/data", "")+`}}`))
-	inventory.NoteMounts(jobOf(t, api.SessionJob, `{"metadata":{"name":"j","namespace":"ns"},"spec":{"deploymentName":"c"}}`))
+	inventory.NoteMounts(flinktest.JobOf(t, api.Deployment, `{"metadata":{"name":"c","namespace":"ns"},"spec":{"podTemplate":`+template(`"nfs":{}`, "/data", "")+`}}`))
+	inventory.NoteMounts(flinktest.JobOf(t, api.SessionJob, `{"metadata":{"name":"j","namespace":"ns"},"spec":{"deploymentName":"c"}}`))
 	for path, want := range map[string]api.PlaceKind{"file:///data/sp": api.SharedPlace, "file:///tmp/sp": api.PodPlace, "gs://b/sp": api.RemotePlace} {
 		if got := inventory.Place(api.Ref{Kind: api.SessionJob, Namespace: "ns", Name: "j"}, path); got.Kind != want {
 			t.Errorf("%s: %+v, want %s", path, got, want)
@@ -87,7 +89,7 @@ func TestLatestPassesOverWhatGoesWithPods(t *testing.T) {
 
 func TestWhoseStateItIs(t *testing.T) {
 	ref := func(kind api.Kind, name string) api.Ref { return api.Ref{Kind: kind, Namespace: "ns", Name: name} }
-	child := testJob(nil)
+	child := flinktest.JobWith(nil)
 	parent := api.Job{Kind: api.BlueGreen, Object: child.Object}
 	for _, test := range []struct {
 		job     api.Job

@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/flinktest"
+
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
@@ -14,7 +16,7 @@ func TestStatePlans(t *testing.T) {
 	now := time.UnixMilli(1_764_000_000_000)
 	const ran = `"startTime":"1763990000000"`
 	job := func(kind api.Kind, spec, status string) api.Job {
-		return jobOf(t, kind, `{"metadata":{"name":"a","namespace":"n"},"spec":{"job":{`+spec+`}},"status":{`+status+`}}`)
+		return flinktest.JobOf(t, kind, `{"metadata":{"name":"a","namespace":"n"},"spec":{"job":{`+spec+`}},"status":{`+status+`}}`)
 	}
 	running := `"lifecycleState":"STABLE","jobManagerDeploymentStatus":"READY","jobStatus":{"state":"RUNNING",` + ran + `}`
 	restarting := strings.Replace(running, "RUNNING", "RESTARTING", 1)

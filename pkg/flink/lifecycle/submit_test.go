@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/flinktest"
+
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes/fake"
@@ -25,7 +27,7 @@ func snapshotOf(t *testing.T, name, job, status string) runtime.Object {
 	if job == "" {
 		reference = ""
 	}
-	return jobOf(t, api.StateSnap, `{"apiVersion":"flink.apache.org/v1beta1","kind":"FlinkStateSnapshot","metadata":{"name":"`+name+`","namespace":"n"},"spec":{"savepoint":{"disposeOnDelete":false}`+reference+`},"status":{`+status+`}}`).Object
+	return flinktest.JobOf(t, api.StateSnap, `{"apiVersion":"flink.apache.org/v1beta1","kind":"FlinkStateSnapshot","metadata":{"name":"`+name+`","namespace":"n"},"spec":{"savepoint":{"disposeOnDelete":false}`+reference+`},"status":{`+status+`}}`).Object
 }
 
 func TestFromMeansTheSameEverywhere(t *testing.T) {
@@ -50,7 +52,7 @@ func TestFromMeansTheSameEverywhere(t *testing.T) {
 		"/flink-data/savepoints/savepoint": "/flink-data/savepoints/savepoint",
 	} {
 		client := operator.ClientOf(fakeDynamic(objects()...), fake.NewClientset(), api.Deployment, api.SessionJob, api.StateSnap)
-		job := jobOf(t, api.Deployment, newJob)
+		job := flinktest.JobOf(t, api.Deployment, newJob)
 		if err := CheckSubmit(t.Context(), client, []api.Job{job}, SubmitRequest{From: from}, operator.Reporter{}); err != nil || job.InitialPath() != want {
 			t.Errorf("--from %q: %q, %v; want %q", from, job.InitialPath(), err, want)
 		}
@@ -58,7 +60,7 @@ func TestFromMeansTheSameEverywhere(t *testing.T) {
 	for from, want := range map[string]string{"failed": "FAILED: no room", "/tmp/savepoint": "it is in no volume of the job's pods", "missing": `"missing" not found`} {
 		dynamic := fakeDynamic(objects()...)
 		client := operator.ClientOf(dynamic, fake.NewClientset(), api.Deployment, api.StateSnap)
-		_, err := Submit(t.Context(), client, jobOf(t, api.Deployment, newJob), SubmitRequest{From: from, NoWait: true}, operator.Reporter{})
+		_, err := Submit(t.Context(), client, flinktest.JobOf(t, api.Deployment, newJob), SubmitRequest{From: from, NoWait: true}, operator.Reporter{})
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "Nothing was created") {
 			t.Errorf("--from %s: %v", from, err)
 		}
@@ -80,10 +82,10 @@ func TestFromMeansTheSameEverywhere(t *testing.T) {
 
 func TestSessionClustersComeBeforeTheirJobs(t *testing.T) {
 	job := func(name, cluster string) api.Job {
-		return jobOf(t, api.SessionJob, `{"metadata":{"name":"`+name+`","namespace":"n"},"spec":{"deploymentName":"`+cluster+`","job":{}}}`)
+		return flinktest.JobOf(t, api.SessionJob, `{"metadata":{"name":"`+name+`","namespace":"n"},"spec":{"deploymentName":"`+cluster+`","job":{}}}`)
 	}
-	cluster := jobOf(t, api.Deployment, `{"metadata":{"name":"c","namespace":"n"},"spec":{}}`)
-	app := jobOf(t, api.Deployment, newJob)
+	cluster := flinktest.JobOf(t, api.Deployment, `{"metadata":{"name":"c","namespace":"n"},"spec":{}}`)
+	app := flinktest.JobOf(t, api.Deployment, newJob)
 	ordered, err := InOrder([]api.Job{job("first", "c"), app, job("else", "there"), cluster, job("second", "c")})
 	var names []string
 	for _, j := range ordered {
@@ -108,8 +110,8 @@ func TestSessionClustersComeBeforeTheirJobs(t *testing.T) {
 
 // A dry run refuses what the real run would.
 func TestADryRunOnTheClientLooksAtTheCluster(t *testing.T) {
-	app := jobOf(t, api.Deployment, newJob)
-	lone := jobOf(t, api.SessionJob, `{"apiVersion":"flink.apache.org/v1beta1","kind":"FlinkSessionJob","metadata":{"name":"j","namespace":"n"},"spec":{"deploymentName":"c","job":{}}}`)
+	app := flinktest.JobOf(t, api.Deployment, newJob)
+	lone := flinktest.JobOf(t, api.SessionJob, `{"apiVersion":"flink.apache.org/v1beta1","kind":"FlinkSessionJob","metadata":{"name":"j","namespace":"n"},"spec":{"deploymentName":"c","job":{}}}`)
 	client := operator.ClientOf(fakeDynamic(app.Object.DeepCopy()), fake.NewClientset(), api.Deployment, api.SessionJob)
 	dry := SubmitRequest{DryRun: "client"}
 	if _, err := Submit(t.Context(), client, app, dry, operator.Reporter{}); !apierrors.IsAlreadyExists(err) || !strings.Contains(err.Error(), "kubectl flink upgrade flinkdeployment/orders -n n") {

@@ -6,20 +6,11 @@ import (
 	"strings"
 	"testing"
 
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/flinktest"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/change"
 )
-
-func jobOf(t *testing.T, kind api.Kind, manifest string) api.Job {
-	t.Helper()
-	object := &unstructured.Unstructured{}
-	if err := json.Unmarshal([]byte(manifest), &object.Object); err != nil {
-		t.Fatal(err)
-	}
-	return api.Job{Kind: kind, Object: object}
-}
 
 const upgradable = `{"apiVersion":"flink.apache.org/v1beta1","kind":"FlinkDeployment","metadata":{"name":"a","namespace":"n"},"spec":{
 	"image":"flink:1.20","flinkVersion":"v1_20",
@@ -42,7 +33,7 @@ func TestUpgradePlans(t *testing.T) {
 		"nested key":     {UpgradeFields{Set: map[string]string{"s3.endpoint": "y"}}, []string{"flinkConfiguration s3.endpoint: x > y"}, Redeploy},
 		"a secret":       {UpgradeFields{Set: map[string]string{"s3.secret-key": "new"}}, []string{"flinkConfiguration s3.secret-key: ****** > ****** (another value)"}, Redeploy},
 		"numbers and nested values": {
-			UpgradeFields{Manifest: jobOf(t, api.Deployment, `{"metadata":{"name":"a","namespace":"n"},"spec":{"podTemplate":{"spec":{"containers":[{"name":"flink-main-container",
+			UpgradeFields{Manifest: flinktest.JobOf(t, api.Deployment, `{"metadata":{"name":"a","namespace":"n"},"spec":{"podTemplate":{"spec":{"containers":[{"name":"flink-main-container",
 				"env":[{"name":"DB_PASS","value":"hush"},{"name":"URL","value":"x://u:hush@h"},{"name":"REF","valueFrom":{"secretKeyRef":{"name":"n","key":"password"}}}],"args":["--conf","{\"pwd\":\"hush\"}"]}]}}}}`)},
 			[]string{
 				`podTemplate.spec.containers[0].args:  > ["--conf","{\"pwd\":\"******\"}"]`,
@@ -61,7 +52,7 @@ func TestUpgradePlans(t *testing.T) {
 		},
 		"overrides, no adaptive scheduler": {UpgradeFields{Set: map[string]string{"pipeline.jobvertex-parallelism-overrides": "a:1"}}, []string{"flinkConfiguration pipeline.jobvertex-parallelism-overrides:  > a:1"}, Redeploy},
 	} {
-		job := jobOf(t, api.Deployment, upgradable)
+		job := flinktest.JobOf(t, api.Deployment, upgradable)
 		patch, _, err := c.fields.patch(job)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
@@ -80,7 +71,7 @@ func TestUpgradePlans(t *testing.T) {
 			t.Errorf("%s: %v", name, change.DescribePatch(patch))
 		}
 	}
-	adaptive := jobOf(t, api.Deployment, strings.Replace(upgradable, `"a.b":"1"`, `"jobmanager.scheduler":"adaptive"`, 1))
+	adaptive := flinktest.JobOf(t, api.Deployment, strings.Replace(upgradable, `"a.b":"1"`, `"jobmanager.scheduler":"adaptive"`, 1))
 	patch, _, _ := UpgradeFields{Set: map[string]string{"pipeline.jobvertex-parallelism-overrides": "a:1"}}.patch(adaptive)
 	after := adaptive.Patched(patch)
 	if e := effectOf(api.DiffSpecs(adaptive.Spec(), after.Spec()), after.Spec()); e != InPlace {
@@ -89,11 +80,11 @@ func TestUpgradePlans(t *testing.T) {
 }
 
 func TestUpgradeByManifest(t *testing.T) {
-	job := jobOf(t, api.Deployment, upgradable)
+	job := flinktest.JobOf(t, api.Deployment, upgradable)
 	// Applied before with the image and one key; since then somebody has set
 	// upgradeMode and another key.
 	job.Object.SetAnnotations(map[string]string{lastApplied: `{"spec":{"image":"flink:1.20","flinkConfiguration":{"a.b":"1"}}}`})
-	wanted := jobOf(t, api.Deployment, `{"apiVersion":"flink.apache.org/v1beta1","kind":"FlinkDeployment","metadata":{"name":"a"},"spec":{"image":"flink:9","flinkConfiguration":{"c":"2"}}}`)
+	wanted := flinktest.JobOf(t, api.Deployment, `{"apiVersion":"flink.apache.org/v1beta1","kind":"FlinkDeployment","metadata":{"name":"a"},"spec":{"image":"flink:9","flinkConfiguration":{"c":"2"}}}`)
 	patch, annotations, err := UpgradeFields{Manifest: wanted}.patch(job)
 	if err != nil {
 		t.Fatal(err)
@@ -112,7 +103,7 @@ func TestUpgradeByManifest(t *testing.T) {
 }
 
 func TestWhatACloneNeeds(t *testing.T) {
-	spec := jobOf(t, api.Deployment, `{"spec":{"serviceAccount":"flink","flinkConfiguration":{"kubernetes.secrets":"s1:/a,s2:/b"},
+	spec := flinktest.JobOf(t, api.Deployment, `{"spec":{"serviceAccount":"flink","flinkConfiguration":{"kubernetes.secrets":"s1:/a,s2:/b"},
 		"podTemplate":{"spec":{"imagePullSecrets":[{"name":"pull"}],
 			"containers":[{"name":"flink-main-container","env":[{"name":"E","valueFrom":{"secretKeyRef":{"name":"s3","key":"k"}}},{"name":"O","valueFrom":{"secretKeyRef":{"name":"maybe","key":"k","optional":true}}}],
 				"volumeMounts":[{"name":"data","mountPath":"/flink-data"},{"name":"tmp","mountPath":"/flink-data/tmp"}]}],

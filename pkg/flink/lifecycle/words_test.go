@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/flinktest"
+
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -20,12 +22,12 @@ import (
 // What keeps a job from its first run is said at once; a restart would only meet
 // it again.
 func TestRestartOfAJobThatHasNeverRun(t *testing.T) {
-	job := jobOf(t, api.Deployment, `{"apiVersion":"flink.apache.org/v1beta1","kind":"FlinkDeployment","metadata":{"name":"a","namespace":"n","uid":"u"},
+	job := flinktest.JobOf(t, api.Deployment, `{"apiVersion":"flink.apache.org/v1beta1","kind":"FlinkDeployment","metadata":{"name":"a","namespace":"n","uid":"u"},
 		"spec":{"image":"flink:9.99","flinkConfiguration":{"execution.checkpointing.dir":"s3://b/c","execution.checkpointing.savepoint-dir":"s3://b/s"},"job":{"upgradeMode":"savepoint"}},
 		"status":{"observedGeneration":1,"lifecycleState":"DEPLOYED","jobManagerDeploymentStatus":"ERROR","jobStatus":{"state":"RECONCILING","jobId":"x"}}}`)
 	asked := false
-	pulling := flinkPod("a-1", "a", func(p *corev1.Pod) {
-		p.Status.ContainerStatuses = []corev1.ContainerStatus{waitingIn("ImagePullBackOff")}
+	pulling := flinktest.Pod("a-1", "a", func(p *corev1.Pod) {
+		p.Status.ContainerStatuses = []corev1.ContainerStatus{flinktest.WaitingIn("ImagePullBackOff")}
 		p.Status.ContainerStatuses[0].State.Waiting.Message = `Back-off pulling image "flink:9.99"`
 	})
 	for name, c := range map[string]struct {

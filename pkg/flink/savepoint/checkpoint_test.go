@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/flinktest"
+
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 )
@@ -22,7 +24,7 @@ func TestWhichFlinkTakesWhichCheckpoints(t *testing.T) {
 		{"v2_0", Configured, ""},
 		{"", Incremental, ""},
 	} {
-		job := testJob(nil)
+		job := flinktest.JobWith(nil)
 		job.Object.Object["spec"] = map[string]any{"flinkVersion": test.version}
 		err := CheckCheckpoint(job.Ref(), job, test.kind)
 		if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
@@ -57,7 +59,7 @@ func TestNoncePatchOfACheckpoint(t *testing.T) {
 		kind       CheckpointType
 		changes    bool
 	}{{"", Full, false}, {"", Incremental, true}, {"incremental", Incremental, false}, {"INCREMENTAL", Full, true}} {
-		job := testJob(nil)
+		job := flinktest.JobWith(nil)
 		job.Object.Object["spec"] = map[string]any{"flinkConfiguration": map[string]any{checkpointTypeKey: test.configured}}
 		p := &plan{target: job, format: strings.ToUpper(string(test.kind)), request: Request{Checkpoint: test.kind}}
 		patch := p.noncePatch(7)

@@ -6,53 +6,27 @@ import (
 	"testing"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/flinktest"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
 )
-
-var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
-
-// taken is a snapshot of the job "basic", ended some hours before noon.
-func taken(name string, hours int, state, path string, spec map[string]any, labels map[string]string) api.Snapshot {
-	end := noon.Add(-time.Duration(hours) * time.Hour)
-	spec["jobReference"] = map[string]any{"kind": api.Deployment.Name, "name": "basic"}
-	u := &unstructured.Unstructured{Object: map[string]any{
-		"spec":   spec,
-		"status": map[string]any{"state": state, "path": path, "triggerTimestamp": end.Add(-2 * time.Second).Format(time.RFC3339), "resultTimestamp": end.Format(time.RFC3339)},
-	}}
-	u.SetName(name)
-	u.SetNamespace("ns")
-	u.SetLabels(labels)
-	u.SetUID("uid-" + metav1.ObjectMeta{}.UID)
-	u.SetCreationTimestamp(metav1.NewTime(end.Add(-2 * time.Second)))
-	return api.Snapshot{Object: u}
-}
-
-func ofSavepoint(more map[string]any) map[string]any {
-	if more == nil {
-		more = map[string]any{}
-	}
-	return map[string]any{"savepoint": more}
-}
 
 func TestPrune(t *testing.T) {
 	checkpoint := map[string]any{"checkpoint": map[string]any{}}
 	mine := map[string]any{"alreadyExists": true}
 	upgrade := map[string]string{api.LabelTrigger: "UPGRADE"}
 	saved := api.MergeSaved([]api.Saved{
-		api.SavedFrom(taken("adopted", 0, api.SnapshotCompleted, "/s/0", ofSavepoint(mine), nil)),
-		api.SavedFrom(taken("sp1", 1, api.SnapshotCompleted, "/s/1", ofSavepoint(nil), nil)),
-		api.SavedFrom(taken("failed", 1, api.SnapshotFailed, "", ofSavepoint(nil), nil)),
-		api.SavedFrom(taken("running", 1, api.SnapshotInProgress, "", ofSavepoint(nil), nil)),
-		api.SavedFrom(taken("sp2", 2, api.SnapshotCompleted, "/s/2", ofSavepoint(mine), upgrade)),
-		api.SavedFrom(taken("used", 30, api.SnapshotCompleted, "/s/3", ofSavepoint(nil), nil)),
-		api.SavedFrom(taken("sp4", 40, api.SnapshotCompleted, "/s/4", ofSavepoint(nil), nil)),
-		api.SavedFrom(taken("chk1", 50, api.SnapshotCompleted, "/c/chk-2", checkpoint, nil)),
-		api.SavedFrom(taken("chk2", 60, api.SnapshotCompleted, "/c/chk-1", checkpoint, nil)),
-		api.SavedFrom(taken("aborted", 60, api.SnapshotAbandoned, "", ofSavepoint(nil), nil)),
+		api.SavedFrom(flinktest.Taken("adopted", 0, api.SnapshotCompleted, "/s/0", flinktest.OfSavepoint(mine), nil)),
+		api.SavedFrom(flinktest.Taken("sp1", 1, api.SnapshotCompleted, "/s/1", flinktest.OfSavepoint(nil), nil)),
+		api.SavedFrom(flinktest.Taken("failed", 1, api.SnapshotFailed, "", flinktest.OfSavepoint(nil), nil)),
+		api.SavedFrom(flinktest.Taken("running", 1, api.SnapshotInProgress, "", flinktest.OfSavepoint(nil), nil)),
+		api.SavedFrom(flinktest.Taken("sp2", 2, api.SnapshotCompleted, "/s/2", flinktest.OfSavepoint(mine), upgrade)),
+		api.SavedFrom(flinktest.Taken("used", 30, api.SnapshotCompleted, "/s/3", flinktest.OfSavepoint(nil), nil)),
+		api.SavedFrom(flinktest.Taken("sp4", 40, api.SnapshotCompleted, "/s/4", flinktest.OfSavepoint(nil), nil)),
+		api.SavedFrom(flinktest.Taken("chk1", 50, api.SnapshotCompleted, "/c/chk-2", checkpoint, nil)),
+		api.SavedFrom(flinktest.Taken("chk2", 60, api.SnapshotCompleted, "/c/chk-1", checkpoint, nil)),
+		api.SavedFrom(flinktest.Taken("aborted", 60, api.SnapshotAbandoned, "", flinktest.OfSavepoint(nil), nil)),
 	}, nil, false)
 	for i := range saved {
 		if saved[i].Name() == "used" {
@@ -65,10 +39,10 @@ func TestPrune(t *testing.T) {
 	}{
 		{PruneRule{Keep: 1}, "failed sp2 sp4 aborted chk2"},
 		{PruneRule{Keep: 2}, "failed sp4 aborted"},
-		{PruneRule{Before: noon.Add(-24 * time.Hour)}, "sp4 aborted chk2"},
-		{PruneRule{Keep: 1, Before: noon.Add(-24 * time.Hour)}, "sp4 aborted chk2"},
-		{PruneRule{Keep: 2, Before: noon.Add(-24 * time.Hour)}, "sp4 aborted"},
-		{PruneRule{Before: noon}, "adopted failed sp2 sp4 aborted chk2"},
+		{PruneRule{Before: flinktest.Noon.Add(-24 * time.Hour)}, "sp4 aborted chk2"},
+		{PruneRule{Keep: 1, Before: flinktest.Noon.Add(-24 * time.Hour)}, "sp4 aborted chk2"},
+		{PruneRule{Keep: 2, Before: flinktest.Noon.Add(-24 * time.Hour)}, "sp4 aborted"},
+		{PruneRule{Before: flinktest.Noon}, "adopted failed sp2 sp4 aborted chk2"},
 	} {
 		goes := map[string]bool{}
 		for _, p := range Prune(saved, test.rule) {
@@ -92,9 +66,9 @@ func TestPrune(t *testing.T) {
 // has no others.
 func TestPruneDoesNotCountWhatGoesWithPods(t *testing.T) {
 	saved := []api.Saved{
-		api.SavedFrom(taken("disk", 1, api.SnapshotCompleted, "/tmp/1", ofSavepoint(nil), nil)),
-		api.SavedFrom(taken("good", 2, api.SnapshotCompleted, "/s/2", ofSavepoint(nil), nil)),
-		api.SavedFrom(taken("older", 3, api.SnapshotCompleted, "/s/3", ofSavepoint(nil), nil)),
+		api.SavedFrom(flinktest.Taken("disk", 1, api.SnapshotCompleted, "/tmp/1", flinktest.OfSavepoint(nil), nil)),
+		api.SavedFrom(flinktest.Taken("good", 2, api.SnapshotCompleted, "/s/2", flinktest.OfSavepoint(nil), nil)),
+		api.SavedFrom(flinktest.Taken("older", 3, api.SnapshotCompleted, "/s/3", flinktest.OfSavepoint(nil), nil)),
 	}
 	saved[0].Passing = "is in no volume"
 	goes := func(rule PruneRule) (names string) {
@@ -119,7 +93,7 @@ func TestPruneDoesNotCountWhatGoesWithPods(t *testing.T) {
 
 func TestDisposeOnlyWhereSomebodyDoes(t *testing.T) {
 	snapshot := func(more string) api.Snapshot {
-		return api.Snapshot{Object: jobOf(t, api.StateSnap, `{"metadata":{"name":"s","namespace":"ns"`+more+`,"savepoint":{"disposeOnDelete":true}},"status":{"state":"COMPLETED","path":"s3://b/sp"}}`).Object}
+		return api.Snapshot{Object: flinktest.JobOf(t, api.StateSnap, `{"metadata":{"name":"s","namespace":"ns"`+more+`,"savepoint":{"disposeOnDelete":true}},"status":{"state":"COMPLETED","path":"s3://b/sp"}}`).Object}
 	}
 	finalizer := `,"finalizers":["flinkstatesnapshots.flink.apache.org/finalizer"]`
 	of := `"jobReference":{"kind":"FlinkDeployment","name":"a"}`

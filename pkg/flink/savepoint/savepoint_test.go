@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/flinktest"
+
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -11,16 +13,9 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
 )
 
-func testJob(status map[string]any) api.Job {
-	u := &unstructured.Unstructured{Object: map[string]any{"spec": map[string]any{}, "status": status}}
-	u.SetName("basic")
-	u.SetNamespace("ns")
-	return api.Job{Kind: api.Deployment, Object: u}
-}
-
 // Another user's command makes snapshots of the same names as the operator.
 func TestTheSnapshotOfAnotherUserIsNotTheNonces(t *testing.T) {
-	f := &nonceFollower{plan: &plan{target: testJob(nil), known: map[string]bool{"basic-savepoint-manual-1": true}}}
+	f := &nonceFollower{plan: &plan{target: flinktest.JobWith(nil), known: map[string]bool{"basic-savepoint-manual-1": true}}}
 	made := func(name, manager string) api.Snapshot {
 		u := &unstructured.Unstructured{Object: map[string]any{"spec": map[string]any{"jobReference": map[string]any{"kind": api.Deployment.Name, "name": "basic"}}}}
 		u.SetName(name)
@@ -43,7 +38,7 @@ func TestTheSnapshotOfAnotherUserIsNotTheNonces(t *testing.T) {
 
 // The operator ignores a spec that it has rejected, and a nonce in it.
 func TestNonceInARejectedSpecIsRefused(t *testing.T) {
-	job := testJob(map[string]any{"error": `{"type":"org.apache.flink.kubernetes.operator.exception.ValidationException","message":"Bad parallelism"}`})
+	job := flinktest.JobWith(map[string]any{"error": `{"type":"org.apache.flink.kubernetes.operator.exception.ValidationException","message":"Bad parallelism"}`})
 	p := &plan{method: Nonce, job: job, target: job}
 	if err := p.checkNotRejected(); err == nil || !strings.Contains(err.Error(), "Bad parallelism") || strings.Contains(err.Error(), "--method resource") {
 		t.Errorf("without snapshots: %v", err)
