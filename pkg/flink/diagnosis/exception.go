@@ -341,6 +341,7 @@ var (
 	restoring  = pattern(`Could not restore|[Cc]ould not (?:be )?restored?\b|Exception while creating StreamOperatorStateContext|Cannot map (?:checkpoint/)?savepoint state|Cannot find (?:checkpoint or savepoint|meta data) file|Could not find (?:checkpoint or savepoint|any state)|state serializer|allowNonRestoredState`)
 	saving     = pattern(`Could not (?:complete snapshot|perform checkpoint|finalize|materialize)|Failed to create (?:savepoint|checkpoint) directory|[Cc]heckpoint (?:was declined|expired|Coordinator is suspending|triggering task|has been aborted)|Not all required tasks are currently running|Failed to trigger (?:savepoint|checkpoint)|savepoint path in the spec or configuration .* has to be supplied`)
 	savingCode = pattern(`prepareCanonicalSavepoint|FsCheckpointStreamFactory|FsCheckpointStorage|FsCheckpointMetadataOutputStream|FsMergingCheckpointStorage|initializeLocationForSavepoint|initializeBaseLocationsForCheckpoint|CheckpointCoordinator\.|AsyncCheckpointRunnable|SubtaskCheckpointCoordinatorImpl`)
+	recovering = pattern(`^JobException: Recovery is suppressed by `)
 	startsJM   = pattern(`Could not start cluster entrypoint|Failed to initialize the cluster entrypoint|ClusterEntrypointException`)
 )
 
@@ -380,6 +381,8 @@ func whereOf(chain []Cause) Where {
 		return InCheckpoint
 	case class("NoResourceAvailableException"):
 		return InScheduler
+	case is(recovering):
+		return InTask // what the JobManager says around a task's failure
 	case has("runtime.taskmanager.Task.") || has("streaming.runtime.tasks."):
 		return InTask
 	case is(startsJM) || has("ClusterEntrypoint."):

@@ -52,6 +52,8 @@ type job struct {
 	// those that the rule at work has looked at.
 	claimed map[int]bool
 	touched []int
+	// attempt is what has just failed, where only that is to be explained.
+	attempt *Exception
 }
 
 func newJob(facts *JobFacts) *job {
@@ -260,7 +262,7 @@ func (j *job) find(pattern *lazy, places ...Where) (e Exception, found []string,
 // it should, or has restarted just now.
 func (j *job) matters(e Exception) bool {
 	switch {
-	case e.Source == "status.error":
+	case e.Source == "status.error", j.attempt != nil:
 		return true
 	case j.deleting(), j.over() && j.state != "FAILED":
 		return false
@@ -416,4 +418,9 @@ func (j *job) endsLike(fits func(workerEnd) bool) []workerEnd {
 		}
 	}
 	return out
+}
+
+// hasPod reports whether there is a pod of a role.
+func (j *job) hasPod(role string) bool {
+	return slices.ContainsFunc(j.pods, func(p pod) bool { return p.role == role })
 }

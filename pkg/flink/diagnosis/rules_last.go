@@ -96,7 +96,7 @@ func (j *job) anyClaimed() bool {
 // another rule, tells better.
 func (j *job) covered(e Exception) bool {
 	text := e.text()
-	if kubeletWords.MatchString(text) || lostHA.MatchString(text) {
+	if kubeletWords.MatchString(text) || lostHA.MatchString(text) || noAccount.MatchString(text) && j.Mark(FromPods) == Read {
 		return true
 	}
 	if alreadyExists.MatchString(text) && (j.jobManager == "MISSING" || j.jobManager == "ERROR") {

@@ -118,13 +118,18 @@ var schedulingRules = []Rule{
 		Explain:  "The Deployment can't make pods because spec.serviceAccount names an account that doesn't exist in the namespace. The operator's chart makes the account flink only in the namespaces that it is told of.",
 		Explains: whatFollows,
 		job: func(j *job) []Finding {
-			e, ok := j.event(noAccount, "FailedCreate")
-			if !ok || !j.starting() || j.madeSince(e) {
+			said, evidence := "", Evidence{}
+			if e, ok := j.event(noAccount, "FailedCreate"); ok && j.starting() && !j.madeSince(e) {
+				said, evidence = e.message, e.evidence()
+			} else if j.failed && noAccount.MatchString(j.failure.text()) && j.starting() && j.Mark(FromPods) == Read && !j.hasPod(jobManager) {
+				said, evidence = j.failure.text(), j.failure.evidence()
+			}
+			if said == "" {
 				return nil
 			}
-			account := noAccount.FindStringSubmatch(e.message)[1]
+			account := noAccount.FindStringSubmatch(said)[1]
 			account = account[strings.LastIndex(account, "/")+1:]
-			return []Finding{{Subject: j.ref(), Means: fmt.Sprintf("service account %s isn't there in namespace %s, so that no pod can be made", account, j.ns), Evidence: []Evidence{e.evidence()}, Cures: []Cure{{Text: "make it", Command: j.kubectl("create serviceaccount %s", account), Safe: true}, {Text: "bind it the role that Flink needs", Command: roleCommand(j.ns, account)}}}}
+			return []Finding{{Subject: j.ref(), Means: fmt.Sprintf("service account %s isn't there in namespace %s, so that no pod can be made", account, j.ns), Evidence: []Evidence{evidence}, Cures: []Cure{{Text: "make it", Command: j.kubectl("create serviceaccount %s", account), Safe: true}, {Text: "bind it the role that Flink needs", Command: roleCommand(j.ns, account)}}}}
 		},
 	},
 	{
@@ -227,7 +232,7 @@ var schedulingRules = []Rule{
 				}
 				what := "room for more pods"
 				if found != nil {
-					what = found[1]
+					what = strings.TrimRight(found[1], ".")
 				}
 				means := p.name + " finds no node: not enough " + what
 				var cpu, memory, biggestCPU, biggestMemory int64
@@ -271,7 +276,22 @@ var schedulingRules = []Rule{
 // madeSince reports whether the pods that an event says can't be made have been
 // made after it.
 func (j *job) madeSince(e event) bool {
+	deployment, _, _ := cutLast(e.name)
 	return slices.ContainsFunc(j.pods, func(p pod) bool {
-		return !p.created.Before(e.at) && (e.kind != "ReplicaSet" || strings.HasPrefix(p.name, e.name+"-"))
+		if p.created.Before(e.at) {
+			return false
+		}
+		set, _, _ := cutLast(p.name)
+		of, _, _ := cutLast(set)
+		// A change of the spec brings a new ReplicaSet.
+		return e.kind != "ReplicaSet" || of == deployment
 	})
+}
+
+// cutLast cuts a name at its last hyphen.
+func cutLast(name string) (before, after string, found bool) {
+	if i := strings.LastIndexByte(name, '-'); i >= 0 {
+		return name[:i], name[i+1:], true
+	}
+	return name, "", false
 }

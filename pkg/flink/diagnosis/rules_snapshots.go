@@ -36,6 +36,12 @@ type snapshot struct {
 // failed ones of the last hour.
 func (j *job) snapshots() []snapshot {
 	var out []snapshot
+	if j.attempt != nil {
+		if j.attempt.Where == InCheckpoint {
+			out = append(out, snapshot{state: "FAILED", failure: *j.attempt, failed: true})
+		}
+		return out
+	}
 	for _, o := range j.Snapshots {
 		if o == nil {
 			continue
@@ -58,7 +64,13 @@ func (j *job) snapshots() []snapshot {
 	return out
 }
 
-func (s snapshot) subject() string { return "flinkstatesnapshot/" + s.name }
+// subject is "" for what failed without an object of its own.
+func (s snapshot) subject() string {
+	if s.object == nil {
+		return ""
+	}
+	return "flinkstatesnapshot/" + s.name
+}
 
 // failedAs are findings of snapshots whose error fits a pattern.
 func (j *job) failedAs(pattern *lazy, unless func(Exception) bool, means string, cures func(s snapshot) []Cure) []Finding {
@@ -67,7 +79,10 @@ func (j *job) failedAs(pattern *lazy, unless func(Exception) bool, means string,
 			continue
 		}
 		if found := s.failure.match(pattern); found != nil {
-			return []Finding{{Severity: Warning, Subject: s.subject(), Means: means, Evidence: []Evidence{s.failure.evidence()}, Cures: cures(s)}}
+			if j.attempt != nil {
+				j.touched = append(j.touched, 0)
+			}
+			return []Finding{{Severity: Warning, Subject: cmp.Or(s.subject(), j.ref()), Means: means, Evidence: []Evidence{s.failure.evidence()}, Cures: cures(s)}}
 		}
 	}
 	return nil

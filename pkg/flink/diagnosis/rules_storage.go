@@ -15,14 +15,21 @@ var (
 	s3Frames    = []string{"amazonaws", "fs.s3", "s3presto", "s3a.S3A", "awssdk"}
 	cantWrite   = pattern(`Mkdirs failed|Permission denied|Failed to create (?:savepoint|checkpoint) directory|Read-only file system|ReadOnlyFileSystem|AccessDeniedException|not exist and could not be created|Could not create target|Failed to create directory`)
 	ownCode     = pattern(`[Rr]ecoverable ?[Ww]riter|\b(SinkWriter|SinkFunction|SourceReader|FileSink|CommitterOperator)\b`)
-	localDirs   = pattern(`No local storage directories available.*`)
-	unknownHost = pattern(`UnknownHostException: (?:[\w.]+Exception: )?([A-Za-z0-9][\w.-]*)`)
-	noState     = pattern(`Cannot find (?:checkpoint or savepoint file/directory|meta data file)|Could not find checkpoint or savepoint|FileNotFoundException: .*(?:_metadata|savepoint-|chk-\d)`)
+	// operatorFails is what Flink says around what an operator throws while its
+	// state is taken.
+	operatorFails = pattern(`Could not (?:complete snapshot|perform checkpoint) \d+ for operator`)
+	statePath     = pattern(`/(?:chk-\d+|savepoint-\w+|shared|taskowned)\b`)
+	localDirs     = pattern(`No local storage directories available.*`)
+	unknownHost   = pattern(`UnknownHostException: (?:[\w.]+Exception: )?([A-Za-z0-9][\w.-]*)`)
+	noState       = pattern(`Cannot find (?:checkpoint or savepoint file/directory|meta data file)|Could not find checkpoint or savepoint|FileNotFoundException: .*(?:_metadata|savepoint-|chk-\d)`)
 )
 
 // aboutStorage reports whether an exception was thrown by Flink's own reading or
 // writing of state, not by a sink or source of the job.
 func aboutStorage(e Exception) bool {
+	if text := e.text(); operatorFails.MatchString(text) && !e.passes("FsCheckpoint", "FsMergingCheckpoint") && !statePath.MatchString(text) {
+		return false // a function of the job failed at it, whatever it wrote to
+	}
 	return (e.Where == InCheckpoint || e.Where == InRestore || e.Where == InJobManager || e.Where == InOperator) && !ownCode.MatchString(e.text()) && !e.passes("SinkWriter", "SourceReader", "FileSink", "api.connector.")
 }
 

@@ -86,6 +86,18 @@ type Verdict struct {
 // Of judges a job by what its object says, without asking a JobManager. The
 // rules are in order; the first that fits decides.
 func Of(s api.Summary, now time.Time) Verdict {
+	v := of(s, now)
+	if s.Error.Root() == jobNotFound {
+		v.Why = strings.TrimSuffix(v.Why, also(jobNotFound))
+	}
+	return v
+}
+
+// jobNotFound is the operator's error while a JobManager that has just come
+// up doesn't know the job yet; it tells nobody anything.
+const jobNotFound = "Job Not Found"
+
+func of(s api.Summary, now time.Time) Verdict {
 	if s.Kind.Name == api.StateSnap.Name {
 		return ofSnapshot(s, now)
 	}

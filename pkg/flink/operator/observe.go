@@ -2,7 +2,6 @@ package operator
 
 import (
 	"context"
-	"slices"
 	"sort"
 	"sync"
 	"time"
@@ -27,15 +26,6 @@ type Surroundings struct {
 	// PodsKnown says that the pods could be read, and that there are some or
 	// ought to be.
 	PodsKnown bool
-	// Ends are the pods that ended in the last hour, newest first; read only
-	// where the pods that are there show that there were others.
-	Ends []Ended
-	// Exception is the job's newest, as its JobManager has it: all of it, where
-	// the operator's events have its first lines. Its Reason is "".
-	Exception Event
-	// Refused are the pods that the JobManager couldn't create in the last
-	// minute, newest first.
-	Refused []Refusal
 	// Snapshots are newest first.
 	Snapshots []api.Snapshot
 	// Events are newest first.
@@ -78,12 +68,6 @@ func (c *Client) Around(ctx context.Context, job api.Ref, cluster string) Surrou
 			}
 			out.Pods = pods
 			out.PodsKnown = err == nil && (len(pods) > 0 || c.hasJobManager(ctx, job.Namespace, cluster))
-			back := endsSince
-			if !EndsKnown(pods) {
-				back = RefusedFor
-			}
-			out.Ends, out.Refused = c.WorkersOf(ctx, job.Namespace, pods, time.Now(), back)
-			c.whyTheyEnd(ctx, job.Namespace, cluster, &out)
 			return err
 		})
 	}
@@ -133,50 +117,6 @@ func (c *Client) Around(ctx context.Context, job api.Ref, cluster string) Surrou
 	}
 	sort.Strings(out.Problems)
 	return out
-}
-
-// whyTheyEnd adds what the log says to TaskManagers that end one after the
-// other: from a pod that is still there, else from the next one.
-func (c *Client) whyTheyEnd(ctx context.Context, namespace, cluster string, out *Surroundings) {
-	if len(out.Ends) < 2 || time.Since(out.Ends[0].At) > RefusedFor || out.Ends[0].OutOfMemory() || out.Ends[0].Role != "taskmanager" || !out.Ends[1].Like(out.Ends[0]) {
-		return
-	}
-	for _, pod := range out.Pods {
-		for i := range out.Ends {
-			if out.Ends[i].Name == pod.Name && pod.Cause != "" {
-				out.Ends[i].Cause = pod.Cause
-				return
-			}
-		}
-	}
-	end, ok := c.watchAnEnd(ctx, namespace, cluster)
-	if !ok {
-		return
-	}
-	for i := range out.Ends {
-		if out.Ends[i].Reason == neverRan {
-			out.Ends[i].Reason, out.Ends[i].ExitCode, out.Ends[i].Container, out.Ends[i].Init = end.Reason, end.ExitCode, end.Container, end.Init
-		}
-	}
-	out.Ends = append([]Ended{end}, slices.DeleteFunc(out.Ends, func(e Ended) bool { return e.Name == end.Name })...)
-}
-
-// watchAnEndFor bounds how long the end of a TaskManager is waited for.
-const watchAnEndFor = 5 * time.Second
-
-// watchAnEnd waits until a TaskManager ends, and reads why while its log is
-// there. ok is false where none did in time.
-func (c *Client) watchAnEnd(ctx context.Context, namespace, cluster string) (end Ended, ok bool) {
-	ctx, cancel := context.WithTimeout(ctx, watchAnEndFor)
-	defer cancel()
-	_ = c.FollowPods(ctx, namespace, cluster, func(event watch.EventType, pod Pod) {
-		if found, ended := EndOfWorker(pod); ended && !ok && event != watch.Deleted {
-			found.Cause = c.CrashCause(ctx, namespace, pod)
-			end, ok = found, true
-			cancel()
-		}
-	})
-	return end, ok
 }
 
 // Pods are a Flink cluster's pods, JobManagers first.

@@ -35,6 +35,9 @@ type Gatherer struct {
 	Limit time.Duration
 	// Now is the clock; nil is the machine's.
 	Now func() time.Time
+	// NoWait takes the numbers of tasks that are there at once. Flink fetches them
+	// after it was asked for the first time, so that there may be none.
+	NoWait bool
 
 	mu     sync.Mutex
 	shared map[string]*sharedAnswer
@@ -80,12 +83,16 @@ type sources struct {
 	unread []Unread
 }
 
-func (g *Gatherer) sources() *sources {
-	limit := g.Limit
-	if limit <= 0 {
-		limit = SourceLimit
+// limit is how long one source is waited for.
+func (g *Gatherer) limit() time.Duration {
+	if g.Limit <= 0 {
+		return SourceLimit
 	}
-	return &sources{limit: limit, slots: g.slot(), marks: map[diagnosis.Source]diagnosis.Mark{}}
+	return g.Limit
+}
+
+func (g *Gatherer) sources() *sources {
+	return &sources{limit: g.limit(), slots: g.slot(), marks: map[diagnosis.Source]diagnosis.Mark{}}
 }
 
 // ask runs a question beside the others. What it found is kept only where it
@@ -264,6 +271,9 @@ func (g *Gatherer) Job(ctx context.Context, ref api.Ref) (*diagnosis.JobFacts, [
 	g.askNamed(ctx, more, f, namespace, cluster)
 	marks, unread := more.wait()
 	maps.Copy(f.Marks, marks)
+	if f.EndsUnexplained() {
+		g.watchAnEnd(ctx, f, namespace, cluster)
+	}
 	// A JobManager that isn't there doesn't answer: that is no gap.
 	if f.Marks[diagnosis.FromJobManager] == diagnosis.NoAnswer && !hasReadyJobManager(f) {
 		s.unread = slices.DeleteFunc(s.unread, func(u Unread) bool { return u.Source == diagnosis.FromJobManager })

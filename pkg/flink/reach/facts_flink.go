@@ -18,6 +18,9 @@ const (
 	mostThrown = 20
 	// mostWorkers bounds how many TaskManagers are asked for their memory.
 	mostWorkers = 32
+	// notReadyLimit bounds the question to a JobManager that the operator doesn't
+	// call READY: it answers at once, or isn't there.
+	notReadyLimit = 2 * time.Second
 )
 
 // askFlink asks the JobManager: whether it answers, and then the rest at once.
@@ -31,6 +34,11 @@ func (g *Gatherer) askFlink(ctx context.Context, s *sources, f *diagnosis.JobFac
 			c, err := g.Ask(place)
 			if err != nil {
 				return nil, err
+			}
+			if place.Cluster.Object != nil && place.Cluster.JobManager() != "READY" {
+				limited, cancel := context.WithTimeout(ctx, notReadyLimit)
+				defer cancel()
+				ctx = limited
 			}
 			overview, err := c.Overview(ctx)
 			if err != nil {
@@ -53,7 +61,7 @@ func (g *Gatherer) askFlink(ctx context.Context, s *sources, f *diagnosis.JobFac
 			if !untrusted.IsID(place.JobID) {
 				return nil, errNotThere
 			}
-			var meter rest.Meter
+			meter := rest.Meter{NoWait: g.NoWait}
 			asked := g.now()
 			load, err := meter.Load(ctx, client, place.JobID)
 			if err != nil && load.Job.ID == "" {

@@ -100,6 +100,8 @@ func (o *cancelOptions) cancel(ctx context.Context, place reach.Place, jobManage
 		line.Clear()
 		return o.confirm(ctx, o.yes, question)
 	}
+	explain := explainer{common: o.common, way: o.tunnelFlags, files: o.tls}
+	defer explain.Close()
 	report, err := reach.Cancel(ctx, jobManager, place, o.request, managers, operator.Reporter{Waiting: func(s string) { line.Set("%s", s) }})
 	line.Done()
 	var coded *exit.Error
@@ -107,7 +109,8 @@ func (o *cancelOptions) cancel(ctx context.Context, place reach.Place, jobManage
 		return err
 	}
 	if err != nil {
-		return withAdvice(err)
+		client, _ := o.operator() // it was had before
+		return explain.explain(ctx, client, place.Job.Ref(), err)
 	}
 	return o.output.Print(o.Out, view.Changed([]change.Report{report}, view.ChangeForm{}))
 }

@@ -59,7 +59,7 @@ func (f *changeFlags) changes(did string, do func(ctx context.Context, client *o
 		did: did,
 		do: func(ctx context.Context, client *operator.Client, ref api.Ref, a asking, reporter operator.Reporter) (change.Report, error) {
 			report, err := do(ctx, client, ref, a, reporter)
-			return report, withAdvice(err)
+			return report, err
 		},
 		print: func(reports []change.Report, asList bool) error {
 			return f.output.Print(f.Out, view.Changed(reports, view.ChangeForm{List: asList, Namespaces: f.many.allNamespaces}))
@@ -88,11 +88,16 @@ func changeJobs[R any](ctx context.Context, f *changeFlags, v changing[R]) error
 	}
 	line := progress.New(f.ErrOut, f.Quiet)
 	defer line.Done()
+	explain := f.explainer(func() { line.Set("looking for the cause") })
+	defer explain.Close()
 	one := func(ctx context.Context, ref api.Ref, a asking, reporter operator.Reporter) (R, error) {
-		ctx, cancel := f.Bounded(ctx)
+		bounded, cancel := f.Bounded(ctx)
 		defer cancel()
-		report, err := v.do(ctx, client, ref, a, reporter)
-		return report, ended(ctx, err)
+		report, err := v.do(bounded, client, ref, a, reporter)
+		if err = ended(bounded, err); a.dryRun == "" {
+			err = explain.explain(ctx, client, ref, err)
+		}
+		return report, err
 	}
 	if !asList {
 		reporter := reporterOf(line)

@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -161,15 +162,22 @@ func (o *cloneOptions) clone(ctx context.Context, ref api.Ref, to *common) error
 		}
 		to.askJobManagers(target, o.tunnelFlags, o.tls)
 	}
-	ctx, cancel := o.Bounded(ctx)
+	bounded, cancel := o.Bounded(ctx)
 	defer cancel()
 	line := progress.New(o.ErrOut, o.Quiet)
 	defer line.Done()
-	report, err := lifecycle.Clone(ctx, client, ref, target, o.request, reporterOf(line))
-	line.Done()
+	report, err := lifecycle.Clone(bounded, client, ref, target, o.request, reporterOf(line))
 	if err != nil {
-		return advised(ended(ctx, err))
+		explain := explainer{common: to, way: o.tunnelFlags, files: o.tls, looking: func() { line.Set("looking for the cause") }}
+		defer explain.Close()
+		var stuck *lifecycle.StuckError
+		if errors.As(err, &stuck) {
+			return explain.explain(ctx, target, stuck.Job, ended(bounded, err))
+		}
+		explain.common = o.common
+		return explain.explain(ctx, client, ref, ended(bounded, err))
 	}
+	line.Done()
 	if report.Running && !report.Suspended && report.From != "" && o.output.IsHuman() && !o.Quiet {
 		o.complain(nil, ref.String()+" goes on running: both have the same sources and sinks now")
 	}

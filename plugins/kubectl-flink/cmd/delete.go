@@ -102,11 +102,7 @@ func (o *deleteOptions) Run(ctx context.Context) error {
 		do: func(ctx context.Context, client *operator.Client, ref api.Ref, a asking, reporter operator.Reporter) (lifecycle.DeleteReport, error) {
 			request := o.request
 			request.DryRun, request.Confirm, request.Question = a.dryRun, a.confirm, a.question
-			report, err := lifecycle.Delete(ctx, client, ref, request, reporter)
-			if err != nil {
-				return report, advised(err)
-			}
-			return report, nil
+			return lifecycle.Delete(ctx, client, ref, request, reporter)
 		},
 		print: func(reports []lifecycle.DeleteReport, asList bool) error {
 			if len(reports) == 0 {

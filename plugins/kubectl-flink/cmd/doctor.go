@@ -22,7 +22,6 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/diagnosis"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/reach"
-	"github.com/kubectl-flink/kubectl-flink/pkg/flink/rest"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/view"
 )
 
@@ -136,9 +135,7 @@ func (o *doctorOptions) Run(ctx context.Context) error {
 		return err
 	}
 	defer tunnel.Close()
-	gatherer := &reach.Gatherer{Client: client, Limit: o.timeout, Now: o.now, Ask: func(place reach.Place) (*rest.Client, error) {
-		return restClient(tunnel, place, o.tls)
-	}}
+	gatherer := o.gathererOf(client, tunnel, o.tls, o.timeout)
 	report, err := o.examine(ctx, gatherer, namespace, named)
 	if err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/diagnosis"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/reach"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/rest"
@@ -69,6 +70,35 @@ func (o *askOptions) ends(ctx context.Context, place reach.Place) []operator.End
 	return client.Ends(ctx, cluster.Namespace, pods, o.now())
 }
 
+// advice is what diagnosis knows to do about the failures.
+func (o *askOptions) advice(ctx context.Context, place reach.Place, jobManager *rest.Client, history []rest.Exception) []string {
+	client, err := o.operator()
+	if err != nil {
+		return nil
+	}
+	gatherer := o.gathererOf(client, nil, o.tls, explainLimit)
+	gatherer.NoWait = true
+	gatherer.Ask = func(reach.Place) (*rest.Client, error) { return jobManager, nil }
+	facts, _, err := gatherer.Job(ctx, place.Job.Ref())
+	if err != nil {
+		return nil
+	}
+	if root, ok := diagnosis.Root(diagnosis.Job(facts)); ok && len(root.Cures) > 0 {
+		return root.Advice()
+	}
+	if len(history) == 0 {
+		return nil
+	}
+	where := diagnosis.Somewhere
+	if history[0].Task != "" {
+		where = diagnosis.InTask
+	}
+	for _, f := range diagnosis.Attempt(facts, diagnosis.ReadException(history[0].Stacktrace, history[0].Time.Time(), where)) {
+		return f.Advice()
+	}
+	return nil
+}
+
 // Validate finds what is wrong with the flags.
 func (o *exceptionsOptions) Validate() error {
 	if o.most <= 0 {
@@ -89,7 +119,8 @@ func (o *exceptionsOptions) Run(ctx context.Context) error {
 			return err
 		}
 		ends := o.ends(ctx, place)
+		next := o.advice(ctx, place, jobManager, history)
 		page := view.ExceptionPage{Palette: o.palette, Width: terminalWidth(o.Out), Full: o.full, Now: o.now()}
-		return o.output.Print(o.Out, page.Result(place.Job.Ref(), id, history, truncated, ends))
+		return o.output.Print(o.Out, page.Result(place.Job.Ref(), id, history, truncated, ends, next))
 	})
 }

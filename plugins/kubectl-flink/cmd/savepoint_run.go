@@ -9,7 +9,6 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/progress"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
-	"github.com/kubectl-flink/kubectl-flink/pkg/flink/health"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/reach"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/savepoint"
@@ -33,11 +32,13 @@ func (o *savepointOptions) Run(ctx context.Context) error {
 	}
 	line := progress.New(o.ErrOut, o.Quiet)
 	defer line.Done()
+	explain := explainer{common: o.common, way: o.tunnelFlags, files: o.tls, looking: func() { line.Set("looking for the cause") }}
+	defer explain.Close()
 	one := func(ctx context.Context, ref api.Ref, reporter operator.Reporter) (savepoint.Report, error) {
-		ctx, cancel := o.Bounded(ctx)
+		bounded, cancel := o.Bounded(ctx)
 		defer cancel()
-		report, err := o.one(ctx, client, ref, reporter)
-		return report, ended(ctx, err)
+		report, err := o.one(bounded, client, ref, reporter)
+		return report, explain.explain(ctx, client, ref, ended(bounded, err))
 	}
 	if !asList {
 		report, err := one(ctx, refs[0], reporterOf(line))
@@ -73,7 +74,7 @@ func ended(ctx context.Context, err error) error {
 	return err
 }
 
-// one takes one savepoint; the error says what to do next where that is known.
+// one takes one savepoint.
 func (o *savepointOptions) one(ctx context.Context, client *operator.Client, ref api.Ref, reporter operator.Reporter) (savepoint.Report, error) {
 	var report savepoint.Report
 	var err error
@@ -85,18 +86,7 @@ func (o *savepointOptions) one(ctx context.Context, client *operator.Client, ref
 			err = o.describeCheckpoint(ctx, client, &report)
 		}
 	}
-	return report, withAdvice(err)
-}
-
-// withAdvice adds what to do next, where that is known.
-func withAdvice(err error) error {
-	var failed interface{ Reasons() string }
-	if errors.As(err, &failed) {
-		if advice := health.Advice(occasionOf(err), failed.Reasons(), chainOf(err)); advice != "" {
-			return fmt.Errorf("%w\n%s", err, advice)
-		}
-	}
-	return err
+	return report, err
 }
 
 func (o *savepointOptions) byREST(ctx context.Context, client *operator.Client, ref api.Ref, reporter operator.Reporter) (savepoint.Report, error) {

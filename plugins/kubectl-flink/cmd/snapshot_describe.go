@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -11,7 +12,8 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
-	"github.com/kubectl-flink/kubectl-flink/pkg/flink/health"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/diagnosis"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/savepoint"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/view"
 )
@@ -92,14 +94,29 @@ func (c *common) describeSnapshot(ctx context.Context, args []string) (view.Snap
 		page.Problems = append(page.Problems, "events: "+err.Error())
 	}
 	page.Stuck = savepoint.WhyStuck(ctx, client, snapshot)
-	reasons := snapshot.Failure().Root()
-	for _, e := range page.Events {
-		if e.Type == "Warning" {
-			reasons += "\n" + e.Root()
-		}
-	}
 	if state := snapshot.State(); state == api.SnapshotFailed || state == api.SnapshotAbandoned {
-		page.Advice = health.Advice(health.Saving, reasons, snapshot.Failure().Chain())
+		page.Advice = snapshotAdvice(snapshot, page.Events, c.now())
 	}
 	return page, nil
+}
+
+// snapshotAdvice is what diagnosis knows to do about a snapshot that failed.
+func snapshotAdvice(snapshot api.Snapshot, events []operator.Event, now time.Time) string {
+	job := snapshot.Job()
+	if job.IsZero() {
+		job = api.Ref{Kind: api.Deployment, Namespace: snapshot.Object.GetNamespace(), Name: "JOB"}
+	}
+	facts := &diagnosis.JobFacts{Now: now, Object: objectOf(job)}
+	texts := []string{savepointTrace(snapshot.Failure().Chain(), snapshot.Failure().Root())}
+	for _, e := range events {
+		if e.Type == "Warning" {
+			texts = append(texts, e.Root())
+		}
+	}
+	for _, text := range texts {
+		for _, f := range diagnosis.Attempt(facts, diagnosis.ReadException(text, time.Time{}, diagnosis.InCheckpoint)) {
+			return strings.Join(f.Advice(), "\n")
+		}
+	}
+	return ""
 }

@@ -12,7 +12,6 @@ import (
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
-	"github.com/kubectl-flink/kubectl-flink/pkg/flink/health"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/view"
 )
@@ -63,7 +62,7 @@ func TestSnapshotPages(t *testing.T) {
 		if saved.Snapshot.Object == nil {
 			continue
 		}
-		page := view.SnapshotPage{Saved: saved, Now: snapshotsNow, Advice: health.Advice(health.Saving, saved.Snapshot.Failure().Root())}
+		page := view.SnapshotPage{Saved: saved, Now: snapshotsNow, Advice: snapshotAdvice(saved.Snapshot, nil, snapshotsNow)}
 		page.Events = []operator.Event{{
 			Object: "flinkstatesnapshot/" + saved.Name(), Type: "Warning", Reason: "CleanupFailed", Count: 2, Time: snapshotsNow.Add(-time.Minute),
 			Message: "Cannot dispose of snapshot because referenced Flink job is not running!",

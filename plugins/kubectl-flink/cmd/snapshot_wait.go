@@ -62,15 +62,17 @@ func (o *snapshotWaitOptions) Run(ctx context.Context) error {
 		return err
 	}
 	o.askJobManagers(client, o.tunnelFlags, o.tls)
-	ctx, cancel := o.Bounded(ctx)
+	bounded, cancel := o.Bounded(ctx)
 	defer cancel()
 	line := progress.New(o.ErrOut, o.Quiet)
 	defer line.Done()
+	explain := explainer{common: o.common, way: o.tunnelFlags, files: o.tls, looking: func() { line.Set("looking for the cause") }}
+	defer explain.Close()
 	var reports []savepoint.Report
 	worst, failed := 0, 0
 	for _, ref := range refs {
-		report, err := savepoint.FollowSnapshot(ctx, client, ref, reporterOf(line))
-		err = ended(ctx, withAdvice(err))
+		report, err := savepoint.FollowSnapshot(bounded, client, ref, reporterOf(line))
+		err = explain.explain(ctx, client, report.Job, ended(bounded, err))
 		if err == nil {
 			reports = append(reports, report)
 			continue

@@ -18,8 +18,8 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/screen"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/diagnosis"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/health"
-	"github.com/kubectl-flink/kubectl-flink/pkg/flink/lifecycle"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/reach"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/rest"
@@ -185,6 +185,8 @@ func (o *statusOptions) look(ctx context.Context, client *operator.Client, ref a
 		defer tunnel.Close()
 		heard = o.askJobManager(ctx, tunnel, place, &status)
 	}()
+	found := make(chan []diagnosis.Finding, 1)
+	go func() { found <- o.findings(ctx, client, ref) }()
 	around := client.Around(ctx, ref, cluster)
 	if other := otherColor(place, cluster); other != "" {
 		// Both colors are there; what the new one lacks holds the change up.
@@ -199,11 +201,30 @@ func (o *statusOptions) look(ctx context.Context, client *operator.Client, ref a
 			around.Pods = pods
 		}
 	}
-	around.Exception = status.Exception
-	judge(&status, summary, place, around, heard, o.now())
+	judge(&status, summary, place, around, <-found, heard, o.now())
 	o.lookAtSuspended(ctx, place, around.Pods, &status)
-	status.Next = append(status.Next, lifecycle.HeldUp(ctx, client, place.Job)...)
 	return status, place, context.Cause(ctx)
+}
+
+// findings are what diagnosis finds about the job; nil where its facts can't be
+// gathered.
+func (o *statusOptions) findings(ctx context.Context, client *operator.Client, ref api.Ref) []diagnosis.Finding {
+	way := o.tunnelFlags
+	way.reconnect = 0 // who isn't there isn't waited for
+	var tunnel *portforward.Tunnel
+	if o.liveWait > 0 {
+		var err error
+		if tunnel, err = o.tunnel(way, nil); err == nil {
+			defer tunnel.Close()
+		}
+	}
+	gatherer := o.gathererOf(client, tunnel, o.tls, o.limit())
+	gatherer.NoWait = true
+	facts, _, err := gatherer.Job(ctx, ref)
+	if err != nil {
+		return nil
+	}
+	return diagnosis.Job(facts)
 }
 
 // otherColor is the second FlinkDeployment of a blue/green deployment that is
@@ -324,11 +345,6 @@ func (o *statusOptions) askJobManager(ctx context.Context, tunnel *portforward.T
 			marks.Failure = api.RootCause(failed.Failure)
 		}
 		status.Checkpoints = marks
-		if place.Job.State() != "RUNNING" {
-			if history, _, err := jobManager.Exceptions(ctx, place.JobID, 1); err == nil && len(history) > 0 {
-				status.Exception = operator.Event{Message: history[0].Stacktrace, Time: history[0].Time.Time()}
-			}
-		}
 		if pulse, err := jobManager.Pulse(ctx, place.JobID); err == nil && pulse.Restarts >= 0 {
 			status.Job.Restarts = &pulse.Restarts
 		}

@@ -107,7 +107,7 @@ func TestStatusAndListWhileTheJobManagerIsAway(t *testing.T) {
 		if code != exit.No {
 			t.Errorf("%s: --exit-status: %d", name, code)
 		}
-		for _, want := range []string{"degraded", "isn't ready: Flink's container ended: Error (exit code 143), for 5s", "RUNNING by the operator's last word", "--jm --previous"} {
+		for _, want := range []string{"degraded", "isn't ready: Flink's container ended: Error (exit code 143), for 5s", "RUNNING by the operator's last word", "kubectl flink logs"} {
 			if !strings.Contains(strings.Join(strings.Fields(out), " "), want) {
 				t.Errorf("%s: no %q in:\n%s", name, want, out)
 			}

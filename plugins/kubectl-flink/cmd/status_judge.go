@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/diagnosis"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/health"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/lifecycle"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
@@ -34,7 +35,7 @@ func verdictOf(s api.Summary, place reach.Place, pods []operator.Pod, podsKnown 
 
 // judge fills what surrounds the job into the page, and says by it how the job
 // is, why, and what to look at next.
-func judge(status *view.Status, s api.Summary, place reach.Place, around operator.Surroundings, heard flinkAnswer, now time.Time) {
+func judge(status *view.Status, s api.Summary, place reach.Place, around operator.Surroundings, findings []diagnosis.Finding, heard flinkAnswer, now time.Time) {
 	status.Around(around)
 	verdict := verdictOf(s, place, around.Pods, around.PodsKnown, now)
 	if why, _ := operator.JobManagerAway(around.Pods); why != "" && around.PodsKnown && s.State == "RUNNING" && place.Cluster.Object != nil {
@@ -44,10 +45,49 @@ func judge(status *view.Status, s api.Summary, place reach.Place, around operato
 	if at := s.StoppedAt(around.Snapshots); status.Job.Since == nil && s.State == "FINISHED" && !at.IsZero() {
 		status.Job.Since = view.Moment(at)
 	}
-	verdict = health.Refine(s, verdict, around)
-	status.Health, status.Why = verdict.Word, verdict.Why
-	status.Next = health.Next(s, verdict, around)
+	status.Health, status.Why, status.Findings = verdict.Word, verdict.Why, findings
+	explain(status)
 	restore(status, s, place, around, heard, now)
+}
+
+// mostFindings bounds what the page says of findings beside the root cause;
+// doctor has all.
+const mostFindings = 2
+
+// explain says by the findings why the job is as it is, and what to do.
+func explain(status *view.Status) {
+	root, ok := diagnosis.Root(status.Findings)
+	if !ok || !status.Health.OK() && len(root.Cures) == 0 {
+		defer func() {
+			if !status.Health.OK() && !status.Health.Moving() && status.JobManager == "READY" && len(status.Next) == 0 {
+				status.Next = append(status.Next, "the job's own failures: kubectl flink exceptions "+status.Metadata.Type+"/"+status.Metadata.Name+" -n "+status.Metadata.Namespace)
+			}
+		}()
+	}
+	if !ok {
+		return
+	}
+	rest := status.Findings[1:]
+	if !status.Health.OK() {
+		status.Why = root.Means + " (" + root.Rule + ")"
+		status.Next = append(status.Next, root.Advice()...)
+	} else {
+		rest = status.Findings
+	}
+	said := 0
+	for _, f := range rest {
+		if f.Severity == diagnosis.Info {
+			continue
+		}
+		if said++; said > mostFindings {
+			continue
+		}
+		status.Next = append(status.Next, fmt.Sprintf("%s: %s (%s)", f.Severity, f.Means, f.Rule))
+		status.Next = append(status.Next, f.Advice()...)
+	}
+	if said > mostFindings {
+		status.Next = append(status.Next, fmt.Sprintf("%d more findings: kubectl flink doctor %s/%s -n %s", said-mostFindings, status.Metadata.Type, status.Metadata.Name, status.Metadata.Namespace))
+	}
 }
 
 // restore says from what the job would start if it were redeployed or resumed

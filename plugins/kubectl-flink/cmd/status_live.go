@@ -17,6 +17,7 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/wait"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/diagnosis"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/health"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/lifecycle"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
@@ -30,6 +31,9 @@ const (
 	// lookEvery is how often events and snapshots are read anew; the job and
 	// its pods are watched.
 	lookEvery = 5 * time.Second
+	// findEvery is how often it is looked for what is wrong: that asks for more
+	// than everything else.
+	findEvery = 10 * time.Second
 	// keptChanges bounds what the live page remembers.
 	keptChanges = 50
 )
@@ -74,10 +78,12 @@ type statusSource struct {
 	pods map[string]operator.Pod
 	// answer is the JobManager's part, and run what it does with a job that is
 	// suspended.
-	answer  view.Status
-	run     *lifecycle.Rerun
-	heard   flinkAnswer
-	changes []view.Change
+	answer view.Status
+	run    *lifecycle.Rerun
+	heard  flinkAnswer
+	// findings are those of the last look, which is some seconds old.
+	findings []diagnosis.Finding
+	changes  []view.Change
 	// told is what was last said of the job ("") and of each pod.
 	told map[string]string
 	gone bool
@@ -94,6 +100,7 @@ func (s *statusSource) follow(ctx context.Context, show func(view.Status)) error
 		}
 	}
 	group.Go(func() { s.every(ctx, lookEvery, s.poke, func() { s.look(ctx); tell() }) })
+	group.Go(func() { s.every(ctx, findEvery, nil, func() { s.find(ctx); tell() }) })
 	group.Go(func() { s.every(ctx, askEvery, nil, func() { s.ask(ctx); tell() }) })
 	group.Go(func() { s.followPods(ctx, tell) })
 	return wait.Follow(ctx, s.client.Resource(s.ref.Kind, s.ref.Namespace), wait.Named(s.ref.Name), func(event watch.EventType, object *unstructured.Unstructured) (bool, error) {
@@ -181,6 +188,17 @@ func (s *statusSource) look(ctx context.Context) {
 		s.place = place
 	}
 	s.around = around
+}
+
+// find looks for what is wrong.
+func (s *statusSource) find(ctx context.Context) {
+	found := s.o.findings(ctx, s.client, s.ref)
+	if ctx.Err() != nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.findings = found
 }
 
 // limit bounds questions of the live page.
@@ -309,8 +327,7 @@ func (s *statusSource) status() (status view.Status, ok bool) {
 			return cmp.Or(strings.Compare(a.Role, b.Role), strings.Compare(a.Name, b.Name))
 		})
 	}
-	around.Exception = s.answer.Exception
-	judge(&status, s.summary, s.place, around, s.heard, s.o.now())
+	judge(&status, s.summary, s.place, around, s.findings, s.heard, s.o.now())
 	runsAllTheSame(&status, s.run)
 	status.Changes = slices.Clone(s.changes)
 	slices.Reverse(status.Changes)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/diagnosis"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/reach"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/view"
@@ -60,7 +61,11 @@ func TestStatusPages(t *testing.T) {
 				around.Pods = append(around.Pods, operator.ReadPod(&r.Pods[i]))
 			}
 			around.PodsKnown = len(r.Pods) > 0
-			judge(&status, summary, place, around, flinkAnswer{why: "it wasn't asked"}, r.Now)
+			facts := &diagnosis.JobFacts{Now: r.Now, Object: job.Object, Marks: map[diagnosis.Source]diagnosis.Mark{diagnosis.FromPods: diagnosis.Read}}
+			for i := range r.Pods {
+				facts.Pods = append(facts.Pods, diagnosis.PodFacts{Pod: &r.Pods[i]})
+			}
+			judge(&status, summary, place, around, diagnosis.Job(facts), flinkAnswer{why: "it wasn't asked"}, r.Now)
 			for _, output := range []string{printer.Human, printer.YAML} {
 				flags := printer.Flags{Output: output}
 				var out bytes.Buffer

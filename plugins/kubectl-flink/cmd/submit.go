@@ -259,6 +259,7 @@ func (o *submitOptions) Run(ctx context.Context) error {
 		return err
 	}
 	o.askJobManagers(client, o.tunnelFlags, o.tls)
+	whole := ctx
 	ctx, cancel := o.Bounded(ctx)
 	defer cancel()
 	line := progress.New(o.ErrOut, o.Quiet)
@@ -283,7 +284,8 @@ func (o *submitOptions) Run(ctx context.Context) error {
 	for _, job := range jobs {
 		report, err := lifecycle.Submit(ctx, client, job, o.request, reporter)
 		if err != nil {
-			failure = o.explain(ctx, err, report)
+			line.Set("looking for the cause")
+			failure = o.explain(whole, client, ended(ctx, err), report)
 			break
 		}
 		reports = append(reports, report)
@@ -306,11 +308,13 @@ func reporterOf(line *progress.Line) operator.Reporter {
 }
 
 // explain says what is left of a job that doesn't run.
-func (o *submitOptions) explain(ctx context.Context, err error, report lifecycle.SubmitReport) error {
+func (o *submitOptions) explain(ctx context.Context, client *operator.Client, err error, report lifecycle.SubmitReport) error {
 	if lifecycle.Reasons(err) == "" && exit.Code(err) != exit.TimedOut && exit.Code(err) != exit.Interrupted || report.Job.Object.GetUID() == "" {
-		return ended(ctx, err)
+		return err
 	}
 	ref := report.Job.Ref()
+	explain := explainer{common: o.common, way: o.tunnelFlags, files: o.tls}
+	defer explain.Close()
 	return fmt.Errorf("%w\n%s stays in the cluster\nLook at it: kubectl flink status %s -n %s\nTake it away: kubectl flink delete %s -n %s",
-		advised(err), ref.Printed(), ref, ref.Namespace, ref, ref.Namespace)
+		explain.explain(ctx, client, ref, err), ref.Printed(), ref, ref.Namespace, ref, ref.Namespace)
 }

@@ -154,11 +154,7 @@ func (o *upgradeOptions) Run(ctx context.Context) error {
 			if !a.foreseen && o.DryRun == "" && reporter.Note != nil {
 				request.Show = func(plan lifecycle.UpgradePlan) { reporter.Note(strings.TrimRight(view.PlanText(plan), "\n")) }
 			}
-			report, err := lifecycle.Upgrade(ctx, client, ref, request, reporter)
-			if err != nil {
-				return report, advised(err)
-			}
-			return report, nil
+			return lifecycle.Upgrade(ctx, client, ref, request, reporter)
 		},
 		print: func(reports []lifecycle.UpgradeReport, asList bool) error {
 			if len(reports) == 1 && !asList && reports[0].Plan.Effect == lifecycle.NoEffect && o.output.IsHuman() {

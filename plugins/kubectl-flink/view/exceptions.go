@@ -11,7 +11,6 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
-	"github.com/kubectl-flink/kubectl-flink/pkg/flink/health"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/rest"
 )
@@ -58,9 +57,9 @@ type ExceptionPage struct {
 	Now   time.Time
 }
 
-// Result is the failures in every format.
-func (p ExceptionPage) Result(ref api.Ref, job string, history []rest.Exception, truncated bool, ends []operator.Ended) printer.Result {
-	faults := Faults{APIVersion: "kubectl-flink/v1", Kind: "JobExceptions", Job: ref.String(), JobID: job, Truncated: truncated, Items: []Fault{}}
+// Result is the failures in every format; next is what to do about them.
+func (p ExceptionPage) Result(ref api.Ref, job string, history []rest.Exception, truncated bool, ends []operator.Ended, next []string) printer.Result {
+	faults := Faults{APIVersion: "kubectl-flink/v1", Kind: "JobExceptions", Job: ref.String(), JobID: job, Truncated: truncated, Items: []Fault{}, Next: next}
 	for _, e := range history {
 		faults.Items = append(faults.Items, faultOf(e, ends))
 	}
@@ -90,21 +89,14 @@ func endOf(e rest.Exception, ends []operator.Ended) *operator.Ended {
 	return nil
 }
 
-// matched finds the ends that no exception tells of, and what to do.
+// matched finds the ends that no exception tells of.
 func (f *Faults) matched(ends []operator.Ended) {
 	told := map[string]bool{}
 	var visit func(faults []Fault)
-	var killed *operator.Ended
-	look := func(end *operator.Ended) {
-		if killed == nil && end.OutOfMemory() {
-			killed = end
-		}
-	}
 	visit = func(faults []Fault) {
 		for _, fault := range faults {
 			if fault.Ended != nil {
 				told[fault.Ended.Name] = true
-				look(fault.Ended)
 			}
 			visit(fault.Concurrent)
 		}
@@ -113,14 +105,6 @@ func (f *Faults) matched(ends []operator.Ended) {
 	for _, end := range ends {
 		if !told[end.Name] {
 			f.Ended = append(f.Ended, end)
-			look(&end)
-		}
-	}
-	if killed != nil {
-		f.Next = append(f.Next, health.MoreMemory(killed.Role))
-	} else if len(f.Items) > 0 {
-		if advice := health.Advice(health.OccasionOf(f.Items[0].Stacktrace), f.Items[0].Root, f.Items[0].Chain...); advice != "" {
-			f.Next = append(f.Next, advice)
 		}
 	}
 }
@@ -158,10 +142,16 @@ func (p ExceptionPage) text(f Faults) string {
 		out.WriteString("\nThere were more; see --limit and web.exception-history-size\n")
 	}
 	p.ended(&out, f)
-	for _, next := range f.Next {
-		out.WriteByte('\n')
-		for i, line := range wrapped("Next: "+term.SafeLine(next), room(p.Width, 6)) {
-			out.WriteString(strings.Repeat(" ", 6*min(i, 1)) + line + "\n")
+	for n, next := range f.Next {
+		lead := "Next: "
+		if n == 0 {
+			out.WriteByte('\n')
+		} else {
+			lead = "      "
+		}
+		for _, line := range wrapped(term.SafeLine(next), room(p.Width, len(lead))) {
+			out.WriteString(lead + line + "\n")
+			lead = "      "
 		}
 	}
 	return out.String()

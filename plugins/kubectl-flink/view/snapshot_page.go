@@ -17,7 +17,8 @@ type SnapshotPage struct {
 	api.Saved
 	// Stuck is why it is marked for deletion but still there; "" if it isn't.
 	Stuck string
-	// Advice is what to do about its failure; "" where nothing is known.
+	// Advice is what to do about its failure, a line each; "" where nothing is
+	// known.
 	Advice string
 	// Events are newest first.
 	Events []operator.Event
@@ -130,8 +131,8 @@ func (p SnapshotPage) failure(out *strings.Builder) {
 	if root := term.SafeLine(failure.Root()); !strings.Contains(said, root) {
 		fmt.Fprintf(out, "  %s\n", root)
 	}
-	if p.Advice != "" {
-		fmt.Fprintf(out, "  %s\n", p.Palette.Paint(term.Cyan, term.SafeLine(p.Advice)))
+	for advice := range strings.Lines(p.Advice) {
+		fmt.Fprintf(out, "  %s\n", p.Palette.Paint(term.Cyan, term.SafeLine(strings.TrimSpace(advice))))
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/diagnosis"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/health"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
 )
@@ -155,10 +156,11 @@ func (p StatusPage) text(s Status) string {
 	if s.Why != "" {
 		o.long("Why", s.Why)
 	}
+	o.evidence(s)
 	o.state(s)
 	o.resources(s.Pods)
 	o.kept(s)
-	if s.Error != nil && s.Error.Root != s.Why {
+	if s.Error != nil && !s.tells(s.Error.Root) {
 		o.long("Error", s.Error.Root)
 	}
 	if p.Verbose && s.Error != nil {
@@ -182,6 +184,28 @@ func (p StatusPage) text(s Status) string {
 		o.item("Unknown", "%s", unknown)
 	}
 	return o.out.String()
+}
+
+// tells reports whether the page says an error of the operator's already, or what
+// it only passes on.
+func (s Status) tells(root string) bool {
+	if strings.Contains(s.Why, root) || diagnosis.PassedOn(root) && len(s.Findings) > 0 {
+		return true
+	}
+	return slices.ContainsFunc(s.Findings, func(f diagnosis.Finding) bool {
+		return f.Severity != diagnosis.Info && strings.Contains(f.Means, root)
+	})
+}
+
+// evidence is what shows the cause, where Why doesn't quote it.
+func (o *page) evidence(s Status) {
+	root, ok := diagnosis.Root(s.Findings)
+	if !ok || !strings.HasPrefix(s.Why, root.Means) {
+		return
+	}
+	for _, e := range shown(root.Evidence, s.Why) {
+		o.long("  seen", e.Source+": "+e.Text)
+	}
 }
 
 func since(now time.Time, t *time.Time) string {

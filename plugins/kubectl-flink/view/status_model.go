@@ -3,6 +3,7 @@ package view
 import (
 	"time"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/diagnosis"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/health"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/lifecycle"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
@@ -15,13 +16,15 @@ type Status struct {
 	Metadata   StatusMetadata `json:"metadata"`
 	Health     health.Word    `json:"health"`
 	// Why is one line about Health.
-	Why         string   `json:"why,omitempty"`
-	Job         JobPart  `json:"job"`
-	Spec        SpecPart `json:"spec"`
-	JobManager  string   `json:"jobManager,omitempty"`
-	Slots       *Slots   `json:"slots,omitempty"`
-	Checkpoints *Marks   `json:"checkpoints,omitempty"`
-	Savepoints  []Saved  `json:"savepoints,omitempty"`
+	Why string `json:"why,omitempty"`
+	// Findings are what diagnosis found, the root cause first.
+	Findings    []diagnosis.Finding `json:"findings,omitempty"`
+	Job         JobPart             `json:"job"`
+	Spec        SpecPart            `json:"spec"`
+	JobManager  string              `json:"jobManager,omitempty"`
+	Slots       *Slots              `json:"slots,omitempty"`
+	Checkpoints *Marks              `json:"checkpoints,omitempty"`
+	Savepoints  []Saved             `json:"savepoints,omitempty"`
 	// Restore says from what the job would start or resume, and Plan the same in
 	// parts.
 	Restore    string               `json:"restore,omitempty"`
@@ -30,9 +33,7 @@ type Status struct {
 	Error      *ErrorPart           `json:"error,omitempty"`
 	Autoscaler *Scaler              `json:"autoscaler,omitempty"`
 	Pods       []PodPart            `json:"pods,omitempty"`
-	// Exception is the job's newest, which Why is made of.
-	Exception operator.Event `json:"-"`
-	Events    []Happened     `json:"events,omitempty"`
+	Events     []Happened           `json:"events,omitempty"`
 	// Next is what to look at next.
 	Next []string `json:"next,omitempty"`
 	// Unknown says what couldn't be read, and why.

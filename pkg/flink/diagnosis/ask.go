@@ -1,0 +1,91 @@
+package diagnosis
+
+import "time"
+
+// Attempt is why something failed that was asked for just now, a savepoint for
+// instance: what the rules know of the exception e. The facts tell about the job
+// that it was asked of; its other troubles aren't looked at. What no rule has a
+// cure for isn't among the findings: the exception itself says as much.
+func Attempt(facts *JobFacts, e Exception) []Finding {
+	if facts == nil || facts.Object == nil || len(e.Chain) == 0 {
+		return nil
+	}
+	j := newJob(facts)
+	j.attempt, j.seen, j.failed = &e, []Exception{e}, false
+	var found []Finding
+	for i := range table {
+		r := &table[i]
+		if r.job == nil {
+			continue
+		}
+		own := r.sign(r.job(j))
+		for _, f := range own {
+			if len(j.touched) > 0 && len(f.Cures) > 0 {
+				found = append(found, f)
+				j.claimed[0] = true
+			}
+		}
+		j.touched = j.touched[:0]
+	}
+	return arrange(found)
+}
+
+// Root is the finding that explains why a job isn't as it should be: the first
+// that is more than worth to know. ok is false where there is none.
+func Root(findings []Finding) (root Finding, ok bool) {
+	for _, f := range findings {
+		if f.Severity != Info {
+			return f, true
+		}
+	}
+	return Finding{}, false
+}
+
+// Advice is what a finding says to do, a line each: the words, and behind them
+// the command where there is one.
+func (f Finding) Advice() []string {
+	lines := make([]string, len(f.Cures))
+	for i, c := range f.Cures {
+		lines[i] = c.Text
+		if c.Command != "" {
+			lines[i] += ": " + c.Command
+		}
+	}
+	return lines
+}
+
+// EndsUnexplained reports whether TaskManagers ended one after the other just
+// now, the same way, and no pod that is still there says why: Flink takes their
+// pods away, and their logs with them. Who needs the cause has to look at the
+// next one as it ends.
+func (f *JobFacts) EndsUnexplained() bool {
+	ends, _ := readLog(f.Flink.Log)
+	recent := 0
+	for _, e := range ends {
+		if e.reason == "OOMKilled" {
+			return false
+		}
+		if f.Now.Sub(e.at) < time.Minute {
+			recent++
+		}
+	}
+	if recent < 2 {
+		return false
+	}
+	for i := range f.Pods {
+		p, ok := readPod(&f.Pods[i], f.Now)
+		if !ok || p.role != taskManager {
+			continue
+		}
+		for k := range p.containers {
+			if c := &p.containers[k]; c.end != nil && c.end.ExitCode != 0 && len(c.log) > 0 {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// PassedOn reports whether an error of the operator's only passes on what the
+// kubelet says of a pod, which the pod itself tells better.
+func PassedOn(text string) bool { return kubeletWords.MatchString(text) }

@@ -1,0 +1,168 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/portforward"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/change"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/diagnosis"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/lifecycle"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/reach"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/rest"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/savepoint"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/view"
+)
+
+// explainLimit bounds how long each source of facts is waited for when a failure
+// is explained: somebody is waiting for the end of a command.
+const explainLimit = 5 * time.Second
+
+// gathererOf collects the facts that diagnosis goes by; a nil tunnel asks no
+// JobManager.
+func (c *common) gathererOf(client *operator.Client, tunnel *portforward.Tunnel, files reach.TLSFiles, limit time.Duration) *reach.Gatherer {
+	g := &reach.Gatherer{Client: client, Limit: limit, Now: c.now}
+	if tunnel != nil {
+		g.Ask = func(place reach.Place) (*rest.Client, error) { return restClient(tunnel, place, files) }
+	}
+	return g
+}
+
+// explainer adds to the errors of a command why it failed and what to do, as
+// diagnosis knows it.
+type explainer struct {
+	*common
+	way   tunnelFlags
+	files reach.TLSFiles
+	// looking is called before facts are gathered, which takes a moment.
+	looking func()
+
+	mu     sync.Mutex
+	shared *reach.Gatherer
+	tunnel *portforward.Tunnel
+}
+
+func (f *changeFlags) explainer(looking func()) *explainer {
+	return &explainer{common: f.common, way: f.tunnelFlags, files: f.tls, looking: looking}
+}
+
+// Close closes the way to JobManagers.
+func (e *explainer) Close() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.tunnel != nil {
+		e.tunnel.Close()
+		e.tunnel = nil
+	}
+}
+
+// gatherer is one for all failures of a command: what jobs have in common is
+// read once.
+func (e *explainer) gatherer(client *operator.Client) *reach.Gatherer {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.shared == nil {
+		way := e.way
+		way.reconnect = 0 // who isn't there isn't waited for
+		e.tunnel, _ = e.common.tunnel(way, nil)
+		e.shared = e.gathererOf(client, e.tunnel, e.files, explainLimit)
+	}
+	return e.shared
+}
+
+// explain is err with its cause and what to do, where those are known. ctx must
+// outlive the time-out that err may come from.
+func (e *explainer) explain(ctx context.Context, client *operator.Client, ref api.Ref, err error) error {
+	if err == nil || ctx.Err() != nil || ref.Name == "" {
+		return err
+	}
+	attempts, where := attemptsOf(err)
+	var stuck *lifecycle.StuckError
+	isStuck := errors.As(err, &stuck)
+	if len(attempts) == 0 && !isStuck {
+		return err
+	}
+	if e.looking != nil {
+		e.looking()
+	}
+	facts, _, failure := e.gatherer(client).Job(ctx, ref)
+	if failure != nil {
+		facts = &diagnosis.JobFacts{Now: e.now(), Object: objectOf(ref)}
+	}
+	var found []diagnosis.Finding
+	var changed *change.FailedError
+	if isStuck || errors.As(err, &changed) && !changed.PutBack {
+		// What keeps the job is still there to be seen.
+		if root, ok := diagnosis.Root(diagnosis.Job(facts)); ok && (root.Severity == diagnosis.Error || isStuck) {
+			found = []diagnosis.Finding{root}
+		}
+	}
+	for _, text := range attempts {
+		if len(found) > 0 {
+			break
+		}
+		found = diagnosis.Attempt(facts, diagnosis.ReadException(text, time.Time{}, where))
+	}
+	if len(found) == 0 {
+		return err
+	}
+	return fmt.Errorf("%w\n%s", err, view.Explanation(found[0], err.Error()))
+}
+
+// objectOf stands for an object of which nothing is known but its name.
+func objectOf(ref api.Ref) *unstructured.Unstructured {
+	o := &unstructured.Unstructured{}
+	o.SetAPIVersion(api.Group + "/" + api.Version)
+	o.SetKind(ref.Kind.Name)
+	o.SetName(ref.Name)
+	o.SetNamespace(ref.Namespace)
+	return o
+}
+
+// attemptsOf are the exceptions that err tells of, the most telling first, and
+// where they were thrown. A change that wasn't begun failed at the savepoint that
+// it begins with.
+func attemptsOf(err error) (texts []string, where diagnosis.Where) {
+	var saved *savepoint.FailedError
+	var changed *change.FailedError
+	switch {
+	case errors.As(err, &changed):
+		if changed.How == change.ChangeStuck {
+			where = diagnosis.InCheckpoint
+		}
+		texts = strings.Split(changed.Reasons(), "\n")
+	case errors.As(err, &saved):
+		where = diagnosis.InCheckpoint
+		texts = append([]string{savepointTrace(saved.Chain, saved.Cause)}, strings.Split(saved.Reasons(), "\n")...)
+	default:
+		texts = strings.Split(lifecycle.Reasons(err), "\n")
+	}
+	var out []string
+	for _, text := range texts {
+		if strings.TrimSpace(text) != "" {
+			out = append(out, text)
+		}
+	}
+	return out, where
+}
+
+// savepointTrace is a stack trace without frames: the exceptions around a cause,
+// outermost first, one a line, and the cause.
+func savepointTrace(chain, cause string) string {
+	lines := strings.Split(strings.TrimSpace(chain), "\n")
+	if chain == "" {
+		lines = nil
+	}
+	if len(lines) == 0 || !strings.Contains(lines[len(lines)-1], cause) {
+		lines = append(lines, cause)
+	}
+	return strings.Join(lines, "\nCaused by: ")
+}
