@@ -15,6 +15,7 @@ var rooms = map[string][]string{
 	"logs":       {},
 	"statefile":  {},
 	"diagnosis":  {"api"},
+	"foretell":   {"api", "statefile", "diagnosis"},
 	"operator":   {"api"},
 	"conf":       {"api", "operator"},
 	"savepoint":  {"api", "operator"},
@@ -24,7 +25,7 @@ var rooms = map[string][]string{
 	"health":     {"api", "operator", "conf", "change", "savepoint", "lifecycle"},
 	"sqlgateway": {"api", "operator", "rest"},
 	"storage":    {"api", "operator", "statefile"},
-	"reach":      {"api", "operator", "savepoint", "change", "lifecycle", "rest", "sqlgateway", "storage", "diagnosis"},
+	"reach":      {"api", "operator", "savepoint", "change", "lifecycle", "rest", "sqlgateway", "storage", "diagnosis", "foretell"},
 }
 
 // Each room of pkg/flink imports only what its row names, so that what a

@@ -41,6 +41,8 @@ type CloneRequest struct {
 	// AllowNonRestored, NoWait and DryRun are as in SubmitRequest.
 	AllowNonRestored, NoWait bool
 	DryRun                   string
+	// Look is as in change.Options.
+	Look func(ctx context.Context, p change.Prospect) error
 }
 
 // CloneReport is what became of it.
@@ -103,6 +105,11 @@ func Clone(ctx context.Context, c *operator.Client, ref api.Ref, target *operato
 	}
 	if err := checkTarget(ctx, c, source, fresh, target, request, known, reporter); err != nil {
 		return report, err
+	}
+	if request.Look != nil && !source.IsSessionCluster() {
+		if err := request.Look(ctx, cloneProspect(ctx, c, source, fresh, request, known)); err != nil {
+			return report, err
+		}
 	}
 	// What the API server would refuse is to be known before the source is
 	// touched.

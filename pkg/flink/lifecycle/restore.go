@@ -87,6 +87,9 @@ func Restore(ctx context.Context, c *operator.Client, ref api.Ref, request Resto
 	if report.Source, err = findSource(ctx, c, job, request, reporter); err != nil {
 		return report, err
 	}
+	if err := request.LookAhead(ctx, restoreProspect(job, report.Source, request)); err != nil {
+		return report, err
+	}
 	report.Guard, err = guard(ctx, c, job, report.Source, request, reporter)
 	if err != nil {
 		return report, err

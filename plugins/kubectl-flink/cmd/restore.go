@@ -34,6 +34,9 @@ The operator cancels the job without a savepoint then, so one is taken first;
 --no-savepoint goes without. The job counts as restored when it runs under a new
 id and its JobManager says that its state came from that very path.
 
+First the state's _metadata is read and held against the job: what would not
+start is refused, unless --no-check is given. --check only looks.
+
 Checkpoints of a job that runs are not taken for the latest: Flink deletes them
 while the job goes on. Operators before 1.8 can't restore a job that exists;
 --recreate deletes its object and creates it anew.`,
@@ -57,6 +60,7 @@ while the job goes on. Operators before 1.8 can't restore a job that exists;
 	flags.BoolVar(&o.request.OtherJob, "other-job", false, "Restore also from another job's state")
 	flags.BoolVar(&o.request.Recreate, "recreate", false, "Delete the job's object and create it anew: for operators before 1.8 and suspended session jobs")
 	o.add(cmd, "Restore", false)
+	o.addCheck(cmd)
 	_ = cmd.RegisterFlagCompletionFunc("from", c.completeSources())
 	return cmd
 }
