@@ -15,6 +15,7 @@ var rooms = map[string][]string{
 	"logs":       {},
 	"statefile":  {},
 	"diagnosis":  {"api"},
+	"timeline":   {"api", "diagnosis"},
 	"operator":   {"api"},
 	"conf":       {"api", "operator"},
 	"savepoint":  {"api", "operator"},
