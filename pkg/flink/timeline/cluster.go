@@ -17,7 +17,7 @@ import (
 // reasons are what the operator's events are about; others are the operator's
 // own business.
 var reasons = map[string]Kind{
-	"SpecChanged": Spec,
+	"SpecChanged":   Spec,
 	"ScalingReport": Scaling, "Scaling": Scaling, "IneffectiveScaling": Scaling, "MemoryPressure": Scaling, "ResourceQuotaReached": Scaling, "AutoscalerError": Scaling,
 	"SavepointError": Savepoint, "SnapshotError": Savepoint, "SnapshotAbandoned": Savepoint,
 	"CheckpointError": Checkpoint, "JobException": Exception, "JobStatusChanged": Job, "RestoreFailed": Restore, "CheckpointNotFound": Restore,

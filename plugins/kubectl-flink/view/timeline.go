@@ -138,11 +138,11 @@ func TimelineJSON(w io.Writer, items []timeline.Entry) error {
 
 // Measures of the picture, in pixels.
 const (
-	storyWidth  = 1040
-	storyLeft   = 118
-	storyLane   = 30
-	storyTop    = 62
-	storyRow    = 19
+	storyWidth = 1040
+	storyLeft  = 118
+	storyLane  = 30
+	storyTop   = 62
+	storyRow   = 19
 	// storyTold is how many entries are told below the lanes, the newest.
 	storyTold = 40
 	storyMost = 128
