@@ -122,6 +122,7 @@ func plugins(t *testing.T, dir string) []tested {
 				"apply":             {args: []string{"-f", manifests["env"]}},
 				"delete":            {args: []string{"-f", manifests["env"]}},
 				"diff":              {args: []string{"-f", manifests["env"]}},
+				"export":            {args: []string{"-o", filepath.Join(dir, "export")}},
 				"sql":               {args: []string{"--pool", example, "--execute", "SELECT 1"}, data: true},
 				"artifact create":   {args: []string{example, "--file", jar}},
 				"artifact update":   {args: []string{example, "--file", jar}},
