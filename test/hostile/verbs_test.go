@@ -101,6 +101,7 @@ func plugins(t *testing.T, dir string) []tested {
 				"sql":               {args: []string{"--gateway", "service/gateway:8083", "-e", "SELECT 1"}, data: true},
 				"sql-client":        {args: []string{example}},
 				"submit":            {args: []string{"-f", job}},
+				"threads":           {args: []string{example, "--all"}},
 				"top":               {args: []string{}, waits: true}, // a screen, on a terminal
 				"ui":                {args: []string{example, "--print-url", "--port", "0"}, waits: true},
 				"upgrade":           {args: []string{example, "--image", "flink:2"}},
@@ -122,6 +123,7 @@ func plugins(t *testing.T, dir string) []tested {
 				"apply":             {args: []string{"-f", manifests["env"]}},
 				"delete":            {args: []string{"-f", manifests["env"]}},
 				"diff":              {args: []string{"-f", manifests["env"]}},
+				"export":            {args: []string{"-o", filepath.Join(dir, "export")}},
 				"sql":               {args: []string{"--pool", example, "--execute", "SELECT 1"}, data: true},
 				"artifact create":   {args: []string{example, "--file", jar}},
 				"artifact update":   {args: []string{example, "--file", jar}},
