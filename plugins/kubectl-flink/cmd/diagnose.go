@@ -17,7 +17,6 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/lifecycle"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/reach"
-	"github.com/kubectl-flink/kubectl-flink/pkg/flink/rest"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/savepoint"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/view"
 )
@@ -31,7 +30,7 @@ const explainLimit = 5 * time.Second
 func (c *common) gathererOf(client *operator.Client, tunnel *portforward.Tunnel, files reach.TLSFiles, limit time.Duration) *reach.Gatherer {
 	g := &reach.Gatherer{Client: client, Limit: limit, Now: c.now}
 	if tunnel != nil {
-		g.Ask = func(place reach.Place) (*rest.Client, error) { return restClient(tunnel, place, files) }
+		g.Ask = reach.NewJobManagers(client, files, func() (*portforward.Tunnel, error) { return tunnel, nil }).At
 	}
 	return g
 }

@@ -359,7 +359,7 @@ func (o *statusOptions) askJobManager(ctx context.Context, tunnel *portforward.T
 	case err != nil && state != "READY":
 		heard.why = "it isn't ready"
 	case err != nil:
-		heard.why, heard.failed = reachError(ctx, err).Error(), true
+		heard.why, heard.failed = reach.AskError(ctx, err).Error(), true
 		status.Unknown = append(status.Unknown, "the JobManager: "+heard.why)
 	}
 	return heard
