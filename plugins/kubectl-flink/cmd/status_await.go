@@ -53,7 +53,9 @@ func (o *statusOptions) await(ctx context.Context, client *operator.Client, ref 
 	}()
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
-	w := goalWaiter{goal: o.goal, now: o.now, front: o.frontOf(client, ref, line.Print), say: func(last string) {
+	jobManagers := o.jobManagers(client, o.tunnelFlags, o.tls)
+	defer jobManagers.Close()
+	w := goalWaiter{goal: o.goal, now: o.now, front: o.frontOf(client, ref, jobManagers, line.Print), say: func(last string) {
 		line.Set("waiting until %s is %s; it is %s", ref, o.goal, last)
 	}}
 	err := w.wait(ctx, ref, summaries, tick.C, ended)
@@ -120,9 +122,9 @@ func (w *goalWaiter) wait(ctx context.Context, ref api.Ref, summaries <-chan api
 
 // frontOf judges a job by its object, its cluster's, the JobManager's pods and,
 // if all of these call it well, by what Flink says of its tasks.
-func (o *statusOptions) frontOf(client *operator.Client, ref api.Ref, note func(string, ...any)) func(context.Context, api.Summary) health.Verdict {
+func (o *statusOptions) frontOf(client *operator.Client, ref api.Ref, jobManagers operator.Flink, note func(string, ...any)) func(context.Context, api.Summary) health.Verdict {
 	if o.liveWait > 0 {
-		o.askJobManagers(client, o.tunnelFlags, o.tls)
+		client = client.Asking(jobManagers)
 	}
 	missed := 0
 	return func(ctx context.Context, summary api.Summary) health.Verdict {
