@@ -112,6 +112,12 @@ func comparable(kind *cmf.Kind, object cmf.Object, v cmf.Version) cmf.Object {
 	for _, path := range kind.WriteOnly {
 		out.Remove(path)
 	}
+	// That an object says where it lives changes nothing.
+	for _, name := range placeAnnotations {
+		if annotations := out.Map("metadata.annotations"); annotations != nil {
+			delete(annotations, name)
+		}
+	}
 	for path, value := range kind.Defaults {
 		if got, ok := out.At(path); ok && Equal(got, value) {
 			out.Remove(path)

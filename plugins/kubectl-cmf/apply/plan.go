@@ -200,6 +200,9 @@ func each(work []func() error, limit int) error {
 // decide chooses the action for one step.
 func (p Planner) decide(s *Step, v cmf.Version) error {
 	kind := s.Ref.Kind
+	if err := fill(kind, s.Object, s.Live); err != nil {
+		return fmt.Errorf("%s: %w", s.Ref.Where(), err)
+	}
 	if s.Live == nil {
 		s.Action, s.Merged = Create, Clean(kind, s.Object)
 		switch {

@@ -85,7 +85,7 @@ CMF is found in the cluster and reached through an in-process tunnel; --cmf-url 
 	_ = root.RegisterFlagCompletionFunc("color", completion.Fixed("auto", "always", "never"))
 	root.AddGroup(&cobra.Group{ID: files, Title: "Files:"}, &cobra.Group{ID: kinds, Title: "Kinds of resources:"}, &cobra.Group{ID: other, Title: "Other commands:"})
 	root.SetHelpCommandGroupID(other)
-	root.AddCommand(newApply(c, nil, verbApply), newDiff(c, nil), newDelete(c, nil))
+	root.AddCommand(newApply(c, nil, verbApply), newDiff(c, nil), newDelete(c, nil), newExport(c))
 	for _, kind := range cmf.Kinds {
 		root.AddCommand(newKind(c, kind))
 	}

@@ -2,6 +2,7 @@ package cmf
 
 import (
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 
@@ -64,18 +65,21 @@ func eachSecret(kind *Kind, object Object, tell func(value, shown string)) {
 
 // HasRedacted names the first field in which Redacted is: that object came from
 // our own output and lacks its secrets.
-func HasRedacted(object Object) (path string, found bool) {
+func HasRedacted(object Object) (path string, found bool) { return contains(object, Redacted) }
+
+// contains names the first field with mark in it.
+func contains(object Object, mark string) (path string, found bool) {
 	var walk func(value any, at string) bool
 	walk = func(value any, at string) bool {
 		switch v := value.(type) {
 		case string:
-			if strings.Contains(v, Redacted) {
+			if strings.Contains(v, mark) {
 				path = at
 				return true
 			}
 		case map[string]any:
-			for key, item := range v {
-				if walk(item, strings.TrimPrefix(at+"."+key, ".")) {
+			for _, key := range slices.Sorted(maps.Keys(v)) {
+				if walk(v[key], strings.TrimPrefix(at+"."+key, ".")) {
 					return true
 				}
 			}
@@ -95,12 +99,16 @@ func HasRedacted(object Object) (path string, found bool) {
 // Redact showed of them. Items of lists are told apart by their names, those
 // without by their places where none was added or removed. What was edited
 // beside a secret keeps Redacted, which no server is sent.
-func Restore(kind *Kind, object, live Object) {
+func Restore(kind *Kind, object, live Object) { restore(object, live, Redact(kind, live), Redacted) }
+
+// restore puts the values of live where object has those of shown that have mark
+// in them.
+func restore(object, live, shown Object, mark string) {
 	var walk func(value, from, shown any) any
 	walk = func(value, from, shown any) any {
 		switch v := value.(type) {
 		case string:
-			if strings.Contains(v, Redacted) && shown == value {
+			if strings.Contains(v, mark) && shown == value {
 				return from
 			}
 		case map[string]any:
@@ -120,7 +128,7 @@ func Restore(kind *Kind, object, live Object) {
 		}
 		return value
 	}
-	walk(map[string]any(object), map[string]any(live), map[string]any(Redact(kind, live)))
+	walk(map[string]any(object), map[string]any(live), map[string]any(shown))
 }
 
 // placeOf is where in source an item is that is number i of a list of count;
