@@ -50,8 +50,9 @@ func prospectOf(before, after api.Job, plan StatePlan, flink *api.FlinkState) ch
 }
 
 // restoreProspect is a start from the state that a user chose.
-func restoreProspect(job api.Job, source Source, request RestoreRequest) change.Prospect {
+func restoreProspect(job api.Job, source Source, request RestoreRequest, claim map[string]any) change.Prospect {
 	ch := change.Redeploy(job, source.Path, request.AllowNonRestored)
+	ch.Spec = api.Merge(ch.Spec, claim)
 	return change.Prospect{
 		Before: job, After: job.Patched(ch.Spec), Kind: source.Kind, Path: source.Path, Of: source.Of,
 		OwnRun: job.JobID() != "" && strings.Contains(source.Path, job.JobID()),

@@ -73,6 +73,7 @@ could read the state.
 	flags.StringVar(&o.toNamespace, "to-namespace", "", "Namespace of the copy (default the job's, or that of --to-context)")
 	flags.StringVar(&o.toContext, "to-context", "", "Context of the kubeconfig that leads to the copy's cluster (default the same)")
 	flags.StringVar(&o.request.From, "from", "", "State to start from: a FlinkStateSnapshot of the job, a path, latest, or none")
+	addClaimMode(cmd, &o.request.ClaimMode)
 	flags.BoolVar(&o.request.SuspendSource, "suspend-source", false, "Stop the job with the savepoint that the copy starts from")
 	flags.BoolVar(&o.request.AllowNonRestored, "allow-non-restored-state", false, "Start also if a part of the state belongs to no operator of the job any more")
 	flags.BoolVar(&o.request.Force, "force", false, "Clone also if the copy doesn't seem to have what it needs")
