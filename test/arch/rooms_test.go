@@ -13,6 +13,7 @@ var rooms = map[string][]string{
 	"api":        {},
 	"rest":       {},
 	"logs":       {},
+	"jvm":        {},
 	"statefile":  {},
 	"diagnosis":  {"api"},
 	"operator":   {"api"},

@@ -197,6 +197,8 @@ func (c *cluster) answer(r *http.Request, body []byte) (int, any) {
 		return http.StatusAccepted, map[string]any{"request-id": "0123456789abcdef0123456789abcdef"}
 	case isProxied && (strings.Contains(inside, "/savepoints/") || strings.Contains(inside, "/checkpoints/0123456789")):
 		return 200, map[string]any{"status": map[string]any{"id": "COMPLETED"}, "operation": map[string]any{"location": "file:/savepoints/a", "checkpointId": 7}}
+	case isProxied && jvmAnswers[inside] != nil:
+		return 200, jvmAnswers[inside]
 	case path == "/version":
 		return 200, map[string]any{"gitVersion": "v1.34.0"}
 	case strings.HasSuffix(path, "/log"):
@@ -249,6 +251,18 @@ func (c *cluster) recorded(r *http.Request) (json.RawMessage, bool) {
 	}
 	return nil, false
 }
+
+// jvmAnswers are what a JobManager tells of its JVMs, by path.
+var jvmAnswers = map[string]any{
+	"taskmanagers": map[string]any{"taskmanagers": []any{map[string]any{"id": "basic-example-taskmanager-1-1"}}},
+	"taskmanagers/basic-example-taskmanager-1-1/thread-dump": threadDump,
+	"jobmanager/thread-dump":                                 threadDump,
+}
+
+var threadDump = map[string]any{"threadInfos": []any{
+	map[string]any{"threadName": "a", "stringifiedThreadInfo": "\"a\" Id=1 BLOCKED on x.Y@2 owned by \"b\" Id=2\n\tat a.B.c(B.java:1)\n"},
+	map[string]any{"threadName": "b", "stringifiedThreadInfo": "\"b\" Id=2 BLOCKED on x.Y@1 owned by \"a\" Id=1\n\tat a.B.c(B.java:1)\n"},
+}}
 
 const (
 	session   = "11111111-20bb-4c49-926f-b9890b1a964c"

@@ -63,13 +63,9 @@ func (c *Client) TaskManagerMetrics(ctx context.Context, taskManager string, nam
 	return out, err
 }
 
-// logsAt is the log directory of a TaskManager, or a file in it. Ids of
-// TaskManagers are names of pods, or host:port-hex.
+// logsAt is the log directory of a TaskManager, or a file in it.
 func logsAt(taskManager string, file ...string) address {
-	if taskManager == "" {
-		return pathOf(append([]string{"jobmanager", "logs"}, file...)...)
-	}
-	return pathOf(append([]string{"taskmanagers", taskManager, "logs"}, file...)...)
+	return processAt(taskManager, append([]string{"logs"}, file...)...)
 }
 
 // LogFiles lists the log directory of a TaskManager; "" is the JobManager that
