@@ -156,9 +156,12 @@ func attemptsOf(err error) (texts []string, where diagnosis.Where) {
 // savepointTrace is a stack trace without frames: the exceptions around a cause,
 // outermost first, one a line, and the cause.
 func savepointTrace(chain, cause string) string {
-	lines := strings.Split(strings.TrimSpace(chain), "\n")
-	if chain == "" {
-		lines = nil
+	var lines []string
+	for line := range strings.Lines(chain) {
+		// A message may bring frames of its own.
+		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "at ") {
+			lines = append(lines, line)
+		}
 	}
 	if len(lines) == 0 || !strings.Contains(lines[len(lines)-1], cause) {
 		lines = append(lines, cause)

@@ -60,8 +60,12 @@ The JobManager is asked for slots and checkpoints if it is ready; without an
 answer the page lacks those lines. One that a suspended job still has is asked
 whether it runs the job all the same.
 
+Why something is wrong is said by the rules that kubectl flink doctor has, with
+what was seen and what to do.
+
 --for waits until the job is running, stable, suspended, finished or upgraded
-(the operator has carried out the newest spec), and fails as soon as it can't be.`,
+(the operator has carried out the newest spec), and fails as soon as it can't be.
+A job that is to run is asked whether all its tasks do.`,
 		Example: plugin.Examples(`
 			# One page
 			kubectl flink status basic-example
