@@ -241,7 +241,7 @@ func TestSavepointLoopIsRecognized(t *testing.T) {
 	started := time.Now()
 	r := current.flink(t, t.Context(), "suspend", "orders", "-n", ns, "--reconnect-timeout", "0s")
 	r.wants(t, exit.Failed, "the change was not carried out", "UnsupportedOperationException: Not supported yet.", "The spec was put back", "the job is RUNNING",
-		"kubernetes.operator.savepoint.format.type: NATIVE")
+		`"kubernetes.operator.savepoint.format.type":"NATIVE"`)
 	if took := time.Since(started); took > 20*time.Second {
 		t.Errorf("it took %s", took)
 	}

@@ -23,7 +23,7 @@ func TestStatusAnswersWithItsExitCode(t *testing.T) {
 	current.flink(t, t.Context(), "status", "good", "-n", ns, "--live-timeout", "0", "--exit-status").wants(t, exit.OK)
 	r := current.flink(t, t.Context(), "status", "bad", "-n", ns, "--live-timeout", "0", "--exit-status")
 	r.wants(t, exit.No)
-	for _, want := range []string{"flinkdeployment/bad  failed", "Manual restore required.", "savepointRedeployNonce"} {
+	for _, want := range []string{"flinkdeployment/bad  failed", "Manual restore required.", "kubectl flink restore bad --from"} {
 		if !strings.Contains(r.out, want) {
 			t.Errorf("no %q\n%s", want, r)
 		}

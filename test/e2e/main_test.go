@@ -179,6 +179,9 @@ func (c *cluster) running(t *testing.T, kind, name, namespace string) {
 	eventually(t, kind+"/"+name, "RUNNING STABLE", func() string {
 		return strings.TrimSpace(c.run(t, "get", kind, name, "-n", namespace, "-o", "jsonpath={.status.jobStatus.state} {.status.lifecycleState}").out)
 	})
+	// The operator's word is seconds old; a JobManager that has just come back
+	// may still be deploying tasks.
+	c.run(t, "flink", "status", kind+"/"+name, "-n", namespace, "--for", "running", "--timeout", "3m").wants(t, 0)
 }
 
 // example is a manifest of examples/, with changes made to its text.

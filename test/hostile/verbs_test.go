@@ -107,6 +107,7 @@ func plugins(t *testing.T, dir string) []tested {
 				"upgrade":           {args: []string{example, "--image", "flink:2"}},
 				"logs":              {args: []string{example}, data: true},
 				"doctor":            {wide: true, args: []string{}},
+				"timeline":          {wide: true, args: []string{example}},
 				"lint":              {args: []string{"-f", job}},
 				"list":              {args: []string{}},
 				"version":           {args: []string{}},

@@ -174,3 +174,12 @@ func (j Job) NeverRan() bool {
 	}
 	return false
 }
+
+// RestoredPath is the path of the state that this run started from; "" where it
+// started empty.
+func (s FlinkState) RestoredPath() string {
+	if s.Restored == nil {
+		return ""
+	}
+	return s.Restored.Path
+}

@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/flinktest"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
 )
 
@@ -176,11 +177,11 @@ func TestRunningWithoutTasks(t *testing.T) { synctest.Test(t, runningWithoutTask
 func runningWithoutTasks(t *testing.T) {
 	job := changedJob(2, map[string]any{"jobStatus": map[string]any{"state": "RUNNING", "jobId": "b"}})
 	answers := []api.FlinkState{{State: "RUNNING", Tasks: 3, Waiting: 2}, {State: "RUNNING", Tasks: 3}}
-	client := &operator.Client{AskFlink: func(context.Context, api.Ref) (api.FlinkState, error) {
+	client := operator.ClientOf(nil, nil).Asking(flinktest.Flink{OnState: func(context.Context, api.Ref) (api.FlinkState, error) {
 		next := answers[0]
 		answers = answers[1:]
 		return next, nil
-	}}
+	}})
 	f := &Follower{client: client, Change: Change{Job: job}, job: job, answers: make(chan answer, 1)}
 	for i, want := range []bool{false, false, true} {
 		if got := f.allTasksRunning(t.Context()); got != want {
@@ -213,7 +214,7 @@ func TestErrorsOfAStartPass(t *testing.T) {
 // Nobody has to be told that the JobManager can't be asked more than a few times.
 func TestRunningByTheOperatorsWord(t *testing.T) {
 	job := changedJob(2, map[string]any{"jobStatus": map[string]any{"state": "RUNNING", "jobId": "b"}})
-	f := &Follower{client: &operator.Client{AskFlink: func(context.Context, api.Ref) (api.FlinkState, error) { return api.FlinkState{}, ErrNoJobManager }}, Change: Change{Job: job}, job: job, answers: make(chan answer, 1)}
+	f := &Follower{client: operator.ClientOf(nil, nil).Asking(flinktest.States(api.FlinkState{}, ErrNoJobManager)), Change: Change{Job: job}, job: job, answers: make(chan answer, 1)}
 	for range MaxMissedAnswers {
 		f.hear(answer{"b", api.FlinkState{}, false, "no way"})
 	}

@@ -118,16 +118,15 @@ func (s scene) play(t *testing.T) {
 		c.SetStatus(kind, "orders", s.status)
 	}
 	if s.restored != "" {
-		c.Client.AskFlink = func(context.Context, api.Ref) (api.FlinkState, error) {
-			if s.restored == "away" {
-				return api.FlinkState{}, errors.New("connection refused")
-			}
-			state := api.FlinkState{State: "RUNNING", Tasks: 2}
-			if s.restored != "nothing" {
-				state.Restored = &api.FlinkSnapshot{Path: s.restored, Savepoint: !api.IsCheckpointPath(s.restored)}
-			}
-			return state, nil
+		state, err := api.FlinkState{State: "RUNNING", Tasks: 2}, error(nil)
+		switch s.restored {
+		case "nothing":
+		case "away":
+			state, err = api.FlinkState{}, errors.New("connection refused")
+		default:
+			state.Restored = &api.FlinkSnapshot{Path: s.restored, Savepoint: !api.IsCheckpointPath(s.restored)}
 		}
+		c.Ask(flinktest.States(state, err))
 	}
 	change := restartOf
 	if s.change != nil {
@@ -666,9 +665,7 @@ func TestTheWaitEndsFirst(t *testing.T) {
 		},
 		"Ctrl-C while tasks wait for slots": {
 			prepare: func(c *flinktest.Cluster) {
-				c.Client.AskFlink = func(context.Context, api.Ref) (api.FlinkState, error) {
-					return api.FlinkState{State: "RUNNING", Tasks: 4, Waiting: 3}, nil
-				}
+				c.Ask(flinktest.States(api.FlinkState{State: "RUNNING", Tasks: 4, Waiting: 3}, nil))
 			},
 			operate: restarts(2), cut: 20 * time.Second, ctrlC: true, code: exit.Interrupted,
 			check: func(t *testing.T, c *flinktest.Cluster, _ Report, _ error) {

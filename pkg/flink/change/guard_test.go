@@ -289,18 +289,21 @@ func TestProofOfARestore(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				client := &operator.Client{}
+				client := operator.ClientOf(nil, nil)
 				if !c.nobody {
-					client.RestoredFrom = func(context.Context, api.Ref) (string, error) {
+					client = client.Asking(flinktest.Flink{OnState: func(context.Context, api.Ref) (api.FlinkState, error) {
 						answer := c.answers[0]
 						if len(c.answers) > 1 {
 							c.answers = c.answers[1:]
 						}
-						if answer == "away" {
-							return "", away
+						switch answer {
+						case "away":
+							return api.FlinkState{}, away
+						case "":
+							return api.FlinkState{}, nil
 						}
-						return answer, nil
-					}
+						return api.FlinkState{Restored: &api.FlinkSnapshot{Path: answer}}, nil
+					}})
 				}
 				began := time.Now()
 				_, err := ProveRestored(t.Context(), client, ref, "file:/s/1", operator.Reporter{})

@@ -24,8 +24,10 @@ func ProveRestored(ctx context.Context, c *operator.Client, ref api.Ref, path st
 	ctx, cancel := context.WithTimeout(ctx, proofLimit)
 	defer cancel()
 	restored, err := "", ErrNoJobManager
-	for c.RestoredFrom != nil {
-		if restored, err = c.RestoredFrom(ctx, ref); err == nil {
+	for c.Flink() != nil {
+		var state api.FlinkState
+		if state, err = c.Flink().State(ctx, ref); err == nil {
+			restored = state.RestoredPath()
 			break
 		}
 		timer := time.NewTimer(time.Second)

@@ -6,16 +6,16 @@ import (
 )
 
 // askEvery is how long is waited between two questions to the JobManager;
-// askOften is how many may go unanswered before the operator's word is enough.
+// MaxMissedAnswers is how many may go unanswered before the operator's word is enough.
 const (
 	askEvery         = time.Second
 	MaxMissedAnswers = 3
 )
 
-// wholly reports whether all of the job's tasks run, as far as the JobManager
+// allTasksRunning reports whether all of the job's tasks run, as far as the JobManager
 // can be asked: Flink calls a job RUNNING also while its tasks wait for slots.
 func (f *Follower) allTasksRunning(ctx context.Context) bool {
-	if f.Change.Goal.Suspended || f.job.State() != "RUNNING" || f.client.AskFlink == nil || f.noAnswer >= MaxMissedAnswers {
+	if f.Change.Goal.Suspended || f.job.State() != "RUNNING" || f.client.Flink() == nil || f.noAnswer >= MaxMissedAnswers {
 		return true
 	}
 	flink := f.told.state

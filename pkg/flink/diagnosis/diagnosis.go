@@ -54,7 +54,7 @@ type Evidence struct {
 	// Source is where it was seen: "pod/NAME, container C", "status.error", …
 	Source string `json:"source"`
 	// At is when; zero where that isn't known.
-	At time.Time `json:"at"`
+	At time.Time `json:"at,omitzero"`
 	// Text is the very line, field or event. It is foreign.
 	Text string `json:"text"`
 }

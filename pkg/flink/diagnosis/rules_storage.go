@@ -126,7 +126,7 @@ var storageRules = []Rule{
 			if !ok || !j.matters(e) || !aboutStorage(e) || inS3(e) {
 				return nil
 			}
-			return []Finding{{Subject: j.ref(), Means: "the job's pods can't write to the state directory: " + e.Telling(), Evidence: append([]Evidence{e.evidence()}, j.directories()...), Cures: []Cure{{Text: "check its owner and mode (Flink runs as user 9999: fsGroup 9999 in the pod template), and that it is mounted in the JobManager and in every TaskManager"}}}}
+			return []Finding{{Subject: j.ref(), Means: "the job's pods can't write to " + j.writtenTo(e) + ": " + e.Telling(), Evidence: append([]Evidence{e.evidence()}, j.directories()...), Cures: []Cure{{Text: "check its owner and mode (Flink runs as user 9999: fsGroup 9999 in the pod template), and that it is mounted in the JobManager and in every TaskManager"}}}}
 		},
 	},
 	{
@@ -213,4 +213,13 @@ func (j *job) directories() []Evidence {
 		}
 	}
 	return out
+}
+
+// writtenTo names the kind of directory that was to be written, as far as that
+// is known.
+func (j *job) writtenTo(e Exception) string {
+	if j.attempt != nil && e.Where == InCheckpoint { // what is attempted are savepoints
+		return "the savepoint directory"
+	}
+	return "the state directory"
 }

@@ -334,12 +334,12 @@ func jobsIn(ctx context.Context, c *operator.Client, cluster api.Job, counts fun
 			}
 		}
 	}
-	if c.RunningJobs == nil || cluster.JobManager() != "READY" {
+	if c.Flink() == nil || cluster.JobManager() != "READY" {
 		return out
 	}
 	ctx, cancel := context.WithTimeout(ctx, operator.AskLimit)
 	defer cancel()
-	for id, name := range c.RunningJobs(ctx, cluster.Ref()) {
+	for id, name := range c.Flink().RunningJobs(ctx, cluster.Ref()) {
 		if !ids[id] {
 			out = append(out, fmt.Sprintf("job %s (%s), which the operator doesn't manage", id, name))
 		}

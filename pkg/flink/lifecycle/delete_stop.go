@@ -16,12 +16,12 @@ import (
 
 // checkpointFacts asks the JobManager; known is false where it can't be asked.
 func checkpointFacts(ctx context.Context, c *operator.Client, job api.Job) (facts api.CheckpointFacts, known bool) {
-	if c.AskCheckpoints == nil || job.JobID() == "" && job.Kind.Name != api.BlueGreen.Name {
+	if c.Flink() == nil || job.JobID() == "" && job.Kind.Name != api.BlueGreen.Name {
 		return facts, false
 	}
 	ctx, cancel := context.WithTimeout(ctx, operator.AskLimit)
 	defer cancel()
-	facts, err := c.AskCheckpoints(ctx, job.Ref())
+	facts, err := c.Flink().Checkpoints(ctx, job.Ref())
 	return facts, err == nil
 }
 

@@ -25,10 +25,9 @@ import (
 func clusterOfFakes(facts *api.CheckpointFacts, served []api.Kind, objects ...runtime.Object) *operator.Client {
 	client := operator.ClientOf(nil, fake.NewClientset(objects...), served...)
 	if facts != nil {
-		client.AskCheckpoints = func(context.Context, api.Ref) (api.CheckpointFacts, error) { return *facts, nil }
-		client.AskFlink = func(context.Context, api.Ref) (api.FlinkState, error) {
-			return api.FlinkState{State: facts.State, Latest: facts.Latest}, nil
-		}
+		flink := flinktest.States(api.FlinkState{State: facts.State, Latest: facts.Latest}, nil)
+		flink.OnCheckpoints = func(context.Context, api.Ref) (api.CheckpointFacts, error) { return *facts, nil }
+		client = client.Asking(flink)
 	}
 	return client
 }

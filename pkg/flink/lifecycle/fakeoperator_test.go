@@ -103,7 +103,14 @@ func newFakeOperator(t *testing.T, core []runtime.Object, objects ...api.Job) *f
 	f.dynamic.PrependWatchReactor("*", f.watchesNamed)
 	f.dynamic.PrependReactor("delete", "*", f.deletes)
 	f.client = operator.ClientOf(f.dynamic, f.core, append([]api.Kind{api.StateSnap}, api.JobKinds...)...)
-	f.client.AskFlink = func(_ context.Context, ref api.Ref) (api.FlinkState, error) {
+	f.ask(flinktest.Flink{})
+	return f
+}
+
+// ask gives the client JobManagers that answer by what tells set, and the
+// questions that flink answers.
+func (f *fakeOperator) ask(flink flinktest.Flink) {
+	flink.OnState = func(_ context.Context, ref api.Ref) (api.FlinkState, error) {
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		if state := f.flink[ref]; state != nil {
@@ -111,14 +118,7 @@ func newFakeOperator(t *testing.T, core []runtime.Object, objects ...api.Job) *f
 		}
 		return api.FlinkState{}, change.ErrNoJobManager
 	}
-	f.client.RestoredFrom = func(ctx context.Context, ref api.Ref) (string, error) {
-		state, err := f.client.AskFlink(ctx, ref)
-		if err != nil || state.Restored == nil {
-			return "", err
-		}
-		return state.Restored.Path, nil
-	}
-	return f
+	f.client = f.client.Asking(flink)
 }
 
 // reporter keeps what a user is told.

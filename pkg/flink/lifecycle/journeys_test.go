@@ -345,7 +345,7 @@ func TestAwaitRunning(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
 				f := newFakeOperator(t, c.pods, ordersWith(t, `{"status":{"lifecycleState":"DEPLOYED","reconciliationStatus":{"lastStableSpec":null},"jobStatus":{"state":"RECONCILING","startTime":null}}}`))
-				f.client.JobFailures = func(context.Context, api.Ref, time.Time) []string { return c.failures }
+				f.ask(flinktest.Flink{OnFailures: func(context.Context, api.Ref, time.Time) []string { return c.failures }})
 				ctx, cancel := context.WithCancelCause(patience(t))
 				defer cancel(nil)
 				began := time.Now()
@@ -403,7 +403,7 @@ func TestDelete(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
 				f := newFakeOperator(t, nil, ordersWith(t, c.job...))
 				f.tells(ordersRef, stateFrom(""))
-				f.client.AskCheckpoints = func(context.Context, api.Ref) (api.CheckpointFacts, error) { return *facts, nil }
+				f.ask(flinktest.Flink{OnCheckpoints: func(context.Context, api.Ref) (api.CheckpointFacts, error) { return *facts, nil }})
 				report, err := Delete(patience(t), f.client, ordersRef, c.request, f.reporter())
 				f.check(err, c.code, c.fails, c.patches...)
 				if err == nil && report.State.Path != c.state || report.Gone != c.waited || report.Asked != c.deleted || (len(f.deleted) == 1) != c.deleted {

@@ -57,7 +57,7 @@ func HasEnded(state string) bool {
 // can't be asked.
 func RunsSuspended(ctx context.Context, c *operator.Client, job api.Job) *Rerun {
 	cluster, err := c.RunsIn(ctx, job)
-	if err != nil || c.AskFlink == nil || job.Kind.Name == api.SessionJob.Name || !job.IsStopped() {
+	if err != nil || c.Flink() == nil || job.Kind.Name == api.SessionJob.Name || !job.IsStopped() {
 		return nil
 	}
 	if pods, err := c.Pods(ctx, cluster.Object.GetNamespace(), cluster.Object.GetName()); err == nil && !hasJobManager(pods) {

@@ -109,7 +109,7 @@ func TestSuspendedButRuns(t *testing.T) {
 		"not suspended":              {changedJob(1, map[string]any{"lifecycleState": "STABLE", "jobStatus": map[string]any{"state": "RUNNING", "jobId": "x"}}), again, false},
 	} {
 		client := operator.ClientOf(nil, fake.NewClientset(jobManagerOf("a")...))
-		client.AskFlink = func(context.Context, api.Ref) (api.FlinkState, error) { return c.state, nil }
+		client = client.Asking(flinktest.States(c.state, nil))
 		if run := RunsSuspended(t.Context(), client, c.job); (run != nil) != c.runs || c.runs && !strings.HasPrefix(run.String(), "suspended, but runs") {
 			t.Errorf("%s: %v", name, run)
 		}
@@ -117,7 +117,10 @@ func TestSuspendedButRuns(t *testing.T) {
 	// There is no JobManager to ask.
 	asked := false
 	client := operator.ClientOf(nil, fake.NewClientset())
-	client.AskFlink = func(context.Context, api.Ref) (api.FlinkState, error) { asked = true; return again, nil }
+	client = client.Asking(flinktest.Flink{OnState: func(context.Context, api.Ref) (api.FlinkState, error) {
+		asked = true
+		return again, nil
+	}})
 	if run := RunsSuspended(t.Context(), client, suspendedJob(t, "")); run != nil || asked {
 		t.Error(run, asked)
 	}

@@ -40,8 +40,8 @@ func changeAndLook(parent context.Context, c *operator.Client, ch change.Change,
 			Job: ch.Job.Ref(), How: change.ChangeFailed, Cause: crash,
 			After: "Its JobManager ended with that, and the job doesn't run",
 		}
-	case errors.As(err, &failed) && failed.How == change.ChangeFailed && c.JobFailures != nil:
-		failures := c.JobFailures(parent, ch.Job.Ref(), time.Now().Add(-10*time.Minute))
+	case errors.As(err, &failed) && failed.How == change.ChangeFailed && c.Flink() != nil:
+		failures := c.Flink().Failures(parent, ch.Job.Ref(), time.Now().Add(-10*time.Minute))
 		if len(failures) > 0 && !strings.Contains(failed.Cause, failures[0]) {
 			failed.Cause = strings.TrimPrefix(failed.Cause+": "+failures[0], ": ")
 		}

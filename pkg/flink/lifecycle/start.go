@@ -140,7 +140,7 @@ func (s *runWaiter) run(parent context.Context) (api.Job, error) {
 		work(func() { s.followCluster(ctx, cluster) })
 	}
 	work(func() { s.look(ctx, cluster) })
-	if s.start.Done == nil && s.client.AskFlink != nil {
+	if s.start.Done == nil && s.client.Flink() != nil {
 		work(func() { s.countTasks(ctx) })
 	}
 	var quiet operator.Silence

@@ -77,8 +77,8 @@ func (s *runWaiter) look(ctx context.Context, cluster string) {
 			_, refused = s.client.WorkersOf(ctx, s.start.Ref.Namespace, now.pods, time.Now(), operator.RefusedFor)
 		}
 		var failures []string
-		if ask := s.client.JobFailures; ask != nil && now.job.JobID() != "" && now.job.State() != "RUNNING" {
-			failures = ask(ctx, s.start.Ref, s.start.Since)
+		if flink := s.client.Flink(); flink != nil && now.job.JobID() != "" && now.job.State() != "RUNNING" {
+			failures = flink.Failures(ctx, s.start.Ref, s.start.Since)
 		}
 		crash := map[string]string{}
 		for _, pod := range now.pods {

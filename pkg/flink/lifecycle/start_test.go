@@ -10,14 +10,13 @@ import (
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/change"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/flinktest"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
 )
 
-// starting is a starter that nothing has been found out by yet.
+// starting is a runWaiter that nothing has been found out by yet.
 func starting(job api.Job) *runWaiter {
-	client := &operator.Client{AskFlink: func(context.Context, api.Ref) (api.FlinkState, error) {
-		return api.FlinkState{}, change.ErrNoJobManager
-	}}
+	client := operator.ClientOf(nil, nil).Asking(flinktest.States(api.FlinkState{}, change.ErrNoJobManager))
 	return &runWaiter{
 		client: client, start: Start{Ref: job.Ref()}, state: situation{job: job},
 		changes: make(chan func()), first: map[string]time.Time{}, noted: map[string]bool{},

@@ -47,10 +47,10 @@ func (s *runWaiter) countTasks(ctx context.Context) {
 	}
 }
 
-// wholly reports whether all tasks of the job run, as far as the JobManager can
+// allTasksRunning reports whether all tasks of the job run, as far as the JobManager can
 // be asked: Flink calls a job RUNNING also while its tasks wait for slots.
 func (s *runWaiter) allTasksRunning(job api.Job) bool {
-	if s.client.AskFlink == nil || s.tasks.noAnswer >= change.MaxMissedAnswers {
+	if s.client.Flink() == nil || s.tasks.noAnswer >= change.MaxMissedAnswers {
 		return true
 	}
 	return s.tasks.jobID == job.JobID() && s.tasks.state.State == "RUNNING" && s.tasks.state.Waiting == 0

@@ -38,7 +38,10 @@ func TestRestartOfAJobThatHasNeverRun(t *testing.T) {
 		"still starting": {nil, []string{"nothing was changed", "has never run", "RECONCILING", "kubectl flink status flinkdeployment/a -n n --for running"}},
 	} {
 		client := operator.ClientOf(fakeDynamic(job.Object.DeepCopy()), fake.NewClientset(c.pods...), api.Deployment, api.StateSnap)
-		client.AskFlink = func(context.Context, api.Ref) (api.FlinkState, error) { asked = true; return api.FlinkState{}, nil }
+		client = client.Asking(flinktest.Flink{OnState: func(context.Context, api.Ref) (api.FlinkState, error) {
+			asked = true
+			return api.FlinkState{}, nil
+		}})
 		_, err := Restart(t.Context(), client, job.Ref(), RestartRequest{}, operator.Reporter{})
 		if err == nil || exit.Code(err) != exit.Failed {
 			t.Fatalf("%s: %v", name, err)

@@ -27,8 +27,8 @@ func (c *Client) RootCauseOf(ctx context.Context, job api.Job, triggerID string,
 		cluster.Name = job.SessionCluster()
 	}
 	deeper := ""
-	if c.SavepointCause != nil && triggerID != "" {
-		deeper = c.SavepointCause(ctx, cluster, job.JobID(), triggerID)
+	if c.flink != nil && triggerID != "" {
+		deeper = c.flink.SavepointCause(ctx, cluster, job.JobID(), triggerID)
 	}
 	if deeper == "" || followed(deeper) {
 		// That the job was stopping is what followed from the cause.

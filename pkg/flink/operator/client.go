@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -28,35 +27,15 @@ type Client struct {
 	dynamic dynamic.Interface
 	core    clientset.Interface
 
-	servedOnce sync.Once
-	served     []string
-	servedErr  error
+	served *served
+	flink  Flink
+}
 
-	// SavepointCause, where set, asks the JobManager of the FlinkDeployment
-	// cluster why a savepoint failed: Flink's own exception, of which the
-	// operator passes on only the outermost layers. "" if it doesn't know.
-	SavepointCause func(ctx context.Context, cluster api.Ref, jobID, triggerID string) string
-
-	// JobFailures, where set, asks the JobManager of the job ref for the root
-	// causes of its failures since a moment, newest first.
-	JobFailures func(ctx context.Context, ref api.Ref, since time.Time) []string
-
-	// RestoredFrom, where set, asks the JobManager of the job ref which path
-	// its state came from; "" if it started without any. Its error says that
-	// nobody could be asked.
-	RestoredFrom func(ctx context.Context, ref api.Ref) (string, error)
-
-	// RunningJobs, where set, asks the JobManager of a session cluster for the
-	// names of the jobs that haven't ended, by their ids.
-	RunningJobs func(ctx context.Context, cluster api.Ref) map[string]string
-
-	// AskFlink, where set, asks the JobManager of a job for the state that it
-	// runs from and has. It is the proof that a change kept a job's state.
-	AskFlink func(ctx context.Context, job api.Ref) (api.FlinkState, error)
-
-	// AskCheckpoints, where set, asks the JobManager of a job whether its
-	// checkpoints outlive it, and for the newest.
-	AskCheckpoints func(ctx context.Context, job api.Ref) (api.CheckpointFacts, error)
+// served is what the API server was found to serve; asked once.
+type served struct {
+	once    sync.Once
+	plurals []string
+	err     error
 }
 
 // NewClient connects with the factory's flags; nothing is sent yet.
@@ -74,12 +53,12 @@ func NewClient(factory *kube.Factory) (*Client, error) {
 
 // ClientOf uses connections that exist. The API server isn't asked for the
 // kinds that it serves where they are named.
-func ClientOf(dyn dynamic.Interface, core clientset.Interface, served ...api.Kind) *Client {
-	c := &Client{dynamic: dyn, core: core}
-	if len(served) > 0 {
-		c.servedOnce.Do(func() {
-			for _, kind := range served {
-				c.served = append(c.served, kind.Plural)
+func ClientOf(dyn dynamic.Interface, core clientset.Interface, kinds ...api.Kind) *Client {
+	c := &Client{dynamic: dyn, core: core, served: &served{}}
+	if len(kinds) > 0 {
+		c.served.once.Do(func() {
+			for _, kind := range kinds {
+				c.served.plurals = append(c.served.plurals, kind.Plural)
 			}
 		})
 	}
@@ -101,8 +80,8 @@ Check the context (kubectl config current-context), or install the operator: its
 // Served are the plural names of the operator's kinds that the API server
 // serves; ErrNotInstalled where there are none.
 func (c *Client) Served(ctx context.Context) ([]string, error) {
-	c.servedOnce.Do(func() { c.served, c.servedErr = c.discover(ctx) })
-	return c.served, c.servedErr
+	c.served.once.Do(func() { c.served.plurals, c.served.err = c.discover(ctx) })
+	return c.served.plurals, c.served.err
 }
 
 // discover asks for our one group-version instead of everything the server

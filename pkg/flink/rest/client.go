@@ -45,6 +45,9 @@ func NewClient(transport http.RoundTripper, prefix string) *Client {
 	}
 }
 
+// Close closes connections that nothing uses at the moment.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
 // Error is an answer of the JobManager other than success.
 type Error struct {
 	Method, Path string

@@ -230,7 +230,7 @@ func TestWhatAJobLeft(t *testing.T) {
 			}
 			cluster := flinktest.Serving(served, append(c.objects, flinktest.Object(api.Deployment, "orders", ordersSpec, c.status))...)
 			if c.latest != nil {
-				cluster.Client.AskFlink = func(context.Context, api.Ref) (api.FlinkState, error) { return api.FlinkState{Latest: c.latest}, nil }
+				cluster.Ask(flinktest.States(api.FlinkState{Latest: c.latest}, nil))
 			}
 			states, err := LastStates(t.Context(), cluster.Client, cluster.Job(api.Deployment, "orders"), cluster.Reporter())
 			if got := say(states); err != nil || got != c.want || !strings.Contains(cluster.Notes(), c.note) || (cluster.Notes() == "") != (c.note == "") {

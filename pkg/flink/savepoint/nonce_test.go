@@ -95,7 +95,7 @@ func TestASavepointByNonce(t *testing.T) {
 		"failed, by the status": {
 			served: old, operate: steps(job(time.Second, triggered), warn(3*time.Second, "SavepointError", "no room"), warn(3*time.Second, "ImagePullBackOff", "an aside"), job(5*time.Second, strings.Replace(dealtWith, "{", `{"error":"the job restarts","jobStatus":{"savepointInfo":null},`, 1))), code: exit.Failed,
 			prepare: func(c *flinktest.Cluster, _ context.CancelCauseFunc) {
-				c.Client.SavepointCause = func(_ context.Context, _ api.Ref, job, trigger string) string { return job + trigger + " is full" }
+				c.Ask(flinktest.Flink{OnCause: func(_ context.Context, _ api.Ref, job, trigger string) string { return job + trigger + " is full" }})
 			},
 			says: []string{"FAILED: the job restarts\n  cause: at1 is full\n  event SavepointError (flinkdeployment/orders): no room"}, hides: []string{"an aside"},
 		},

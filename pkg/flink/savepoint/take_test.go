@@ -270,9 +270,9 @@ func TestASavepointByResource(t *testing.T) {
 		"failed, Flink knows more": {
 			request: named(nil), operate: steps(snap(time.Second, underway), snap(3*time.Second, `{"state":"FAILED","error":"it failed"}`)), code: exit.Failed,
 			prepare: func(c *flinktest.Cluster, _ context.CancelCauseFunc) {
-				c.Client.SavepointCause = func(_ context.Context, cluster api.Ref, job, trigger string) string {
+				c.Ask(flinktest.Flink{OnCause: func(_ context.Context, cluster api.Ref, job, trigger string) string {
 					return fmt.Sprintf("disk of %s/%s/%s is full", cluster.Name, job, trigger)
-				}
+				}})
 			},
 			says: []string{"flinkstatesnapshot/sp FAILED: it failed\n  cause: disk of orders/a/t1 is full"},
 		},
@@ -291,7 +291,7 @@ func TestASavepointByResource(t *testing.T) {
 		"abandoned after it took the job down": {
 			request: named(nil), operate: steps(snap(time.Second, underway), snap(3*time.Second, `{"state":"ABANDONED"}`)), code: exit.Failed,
 			prepare: func(c *flinktest.Cluster, _ context.CancelCauseFunc) {
-				c.Client.SavepointCause = func(context.Context, api.Ref, string, string) string { return "asynchronous state" }
+				c.Ask(flinktest.Causes("asynchronous state"))
 			},
 			says: []string{"ABANDONED: asynchronous state"},
 		},

@@ -10,7 +10,6 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/change"
-	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/reach"
 )
 
@@ -77,14 +76,4 @@ func (f *changeFlags) Validate() error {
 		return err
 	}
 	return f.many.validate()
-}
-
-// client connects, and lets the operator's client ask JobManagers.
-func (f *changeFlags) client() (*operator.Client, error) {
-	client, err := f.operator()
-	if err != nil {
-		return nil, err
-	}
-	f.askJobManagers(client, f.tunnelFlags, f.tls)
-	return client, nil
 }

@@ -74,10 +74,13 @@ func (f *changeFlags) changes(did string, do func(ctx context.Context, client *o
 // changeJobs finds the jobs meant, carries out the change on each and prints
 // what became of it.
 func changeJobs[R any](ctx context.Context, f *changeFlags, v changing[R]) error {
-	client, err := f.client()
+	client, err := f.operator()
 	if err != nil {
 		return err
 	}
+	jobManagers := f.jobManagers(client, f.tunnelFlags, f.tls)
+	defer jobManagers.Close()
+	client = client.Asking(jobManagers)
 	// Looking up the jobs is bounded too, but a person who picks one doesn't
 	// use up the change's time.
 	lookup, found := f.Bounded(ctx)

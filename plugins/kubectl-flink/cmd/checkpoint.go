@@ -70,22 +70,17 @@ func (o *checkpointOptions) Validate() error {
 
 // describeCheckpoint adds what only the JobManager knows of a checkpoint. It
 // is an error only where the path is unknown without it.
-func (o *savepointOptions) describeCheckpoint(ctx context.Context, client *operator.Client, report *savepoint.Report) error {
+func describeCheckpoint(ctx context.Context, client *operator.Client, jobManagers *reach.JobManagers, report *savepoint.Report) error {
 	err := func() error {
 		place, err := reach.Find(ctx, client, report.Job)
 		if err != nil {
 			return err
 		}
-		tunnel, err := o.tunnel(o.tunnelFlags, nil)
+		jobManager, err := jobManagers.At(place)
 		if err != nil {
 			return err
 		}
-		defer tunnel.Close()
-		jobManager, err := restClient(tunnel, place, o.tls)
-		if err != nil {
-			return err
-		}
-		return reachError(ctx, reach.DescribeCheckpoint(ctx, jobManager, report))
+		return reach.AskError(ctx, reach.DescribeCheckpoint(ctx, jobManager, report))
 	}()
 	if report.Path != "" {
 		return nil

@@ -113,7 +113,7 @@ func (f *checkpointFollower) look(ctx context.Context, place reach.Place) (ended
 			return false, err
 		}
 		if ctx.Err() == nil {
-			f.line.Set("%s: %s", ref, term.SafeLine(reachError(asking, err).Error()))
+			f.line.Set("%s: %s", ref, term.SafeLine(reach.AskError(asking, err).Error()))
 		}
 		return false, nil
 	}
@@ -122,7 +122,7 @@ func (f *checkpointFollower) look(ctx context.Context, place reach.Place) (ended
 		return false, nil // why is told by whoever ended it
 	}
 	if err != nil {
-		f.line.Set("%s: waiting for its JobManager: %s", ref, term.SafeLine(reachError(asking, err).Error()))
+		f.line.Set("%s: waiting for its JobManager: %s", ref, term.SafeLine(reach.AskError(asking, err).Error()))
 		return false, nil
 	}
 	events := f.watch.Look(id, answer)

@@ -154,13 +154,17 @@ func (o *cloneOptions) clone(ctx context.Context, ref api.Ref, to *common) error
 	if err != nil {
 		return err
 	}
-	o.askJobManagers(client, o.tunnelFlags, o.tls)
+	jobManagers := o.jobManagers(client, o.tunnelFlags, o.tls)
+	defer jobManagers.Close()
+	client = client.Asking(jobManagers)
 	target := client
 	if to != o.common {
 		if target, err = to.operator(); err != nil {
 			return err
 		}
-		to.askJobManagers(target, o.tunnelFlags, o.tls)
+		theirs := to.jobManagers(target, o.tunnelFlags, o.tls)
+		defer theirs.Close()
+		target = target.Asking(theirs)
 	}
 	bounded, cancel := o.Bounded(ctx)
 	defer cancel()

@@ -293,7 +293,7 @@ func (o *configOptions) askJobManager(ctx context.Context, place reach.Place, la
 		return askJob(ctx, jobManager, place.JobID, layers, model)
 	}()
 	if err != nil {
-		model.Unknown = append(model.Unknown, "what the JobManager runs with: "+reachError(ctx, err).Error())
+		model.Unknown = append(model.Unknown, "what the JobManager runs with: "+reach.AskError(ctx, err).Error())
 	}
 }
 

@@ -17,7 +17,6 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/lifecycle"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/reach"
-	"github.com/kubectl-flink/kubectl-flink/pkg/flink/rest"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/savepoint"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/view"
 )
@@ -31,7 +30,7 @@ const explainLimit = 5 * time.Second
 func (c *common) gathererOf(client *operator.Client, tunnel *portforward.Tunnel, files reach.TLSFiles, limit time.Duration) *reach.Gatherer {
 	g := &reach.Gatherer{Client: client, Limit: limit, Now: c.now}
 	if tunnel != nil {
-		g.Ask = func(place reach.Place) (*rest.Client, error) { return restClient(tunnel, place, files) }
+		g.Ask = reach.NewJobManagers(client, files, func() (*portforward.Tunnel, error) { return tunnel, nil }).At
 	}
 	return g
 }
@@ -157,9 +156,12 @@ func attemptsOf(err error) (texts []string, where diagnosis.Where) {
 // savepointTrace is a stack trace without frames: the exceptions around a cause,
 // outermost first, one a line, and the cause.
 func savepointTrace(chain, cause string) string {
-	lines := strings.Split(strings.TrimSpace(chain), "\n")
-	if chain == "" {
-		lines = nil
+	var lines []string
+	for line := range strings.Lines(chain) {
+		// A message may bring frames of its own.
+		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "at ") {
+			lines = append(lines, line)
+		}
 	}
 	if len(lines) == 0 || !strings.Contains(lines[len(lines)-1], cause) {
 		lines = append(lines, cause)

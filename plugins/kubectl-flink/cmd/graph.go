@@ -93,7 +93,7 @@ func (o *graphOptions) graph(ctx context.Context, place reach.Place, jobManager 
 	}
 	graph := view.NewJobGraph(place.Job.Ref(), id, load)
 	if err != nil {
-		graph.Unreachable = "the vertices' numbers: " + reachError(ctx, err).Error()
+		graph.Unreachable = "the vertices' numbers: " + reach.AskError(ctx, err).Error()
 	}
 	return graph, nil
 }

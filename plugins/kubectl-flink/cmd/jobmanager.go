@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/portforward"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
@@ -82,7 +83,7 @@ func (o *askOptions) ask(ctx context.Context, question func(context.Context, rea
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, o.timeout, exit.Timeoutf("timed out after %s: the JobManager of %s doesn't answer", o.timeout, place.Cluster.Ref()))
 	defer cancel()
-	return o.unknownJob(place, place.Because(reachError(ctx, question(ctx, place, jobManager))))
+	return o.unknownJob(place, place.Because(reach.AskError(ctx, question(ctx, place, jobManager))))
 }
 
 // unknownJob says what it means that the JobManager doesn't know the job.
@@ -106,6 +107,7 @@ func (o *askOptions) poll(ctx context.Context, client *operator.Client, ref api.
 	if err != nil {
 		return err
 	}
+	jobManagers := reach.NewJobManagers(client, o.tls, func() (*portforward.Tunnel, error) { return tunnel, nil })
 	defer tunnel.Close()
 	clock := time.NewTicker(interval)
 	defer clock.Stop()
@@ -114,17 +116,17 @@ func (o *askOptions) poll(ctx context.Context, client *operator.Client, ref api.
 		defer cancel()
 		place, err := reach.Find(ctx, client, ref)
 		if err != nil {
-			return "", reachError(ctx, err)
+			return "", reach.AskError(ctx, err)
 		}
 		state := place.Job.State()
 		if why := place.WhyNot(); why != "" && (place.Suspended() || place.Cluster.JobManager() == "MISSING") {
 			return state, fmt.Errorf("no JobManager to ask: %s", why)
 		}
-		jobManager, err := restClient(tunnel, place, o.tls)
+		jobManager, err := jobManagers.At(place)
 		if err != nil {
 			return state, err
 		}
-		return state, o.unknownJob(place, place.Because(reachError(ctx, question(ctx, place, jobManager))))
+		return state, o.unknownJob(place, place.Because(reach.AskError(ctx, question(ctx, place, jobManager))))
 	}
 	for {
 		state, err := once()

@@ -286,7 +286,7 @@ func (o *listOptions) askAll(ctx context.Context, client *operator.Client, rows 
 				return live, err
 			}()
 			if err != nil {
-				live = view.Live{Problem: reachError(ctx, err).Error()}
+				live = view.Live{Problem: reach.AskError(ctx, err).Error()}
 			}
 			row.Live = &live
 		})

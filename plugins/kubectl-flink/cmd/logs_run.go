@@ -174,7 +174,7 @@ func (o *logsOptions) fromFiles(ctx context.Context, client *operator.Client, pl
 	}
 	files, err := o.listFiles(ctx, jobManager)
 	if err != nil {
-		return place.Because(reachError(ctx, err))
+		return place.Because(reach.AskError(ctx, err))
 	}
 	if o.files {
 		return o.output.Print(o.Out, view.LogFiles(files, o.now()))
@@ -213,7 +213,7 @@ func (o *logsOptions) fromFiles(ctx context.Context, client *operator.Client, pl
 	if err := merger.Run(ctx, o.printer.Print); err != nil {
 		return err
 	}
-	return reachError(ctx, group.Wait())
+	return reach.AskError(ctx, group.Wait())
 }
 
 // theJobManager stands for the pod of the JobManager that answers.

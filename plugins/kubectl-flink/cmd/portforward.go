@@ -130,7 +130,7 @@ func (o *forwardOptions) Run(ctx context.Context) error {
 	for _, f := range forwards {
 		lines, err := o.listen(ctx, tunnel, f, line)
 		if err != nil {
-			return reachError(ctx, err)
+			return reach.AskError(ctx, err)
 		}
 		announced = append(announced, lines...)
 	}

@@ -2,7 +2,6 @@ package cmd
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -92,20 +91,10 @@ func restClient(tunnel *portforward.Tunnel, place reach.Place, files reach.TLSFi
 	return rest.NewClient(transport, place.Prefix), nil
 }
 
-// reachError gives an error of reaching a pod its exit code and next step.
-func reachError(ctx context.Context, err error) error {
-	if err == nil {
-		return nil
-	}
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	err = reach.Explain(err)
-	var unready *portforward.NotReadyError
-	if errors.As(err, &unready) && unready.Timeout() {
-		return exit.With(exit.TimedOut, err)
-	}
-	return err
+// jobManagers are those that a command asks, over one tunnel. The caller closes
+// it.
+func (c *common) jobManagers(client *operator.Client, way tunnelFlags, files reach.TLSFiles) *reach.JobManagers {
+	return reach.NewJobManagers(client, files, func() (*portforward.Tunnel, error) { return c.tunnel(way, nil) })
 }
 
 // findPlace resolves args to where the job runs.

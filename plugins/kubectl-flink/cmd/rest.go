@@ -200,7 +200,7 @@ func (o *restOptions) print(ctx context.Context, line *progress.Line, client *re
 	}
 	response, err := client.Do(ctx, method, path, header, reader)
 	if err != nil {
-		return reachError(ctx, err)
+		return reach.AskError(ctx, err)
 	}
 	defer response.Body.Close()
 	if limit != nil {
@@ -217,7 +217,7 @@ func (o *restOptions) print(ctx context.Context, line *progress.Line, client *re
 		fmt.Fprintln(o.Out)
 	}
 	if err := o.copy(response); err != nil {
-		return reachError(ctx, err)
+		return reach.AskError(ctx, err)
 	}
 	if response.StatusCode >= http.StatusBadRequest {
 		return fmt.Errorf("the JobManager answered %s to %s %s", response.Status, method, path)

@@ -21,7 +21,9 @@ func (o *savepointOptions) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	o.askJobManagers(client, o.tunnelFlags, o.tls)
+	jobManagers := o.jobManagers(client, o.tunnelFlags, o.tls)
+	defer jobManagers.Close()
+	client = client.Asking(jobManagers)
 	// Looking up the jobs is bounded too, but a person who picks one doesn't
 	// use up the savepoint's time.
 	lookup, found := o.Bounded(ctx)
@@ -37,7 +39,7 @@ func (o *savepointOptions) Run(ctx context.Context) error {
 	one := func(ctx context.Context, ref api.Ref, reporter operator.Reporter) (savepoint.Report, error) {
 		bounded, cancel := o.Bounded(ctx)
 		defer cancel()
-		report, err := o.one(bounded, client, ref, reporter)
+		report, err := o.one(bounded, client, jobManagers, ref, reporter)
 		return report, explain.explain(ctx, client, ref, ended(bounded, err))
 	}
 	if !asList {
@@ -75,21 +77,21 @@ func ended(ctx context.Context, err error) error {
 }
 
 // one takes one savepoint.
-func (o *savepointOptions) one(ctx context.Context, client *operator.Client, ref api.Ref, reporter operator.Reporter) (savepoint.Report, error) {
+func (o *savepointOptions) one(ctx context.Context, client *operator.Client, jobManagers *reach.JobManagers, ref api.Ref, reporter operator.Reporter) (savepoint.Report, error) {
 	var report savepoint.Report
 	var err error
 	if o.request.Method == savepoint.REST {
-		report, err = o.byREST(ctx, client, ref, reporter)
+		report, err = o.byREST(ctx, client, jobManagers, ref, reporter)
 	} else {
 		report, err = savepoint.Take(ctx, client, ref, o.request, reporter)
 		if err == nil && report.Checkpoint && report.Done {
-			err = o.describeCheckpoint(ctx, client, &report)
+			err = describeCheckpoint(ctx, client, jobManagers, &report)
 		}
 	}
 	return report, err
 }
 
-func (o *savepointOptions) byREST(ctx context.Context, client *operator.Client, ref api.Ref, reporter operator.Reporter) (savepoint.Report, error) {
+func (o *savepointOptions) byREST(ctx context.Context, client *operator.Client, jobManagers *reach.JobManagers, ref api.Ref, reporter operator.Reporter) (savepoint.Report, error) {
 	report := savepoint.Report{Job: ref}
 	place, err := reach.Find(ctx, client, ref)
 	if err != nil {
@@ -100,12 +102,7 @@ func (o *savepointOptions) byREST(ctx context.Context, client *operator.Client, 
 			return report, err
 		}
 	}
-	tunnel, err := o.tunnel(o.tunnelFlags, nil)
-	if err != nil {
-		return report, err
-	}
-	defer tunnel.Close()
-	jobManager, err := restClient(tunnel, place, o.tls)
+	jobManager, err := jobManagers.At(place)
 	if err != nil {
 		return report, err
 	}
@@ -118,7 +115,7 @@ func (o *savepointOptions) byREST(ctx context.Context, client *operator.Client, 
 	if errors.As(err, &coded) {
 		return report, err
 	}
-	return report, reachError(ctx, err)
+	return report, reach.AskError(ctx, err)
 }
 
 func (o *savepointOptions) print(reports []savepoint.Report, asList bool) error {

@@ -172,7 +172,9 @@ func (o *inspectOptions) remote(ctx context.Context, arg string, line *progress.
 	if err != nil {
 		return out, err
 	}
-	o.askJobManagers(client, o.tunnelFlags, o.tls)
+	jobManagers := o.jobManagers(client, o.tunnelFlags, o.tls)
+	defer jobManagers.Close()
+	client = client.Asking(jobManagers)
 	line.Set("looking for %s", arg)
 	state, err := o.find(ctx, client, arg, line)
 	if err != nil {
@@ -206,7 +208,7 @@ func (o *inspectOptions) remote(ctx context.Context, arg string, line *progress.
 		out.Inspection, err = storage.Inspect(ctx, store, state.path)
 	}
 	if err != nil {
-		return out, reachError(ctx, err)
+		return out, reach.AskError(ctx, err)
 	}
 	if state.job.Object == nil {
 		return out, nil

@@ -61,7 +61,9 @@ func (o *snapshotWaitOptions) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	o.askJobManagers(client, o.tunnelFlags, o.tls)
+	jobManagers := o.jobManagers(client, o.tunnelFlags, o.tls)
+	defer jobManagers.Close()
+	client = client.Asking(jobManagers)
 	bounded, cancel := o.Bounded(ctx)
 	defer cancel()
 	line := progress.New(o.ErrOut, o.Quiet)

@@ -74,7 +74,7 @@ func (o *sqlOptions) Run(ctx context.Context) (err error) {
 	}
 	gateway, where, started, err := o.connect(ctx, line, tunnel, client, place, settings)
 	if err != nil {
-		return reachError(ctx, err)
+		return reach.AskError(ctx, err)
 	}
 	options := sqlgateway.Options{Name: "kubectl-flink", Properties: maps.Clone(settings)}
 	if started != nil {
@@ -99,7 +99,7 @@ func (o *sqlOptions) Run(ctx context.Context) (err error) {
 	maps.Copy(options.Properties, properties)
 	session, err := sqlgateway.Open(ctx, gateway, options)
 	if err != nil {
-		return reachError(ctx, fmt.Errorf("open a session with %s: %w", where, err))
+		return reach.AskError(ctx, fmt.Errorf("open a session with %s: %w", where, err))
 	}
 	defer func() {
 		away, cancel := context.WithTimeout(context.WithoutCancel(ctx), partingLimit)
@@ -108,7 +108,7 @@ func (o *sqlOptions) Run(ctx context.Context) (err error) {
 			line.Print("warning: the session with %s could not be closed: %v", where, closeErr)
 		}
 	}()
-	return reachError(ctx, o.statements(ctx, line, session, place, sources, initial))
+	return reach.AskError(ctx, o.statements(ctx, line, session, place, sources, initial))
 }
 
 // statements runs what is asked for in the session.

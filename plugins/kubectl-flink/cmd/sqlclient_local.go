@@ -36,7 +36,7 @@ func (o *sqlClientOptions) runLocal(ctx context.Context, place reach.Place, more
 	defer tunnel.Close()
 	listener, err := tunnel.Listen(context.WithoutCancel(ctx), portforward.ListenOptions{Target: place.Target(), Addresses: []string{"127.0.0.1"}})
 	if err != nil {
-		return reachError(ctx, err)
+		return reach.AskError(ctx, err)
 	}
 	defer listener.Close()
 	var paths []string

@@ -60,8 +60,12 @@ The JobManager is asked for slots and checkpoints if it is ready; without an
 answer the page lacks those lines. One that a suspended job still has is asked
 whether it runs the job all the same.
 
+Why something is wrong is said by the rules that kubectl flink doctor has, with
+what was seen and what to do.
+
 --for waits until the job is running, stable, suspended, finished or upgraded
-(the operator has carried out the newest spec), and fails as soon as it can't be.`,
+(the operator has carried out the newest spec), and fails as soon as it can't be.
+A job that is to run is asked whether all its tasks do.`,
 		Example: plugin.Examples(`
 			# One page
 			kubectl flink status basic-example
@@ -355,7 +359,7 @@ func (o *statusOptions) askJobManager(ctx context.Context, tunnel *portforward.T
 	case err != nil && state != "READY":
 		heard.why = "it isn't ready"
 	case err != nil:
-		heard.why, heard.failed = reachError(ctx, err).Error(), true
+		heard.why, heard.failed = reach.AskError(ctx, err).Error(), true
 		status.Unknown = append(status.Unknown, "the JobManager: "+heard.why)
 	}
 	return heard

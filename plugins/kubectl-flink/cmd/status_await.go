@@ -14,6 +14,7 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/progress"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/wait"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/change"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/health"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/reach"
@@ -52,7 +53,9 @@ func (o *statusOptions) await(ctx context.Context, client *operator.Client, ref 
 	}()
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
-	w := goalWaiter{goal: o.goal, now: o.now, front: o.frontOf(client, ref), say: func(last string) {
+	jobManagers := o.jobManagers(client, o.tunnelFlags, o.tls)
+	defer jobManagers.Close()
+	w := goalWaiter{goal: o.goal, now: o.now, front: o.frontOf(client, ref, jobManagers, line.Print), say: func(last string) {
 		line.Set("waiting until %s is %s; it is %s", ref, o.goal, last)
 	}}
 	err := w.wait(ctx, ref, summaries, tick.C, ended)
@@ -117,8 +120,13 @@ func (w *goalWaiter) wait(ctx context.Context, ref api.Ref, summaries <-chan api
 	}
 }
 
-// frontOf judges a job by its object, its cluster's and the JobManager's pods.
-func (o *statusOptions) frontOf(client *operator.Client, ref api.Ref) func(context.Context, api.Summary) health.Verdict {
+// frontOf judges a job by its object, its cluster's, the JobManager's pods and,
+// if all of these call it well, by what Flink says of its tasks.
+func (o *statusOptions) frontOf(client *operator.Client, ref api.Ref, jobManagers operator.Flink, note func(string, ...any)) func(context.Context, api.Summary) health.Verdict {
+	if o.liveWait > 0 {
+		client = client.Asking(jobManagers)
+	}
+	missed := 0
 	return func(ctx context.Context, summary api.Summary) health.Verdict {
 		place, err := reach.Find(ctx, client, ref)
 		if err != nil && !place.Gone {
@@ -130,6 +138,31 @@ func (o *statusOptions) frontOf(client *operator.Client, ref api.Ref) func(conte
 		if place.Cluster.Object != nil {
 			pods, known = client.FrontPods(ctx, ref.Namespace, place.Cluster.Object.GetName())
 		}
-		return verdictOf(summary, place, pods, known, o.now())
+		verdict := verdictOf(summary, place, pods, known, o.now())
+		if verdict.Word != health.Healthy || summary.State != "RUNNING" || o.liveWait <= 0 || missed >= change.MaxMissedAnswers {
+			return verdict
+		}
+		state, asked, why := client.State(ctx, place.Job)
+		if !asked {
+			if missed++; missed < change.MaxMissedAnswers {
+				return health.Verdict{Word: health.Starting, Why: "asking the JobManager for its tasks: " + why}
+			}
+			note("note: %s: its JobManager couldn't be asked whether its tasks run (%s); it is RUNNING by the operator's word", ref, why)
+			return verdict
+		}
+		return byTasks(verdict, state)
 	}
+}
+
+// byTasks judges a job that the operator calls well by what Flink says of it:
+// Flink calls a job RUNNING while its tasks wait for slots, and what the operator
+// passes on is seconds old.
+func byTasks(verdict health.Verdict, state api.FlinkState) health.Verdict {
+	switch {
+	case state.State == "RUNNING" && state.Waiting > 0:
+		return health.Verdict{Word: health.Starting, Why: state.WaitingTasks()}
+	case state.State != "RUNNING" && state.State != "":
+		return health.Verdict{Word: health.Degraded, Why: "RUNNING by the operator's last word, " + state.State + " by Flink's"}
+	}
+	return verdict
 }

@@ -65,6 +65,27 @@ func TestGoalsThatNeedNoJobManager(t *testing.T) {
 	}
 }
 
+// The operator's word may be older than a failover.
+func TestGoalsAreJudgedByTasks(t *testing.T) {
+	well := health.Verdict{Word: health.Healthy}
+	for name, c := range map[string]struct {
+		state api.FlinkState
+		want  health.Verdict
+	}{
+		"all tasks run": {api.FlinkState{State: "RUNNING", Tasks: 4}, well},
+		"tasks wait": {api.FlinkState{State: "RUNNING", Tasks: 4, Waiting: 1}, health.Verdict{
+			Word: health.Starting, Why: "RUNNING, but 1 of its 4 tasks don't run yet",
+		}},
+		"restarting": {api.FlinkState{State: "RESTARTING", Tasks: 4, Waiting: 4}, health.Verdict{
+			Word: health.Degraded, Why: "RUNNING by the operator's last word, RESTARTING by Flink's",
+		}},
+	} {
+		if got := byTasks(well, c.state); got != c.want {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}
+
 // jobManagerDown makes the JobManager's pods of a recording those of a process
 // that has just ended.
 func (p playback) jobManagerDown(t *testing.T) {
@@ -107,7 +128,7 @@ func TestStatusAndListWhileTheJobManagerIsAway(t *testing.T) {
 		if code != exit.No {
 			t.Errorf("%s: --exit-status: %d", name, code)
 		}
-		for _, want := range []string{"degraded", "isn't ready: Flink's container ended: Error (exit code 143), for 5s", "RUNNING by the operator's last word", "kubectl flink logs"} {
+		for _, want := range []string{"degraded", "ended with Error (exit code 143) (FLINK-POD-CRASH)", "RUNNING by the operator's last word", "kubectl flink logs"} {
 			if !strings.Contains(strings.Join(strings.Fields(out), " "), want) {
 				t.Errorf("%s: no %q in:\n%s", name, want, out)
 			}

@@ -70,7 +70,7 @@ func askRerun(ctx context.Context, tunnel *portforward.Tunnel, place reach.Place
 	case rest.NotFound(err):
 		return nil, nil
 	case err != nil:
-		return nil, reachError(ctx, err)
+		return nil, reach.AskError(ctx, err)
 	}
 	return lifecycle.RerunOf(place.Cluster, state), nil
 }

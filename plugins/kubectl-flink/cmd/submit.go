@@ -258,7 +258,9 @@ func (o *submitOptions) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	o.askJobManagers(client, o.tunnelFlags, o.tls)
+	jobManagers := o.jobManagers(client, o.tunnelFlags, o.tls)
+	defer jobManagers.Close()
+	client = client.Asking(jobManagers)
 	whole := ctx
 	ctx, cancel := o.Bounded(ctx)
 	defer cancel()

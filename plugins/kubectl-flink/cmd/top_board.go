@@ -173,7 +173,7 @@ func (b *board) askOne(ctx context.Context, summary api.Summary, id string, way 
 	id = cmp.Or(id, way.place.JobID)
 	load, err := b.meter.Load(ctx, way.client, id)
 	if err != nil {
-		return nil, reachError(ctx, err)
+		return nil, reach.AskError(ctx, err)
 	}
 	row.Take(load)
 	checkpoints, err := way.client.Checkpoints(ctx, id)

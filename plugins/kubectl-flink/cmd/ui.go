@@ -259,7 +259,7 @@ func (o *uiOptions) Run(ctx context.Context) error {
 	}
 	status.set("waiting for the JobManager of %s", place.Job.Ref())
 	if err := o.up(ctx, front, status); err != nil {
-		return reachError(ctx, err)
+		return reach.AskError(ctx, err)
 	}
 	page := front.Place().Page()
 	return o.show(ctx, listener, page, status)
