@@ -16,6 +16,7 @@ var rooms = map[string][]string{
 	"jvm":        {},
 	"statefile":  {},
 	"diagnosis":  {"api"},
+	"timeline":   {"api", "diagnosis"},
 	"operator":   {"api"},
 	"conf":       {"api", "operator"},
 	"savepoint":  {"api", "operator"},

@@ -232,6 +232,8 @@ type FlinkFacts struct {
 	ClockAsked time.Time `json:"clockAsked"`
 	// RestoredFrom is the path of the state that the job started from.
 	RestoredFrom string `json:"restoredFrom,omitempty"`
+	// RestoredAt is when that was; zero where unknown.
+	RestoredAt time.Time `json:"restoredAt"`
 }
 
 // Checkpoints is what the JobManager says of a job's checkpoints.

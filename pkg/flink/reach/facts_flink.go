@@ -85,6 +85,9 @@ func (g *Gatherer) askFlink(ctx context.Context, s *sources, f *diagnosis.JobFac
 					f.Flink.Checkpoints = readCheckpoints(all)
 					if all.Latest.Restored != nil {
 						f.Flink.RestoredFrom = all.Latest.Restored.Path
+						if all.Latest.Restored.Time > 0 {
+							f.Flink.RestoredAt = all.Latest.Restored.Time.Time()
+						}
 					}
 					if configErr == nil {
 						f.Flink.Checkpoints.Config = readCheckpointConfig(config)
