@@ -71,7 +71,7 @@ func (u *Units) Add(dir string, entry Entry, ha bool) {
 	if entry.Modified.After(unit.Written) {
 		unit.Written = entry.Modified
 	}
-	if Base(entry.Path) == MetadataFile && Dir(entry.Path) == path {
+	if Base(entry.Path) == MetadataFile && normal(Dir(entry.Path)) == normal(path) {
 		u.meta[path] = true
 	}
 }
@@ -92,7 +92,10 @@ func unitOf(dir, file string, ha bool) (kind, path string) {
 	// at is the directory of the first n parts, written as the directory is.
 	at := func(n int) string { return strings.TrimRight(dir+"/"+strings.Join(below[:n], "/"), "/") }
 	if ha {
-		if len(below) > 1 {
+		switch {
+		case len(below) > 2 && below[0] == "job-result-store": // a directory for each cluster in it
+			return HAUnit, at(2)
+		case len(below) > 1:
 			return HAUnit, at(1)
 		}
 		return HAUnit, dir

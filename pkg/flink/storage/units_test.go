@@ -40,7 +40,7 @@ ha s3://b/ha/orders  1 1 false
 	}
 	var volume Units
 	volume.Add("file:///data/c", Entry{Path: "/data/c/" + aRun + "/chk-1/_metadata"}, false)
-	if list := volume.List(); len(list) != 1 || list[0].Path != "file:///data/c/"+aRun+"/chk-1" {
+	if list := volume.List(); len(list) != 1 || list[0].Path != "file:///data/c/"+aRun+"/chk-1" || list[0].Incomplete {
 		t.Errorf("%+v", list)
 	}
 }
