@@ -17,6 +17,7 @@ var rooms = map[string][]string{
 	"statefile":  {},
 	"diagnosis":  {"api"},
 	"timeline":   {"api", "diagnosis"},
+	"bundle":     {"api", "operator", "rest", "diagnosis", "reach"},
 	"operator":   {"api"},
 	"conf":       {"api", "operator"},
 	"savepoint":  {"api", "operator"},
