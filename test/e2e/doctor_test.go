@@ -14,6 +14,7 @@ import (
 type found struct {
 	Rule, Severity, Subject, Means string
 	Evidence                       []struct{ Source, Text string }
+	Cures                          []struct{ Text, Command string }
 	Consequences                   []found
 }
 

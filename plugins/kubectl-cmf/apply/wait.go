@@ -117,10 +117,20 @@ func mark(o cmf.Object) string {
 func Ready(ref cmf.Ref, before cmf.Object) Condition {
 	started := time.Now()
 	passes := mayPass(ref.Kind)
+	moved := false
 	return func(o cmf.Object) (bool, error) {
 		state, verdict, why := ref.Kind.State(o)
-		if before != nil && sameState(ref.Kind, before, o) && time.Since(started) < settle {
-			return false, nil // may well be the status from before the change
+		if before != nil && !moved {
+			if sameState(ref.Kind, before, o) {
+				if time.Since(started) < settle {
+					return false, nil // may well be the status from before the change
+				}
+			} else {
+				// A kind whose status has nothing that tells one deployment from the
+				// next, as a statement's, has no other sign than that it went through
+				// another state.
+				moved = mark(before) == noMark
+			}
 		}
 		switch {
 		case passes(state, verdict, why):
@@ -132,6 +142,9 @@ func Ready(ref cmf.Ref, before cmf.Object) Condition {
 		return false, nil
 	}
 }
+
+// noMark is the mark of what has none.
+const noMark = "//"
 
 func sameState(kind *cmf.Kind, a, b cmf.Object) bool {
 	x, _, _ := kind.State(a)

@@ -118,14 +118,23 @@ func (c *common) newestSavepoint(ctx context.Context, client *connect.Connection
 	return out
 }
 
-// newAppLogs is `kubectl cmf app logs`.
+// newAppLogs is `kubectl cmf app logs`, newStatementLogs `kubectl cmf statement
+// logs`.
 func newAppLogs(c *common) *cobra.Command {
-	l := &logs{common: c}
-	kind := cmf.Must("app")
+	return newLogs(c, cmf.Must("app"), "an application", "basic-example", "")
+}
+
+func newStatementLogs(c *common) *cobra.Command {
+	return newLogs(c, cmf.Must("statement"), "a statement", "clicks", " On a SHARED pool they are those of the pool, on which other statements run, too.")
+}
+
+func newLogs(c *common, kind *cmf.Kind, whose, name, more string) *cobra.Command {
+	l := &logs{common: c, kind: kind}
+	call := "kubectl cmf " + kind.Name + " logs " + name
 	cmd := &cobra.Command{
-		Use: "logs APP", Short: "Print the logs of an application's pods",
-		Long:              "Print the logs of an application's pods. They are read from Kubernetes, in the namespace of the application's environment: the kube context must be that of the cluster where it runs.",
-		Example:           plugin.Examples("kubectl cmf app logs basic-example\nkubectl cmf app logs basic-example --component jobmanager -f --tail 100\nkubectl cmf app logs basic-example --component taskmanager --tail 20"),
+		Use: "logs " + nameArg(kind), Short: "Print the logs of " + whose + "'s pods",
+		Long:              "Print the logs of " + whose + "'s pods. They are read from Kubernetes, in the namespace of its environment: the kube context must be that of the cluster where it runs." + more,
+		Example:           plugin.Examples(call + "\n" + call + " --component jobmanager -f --tail 100\n" + call + " --component taskmanager --tail 20"),
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: c.oneName(kind),
 		RunE:              plugin.RunE(l),
@@ -153,7 +162,7 @@ func (l *logs) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	ref, err := l.ref(ctx, cmf.Must("app"), l.Args[0])
+	ref, err := l.ref(ctx, l.kind, l.Args[0])
 	if err != nil {
 		return err
 	}

@@ -161,6 +161,13 @@ func (g *getter) describe(ctx context.Context, names []string) error {
 				}
 			}
 		}
+		if _, verdict, _ := g.kind.State(row.Object); g.kind == cmf.Must("statement") && verdict == cmf.Failed {
+			// What it looks like is worth showing without them.
+			if list, err := client.Exceptions(ctx, d.Ref); err == nil {
+				found := view.Exceptions(list)
+				d.Exceptions = found[:min(len(found), 3)]
+			}
+		}
 		if err := view.Describe(g.Out, d); err != nil {
 			return err
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/labels"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/completion"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
@@ -31,7 +33,12 @@ type lister struct {
 	all         bool
 	watch       bool
 	showSecrets bool
+	// status and pool select statements.
+	status, pool string
 }
+
+// phases are those of statements.
+var phases = []string{"PENDING", "RUNNING", "COMPLETED", "STOPPED", "FAILING", "FAILED", "DELETING"}
 
 func newList(c *common, kind *cmf.Kind) *cobra.Command {
 	l := &lister{common: c, kind: kind}
@@ -54,16 +61,40 @@ func newList(c *common, kind *cmf.Kind) *cobra.Command {
 	if kind.NeedsEnvironment() && !kind.NeedsApplication() && !kind.NeedsOwner() {
 		flags.BoolVarP(&l.all, "all-environments", "A", false, "List in all environments")
 	}
+	if kind.Name == "statement" {
+		flags.StringVar(&l.status, "status", "", "Only those in this phase: "+strings.ToLower(strings.Join(phases, ", ")))
+		flags.StringVar(&l.pool, "pool", "", "Only those on this compute pool")
+		_ = cmd.RegisterFlagCompletionFunc("status", completion.Fixed(phases...))
+		_ = cmd.RegisterFlagCompletionFunc("pool", completion.Values(c.completeNames(cmf.Must("pool"))))
+		cmd.Example += "\n  kubectl cmf statement list --status failed --pool pool1"
+	}
 	return cmd
 }
 
 // Validate finds what is wrong with the flags.
-func (l *lister) Validate() error { return l.output.Validate() }
+func (l *lister) Validate() error {
+	if l.status != "" && !slices.Contains(phases, strings.ToUpper(l.status)) {
+		return exit.Usagef("--status: %q is none of %s", l.status, strings.ToLower(strings.Join(phases, ", ")))
+	}
+	return l.output.Validate()
+}
+
+// selects reports whether a statement is one of those that are asked for. The
+// server is asked to select, too; one that doesn't changes nothing.
+func (l *lister) selects(o cmf.Object) bool {
+	return (l.status == "" || strings.EqualFold(o.Text("status.phase"), l.status)) && (l.pool == "" || o.Text("spec.computePoolName") == l.pool)
+}
 
 // Run lists.
 func (l *lister) Run(ctx context.Context) error {
 	l.noteSecrets(l.showSecrets)
-	options := cmf.ListOptions{Filter: l.filter}
+	options := cmf.ListOptions{Filter: l.filter, Query: url.Values{}}
+	if l.status != "" {
+		options.Query.Set("phase", strings.ToLower(l.status))
+	}
+	if l.pool != "" {
+		options.Query.Set("compute-pool", l.pool)
+	}
 	if l.selector != "" {
 		selector, err := labels.Parse(l.selector)
 		if err != nil {
@@ -111,6 +142,9 @@ func (l *lister) rows(ctx context.Context, client *connect.Connection, options c
 	rows := []view.Row{}
 	for i, list := range lists {
 		for _, o := range list {
+			if !l.selects(o) {
+				continue
+			}
 			if !l.showSecrets {
 				o = cmf.Redact(l.kind, o)
 			}

@@ -18,10 +18,11 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/connect"
 )
 
-// logs are those of an application's pods.
+// logs are those of an application's or a statement's pods.
 type logs struct {
 	*common
 	plugin.Arguments
+	kind      *cmf.Kind
 	follow    bool
 	previous  bool
 	tail      int64
@@ -33,28 +34,26 @@ type logs struct {
 // run finds the pods by the labels that Flink's operator gives them: CMF's
 // deployments have the application's name.
 func (l *logs) run(ctx context.Context, client *connect.Connection, ref cmf.Ref) error {
-	environment, err := client.Get(ctx, cmf.Ref{Kind: cmf.Must("env"), Name: ref.Scope.Environment})
+	cluster, err := l.flinkCluster(ctx, client, ref)
 	if err != nil {
 		return err
 	}
-	namespace := environment.Text("kubernetesNamespace")
-	if name := environment.Text("kubernetesClusterName"); name != "" && name != "default" && name != "default-k8s-cluster" {
-		l.warn("environment %s deploys to the Kubernetes cluster %q; these are the pods that the current kube context has", ref.Scope.Environment, name)
-	}
+	l.notePool(cluster)
 	kube, err := l.factory.Clientset()
 	if err != nil {
 		return err
 	}
-	selector := "app=" + ref.Name
+	selector := "app=" + cluster.name
 	if l.component != "" {
 		selector += ",component=" + l.component
 	}
-	pods, err := clientset.Pods(ctx, kube, namespace, metav1.ListOptions{LabelSelector: selector})
+	pods, err := clientset.Pods(ctx, kube, cluster.namespace, metav1.ListOptions{LabelSelector: selector})
 	if err != nil {
 		return err
 	}
 	if len(pods) == 0 {
-		return fmt.Errorf("%s: no pods with %s in namespace %q; see: kubectl cmf app status %s", ref.Where(), selector, namespace, ref.Name)
+		verb := map[string]string{"app": "status", "statement": "describe"}[ref.Kind.Name]
+		return fmt.Errorf("%s: no pods with %s in namespace %q; see: kubectl cmf %s %s %s", ref.Where(), selector, cluster.namespace, ref.Kind.Name, verb, ref.Name)
 	}
 	errs := make([]error, len(pods))
 	var group sync.WaitGroup

@@ -160,7 +160,7 @@ func newKind(c *common, kind *cmf.Kind) *cobra.Command {
 var special = map[string][]func(*common) *cobra.Command{
 	"env":       {newEnvUse},
 	"app":       {newAppStatus, newAppStart, newAppSuspend, newAppRestart, newAppLogs, newAppSavepoint},
-	"statement": {newStatementStop, newStatementResume},
+	"statement": {newStatementStop, newStatementResume, newStatementRescale, newStatementExceptions, newStatementResults, newStatementLogs, newStatementEvents, newStatementSavepoint},
 	"savepoint": {newSavepointDetach},
 	"artifact":  {newArtifactCreate, newArtifactUpdate, newArtifactDownload},
 }

@@ -2,12 +2,16 @@ package cmd
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"math"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/apply"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/cmf"
@@ -17,6 +21,8 @@ import (
 // savepointOptions are how one is taken.
 type savepointOptions struct {
 	name, path, format string
+	// retries is how often CMF tries again; "" is its own choice.
+	retries string
 }
 
 // savepoint is one that was taken.
@@ -26,18 +32,23 @@ type savepoint struct {
 	path string
 }
 
-// takeSavepoint takes a savepoint of an application and waits for its end.
-func (c *common) takeSavepoint(ctx context.Context, client *connect.Connection, app cmf.Ref, o savepointOptions) (savepoint, error) {
+// takeSavepoint takes a savepoint of an application or a statement and waits for
+// its end.
+func (c *common) takeSavepoint(ctx context.Context, client *connect.Connection, owner cmf.Ref, o savepointOptions) (savepoint, error) {
 	kind := cmf.Must("savepoint")
 	if err := client.Needs(ctx, kind.Since, "taking a savepoint"); err != nil {
 		return savepoint{}, err
 	}
 	name := o.name
 	if name == "" {
-		name = defaultSavepoint(app.Name, c.now())
+		name = defaultSavepoint(owner.Name, c.now())
 	}
-	scope := app.Scope
-	scope.Application = app.Name
+	scope := owner.Scope
+	if owner.Kind == cmf.Must("statement") {
+		scope.Statement = owner.Name
+	} else {
+		scope.Application = owner.Name
+	}
 	ref := cmf.Ref{Kind: kind, Scope: scope, Name: name}
 	spec := map[string]any{}
 	if o.path != "" {
@@ -45,6 +56,9 @@ func (c *common) takeSavepoint(ctx context.Context, client *connect.Connection, 
 	}
 	if o.format != "" {
 		spec["formatType"] = strings.ToUpper(o.format)
+	}
+	if o.retries != "" {
+		spec["backoffLimit"] = json.Number(o.retries)
 	}
 	object := cmf.Object{"apiVersion": cmf.Group + "/v1", "kind": kind.Kind, "metadata": map[string]any{"name": name}, "spec": spec}
 	if _, err := client.Create(ctx, ref, object); err != nil {
@@ -79,25 +93,41 @@ type appSavepointOptions struct {
 	kind *cmf.Kind
 }
 
-// newAppSavepoint is `kubectl cmf app savepoint`.
+// newAppSavepoint is `kubectl cmf app savepoint`, newStatementSavepoint `kubectl
+// cmf statement savepoint`.
 func newAppSavepoint(c *common) *cobra.Command {
-	o := &appSavepointOptions{common: c, kind: cmf.Must("app")}
+	return newTakeSavepoint(c, cmf.Must("app"), "a running application", "basic-example")
+}
+
+func newStatementSavepoint(c *common) *cobra.Command {
+	return newTakeSavepoint(c, cmf.Must("statement"), "a running statement", "clicks")
+}
+
+func newTakeSavepoint(c *common, kind *cmf.Kind, whose, name string) *cobra.Command {
+	o := &appSavepointOptions{common: c, kind: kind}
+	call := "kubectl cmf " + kind.Name + " savepoint " + name
 	cmd := &cobra.Command{
-		Use: "savepoint APP", Short: "Take a savepoint of a running application and wait for it",
-		Example:           plugin.Examples("kubectl cmf app savepoint basic-example\nkubectl cmf app savepoint basic-example --name before-upgrade --format native\nkubectl cmf app savepoint basic-example --path s3://flink/savepoints"),
+		Use: "savepoint " + nameArg(kind), Short: "Take a savepoint of " + whose + " and wait for it",
+		Example:           plugin.Examples(call + "\n" + call + " --name before-change --format native\n" + call + " --path s3://flink/savepoints"),
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: c.oneName(o.kind),
 		RunE:              plugin.RunE(o),
 	}
-	cmd.Flags().StringVar(&o.name, "name", "", "Name of the savepoint (default: the application's with the time)")
+	cmd.Flags().StringVar(&o.name, "name", "", "Name of the savepoint (default: made of the job's and the time)")
 	cmd.Flags().StringVar(&o.path, "path", "", "Directory to write to (default: the job's own)")
 	cmd.Flags().StringVar(&o.format, "format", "", "canonical or native")
+	cmd.Flags().StringVar(&o.retries, "backoff-limit", "", "How often it is tried again; -1 is without end (default: CMF's)")
 	o.AddRunFlags(cmd, plugin.RunWords{Timeout: atMost, TimeoutDefault: 10 * time.Minute, Endless: true})
 	return cmd
 }
 
 // Validate finds what is wrong with the flags.
-func (o *appSavepointOptions) Validate() error { return o.CheckRun() }
+func (o *appSavepointOptions) Validate() error {
+	if n, err := strconv.Atoi(o.retries); o.retries != "" && (err != nil || n < -1 || n > math.MaxInt32) {
+		return exit.Usagef("--backoff-limit must be a number from -1, not %q", o.retries)
+	}
+	return o.CheckRun()
+}
 
 // Run takes the savepoint.
 func (o *appSavepointOptions) Run(ctx context.Context) error {

@@ -6,14 +6,17 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/apply"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/cmf"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/statement"
 )
 
 // shortFlag is a flag of `create NAME` that fills in one field.
@@ -58,11 +61,14 @@ var shortForms = map[string][]shortFlag{
 		{name: "parallelism", path: "spec.parallelism", usage: "Parallelism", form: "int"},
 		{name: "catalog", path: "spec.properties.sql~1current-catalog", usage: "Current catalog"},
 		{name: "database", path: "spec.properties.sql~1current-database", usage: "Current database"},
+		{name: "flink-configuration", path: "spec.flinkConfiguration", usage: "File with Flink configuration, in YAML or JSON", form: "config"},
 		{name: "set", path: "spec.flinkConfiguration", usage: "Flink configuration, KEY=VALUE (repeat it)", form: "map"},
+		{name: "upgrade-mode", path: "spec.upgradeMode", usage: "What becomes of the state over a stop: savepoint, last-state or stateless (CMF 2.4 and newer; default: CMF's choice)"},
 	},
 	"savepoint": {
 		{name: "path", path: "spec.path", usage: "Directory to write to; the job's own where empty"},
 		{name: "format", path: "spec.formatType", usage: "CANONICAL or NATIVE"},
+		{name: "backoff-limit", path: "spec.backoffLimit", usage: "How often it is tried again; -1 is without end", form: "int"},
 	},
 	"detached-savepoint": {
 		{name: "path", path: "spec.path", usage: "Where the savepoint is", required: true},
@@ -104,6 +110,10 @@ func (s *shortFlags) add(cmd *cobra.Command, kind *cmf.Kind) {
 		}
 	}
 	cmd.Use = "create (-f FILE | " + nameArg(kind) + ")"
+	if slices.Contains(named, kind.Name) {
+		cmd.Use = "create (-f FILE | [" + nameArg(kind) + "] FLAGS)"
+		cmd.Long = cmd.Short + ". Without a name, one is made of the time."
+	}
 	cmd.Args = cobra.MaximumNArgs(1)
 	cmd.Short = "Create " + many(kind) + " from files, or one by name"
 	cmd.Example += "\n  " + example(kind, "create", exampleNames[kind.Name])
@@ -172,7 +182,14 @@ func (s *shortFlags) used(cmd *cobra.Command) bool {
 
 // object is what name and flags describe.
 func (s *shortFlags) object(cmd *cobra.Command, kind *cmf.Kind, args []string, stdin io.Reader) (cmf.Object, error) {
-	if len(args) == 0 || args[0] == "" {
+	if len(args) == 0 {
+		name, err := s.makeName(cmd, kind)
+		if err != nil {
+			return nil, err
+		}
+		args = []string{name}
+	}
+	if args[0] == "" {
 		return nil, exit.Usagef("the name is missing: kubectl cmf %s create %s", kind.Name, nameArg(kind))
 	}
 	o := cmf.Object{}
@@ -200,6 +217,25 @@ func (s *shortFlags) object(cmd *cobra.Command, kind *cmf.Kind, args []string, s
 	return o, nil
 }
 
+// named are the kinds whose objects get a name where none is given.
+var named = []string{"statement", "savepoint"}
+
+// makeName makes a name for an object of the kinds that may go without; "" for
+// others.
+func (s *shortFlags) makeName(cmd *cobra.Command, kind *cmf.Kind) (string, error) {
+	switch kind.Name {
+	case "statement":
+		return statement.Name(time.Now())
+	case "savepoint":
+		for _, flag := range []string{"application", "statement"} {
+			if owner, err := cmd.Flags().GetString(flag); err == nil && owner != "" {
+				return defaultSavepoint(owner, time.Now()), nil
+			}
+		}
+	}
+	return "", nil
+}
+
 func (s *shortFlags) fill(o cmf.Object, f shortFlag, stdin io.Reader) error {
 	switch f.form {
 	case "int":
@@ -212,6 +248,18 @@ func (s *shortFlags) fill(o cmf.Object, f shortFlag, stdin io.Reader) error {
 		o.Set(f.path, list)
 	case "map":
 		return s.pairs(o, f)
+	case "config":
+		value, err := objectFile(*s.text[f.name])
+		if err != nil {
+			return err
+		}
+		for key := range value {
+			text := value.Text(strings.ReplaceAll(key, ".", "~1"))
+			if text == "" {
+				return fmt.Errorf("%s: must be a text, a number or true or false", key)
+			}
+			setData(o, f.path, key, text)
+		}
 	case "file":
 		value, err := objectFile(*s.text[f.name])
 		if err != nil {

@@ -2,11 +2,13 @@ package cmd
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -217,10 +219,20 @@ type stoppedOptions struct {
 	verb      string
 	stopped   bool
 	loseState bool
+	force     bool
+	// from is the savepoint to start from, nonRestored lets what of it fits
+	// nothing fall away.
+	from        string
+	nonRestored bool
 }
 
 // Validate finds what is wrong with the flags.
-func (o *stoppedOptions) Validate() error { return o.CheckRun() }
+func (o *stoppedOptions) Validate() error {
+	if o.nonRestored && o.from == "" {
+		return exit.Usagef("--allow-non-restored-state is for --from")
+	}
+	return o.CheckRun()
+}
 
 // Run stops the statement, or lets it run again.
 func (o *stoppedOptions) Run(ctx context.Context) error {
@@ -241,7 +253,26 @@ func (o *stoppedOptions) Run(ctx context.Context) error {
 	if err := apply.LosesState(ref, object); o.stopped && err != nil && !o.loseState {
 		return err
 	}
-	if err := statement.Stop(ctx, client.Client, ref, object, o.stopped); err != nil {
+	if err := o.managed(ref, object, o.force); err != nil {
+		return err
+	}
+	var from map[string]any
+	if o.from != "" {
+		if phase := object.Text("status.phase"); object.Text("spec.stopped") != "true" || phase == "RUNNING" {
+			return fmt.Errorf("%s is not stopped (%s); stop it before it is started from a savepoint", ref.Where(), phase)
+		}
+		if from, err = startFrom(ctx, client, ref, o.from, o.nonRestored); err != nil {
+			return err
+		}
+		// CMF looks at it again only where the number is another one.
+		from["savepointRedeployNonce"] = json.Number(strconv.FormatInt(o.now().UnixMilli(), 10))
+	}
+	if err := statement.Change(ctx, client.Client, ref, object, func(changed cmf.Object) {
+		changed.Set("spec.stopped", o.stopped)
+		if from != nil {
+			changed.Set("spec.startFromSavepoint", from)
+		}
+	}); err != nil {
 		return err
 	}
 	did := o.verb + " requested"
@@ -269,8 +300,14 @@ func newStopped(c *common, verb, short string, stopped bool) *cobra.Command {
 		Args:    cobra.ExactArgs(1), ValidArgsFunction: c.oneName(o.kind),
 		RunE: plugin.RunE(o),
 	}
+	cmd.Flags().BoolVar(&o.force, "force", false, "Go on even where Confluent for Kubernetes manages the statement")
 	if stopped {
 		cmd.Flags().BoolVar(&o.loseState, "lose-state", false, "Stop even a stateless statement")
+	} else {
+		cmd.Flags().StringVar(&o.from, "from", "", "Savepoint to start from instead: the name or UID of one of the statement's, or of a detached one, or a path")
+		cmd.Flags().BoolVar(&o.nonRestored, "allow-non-restored-state", false, "With --from: start even where some of the savepoint's state belongs to nothing any more")
+		_ = cmd.RegisterFlagCompletionFunc("from", completion.Values(c.completeStatementStart))
+		cmd.Example += "\n  kubectl cmf statement resume clicks --from before-upgrade --wait"
 	}
 	o.AddRunFlags(cmd, plugin.RunWords{Wait: "Wait until it has", Timeout: atMost, TimeoutDefault: 10 * time.Minute, Endless: true})
 	return cmd

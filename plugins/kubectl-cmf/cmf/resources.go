@@ -184,3 +184,23 @@ func (e *ResourceError) Error() string {
 
 // Unwrap gives the server's error.
 func (e *ResourceError) Unwrap() error { return e.Err }
+
+// Exceptions are the last ones of a statement, as CMF keeps them.
+func (c *Client) Exceptions(ctx context.Context, ref Ref) ([]Object, error) {
+	path, err := ref.path()
+	if err != nil {
+		return nil, err
+	}
+	object, err := c.get(ctx, append(path, "exceptions"), nil)
+	if err != nil {
+		return nil, c.named(ctx, ref, err)
+	}
+	list, _ := object["data"].([]any)
+	var out []Object
+	for _, item := range list {
+		if fields, ok := item.(map[string]any); ok {
+			out = append(out, fields)
+		}
+	}
+	return out, nil
+}

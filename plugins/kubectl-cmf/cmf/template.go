@@ -157,6 +157,10 @@ spec:
     execution.checkpointing.interval: 60 s
   parallelism: 1
   stopped: false
+  # Of the state over a stop: without it CMF takes savepoint where the pool has a #since 2.4
+  # checkpoint and a savepoint directory, else stateless.                        #since 2.4
+  # upgradeMode: savepoint   # or last-state, stateless                          #since 2.4
+  # savepointSchedule: {cronExpression: "0 0 * * * *", retention: {keepLast: 3}} #since 2.4
 `,
 	"savepoint": `# A savepoint of an application or a statement; creating it takes it.
 apiVersion: cmf.confluent.io/v1

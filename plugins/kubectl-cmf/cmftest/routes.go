@@ -322,7 +322,7 @@ func (s *Server) onAction(c *collection, e *entry, words []string, r *http.Reque
 	case last(c.path) == "savepoints" && post && action == "detach" && strings.Contains(c.path, "/applications/"):
 		return s.detach(c, e)
 	case last(c.path) == "statements" && action == "exceptions":
-		return jsonReply(http.StatusOK, map[string]any{"apiVersion": "cmf.confluent.io/v1", "kind": "StatementExceptionList", "data": []any{}})
+		return jsonReply(http.StatusOK, map[string]any{"apiVersion": "cmf.confluent.io/v1", "kind": "StatementExceptionList", "data": e.thrown()})
 	case last(c.path) == "statements" && action == "results" && r.Method == http.MethodGet:
 		return s.results(e, r.URL.Query().Get("page-token"))
 	case last(c.path) == "environments" && action == "catalog" && s.version.has(4):

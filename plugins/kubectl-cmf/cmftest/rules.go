@@ -155,6 +155,35 @@ func checkStatement(s *Server, c *collection, old *entry, o object) *reply {
 			}
 		}
 	}
+	return s.checkStart(c, old, o)
+}
+
+// checkStart holds a statement to the documents' StatementStartFromSavepoint:
+// "Works only with update Statement", and "the request will be rejected if
+// savepoint that has not completed is referenced".
+func (s *Server) checkStart(c *collection, old *entry, o object) *reply {
+	start, _ := o.at("spec.startFromSavepoint")
+	if start == nil {
+		return nil
+	}
+	if old == nil {
+		return bad(http.StatusUnprocessableEntity, "spec.startFromSavepoint: works only with update Statement")
+	}
+	if name := o.text("spec.startFromSavepoint.savepointName"); name != "" {
+		savepoints := s.in(c.path + "/" + old.name + "/savepoints")
+		found := savepoints.find(name)
+		if found == nil {
+			return bad(http.StatusUnprocessableEntity, "Savepoint '%s' not found.", name)
+		}
+		if shown := s.view(savepoints, found); shown.text("status.state") != "COMPLETED" {
+			return bad(http.StatusUnprocessableEntity, "Savepoint '%s' has not completed.", name)
+		}
+	}
+	if uid := o.text("spec.startFromSavepoint.uid"); uid != "" {
+		if _, found := s.savepointPath(uid); !found {
+			return bad(http.StatusUnprocessableEntity, "Savepoint with uid '%s' not found.", uid)
+		}
+	}
 	return nil
 }
 

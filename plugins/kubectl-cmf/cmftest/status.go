@@ -299,6 +299,21 @@ func (s *Server) statementStatus(e *entry) map[string]any {
 	return status
 }
 
+// thrown are a statement's exceptions, as the documents' StatementExceptionList
+// has them: one whose text says THROWS has two.
+func (e *entry) thrown() []any {
+	if !strings.Contains(strings.ToUpper(e.object.text("spec.statement")), "THROWS") {
+		return []any{}
+	}
+	exception := func(at, message string) any {
+		return map[string]any{"apiVersion": "cmf.confluent.io/v1", "kind": "StatementException", "name": "org.apache.flink.runtime.JobException", "timestamp": at, "message": message}
+	}
+	return []any{
+		exception("2026-05-01T10:00:00.000Z", "org.apache.flink.util.FlinkException: older"),
+		exception("2026-05-01T10:05:00.000Z", "org.apache.flink.runtime.JobException: Recovery is suppressed by NoRestartBackoffTimeStrategy\n\tat org.apache.flink.runtime.A.b(A.java:1)\nCaused by: java.io.IOException: Access denied to s3://bucket/x\n\tat c.D.e(D.java:2)\n\t... 3 more\n"),
+	}
+}
+
 // upgradeMode is what CMF chooses where a statement doesn't say it (StatementSpec
 // in the document of 2.4): savepoint if its pool has directories for both.
 func (s *Server) upgradeMode(e *entry) string {

@@ -228,12 +228,23 @@ func (s *Session) CancelJob(ctx context.Context, name string) error {
 
 // Stop stops a statement, or resumes it.
 func Stop(ctx context.Context, client *cmf.Client, ref cmf.Ref, object cmf.Object, stopped bool) error {
+	return Change(ctx, client, ref, object, func(o cmf.Object) { o.Set("spec.stopped", stopped) })
+}
+
+// Change sends object, a statement as CMF showed it, with what edit makes of it.
+func Change(ctx context.Context, client *cmf.Client, ref cmf.Ref, object cmf.Object, edit func(cmf.Object)) error {
 	object = object.Copy()
-	object.Set("spec.stopped", stopped)
+	edit(object)
 	object.Remove("status")
 	object.Remove("result")
 	_, err := client.Update(ctx, ref, object)
 	return err
+}
+
+// Name is one for a new statement.
+func Name(now time.Time) (string, error) {
+	s := Session{options: Options{Now: func() time.Time { return now }}}
+	return s.name()
 }
 
 // StopHint is the command that stops a statement later.

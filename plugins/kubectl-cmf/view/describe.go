@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"sort"
+	"strconv"
 	"strings"
 	"time"
 
@@ -21,9 +22,11 @@ type Description struct {
 	// says why they couldn't be had.
 	Events      []cmf.Object
 	EventsError error
-	ManagedBy   string
-	Now         time.Time
-	Palette     term.Palette
+	// Exceptions are those of a statement, the newest first.
+	Exceptions []Exception
+	ManagedBy  string
+	Now        time.Time
+	Palette    term.Palette
 }
 
 // maxEvents bounds the events in a description.
@@ -51,6 +54,9 @@ func Describe(w io.Writer, d Description) error {
 		fmt.Fprintf(&out, "%-14s%s\n", "State:", d.Palette.Paint(color(kind, state), term.SafeLine(state)))
 		line("Cause", why)
 	}
+	if kind.Mode != "" {
+		traits(line, o)
+	}
 	if age := Age(o.Text("metadata.creationTimestamp|created_time"), d.Now); age != "" {
 		line("Created", o.Text("metadata.creationTimestamp|created_time")+" ("+age+" ago)")
 	}
@@ -71,9 +77,54 @@ func Describe(w io.Writer, d Description) error {
 			return err
 		}
 	}
+	for i, e := range d.Exceptions {
+		if i == 0 {
+			out.WriteString("Exceptions (newest first):\n")
+		}
+		fmt.Fprintf(&out, "  %-6s %s\n", Age(e.Time, d.Now), term.SafeLine(cmf.Bounded(e.RootCause)))
+	}
 	events(&out, d)
 	_, err := io.WriteString(w, out.String())
 	return err
+}
+
+// traits tell what CMF made of a statement, and why.
+func traits(line func(name, value string), o cmf.Object) {
+	switch asked, chosen := o.Text("spec.upgradeMode"), o.Text("status.traits.upgradeMode"); {
+	case chosen == "" && asked != "":
+		line("Upgrade mode", asked+" (as the spec asks)")
+	case asked == chosen && chosen != "":
+		line("Upgrade mode", chosen+" (as the spec asks)")
+	case asked != "":
+		line("Upgrade mode", chosen+" (the spec asks for "+asked+")")
+	case chosen == "stateless":
+		line("Upgrade mode", "stateless: its state is lost over a stop (CMF's choice, since the pool hasn't both a checkpoint and a savepoint directory)")
+	case chosen != "":
+		line("Upgrade mode", chosen+" (CMF's choice, since the pool has a checkpoint and a savepoint directory)")
+	}
+	yes := map[string]string{"true": "yes", "false": "no"}
+	line("Bounded", yes[o.Text("status.traits.isBounded")])
+	line("Append only", yes[o.Text("status.traits.isAppendOnly")])
+	line("Upsert by", strings.Join(upsertColumns(o), ", "))
+}
+
+// upsertColumns are the names of the columns by which a result is updated.
+func upsertColumns(o cmf.Object) []string {
+	places, _ := o.At("status.traits.upsertColumns")
+	columns, _ := o.At("status.traits.schema.columns")
+	list, _ := places.([]any)
+	of, _ := columns.([]any)
+	var out []string
+	for _, place := range list {
+		name := fmt.Sprint(place)
+		if i, err := strconv.Atoi(name); err == nil && i >= 0 && i < len(of) {
+			if column, ok := of[i].(map[string]any); ok {
+				name = cmf.Object(column).Text("name")
+			}
+		}
+		out = append(out, name)
+	}
+	return out
 }
 
 func section(out *strings.Builder, name string, set map[string]string) {
