@@ -135,7 +135,8 @@ func (o *restoreOptions) Run(ctx context.Context) error {
 			return change.Report{}, err
 		}
 		defer done()
-		if request.From == "latest" && !o.check { // a check starts no pod
+		finder.Store.NoReader = o.DryRun != "" // nor does a check start a pod
+		if request.From == "latest" {
 			request.Finder = finder
 		}
 		report, err := lifecycle.Restore(ctx, client, ref, request, reporter)
