@@ -40,20 +40,21 @@ var faults = []fault{
 		cure: `kubectl create configmap fraud-rules -n $NS --from-literal=a=b`,
 	},
 	{
-		name: "claim", job: `{"spec":{"taskManager":{"podTemplate":{"spec":{"volumes":[{"name":"work","persistentVolumeClaim":{"claimName":"work"}}]}}}}}`,
+		name: "claim", job: `{"spec":{"taskManager":{"podTemplate":{"spec":{"volumes":[{"name":"flink-data","hostPath":{"path":"/var/lib/flink-data","type":"DirectoryOrCreate"}},{"name":"work","persistentVolumeClaim":{"claimName":"work"}}]}}}}}`,
 		rule: "FLINK-POD-CLAIM-MISSING", says: []string{"work"},
 		cure: patchJob + `'{"spec":{"taskManager":{"podTemplate":null}}}'`,
 	},
 	{
+		// Flink puts its own entry point over that of a template.
 		name: "arch",
-		job:  `{"spec":{"taskManager":{"podTemplate":{"spec":{"containers":[{"name":"flink-main-container","command":["/foreign/program"],"volumeMounts":[{"name":"foreign","mountPath":"/foreign"}]}],"initContainers":[{"name":"build","image":"flink:1.20","command":["bash","-c","printf '\\x7fELF\\x02\\x01\\x01\\0\\0\\0\\0\\0\\0\\0\\0\\0\\x02\\0\\xb7\\0\\x01\\0\\0\\0\\0\\0\\x40\\0\\0\\0\\0\\0\\x40\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\x40\\0\\x38\\0\\x01\\0\\x40\\0\\0\\0\\0\\0' > /foreign/program; chmod 755 /foreign/program"],"volumeMounts":[{"name":"foreign","mountPath":"/foreign"}]}],"volumes":[{"name":"foreign","emptyDir":{}}]}}}}}`,
+		job:  `{"spec":{"flinkConfiguration":{"kubernetes.entry.path":"/foreign/program"},"podTemplate":{"spec":{"containers":[{"name":"flink-main-container","volumeMounts":[{"name":"flink-data","mountPath":"/flink-data"},{"name":"foreign","mountPath":"/foreign"}]}],"initContainers":[{"name":"build","image":"flink:1.20","command":["bash","-c","printf '\\x7fELF\\x02\\x01\\x01\\0\\0\\0\\0\\0\\0\\0\\0\\0\\x02\\0\\xb7\\0\\x01\\0\\0\\0\\0\\0\\x40\\0\\0\\0\\0\\0\\x40\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\x40\\0\\x38\\0\\x01\\0\\x40\\0\\0\\0\\0\\0' > /foreign/program; chmod 755 /foreign/program"],"volumeMounts":[{"name":"foreign","mountPath":"/foreign"}]}],"volumes":[{"name":"flink-data","hostPath":{"path":"/var/lib/flink-data","type":"DirectoryOrCreate"}},{"name":"foreign","emptyDir":{}}]}}}}`,
 		rule: "FLINK-POD-ARCH", says: []string{"exec format error"},
-		cure: patchJob + `'{"spec":{"taskManager":{"podTemplate":null}}}'`,
+		cure: patchJob + `'{"spec":{"flinkConfiguration":{"kubernetes.entry.path":null}}}'`,
 	},
 	{
-		name: "entry", job: tmWith(`"command":["/bin/echo","Usage: nginx [-?hvVtTq]"]`),
-		rule: "FLINK-POD-ENTRYPOINT", says: []string{"nginx"},
-		cure: patchJob + `'{"spec":{"taskManager":{"podTemplate":null}}}'`,
+		name: "entry", job: configured(`"kubernetes.entry.path":"/opt/start.sh"`),
+		rule: "FLINK-POD-ENTRYPOINT", says: []string{"/opt/start.sh"},
+		cure: patchJob + `'{"spec":{"flinkConfiguration":{"kubernetes.entry.path":null}}}'`,
 	},
 	{
 		name: "image", job: `{"spec":{"image":"flink:1.20-scala_9"}}`,
@@ -66,7 +67,7 @@ var faults = []fault{
 		cure: patchJob + `'{"spec":{"flinkConfiguration":{"env.java.opts.jobmanager":null}}}'`,
 	},
 	{
-		name: "evicted", job: `{"spec":{"taskManager":{"podTemplate":{"spec":{"containers":[{"name":"flink-main-container","lifecycle":{"postStart":{"exec":{"command":["sh","-c","head -c 20000000 /dev/zero > /spill/rows"]}}},"volumeMounts":[{"name":"spill","mountPath":"/spill"}]}],"volumes":[{"name":"spill","emptyDir":{"sizeLimit":"1Mi"}}]}}}}}`,
+		name: "evicted", job: `{"spec":{"taskManager":{"podTemplate":{"spec":{"containers":[{"name":"flink-main-container","lifecycle":{"postStart":{"exec":{"command":["sh","-c","head -c 20000000 /dev/zero > /spill/rows"]}}},"volumeMounts":[{"name":"flink-data","mountPath":"/flink-data"},{"name":"spill","mountPath":"/spill"}]}],"volumes":[{"name":"flink-data","hostPath":{"path":"/var/lib/flink-data","type":"DirectoryOrCreate"}},{"name":"spill","emptyDir":{"sizeLimit":"1Mi"}}]}}}}}`,
 		rule: "FLINK-POD-EVICTED", says: []string{"spill", "1Mi"},
 		cure: patchJob + `'{"spec":{"taskManager":{"podTemplate":null}}}'`,
 	},
