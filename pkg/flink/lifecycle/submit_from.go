@@ -131,7 +131,7 @@ func CheckSubmit(ctx context.Context, c *operator.Client, jobs []api.Job, reques
 	for _, job := range jobs {
 		request := request
 		if job.IsSessionCluster() && len(jobs) > 1 {
-			request.From, request.AllowNonRestored = "", false // they are of the job in it
+			request.From, request.AllowNonRestored, request.ClaimMode = "", false, "" // they are of the job in it
 		}
 		if err := prepare(ctx, c, job, request, reporter); err != nil {
 			return err

@@ -34,6 +34,12 @@ The operator cancels the job without a savepoint then, so one is taken first;
 --no-savepoint goes without. The job counts as restored when it runs under a new
 id and its JobManager says that its state came from that very path.
 
+--claim-mode says who owns the files afterwards (Flink's default is no-claim: they
+stay yours), and what holds is told at the end.
+
+First the state's _metadata is read and held against the job: what would not
+start is refused, unless --no-check is given. --check only looks.
+
 Checkpoints of a job that runs are not taken for the latest: Flink deletes them
 while the job goes on. Operators before 1.8 can't restore a job that exists;
 --recreate deletes its object and recreates it.`,
@@ -53,12 +59,20 @@ while the job goes on. Operators before 1.8 can't restore a job that exists;
 	flags := cmd.Flags()
 	flags.StringVar(&o.request.From, "from", "", "What to restore from: the name of a FlinkStateSnapshot, the path of a savepoint or checkpoint, or latest")
 	flags.BoolVar(&o.request.AllowNonRestored, "allow-non-restored-state", false, "Start also where the savepoint has state that the job has no operator for any more; stays set in spec.job.allowNonRestoredState")
+	addClaimMode(cmd, &o.request.ClaimMode)
 	flags.BoolVar(&o.request.NoSavepoint, "no-savepoint", false, "Take no savepoint of the job first: what it did since is lost")
 	flags.BoolVar(&o.request.OtherJob, "other-job", false, "Restore also from another job's state")
 	flags.BoolVar(&o.request.Recreate, "recreate", false, "Delete the job's object and recreate it: for operators before 1.8 and suspended session jobs")
 	o.add(cmd, "Restore", false)
+	o.addCheck(cmd)
 	_ = cmd.RegisterFlagCompletionFunc("from", c.completeSources())
 	return cmd
+}
+
+// addClaimMode adds the flag of the verbs that start a job from a state.
+func addClaimMode(cmd *cobra.Command, mode *string) {
+	cmd.Flags().StringVar(mode, "claim-mode", "", "Who owns the state's files afterwards: claim (Flink, which deletes them when they aren't needed), no-claim (you) or legacy (before Flink 2); stays set in spec.flinkConfiguration")
+	_ = cmd.RegisterFlagCompletionFunc("claim-mode", completion.Fixed(lifecycle.NoClaim, lifecycle.Claim, lifecycle.Legacy))
 }
 
 // completeSources completes --from with the snapshots' names.
