@@ -78,9 +78,9 @@ type statusSource struct {
 	pods map[string]operator.Pod
 	// answer is the JobManager's part, and run what it does with a job that is
 	// suspended.
-	answer view.Status
-	run    *lifecycle.Rerun
-	fromFlink  flinkAnswer
+	answer    view.Status
+	run       *lifecycle.Rerun
+	fromFlink flinkAnswer
 	// findings are those of the last look, which is some seconds old.
 	findings []diagnosis.Finding
 	changes  []view.Change
