@@ -18,6 +18,7 @@ var rooms = map[string][]string{
 	"diagnosis":  {"api"},
 	"foretell":   {"api", "statefile", "diagnosis"},
 	"timeline":   {"api", "diagnosis"},
+	"bundle":     {"api", "operator", "rest", "diagnosis", "reach"},
 	"operator":   {"api"},
 	"conf":       {"api", "operator"},
 	"savepoint":  {"api", "operator"},

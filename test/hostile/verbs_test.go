@@ -108,6 +108,7 @@ func plugins(t *testing.T, dir string) []tested {
 				"logs":              {args: []string{example}, data: true},
 				"doctor":            {wide: true, args: []string{}},
 				"timeline":          {wide: true, args: []string{example}},
+				"report":            {wide: true, args: []string{example, "--overwrite", "--max-size", "2Mi", "--file", filepath.Join(dir, "report.zip")}},
 				"lint":              {args: []string{"-f", job}},
 				"list":              {args: []string{}},
 				"version":           {args: []string{}},

@@ -19,7 +19,7 @@ type TimelinePage struct {
 	// Width is the number of columns of the terminal; 0 where there is none, and
 	// then nothing is broken.
 	Width int
-	// Zone is where times are shown; nil is local time.
+	// Zone is where times are told; nil is local time.
 	Zone *time.Location
 
 	day string
@@ -143,7 +143,7 @@ const (
 	storyLane  = 30
 	storyTop   = 62
 	storyRow   = 19
-	// storyTold is how many entries are written below the lanes, the newest.
+	// storyTold is how many entries are told below the lanes, the newest.
 	storyTold = 40
 	storyMost = 128
 )
@@ -166,6 +166,10 @@ const storyStyle = `
 // TimelineSVG is the story as a picture that needs nothing else: a lane for each
 // kind, time from left to right, and what matters below in words.
 func TimelineSVG(t timeline.Timeline, zone *time.Location) string {
+	return timelineSVG(t, zone, storyLines(t.Items, zone))
+}
+
+func timelineSVG(t timeline.Timeline, zone *time.Location, told []storyLine) string {
 	// The picture begins where something is known.
 	from, to := t.To.Add(-time.Minute), t.To
 	for _, e := range t.Items {
@@ -186,9 +190,11 @@ func TimelineSVG(t timeline.Timeline, zone *time.Location) string {
 			}
 		}
 	}
-	lines := storyLines(t.Items, zone)
 	bottom := storyTop + len(lanes)*storyLane
-	height := bottom + 44 + len(lines)*storyRow
+	height := bottom + 20
+	if len(told) > 0 {
+		height += 24 + len(told)*storyRow
+	}
 	title := term.SafeLine(t.Job + "  " + from.In(zone).Format("2006-01-02 15:04:05") + " to " + to.In(zone).Format("2006-01-02 15:04:05 MST"))
 	var out strings.Builder
 	fmt.Fprintf(&out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" viewBox=\"0 0 %d %d\" role=\"img\">\n", storyWidth, height, storyWidth, height)
@@ -225,7 +231,7 @@ func TimelineSVG(t timeline.Timeline, zone *time.Location) string {
 		}
 		out.WriteString("</g>\n")
 	}
-	for i, line := range lines {
+	for i, line := range told {
 		fmt.Fprintf(&out, "<text class=\"%s\" x=\"20\" y=\"%d\" xml:space=\"preserve\">%s</text>\n", line.class, bottom+34+i*storyRow, xmlText(line.text))
 	}
 	out.WriteString("</svg>\n")
