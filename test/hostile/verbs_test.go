@@ -97,6 +97,8 @@ func plugins(t *testing.T, dir string) []tested {
 				"snapshot inspect":  {args: []string{"flinkdep/" + example}},
 				"snapshot list":     {args: []string{}},
 				"snapshot prune":    {args: []string{"--keep", "1"}},
+				"storage ls":        {args: []string{example}},
+				"storage du":        {args: []string{example}},
 				"snapshot wait":     {args: []string{example}},
 				"sql":               {args: []string{"--gateway", "service/gateway:8083", "-e", "SELECT 1"}, data: true},
 				"sql-client":        {args: []string{example}},

@@ -34,6 +34,8 @@ type SubmitRequest struct {
 	DryRun string
 	// Checked says that CheckSubmit has been asked.
 	Checked bool
+	// Finder is as in RestoreRequest.
+	Finder StateFinder
 	// coming are the jobs that are created with it.
 	coming map[api.Ref]api.Job
 }
@@ -104,7 +106,7 @@ func prepare(ctx context.Context, c *operator.Client, job api.Job, request Submi
 			return exit.Usagef("%s is a session cluster, which has no state to start from", job.Ref())
 		}
 	}
-	if err := startFrom(ctx, c, job, request.From, reporter); err != nil {
+	if err := startFrom(ctx, c, job, request.From, request.Finder, reporter); err != nil {
 		return err
 	}
 	if request.AllowNonRestored {

@@ -12,6 +12,7 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/change"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/lifecycle"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/reach"
 )
 
 // restoreOptions are the flags of `kubectl flink restore`.
@@ -26,7 +27,8 @@ func newRestore(c *common) *cobra.Command {
 		Use:   "restore [[TYPE/]NAME ...] --from SNAPSHOT|PATH|latest",
 		Short: "Start a job from a savepoint or checkpoint, and prove that it did",
 		Long: `Start a job from a savepoint or checkpoint: a FlinkStateSnapshot's, one at
-a path, or the latest that is known of the job. On a terminal --from may be left
+a path, or the latest of the job: known by objects or the JobManager, or found as
+files in the job's directories, which stay when objects are lost. On a terminal --from may be left
 out: what is saved is offered. Of several jobs each is restored from its own
 latest: --from latest.
 
@@ -69,6 +71,26 @@ while the job goes on. Operators before 1.8 can't restore a job that exists;
 	return cmd
 }
 
+// stateFinder looks into the directories of jobs. done must be called at the
+// end.
+func (c *common) stateFinder(client *operator.Client, way tunnelFlags, reporter operator.Reporter) (finder *reach.StateFinder, done func(), err error) {
+	config, err := c.factory.Config()
+	if err != nil {
+		return nil, nil, err
+	}
+	tunnel, err := c.tunnel(way, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	finder = &reach.StateFinder{Store: reach.StateStore{Client: client, Config: config, Tunnel: tunnel, Note: func(text string) { reporter.Notef("%s", text) }}}
+	return finder, func() {
+		if err := finder.Close(); err != nil {
+			reporter.Mustf("%s", err)
+		}
+		tunnel.Close()
+	}, nil
+}
+
 // addClaimMode adds the flag of the verbs that start a job from a state.
 func addClaimMode(cmd *cobra.Command, mode *string) {
 	cmd.Flags().StringVar(mode, "claim-mode", "", "Who owns the state's files afterwards: claim (Flink, which deletes them when they aren't needed), no-claim (you) or legacy (before Flink 2); stays set in spec.flinkConfiguration")
@@ -107,6 +129,14 @@ func (o *restoreOptions) Run(ctx context.Context) error {
 				a.clear()
 				return pick(ctx, prompt, choices)
 			}
+		}
+		finder, done, err := o.stateFinder(client, o.tunnelFlags, reporter)
+		if err != nil {
+			return change.Report{}, err
+		}
+		defer done()
+		if request.From == "latest" && !o.check { // a check starts no pod
+			request.Finder = finder
 		}
 		report, err := lifecycle.Restore(ctx, client, ref, request, reporter)
 		return report.Report, err

@@ -284,6 +284,14 @@ func (o *submitOptions) Run(ctx context.Context) error {
 		}
 		jobs = append(jobs, job)
 	}
+	if o.request.From == "latest" {
+		finder, done, err := o.stateFinder(client, o.tunnelFlags, reporter)
+		if err != nil {
+			return err
+		}
+		defer done()
+		o.request.Finder = finder
+	}
 	if err := lifecycle.CheckSubmit(ctx, client, jobs, o.request, reporter); err != nil {
 		return ended(ctx, err)
 	}
