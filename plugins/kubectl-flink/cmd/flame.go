@@ -201,8 +201,16 @@ func (o *flameOptions) write(page view.FlamePage) error {
 	return nil
 }
 
-// writeFile writes a file that is there as a whole or not at all.
+// writeFile writes a file that is there as a whole or not at all; what is no
+// file, as /dev/null or a pipe, is written into as it is.
 func writeFile(name string, write func(io.Writer) error) error {
+	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
+		special, err := os.OpenFile(name, os.O_WRONLY, 0)
+		if err != nil {
+			return err
+		}
+		return errors.Join(write(special), special.Close())
+	}
 	file, err := os.CreateTemp(filepath.Dir(name), ".kubectl-flink-*")
 	if err != nil {
 		return err

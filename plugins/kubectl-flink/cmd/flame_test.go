@@ -167,3 +167,17 @@ func TestFlameRefuses(t *testing.T) {
 		}
 	}
 }
+
+// A device or a pipe isn't replaced by a file.
+func TestSpecialFilesStay(t *testing.T) {
+	write := func(w io.Writer) error { _, err := io.WriteString(w, "x"); return err }
+	if err := writeFile(os.DevNull, write); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(os.DevNull); err != nil || info.Mode().IsRegular() {
+		t.Errorf("%v, %v", info.Mode(), err)
+	}
+	if err := writeFile(t.TempDir(), write); err == nil {
+		t.Error("a directory was written")
+	}
+}
