@@ -126,6 +126,7 @@ func plugins(t *testing.T, dir string) []tested {
 				"diff":              {args: []string{"-f", manifests["env"]}},
 				"export":            {args: []string{"-o", filepath.Join(dir, "export")}},
 				"sql":               {args: []string{"--pool", example, "--execute", "SELECT 1"}, data: true},
+				"savepoint prune":   {args: []string{"--application", example, "--all"}},
 				"statement rescale": {args: []string{example, "--parallelism", "2"}},
 				"statement results": {args: []string{example}, data: true},
 				"artifact create":   {args: []string{example, "--file", jar}},

@@ -94,7 +94,7 @@ CMF is found in the cluster and reached through an in-process tunnel; --cmf-url 
 	versions.GroupID = other
 	servers := newServer(c)
 	servers.GroupID = other
-	root.AddCommand(servers, versions)
+	root.AddCommand(servers, newSystem(c), versions)
 	plugin.AddUsage(root, other, "environment", "cmf-url", "quiet", "color")
 	plugin.AddCompletion(root, other)
 	return root, c
@@ -161,8 +161,8 @@ var special = map[string][]func(*common) *cobra.Command{
 	"env":       {newEnvUse},
 	"app":       {newAppStatus, newAppStart, newAppSuspend, newAppRestart, newAppLogs, newAppSavepoint},
 	"statement": {newStatementStop, newStatementResume, newStatementRescale, newStatementExceptions, newStatementResults, newStatementLogs, newStatementEvents, newStatementSavepoint},
-	"savepoint": {newSavepointDetach},
-	"artifact":  {newArtifactCreate, newArtifactUpdate, newArtifactDownload},
+	"savepoint": {newSavepointDetach, newSavepointPrune},
+	"artifact":  {newArtifactCreate, newArtifactUpdate, newArtifactDownload, newArtifactVersions},
 }
 
 // client is the connection, made when it is first needed.
