@@ -89,7 +89,7 @@ CMF is found in the cluster and reached through an in-process tunnel; --cmf-url 
 	for _, kind := range cmf.Kinds {
 		root.AddCommand(newKind(c, kind))
 	}
-	root.AddCommand(newSQL(c))
+	root.AddCommand(newSQL(c), newREST(c), newUI(c))
 	versions := newVersion(c)
 	versions.GroupID = other
 	servers := newServer(c)
