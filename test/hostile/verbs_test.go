@@ -126,6 +126,7 @@ func plugins(t *testing.T, dir string) []tested {
 				"diff":              {args: []string{"-f", manifests["env"]}},
 				"export":            {args: []string{"-o", filepath.Join(dir, "export")}},
 				"sql":               {args: []string{"--pool", example, "--execute", "SELECT 1"}, data: true},
+				"doctor":            {wide: true, args: []string{}},
 				"rest":              {args: []string{"/v1/environments/env/applications"}, data: true},
 				"ui":                {args: []string{"app/" + example, "--print-url", "--port", "0"}, waits: true},
 				"savepoint prune":   {args: []string{"--application", example, "--all"}},

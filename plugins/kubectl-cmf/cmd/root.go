@@ -89,7 +89,7 @@ CMF is found in the cluster and reached through an in-process tunnel; --cmf-url 
 	for _, kind := range cmf.Kinds {
 		root.AddCommand(newKind(c, kind))
 	}
-	root.AddCommand(newSQL(c), newREST(c), newUI(c))
+	root.AddCommand(newSQL(c), newREST(c), newUI(c), newDoctor(c))
 	versions := newVersion(c)
 	versions.GroupID = other
 	servers := newServer(c)
@@ -97,7 +97,20 @@ CMF is found in the cluster and reached through an in-process tunnel; --cmf-url 
 	root.AddCommand(servers, newSystem(c), versions)
 	plugin.AddUsage(root, other, "environment", "cmf-url", "quiet", "color")
 	plugin.AddCompletion(root, other)
+	if name := displayName(os.Args); name != "kubectl cmf" {
+		rename(root, name)
+	}
 	return root, c
+}
+
+// rename has the pages of help say what the user types.
+func rename(cmd *cobra.Command, name string) {
+	for _, text := range []*string{&cmd.Long, &cmd.Short, &cmd.Example} {
+		*text = strings.ReplaceAll(*text, "kubectl cmf", name)
+	}
+	for _, child := range cmd.Commands() {
+		rename(child, name)
+	}
 }
 
 // The groups of commands in the help.
