@@ -12,6 +12,7 @@ import (
 type found struct {
 	Rule, Severity, Subject, Means string
 	Evidence                       []struct{ Source, Text string }
+	Cures                          []struct{ Text, Command string }
 	Consequences                   []found
 }
 

@@ -202,18 +202,18 @@ func changeWatched(ctx context.Context, c *operator.Client, ch change.Change, op
 	var stuck *StuckError
 	crash := ""
 	now := time.Now()
-	start := Start{Ref: ch.Job.Ref(), Since: now, Done: func(api.Job) bool { return false }, aside: true, generation: ch.Job.Object.GetGeneration()}
+	run := newRun{since: now, generation: ch.Job.Object.GetGeneration()}
 	if ch.Spec == nil {
-		start.standing = true
-		start.generation--
+		run.standing = true
+		run.generation--
 	}
 	group.Go(func() {
-		_, err := AwaitRunning(watched, c, start, operator.Reporter{Note: reporter.Note})
+		err := run.observe(watched, c, ch.Job.Ref(), operator.Reporter{Note: reporter.Note})
 		if watched.Err() == nil && errors.As(err, &stuck) {
 			cancel(err)
 		}
 	})
-	if ch.Job.Kind.Name == api.Deployment.Name && !start.standing {
+	if ch.Job.Kind.Name == api.Deployment.Name && !run.standing {
 		group.Go(func() {
 			cause := awaitCrash(watched, c, ch.Job.Object.GetNamespace(), ch.Job.Object.GetName(), now)
 			if cause == "" {
