@@ -70,6 +70,11 @@ func Upgrade(ctx context.Context, c *operator.Client, ref api.Ref, request Upgra
 			return report, err
 		}
 	}
+	if plan.Effect == Redeploy && !job.IsSessionCluster() {
+		if err := request.LookAhead(ctx, prospectOf(asItRan(job), job.Patched(ch.Spec), plan.State, ch.Flink)); err != nil {
+			return report, err
+		}
+	}
 	switch {
 	case plan.Effect == Redeploy && plan.Mode == "stateless" && !plan.Suspended && !job.IsSessionCluster():
 		err = request.Confirmf(ctx, "%s will start without its state%s.", ref, lastKnown(ch.Flink))
@@ -179,6 +184,9 @@ func planUpgrade(ctx context.Context, c *operator.Client, job api.Job, request U
 			return ch, plan, fmt.Errorf("%w: nothing was changed; %s was still being looked at: %s", context.Cause(ctx), job.Ref(), job.Describe(time.Now()))
 		}
 		ch.Goal.State = job.Wanted() == "running" && job.JobID() != "" && plan.State.Kind != api.RetainedNone
+	}
+	if plan.Effect == Redeploy && plan.Suspended && request.Look != nil {
+		plan.State, ch.Flink = planState(ctx, c, job, job.Patched(ch.Spec), plan.Mode)
 	}
 	plan.Changes = api.DiffSpecs(job.Spec(), job.Patched(ch.Spec).Spec())
 	plan.Effect = effectOf(plan.Changes, job.Patched(ch.Spec).Spec())
