@@ -307,7 +307,7 @@ func TestResumeThatTheOperatorForgets(t *testing.T) {
 		}
 	})
 	current.flink(t, t.Context(), "suspend", "orders", "-n", ns).wants(t, exit.OK)
-	current.flink(t, t.Context(), "resume", "orders", "-n", ns, "--reconnect-timeout", "0s").wants(t, exit.OK, "takes the job for finished", "told it again (restartNonce: 1)")
+	current.flink(t, t.Context(), "resume", "orders", "-n", ns, "--reconnect-timeout", "0s").wants(t, exit.OK, "takes the job for finished", "restarted (restartNonce: 1)")
 }
 
 // The operator is stopped in the middle of a change.

@@ -16,7 +16,9 @@ var rooms = map[string][]string{
 	"jvm":        {},
 	"statefile":  {},
 	"diagnosis":  {"api"},
+	"foretell":   {"api", "statefile", "diagnosis"},
 	"timeline":   {"api", "diagnosis"},
+	"bundle":     {"api", "operator", "rest", "diagnosis", "reach"},
 	"operator":   {"api"},
 	"conf":       {"api", "operator"},
 	"savepoint":  {"api", "operator"},
@@ -26,7 +28,7 @@ var rooms = map[string][]string{
 	"health":     {"api", "operator", "conf", "change", "savepoint", "lifecycle"},
 	"sqlgateway": {"api", "operator", "rest"},
 	"storage":    {"api", "operator", "statefile"},
-	"reach":      {"api", "operator", "savepoint", "change", "lifecycle", "rest", "sqlgateway", "storage", "diagnosis"},
+	"reach":      {"api", "operator", "savepoint", "change", "lifecycle", "rest", "sqlgateway", "storage", "diagnosis", "foretell"},
 }
 
 // Each room of pkg/flink imports only what its row names, so that what a

@@ -82,7 +82,7 @@ func TestResumeInTheMomentOfSuspension(t *testing.T) {
 		if r.out != left+" true" {
 			t.Errorf("round %d: resumed from %q, left %q\n%s", round, r.out, left, r.err)
 		}
-		if strings.Contains(r.err, "told it again") {
+		if strings.Contains(r.err, "it missed the suspension") {
 			forgotten++
 		}
 	}
@@ -123,7 +123,7 @@ func TestChangesOnAnOldOperator(t *testing.T) {
 		t.Errorf("resumed from %q", r.out)
 	}
 	path := old.run(t, "flink", "savepoint", "basic-example", "-o", pathOnly).wants(t, 0).out
-	r = old.run(t, "flink", "restore", "basic-example", "--from", path, "--recreate", "--yes").wants(t, 0, "created anew")
+	r = old.run(t, "flink", "restore", "basic-example", "--from", path, "--recreate", "--yes").wants(t, 0, "recreated")
 	if !strings.Contains(r.out, path) {
 		t.Error(r)
 	}

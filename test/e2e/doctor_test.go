@@ -3,7 +3,9 @@
 package e2e
 
 import (
+	"archive/zip"
 	"encoding/json"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -12,6 +14,7 @@ import (
 type found struct {
 	Rule, Severity, Subject, Means string
 	Evidence                       []struct{ Source, Text string }
+	Cures                          []struct{ Text, Command string }
 	Consequences                   []found
 }
 
@@ -36,6 +39,7 @@ func TestDoctorNamesTheCauseFirst(t *testing.T) {
 			t.Errorf("a healthy job: %+v", f)
 		}
 	}
+	main.storyAndReport(t, ns)
 	breaks := `{"spec":{"restartNonce":1,"job":{"upgradeMode":"last-state"},"taskManager":{"podTemplate":{"spec":{"initContainers":[{"name":"migrate","image":"flink:1.20","command":["sh","-c","echo the schema is locked; exit 3"]}]}}}}}`
 	main.kubectl(t, "patch", "flinkdeployment", "basic-example", "-n", ns, "--type", "merge", "-p", breaks)
 	var first found
@@ -66,4 +70,35 @@ func TestDoctorNamesTheCauseFirst(t *testing.T) {
 		}
 		return r.out
 	})
+}
+
+// storyAndReport asks for what happened to a running job, and for a bundle that has
+// what the JobManager and the pods say.
+func (c *cluster) storyAndReport(t *testing.T, ns string) {
+	t.Helper()
+	story := c.run(t, "flink", "timeline", "basic-example", "-n", ns, "--since", "0").wants(t, 0)
+	for _, want := range []string{"created by", "was submitted", "flink-main-container started", "the job is RUNNING"} {
+		if !strings.Contains(story.out, want) {
+			t.Errorf("%q isn't told:\n%s", want, story)
+		}
+	}
+	file := filepath.Join(t.TempDir(), "report.zip")
+	c.run(t, "flink", "report", "basic-example", "-n", ns, "--file", file).wants(t, 0)
+	bundle, err := zip.OpenReader(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer bundle.Close()
+	found := ""
+	for _, f := range bundle.File {
+		if f.UncompressedSize64 > 0 {
+			found += f.Name + "\n"
+		}
+	}
+	for _, want := range []string{"index.html", "object.yaml", "plan.json", "checkpoints.json", "jobmanager.thread-dump.json", "config.txt", "flink-main-container.log", "deployment.yaml"} {
+		if !strings.Contains(found, want) {
+			t.Errorf("the bundle has no %s:\n%s", want, found)
+		}
+	}
+	c.run(t, "flink", "report", "basic-example", "-n", ns, "--file", file).wants(t, 2)
 }

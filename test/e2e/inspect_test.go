@@ -76,6 +76,24 @@ func TestInspect(t *testing.T) {
 	main.run(t, "flink", "-n", ns, "snapshot", "inspect", path+"-none").wants(t, 1, "no savepoint or checkpoint at")
 	main.run(t, "flink", "-n", ns, "snapshot", "inspect", "gs://bucket/x").wants(t, 1, "Google Cloud Storage can't be read from here")
 
+	// What a start would meet is foretold, and refused while the job still runs.
+	start := func(code int, args ...string) result {
+		t.Helper()
+		return main.run(t, append([]string{"flink", "-n", ns}, args...)...).wants(t, code)
+	}
+	if r := start(3, "upgrade", "basic-example", "--parallelism", "129", "--check"); !strings.Contains(r.out, "is divided into at most 128 parts") {
+		t.Error(r)
+	}
+	if r := start(1, "upgrade", "basic-example", "--parallelism", "129", "--yes"); !strings.Contains(r.err, "it would not start from") {
+		t.Error(r)
+	}
+	if r := start(0, "upgrade", "basic-example", "--parallelism", "4", "--check"); !strings.Contains(r.out, "nothing seen speaks against the start") {
+		t.Error(r)
+	}
+	if r := start(0, "storage", "ls", "basic-example"); !strings.Contains(r.out, "flinkstatesnapshot/first") || !strings.Contains(r.out, "run of flinkdeployment/basic-example") {
+		t.Error(r)
+	}
+
 	main.run(t, "flink", "-n", ns, "suspend", "basic-example", "--yes").wants(t, 0)
 	main.kubectl(t, "delete", "deployment", "basic-example", "-n", ns, "--ignore-not-found", "--wait")
 	eventually(t, "pods of the job", "", func() string {

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/untrusted"
 )
@@ -197,6 +198,8 @@ func (c *cluster) answer(r *http.Request, body []byte) (int, any) {
 		return http.StatusAccepted, map[string]any{"request-id": "0123456789abcdef0123456789abcdef"}
 	case isProxied && (strings.Contains(inside, "/savepoints/") || strings.Contains(inside, "/checkpoints/0123456789")):
 		return 200, map[string]any{"status": map[string]any{"id": "COMPLETED"}, "operation": map[string]any{"location": "file:/savepoints/a", "checkpointId": 7}}
+	case isProxied && strings.HasSuffix(inside, "/flamegraph"):
+		return 200, map[string]any{"endTimestamp": time.Now().Add(time.Hour).UnixMilli(), "data": flameNode}
 	case isProxied && jvmAnswers[inside] != nil:
 		return 200, jvmAnswers[inside]
 	case path == "/version":
@@ -258,6 +261,10 @@ var jvmAnswers = map[string]any{
 	"taskmanagers/basic-example-taskmanager-1-1/thread-dump": threadDump,
 	"jobmanager/thread-dump":                                 threadDump,
 }
+
+var flameNode = map[string]any{"name": "root", "value": 2, "children": []any{
+	map[string]any{"name": "a.B.c:1", "value": 2, "children": []any{map[string]any{"name": "d.E.f:-2", "value": 1, "children": []any{}}}},
+}}
 
 var threadDump = map[string]any{"threadInfos": []any{
 	map[string]any{"threadName": "a", "stringifiedThreadInfo": "\"a\" Id=1 BLOCKED on x.Y@2 owned by \"b\" Id=2\n\tat a.B.c(B.java:1)\n"},

@@ -59,6 +59,11 @@ func (r *runner) failure(ctx context.Context, statement Statement, err error) er
 			out.WriteString(caret(text, before))
 		}
 	}
+	if refused.Line == 0 && r.options.Explain != nil {
+		if why := r.options.Explain(ctx, refused); why != "" {
+			out.WriteString("\n" + term.Safe(why))
+		}
+	}
 	switch full := strings.TrimSpace(term.Safe(refused.Full)); {
 	case full == "" || full == strings.TrimSpace(term.Safe(refused.Root)):
 	case r.options.Full:

@@ -1,6 +1,7 @@
 package sqlshell
 
 import (
+	"context"
 	"io"
 	"time"
 
@@ -21,6 +22,9 @@ type Options struct {
 	Wait bool
 	// Full prints all that the backend said of an error.
 	Full bool
+	// Explain says why a statement that is valid failed, and what to do; "" where
+	// that isn't known. What it says may hold foreign text. nil explains nothing.
+	Explain func(context.Context, *Error) string
 	// HistoryFile is where the prompt keeps its history; "" keeps none.
 	HistoryFile string
 	// Prompt is what the prompt begins with, such as the cluster's name.

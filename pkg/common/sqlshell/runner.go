@@ -207,15 +207,21 @@ func (f *feed) trouble() string {
 // lookAtTrouble is how often is looked for what keeps rows from coming.
 const lookAtTrouble = time.Second
 
-// tellTrouble says once what keeps rows from coming.
-func (r *runner) tellTrouble(feed *feed, line *progress.Line) {
+// tellTrouble says once what keeps rows from coming; a job that is restarted for
+// ever runs in between. Why, and what to do, is said where it is known.
+func (r *runner) tellTrouble(ctx context.Context, feed *feed, line *progress.Line) {
 	text := feed.trouble()
-	if text == r.told {
+	if text == "" || text == r.told {
 		return
 	}
 	r.told = text
+	if r.options.Explain != nil && !r.options.Quiet {
+		if why := r.options.Explain(ctx, &Error{Root: text, Full: text}); why != "" {
+			text += "\n" + secret.Text(term.Safe(why))
+		}
+	}
 	switch {
-	case text == "" || r.options.Quiet:
+	case r.options.Quiet:
 	case term.IsTerminal(r.options.ErrOut):
 		line.Print("%s", text)
 	default:
@@ -291,7 +297,7 @@ func (r *runner) copy(ctx context.Context, feed *feed, writer rowWriter, settlin
 			if term.ReaderGone(r.out) {
 				return count, exit.Silent(exit.BrokenPipe)
 			}
-			r.tellTrouble(feed, line)
+			r.tellTrouble(ctx, feed, line)
 		case <-idle:
 			idle = nil
 			if file != "" {

@@ -45,7 +45,7 @@ func (r *runner) watch(ctx context.Context, feed *feed, schema Schema, toEnd boo
 	for {
 		select {
 		case <-look.C:
-			r.tellTrouble(feed, line)
+			r.tellTrouble(ctx, feed, line)
 		case <-ctx.Done():
 			if v.picture.len() > 0 {
 				line.Done()

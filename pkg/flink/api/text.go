@@ -1,6 +1,7 @@
 package api
 
 import (
+	"fmt"
 	"strings"
 )
 
@@ -16,4 +17,17 @@ func Because(why string) string {
 		return ""
 	}
 	return ": " + why
+}
+
+// Bytes is a size as people say it.
+func Bytes(n int64) string {
+	size, unit := float64(n), 0
+	for size >= 1024 && unit < 5 {
+		size /= 1024
+		unit++
+	}
+	if unit == 0 {
+		return fmt.Sprintf("%d B", n)
+	}
+	return fmt.Sprintf("%.1f %ciB", size, "KMGTP"[unit-1])
 }

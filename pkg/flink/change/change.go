@@ -77,6 +77,9 @@ type Options struct {
 	// Question is given what Confirm would be asked, also in a dry run: so that
 	// one question can be asked about several jobs. nil ignores it.
 	Question func(question string)
+	// Look is shown what is going to be started before anything is done; its
+	// error ends the change. nil looks at nothing.
+	Look func(ctx context.Context, p Prospect) error
 }
 
 // Confirmf asks, where somebody can be asked and something is going to be done.

@@ -161,11 +161,11 @@ func TestStateIsNotLostUnasked(t *testing.T) {
 
 // A forgotten job is started by a nonce; but from the state that it left, where
 // the operator knows another.
-func TestWakeUp(t *testing.T) {
+func TestRestartPatch(t *testing.T) {
 	for known, want := range map[string]string{"file:///s/2": "restartNonce: 1", "file:/c/chk-9": "job.initialSavepointPath: file:/s/2, job.savepointRedeployNonce: 1, job.state: running"} {
 		job := changedJob(3, map[string]any{"observedGeneration": int64(3), "jobStatus": map[string]any{"upgradeSavepointPath": known}})
-		f := Follower{job: job, Change: Change{Goal: Goal{Path: "file:/s/2"}}}
-		if got := strings.Join(DescribePatch(f.wakeUp()), ", "); got != want {
+		f := Follower{observation: observation{job: job}, Change: Change{Goal: Goal{Path: "file:/s/2"}}}
+		if got := strings.Join(DescribePatch(f.restartPatch()), ", "); got != want {
 			t.Errorf("%s: %s, want %s", known, got, want)
 		}
 	}
@@ -182,22 +182,28 @@ func runningWithoutTasks(t *testing.T) {
 		answers = answers[1:]
 		return next, nil
 	}})
-	f := &Follower{client: client, Change: Change{Job: job}, job: job, answers: make(chan answer, 1)}
+	f := &Follower{client: client, Change: Change{Job: job}, observation: observation{job: job}, loop: operator.NewLoop(t.Context())}
+	defer f.loop.Close()
+	takeAnswer := func() {
+		if done, err := f.loop.Run(t.Context(), func() (bool, error) { return !f.asking, nil }); !done || err != nil {
+			t.Error(done, err)
+		}
+	}
 	for i, want := range []bool{false, false, true} {
-		if got := f.allTasksRunning(t.Context()); got != want {
+		if got := f.allTasksRunning(); got != want {
 			t.Errorf("%d: %v", i, got)
 		}
 		if !want {
-			f.hear(<-f.answers)
+			takeAnswer()
 		}
 	}
 	// The answer was about another run.
 	f.job = changedJob(2, map[string]any{"jobStatus": map[string]any{"state": "RUNNING", "jobId": "c"}})
 	answers = []api.FlinkState{{State: "RUNNING", Tasks: 3}}
-	if f.allTasksRunning(t.Context()) {
+	if f.allTasksRunning() {
 		t.Error("the new run was not asked for")
 	}
-	f.hear(<-f.answers)
+	takeAnswer()
 }
 
 func TestErrorsOfAStartPass(t *testing.T) {
@@ -214,11 +220,11 @@ func TestErrorsOfAStartPass(t *testing.T) {
 // Nobody has to be told that the JobManager can't be asked more than a few times.
 func TestRunningByTheOperatorsWord(t *testing.T) {
 	job := changedJob(2, map[string]any{"jobStatus": map[string]any{"state": "RUNNING", "jobId": "b"}})
-	f := &Follower{client: operator.ClientOf(nil, nil).Asking(flinktest.States(api.FlinkState{}, ErrNoJobManager)), Change: Change{Job: job}, job: job, answers: make(chan answer, 1)}
+	f := &Follower{client: operator.ClientOf(nil, nil).Asking(flinktest.States(api.FlinkState{}, ErrNoJobManager)), Change: Change{Job: job}, observation: observation{job: job}}
 	for range MaxMissedAnswers {
-		f.hear(answer{"b", api.FlinkState{}, false, "no way"})
+		f.take(answer{"b", api.FlinkState{}, false, "no way"})
 	}
-	if !f.allTasksRunning(t.Context()) {
+	if !f.allTasksRunning() {
 		t.Error("it waits for ever")
 	}
 }
@@ -244,8 +250,8 @@ func TestProof(t *testing.T) {
 		"by last-state, any":               {Goal{State: true}, api.RetainedState{Kind: api.RetainedCheckpoint, Path: "file:/c/a/chk-3"}, from("file:/c/a/chk-4"), true},
 		"the one named":                    {Goal{State: true, Path: "file:/s/1"}, left, from("file:/s/1"), true},
 	} {
-		f := &Follower{client: &operator.Client{}, Change: Change{Job: job, Goal: tc.goal}, job: job, left: tc.left}
-		f.told = answer{"b", api.FlinkState{State: "RUNNING", Restored: tc.restored}, true, ""}
+		f := &Follower{client: &operator.Client{}, Change: Change{Job: job, Goal: tc.goal}, observation: observation{job: job, left: tc.left}}
+		f.flinkAnswer = answer{"b", api.FlinkState{State: "RUNNING", Restored: tc.restored}, true, ""}
 		err := f.prove(t.Context())
 		var failed *FailedError
 		if (err == nil) != tc.proven || err != nil && (!errors.As(err, &failed) || failed.How != ChangeUnproven) {

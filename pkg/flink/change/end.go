@@ -10,6 +10,9 @@ import (
 	"strings"
 	"time"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/watch"
+
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/secret"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
@@ -28,17 +31,17 @@ func (f *Follower) prove(ctx context.Context) error {
 	if f.job.State() == "FINISHED" || f.job.IsSessionCluster() {
 		return nil
 	}
-	told := f.answer(ctx)
-	if !told.known {
+	said := f.answer(ctx)
+	if !said.known {
 		if f.Change.Goal.State {
-			f.reporter.Notef("%s: that it runs from its state is the operator's word only; the JobManager can't be asked: %s", ref, told.why)
+			f.reporter.Notef("%s: that it runs from its state is the operator's word only; the JobManager can't be asked: %s", ref, said.why)
 			if path := f.job.UpgradeSavepointPath(); path != "" {
 				f.Report.From = api.RetainedState{Kind: api.KindOfPath(path), Path: path}
 			}
 		}
 		return nil
 	}
-	restored := told.state.Restored
+	restored := said.state.Restored
 	f.Report.From = restored.RetainedState()
 	goal := f.Change.Goal
 	if goal.Path == "" && f.left.Kind == api.RetainedSavepoint {
@@ -72,8 +75,8 @@ func at(path string) string {
 
 // answer is what the JobManager told of the run that was waited for.
 func (f *Follower) answer(ctx context.Context) answer {
-	if f.told.why != "" || f.told.known && f.told.jobID == f.job.JobID() {
-		return f.told
+	if f.flinkAnswer.why != "" || f.flinkAnswer.known && f.flinkAnswer.jobID == f.job.JobID() {
+		return f.flinkAnswer
 	}
 	f.reporter.Waitingf("%s: asking the JobManager what state it runs from", f.Change.Job.Ref())
 	state, known, why := f.client.State(ctx, f.job)
@@ -137,7 +140,7 @@ const putBackLimit = 90 * time.Second
 
 // putBack makes the spec what it was before, so that the operator stops trying,
 // and says in failed what is there now.
-func (f *Follower) putBack(ctx context.Context, objects <-chan seen, failed *FailedError) {
+func (f *Follower) putBack(ctx context.Context, failed *FailedError) {
 	ref := f.Change.Job.Ref()
 	switch {
 	case f.options.KeepTrying:
@@ -169,39 +172,40 @@ func (f *Follower) putBack(ctx context.Context, objects <-chan seen, failed *Fai
 		return
 	}
 	f.reporter.Waitingf("%s: the spec was put back; waiting for the job to be as it was", ref)
-	timer := time.NewTimer(putBackLimit)
-	defer timer.Stop()
-	for {
-		switch back.judge(f.job, f.generation).stage {
-		case reached:
-			failed.After += "; the job is " + f.job.Describe(f.now())
-			return
-		case skipped:
-			// The operator had succeeded at the last moment.
-			if !f.woken {
-				again := Change{Job: f.job, Spec: map[string]any{"restartNonce": f.job.NextRestartNonce()}}
-				if changed, err := Apply(ctx, f.client, again, ""); err == nil {
-					f.woken = true
-					f.job, f.generation = changed, changed.Object.GetGeneration()
-					back.Spec = api.Merge(api.Merge(nil, back.Spec), again.Spec)
-				}
-			}
-		default: // it isn't there yet
-		}
-		select {
-		case <-ctx.Done():
-			failed.After += "; the job is " + f.job.Describe(f.now()) + ", and nobody waited for more"
-			return
-		case <-timer.C:
-			failed.After += fmt.Sprintf("; after %s the job is %s", putBackLimit, f.job.Describe(f.now()))
-			return
-		case s := <-objects:
-			if s.object != nil && s.object.GetGeneration() >= f.generation {
-				f.job = api.Job{Kind: f.Change.Job.Kind, Object: s.object}
-				f.Report.Observe(f.job)
-			}
+	f.see = func(_ watch.EventType, object *unstructured.Unstructured) {
+		if object != nil && object.GetGeneration() >= f.generation {
+			f.job = api.Job{Kind: f.Change.Job.Kind, Object: object}
+			f.Report.Observe(f.job)
 		}
 	}
+	bounded, done := context.WithTimeout(ctx, putBackLimit)
+	defer done()
+	asBefore, _ := f.loop.Run(bounded, func() (bool, error) { return f.isAsBefore(ctx, &back), nil })
+	describe := "; the job is " + f.job.Describe(f.now())
+	switch {
+	case asBefore:
+		failed.After += describe
+	case ctx.Err() != nil:
+		failed.After += describe + ", and nobody waited for more"
+	default:
+		failed.After += fmt.Sprintf("; after %s the job is %s", putBackLimit, f.job.Describe(f.now()))
+	}
+}
+
+// isAsBefore reports whether the change back has been carried out. Where the
+// operator takes the job for finished, it is restarted once.
+func (f *Follower) isAsBefore(ctx context.Context, back *Change) bool {
+	stage := back.judge(f.job, f.generation).stage
+	if stage == skipped && !f.restarted {
+		// The operator had succeeded at the last moment.
+		again := Change{Job: f.job, Spec: map[string]any{"restartNonce": f.job.NextRestartNonce()}}
+		if changed, err := Apply(ctx, f.client, again, ""); err == nil {
+			f.restarted = true
+			f.job, f.generation = changed, changed.Object.GetGeneration()
+			back.Spec = api.Merge(api.Merge(nil, back.Spec), again.Spec)
+		}
+	}
+	return stage == reached
 }
 
 // longestCommand is how long a patch may be that a user is to copy, in bytes.

@@ -13,15 +13,14 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/watch"
-	"k8s.io/client-go/dynamic"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/wait"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
 )
 
-// Follower carries out one change. All of its fields belong to the
-// goroutine of follow; what the watches see comes over channels.
+// Follower carries out one change. All of its fields belong to the goroutine of
+// follow.
 type Follower struct {
 	client   *operator.Client
 	Change   Change
@@ -30,6 +29,19 @@ type Follower struct {
 	Report   Report
 	now      func() time.Time
 
+	observation
+	patience
+	proof
+
+	loop *operator.Loop
+	// see takes in an event of the job's watch.
+	see func(watch.EventType, *unstructured.Unstructured)
+	// err ends the following.
+	err error
+}
+
+// observation is what is known of the job.
+type observation struct {
 	// applied says that the API server has the change; asked is when, by its
 	// clock, and since by ours.
 	applied bool
@@ -43,34 +55,23 @@ type Follower struct {
 	left api.RetainedState
 	// before is status.error at the time of the change.
 	before string
-	// heard is when the operator last did something, or the change was made;
-	// looked when somebody last looked why it does not, and found what that
-	// was.
-	heard, looked time.Time
-	found         string
-	// woken says that the operator was told again to start the job.
-	woken bool
-	// trouble is the error that stands, troubleSince since when.
-	trouble      string
-	troubleSince time.Time
-	// lastTrouble is the last one since the change: the operator forgets it
-	// when it rolls the change back.
-	lastTrouble string
-	// signed is the newest event that shows that the operator failed to begin.
-	signed *operator.Event
-	// stableSince is when the goal was reached; zero while it isn't.
-	stableSince time.Time
+	// failureEvent is the newest event that shows that the operator failed to
+	// begin.
+	failureEvent *operator.Event
 	// away says that the API server doesn't answer.
 	away bool
-	// nextLook is when, after the change, to look again at what the object
-	// doesn't tell.
-	nextLook time.Duration
-	// answers are the JobManager's. asking says that one is on its way, noAnswer
-	// how often none came in a row, and told is the newest about this run.
-	answers  chan answer
-	asking   bool
-	noAnswer int
-	told     answer
+	// restarted says that the job was restarted because the operator took it for
+	// finished.
+	restarted bool
+}
+
+// proof is what the JobManager says of the run that the change leads to.
+type proof struct {
+	// asking says that a question is on its way, missedAnswers how often none
+	// was answered in a row, and flinkAnswer is the newest about this run.
+	asking        bool
+	missedAnswers int
+	flinkAnswer   answer
 }
 
 // answer is what a JobManager told of a run; where it isn't known, why says so.
@@ -81,96 +82,63 @@ type answer struct {
 	why   string
 }
 
-// seen is one word of a watch.
-type seen struct {
-	event  watch.EventType
-	object *unstructured.Unstructured
-	// err ends a watch.
-	err error
-	// trouble says that the API server is away (or, nil, back).
-	trouble   error
-	isTrouble bool
-}
-
 // follow makes the change, as soon as the object is watched, and waits for its
 // end.
-func (f *Follower) follow(parent context.Context) error {
-	ctx, cancel := context.WithCancel(parent)
-	defer cancel()
-	objects := make(chan seen)
-	events := make(chan seen)
-	f.answers = make(chan answer, 1)
+func (f *Follower) follow(ctx context.Context) error {
 	ref := f.Change.Job.Ref()
 	if err := mayWatch(ctx, f.client, ref); err != nil {
 		return err
 	}
 	if err := awaitOneColor(ctx, f.client, f.Change.Job, f.reporter); err != nil {
-		return f.cutOff(parent, err)
+		return f.cutOff(ctx, err)
 	}
-	go f.watch(ctx, objects, f.client.Resource(ref.Kind, ref.Namespace), wait.Named(ref.Name))
-	tick := time.NewTicker(time.Second)
-	defer tick.Stop()
+	f.loop = operator.NewLoop(ctx)
+	defer f.loop.Close()
+	f.see = func(event watch.EventType, object *unstructured.Unstructured) {
+		if event == watch.Bookmark && !f.applied {
+			f.err = f.begin(ctx)
+			return
+		}
+		f.err = f.observe(event, object)
+	}
+	f.loop.Watch(f.client.Resource(ref.Kind, ref.Namespace), wait.Named(ref.Name),
+		func(event watch.EventType, object *unstructured.Unstructured) { f.see(event, object) },
+		func(err error) { f.err = f.cutOff(ctx, err) }, f.sayTrouble)
 	f.reporter.Waitingf("%s: checking the job", ref)
-	for {
-		var done bool
-		var err error
-		select {
-		case <-parent.Done():
-			return f.cutOff(parent, context.Cause(parent))
-		case s := <-objects:
-			switch {
-			case s.isTrouble:
-				f.sayTrouble(s.trouble)
-			case s.err != nil:
-				return f.cutOff(parent, s.err)
-			case s.event == watch.Bookmark && !f.applied:
-				if err := f.apply(ctx); err != nil {
-					return err
-				}
-				go f.watch(ctx, events, f.client.Dynamic().Resource(corev1.SchemeGroupVersion.WithResource("events")).Namespace(ref.Namespace),
-					metav1.ListOptions{FieldSelector: "type=" + corev1.EventTypeWarning})
-				done, err = f.consider(ctx)
-			default:
-				done, err = f.see(ctx, s)
-			}
-		case s := <-events:
-			if s.object != nil {
-				f.noteEvent(s.object)
-				done, err = f.consider(ctx)
-			}
-		case a := <-f.answers:
-			f.hear(a)
-			done, err = f.consider(ctx)
-		case <-tick.C:
-			done, err = f.consider(ctx)
+	done, err := f.loop.Run(ctx, func() (bool, error) {
+		if f.err != nil {
+			return true, f.err
 		}
-		if done || err != nil {
-			f.Report.Took = f.now().Sub(f.since)
-			return f.finish(ctx, objects, err)
-		}
+		return f.consider(ctx)
+	})
+	if !done {
+		return f.cutOff(ctx, err)
 	}
+	if f.applied {
+		f.Report.Took = f.now().Sub(f.since)
+	}
+	return f.finish(ctx, err)
 }
 
-// watch tells of the objects that options select.
-func (f *Follower) watch(ctx context.Context, to chan<- seen, resource dynamic.ResourceInterface, options metav1.ListOptions) {
-	tell := func(s seen) {
-		select {
-		case to <- s:
-		case <-ctx.Done():
-		}
+// begin makes the change, and watches for what the operator says of it.
+func (f *Follower) begin(ctx context.Context) error {
+	if err := f.apply(ctx); err != nil {
+		return err
 	}
-	err := wait.Follow(ctx, resource, options, func(event watch.EventType, object *unstructured.Unstructured) (bool, error) {
-		tell(seen{event: event, object: object})
-		return false, nil
-	}, wait.OnTrouble(func(err error) { tell(seen{trouble: err, isTrouble: true}) }))
-	tell(seen{err: err})
+	events := f.client.Dynamic().Resource(corev1.SchemeGroupVersion.WithResource("events")).Namespace(f.Change.Job.Ref().Namespace)
+	f.loop.Watch(events, metav1.ListOptions{FieldSelector: "type=" + corev1.EventTypeWarning}, func(_ watch.EventType, object *unstructured.Unstructured) {
+		if object != nil {
+			f.noteEvent(object)
+		}
+	}, nil, nil)
+	return nil
 }
 
 // apply makes the change.
 func (f *Follower) apply(ctx context.Context) error {
 	ref := f.Change.Job.Ref()
 	f.since, f.job = f.now(), f.Change.Job
-	f.heard = f.since
+	f.silence.Begin(f.since)
 	f.before = api.Text(f.job.Object.Object, "status", "error")
 	if f.Report.Changed {
 		changed, err := Apply(ctx, f.client, f.Change, "")
@@ -180,7 +148,7 @@ func (f *Follower) apply(ctx context.Context) error {
 		f.job = changed
 		f.reporter.Notef("%s patched (%s)", ref.Printed(), strings.Join(DescribePatch(f.Change.Spec), ", "))
 	}
-	f.applied, f.asked, f.nextLook = true, operator.ChangedAt(f.job.Object, f.since), operator.SilenceLimit
+	f.applied, f.asked, f.nextColorCheck = true, operator.ChangedAt(f.job.Object, f.since), operator.SilenceLimit
 	if !f.Report.Changed {
 		// An earlier command may have made the change.
 		f.asked = f.since
@@ -190,40 +158,36 @@ func (f *Follower) apply(ctx context.Context) error {
 	return nil
 }
 
-// see takes in a new state of the object.
-func (f *Follower) see(ctx context.Context, s seen) (bool, error) {
-	if s.object == nil {
-		return false, nil
+// observe takes in a new state of the object.
+func (f *Follower) observe(event watch.EventType, object *unstructured.Unstructured) error {
+	if object == nil {
+		return nil
 	}
-	job := api.Job{Kind: f.Change.Job.Kind, Object: s.object}
-	if s.event == watch.Deleted {
-		return true, fmt.Errorf("%s was deleted by somebody", job.Ref())
-	}
-	if job.Object.GetUID() != f.Change.Job.Object.GetUID() {
-		return true, fmt.Errorf("%s was deleted and created anew by somebody", job.Ref())
-	}
-	if !f.applied {
-		return false, nil
-	}
-	if job.Object.GetGeneration() < f.generation {
+	job := api.Job{Kind: f.Change.Job.Kind, Object: object}
+	switch {
+	case event == watch.Deleted:
+		return fmt.Errorf("%s was deleted by somebody", job.Ref())
+	case job.Object.GetUID() != f.Change.Job.Object.GetUID():
+		return fmt.Errorf("%s was deleted and recreated by somebody", job.Ref())
+	case !f.applied || job.Object.GetGeneration() < f.generation:
 		// From before the change.
-		return false, nil
+		return nil
 	}
 	if job.Object.GetGeneration() > f.generation {
 		if !f.Change.Holds(job) {
-			return true, fmt.Errorf("%s: %w while the change was being carried out (generation %d, ours was %d)%s: it is not what was asked for any more",
+			return fmt.Errorf("%s: %w while the change was being carried out (generation %d, ours was %d)%s: it is not what was asked for any more",
 				job.Ref(), ErrOvertaken, job.Object.GetGeneration(), f.generation, LastWriter(job))
 		}
 		// Somebody's change to something else; the operator takes up both.
 		f.generation = job.Object.GetGeneration()
 	}
 	if !api.SameJSON(job.Object.Object["status"], f.job.Object.Object["status"]) {
-		f.heard = f.now()
+		f.silence.Heard(f.now())
 	}
 	f.job = job
 	f.Report.Observe(job)
 	f.noteLeft()
-	return f.consider(ctx)
+	return nil
 }
 
 // noteLeft takes down the state that the job left on the way: it shows only
@@ -259,8 +223,8 @@ func (f *Follower) noteEvent(object *unstructured.Unstructured) {
 	if at.Before(f.asked) || !f.Report.Changed && !at.After(f.asked) {
 		return
 	}
-	f.heard = f.now()
-	f.signed = &operator.Event{Object: strings.ToLower(api.Text(object.Object, "involvedObject", "kind")) + "/" + about, Reason: reason, Message: api.Text(object.Object, "message"), Time: at}
+	f.silence.Heard(f.now())
+	f.failureEvent = &operator.Event{Object: strings.ToLower(api.Text(object.Object, "involvedObject", "kind")) + "/" + about, Reason: reason, Message: api.Text(object.Object, "message"), Time: at}
 }
 
 func timeOf(object *unstructured.Unstructured) time.Time {
@@ -272,93 +236,63 @@ func timeOf(object *unstructured.Unstructured) time.Time {
 	return object.GetCreationTimestamp().Time
 }
 
-// consider decides what the newest word of the watches, or the time that went
-// by without one, means.
+// consider decides what the newest that is known, or the time that went by
+// without anything new, means.
 func (f *Follower) consider(ctx context.Context) (bool, error) {
 	if !f.applied {
 		return false, nil
 	}
 	now := f.now()
 	j := f.Change.judge(f.job, f.generation)
-	if j.stage == notTaken && f.signed != nil {
-		j = judgement{failing, f.signed.Root()}
-		if f.signed.Reason == "ValidationError" {
+	if j.stage == notTaken && f.failureEvent != nil {
+		j = judgement{failing, f.failureEvent.Root()}
+		if f.failureEvent.Reason == "ValidationError" {
 			j.stage = refused
 		}
 	}
 	// An error from before the change says nothing of it, unless it stays.
-	stale := f.before != "" && f.before == api.Text(f.job.Object.Object, "status", "error") && f.signed == nil
+	stale := f.before != "" && f.before == api.Text(f.job.Object.Object, "status", "error") && f.failureEvent == nil
 	if j.stage != reached {
-		f.stableSince, f.told = time.Time{}, answer{}
+		f.stableSince, f.flinkAnswer = time.Time{}, answer{}
 	}
-	if j.stage == refused || j.stage == failing || j.stage == troubled {
-		if f.trouble != j.what {
-			f.trouble, f.troubleSince = j.what, now
-		}
-		if !stale && !IsTransient(j.what) {
-			f.lastTrouble = j.what
-		}
-	} else {
-		f.trouble = ""
-	}
-	stands := now.Sub(f.troubleSince)
-	if j.stage != reached && j.stage != lost {
-		if err := f.silent(ctx, now, j); err != nil {
+	if j.stage != reached && j.stage != lost && !f.away && f.silence.Due(now) {
+		if err := f.checkOperator(ctx, j); err != nil {
 			return true, err
 		}
 	}
-	switch j.stage {
-	case reached:
-		return f.allTasksRunning(ctx) && f.settle(now), nil
-	case lost:
-		if j.what == rolledBack {
-			j.what += api.Because(cmp.Or(f.lastTrouble, "it was not stable in time ("+ReadinessKey+")"))
-		}
-		return true, f.failed(ctx, ChangeFailed, j.what)
-	case refused, failing:
-		how := ChangeStuck
-		limit := time.Duration(0)
-		switch {
-		case stale:
-			limit = staleLimit
-		case j.stage == failing && IsTransient(j.what):
-			limit = passingLimit
-		}
-		if j.stage == refused {
-			how = ChangeRejected
-		}
-		if stands >= limit && (!f.options.KeepTrying || j.stage == refused) {
-			return true, f.failed(ctx, how, j.what)
-		}
-		f.reporter.Waitingf("%s: the operator tries again: %s", f.Change.Job.Ref(), j.what)
-	case troubled:
-		limit := troubleLimit
-		if IsTransient(j.what) {
-			limit = passingLimit
-		}
-		if stands >= limit && !f.options.KeepTrying {
-			return true, f.failed(ctx, ChangeFailed, j.what)
-		}
-		f.reporter.Waitingf("%s: %s", f.Change.Job.Ref(), j.what)
-	case skipped:
-		return f.wake(ctx, j)
+	switch v := f.weigh(j, stale, f.options.KeepTrying, now); v.next {
+	case settled:
+		return f.allTasksRunning() && f.settle(now), nil
+	case failed:
+		return true, f.failed(ctx, v.how, v.what)
+	case overlooked:
+		return f.restart(ctx, j)
 	default:
-		if now.Sub(f.since) > f.nextLook {
-			f.nextLook = now.Sub(f.since) + operator.SilenceLimit
-			if err := targetColorMissing(ctx, f.client, f.job); err != nil {
+		if j.stage == notTaken || j.stage == moving {
+			if err := f.checkColor(ctx, now); err != nil {
 				return true, err
 			}
 		}
-		f.reporter.Waitingf("%s: %s", f.Change.Job.Ref(), j.what)
+		f.reporter.Waitingf("%s: %s", f.Change.Job.Ref(), v.what)
 	}
 	return false, nil
 }
 
-// hear takes in what the JobManager told.
-func (f *Follower) hear(a answer) {
-	f.asking, f.told = false, a
-	if f.noAnswer++; a.known {
-		f.noAnswer = 0
+// checkColor looks now and then whether the color that a blue/green deployment
+// moves to exists.
+func (f *Follower) checkColor(ctx context.Context, now time.Time) error {
+	if now.Sub(f.since) <= f.nextColorCheck {
+		return nil
+	}
+	f.nextColorCheck = now.Sub(f.since) + operator.SilenceLimit
+	return targetColorMissing(ctx, f.client, f.job)
+}
+
+// take keeps what the JobManager answered.
+func (p *proof) take(a answer) {
+	p.asking, p.flinkAnswer = false, a
+	if p.missedAnswers++; a.known {
+		p.missedAnswers = 0
 	}
 }
 
@@ -386,10 +320,10 @@ func (f *Follower) sayTrouble(err error) {
 }
 
 // finish proves an end that is reached, and explains and undoes one that isn't.
-func (f *Follower) finish(ctx context.Context, objects <-chan seen, err error) error {
+func (f *Follower) finish(ctx context.Context, err error) error {
 	var failed *FailedError
 	if errors.As(err, &failed) && (failed.How == ChangeRejected || failed.How == ChangeStuck) && failed.After == "" {
-		f.putBack(ctx, objects, failed)
+		f.putBack(ctx, failed)
 	}
 	if err != nil {
 		return err

@@ -506,7 +506,7 @@ func TestAChangeThatFails(t *testing.T) {
 					_ = c.Objects.Tracker().Update(api.Deployment.GVR(), object, flinktest.Namespace)
 				})
 			}, code: exit.Failed, within: 3 * time.Second,
-			says: []string{"flinkdeployment/orders was deleted and created anew by somebody"},
+			says: []string{"flinkdeployment/orders was deleted and recreated by somebody"},
 		},
 		"somebody changed it before": {
 			prepare: func(c *flinktest.Cluster) { c.SetSpec(api.Deployment, "orders", `{"job":{"parallelism":9}}`) }, code: exit.Failed, within: 1,
@@ -683,7 +683,7 @@ func TestAJobThatTheOperatorTakesForFinished(t *testing.T) {
 		"is started by a nonce": {
 			operate:  steps(step(2*time.Second, finished), step(4*time.Second, strings.Replace(stopping, `"observedGeneration":2`, `"observedGeneration":3`, 1)), step(5*time.Second, starting), step(6*time.Second, strings.Replace(runsAgain, `"observedGeneration":2`, `"observedGeneration":3`, 1))),
 			restored: "file:/s/2", within: 10 * time.Second,
-			notes: []string{"the operator takes the job for finished and doesn't start it (it lost the suspension from its memory); told it again (restartNonce: 2)"},
+			notes: []string{"the operator takes the job for finished and doesn't start it (it missed the suspension); restarted (restartNonce: 2)"},
 			check: func(t *testing.T, c *flinktest.Cluster, r Report, _ error) {
 				if nonce, _ := api.Number(c.Job(api.Deployment, "orders").Spec(), "restartNonce"); nonce != 2 || api.Section(r.Patch, "spec")["restartNonce"] != int64(2) || r.Generation != 3 {
 					t.Errorf("nonce %d, %+v", nonce, r)
@@ -698,7 +698,7 @@ func TestAJobThatTheOperatorTakesForFinished(t *testing.T) {
 		"but not where that is forbidden": {
 			operate: steps(step(2*time.Second, finished), func(c *flinktest.Cluster) {
 				flinktest.After(time.Second, func() { c.Refuse("patch", api.Deployment, flinktest.Forbidden(api.Deployment, "orders")) })
-			}), code: exit.Failed, says: []string{"and it could not be told again", "forbidden"},
+			}), code: exit.Failed, says: []string{"and it could not be restarted", "forbidden"},
 		},
 	})
 }
@@ -902,12 +902,12 @@ func TestEventsThatAreNotAboutTheChange(t *testing.T) {
 		"of another reason":                       {func(o map[string]any) { o["reason"] = "JobException" }, true, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			f := &Follower{Change: Change{Job: flinktest.JobWith(nil)}, asked: asked, now: time.Now}
+			f := &Follower{Change: Change{Job: flinktest.JobWith(nil)}, observation: observation{asked: asked}, now: time.Now}
 			f.Change.Job.Object.SetName("orders")
 			f.Report.Changed = c.changed
 			f.noteEvent(event(c.change))
-			if (f.signed != nil) != c.kept {
-				t.Errorf("kept: %+v", f.signed)
+			if (f.failureEvent != nil) != c.kept {
+				t.Errorf("kept: %+v", f.failureEvent)
 			}
 		})
 	}
@@ -920,11 +920,11 @@ func TestStatusesFromBeforeTheChangeAreNotBelieved(t *testing.T) {
 		state      string
 	}{"before": {1, "RUNNING"}, "after": {2, "FAILED"}} {
 		t.Run(name, func(t *testing.T) {
-			f := &Follower{Change: restartOf(changedJob(1, nil)), now: time.Now, applied: true, generation: 2, job: changedJob(2, map[string]any{"jobStatus": map[string]any{"state": "RUNNING"}})}
+			f := &Follower{Change: restartOf(changedJob(1, nil)), now: time.Now, observation: observation{applied: true, generation: 2, job: changedJob(2, map[string]any{"jobStatus": map[string]any{"state": "RUNNING"}})}}
 			f.Report.State = "RUNNING"
 			told := changedJob(c.generation, map[string]any{"jobStatus": map[string]any{"state": "FAILED"}})
 			api.Section(told.Object.Object, "spec")["restartNonce"] = int64(1)
-			if _, err := f.see(t.Context(), seen{event: watch.Modified, object: told.Object}); err != nil || f.Report.State != c.state || f.job.State() != c.state {
+			if err := f.observe(watch.Modified, told.Object); err != nil || f.Report.State != c.state || f.job.State() != c.state {
 				t.Errorf("%v, the job is %s, reported %s", err, f.job.State(), f.Report.State)
 			}
 		})

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/secret"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
@@ -258,19 +257,6 @@ func IsTransient(cause string) bool {
 	}
 	return false
 }
-
-// Patience of the follower.
-const (
-	// troubleLimit is how long an error may stand while a change is carried
-	// out. Pods that can't get their image or end at once are tried again
-	// by Kubernetes, but not for our user.
-	troubleLimit = 20 * time.Second
-	// passingLimit is for errors that mostly pass.
-	passingLimit = 2 * time.Minute
-	// staleLimit is how long an error that stood before the change may be left
-	// over from before: the operator hasn't reacted yet.
-	staleLimit = 6 * time.Second
-)
 
 // DescribePatch is a merge patch as "path: value" words, sorted, for people.
 func DescribePatch(patch map[string]any) []string {

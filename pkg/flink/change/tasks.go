@@ -14,12 +14,12 @@ const (
 
 // allTasksRunning reports whether all of the job's tasks run, as far as the JobManager
 // can be asked: Flink calls a job RUNNING also while its tasks wait for slots.
-func (f *Follower) allTasksRunning(ctx context.Context) bool {
-	if f.Change.Goal.Suspended || f.job.State() != "RUNNING" || f.client.Flink() == nil || f.noAnswer >= MaxMissedAnswers {
+func (f *Follower) allTasksRunning() bool {
+	if f.Change.Goal.Suspended || f.job.State() != "RUNNING" || f.client.Flink() == nil || f.missedAnswers >= MaxMissedAnswers {
 		return true
 	}
-	flink := f.told.state
-	if f.told.known && f.told.jobID == f.job.JobID() && flink.State == "RUNNING" && flink.Waiting == 0 {
+	flink := f.flinkAnswer.state
+	if f.flinkAnswer.known && f.flinkAnswer.jobID == f.job.JobID() && flink.State == "RUNNING" && flink.Waiting == 0 {
 		return true
 	}
 	f.stableSince = time.Time{}
@@ -30,8 +30,8 @@ func (f *Follower) allTasksRunning(ctx context.Context) bool {
 	}
 	if !f.asking {
 		f.asking = true
-		job, again := f.job, f.told.known || f.noAnswer > 0
-		go func() {
+		job, again := f.job, f.flinkAnswer.known || f.missedAnswers > 0
+		f.loop.Go(func(ctx context.Context) {
 			if again {
 				select {
 				case <-ctx.Done():
@@ -39,8 +39,8 @@ func (f *Follower) allTasksRunning(ctx context.Context) bool {
 				}
 			}
 			state, known, why := f.client.State(ctx, job)
-			f.answers <- answer{job.JobID(), state, known, why}
-		}()
+			f.loop.Tell(func() { f.take(answer{job.JobID(), state, known, why}) })
+		})
 	}
 	return false
 }

@@ -50,7 +50,7 @@ func TestATimeOutSaysWhetherSomethingWasChanged(t *testing.T) {
 		"after it":          {true, true, "The change stays in the spec", "othing was changed"},
 		"it was so already": {true, false, "Nothing was changed by this command", "stays in the spec"},
 	} {
-		f := &Follower{client: operator.ClientOf(nil, fake.NewClientset()), Change: Change{Job: job, Did: "resumed"}, job: job, now: time.Now, applied: c.applied}
+		f := &Follower{client: operator.ClientOf(nil, fake.NewClientset()), Change: Change{Job: job, Did: "resumed"}, now: time.Now, observation: observation{job: job, applied: c.applied}}
 		f.Report.Changed = c.changed
 		err := f.cutOff(context.Background(), exit.Timeoutf("timed out after 10s"))
 		if err == nil || exit.Code(err) != exit.TimedOut || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), c.not) {

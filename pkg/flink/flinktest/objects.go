@@ -13,7 +13,7 @@ import (
 )
 
 // JobOf is the job of a manifest in JSON.
-func JobOf(t *testing.T, kind api.Kind, manifest string) api.Job {
+func JobOf(t testing.TB, kind api.Kind, manifest string) api.Job {
 	t.Helper()
 	object := &unstructured.Unstructured{}
 	if err := json.Unmarshal([]byte(manifest), &object.Object); err != nil {

@@ -38,9 +38,13 @@ type CloneRequest struct {
 	SuspendSource bool
 	// Force goes on where the copy doesn't seem to have what it needs.
 	Force bool
+	// ClaimMode is as in RestoreRequest, for the copy.
+	ClaimMode string
 	// AllowNonRestored, NoWait and DryRun are as in SubmitRequest.
 	AllowNonRestored, NoWait bool
 	DryRun                   string
+	// Look is as in change.Options.
+	Look func(ctx context.Context, p change.Prospect) error
 }
 
 // CloneReport is what became of it.
@@ -63,7 +67,12 @@ func (r CloneRequest) Validate(source api.Ref) error {
 			return exit.Usagef("--from: %w", err)
 		}
 	}
+	if err := CheckClaimMode(r.ClaimMode); err != nil {
+		return err
+	}
 	switch {
+	case r.From == fromNone && r.ClaimMode != "":
+		return exit.Usagef("--claim-mode says something about a state, and --from none has none")
 	case r.From != "" && r.SuspendSource:
 		return exit.Usagef("--suspend-source starts the clone from the savepoint that the source stops with; leave out --from")
 	case r.From == fromNone && r.AllowNonRestored:
@@ -92,10 +101,18 @@ func Clone(ctx context.Context, c *operator.Client, ref api.Ref, target *operato
 	fresh.Object.SetNamespace(request.Namespace)
 	report.Job = fresh
 	if source.IsSessionCluster() {
-		if request.SuspendSource || request.From != "" {
-			return report, exit.Usagef("%s is a session cluster, which has no state; leave out --from and --suspend-source", ref)
+		if request.SuspendSource || request.From != "" || request.ClaimMode != "" {
+			return report, exit.Usagef("%s is a session cluster, which has no state; leave out --from, --claim-mode and --suspend-source", ref)
 		}
 		request.From = fromNone
+	}
+	if request.ClaimMode != "" {
+		claim, err := claimFields(fresh, runsFlink(ctx, c, source), request.ClaimMode)
+		if err != nil {
+			return report, err
+		}
+		fresh = fresh.Patched(claim)
+		report.Job = fresh
 	}
 	known, err := stateFor(ctx, c, source, request, reporter)
 	if err != nil {
@@ -103,6 +120,11 @@ func Clone(ctx context.Context, c *operator.Client, ref api.Ref, target *operato
 	}
 	if err := checkTarget(ctx, c, source, fresh, target, request, known, reporter); err != nil {
 		return report, err
+	}
+	if request.Look != nil && !source.IsSessionCluster() {
+		if err := request.Look(ctx, cloneProspect(ctx, c, source, fresh, request, known)); err != nil {
+			return report, err
+		}
 	}
 	// What the API server would refuse is to be known before the source is
 	// touched.

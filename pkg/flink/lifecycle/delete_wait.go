@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -27,11 +26,10 @@ const blockedAfter = 6 * time.Second
 func awaitDeleted(parent context.Context, c *operator.Client, job api.Job, report DeleteReport, reporter operator.Reporter) (DeleteReport, error) {
 	began := time.Now()
 	ref, uid := job.Ref(), job.Object.GetUID()
-	ctx, cancel := context.WithCancelCause(parent)
-	var mu sync.Mutex
+	loop := operator.NewLoop(parent)
 	var blockers []string
-	var group sync.WaitGroup
-	group.Go(func() {
+	var failure error
+	loop.Go(func(ctx context.Context) {
 		tick := time.NewTicker(blockedAfter)
 		defer tick.Stop()
 		for {
@@ -41,36 +39,36 @@ func awaitDeleted(parent context.Context, c *operator.Client, job api.Job, repor
 			case <-tick.C:
 			}
 			found, final := deletionBlockers(ctx, c, job, began)
-			if ctx.Err() != nil {
-				return
-			}
-			mu.Lock()
-			for _, blocker := range found {
-				if !slices.Contains(blockers, blocker) {
-					reporter.Notef("%s: %s", ref, blocker)
+			loop.Tell(func() {
+				for _, blocker := range found {
+					if !slices.Contains(blockers, blocker) {
+						reporter.Notef("%s: %s", ref, blocker)
+					}
 				}
-			}
-			blockers = found
-			mu.Unlock()
-			if final != "" {
-				cancel(fmt.Errorf("%s is not gone: %s\nIt goes when the operator runs again", ref, final))
-			}
+				blockers = found
+				if final != "" {
+					failure = fmt.Errorf("%s is not gone: %s\nIt goes when the operator runs again", ref, final)
+				}
+			})
 		}
 	})
 	reporter.Waitingf("%s: waiting until it is gone", ref)
-	there := false
-	err := wait.Follow(ctx, c.Resource(ref.Kind, ref.Namespace), wait.Named(ref.Name), func(event watch.EventType, object *unstructured.Unstructured) (bool, error) {
+	there, gone := false, false
+	loop.Watch(c.Resource(ref.Kind, ref.Namespace), wait.Named(ref.Name), func(event watch.EventType, object *unstructured.Unstructured) {
 		switch {
 		case event == watch.Bookmark:
-			return !there, nil
+			gone = !there
 		case event == watch.Deleted || object.GetUID() != uid:
-			return true, nil
+			gone = true
+		default:
+			there = true
 		}
-		there = true
-		return false, nil
-	}, reporter.RetryNotice(ref.String(), func() { reporter.Waitingf("%s: waiting until it is gone", ref) }))
-	cancel(nil)
-	group.Wait()
+	}, func(err error) { failure = err }, reporter.Trouble(ref.String(), func() { reporter.Waitingf("%s: waiting until it is gone", ref) }))
+	done, err := loop.Run(parent, func() (bool, error) { return gone, failure })
+	if !done {
+		err = loop.Ended(parent)
+	}
+	loop.Close()
 	report.Took = time.Since(began)
 	if err != nil {
 		if code := exit.Code(err); code == exit.TimedOut || code == exit.Interrupted {

@@ -58,6 +58,23 @@ const restartsEnough = 3
 // obstacles are what stands in the job's way, heaviest first.
 func (s situation) obstacles() []Obstacle {
 	out := s.ofOperator()
+	if len(out) == 0 {
+		out = s.ofCluster()
+	}
+	out = append(out, s.ofRun()...)
+	if state := s.job.State(); state == "FAILED" || s.job.Lifecycle() == "FAILED" && len(out) == 0 {
+		text := "has FAILED"
+		if len(s.failures) > 0 {
+			text += ": " + s.failures[0]
+		}
+		out = append(out, Obstacle{About: "the job", Text: text, Weight: operator.Final})
+	}
+	return s.ranked(out)
+}
+
+// ofRun is what pods, events and the job's own exceptions tell.
+func (s situation) ofRun() []Obstacle {
+	var out []Obstacle
 	for _, pod := range s.pods {
 		if o, ok := s.ofPod(pod); ok {
 			out = append(out, o)
@@ -82,13 +99,11 @@ func (s situation) obstacles() []Obstacle {
 		}
 		out = append(out, o)
 	}
-	if state := s.job.State(); state == "FAILED" || s.job.Lifecycle() == "FAILED" && len(out) == 0 {
-		text := "has FAILED"
-		if len(s.failures) > 0 {
-			text += ": " + s.failures[0]
-		}
-		out = append(out, Obstacle{About: "the job", Text: text, Weight: operator.Final})
-	}
+	return out
+}
+
+// ranked are obstacles, heaviest first, each said once.
+func (s situation) ranked(out []Obstacle) []Obstacle {
 	out = slices.DeleteFunc(out, func(o Obstacle) bool {
 		// What the operator passes on of a pod, the pod itself tells better.
 		return o.About == "the operator" && slices.ContainsFunc(s.pods, func(p operator.Pod) bool {
@@ -97,27 +112,20 @@ func (s situation) obstacles() []Obstacle {
 		})
 	})
 	slices.SortStableFunc(out, func(a, b Obstacle) int { return int(b.Weight) - int(a.Weight) })
-	var told []Obstacle
+	var once []Obstacle
 	for _, o := range out {
-		if !slices.ContainsFunc(told, func(t Obstacle) bool { return strings.Contains(t.Text, o.Text) }) {
-			told = append(told, o)
+		if !slices.ContainsFunc(once, func(t Obstacle) bool { return strings.Contains(t.Text, o.Text) }) {
+			once = append(once, o)
 		}
 	}
-	return told
+	return once
 }
 
 // ofOperator is what the operator says in the status.
 func (s situation) ofOperator() []Obstacle {
 	failure := s.job.Failure()
 	if failure.IsZero() {
-		if s.job.Kind.Name != api.SessionJob.Name || s.cluster.Object == nil || s.cluster.JobManager() == "READY" {
-			return nil
-		}
-		text := "its JobManager is " + cmp.Or(s.cluster.JobManager(), "not deployed yet")
-		if root := s.cluster.Failure().Root(); root != "" {
-			text += ": " + root
-		}
-		return []Obstacle{{About: "session cluster " + s.cluster.Object.GetName(), Text: text, Weight: operator.Soft}}
+		return nil
 	}
 	o := Obstacle{About: "the operator", Text: failure.Root(), Weight: operator.Stubborn}
 	switch {
@@ -131,6 +139,18 @@ func (s situation) ofOperator() []Obstacle {
 		o.About = "the job's main method"
 	}
 	return []Obstacle{o}
+}
+
+// ofCluster is what is wrong with the session cluster of a session job.
+func (s situation) ofCluster() []Obstacle {
+	if s.job.Kind.Name != api.SessionJob.Name || s.cluster.Object == nil || s.cluster.JobManager() == "READY" {
+		return nil
+	}
+	text := "its JobManager is " + cmp.Or(s.cluster.JobManager(), "not deployed yet")
+	if root := s.cluster.Failure().Root(); root != "" {
+		text += ": " + root
+	}
+	return []Obstacle{{About: "session cluster " + s.cluster.Object.GetName(), Text: text, Weight: operator.Soft}}
 }
 
 // ofPod judges one pod.

@@ -32,9 +32,9 @@ func recreate(ctx context.Context, c *operator.Client, job api.Job, source Sourc
 	rehearsal.SetName("")
 	rehearsal.SetGenerateName("recreate-")
 	if _, err := client.Create(ctx, rehearsal, metav1.CreateOptions{FieldManager: operator.FieldManager, DryRun: []string{metav1.DryRunAll}}); err != nil {
-		return report, fmt.Errorf("%s could not be created anew, so it was not deleted: %w", ref, err)
+		return report, fmt.Errorf("%s could not be recreated, so it was not deleted: %w", ref, err)
 	}
-	if err := request.Confirmf(ctx, "%s is deleted, which cancels the job, and created anew from %s.", ref, source); err != nil {
+	if err := request.Confirmf(ctx, "%s is deleted, which cancels the job, and recreated from %s.", ref, source); err != nil {
 		return report, err
 	}
 	if request.DryRun != "" {
@@ -59,18 +59,18 @@ func recreate(ctx context.Context, c *operator.Client, job api.Job, source Sourc
 		}
 		there = event != watch.Deleted && object.GetUID() == uid
 		return !there, nil
-	}, reporter.RetryNotice(ref.String(), func() {}))
+	}, wait.OnTrouble(reporter.Trouble(ref.String(), func() {})))
 	if err != nil {
-		return report, fmt.Errorf("%w: %s is being deleted and was not created anew yet%s", err, ref, again)
+		return report, fmt.Errorf("%w: %s is being deleted and was not recreated yet%s", err, ref, again)
 	}
 	created, err := client.Create(ctx, fresh.Object, metav1.CreateOptions{FieldManager: operator.FieldManager})
 	if err != nil && !apierrors.IsAlreadyExists(err) {
-		return report, fmt.Errorf("%s was deleted and could not be created anew: %w%s", ref, err, again)
+		return report, fmt.Errorf("%s was deleted and could not be recreated: %w%s", ref, err, again)
 	}
 	if err != nil {
 		return report, fmt.Errorf("%s was deleted, and somebody else has created one of that name: %w", ref, err)
 	}
-	reporter.Notef("%s created anew", ref.Printed())
+	reporter.Notef("%s recreated", ref.Printed())
 	running, err := AwaitRunning(ctx, c, Start{Ref: ref, Since: operator.CreatedAt(created, started)}, reporter)
 	if err != nil {
 		return report, err

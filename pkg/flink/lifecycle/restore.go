@@ -21,6 +21,8 @@ type RestoreRequest struct {
 	// AllowNonRestored lets the job start without state that it has no
 	// operator for any more.
 	AllowNonRestored bool
+	// ClaimMode is Claim, NoClaim or Legacy; "" leaves it as it is.
+	ClaimMode string
 	// NoSavepoint goes without a savepoint of the job as it is now.
 	NoSavepoint bool
 	// OtherJob allows the state of another job.
@@ -29,6 +31,9 @@ type RestoreRequest struct {
 	// operators before 1.8, and for suspended session jobs.
 	Recreate bool
 	change.Options
+	// Finder looks into the job's directories for what no object tells of, for
+	// "latest"; nil doesn't look.
+	Finder StateFinder
 	// Pick asks a person what to restore from; nil where nobody can be asked.
 	Pick operator.Picker
 }
@@ -36,6 +41,9 @@ type RestoreRequest struct {
 // Validate finds what is wrong with the request alone.
 func (r RestoreRequest) Validate() error {
 	if err := r.Options.Validate(); err != nil {
+		return err
+	}
+	if err := CheckClaimMode(r.ClaimMode); err != nil {
 		return err
 	}
 	if isPath(r.From) {
@@ -87,6 +95,13 @@ func Restore(ctx context.Context, c *operator.Client, ref api.Ref, request Resto
 	if report.Source, err = findSource(ctx, c, job, request, reporter); err != nil {
 		return report, err
 	}
+	claim, err := claimFields(job, runsFlink(ctx, c, job), request.ClaimMode)
+	if err != nil {
+		return report, err
+	}
+	if err := request.LookAhead(ctx, restoreProspect(job, report.Source, request, claim)); err != nil {
+		return report, err
+	}
 	report.Guard, err = guard(ctx, c, job, report.Source, request, reporter)
 	if err != nil {
 		return report, err
@@ -99,12 +114,17 @@ func Restore(ctx context.Context, c *operator.Client, ref api.Ref, request Resto
 	}
 	reporter.Notef("%s: restoring from %s", ref, report.Source)
 	if request.Recreate {
-		report.Report, err = recreate(ctx, c, job, report.Source, request, reporter)
+		report.Report, err = recreate(ctx, c, job.Patched(claim), report.Source, request, reporter)
 	} else {
-		report.Report, err = changeAndLook(ctx, c, change.Redeploy(job, report.Source.Path, request.AllowNonRestored), request.Options, reporter)
+		ch := change.Redeploy(job, report.Source.Path, request.AllowNonRestored)
+		ch.Spec = api.Merge(ch.Spec, claim)
+		report.Report, err = changeAndLook(ctx, c, ch, request.Options, reporter)
 		if err == nil && report.Done && !report.From.Proven {
 			err = fmt.Errorf("%s runs, but that it was restored from %s is not proven: its JobManager can't be asked\nSee with: kubectl flink checkpoints %s -n %s", ref, report.Source.Path, ref, ref.Namespace)
 		}
+	}
+	if err == nil && report.Done {
+		sayOwner(ctx, c, job, request.ClaimMode, report.Source.Path, reporter)
 	}
 	return report, wayBack(err, ref, report)
 }

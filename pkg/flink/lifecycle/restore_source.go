@@ -74,7 +74,11 @@ func findSource(ctx context.Context, c *operator.Client, job api.Job, request Re
 	var source Source
 	switch from := request.From; {
 	case from == "latest":
-		if source, err = latest(job, inventory, flink, reporter); err != nil {
+		source, err = latest(job, inventory, flink, reporter)
+		if request.Finder != nil && (err == nil || errors.Is(err, errNothingSaved)) {
+			source, err = findState(ctx, c, job, source, request.Finder, request.OtherJob, reporter)
+		}
+		if err != nil {
 			return Source{}, err
 		}
 	case from == "":
@@ -222,7 +226,7 @@ func latest(job api.Job, inventory savepoint.Inventory, flink api.FlinkState, re
 		}
 	}
 	if best.Path == "" {
-		return best, fmt.Errorf("nothing is known to be saved of %s: no completed savepoint, and no checkpoint that its JobManager tells of\nGive the path of a savepoint or checkpoint with --from; they are below the job's checkpoint and savepoint directories", ref)
+		return best, fmt.Errorf("%w of %s: no completed savepoint, and no checkpoint that its JobManager tells of\nGive the path of a savepoint or checkpoint with --from; they are below the job's checkpoint and savepoint directories", errNothingSaved, ref)
 	}
 	return best, nil
 }

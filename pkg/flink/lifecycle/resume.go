@@ -45,6 +45,9 @@ func Resume(ctx context.Context, c *operator.Client, ref api.Ref, request Resume
 		reporter.Notef("%s was created suspended and has never run: it starts %s", ref, firstState(job))
 		ch.Spec = map[string]any{"job": map[string]any{"state": "running"}}
 		path := api.Text(job.Spec(), "job", "initialSavepointPath")
+		if err := request.LookAhead(ctx, change.Prospect{Before: job, After: job.Patched(ch.Spec), Kind: firstKind(path), Path: path}); err != nil {
+			return report, err
+		}
 		ch.Goal = change.Goal{State: path != "", Path: path}
 		return changeWatched(ctx, c, ch, request.Options, reporter)
 	}
@@ -59,6 +62,9 @@ func Resume(ctx context.Context, c *operator.Client, ref api.Ref, request Resume
 	if job.Drained() {
 		// Else every later suspension would drain it again.
 		ch.Spec = api.Merge(ch.Spec, map[string]any{"flinkConfiguration": map[string]any{api.DrainKey: nil}})
+	}
+	if err := request.LookAhead(ctx, resumeProspect(job, job.Patched(ch.Spec), kept)); err != nil {
+		return report, err
 	}
 	if request.DryRun == "" && kept.Path != "" && api.Text(ch.Spec, "job", "upgradeMode") != "stateless" {
 		if ch.Job, err = seesKept(ctx, c, job, kept, reporter); err != nil {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -29,13 +28,6 @@ type Start struct {
 	// Done, where set, reports whether the job is what is waited for; without
 	// it the job has to run, or to have finished.
 	Done func(api.Job) bool
-	// aside looks only at what the operator may not tell: new pods and the
-	// job's own exceptions.
-	aside bool
-	// generation is the spec's before the change, for aside.
-	generation int64
-	// standing says, for aside, that pods of before count, too.
-	standing bool
 }
 
 // StuckError says why a job doesn't run.
@@ -87,23 +79,30 @@ const (
 // AwaitRunning follows a job until it runs. It fails as soon as something is in
 // the way that doesn't go away by itself, with a StuckError.
 func AwaitRunning(ctx context.Context, c *operator.Client, start Start, reporter operator.Reporter) (api.Job, error) {
-	s := &runWaiter{
-		client: c, start: start, reporter: reporter, changes: make(chan func()),
+	return newRunWaiter(c, start, reporter).run(ctx)
+}
+
+func newRunWaiter(c *operator.Client, start Start, reporter operator.Reporter) *runWaiter {
+	return &runWaiter{
+		client: c, start: start, reporter: reporter, cluster: runsIn, obstacles: situation.obstacles,
 		pods: map[string]operator.Pod{}, first: map[string]time.Time{}, noted: map[string]bool{},
 	}
-	s.state.since = start.Since
-	s.state.crash = map[string]string{}
-	return s.run(ctx)
 }
 
 type runWaiter struct {
 	client   *operator.Client
 	start    Start
 	reporter operator.Reporter
-	// changes come from the goroutines that watch and ask.
-	changes chan func()
-	state   situation
-	pods    map[string]operator.Pod
+	// cluster names the FlinkDeployment whose pods count, obstacles are what
+	// keeps the job from running as far as is known.
+	cluster   func(api.Job) string
+	obstacles func(situation) []Obstacle
+	// observeOnly leaves the operator out: somebody else follows what it does.
+	observeOnly bool
+
+	*operator.Loop
+	state situation
+	pods  map[string]operator.Pod
 	// missing says of which pods a volume's object isn't there.
 	missing map[string]bool
 	deleted bool
@@ -112,10 +111,11 @@ type runWaiter struct {
 	first map[string]time.Time
 	noted map[string]bool
 	last  []Obstacle
-	// operator is what was found about it when it was silent.
+	// silence is the operator's, operator what was found about it then.
+	silence  operator.Silence
 	operator []Obstacle
-	// version is of the object when the operator was last heard, cluster of the
-	// session cluster when it was last seen.
+	// version is of the object when the operator last did something, cluster of
+	// the session cluster when it was last seen.
 	version, clusterVersion string
 	tasks                   taskCount
 }
@@ -126,84 +126,71 @@ func (s *runWaiter) run(parent context.Context) (api.Job, error) {
 		return api.Job{}, err
 	}
 	s.state.job = api.Job{Kind: s.start.Ref.Kind, Object: object}
-	ctx, cancel := context.WithCancel(parent)
-	var group sync.WaitGroup
-	defer group.Wait()
-	defer cancel()
-	work := func(f func()) {
-		group.Go(func() { ; f() })
+	s.state.since, s.state.crash = s.start.Since, map[string]string{}
+	s.Loop = operator.NewLoop(parent)
+	defer s.Close()
+	ref, cluster := s.start.Ref, s.cluster(s.state.job)
+	s.Watch(s.client.Resource(ref.Kind, ref.Namespace), wait.Named(ref.Name), s.seeJob, func(err error) { s.err = err }, s.reporter.Trouble(ref.String(), func() {}))
+	s.Go(func(ctx context.Context) { s.followPods(ctx, cluster) })
+	if ref.Kind.Name == api.SessionJob.Name {
+		// Without the permission to see the session cluster there is less to tell.
+		s.Watch(s.client.Resource(api.Deployment, ref.Namespace), wait.Named(cluster), s.seeCluster, nil, nil)
 	}
-	work(func() { s.followJob(ctx) })
-	cluster := s.cluster()
-	work(func() { s.followPods(ctx, cluster) })
-	if s.start.Ref.Kind.Name == api.SessionJob.Name {
-		work(func() { s.followCluster(ctx, cluster) })
-	}
-	work(func() { s.look(ctx, cluster) })
+	s.Go(func(ctx context.Context) { s.look(ctx, cluster) })
 	if s.start.Done == nil && s.client.Flink() != nil {
-		work(func() { s.countTasks(ctx) })
+		s.Go(s.countTasks)
 	}
-	var quiet operator.Silence
-	if !s.start.aside {
-		quiet.Start(ctx, s.lookForOperator)
+	if !s.observeOnly {
+		s.silence.Begin(time.Now())
 	}
-	tick := time.NewTicker(time.Second)
-	defer tick.Stop()
-	for {
-		done, err := s.judge(time.Now())
-		if version := s.state.job.Object.GetResourceVersion(); version != s.version && (s.state.job.Lifecycle() != "" || s.state.job.BlueGreenState() != "") {
-			s.version, s.operator = version, nil
-			quiet.Heard()
+	done, err := s.Run(parent, func() (bool, error) {
+		now := time.Now()
+		done, err := s.judge(now)
+		s.noteActivity(now)
+		if !done && err == nil && !s.observeOnly && s.silence.Due(now) {
+			s.lookForOperator(parent)
 		}
-		if done || err != nil {
-			return s.state.job, err
-		}
-		if cluster := s.state.cluster.Object; cluster != nil && cluster.GetResourceVersion() != s.clusterVersion {
-			// The operator says nothing of a session job before its cluster is
-			// READY: only from then on it is silent.
-			s.clusterVersion = cluster.GetResourceVersion()
-			quiet.Again()
-		}
-		select {
-		case change := <-s.changes:
-			change()
-		case <-tick.C:
-		case <-parent.Done():
-			return s.state.job, s.ended(parent)
-		}
+		return done, err
+	})
+	if !done {
+		err = s.ended(parent)
+	}
+	return s.state.job, err
+}
+
+// noteActivity notices that the operator has done something.
+func (s *runWaiter) noteActivity(now time.Time) {
+	if version := s.state.job.Object.GetResourceVersion(); version != s.version && (s.state.job.Lifecycle() != "" || s.state.job.BlueGreenState() != "") {
+		s.version, s.operator = version, nil
+		s.silence.Heard(now)
+	}
+	if cluster := s.state.cluster.Object; cluster != nil && cluster.GetResourceVersion() != s.clusterVersion {
+		// The operator says nothing of a session job before its cluster is
+		// READY: only from then on it is silent.
+		s.clusterVersion = cluster.GetResourceVersion()
+		s.silence.Begin(now)
 	}
 }
 
-// cluster is the name of the FlinkDeployment whose pods run the job.
-func (s *runWaiter) cluster() string {
-	switch s.start.Ref.Kind.Name {
+// runsIn is the name of the FlinkDeployment whose pods run a job.
+func runsIn(job api.Job) string {
+	name := job.Object.GetName()
+	switch job.Kind.Name {
 	case api.SessionJob.Name:
-		return s.state.job.SessionCluster()
+		return job.SessionCluster()
 	case api.BlueGreen.Name:
-		active, ok := s.state.job.ActiveChild()
-		switch {
-		case s.start.aside && active == s.start.Ref.Name+"-blue":
-			// The change makes the other color.
-			return s.start.Ref.Name + "-green"
-		case s.start.aside || !ok:
-			return s.start.Ref.Name + "-blue"
+		if active, ok := job.ActiveChild(); ok {
+			return active
 		}
-		return active
+		return name + "-blue"
 	}
-	return s.start.Ref.Name
-}
-
-func (s *runWaiter) tell(ctx context.Context, change func()) {
-	select {
-	case s.changes <- change:
-	case <-ctx.Done():
-	}
+	return name
 }
 
 // now is all that is known; false when ctx has ended.
 func (s *runWaiter) now(ctx context.Context) (situation, bool) {
 	answers := make(chan situation, 1)
-	s.tell(ctx, func() { answers <- s.state })
+	s.Tell(func() { answers <- s.state })
 	select {
 	case now := <-answers:
 		return now, true
@@ -212,47 +199,37 @@ func (s *runWaiter) now(ctx context.Context) (situation, bool) {
 	}
 }
 
-func (s *runWaiter) followJob(ctx context.Context) {
-	ref := s.start.Ref
-	err := wait.Follow(ctx, s.client.Resource(ref.Kind, ref.Namespace), wait.Named(ref.Name), func(event watch.EventType, object *unstructured.Unstructured) (bool, error) {
-		if event != watch.Bookmark {
-			s.tell(ctx, func() { s.state.job, s.deleted = api.Job{Kind: ref.Kind, Object: object}, event == watch.Deleted })
-		}
-		return false, nil
-	}, s.reporter.RetryNotice(ref.String(), func() {}))
-	s.tell(ctx, func() { s.err = err })
+func (s *runWaiter) seeJob(event watch.EventType, object *unstructured.Unstructured) {
+	if event != watch.Bookmark {
+		s.state.job, s.deleted = api.Job{Kind: s.start.Ref.Kind, Object: object}, event == watch.Deleted
+	}
 }
 
-func (s *runWaiter) followCluster(ctx context.Context, name string) {
-	// Without the permission to see the session cluster there is less to tell.
-	_ = wait.Follow(ctx, s.client.Resource(api.Deployment, s.start.Ref.Namespace), wait.Named(name), func(event watch.EventType, object *unstructured.Unstructured) (bool, error) {
-		if event != watch.Bookmark && event != watch.Deleted {
-			s.tell(ctx, func() { s.state.cluster = api.Job{Kind: api.Deployment, Object: object} })
-		}
-		return false, nil
-	})
+func (s *runWaiter) seeCluster(event watch.EventType, object *unstructured.Unstructured) {
+	if event != watch.Bookmark && event != watch.Deleted {
+		s.state.cluster = api.Job{Kind: api.Deployment, Object: object}
+	}
 }
 
-// lookForOperator looks why the operator is silent: in the beginning, or
-// (begun) in the middle.
-func (s *runWaiter) lookForOperator(ctx context.Context, begun bool) {
-	health := s.client.OperatorHealth(ctx)
+// lookForOperator looks why the operator is silent: in the beginning, or in the
+// middle.
+func (s *runWaiter) lookForOperator(ctx context.Context) {
+	begun, health := s.silence.Reacted(), s.client.OperatorHealth(ctx)
 	o := Obstacle{About: "the operator", Text: "has not reacted. " + health.String() + " It ignores objects in namespaces that it doesn't watch, and those that its label selector leaves out.", Weight: operator.Soft}
 	switch {
 	case health.Stopped():
 		o = Obstacle{About: "the operator", Text: "is not running: " + strings.TrimPrefix(health.String(), "the operator is not running: "), Weight: operator.Final}
 	case begun && health.Known() && !health.Ready():
 		o = Obstacle{About: "the operator", Text: "does nothing. " + health.String(), Weight: operator.Soft}
-	case begun || s.clusterStarts(ctx):
+	case begun || s.state.clusterStarts():
 		return // it takes its time
 	}
-	s.tell(ctx, func() { s.operator = []Obstacle{o} })
+	s.operator = []Obstacle{o}
 }
 
 // clusterStarts reports whether a session job's cluster isn't ready yet.
-func (s *runWaiter) clusterStarts(ctx context.Context) bool {
-	now, ok := s.now(ctx)
-	return ok && now.cluster.Object != nil && now.cluster.JobManager() != "READY"
+func (s situation) clusterStarts() bool {
+	return s.cluster.Object != nil && s.cluster.JobManager() != "READY"
 }
 
 // judge reports whether the job runs, or that it won't.
@@ -273,7 +250,8 @@ func (s *runWaiter) judge(now time.Time) (bool, error) {
 	case s.start.Done == nil && job.IsReconciled() && job.State() == "CANCELED":
 		return true, fmt.Errorf("%s was canceled by somebody", s.start.Ref)
 	}
-	obstacles := s.obstacles()
+	s.state.lost = s.state.isLost()
+	obstacles := s.obstacles(s.state)
 	if len(s.operator) > 0 && (len(obstacles) == 0 || s.operator[0].Weight == operator.Final) {
 		obstacles = append(slices.Clone(s.operator), obstacles...)
 	}
@@ -299,27 +277,6 @@ func (s *runWaiter) judge(now time.Time) (bool, error) {
 	}
 	s.reporter.Waitingf("%s: waiting until it runs; it is %s", s.start.Ref, s.where(job))
 	return false, nil
-}
-
-func (s *runWaiter) obstacles() []Obstacle {
-	s.state.lost = s.state.isLost()
-	if !s.start.aside {
-		return s.state.obstacles()
-	}
-	aside := s.state
-	aside.job = api.Job{Kind: s.state.job.Kind, Object: s.state.job.Object.DeepCopy()}
-	unstructured.RemoveNestedField(aside.job.Object.Object, "status", "error")
-	unstructured.RemoveNestedField(aside.job.Object.Object, "status", "lifecycleState")
-	if aside.job.Object.GetGeneration() <= s.start.generation || !aside.job.IsReconciled() || aside.job.State() == "RUNNING" || aside.job.State() == "FAILED" {
-		// The old run still goes on, or the new one does; and what has failed
-		// for good the operator tells.
-		return nil
-	}
-	aside.ends = slices.DeleteFunc(slices.Clone(aside.ends), func(e operator.Ended) bool { return e.At.Before(s.start.Since.Add(-time.Second)) })
-	aside.pods = slices.DeleteFunc(slices.Clone(aside.pods), func(p operator.Pod) bool {
-		return !s.start.standing && p.Started.Before(s.start.Since.Add(-time.Second))
-	})
-	return slices.DeleteFunc(aside.obstacles(), func(o Obstacle) bool { return o.About == "the operator" })
 }
 
 // phase says where a job stands, without what changes by itself.

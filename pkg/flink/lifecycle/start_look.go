@@ -17,7 +17,7 @@ func (s *runWaiter) followPods(ctx context.Context, cluster string) {
 		if event == watch.Bookmark {
 			return
 		}
-		s.tell(ctx, func() {
+		s.Tell(func() {
 			if event == watch.Deleted || pod.Status == "Terminating" {
 				delete(s.pods, pod.Name)
 			} else {
@@ -29,7 +29,7 @@ func (s *runWaiter) followPods(ctx context.Context, cluster string) {
 			// Its log goes with the pod, which Flink deletes at once.
 			read[pod.UID] = true
 			end.Cause = s.client.CrashCause(ctx, s.start.Ref.Namespace, pod)
-			s.tell(ctx, func() { s.state.ends = append([]operator.Ended{end}, s.state.ends...) })
+			s.Tell(func() { s.state.ends = append([]operator.Ended{end}, s.state.ends...) })
 		}
 	})
 }
@@ -86,7 +86,7 @@ func (s *runWaiter) look(ctx context.Context, cluster string) {
 				crash[pod.Name] = s.client.CrashCause(ctx, s.start.Ref.Namespace, pod)
 			}
 		}
-		s.tell(ctx, func() {
+		s.Tell(func() {
 			s.state.events, s.state.crash, s.state.refused, s.missing = events, crash, refused, missing
 			s.listPods()
 			if len(failures) > 0 {

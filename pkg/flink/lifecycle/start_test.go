@@ -17,10 +17,9 @@ import (
 // starting is a runWaiter that nothing has been found out by yet.
 func starting(job api.Job) *runWaiter {
 	client := operator.ClientOf(nil, nil).Asking(flinktest.States(api.FlinkState{}, change.ErrNoJobManager))
-	return &runWaiter{
-		client: client, start: Start{Ref: job.Ref()}, state: situation{job: job},
-		changes: make(chan func()), first: map[string]time.Time{}, noted: map[string]bool{},
-	}
+	s := newRunWaiter(client, Start{Ref: job.Ref()}, operator.Reporter{})
+	s.state.job = job
+	return s
 }
 
 // A new job, like a changed one, runs when its tasks do.
@@ -72,19 +71,7 @@ func TestSilenceWhileTheSessionClusterStarts(t *testing.T) {
 	} {
 		s := starting(job)
 		s.state.cluster = c.cluster
-		ctx, cancel := context.WithCancel(t.Context())
-		go func() {
-			for {
-				select {
-				case change := <-s.changes:
-					change()
-				case <-ctx.Done():
-					return
-				}
-			}
-		}()
-		starts := s.clusterStarts(ctx)
-		cancel()
+		starts := s.state.clusterStarts()
 		if starts != c.starts {
 			t.Errorf("%s: %v", name, starts)
 		}

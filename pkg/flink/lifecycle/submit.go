@@ -23,6 +23,8 @@ type SubmitRequest struct {
 	// From is the state that it starts from: "latest", "none", a path, or the name
 	// of a FlinkStateSnapshot; "" leaves that to the manifest.
 	From string
+	// ClaimMode is Claim, NoClaim or Legacy; "" leaves that to the manifest.
+	ClaimMode string
 	// AllowNonRestored starts also where a part of the state fits no operator
 	// of the job.
 	AllowNonRestored bool
@@ -32,6 +34,8 @@ type SubmitRequest struct {
 	DryRun string
 	// Checked says that CheckSubmit has been asked.
 	Checked bool
+	// Finder is as in RestoreRequest.
+	Finder StateFinder
 	// coming are the jobs that are created with it.
 	coming map[api.Ref]api.Job
 }
@@ -97,16 +101,33 @@ func prepare(ctx context.Context, c *operator.Client, job api.Job, request Submi
 	if err := CheckName(job.Kind, job.Object.GetName()); err != nil {
 		return err
 	}
-	if request.From != "" || request.AllowNonRestored {
+	if request.From != "" || request.AllowNonRestored || request.ClaimMode != "" {
 		if api.Section(job.Spec(), "job") == nil {
 			return exit.Usagef("%s is a session cluster, which has no state to start from", job.Ref())
 		}
 	}
-	if err := startFrom(ctx, c, job, request.From, reporter); err != nil {
+	if err := startFrom(ctx, c, job, request.From, request.Finder, reporter); err != nil {
 		return err
 	}
 	if request.AllowNonRestored {
 		if err := job.Set(true, "job", "allowNonRestoredState"); err != nil {
+			return err
+		}
+	}
+	if request.ClaimMode != "" {
+		version := job.FlinkVersion()
+		if cluster, comes := request.coming[clusterRef(job)]; comes {
+			version = cluster.FlinkVersion()
+		} else if job.Kind.Name == api.SessionJob.Name {
+			version = runsFlink(ctx, c, job)
+		}
+		claim, err := claimFields(job, version, request.ClaimMode)
+		if err != nil {
+			return err
+		}
+		config, _ := claim["flinkConfiguration"].(map[string]any)
+		patched := job.Patched(map[string]any{"flinkConfiguration": config})
+		if err := job.Set(patched.Spec()["flinkConfiguration"], "flinkConfiguration"); err != nil {
 			return err
 		}
 	}

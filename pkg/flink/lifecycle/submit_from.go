@@ -2,6 +2,7 @@ package lifecycle
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -40,7 +41,7 @@ func cleanPath(path string) string {
 }
 
 // startFrom writes into a new job's spec what it is to start from.
-func startFrom(ctx context.Context, c *operator.Client, job api.Job, from string, reporter operator.Reporter) error {
+func startFrom(ctx context.Context, c *operator.Client, job api.Job, from string, finder StateFinder, reporter operator.Reporter) error {
 	ref := job.Ref()
 	var source Source
 	switch {
@@ -59,7 +60,11 @@ func startFrom(ctx context.Context, c *operator.Client, job api.Job, from string
 		if err != nil {
 			return fmt.Errorf("--from: look for what is saved of %s: %w\nNothing was created", ref, err)
 		}
-		if source, err = latest(job, inventory, api.FlinkState{}, reporter); err != nil {
+		source, err = latest(job, inventory, api.FlinkState{}, reporter)
+		if finder != nil && (err == nil || errors.Is(err, errNothingSaved)) {
+			source, err = findState(ctx, c, job, source, finder, false, reporter)
+		}
+		if err != nil {
 			return fmt.Errorf("--from: %w\nNothing was created", err)
 		}
 	default:
@@ -131,7 +136,7 @@ func CheckSubmit(ctx context.Context, c *operator.Client, jobs []api.Job, reques
 	for _, job := range jobs {
 		request := request
 		if job.IsSessionCluster() && len(jobs) > 1 {
-			request.From, request.AllowNonRestored = "", false // they are of the job in it
+			request.From, request.AllowNonRestored, request.ClaimMode = "", false, "" // they are of the job in it
 		}
 		if err := prepare(ctx, c, job, request, reporter); err != nil {
 			return err

@@ -37,7 +37,7 @@ func (s *runWaiter) countTasks(ctx context.Context) {
 			continue
 		}
 		state, known, why := s.client.State(ctx, job)
-		s.tell(ctx, func() {
+		s.Tell(func() {
 			if known {
 				s.tasks = taskCount{jobID: job.JobID(), state: state}
 			} else {

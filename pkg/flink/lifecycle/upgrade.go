@@ -70,6 +70,11 @@ func Upgrade(ctx context.Context, c *operator.Client, ref api.Ref, request Upgra
 			return report, err
 		}
 	}
+	if plan.Effect == Redeploy && !job.IsSessionCluster() {
+		if err := request.LookAhead(ctx, prospectOf(asItRan(job), job.Patched(ch.Spec), plan.State, ch.Flink)); err != nil {
+			return report, err
+		}
+	}
 	switch {
 	case plan.Effect == Redeploy && plan.Mode == "stateless" && !plan.Suspended && !job.IsSessionCluster():
 		err = request.Confirmf(ctx, "%s will start without its state%s.", ref, lastKnown(ch.Flink))
@@ -180,6 +185,9 @@ func planUpgrade(ctx context.Context, c *operator.Client, job api.Job, request U
 		}
 		ch.Goal.State = job.Wanted() == "running" && job.JobID() != "" && plan.State.Kind != api.RetainedNone
 	}
+	if plan.Effect == Redeploy && plan.Suspended && request.Look != nil {
+		plan.State, ch.Flink = planState(ctx, c, job, job.Patched(ch.Spec), plan.Mode)
+	}
 	plan.Changes = api.DiffSpecs(job.Spec(), job.Patched(ch.Spec).Spec())
 	plan.Effect = effectOf(plan.Changes, job.Patched(ch.Spec).Spec())
 	return ch, plan, nil
@@ -202,18 +210,18 @@ func changeWatched(ctx context.Context, c *operator.Client, ch change.Change, op
 	var stuck *StuckError
 	crash := ""
 	now := time.Now()
-	start := Start{Ref: ch.Job.Ref(), Since: now, Done: func(api.Job) bool { return false }, aside: true, generation: ch.Job.Object.GetGeneration()}
+	run := newRun{since: now, generation: ch.Job.Object.GetGeneration()}
 	if ch.Spec == nil {
-		start.standing = true
-		start.generation--
+		run.standing = true
+		run.generation--
 	}
 	group.Go(func() {
-		_, err := AwaitRunning(watched, c, start, operator.Reporter{Note: reporter.Note})
+		err := run.observe(watched, c, ch.Job.Ref(), operator.Reporter{Note: reporter.Note})
 		if watched.Err() == nil && errors.As(err, &stuck) {
 			cancel(err)
 		}
 	})
-	if ch.Job.Kind.Name == api.Deployment.Name && !start.standing {
+	if ch.Job.Kind.Name == api.Deployment.Name && !run.standing {
 		group.Go(func() {
 			cause := awaitCrash(watched, c, ch.Job.Object.GetNamespace(), ch.Job.Object.GetName(), now)
 			if cause == "" {

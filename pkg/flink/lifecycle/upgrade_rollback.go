@@ -206,6 +206,6 @@ func awaitOwnRollback(ctx context.Context, c *operator.Client, ref api.Ref, repo
 			return true, fmt.Errorf("%w meanwhile%s", change.ErrOvertaken, change.LastWriter(job))
 		}
 		return false, nil
-	}, reporter.RetryNotice(ref.String(), func() {}))
+	}, wait.OnTrouble(reporter.Trouble(ref.String(), func() {})))
 	return job, err
 }

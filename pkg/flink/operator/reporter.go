@@ -39,14 +39,14 @@ func (r Reporter) Notef(format string, args ...any) {
 	}
 }
 
-// RetryNotice tells that the API server is away while what is waited for, and by
-// again that it is back.
-func (r Reporter) RetryNotice(what string, again func()) wait.Option {
-	return wait.OnTrouble(func(err error) {
+// Trouble is for wait.OnTrouble: it reports that the API server is away while
+// what is waited for, and by again that it is back.
+func (r Reporter) Trouble(what string, again func()) func(error) {
+	return func(err error) {
 		if err == nil {
 			again()
 			return
 		}
 		r.Waitingf("%s: the API server doesn't answer (%s); trying again", what, wait.Reason(err))
-	})
+	}
 }

@@ -1,6 +1,7 @@
 package reach
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -160,7 +161,7 @@ func (m *JobManagers) RunningJobs(ctx context.Context, cluster api.Ref) map[stri
 		jobs, err := jobManager.Jobs(ctx)
 		for _, job := range jobs {
 			if !rest.Ended(job.State) {
-				out[job.ID] = job.Name
+				out[job.ID] = cmp.Or(job.Name, "its name isn't known")
 			}
 		}
 		return err

@@ -18,7 +18,8 @@ func State(ctx context.Context, client *rest.Client, jobID string) (api.FlinkSta
 	state := api.FlinkState{State: job.State, Started: job.StartTime.Time()}
 	for _, vertex := range job.Vertices {
 		state.Parallelism = max(state.Parallelism, vertex.Parallelism)
-		if vertex.MaxParallelism > 0 && (state.MaxParallelism == 0 || vertex.MaxParallelism < state.MaxParallelism) {
+		single := vertex.MaxParallelism == 1 && vertex.Parallelism == 1 // it is never scaled
+		if vertex.MaxParallelism > 0 && !single && (state.MaxParallelism == 0 || vertex.MaxParallelism < state.MaxParallelism) {
 			state.MaxParallelism = vertex.MaxParallelism
 		}
 	}

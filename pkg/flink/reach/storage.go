@@ -33,6 +33,8 @@ type StateStore struct {
 	Tunnel *portforward.Tunnel
 	// Note is told what is done besides reading.
 	Note func(string)
+	// NoReader starts no pod to read a volume that no running pod sees.
+	NoReader bool
 }
 
 // Of opens the store that a path of a job's state is in. done must be called at
@@ -68,6 +70,9 @@ func (s StateStore) Of(ctx context.Context, job api.Job, path string) (store sto
 	pod, ok, err := s.Client.PodThatSees(ctx, cluster, path)
 	if err != nil {
 		return nil, done, err
+	}
+	if !ok && s.NoReader {
+		return nil, done, fmt.Errorf("no pod of %s runs that could read %s", cluster.Ref(), path)
 	}
 	if !ok {
 		reader, err := api.ReaderPod(cluster, path)

@@ -45,6 +45,12 @@ func (a address) asking(name string, values ...string) address {
 	return a
 }
 
+// and adds one more thing to a query.
+func (a address) and(name, value string) address {
+	a.query += "&" + url.QueryEscape(name) + "=" + url.QueryEscape(value)
+	return a
+}
+
 // typed is the address that a user wrote, with or without a query.
 func typed(text string) address {
 	parsed, err := url.Parse("http://jobmanager/" + strings.TrimPrefix(text, "/"))

@@ -51,6 +51,10 @@ type JobOverview struct {
 	Duration         Millis         `json:"duration"`
 	LastModification Millis         `json:"last-modification"`
 	Tasks            map[string]int `json:"tasks"`
+	// StateOnly says that Flink's overview leaves the job out, as 2.1 to 2.3 do
+	// where its JobMaster doesn't answer in time (FLINK-40602): ID and State are
+	// known, the rest isn't.
+	StateOnly bool `json:"-"`
 }
 
 // Job is GET /jobs/:id.
@@ -149,13 +153,37 @@ func (c *Client) Overview(ctx context.Context) (Overview, error) {
 	return out, err
 }
 
-// Jobs asks for all jobs of the cluster, ended ones included.
+// Jobs asks for all jobs of the cluster, ended ones included, and those that
+// Flink's overview leaves out.
 func (c *Client) Jobs(ctx context.Context) ([]JobOverview, error) {
+	var states struct {
+		Jobs []struct {
+			ID     string `json:"id"`
+			Status string `json:"status"`
+		} `json:"jobs"`
+	}
+	// Before the overview: a job that starts in between is in that.
+	err := c.call(ctx, http.MethodGet, pathOf("jobs"), nil, &states)
+	if err != nil && !NotFound(err) {
+		return nil, err
+	}
 	var out struct {
 		Jobs []JobOverview `json:"jobs"`
 	}
-	err := c.call(ctx, http.MethodGet, pathOf("jobs", "overview"), nil, &out)
-	return out.Jobs, err
+	if err := c.call(ctx, http.MethodGet, pathOf("jobs", "overview"), nil, &out); err != nil {
+		return nil, err
+	}
+	known := make(map[string]bool, len(out.Jobs))
+	for _, job := range out.Jobs {
+		known[job.ID] = true
+	}
+	for _, job := range states.Jobs {
+		if !known[job.ID] {
+			known[job.ID] = true
+			out.Jobs = append(out.Jobs, JobOverview{ID: job.ID, State: job.Status, StartTime: -1, EndTime: -1, LastModification: -1, StateOnly: true})
+		}
+	}
+	return out.Jobs, nil
 }
 
 // Ended reports whether a job in state won't run again.

@@ -102,3 +102,31 @@ func TestNotAJobManager(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// Flink 2.1 to 2.3 leave jobs out of the overview whose JobMaster is slow
+// (FLINK-40602); they are among the jobs all the same.
+func TestJobsThatTheOverviewLeavesOut(t *testing.T) {
+	answers := map[string]string{
+		"/jobs":          `{"jobs":[{"id":"a","status":"RUNNING"},{"id":"b","status":"FAILING"},{"id":"b","status":"FAILING"}]}`,
+		"/jobs/overview": `{"jobs":[{"jid":"a","name":"x","state":"RUNNING","tasks":{"running":4}},{"jid":"c","name":"new","state":"CREATED"}]}`,
+	}
+	c := jobManager(t, "", func(w http.ResponseWriter, r *http.Request) {
+		answer, ok := answers[r.URL.Path]
+		if !ok {
+			w.WriteHeader(http.StatusNotFound)
+		}
+		io.WriteString(w, answer)
+	})
+	jobs, err := c.Jobs(t.Context())
+	if err != nil || len(jobs) != 3 || jobs[0].StateOnly || jobs[1].StateOnly || jobs[2].ID != "b" || jobs[2].State != "FAILING" || !jobs[2].StateOnly || !jobs[2].StartTime.Time().IsZero() {
+		t.Errorf("%+v, %v", jobs, err)
+	}
+	delete(answers, "/jobs")
+	if jobs, err := c.Jobs(t.Context()); err != nil || len(jobs) != 2 {
+		t.Errorf("%+v, %v", jobs, err)
+	}
+	answers = nil
+	if jobs, err := c.Jobs(t.Context()); err == nil {
+		t.Errorf("%+v", jobs)
+	}
+}

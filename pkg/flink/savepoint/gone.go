@@ -67,7 +67,7 @@ func awaitGone(parent context.Context, c *operator.Client, s api.Snapshot, d Del
 		s, there = api.Snapshot{Object: object}, true
 		waiting()
 		return false, nil
-	}, reporter.RetryNotice(s.Name(), waiting))
+	}, wait.OnTrouble(reporter.Trouble(s.Name(), waiting)))
 	code := exit.Code(err)
 	if err == nil || code != exit.TimedOut && code != exit.Interrupted {
 		return err

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -77,10 +76,12 @@ type nonceFollower struct {
 	trigger string
 	warned  string
 
-	// ended says that the error is the savepoint's end, not the wait's.
+	// done says that it has come to its end, err why it failed or can't be
+	// followed any longer; ended that err is the savepoint's end, not the wait's.
+	done  bool
+	err   error
 	ended bool
 
-	mu      sync.Mutex
 	patched bool
 }
 
@@ -126,51 +127,61 @@ func (f *nonceFollower) patch(ctx context.Context) error {
 	return fmt.Errorf("%s is being written to all the time; try again", job.Ref())
 }
 
-func (f *nonceFollower) follow(parent context.Context) (Report, error) {
-	ctx, cancel := context.WithCancelCause(parent)
-	defer cancel(nil)
-	job := f.plan.target
-	if f.plan.hasSnapshots && !f.plan.request.Follow {
-		go f.watchSnapshots(ctx, cancel)
-	}
-	err := wait.Follow(ctx, f.client.Resource(job.Kind, job.Object.GetNamespace()), wait.Named(job.Object.GetName()),
-		func(event watch.EventType, object *unstructured.Unstructured) (bool, error) {
-			if event == watch.Bookmark && !f.patched && !f.plan.request.Follow {
-				if err := f.patch(ctx); err != nil {
-					return true, err
-				}
-				f.setPatched()
-				f.reporter.Notef("%s %s set to %d", job.Ref().Printed(), f.plan.request.nonceField(), f.nonce)
-				if f.plan.changesType() {
-					f.reporter.Notef("%s: %s is now %s in spec.flinkConfiguration, and stays so", job.Ref(), checkpointTypeKey, f.plan.format)
-				}
-				f.reporter.Waitingf("%s: waiting for the operator", job.Ref())
-				f.watchSilence(ctx, cancel)
-				return false, nil
-			}
-			done, err := f.handle(ctx, event, object)
-			f.ended = err != nil
-			return done, err
-		}, f.reporter.RetryNotice(job.Ref().String(), func() { f.reporter.Waitingf("%s: the API server answers again; waiting", job.Ref()) }))
-	f.silence.Wait(cancel)
+func (f *nonceFollower) follow(ctx context.Context) (Report, error) {
+	err := f.run(ctx)
 	var made snapshotMade
 	if errors.As(err, &made) {
 		// From here on it is as if the snapshot had been created by us.
-		return f.followSnapshot(parent, made)
+		return f.followSnapshot(ctx, made)
 	}
-	return f.report, f.explain(parent, err)
+	return f.report, f.explain(ctx, err)
 }
 
-func (f *nonceFollower) setPatched() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+// run sets the nonce as soon as its end can be seen, and follows it.
+func (f *nonceFollower) run(ctx context.Context) error {
+	loop := operator.NewLoop(ctx)
+	defer loop.Close()
+	job := f.plan.target
+	see := func(event watch.EventType, object *unstructured.Unstructured) {
+		if event == watch.Bookmark && !f.patched && !f.plan.request.Follow {
+			f.err = f.begin(ctx)
+			return
+		}
+		f.done, f.err = f.handle(ctx, event, object)
+		f.ended = f.err != nil
+	}
+	if f.plan.hasSnapshots && !f.plan.request.Follow {
+		// A missing permission only means that no snapshot is found.
+		loop.Watch(f.client.Resource(api.StateSnap, job.Object.GetNamespace()), metav1.ListOptions{}, f.seeSnapshot, nil, nil)
+	}
+	loop.Watch(f.client.Resource(job.Kind, job.Object.GetNamespace()), wait.Named(job.Object.GetName()), see, func(err error) { f.err = err },
+		f.reporter.Trouble(job.Ref().String(), func() { f.reporter.Waitingf("%s: the API server answers again; waiting", job.Ref()) }))
+	done, err := loop.Run(ctx, func() (bool, error) {
+		if !f.done && f.err == nil && f.silence.Due(time.Now()) {
+			f.err = f.checkOperator(ctx)
+		}
+		return f.done, f.err
+	})
+	if !done {
+		return loop.Ended(ctx)
+	}
+	return err
+}
+
+// begin sets the nonce.
+func (f *nonceFollower) begin(ctx context.Context) error {
+	if err := f.patch(ctx); err != nil {
+		return err
+	}
 	f.patched = true
-}
-
-func (f *nonceFollower) isPatched() bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.patched
+	job := f.plan.target
+	f.reporter.Notef("%s %s set to %d", job.Ref().Printed(), f.plan.request.nonceField(), f.nonce)
+	if f.plan.changesType() {
+		f.reporter.Notef("%s: %s is now %s in spec.flinkConfiguration, and stays so", job.Ref(), checkpointTypeKey, f.plan.format)
+	}
+	f.reporter.Waitingf("%s: waiting for the operator", job.Ref())
+	f.silence.Begin(time.Now())
+	return nil
 }
 
 // snapshotMade ends the watch of the job: the operator answered the nonce with
@@ -179,18 +190,12 @@ type snapshotMade struct{ snapshot api.Snapshot }
 
 func (snapshotMade) Error() string { return "the operator made a FlinkStateSnapshot" }
 
-// watchSnapshots looks for the FlinkStateSnapshot that the operator makes for
-// the nonce. A missing permission only means that none is found.
-func (f *nonceFollower) watchSnapshots(ctx context.Context, cancel context.CancelCauseFunc) {
-	target := f.plan.target.Ref()
-	_ = wait.Follow(ctx, f.client.Resource(api.StateSnap, target.Namespace), metav1.ListOptions{},
-		func(_ watch.EventType, object *unstructured.Unstructured) (bool, error) {
-			if object == nil || !f.isPatched() || !f.isOurs(api.Snapshot{Object: object}) {
-				return false, nil
-			}
-			cancel(snapshotMade{api.Snapshot{Object: object}})
-			return true, nil
-		})
+// seeSnapshot looks for the FlinkStateSnapshot that the operator makes for the
+// nonce.
+func (f *nonceFollower) seeSnapshot(_ watch.EventType, object *unstructured.Unstructured) {
+	if object != nil && f.patched && f.isOurs(api.Snapshot{Object: object}) {
+		f.err = snapshotMade{api.Snapshot{Object: object}}
+	}
 }
 
 // isOurs reports whether a FlinkStateSnapshot may be the operator's answer to
@@ -235,14 +240,14 @@ func (f *nonceFollower) handle(ctx context.Context, event watch.EventType, objec
 	if event == watch.Deleted {
 		return true, fmt.Errorf("%s was deleted by somebody", job.Ref())
 	}
-	if !f.isPatched() && !f.triggerSeen {
+	if !f.patched && !f.triggerSeen {
 		return false, nil
 	}
 	info := api.Section(object.Object, "status", "jobStatus", f.plan.request.infoField())
 	trigger := api.Text(info, "triggerId")
 	if trigger != "" {
 		f.triggerSeen, f.trigger = true, trigger
-		f.silence.Heard()
+		f.silence.Heard(time.Now())
 		f.reporter.Waitingf("%s: %s in progress", job.Ref(), f.plan.request.noun())
 	}
 	if done := f.completed(info); done {
@@ -257,7 +262,7 @@ func (f *nonceFollower) handle(ctx context.Context, event watch.EventType, objec
 	reconciled, known := job.ReconciledNonce(f.plan.request.nonceField())
 	switch {
 	case known && reconciled == f.nonce && f.nonce != 0:
-		f.silence.Heard()
+		f.silence.Heard(time.Now())
 		if trigger != "" {
 			break
 		}
@@ -346,36 +351,36 @@ func (f *nonceFollower) failed(ctx context.Context, job api.Job) error {
 	return &FailedError{What: f.what(), State: api.SnapshotFailed, Cause: cause, Events: operator.DistinctEvents(events, cause)}
 }
 
-func (f *nonceFollower) watchSilence(ctx context.Context, cancel context.CancelCauseFunc) {
-	f.silence.Start(ctx, func(ctx context.Context, begun bool) {
-		health := f.client.OperatorHealth(ctx)
-		finding := health.String()
-		if health.Stopped() {
-			failed := &FailedError{
-				What: f.what(), State: "not carried out", Cause: finding,
-				LeftBehind: "The nonce stays in the spec: it is carried out when the operator runs again",
-			}
-			if begun {
-				failed.State = "was begun but not followed to its end"
-				failed.LeftBehind = "Flink goes on with it, and the operator takes note when it runs again"
-			}
-			f.silence.Found(finding)
-			cancel(failed)
-			return
+// checkOperator looks for the reason when the operator doesn't react at all, or
+// not any more; its error says that the operator isn't there.
+func (f *nonceFollower) checkOperator(ctx context.Context) error {
+	begun, health := f.silence.Reacted(), f.client.OperatorHealth(ctx)
+	finding := health.String()
+	if health.Stopped() {
+		failed := &FailedError{
+			What: f.what(), State: "not carried out", Cause: finding,
+			LeftBehind: "The nonce stays in the spec: it is carried out when the operator runs again",
 		}
-		if begun && (!health.Known() || health.Ready()) {
-			return // it takes its time
+		if begun {
+			failed.State = "was begun but not followed to its end"
+			failed.LeftBehind = "Flink goes on with it, and the operator takes note when it runs again"
 		}
-		if f.silence.Found(finding) {
-			f.reporter.Notef("the operator has not reacted yet. %s", finding)
-		}
-	})
+		f.silence.Found(finding)
+		return failed
+	}
+	if begun && (!health.Known() || health.Ready()) {
+		return nil // it takes its time
+	}
+	if f.silence.Found(finding) {
+		f.reporter.Notef("the operator has not reacted yet. %s", finding)
+	}
+	return nil
 }
 
 func (f *nonceFollower) explain(ctx context.Context, err error) error {
 	code := exit.Code(err)
 	var failed *FailedError
-	if err == nil || !f.isPatched() || f.ended || errors.As(err, &failed) {
+	if err == nil || !f.patched || f.ended || errors.As(err, &failed) {
 		return err
 	}
 	if code != exit.TimedOut && code != exit.Interrupted {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -91,39 +90,7 @@ func savepointByResource(ctx context.Context, c *operator.Client, p *plan, repor
 	if f.created {
 		f.asked = operator.CreatedAt(f.report.Snapshot.Object, f.asked)
 	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	if f.created {
-		f.watchSilence(ctx, cancel, name)
-	}
-	err := wait.Follow(ctx, snapshots, wait.Named(name), func(event watch.EventType, object *unstructured.Unstructured) (bool, error) {
-		if !f.created && event != watch.Bookmark {
-			// An older object of that name, which is not our savepoint: the
-			// API server will say that it exists already.
-			return false, nil
-		}
-		if event == watch.Bookmark && !f.created {
-			// Only now, when it is certain that the end can be seen.
-			if err := create(metav1.CreateOptions{}); err != nil {
-				return true, err
-			}
-			f.created, f.asked = true, operator.CreatedAt(report.Snapshot.Object, f.asked)
-			reporter.Notef("%s created (format %s%s)", api.StateSnap.Printed(name), report.Format, api.Because(report.FormatWhy))
-			reporter.Waitingf("%s: waiting for the operator", name)
-			f.watchSilence(ctx, cancel, name)
-			return false, nil
-		}
-		if event == watch.Bookmark && !f.seen {
-			// It went between being found and being watched.
-			f.ended = true
-			return true, deleted(f.report.Snapshot)
-		}
-		done, err := f.handle(ctx, event, object)
-		f.ended = err != nil
-		return done, err
-	}, reporter.RetryNotice(name, func() { f.sayState(f.report.Snapshot) }))
-	f.silence.Wait(cancel)
-	f.pending.Wait()
+	err := f.run(ctx, name, func() error { return create(metav1.CreateOptions{}) })
 	return report, f.explain(ctx, err)
 }
 
@@ -139,15 +106,61 @@ type snapshotFollower struct {
 	created bool
 	// seen says that the watch has told of the object.
 	seen bool
-	// ended says that the error is the savepoint's end, not the wait's.
+	// done says that it has come to its end, err why it failed or can't be
+	// followed any longer; ended that err is the savepoint's end, not the wait's.
+	done    bool
+	err     error
 	ended   bool
+	loop    *operator.Loop
 	silence operator.Silence
 
 	failures int64
 	// leavePending ends the look-out for what keeps the snapshot pending; nil
 	// where there is none.
 	leavePending context.CancelFunc
-	pending      sync.WaitGroup
+}
+
+// run follows the snapshot, which create makes where it doesn't exist yet.
+func (f *snapshotFollower) run(ctx context.Context, name string, create func() error) error {
+	f.loop = operator.NewLoop(ctx)
+	defer f.loop.Close()
+	if f.created {
+		f.silence.Begin(time.Now())
+	}
+	see := func(event watch.EventType, object *unstructured.Unstructured) {
+		switch {
+		case !f.created && event != watch.Bookmark:
+			// An older object of that name, which is not our savepoint: the
+			// API server will say that it exists already.
+		case !f.created:
+			// Only now, when it is certain that the end can be seen.
+			if f.err = create(); f.err != nil {
+				return
+			}
+			f.created, f.asked = true, operator.CreatedAt(f.report.Snapshot.Object, f.asked)
+			f.reporter.Notef("%s created (format %s%s)", api.StateSnap.Printed(name), f.report.Format, api.Because(f.report.FormatWhy))
+			f.reporter.Waitingf("%s: waiting for the operator", name)
+			f.silence.Begin(time.Now())
+		case event == watch.Bookmark && !f.seen:
+			// It went between being found and being watched.
+			f.ended, f.err = true, deleted(f.report.Snapshot)
+		default:
+			f.done, f.err = f.handle(ctx, event, object)
+			f.ended = f.err != nil
+		}
+	}
+	f.loop.Watch(f.client.Resource(api.StateSnap, f.report.Job.Namespace), wait.Named(name), see,
+		func(err error) { f.err = err }, f.reporter.Trouble(name, func() { f.sayState(f.report.Snapshot) }))
+	done, err := f.loop.Run(ctx, func() (bool, error) {
+		if !f.done && f.err == nil && f.silence.Due(time.Now()) {
+			f.err = f.checkOperator(ctx, name)
+		}
+		return f.done, f.err
+	})
+	if !done {
+		return f.loop.Ended(ctx)
+	}
+	return err
 }
 
 func (f *snapshotFollower) handle(ctx context.Context, event watch.EventType, object *unstructured.Unstructured) (bool, error) {
@@ -160,7 +173,7 @@ func (f *snapshotFollower) handle(ctx context.Context, event watch.EventType, ob
 		return true, deleted(s)
 	}
 	if s.State() != "" {
-		f.silence.Heard()
+		f.silence.Heard(time.Now())
 	}
 	if n := s.Failures(); n > f.failures && s.State() == api.SnapshotPending {
 		f.failures = n
@@ -168,7 +181,7 @@ func (f *snapshotFollower) handle(ctx context.Context, event watch.EventType, ob
 	}
 	switch {
 	case s.State() == api.SnapshotPending && f.leavePending == nil:
-		f.watchPending(ctx, s.Name())
+		f.watchPending(s.Name())
 	case s.State() != api.SnapshotPending && f.leavePending != nil:
 		f.leavePending()
 		f.leavePending = nil
@@ -205,10 +218,12 @@ const pendingLimit = 3 * time.Second
 
 // watchPending notes the first warning about a snapshot that stays pending:
 // what the operator finds invalid it says in an event only.
-func (f *snapshotFollower) watchPending(ctx context.Context, name string) {
-	ctx, f.leavePending = context.WithCancel(ctx)
+func (f *snapshotFollower) watchPending(name string) {
+	ctx, cancel := context.WithCancel(f.loop.Context())
+	f.leavePending = cancel
 	namespace, since := f.report.Job.Namespace, f.asked.Add(-5*time.Second)
-	f.pending.Go(func() {
+	f.loop.Go(func(context.Context) {
+		defer cancel()
 		timer := time.NewTimer(pendingLimit)
 		defer timer.Stop()
 		select {
@@ -305,33 +320,31 @@ func (f *snapshotFollower) explain(ctx context.Context, err error) error {
 	return exit.With(code, errors.New(message))
 }
 
-// watchSilence looks for the reason when the operator doesn't react at all, or
-// not any more.
-func (f *snapshotFollower) watchSilence(ctx context.Context, cancel context.CancelCauseFunc, name string) {
-	namespace := f.report.Job.Namespace
-	f.silence.Start(ctx, func(ctx context.Context, begun bool) {
-		health := f.client.OperatorHealth(ctx)
-		finding := health.String()
-		switch {
-		case health.Stopped():
-			failed := &FailedError{
-				What: api.StateSnap.Singular + "/" + name, State: "not carried out", Cause: finding,
-				LeftBehind: fmt.Sprintf("The request stays and is carried out when the operator runs again; to withdraw it: kubectl delete %s %s -n %s", api.StateSnap.Singular, name, namespace),
-			}
-			if begun {
-				failed.State = "was begun but not followed to its end"
-				failed.LeftBehind = fmt.Sprintf("Flink goes on with it, and the operator takes note when it runs again: kubectl flink snapshot wait %s -n %s", name, namespace)
-			}
-			f.silence.Found(finding)
-			cancel(failed)
-			return
-		case begun && (!health.Known() || health.Ready()):
-			return // it takes its time
-		case !begun && (!health.Known() || health.Ready()):
-			finding = "The operator has not reacted. " + finding + " It ignores FlinkStateSnapshot when it is older than 1.10, when its CRD came after the operator's start, when kubernetes.operator.snapshot.resource.enabled is false, when it doesn't watch this namespace, or when its label selector doesn't match (--label)."
+// checkOperator looks for the reason when the operator doesn't react at all, or
+// not any more; its error says that the operator isn't there.
+func (f *snapshotFollower) checkOperator(ctx context.Context, name string) error {
+	namespace, begun := f.report.Job.Namespace, f.silence.Reacted()
+	health := f.client.OperatorHealth(ctx)
+	finding := health.String()
+	switch {
+	case health.Stopped():
+		failed := &FailedError{
+			What: api.StateSnap.Singular + "/" + name, State: "not carried out", Cause: finding,
+			LeftBehind: fmt.Sprintf("The request stays and is carried out when the operator runs again; to withdraw it: kubectl delete %s %s -n %s", api.StateSnap.Singular, name, namespace),
 		}
-		if f.silence.Found(finding) {
-			f.reporter.Notef("%s", finding)
+		if begun {
+			failed.State = "was begun but not followed to its end"
+			failed.LeftBehind = fmt.Sprintf("Flink goes on with it, and the operator takes note when it runs again: kubectl flink snapshot wait %s -n %s", name, namespace)
 		}
-	})
+		f.silence.Found(finding)
+		return failed
+	case begun && (!health.Known() || health.Ready()):
+		return nil // it takes its time
+	case !begun && (!health.Known() || health.Ready()):
+		finding = "The operator has not reacted. " + finding + " It ignores FlinkStateSnapshot when it is older than 1.10, when its CRD came after the operator's start, when kubernetes.operator.snapshot.resource.enabled is false, when it doesn't watch this namespace, or when its label selector doesn't match (--label)."
+	}
+	if f.silence.Found(finding) {
+		f.reporter.Notef("%s", finding)
+	}
+	return nil
 }

@@ -2,7 +2,6 @@ package sqlgateway
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/rest"
@@ -43,7 +42,7 @@ func (e *execution) watchJob(ctx context.Context) {
 	text := ""
 	switch {
 	case job.State == "RESTARTING" || job.State == "FAILING":
-		text = fmt.Sprintf("the query's job is %s: %s", job.State, s.causeOf(limited, id))
+		text = "the query's job fails and is restarted: " + s.causeOf(limited, id)
 	case time.Since(job.StartTime.Time()) > 2*lookAfter && waitsForSlots(job.Vertices):
 		text = "the query's job waits for task slots: its TaskManagers are still starting, or the cluster has no room for more"
 	}

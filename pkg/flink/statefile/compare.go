@@ -152,7 +152,7 @@ func (s Summary) Problems(target Target) []string {
 		}
 	}
 	for _, o := range s.Operators {
-		if o.HasState() && target.Parallelism > o.MaxParallelism {
+		if o.HasState() && !o.Single() && target.Parallelism > o.MaxParallelism {
 			out = append(out, fmt.Sprintf("%s has max parallelism %d, and the job has parallelism %d", o.Called(), o.MaxParallelism, target.Parallelism))
 		}
 	}

@@ -73,6 +73,10 @@ type Operator struct {
 	FullyFinished bool `json:"fullyFinished,omitempty"`
 }
 
+// Single reports whether the operator can't be scaled by what it is, as one that
+// gathers a whole stream: it stays at 1, whatever the job's parallelism.
+func (o Operator) Single() bool { return o.Parallelism <= 1 && o.MaxParallelism == 1 }
+
 // Kind is what sort of state a handle holds.
 type Kind string
 

@@ -82,6 +82,19 @@ type Summary struct {
 	Bytes int64 `json:"bytes"`
 }
 
+// LowestMax is the lowest max parallelism of the operators that have state, which
+// is how far the job can be scaled; 0 where none has. Operators that can't be
+// scaled at all don't count.
+func (s Summary) LowestMax() int {
+	out := 0
+	for _, o := range s.Operators {
+		if o.HasState() && !o.Single() && (out == 0 || o.MaxParallelism < out) {
+			out = o.MaxParallelism
+		}
+	}
+	return out
+}
+
 // Has reports whether any state is kept in this form.
 func (s Summary) Has(form Form) bool {
 	return slices.ContainsFunc(s.Operators, func(o OperatorSummary) bool { return slices.Contains(o.Forms, form) })

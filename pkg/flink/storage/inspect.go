@@ -71,6 +71,16 @@ const (
 // Inspect reads the _metadata at a path, its directory or the file itself, and
 // looks for the files that it names.
 func Inspect(ctx context.Context, store Store, at string) (Inspection, error) {
+	out, err := ReadAt(ctx, store, at)
+	if err != nil {
+		return out, err
+	}
+	return out, out.LookForFiles(ctx, store)
+}
+
+// ReadAt reads the _metadata at a path, its directory or the file itself. What it
+// names isn't looked for.
+func ReadAt(ctx context.Context, store Store, at string) (Inspection, error) {
 	in, file, dir, err := Metadata(ctx, store, at)
 	if err != nil {
 		return Inspection{}, err
@@ -81,7 +91,8 @@ func Inspect(ctx context.Context, store Store, at string) (Inspection, error) {
 		return out, fmt.Errorf("%s: %w", file.Path, err)
 	}
 	out.Dir, out.Where, out.Taken = dir, store.Where(), file.Modified
-	return out, out.check(ctx, store)
+	out.Unchecked = "they weren't looked for"
+	return out, nil
 }
 
 // Read reads a _metadata alone. What it names isn't looked for.
@@ -191,9 +202,9 @@ func CompareFiles(was, is Inspection) *FileChanges {
 	return out
 }
 
-// check looks for the files by listing the directories that they are in, which
-// takes one request a thousand files instead of one for each.
-func (i *Inspection) check(ctx context.Context, store Store) error {
+// LookForFiles looks for the files by listing the directories that they are in,
+// which takes one request a thousand files instead of one for each.
+func (i *Inspection) LookForFiles(ctx context.Context, store Store) error {
 	if i.Files == nil {
 		return nil
 	}

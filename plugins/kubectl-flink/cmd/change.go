@@ -24,6 +24,7 @@ type changeFlags struct {
 	options change.Options
 	state   api.StateChoice
 	yes     bool
+	checkFlags
 }
 
 // add adds the flags; each is what the verb does ("Suspend"). keepsState adds
@@ -70,6 +71,12 @@ func (f *changeFlags) Validate() error {
 	}
 	if err := f.CheckRun(); err != nil {
 		return err
+	}
+	if err := f.checkFlags.validate(); err != nil {
+		return err
+	}
+	if f.check {
+		f.DryRun = "client"
 	}
 	f.options.NoWait, f.options.DryRun = !f.Wait, f.DryRun
 	if err := f.state.Validate(); err != nil {

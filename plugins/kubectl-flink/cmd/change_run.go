@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -28,11 +29,13 @@ type asking struct {
 	foreseen bool
 	// clear removes the live line: somebody is going to be asked something.
 	clear func()
+	// look looks at what is going to be started; nil looks at nothing.
+	look func(ctx context.Context, p change.Prospect) error
 }
 
 // in are the options with the wishes of a.
 func (a asking) in(options change.Options) change.Options {
-	options.DryRun, options.Confirm, options.Question = a.dryRun, a.confirm, a.question
+	options.DryRun, options.Confirm, options.Question, options.Look = a.dryRun, a.confirm, a.question, a.look
 	return options
 }
 
@@ -91,12 +94,23 @@ func changeJobs[R any](ctx context.Context, f *changeFlags, v changing[R]) error
 	}
 	line := progress.New(f.ErrOut, f.Quiet)
 	defer line.Done()
+	ahead := f.foreseer(client)
+	defer ahead.Close()
+	if f.check {
+		v.print = func(_ []R, asList bool) error { return ahead.print(asList) }
+	}
 	explain := f.explainer(func() { line.Set("looking for the cause") })
 	defer explain.Close()
 	one := func(ctx context.Context, ref api.Ref, a asking, reporter operator.Reporter) (R, error) {
 		bounded, cancel := f.Bounded(ctx)
 		defer cancel()
+		if ahead != nil && !a.foreseen {
+			a.look = ahead.of(ref, reporter)
+		}
 		report, err := v.do(bounded, client, ref, a, reporter)
+		if errors.Is(err, errForeseen) {
+			err = nil
+		}
 		if err = ended(bounded, err); a.dryRun == "" {
 			err = explain.explain(ctx, client, ref, err)
 		}

@@ -30,6 +30,7 @@ type cloneOptions struct {
 	toContext   string
 	toNamespace string
 	plugin.RunFlags
+	checkFlags
 }
 
 func newClone(c *common) *cobra.Command {
@@ -72,6 +73,7 @@ could read the state.
 	flags.StringVar(&o.toNamespace, "to-namespace", "", "Namespace of the copy (default the job's, or that of --to-context)")
 	flags.StringVar(&o.toContext, "to-context", "", "Context of the kubeconfig that leads to the copy's cluster (default the same)")
 	flags.StringVar(&o.request.From, "from", "", "State to start from: a FlinkStateSnapshot of the job, a path, latest, or none")
+	addClaimMode(cmd, &o.request.ClaimMode)
 	flags.BoolVar(&o.request.SuspendSource, "suspend-source", false, "Stop the job with the savepoint that the copy starts from")
 	flags.BoolVar(&o.request.AllowNonRestored, "allow-non-restored-state", false, "Start also if a part of the state belongs to no operator of the job any more")
 	flags.BoolVar(&o.request.Force, "force", false, "Clone also if the copy doesn't seem to have what it needs")
@@ -81,6 +83,7 @@ could read the state.
 		Timeout: "How long to wait for savepoint and start", TimeoutDefault: 10 * time.Minute,
 		Quiet: plugin.NoProgress,
 	})
+	o.addCheck(cmd)
 	o.tunnelFlags.add(cmd, true)
 	addRESTFlags(cmd, &o.tls)
 	return cmd
@@ -93,6 +96,12 @@ func (o *cloneOptions) Validate() error {
 	}
 	if err := o.CheckRun(); err != nil {
 		return err
+	}
+	if err := o.checkFlags.validate(); err != nil {
+		return err
+	}
+	if o.check {
+		o.DryRun = "client"
 	}
 	o.request.DryRun, o.request.NoWait = o.DryRun, !o.Wait
 	return nil
@@ -170,7 +179,16 @@ func (o *cloneOptions) clone(ctx context.Context, ref api.Ref, to *common) error
 	defer cancel()
 	line := progress.New(o.ErrOut, o.Quiet)
 	defer line.Done()
+	ahead := o.checkFlags.foreseer(o.common, client, o.tunnelFlags, o.tls, &o.output, "cloned")
+	defer ahead.Close()
+	if ahead != nil {
+		o.request.Look = ahead.of(ref, reporterOf(line))
+	}
 	report, err := lifecycle.Clone(bounded, client, ref, target, o.request, reporterOf(line))
+	if errors.Is(err, errForeseen) || err == nil && o.check {
+		line.Done()
+		return ahead.print(false)
+	}
 	if err != nil {
 		explain := explainer{common: to, way: o.tunnelFlags, files: o.tls, looking: func() { line.Set("looking for the cause") }}
 		defer explain.Close()

@@ -155,35 +155,14 @@ func (o *configOptions) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	place, err := reach.Find(ctx, client, ref)
-	if err != nil && place.Job.Object == nil {
+	model, all, err := o.read(ctx, client, ref)
+	if err != nil {
 		return err
 	}
-	model := view.Config{APIVersion: "kubectl-flink/v1", Kind: "JobConfig", Job: ref.String(), JobID: place.JobID}
-	if err != nil { // the session cluster or the color isn't there
-		model.Unknown = append(model.Unknown, err.Error())
-	}
-	layers := conf.ReadLayers(ctx, client, place.Job, place.Cluster)
-	o.askJobManager(ctx, place, &layers, &model)
-	if err := context.Cause(ctx); err != nil {
-		return err
-	}
-	layers.ShowSecrets = o.showSecrets
-	if !o.showSecrets {
-		model.Hide()
-	}
-	if place.Cluster.Object != nil {
-		model.Cluster = place.Cluster.Ref().String()
-	}
-	if model.FlinkVersion == "" {
-		model.FlinkVersion = strings.ReplaceAll(strings.TrimPrefix(layers.Version, "v"), "_", ".")
-	}
-	all := layers.Settings()
 	model.Items = slices.DeleteFunc(slices.Clone(all), func(s conf.Setting) bool { return !o.wants(s) })
 	if len(model.Items) == 0 && len(o.keys) > 0 && !o.diff && !o.old {
 		return o.noKey(ref, all)
 	}
-	model.Unknown = append(model.Unknown, layers.Problems...)
 	brief := len(o.keys) > 0 || o.grep != "" || len(o.sources) > 0 || o.diff || o.old
 	page := view.ConfigPage{Palette: o.palette, Brief: brief}
 	if term.IsTerminal(o.Out) {
@@ -203,6 +182,36 @@ func (o *configOptions) Run(ctx context.Context) error {
 		return exit.Silent(exit.No)
 	}
 	return nil
+}
+
+// read is the configuration of a job without its items, and all that these are
+// chosen of.
+func (o *configOptions) read(ctx context.Context, client *operator.Client, ref api.Ref) (view.Config, []conf.Setting, error) {
+	place, err := reach.Find(ctx, client, ref)
+	if err != nil && place.Job.Object == nil {
+		return view.Config{}, nil, err
+	}
+	model := view.Config{APIVersion: "kubectl-flink/v1", Kind: "JobConfig", Job: ref.String(), JobID: place.JobID}
+	if err != nil { // the session cluster or the color isn't there
+		model.Unknown = append(model.Unknown, err.Error())
+	}
+	layers := conf.ReadLayers(ctx, client, place.Job, place.Cluster)
+	o.askJobManager(ctx, place, &layers, &model)
+	if err := context.Cause(ctx); err != nil {
+		return model, nil, err
+	}
+	layers.ShowSecrets = o.showSecrets
+	if !o.showSecrets {
+		model.Hide()
+	}
+	if place.Cluster.Object != nil {
+		model.Cluster = place.Cluster.Ref().String()
+	}
+	if model.FlinkVersion == "" {
+		model.FlinkVersion = strings.ReplaceAll(strings.TrimPrefix(layers.Version, "v"), "_", ".")
+	}
+	model.Unknown = append(model.Unknown, layers.Problems...)
+	return model, layers.Settings(), nil
 }
 
 // nothing says that no setting is as was asked for.

@@ -115,15 +115,9 @@ func (o *doctorOptions) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var named []api.Ref
-	for _, arg := range o.Args {
-		ref, err := operator.ParseRef(arg, namespace, api.JobKinds...)
-		if err != nil {
-			return err
-		}
-		if !slices.Contains(named, ref) {
-			named = append(named, ref)
-		}
+	named, err := refsOf(o.Args, namespace)
+	if err != nil {
+		return err
 	}
 	if o.allNamespaces {
 		namespace = metav1.NamespaceAll
@@ -159,22 +153,61 @@ func (o *doctorOptions) Run(ctx context.Context) error {
 	return nil
 }
 
+// refsOf are the jobs that arguments name, each once.
+func refsOf(args []string, namespace string) ([]api.Ref, error) {
+	var named []api.Ref
+	for _, arg := range args {
+		ref, err := operator.ParseRef(arg, namespace, api.JobKinds...)
+		if err != nil {
+			return nil, err
+		}
+		if !slices.Contains(named, ref) {
+			named = append(named, ref)
+		}
+	}
+	return named, nil
+}
+
 // examine looks at the installation and at jobs, those named or all of the
 // namespace.
 func (o *doctorOptions) examine(ctx context.Context, gatherer *reach.Gatherer, namespace string, named []api.Ref) (*view.DoctorReport, error) {
 	line := progress.New(o.ErrOut, false)
 	defer line.Done()
 	// In a pipe nobody waits for the next number.
-	tell := func(format string, args ...any) {
+	found, err := gatherAll(ctx, gatherer, namespace, o.selector, named, func(format string, args ...any) {
 		if term.IsTerminal(o.ErrOut) {
 			line.Set(format, args...)
 		}
+	})
+	if err != nil {
+		return nil, err
 	}
+	if len(found.refs) == 1 && found.jobs[0].err != nil {
+		return nil, found.jobs[0].err
+	}
+	return found.report(), nil
+}
+
+// gathered is what was gathered of an installation and of jobs.
+type gathered struct {
+	installation *diagnosis.InstallationFacts
+	unread       []reach.Unread
+	// refs and jobs belong together. named says that they were asked for by name.
+	refs  []api.Ref
+	jobs  []examination
+	named bool
+	// failed is why not all jobs are known.
+	failed error
+}
+
+// gatherAll gathers what is known of the installation and of jobs, those named or all
+// of the namespace.
+func gatherAll(ctx context.Context, gatherer *reach.Gatherer, namespace, selector string, named []api.Ref, tell func(string, ...any)) (*gathered, error) {
 	tell("looking at the installation")
 	refs := named
 	var failed error
 	if len(named) == 0 {
-		jobs, err := gatherer.Jobs(ctx, namespace, o.selector)
+		jobs, err := gatherer.Jobs(ctx, namespace, selector)
 		switch {
 		case ctx.Err() != nil:
 			return nil, context.Cause(ctx)
@@ -184,8 +217,8 @@ func (o *doctorOptions) examine(ctx context.Context, gatherer *reach.Gatherer, n
 		for _, job := range jobs {
 			refs = append(refs, job.Ref())
 		}
-		if o.selector != "" && len(refs) == 0 && failed == nil && err == nil {
-			return nil, fmt.Errorf("no jobs match %s", o.selector)
+		if selector != "" && len(refs) == 0 && failed == nil && err == nil {
+			return nil, fmt.Errorf("no jobs match %s", selector)
 		}
 	}
 	var installation *diagnosis.InstallationFacts
@@ -212,24 +245,25 @@ func (o *doctorOptions) examine(ctx context.Context, gatherer *reach.Gatherer, n
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
-	report := &view.DoctorReport{Named: len(named) > 0, Failed: failed}
-	found := diagnosis.Installation(installation)
-	if len(named) > 0 {
-		found = slices.DeleteFunc(found, func(f diagnosis.Finding) bool { return !touches(f, results) })
+	return &gathered{installation, unread, refs, results, len(named) > 0, failed}, nil
+}
+
+// report is what is wrong by what was gathered.
+func (g *gathered) report() *view.DoctorReport {
+	report := &view.DoctorReport{Named: g.named, Failed: g.failed}
+	found := diagnosis.Installation(g.installation)
+	if g.named {
+		found = slices.DeleteFunc(found, func(f diagnosis.Finding) bool { return !touches(f, g.jobs) })
 	}
-	report.AddInstallation(found, unread)
-	for i, ref := range refs {
-		r := results[i]
-		if r.err != nil {
-			if len(refs) == 1 {
-				return nil, r.err
-			}
+	report.AddInstallation(found, g.unread)
+	for i, ref := range g.refs {
+		if r := g.jobs[i]; r.err != nil {
 			report.Fail(ref, r.err)
-			continue
+		} else {
+			report.AddJob(ref, diagnosis.Job(r.facts), r.unread)
 		}
-		report.AddJob(ref, diagnosis.Job(r.facts), r.unread)
 	}
-	return report, nil
+	return report
 }
 
 // examination is what was gathered of a job.

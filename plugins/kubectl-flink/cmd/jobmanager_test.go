@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -37,5 +38,21 @@ func TestAnUnknownJobIsExplained(t *testing.T) {
 	}
 	if err := (&askOptions{}).unknownJob(place, nil); err != nil {
 		t.Error(err)
+	}
+}
+
+// A job that Flink's overview leaves out is listed, and counts where the only
+// job of a session cluster is chosen.
+func TestJobsThatTheOverviewLeavesOutCount(t *testing.T) {
+	p := recordedAs(t, "running")
+	p.answerJobManager(map[string]string{"/jobs": `{"jobs":[{"id":"0123456789abcdef0123456789abcdef","status":"RUNNING"}]}`})
+	got, code := play(t, p, "jobs", "basic-example", "--via", "apiserver")
+	for _, want := range []string{"0123456789abcdef0123456789abcdef   RUNNING", "ebd8fd3ef03d2081e54b6c6153110bcd", "Flink's overview leaves 1 job out, because the JobMaster doesn't answer in time (FLINK-40602): only the state is known\n"} {
+		if code != 0 || !strings.Contains(got, want) {
+			t.Errorf("exit %d, lacks %q:\n%s", code, want, got)
+		}
+	}
+	if got, _ := play(t, p, "jobs", "basic-example", "--via", "apiserver", "-o", "jsonpath={.items[?(@.stateOnly==true)].id}"); !strings.HasPrefix(got, "0123456789abcdef0123456789abcdef") {
+		t.Error(got)
 	}
 }

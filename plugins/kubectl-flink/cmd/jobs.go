@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -103,6 +104,22 @@ func (o *jobsOptions) Run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		return o.output.Print(o.Out, view.Jobs(jobs, managers, o.palette, o.now()))
+		if err := o.output.Print(o.Out, view.Jobs(jobs, managers, o.palette, o.now())); err != nil {
+			return err
+		}
+		if n := stateOnly(jobs); n > 0 {
+			fmt.Fprintf(o.ErrOut, "Flink's overview leaves %s out, because the JobMaster doesn't answer in time (FLINK-40602): only the state is known\n", plural(n, "job"))
+		}
+		return nil
 	})
+}
+
+// stateOnly is how many jobs Flink's overview leaves out.
+func stateOnly(jobs []rest.JobOverview) (n int) {
+	for _, job := range jobs {
+		if job.StateOnly {
+			n++
+		}
+	}
+	return n
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/change"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/lifecycle"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/reach"
 )
 
 // restoreOptions are the flags of `kubectl flink restore`.
@@ -26,13 +27,20 @@ func newRestore(c *common) *cobra.Command {
 		Use:   "restore [[TYPE/]NAME ...] --from SNAPSHOT|PATH|latest",
 		Short: "Start a job anew from a savepoint or checkpoint, and prove that it did",
 		Long: `Start a job anew from a savepoint or checkpoint: a FlinkStateSnapshot's, one at
-a path, or the latest that is known of the job. On a terminal --from may be left
+a path, or the latest of the job: known by objects or the JobManager, or found as
+files in the job's directories, which stay when objects are lost. On a terminal --from may be left
 out: what is saved is offered. Of several jobs each is restored from its own
 latest: --from latest.
 
 The operator cancels the job without a savepoint then, so one is taken first;
 --no-savepoint goes without. The job counts as restored when it runs under a new
 id and its JobManager says that its state came from that very path.
+
+--claim-mode says who owns the files afterwards (Flink's default is no-claim: they
+stay yours), and what holds is told at the end.
+
+First the state's _metadata is read and held against the job: what would not
+start is refused, unless --no-check is given. --check only looks.
 
 Checkpoints of a job that runs are not taken for the latest: Flink deletes them
 while the job goes on. Operators before 1.8 can't restore a job that exists;
@@ -53,12 +61,40 @@ while the job goes on. Operators before 1.8 can't restore a job that exists;
 	flags := cmd.Flags()
 	flags.StringVar(&o.request.From, "from", "", "What to restore from: the name of a FlinkStateSnapshot, the path of a savepoint or checkpoint, or latest")
 	flags.BoolVar(&o.request.AllowNonRestored, "allow-non-restored-state", false, "Start also where the savepoint has state that the job has no operator for any more; stays set in spec.job.allowNonRestoredState")
+	addClaimMode(cmd, &o.request.ClaimMode)
 	flags.BoolVar(&o.request.NoSavepoint, "no-savepoint", false, "Take no savepoint of the job first: what it did since is lost")
 	flags.BoolVar(&o.request.OtherJob, "other-job", false, "Restore also from another job's state")
 	flags.BoolVar(&o.request.Recreate, "recreate", false, "Delete the job's object and create it anew: for operators before 1.8 and suspended session jobs")
 	o.add(cmd, "Restore", false)
+	o.addCheck(cmd)
 	_ = cmd.RegisterFlagCompletionFunc("from", c.completeSources())
 	return cmd
+}
+
+// stateFinder looks into the directories of jobs. done must be called at the
+// end.
+func (c *common) stateFinder(client *operator.Client, way tunnelFlags, reporter operator.Reporter) (finder *reach.StateFinder, done func(), err error) {
+	config, err := c.factory.Config()
+	if err != nil {
+		return nil, nil, err
+	}
+	tunnel, err := c.tunnel(way, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	finder = &reach.StateFinder{Store: reach.StateStore{Client: client, Config: config, Tunnel: tunnel, Note: func(text string) { reporter.Notef("%s", text) }}}
+	return finder, func() {
+		if err := finder.Close(); err != nil {
+			reporter.Mustf("%s", err)
+		}
+		tunnel.Close()
+	}, nil
+}
+
+// addClaimMode adds the flag of the verbs that start a job from a state.
+func addClaimMode(cmd *cobra.Command, mode *string) {
+	cmd.Flags().StringVar(mode, "claim-mode", "", "Who owns the state's files afterwards: claim (Flink, which deletes them when they aren't needed), no-claim (you) or legacy (before Flink 2); stays set in spec.flinkConfiguration")
+	_ = cmd.RegisterFlagCompletionFunc("claim-mode", completion.Fixed(lifecycle.NoClaim, lifecycle.Claim, lifecycle.Legacy))
 }
 
 // completeSources completes --from with the snapshots' names.
@@ -93,6 +129,14 @@ func (o *restoreOptions) Run(ctx context.Context) error {
 				a.clear()
 				return pick(ctx, prompt, choices)
 			}
+		}
+		finder, done, err := o.stateFinder(client, o.tunnelFlags, reporter)
+		if err != nil {
+			return change.Report{}, err
+		}
+		defer done()
+		if request.From == "latest" && !o.check { // a check starts no pod
+			request.Finder = finder
 		}
 		report, err := lifecycle.Restore(ctx, client, ref, request, reporter)
 		return report.Report, err

@@ -42,6 +42,7 @@ somebody has applied an old manifest again.`,
 		RunE:              plugin.RunE(o),
 	}
 	o.add(cmd, "Resume", true)
+	o.addCheck(cmd)
 	return cmd
 }
 

@@ -108,14 +108,14 @@ func (o *sqlOptions) Run(ctx context.Context) (err error) {
 			line.Print("warning: the session with %s could not be closed: %v", where, closeErr)
 		}
 	}()
-	return reach.AskError(ctx, o.statements(ctx, line, session, place, sources, initial))
+	return reach.AskError(ctx, o.statements(ctx, line, session, o.explainStatement(client, place), place, sources, initial))
 }
 
 // statements runs what is asked for in the session.
-func (o *sqlOptions) statements(ctx context.Context, line *progress.Line, session *sqlgateway.Session, place reach.Place, sources, initial []sqlshell.Source) error {
+func (o *sqlOptions) statements(ctx context.Context, line *progress.Line, session *sqlgateway.Session, explain func(context.Context, *sqlshell.Error) string, place reach.Place, sources, initial []sqlshell.Source) error {
 	shell := sqlshell.Options{
 		IOStreams: o.IOStreams, Format: o.output, Limit: o.limit, Timeout: o.timeout,
-		Wait: o.wait, Full: o.full, Quiet: o.quiet, ShowSecrets: o.showSecrets,
+		Wait: o.wait, Full: o.full, Quiet: o.quiet, ShowSecrets: o.showSecrets, Explain: explain,
 	}
 	if len(initial) > 0 {
 		line.Set("running %s", o.initFile)

@@ -86,6 +86,7 @@ session cluster has directories for checkpoints and savepoints.
 	flags.StringArrayVar(&o.set, "set", nil, "Flink configuration of the job, as key=value; may be repeated")
 	flags.StringArrayVar(&o.labels, "label", nil, "Label for the FlinkSessionJob, as key=value; may be repeated")
 	flags.StringVar(&o.request.From, "from", "", "State to start from: latest (of a job of that name), none, a path, or the name of a FlinkStateSnapshot")
+	addClaimMode(cmd, &o.request.ClaimMode)
 	flags.BoolVar(&o.request.AllowNonRestored, "allow-non-restored-state", false, "With --from: start also if a part of the state belongs to no operator of the job any more")
 	o.AddRunFlags(cmd, plugin.RunWords{
 		DryRun: plugin.ServerDryRun("print what would be done"),
@@ -143,6 +144,12 @@ func (o *submitOptions) Validate() (err error) {
 	o.request.DryRun, o.request.NoWait = o.DryRun, !o.Wait
 	if o.request.AllowNonRestored && o.request.From == "" && len(o.files) == 0 {
 		return exit.Usagef("--allow-non-restored-state goes with --from")
+	}
+	if err := lifecycle.CheckClaimMode(o.request.ClaimMode); err != nil {
+		return err
+	}
+	if o.request.ClaimMode != "" && (o.request.From == "none" || o.request.From == "" && len(o.files) == 0) {
+		return exit.Usagef("--claim-mode says who owns the state that --from names")
 	}
 	if o.flags.Changed("from") {
 		if err := lifecycle.CheckFrom(o.request.From); err != nil {
@@ -276,6 +283,14 @@ func (o *submitOptions) Run(ctx context.Context) error {
 			return err
 		}
 		jobs = append(jobs, job)
+	}
+	if o.request.From == "latest" {
+		finder, done, err := o.stateFinder(client, o.tunnelFlags, reporter)
+		if err != nil {
+			return err
+		}
+		defer done()
+		o.request.Finder = finder
 	}
 	if err := lifecycle.CheckSubmit(ctx, client, jobs, o.request, reporter); err != nil {
 		return ended(ctx, err)

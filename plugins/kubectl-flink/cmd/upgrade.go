@@ -39,6 +39,12 @@ configuration, or make it what a manifest says. What differs and what the
 operator will do about it is shown first: redeploy the job, scale it in place,
 or nothing.
 
+Before anything is stopped, the _metadata of the state that the job will start
+from is read, within 10 s: a max parallelism below the new parallelism, a format
+that the new Flink can't read, missing files and the like are refused
+(--no-check: not). Where a savepoint is yet to be taken, the newest checkpoint
+stands for it. --check only looks, and lists what can't be seen, too.
+
 A redeployment is followed from the savepoint to the job running for
 --stable-for, and the JobManager has to tell that its state came from there.
 Where that fails, the cause is told as soon as it is seen: an image that can't
@@ -59,6 +65,9 @@ unless --keep-trying is given.`,
 			# Configuration; what would happen?
 			kubectl flink upgrade basic-example --set execution.checkpointing.interval=30s --dry-run
 
+			# Would it start from its state? Changes nothing
+			kubectl flink upgrade basic-example --parallelism 64 --check
+
 			# What a manifest says
 			kubectl flink upgrade basic-example -f job.yaml`),
 		ValidArgsFunction: c.completeJobs(true),
@@ -66,6 +75,7 @@ unless --keep-trying is given.`,
 	}
 	flags := cmd.Flags()
 	o.changeFlags.add(cmd, "Upgrade", true)
+	o.addCheck(cmd)
 	flags.StringVar(&o.request.Image, "image", "", "Image of the job's pods")
 	flags.StringVar(&o.request.Jar, "jar", "", "URI of the job's jar")
 	flags.StringVar(&o.request.Class, "class", "", "Class with the job's main method")

@@ -36,7 +36,7 @@ func shown(evidence []diagnosis.Evidence, said string) []diagnosis.Evidence {
 	var out []diagnosis.Evidence
 	for _, e := range evidence {
 		_, message, _ := strings.Cut(e.Text, ": ") // behind the exception's name
-		if strings.Contains(said, e.Text) || message != "" && strings.Contains(said, message) || len(out) == mostShown {
+		if e.Source == "" || strings.Contains(said, e.Text) || message != "" && strings.Contains(said, message) || len(out) == mostShown {
 			continue
 		}
 		out, said = append(out, e), said+"\n"+e.Text

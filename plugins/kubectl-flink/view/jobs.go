@@ -24,6 +24,9 @@ type listedJob struct {
 	Duration  int64      `json:"duration"`
 	Running   int        `json:"tasksRunning"`
 	Total     int        `json:"tasksTotal"`
+	// StateOnly says that Flink's overview leaves the job out: numbers and name
+	// aren't known.
+	StateOnly bool `json:"stateOnly,omitempty"`
 }
 
 // Jobs is the jobs of a cluster, those that go on first and the newest of each
@@ -46,21 +49,25 @@ func Jobs(jobs []rest.JobOverview, managers map[string]api.Ref, palette term.Pal
 	for _, job := range jobs {
 		one := listedJob{
 			ID: job.ID, Name: job.Name, State: job.State, Started: moment(job.StartTime.Time()), Ended: moment(job.EndTime.Time()),
-			Duration: int64(job.Duration), Running: job.Tasks["running"], Total: job.Tasks["total"],
+			Duration: int64(job.Duration), Running: job.Tasks["running"], Total: job.Tasks["total"], StateOnly: job.StateOnly,
 		}
 		by := "<unmanaged>"
 		if ref, ok := managers[job.ID]; ok {
 			one.Managed, one.ManagedBy = true, ref.String()
 			by = one.ManagedBy
-		} else if one.Ended != nil {
+		} else if one.Ended != nil || job.StateOnly && rest.Ended(job.State) {
 			by = "-" // an earlier run
 		}
 		objects = append(objects, one)
+		tasks, old := fmt.Sprintf("%d/%d", one.Running, one.Total), age(job.StartTime.Time(), now)
+		if job.StateOnly {
+			tasks, old, one.Name = "?", "?", "?"
+		}
 		table.Rows = append(table.Rows, []printer.Cell{
 			printer.C(one.ID),
 			{Text: one.State, Color: stateColor(one.State)},
 			printer.C(by),
-			printer.C(fmt.Sprintf("%d/%d", one.Running, one.Total)), printer.C(age(job.StartTime.Time(), now)), printer.C(one.Name),
+			printer.C(tasks), printer.C(old), printer.C(one.Name),
 		})
 	}
 	return printer.Result{Object: printer.List(objects), Table: table}

@@ -30,3 +30,14 @@ func TestJobsThatGoOnComeFirst(t *testing.T) {
 		t.Error("the caller's order was changed")
 	}
 }
+
+func TestJobsOfWhichOnlyTheStateIsKnown(t *testing.T) {
+	result := Jobs([]rest.JobOverview{{ID: "a", State: "RUNNING", StartTime: -1, EndTime: -1, StateOnly: true}}, nil, term.Palette{}, time.UnixMilli(100_000))
+	var got []string
+	for _, cell := range result.Table.Rows[0] {
+		got = append(got, cell.Text)
+	}
+	if text := strings.Join(got, " "); text != "a RUNNING <unmanaged> ? ? ?" {
+		t.Error(text)
+	}
+}

@@ -161,7 +161,7 @@ func (p InspectPage) page(out *strings.Builder) error {
 	default:
 		line("Movable", "no: it names files by their full paths")
 	}
-	if most := p.maxParallelism(); most > 0 {
+	if most := p.LowestMax(); most > 0 {
 		line("Rescalable", "up to parallelism %d, the lowest max parallelism in it", most)
 	}
 	if pr := p.Properties; pr != nil && !pr.Savepoint {
@@ -251,18 +251,6 @@ func (i Inspected) files() string {
 		text += fmt.Sprintf("; %s beside it that it doesn't name", plural(i.Unnamed, "file"))
 	}
 	return text
-}
-
-// maxParallelism is the lowest of the operators that have state; 0 where none
-// has.
-func (i Inspected) maxParallelism() int {
-	out := 0
-	for _, o := range i.Operators {
-		if o.HasState() && (out == 0 || o.MaxParallelism < out) {
-			out = o.MaxParallelism
-		}
-	}
-	return out
 }
 
 // called is the operator's name in a line of a table.

@@ -428,17 +428,7 @@ func or(a, b string) string {
 }
 
 // Bytes is a size as people say it.
-func Bytes(n int64) string {
-	size, unit := float64(n), 0
-	for size >= 1024 && unit < 5 {
-		size /= 1024
-		unit++
-	}
-	if unit == 0 {
-		return fmt.Sprintf("%d B", n)
-	}
-	return fmt.Sprintf("%.1f %ciB", size, "KMGTP"[unit-1])
-}
+func Bytes(n int64) string { return api.Bytes(n) }
 
 // Millis is a duration of n milliseconds.
 func Millis(n int64) string {

@@ -166,6 +166,10 @@ const storyStyle = `
 // TimelineSVG is the story as a picture that needs nothing else: a lane for each
 // kind, time from left to right, and what matters below in words.
 func TimelineSVG(t timeline.Timeline, zone *time.Location) string {
+	return timelineSVG(t, zone, storyLines(t.Items, zone))
+}
+
+func timelineSVG(t timeline.Timeline, zone *time.Location, told []storyLine) string {
 	// The picture begins where something is known.
 	from, to := t.To.Add(-time.Minute), t.To
 	for _, e := range t.Items {
@@ -186,9 +190,11 @@ func TimelineSVG(t timeline.Timeline, zone *time.Location) string {
 			}
 		}
 	}
-	told := storyLines(t.Items, zone)
 	bottom := storyTop + len(lanes)*storyLane
-	height := bottom + 44 + len(told)*storyRow
+	height := bottom + 20
+	if len(told) > 0 {
+		height += 24 + len(told)*storyRow
+	}
 	title := term.SafeLine(t.Job + "  " + from.In(zone).Format("2006-01-02 15:04:05") + " to " + to.In(zone).Format("2006-01-02 15:04:05 MST"))
 	var out strings.Builder
 	fmt.Fprintf(&out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" viewBox=\"0 0 %d %d\" role=\"img\">\n", storyWidth, height, storyWidth, height)

@@ -1,0 +1,163 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/kube"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/portforward"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/change"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/foretell"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/reach"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/rest"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/view"
+)
+
+// checkFlags choose whether the state is looked at before a job is started from
+// it. A verb that doesn't add them doesn't look.
+type checkFlags struct {
+	check, noCheck, looks bool
+}
+
+func (f *checkFlags) addCheck(cmd *cobra.Command) {
+	f.looks = true
+	cmd.Flags().BoolVar(&f.check, "check", false, "Only look whether the job would start from its state; change nothing. Ends with 3 where it would fail, with 1 where that can't be seen")
+	cmd.Flags().BoolVar(&f.noCheck, "no-check", false, "Don't look at the state first")
+}
+
+func (f *checkFlags) validate() error {
+	if f.check && f.noCheck {
+		return exit.Usagef("give --check or --no-check, not both")
+	}
+	return nil
+}
+
+// lookLimit is how long a look at the state may take: whoever changes a job
+// isn't to wait for it.
+const lookLimit = 10 * time.Second
+
+// errForeseen ends a verb that was only to look.
+var errForeseen = errors.New("nothing was changed: it was only looked at")
+
+// foreseer looks at what a command is going to start. nil looks at nothing.
+type foreseer struct {
+	*common
+	client *operator.Client
+	tls    reach.TLSFiles
+	tunnel *portforward.Tunnel
+	output *printer.Flags
+	did    string
+	// only says that nothing is to be done.
+	only bool
+	// noWay says why there is no way to JobManagers and stores.
+	noWay error
+
+	mu    sync.Mutex
+	found []view.Foreseen
+}
+
+func (f *changeFlags) foreseer(client *operator.Client) *foreseer {
+	return f.checkFlags.foreseer(f.common, client, f.tunnelFlags, f.tls, &f.output, "")
+}
+
+func (f *checkFlags) foreseer(c *common, client *operator.Client, way tunnelFlags, files reach.TLSFiles, output *printer.Flags, did string) *foreseer {
+	if !f.looks || f.noCheck {
+		return nil
+	}
+	s := &foreseer{common: c, client: client, tls: files, output: output, only: f.check, did: did}
+	way.reconnect = 0 // who isn't there isn't waited for
+	s.tunnel, s.noWay = c.tunnel(way, nil)
+	return s
+}
+
+// Close closes the way to JobManagers and stores.
+func (s *foreseer) Close() {
+	if s != nil && s.tunnel != nil {
+		s.tunnel.Close()
+	}
+}
+
+// of looks at the start of one job.
+func (s *foreseer) of(ref api.Ref, reporter operator.Reporter) func(context.Context, change.Prospect) error {
+	return func(ctx context.Context, p change.Prospect) error {
+		reporter.Waitingf("%s: looking at the state", ref)
+		seen, err := s.look(ctx, p)
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		out := view.Foreseen{Job: ref, Prospect: p, State: seen.State, Findings: foretell.Judge(seen)}
+		if err != nil {
+			out.Unseen = strings.TrimPrefix(api.FirstLine(kube.Message(err)), "error: ")
+		}
+		if s.only {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.found = append(s.found, out)
+			return errForeseen
+		}
+		return out.Act(reporter.Notef)
+	}
+}
+
+func (s *foreseer) look(ctx context.Context, p change.Prospect) (foretell.Facts, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, lookLimit, fmt.Errorf("it took longer than %s", lookLimit))
+	defer cancel()
+	config, err := s.factory.Config()
+	if err == nil {
+		err = s.noWay
+	}
+	if err != nil {
+		return foretell.Facts{Before: p.Before, After: p.After, Cluster: p.After, Stateless: p.Stateless}, err
+	}
+	gather := reach.Foreseer{
+		Store: reach.StateStore{Client: s.client, Config: config, Tunnel: s.tunnel, NoReader: true},
+		Ask:   func(place reach.Place) (*rest.Client, error) { return restClient(s.tunnel, place, s.tls) },
+	}
+	return gather.Facts(ctx, p)
+}
+
+// print prints what was found, and tells by its error whether all is well.
+func (s *foreseer) print(asList bool) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	slices.SortFunc(s.found, func(a, b view.Foreseen) int { return strings.Compare(a.Job.String(), b.Job.String()) })
+	palette, err := term.NewPalette("auto", s.Out)
+	if err != nil {
+		return err
+	}
+	if len(s.found) == 0 && s.output.IsHuman() && !asList {
+		fmt.Fprintln(s.Out, "Nothing would be started anew: there is nothing to check")
+		return nil
+	}
+	if err := s.output.Print(s.Out, view.Foretold(s.found, palette, asList)); err != nil {
+		return err
+	}
+	fails, unseen := 0, 0
+	for _, one := range s.found {
+		switch {
+		case one.Fails():
+			fails++
+		case one.Unseen != "":
+			unseen++
+		}
+	}
+	switch {
+	case fails > 0:
+		return &exit.Error{Code: exit.No, Err: errors.New("it would fail"), Quiet: s.output.IsHuman()}
+	case unseen > 0:
+		return &exit.Error{Code: exit.Failed, Err: errors.New("not everything could be checked"), Quiet: s.output.IsHuman()}
+	}
+	return nil
+}

@@ -1,0 +1,201 @@
+//go:build e2e && long
+
+package e2e
+
+import "testing"
+
+// Pieces of manifests.
+const (
+	patchJob = `kubectl patch flinkdeployment broken -n $NS --type merge -p `
+)
+
+// tmWith merges into the TaskManagers' container.
+func tmWith(fields string) string {
+	return `{"spec":{"taskManager":{"podTemplate":{"spec":{"containers":[{"name":"flink-main-container",` + fields + `}]}}}}}`
+}
+
+func configured(pairs string) string { return `{"spec":{"flinkConfiguration":{` + pairs + `}}}` }
+
+// faults are made for real; each is named first, said by status, too, and cured
+// by its cure.
+var faults = []fault{
+	{
+		name: "jm-init", job: `{"spec":{"jobManager":{"podTemplate":{"spec":{"initContainers":[{"name":"migrate","image":"flink:1.20","command":["sh","-c","echo no route to the registry of schemas; exit 7"]}]}}}}}`,
+		rule: "FLINK-POD-INIT", says: []string{"migrate", "no route to the registry of schemas"},
+		cure: patchJob + `'{"spec":{"jobManager":{"podTemplate":null}}}'`,
+	},
+	{
+		name: "quota", before: `kubectl create quota small -n $NS --hard=pods=1`,
+		rule: "FLINK-POD-QUOTA", says: []string{"small"},
+		cure: `kubectl delete quota small -n $NS`,
+	},
+	{
+		name: "secret", job: tmWith(`"envFrom":[{"secretRef":{"name":"bucket-keys"}}]`),
+		rule: "FLINK-POD-SECRET", says: []string{"bucket-keys"},
+		cure: `kubectl create secret generic bucket-keys -n $NS --from-literal=A=b`,
+	},
+	{
+		name: "configmap", job: `{"spec":{"podTemplate":{"spec":{"volumes":[{"name":"flink-data","hostPath":{"path":"/var/lib/flink-data","type":"DirectoryOrCreate"}},{"name":"rules","configMap":{"name":"fraud-rules"}}],"containers":[{"name":"flink-main-container","volumeMounts":[{"name":"flink-data","mountPath":"/flink-data"},{"name":"rules","mountPath":"/rules"}]}]}}}}`,
+		rule: "FLINK-POD-CONFIGMAP", says: []string{"fraud-rules"},
+		cure: `kubectl create configmap fraud-rules -n $NS --from-literal=a=b`,
+	},
+	{
+		name: "claim", job: `{"spec":{"taskManager":{"podTemplate":{"spec":{"volumes":[{"name":"work","persistentVolumeClaim":{"claimName":"work"}}]}}}}}`,
+		rule: "FLINK-POD-CLAIM-MISSING", says: []string{"work"},
+		cure: patchJob + `'{"spec":{"taskManager":{"podTemplate":null}}}'`,
+	},
+	{
+		name: "arch",
+		job:  `{"spec":{"taskManager":{"podTemplate":{"spec":{"containers":[{"name":"flink-main-container","command":["/foreign/program"],"volumeMounts":[{"name":"foreign","mountPath":"/foreign"}]}],"initContainers":[{"name":"build","image":"flink:1.20","command":["bash","-c","printf '\\x7fELF\\x02\\x01\\x01\\0\\0\\0\\0\\0\\0\\0\\0\\0\\x02\\0\\xb7\\0\\x01\\0\\0\\0\\0\\0\\x40\\0\\0\\0\\0\\0\\x40\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\x40\\0\\x38\\0\\x01\\0\\x40\\0\\0\\0\\0\\0' > /foreign/program; chmod 755 /foreign/program"],"volumeMounts":[{"name":"foreign","mountPath":"/foreign"}]}],"volumes":[{"name":"foreign","emptyDir":{}}]}}}}}`,
+		rule: "FLINK-POD-ARCH", says: []string{"exec format error"},
+		cure: patchJob + `'{"spec":{"taskManager":{"podTemplate":null}}}'`,
+	},
+	{
+		name: "entry", job: tmWith(`"command":["/bin/echo","Usage: nginx [-?hvVtTq]"]`),
+		rule: "FLINK-POD-ENTRYPOINT", says: []string{"nginx"},
+		cure: patchJob + `'{"spec":{"taskManager":{"podTemplate":null}}}'`,
+	},
+	{
+		name: "image", job: `{"spec":{"image":"flink:1.20-scala_9"}}`,
+		rule: "FLINK-POD-IMAGE", says: []string{"flink:1.20-scala_9"},
+		cure: patchJob + `'{"spec":{"image":"flink:1.20"}}'`,
+	},
+	{
+		name: "agent", job: configured(`"env.java.opts.jobmanager":"-javaagent:/opt/agents/trace.jar"`),
+		rule: "FLINK-POD-JVM", says: []string{"/opt/agents/trace.jar"},
+		cure: patchJob + `'{"spec":{"flinkConfiguration":{"env.java.opts.jobmanager":null}}}'`,
+	},
+	{
+		name: "evicted", job: `{"spec":{"taskManager":{"podTemplate":{"spec":{"containers":[{"name":"flink-main-container","lifecycle":{"postStart":{"exec":{"command":["sh","-c","head -c 20000000 /dev/zero > /spill/rows"]}}},"volumeMounts":[{"name":"spill","mountPath":"/spill"}]}],"volumes":[{"name":"spill","emptyDir":{"sizeLimit":"1Mi"}}]}}}}}`,
+		rule: "FLINK-POD-EVICTED", says: []string{"spill", "1Mi"},
+		cure: patchJob + `'{"spec":{"taskManager":{"podTemplate":null}}}'`,
+	},
+	{
+		name: "disk", job: `{"spec":{"flinkConfiguration":{"state.backend.type":"rocksdb"},"podTemplate":{"spec":{"volumes":[{"name":"flink-data","hostPath":{"path":"/var/lib/flink-data","type":"DirectoryOrCreate"}},{"name":"work","emptyDir":{"medium":"Memory","sizeLimit":"64Ki"}}]}},"taskManager":{"podTemplate":{"spec":{"containers":[{"name":"flink-main-container","volumeMounts":[{"name":"flink-data","mountPath":"/flink-data"},{"name":"work","mountPath":"/tmp"}]}]}}}}}`,
+		rule: "FLINK-POD-DISK", says: []string{"No space left"},
+		cure: patchJob + `'{"spec":{"taskManager":{"podTemplate":null}}}'`,
+	},
+	{
+		name: "sidecar", job: `{"spec":{"taskManager":{"podTemplate":{"spec":{"containers":[{"name":"flink-main-container"},{"name":"shipper","image":"flink:1.20","command":["sh","-c","echo the token of the log store has run out; exit 4"]}]}}}}}`,
+		rule: "FLINK-POD-SIDECAR", says: []string{"shipper", "the token of the log store has run out"},
+		cure: patchJob + `'{"spec":{"taskManager":{"podTemplate":null}}}'`,
+	},
+	{
+		name: "affinity", job: `{"spec":{"taskManager":{"podTemplate":{"spec":{"nodeSelector":{"disk":"nvme"}}}}}}`,
+		rule: "FLINK-POD-AFFINITY", says: []string{"disk"},
+		cure: patchJob + `'{"spec":{"taskManager":{"podTemplate":null}}}'`,
+	},
+	{
+		name: "cpu", job: `{"spec":{"taskManager":{"resource":{"cpu":50}}}}`,
+		rule: "FLINK-POD-RESOURCES", says: []string{"cpu"},
+		cure: patchJob + `'{"spec":{"taskManager":{"resource":{"cpu":0.2}}}}'`,
+	},
+	{
+		name: "account", job: `{"spec":{"serviceAccount":"orders"}}`,
+		rule: "FLINK-POD-NO-ACCOUNT", says: []string{"orders"},
+		cure: patchJob + `'{"spec":{"serviceAccount":"flink"}}'`,
+	},
+	{
+		name: "rights", before: `kubectl create serviceaccount bare -n $NS`, job: `{"spec":{"serviceAccount":"bare"}}`,
+		rule: "FLINK-RBAC-ACCOUNT", says: []string{"bare"},
+		cure: patchJob + `'{"spec":{"serviceAccount":"flink"}}'`,
+	},
+	{
+		name: "s3-plugin", job: configured(`"execution.checkpointing.dir":"hdfs://store/checkpoints"`),
+		rule: "FLINK-FS-PLUGIN", says: []string{"hdfs"},
+		cure: patchJob + `'{"spec":{"flinkConfiguration":{"execution.checkpointing.dir":"file:///flink-data/'$NS'/checkpoints"}}}'`,
+	},
+	{
+		name: "s3-keys", job: `{"spec":{"podTemplate":{"spec":{"containers":[{"name":"flink-main-container","env":[{"name":"ENABLE_BUILT_IN_PLUGINS","value":"flink-s3-fs-presto-1.20.5.jar"},{"name":"AWS_ACCESS_KEY_ID","value":"nobody"},{"name":"AWS_SECRET_ACCESS_KEY","value":"wrong-wrong"}],"volumeMounts":[{"name":"flink-data","mountPath":"/flink-data"}]}]}},"flinkConfiguration":{"execution.checkpointing.dir":"s3://flink/broken/checkpoints","s3.endpoint":"http://minio.minio-dev:9000","s3.path.style.access":"true"}}}`,
+		rule: "FLINK-S3-DENIED", says: []string{"http://minio.minio-dev:9000"},
+		cure: patchJob + `'{"spec":{"flinkConfiguration":{"execution.checkpointing.dir":"file:///flink-data/'$NS'/checkpoints"}}}'`,
+	},
+	{
+		name: "s3-bucket", job: `{"spec":{"podTemplate":{"spec":{"containers":[{"name":"flink-main-container","env":[{"name":"AWS_ACCESS_KEY_ID","value":"minioadmin"},{"name":"AWS_SECRET_ACCESS_KEY","value":"minioadmin"}],"volumeMounts":[{"name":"flink-data","mountPath":"/flink-data"}]}]}},"flinkConfiguration":{"execution.checkpointing.dir":"s3://nowhere/checkpoints","s3.endpoint":"http://minio.minio-dev:9000","s3.path.style.access":"true"}}}`,
+		rule: "FLINK-S3-BUCKET", says: []string{"nowhere"},
+		cure: patchJob + `'{"spec":{"flinkConfiguration":{"execution.checkpointing.dir":"file:///flink-data/'$NS'/checkpoints"}}}'`,
+	},
+	{
+		name: "s3-endpoint", job: `{"spec":{"podTemplate":{"spec":{"containers":[{"name":"flink-main-container","env":[{"name":"AWS_ACCESS_KEY_ID","value":"minioadmin"},{"name":"AWS_SECRET_ACCESS_KEY","value":"minioadmin"}],"volumeMounts":[{"name":"flink-data","mountPath":"/flink-data"}]}]}},"flinkConfiguration":{"execution.checkpointing.dir":"s3://flink/broken/checkpoints","s3.endpoint":"http://store.nowhere:9000","s3.path.style.access":"true"}}}`,
+		rule: "FLINK-S3-AWAY", says: []string{"store.nowhere"},
+		cure: patchJob + `'{"spec":{"flinkConfiguration":{"execution.checkpointing.dir":"file:///flink-data/'$NS'/checkpoints"}}}'`,
+	},
+	{
+		name: "read-only", job: configured(`"execution.checkpointing.dir":"file:///proc/checkpoints"`),
+		rule: "FLINK-STATE-WRITE", says: []string{"/proc/checkpoints"},
+		cure: patchJob + `'{"spec":{"flinkConfiguration":{"execution.checkpointing.dir":"file:///flink-data/'$NS'/checkpoints"}}}'`,
+	},
+	{
+		name: "class", job: `{"spec":{"job":{"entryClass":"com.acme.Orders"}}}`,
+		rule: "FLINK-JOB-ENTRY", says: []string{"com.acme.Orders"},
+		cure: patchJob + `'{"spec":{"job":{"entryClass":null}}}'`,
+	},
+	{
+		name: "jar", job: `{"spec":{"job":{"jarURI":"local:///opt/flink/usrlib/orders.jar"}}}`,
+		rule: "FLINK-JOB-JAR", says: []string{"/opt/flink/usrlib/orders.jar"},
+		cure: patchJob + `'{"spec":{"job":{"jarURI":"local:///opt/flink/examples/streaming/StateMachineExample.jar"}}}'`,
+	},
+	{
+		name: "key", once: patchJob + `'{"spec":{"flinkConfiguration":{"execution.checkpointing.intervall":"5s"}}}'`,
+		rule: "FLINK-CONF-UNKNOWN", says: []string{"execution.checkpointing.interval"},
+		cure: patchJob + `'{"spec":{"flinkConfiguration":{"execution.checkpointing.intervall":null}}}'`,
+	},
+	{
+		name: "value", job: configured(`"taskmanager.numberOfTaskSlots":"two"`),
+		rule: "FLINK-CONF-VALUE", says: []string{"taskmanager.numberOfTaskSlots", "two"},
+		cure: patchJob + `'{"spec":{"flinkConfiguration":{"taskmanager.numberOfTaskSlots":"2"}}}'`,
+	},
+	{
+		name: "memory", job: `{"spec":{"taskManager":{"resource":{"memory":"300m"}}}}`,
+		rule: "FLINK-MEM-REFUSED", says: []string{"300"},
+		cure: patchJob + `'{"spec":{"taskManager":{"resource":{"memory":"1024m"}}}}'`,
+	},
+	{
+		name: "probe", job: tmWith(`"livenessProbe":{"httpGet":{"path":"/healthz","port":9999},"initialDelaySeconds":5,"periodSeconds":2,"failureThreshold":1}`),
+		rule: "FLINK-POD-PROBE", says: []string{"9999"},
+		cure: patchJob + `'{"spec":{"taskManager":{"podTemplate":null}}}'`,
+	},
+	{
+		name: "no-ha", job: configured(`"high-availability.type":"NONE"`),
+		rule: "FLINK-SPEC-LAST-STATE",
+		cure: patchJob + `'{"spec":{"flinkConfiguration":{"high-availability.type":"kubernetes"}}}'`,
+	},
+	{
+		name: "replicas", job: `{"spec":{"job":{"upgradeMode":"savepoint"},"flinkConfiguration":{"high-availability.type":"NONE"},"jobManager":{"replicas":2}}}`,
+		rule: "FLINK-SPEC-REJECTED", says: []string{"High availability should be enabled"},
+		cure: patchJob + `'{"spec":{"flinkConfiguration":{"high-availability.type":"kubernetes"},"jobManager":{"replicas":1}}}'`,
+	},
+	{
+		name: "network", job: configured(`"taskmanager.memory.network.min":"64kb","taskmanager.memory.network.max":"64kb","taskmanager.network.memory.floating-buffers-per-gate":"8"`),
+		rule: "FLINK-MEM-NETWORK", says: []string{"network buffers"},
+		cure: patchJob + `'{"spec":{"flinkConfiguration":{"taskmanager.memory.network.min":null,"taskmanager.memory.network.max":null}}}'`,
+	},
+	{
+		name: "max-parallelism", once: patchJob + `'{"spec":{"flinkConfiguration":{"pipeline.max-parallelism":"64"}}}'`,
+		rule: "FLINK-JOB-MAX-PARALLELISM", says: []string{"64"},
+		cure: patchJob + `'{"spec":{"flinkConfiguration":{"pipeline.max-parallelism":null}}}'`,
+	},
+	{
+		name: "expired", job: configured(`"execution.checkpointing.timeout":"1ms","execution.checkpointing.tolerable-failed-checkpoints":"1000"`),
+		rule: "FLINK-CKPT-EXPIRED", says: []string{"execution.checkpointing.timeout"},
+		cure: patchJob + `'{"spec":{"flinkConfiguration":{"execution.checkpointing.timeout":null}}}'`,
+	},
+	{
+		name: "canceled", once: `kubectl flink rest broken -n $NS -X PATCH "jobs/$(kubectl get flinkdeployment broken -n $NS -o 'jsonpath={.status.jobStatus.jobId}')" --yes`,
+		rule: "FLINK-JOB-CANCELED",
+	},
+	{
+		name: "entry-args", job: `{"spec":{"job":{"args":["--error-rate","much"]}}}`,
+		rule: "FLINK-JOB-MAIN", says: []string{"much"},
+		cure: patchJob + `'{"spec":{"job":{"args":null}}}'`,
+	},
+}
+
+func TestBrokenJobs(t *testing.T) {
+	for _, f := range faults {
+		t.Run(f.name, func(t *testing.T) {
+			t.Parallel()
+			f.breaks(t)
+		})
+	}
+}

@@ -1,0 +1,141 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// fault is something that goes wrong for real with a job of its own.
+type fault struct {
+	name string
+	// job is merged into the example's manifest. before makes what surrounds it;
+	// once is done when the job runs. Both are for a shell, in the job's
+	// namespace, which is $NS.
+	job, before, once string
+	// rule is the first finding's; says are words of what it quotes.
+	rule string
+	says []string
+	// cure does what the finding says where it prints no command; "" pastes the
+	// finding's own command into a shell. Each stands for itself alone.
+	cure string
+	// slow is how long the first finding may take; patience where it is 0.
+	slow time.Duration
+}
+
+// shell pastes commands as a user does.
+func (c *cluster) shell(t *testing.T, namespace, commands string) string {
+	t.Helper()
+	command := c.command(t.Context(), "version")
+	sh := exec.CommandContext(t.Context(), "sh", "-euc", commands)
+	sh.Env = append(command.Env, "NS="+namespace, "PATH="+filepath.Join(root, "bin")+":"+kubectl+":/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+	out, err := sh.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s\n%v\n%s", commands, err, out)
+	}
+	return string(out)
+}
+
+// diagnosed is what `doctor -o json` says of a job.
+func (c *cluster) diagnosed(t *testing.T, namespace string) []found {
+	t.Helper()
+	r := c.run(t, "flink", "doctor", "flinkdeployment/broken", "-n", namespace, "-o", "json")
+	var out struct{ Findings []found }
+	if err := json.Unmarshal([]byte(r.out), &out); err != nil {
+		t.Fatalf("%v\n%s", err, r)
+	}
+	return out.Findings
+}
+
+// worst are the findings above info.
+func worst(findings []found) (out []found) {
+	for _, f := range findings {
+		if f.Severity != "info" {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// breaks makes the fault, sees that doctor names it first and status says the
+// same, cures it as the finding says, and sees that nothing is left.
+func (f fault) breaks(t *testing.T) {
+	ns := "broken-" + f.name
+	main.kubectl(t, "create", "namespace", ns)
+	t.Cleanup(func() {
+		main.run(t, "delete", "flinkdeployments,flinksessionjobs,flinkstatesnapshots", "--all", "-n", ns, "--wait=false")
+		main.run(t, "wait", "flinkdeployments", "--all", "--for=delete", "-n", ns, "--timeout=60s")
+		main.run(t, "delete", "namespace", ns, "--wait=false")
+	})
+	rbac, err := tool("manifests", "flink-rbac", "--namespace", ns)
+	must(t, err)
+	main.apply(t, ns, rbac)
+	if f.before != "" {
+		main.shell(t, ns, f.before)
+	}
+	base := example(t, "basic-example.yaml", "file:///flink-data/", "file:///flink-data/"+ns+"/", "name: basic-example", "name: broken", "upgradeMode: savepoint", "upgradeMode: last-state")
+	file := filepath.Join(t.TempDir(), "job.yaml")
+	must(t, os.WriteFile(file, []byte(base), 0o600))
+	manifest := base
+	if f.job != "" {
+		manifest = main.kubectl(t, "patch", "--local", "-f", file, "--type=merge", "-p", f.job, "-o", "yaml")
+	}
+	main.apply(t, ns, manifest)
+	if f.once != "" {
+		main.running(t, "flinkdeployment", "broken", ns)
+		main.shell(t, ns, f.once)
+	}
+
+	began := time.Now()
+	var findings []found
+	eventually(t, "the first finding", f.rule, func() string {
+		if findings = worst(main.diagnosed(t, ns)); len(findings) == 0 {
+			return "none"
+		}
+		return findings[0].Rule
+	})
+	first := findings[0]
+	words := first.Means
+	for _, e := range first.Evidence {
+		words += "\n" + e.Source + ": " + e.Text
+	}
+	for _, want := range f.says {
+		if !strings.Contains(words, want) {
+			t.Errorf("no %q in:\n%s", want, words)
+		}
+	}
+	status := main.run(t, "flink", "status", "flinkdeployment/broken", "-n", ns)
+	if !strings.Contains(status.out, first.Rule) || !strings.Contains(status.out, first.Means) {
+		t.Errorf("status doesn't say %q (%s):\n%s", first.Means, first.Rule, status)
+	}
+
+	cure := f.cure
+	for _, c := range first.Cures {
+		t.Logf("%s: cure: %s: %s", f.name, c.Text, c.Command)
+		if cure == "" {
+			cure = c.Command
+		}
+	}
+	if cure == "" {
+		t.Fatalf("no cure that can be pasted: %+v", first)
+	}
+	main.shell(t, ns, cure)
+	eventually(t, "after the cure", "RUNNING, nothing found", func() string {
+		left := worst(main.diagnosed(t, ns))
+		if len(left) > 0 {
+			return left[0].Rule + ": " + left[0].Means
+		}
+		return main.run(t, "get", "flinkdeployment", "broken", "-n", ns, "-o", "jsonpath={.status.jobStatus.state}").out + ", nothing found"
+	})
+	how := "its own command"
+	if f.cure != "" {
+		how = "what it says"
+	}
+	t.Logf("| %s | %s | cured by %s in %s |", f.name, first.Rule, how, time.Since(began).Round(time.Second))
+}
