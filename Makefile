@@ -102,7 +102,7 @@ docs: ## Renew docs/reference from the commands
 	go run ./hack/docs reference docs/reference
 
 .PHONY: pictures
-pictures: build ## Draws docs/pictures anew, of the jobs of make demo
+pictures: build ## Draws docs/pictures again, of the jobs of make demo
 	@export KUBECONFIG="$$($(CLUSTER) kubeconfig --name demo)" PATH="$(BIN):$$($(CLUSTER) assets):$$PATH" && \
 	draw="go run ./hack/picture" && \
 	$$draw -out docs/pictures/status.svg -height 26 -see 'q quit' -see Changes -settle 8s -- kubectl flink status basic-example -w && \

@@ -103,6 +103,8 @@ func plugins(t *testing.T, dir string) []tested {
 				"sql":               {args: []string{"--gateway", "service/gateway:8083", "-e", "SELECT 1"}, data: true},
 				"sql-client":        {args: []string{example}},
 				"submit":            {args: []string{"-f", job}},
+				"metrics":           {args: []string{example}},
+				"profile":           {args: []string{example, "--jm", "--mode", "itimer", "--duration", "1s", "--file", os.DevNull, "--no-browser"}},
 				"threads":           {args: []string{example, "--all"}},
 				"top":               {args: []string{}, waits: true}, // a screen, on a terminal
 				"ui":                {args: []string{example, "--print-url", "--port", "0"}, waits: true},

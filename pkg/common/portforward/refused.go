@@ -79,7 +79,7 @@ func (r *refusals) forget() {
 	r.store()
 }
 
-// store writes the file anew. Failing to remember costs one round trip next
+// store rewrites the file. Failing to remember costs one round trip next
 // time and nothing else, so errors are dropped.
 func (r *refusals) store() {
 	if r.file == "" {

@@ -194,17 +194,17 @@ func (f *follower) round(ctx context.Context) (bool, error) {
 // brief is how short a watch is that must not be taken up again at once.
 const brief = 500 * time.Millisecond
 
-// strikes is how often in a row the server may not know a user whom it knew
+// maxAuthFailures is how often in a row the server may not know a user whom it knew
 // before (a token that expired is renewed by the next request), or may show a
 // certificate that isn't the API server's (a load balancer without backend).
-const strikes = 5
+const maxAuthFailures = 5
 
 // final reports whether asking again can't help.
 func (f *follower) final(err error) bool {
 	var stranger *tls.CertificateVerificationError
 	if apierrors.IsUnauthorized(err) || errors.As(err, &stranger) {
 		f.refused++
-		return !f.answered || f.refused >= strikes
+		return !f.answered || f.refused >= maxAuthFailures
 	}
 	var long *clientset.ListTooLongError
 	return clientset.TooLarge(err) || errors.As(err, &long) || apierrors.IsForbidden(err) || apierrors.IsNotFound(err) ||

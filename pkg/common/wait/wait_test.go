@@ -77,7 +77,7 @@ func (s *scripted) List(context.Context, metav1.ListOptions) (*unstructured.Unst
 	return &unstructured.UnstructuredList{Object: map[string]any{"metadata": map[string]any{"resourceVersion": "1"}}}, err
 }
 
-// Watch says at once that the server has to be asked anew.
+// Watch says at once that the server has to be asked again.
 func (s *scripted) Watch(context.Context, metav1.ListOptions) (watch.Interface, error) {
 	w := watch.NewFakeWithChanSize(1, false)
 	w.Error(&apierrors.NewResourceExpired("too old").ErrStatus)

@@ -14,7 +14,7 @@ var perRun = []string{"savepointTriggerNonce", "checkpointTriggerNonce", "savepo
 // must not share.
 var PerCluster = []string{"kubernetes.cluster-id", "kubernetes.namespace", "high-availability.cluster-id"}
 
-// Fresh is the job's manifest as if written anew: without status, identity,
+// Fresh is the job's manifest as if newly written: without status, identity,
 // ownership and what was asked of the operator once. It is to run.
 func (j Job) Fresh() Job {
 	source := j.Object.DeepCopy()

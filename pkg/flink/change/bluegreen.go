@@ -38,7 +38,7 @@ func awaitOneColor(ctx context.Context, c *operator.Client, job api.Job, reporte
 	}
 }
 
-// colorless says that a blue/green deployment moves to a color that doesn't
+// targetColorMissing says that a blue/green deployment moves to a color that doesn't
 // exist, which the operator never gets out of; nil where that isn't so.
 func targetColorMissing(ctx context.Context, c *operator.Client, job api.Job) error {
 	name := job.NextColor()

@@ -44,7 +44,7 @@ type Change struct {
 type Goal struct {
 	// Suspended wants the job stopped instead of running.
 	Suspended bool
-	// NewRun wants the job started anew after the change: another job id, or
+	// NewRun wants the job restarted after the change: another job id, or
 	// another start. Without it an end that was reached by scaling in place, or
 	// because nothing had to be done, counts too.
 	NewRun bool

@@ -182,7 +182,7 @@ func (f *Follower) observe(event watch.EventType, object *unstructured.Unstructu
 		f.generation = job.Object.GetGeneration()
 	}
 	if !api.SameJSON(job.Object.Object["status"], f.job.Object.Object["status"]) {
-		f.silence.Heard(f.now())
+		f.silence.Active(f.now())
 	}
 	f.job = job
 	f.Report.Observe(job)
@@ -223,7 +223,7 @@ func (f *Follower) noteEvent(object *unstructured.Unstructured) {
 	if at.Before(f.asked) || !f.Report.Changed && !at.After(f.asked) {
 		return
 	}
-	f.silence.Heard(f.now())
+	f.silence.Active(f.now())
 	f.failureEvent = &operator.Event{Object: strings.ToLower(api.Text(object.Object, "involvedObject", "kind")) + "/" + about, Reason: reason, Message: api.Text(object.Object, "message"), Time: at}
 }
 

@@ -129,25 +129,25 @@ func (ch Change) judge(job api.Job, generation int64) judgement {
 // sees nothing to do, and that the job has FINISHED.
 const takenForFinished = "the operator takes the job for finished and doesn't start it"
 
-// isSkipped reports whether the operator sees a job that has to run anew as
+// isSkipped reports whether the operator sees a job that has to run again as
 // finished with nothing to do. It is for statuses of a spec that is carried
 // out: on the way of a real start the operator notes the job as suspended
 // first, and as running together with another state.
 func (ch Change) isSkipped(job api.Job) bool {
-	anew := ch.Goal.NewRun || ch.Goal.NewJobID
+	wantsRun := ch.Goal.NewRun || ch.Goal.NewJobID
 	if ch.stopped {
 		// It may also have finished by itself, and then has no savepoint of that.
 		path := job.UpgradeSavepointPath()
-		anew = anew || path != "" && path != ch.Job.UpgradeSavepointPath() && api.KindOfPath(path) == api.RetainedSavepoint
+		wantsRun = wantsRun || path != "" && path != ch.Job.UpgradeSavepointPath() && api.KindOfPath(path) == api.RetainedSavepoint
 	}
-	return anew && job.State() == "FINISHED" && job.ReconciledState() == "running" &&
+	return wantsRun && job.State() == "FINISHED" && job.ReconciledState() == "running" &&
 		job.JobID() == ch.Job.JobID() && job.StartTime() == ch.Job.StartTime()
 }
 
 // rolledBack is said of a change that the operator took back by itself.
 const rolledBack = "the operator rolled it back"
 
-// isNewRun reports whether the job runs anew since the change was planned, as
+// isNewRun reports whether the job runs again since the change was planned, as
 // far as the goal wants it.
 func (ch Change) isNewRun(job api.Job) bool {
 	newID := job.JobID() != ch.Job.JobID()

@@ -49,7 +49,7 @@ func (f *Follower) restart(ctx context.Context, j judgement) (bool, error) {
 	f.Report.Patch = f.Change.Patch()
 	f.job, f.generation = changed, changed.Object.GetGeneration()
 	f.Report.Generation = f.generation
-	f.silence.Heard(f.now())
+	f.silence.Active(f.now())
 	return false, nil
 }
 

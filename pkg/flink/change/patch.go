@@ -122,7 +122,7 @@ func LastWriter(job api.Job) string {
 	return ", last by " + last.Manager
 }
 
-// Redeploy is the change that has the operator start a job anew from a path.
+// Redeploy is the change that has the operator restart a job from a path.
 func Redeploy(job api.Job, path string, allowNonRestored bool) Change {
 	nonce, _ := api.Number(job.Spec(), "job", "savepointRedeployNonce")
 	fields := map[string]any{"initialSavepointPath": path, "savepointRedeployNonce": nonce + 1, "state": "running"}

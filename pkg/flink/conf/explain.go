@@ -94,7 +94,7 @@ func (l Layers) set(key string) bool {
 	return now || carried
 }
 
-// rewritten are the keys that Flink sets anew in the JobManager, always.
+// rewritten are the keys that Flink sets again in the JobManager, always.
 var rewritten = []string{"execution.target", "pipeline.jars", "pipeline.classpaths", "jobmanager.rpc.address", "rest.address", "rest.bind-address", "web.tmpdir"}
 
 // internalKey reports whether nobody sets key by hand.

@@ -160,7 +160,7 @@ var accessRules = []Rule{
 func renewCures(i *installation) []Cure {
 	var out []Cure
 	for _, c := range i.Certificates {
-		out = append(out, Cure{Text: "have cert-manager issue it anew", Command: fmt.Sprintf("cmctl renew %s -n %s", word(c.Name), word(c.Namespace)), Safe: true})
+		out = append(out, Cure{Text: "have cert-manager issue it again", Command: fmt.Sprintf("cmctl renew %s -n %s", word(c.Name), word(c.Namespace)), Safe: true})
 	}
 	for _, o := range i.Operators {
 		out = append(out, Cure{Text: "then restart the operator, so that it serves the new one", Command: fmt.Sprintf("kubectl rollout restart deployment %s -n %s", word(o.Name), word(o.Namespace)), Safe: true})

@@ -341,7 +341,7 @@ var installationRules = []Rule{
 	},
 	{
 		ID: "FLINK-OP-RESTARTS", Severity: Warning, Title: "the operator restarts often", Link: docHealth,
-		Explain: "The operator's container was started again several times. Each time it reads all objects anew; what it was waiting for is looked at again.",
+		Explain: "The operator's container was started again several times. Each time it reads all objects again; what it was waiting for is looked at again.",
 		installation: func(i *installation) []Finding {
 			var out []Finding
 			for _, o := range i.Operators {

@@ -144,7 +144,7 @@ var operatorRules = []Rule{
 	},
 	{
 		ID: "FLINK-JOB-CLUSTER-EXISTS", Severity: Error, Title: "the JobManager can't be made because an old one is there", Link: docOverview,
-		Explain:  "The operator thinks that the JobManager is MISSING and makes it anew, and the API server says that a part of it is there already: a Deployment, Service or ConfigMap of the name that the operator didn't make or hasn't finished deleting. It tries again for ever.",
+		Explain:  "The operator thinks that the JobManager is MISSING and recreates it, and the API server says that a part of it is there already: a Deployment, Service or ConfigMap of the name that the operator didn't make or hasn't finished deleting. It tries again for ever.",
 		Explains: []string{"FLINK-JOB-STARTS-SLOWLY", "FLINK-JOB-NO-ENDPOINTS", "FLINK-JOB-UPGRADE-HANGS", "FLINK-OP-PENDING"},
 		job: func(j *job) []Finding {
 			if !j.failed || j.jobManager != "MISSING" && j.jobManager != "ERROR" || j.failure.Where == InMain {

@@ -196,7 +196,7 @@ var specRules = []Rule{
 	},
 	{
 		ID: "FLINK-SPEC-STATELESS", Severity: Info, Title: "an upgrade starts without state", Link: docJobs,
-		Explain: "upgradeMode is stateless (the default), and the job takes checkpoints: every change of the spec that redeploys it, and every suspend, throws its state away. That is right for jobs that can begin anew; for others use last-state or savepoint.",
+		Explain: "upgradeMode is stateless (the default), and the job takes checkpoints: every change of the spec that redeploys it, and every suspend, throws its state away. That is right for jobs that can begin from nothing; for others use last-state or savepoint.",
 		spec: func(m *manifest) []Finding {
 			if !m.runsJob() || m.mode() != "stateless" || m.conf["execution.checkpointing.interval"] == "" || !m.streaming() {
 				return nil

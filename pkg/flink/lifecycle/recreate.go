@@ -19,7 +19,7 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
 )
 
-// recreate deletes a job's object, which cancels the job, and creates it anew
+// recreate deletes a job's object, which cancels the job, and recreates it
 // from a path.
 func recreate(ctx context.Context, c *operator.Client, job api.Job, source Source, request RestoreRequest, reporter operator.Reporter) (change.Report, error) {
 	ref := job.Ref()

@@ -16,7 +16,7 @@ type RestartRequest struct {
 	change.Options
 }
 
-// Restart starts a running job anew, with new pods where it has a cluster of
+// Restart restarts a running job, with new pods where it has a cluster of
 // its own, from its state. It says from which before it begins.
 func Restart(ctx context.Context, c *operator.Client, ref api.Ref, request RestartRequest, reporter operator.Reporter) (change.Report, error) {
 	report := change.Report{Job: ref, Did: "restarted", DryRun: request.DryRun}
@@ -29,7 +29,7 @@ func Restart(ctx context.Context, c *operator.Client, ref api.Ref, request Resta
 	return changeWatched(ctx, c, ch, request.Options, reporter)
 }
 
-// planRestart is what all changes that start a running job anew have in
+// planRestart is what all changes that restart a running job have in
 // common: what is refused, what is said before, and the part of the spec that
 // keeps the state. verb is for messages.
 func planRestart(ctx context.Context, c *operator.Client, ref api.Ref, verb string, choice api.StateChoice, options change.Options, reporter operator.Reporter) (change.Change, error) {

@@ -27,7 +27,7 @@ type RestoreRequest struct {
 	NoSavepoint bool
 	// OtherJob allows the state of another job.
 	OtherJob bool
-	// Recreate deletes the job's object and creates it anew: the only way of
+	// Recreate deletes the job's object and recreates it: the only way of
 	// operators before 1.8, and for suspended session jobs.
 	Recreate bool
 	change.Options
@@ -68,7 +68,7 @@ type RestoreReport struct {
 	Guard *savepoint.Report
 }
 
-// Restore has a job start anew from a savepoint or checkpoint, and proves that
+// Restore has a job start from a savepoint or checkpoint, and proves that
 // it did.
 //
 // The operator redeploys by initialSavepointPath and savepointRedeployNonce: it
@@ -152,7 +152,7 @@ func checkRedeploy(ctx context.Context, c *operator.Client, job api.Job) error {
 		return err
 	}
 	if _, kept := api.Number(rehearsed.Spec(), "job", "savepointRedeployNonce"); !kept {
-		return fmt.Errorf("the operator installed here can't redeploy a job from a savepoint (savepointRedeployNonce came with operator 1.8)\nUse --recreate: it takes a savepoint, deletes %s, which cancels the job, and creates it anew with initialSavepointPath. The object's history (status, events) is lost, and so is its high-availability data", ref)
+		return fmt.Errorf("the operator installed here can't redeploy a job from a savepoint (savepointRedeployNonce came with operator 1.8)\nUse --recreate: it takes a savepoint, deletes %s, which cancels the job, and recreates it with initialSavepointPath. The object's history (status, events) is lost, and so is its high-availability data", ref)
 	}
 	return nil
 }

@@ -162,7 +162,7 @@ func (s *runWaiter) run(parent context.Context) (api.Job, error) {
 func (s *runWaiter) noteActivity(now time.Time) {
 	if version := s.state.job.Object.GetResourceVersion(); version != s.version && (s.state.job.Lifecycle() != "" || s.state.job.BlueGreenState() != "") {
 		s.version, s.operator = version, nil
-		s.silence.Heard(now)
+		s.silence.Active(now)
 	}
 	if cluster := s.state.cluster.Object; cluster != nil && cluster.GetResourceVersion() != s.clusterVersion {
 		// The operator says nothing of a session job before its cluster is

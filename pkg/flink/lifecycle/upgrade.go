@@ -113,7 +113,7 @@ func upgradeTarget(ctx context.Context, c *operator.Client, ref api.Ref) (api.Jo
 	return job, err
 }
 
-// checkUpgradable refuses to start a session cluster anew while jobs run in it:
+// checkUpgradable refuses to restart a session cluster while jobs run in it:
 // the operator stops them all, and nothing sees to their state.
 func checkUpgradable(ctx context.Context, c *operator.Client, cluster api.Job) error {
 	jobs := jobsIn(ctx, c, cluster, func(job api.Job) bool { return job.Wanted() != "suspended" || job.IsRunning() })
@@ -121,7 +121,7 @@ func checkUpgradable(ctx context.Context, c *operator.Client, cluster api.Job) e
 		return nil
 	}
 	ref := cluster.Ref()
-	return fmt.Errorf("%s was not changed: it would be started anew, and nothing keeps the state of the jobs in it: %s\nSuspend them first (kubectl flink suspend flinksessionjob/NAME -n %s); one that nobody manages ends with kubectl flink cancel %s -n %s", ref, strings.Join(jobs, ", "), ref.Namespace, ref.Name, ref.Namespace)
+	return fmt.Errorf("%s was not changed: it would be restarted, and nothing keeps the state of the jobs in it: %s\nSuspend them first (kubectl flink suspend flinksessionjob/NAME -n %s); one that nobody manages ends with kubectl flink cancel %s -n %s", ref, strings.Join(jobs, ", "), ref.Namespace, ref.Name, ref.Namespace)
 }
 
 func planUpgrade(ctx context.Context, c *operator.Client, job api.Job, request UpgradeRequest, reporter operator.Reporter) (change.Change, UpgradePlan, error) {

@@ -19,7 +19,7 @@ const (
 	NoRestart
 	// InPlace: the job is scaled without being stopped, where it can be.
 	InPlace
-	// Redeploy: the job is stopped and started anew.
+	// Redeploy: the job is stopped and restarted.
 	Redeploy
 )
 

@@ -183,7 +183,7 @@ const (
 	// endsSince is how far back ends are looked for.
 	endsSince = time.Hour
 	// endsLines bounds how much of a log is read: a JobManager that starts a
-	// TaskManager anew every minute writes less in an hour.
+	// TaskManager again every minute writes less in an hour.
 	endsLines = 20000
 )
 

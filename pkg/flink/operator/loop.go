@@ -129,8 +129,8 @@ type Silence struct {
 // Begin says that the operator has something to do from now on.
 func (s *Silence) Begin(now time.Time) { s.last = now }
 
-// Heard says that the operator did react.
-func (s *Silence) Heard(now time.Time) { s.last, s.reacted, s.finding = now, true, "" }
+// Active says that the operator did something.
+func (s *Silence) Active(now time.Time) { s.last, s.reacted, s.finding = now, true, "" }
 
 // Reacted reports whether the operator ever did.
 func (s *Silence) Reacted() bool { return s.reacted }

@@ -102,7 +102,7 @@ func TestSilence(t *testing.T) {
 	if s.Reacted() || !s.Found("it is away") || s.Found("it is away") || s.Finding() != "it is away" {
 		t.Errorf("%+v", s)
 	}
-	s.Heard(at(3 * limit))
+	s.Active(at(3 * limit))
 	if !s.Reacted() || s.Finding() != "" || s.Due(at(4*limit-1)) || !s.Due(at(4*limit)) {
 		t.Errorf("%+v", s)
 	}

@@ -37,7 +37,7 @@ func (c *Client) Summaries(ctx context.Context, kind api.Kind, selection Selecti
 	before := selection.Budget.left.Load()
 	items, err := c.chunks(ctx, kind, selection)
 	if apierrors.IsResourceExpired(err) {
-		// The list took longer than etcd keeps old revisions: read it anew and
+		// The list took longer than etcd keeps old revisions: read it again and
 		// whole, as kubectl does.
 		selection.Budget.left.Store(before)
 		items, err = c.unchunked(ctx, kind, selection)

@@ -98,5 +98,5 @@ func DescribeCheckpoint(ctx context.Context, client *rest.Client, report *savepo
 }
 
 // statsLimit is how long a JobManager's list of checkpoints may lag: it is
-// made anew every web.refresh-interval, 3 s by default.
+// made again every web.refresh-interval, 3 s by default.
 const statsLimit = 10 * time.Second

@@ -126,7 +126,7 @@ func (g *GatewayStarter) InPod(ctx context.Context, p Place) (*StartedGateway, e
 			return fail(final)
 		}
 		if why == "" {
-			if started.Client, err = g.knock(ctx, transport); err == nil {
+			if started.Client, err = g.tryConnect(ctx, transport); err == nil {
 				return started, nil
 			}
 			why = "the SQL gateway in pod " + pod.Name + " to listen"
@@ -141,9 +141,9 @@ func (g *GatewayStarter) InPod(ctx context.Context, p Place) (*StartedGateway, e
 	}
 }
 
-// knock tries to connect for a moment: a connection that was opened just
+// tryConnect tries to connect for a moment: a connection that was opened just
 // before somebody listens may stay unanswered.
-func (g *GatewayStarter) knock(ctx context.Context, transport http.RoundTripper) (*sqlgateway.Client, error) {
+func (g *GatewayStarter) tryConnect(ctx context.Context, transport http.RoundTripper) (*sqlgateway.Client, error) {
 	short, cancel := context.WithTimeoutCause(ctx, knockLimit, errUnanswered)
 	defer cancel()
 	client, err := sqlgateway.Connect(short, transport)
@@ -350,7 +350,7 @@ func (g *GatewayStarter) InJobManager(ctx context.Context, p Place) (*StartedGat
 			return fail(err)
 		default:
 		}
-		if started.Client, err = g.knock(ctx, transport); err == nil {
+		if started.Client, err = g.tryConnect(ctx, transport); err == nil {
 			return started, nil
 		}
 		if !stillStarting(err) && ctx.Err() == nil {

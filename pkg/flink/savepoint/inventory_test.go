@@ -113,11 +113,11 @@ func TestInventory(t *testing.T) {
 		}
 		return inventory
 	}
-	labelled := snapshotOf("sp", `"savepoint":{}`, completed)
-	labelled.SetLabels(map[string]string{"team": "x"})
+	labeled := snapshotOf("sp", `"savepoint":{}`, completed)
+	labeled.SetLabels(map[string]string{"team": "x"})
 	sessionJob := flinktest.Object(api.SessionJob, "visits", `{"deploymentName":"orders","job":{"initialSavepointPath":"s3://b/s/savepoint-a-1"}}`, "")
 	objects := func() []runtime.Object {
-		return []runtime.Object{told(), labelled, sessionJob, snapshotOf("failed", `"savepoint":{}`, `{"state":"FAILED"}`)}
+		return []runtime.Object{told(), labeled, sessionJob, snapshotOf("failed", `"savepoint":{}`, `{"state":"FAILED"}`)}
 	}
 	t.Run("each path once, and who uses it", func(t *testing.T) {
 		inventory := of(flinktest.New(objects()...), "")

@@ -247,7 +247,7 @@ func (f *nonceFollower) handle(ctx context.Context, event watch.EventType, objec
 	trigger := api.Text(info, "triggerId")
 	if trigger != "" {
 		f.triggerSeen, f.trigger = true, trigger
-		f.silence.Heard(time.Now())
+		f.silence.Active(time.Now())
 		f.reporter.Waitingf("%s: %s in progress", job.Ref(), f.plan.request.noun())
 	}
 	if done := f.completed(info); done {
@@ -262,7 +262,7 @@ func (f *nonceFollower) handle(ctx context.Context, event watch.EventType, objec
 	reconciled, known := job.ReconciledNonce(f.plan.request.nonceField())
 	switch {
 	case known && reconciled == f.nonce && f.nonce != 0:
-		f.silence.Heard(time.Now())
+		f.silence.Active(time.Now())
 		if trigger != "" {
 			break
 		}

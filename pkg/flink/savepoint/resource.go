@@ -173,7 +173,7 @@ func (f *snapshotFollower) handle(ctx context.Context, event watch.EventType, ob
 		return true, deleted(s)
 	}
 	if s.State() != "" {
-		f.silence.Heard(time.Now())
+		f.silence.Active(time.Now())
 	}
 	if n := s.Failures(); n > f.failures && s.State() == api.SnapshotPending {
 		f.failures = n

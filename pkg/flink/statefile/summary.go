@@ -33,8 +33,8 @@ type FileCount struct {
 	Size int64 `json:"size"`
 }
 
-func (c *FileCount) add(size int64, anew bool) {
-	if anew {
+func (c *FileCount) add(size int64, isNew bool) {
+	if isNew {
 		c.Files++
 	}
 	c.Size = add(c.Size, size)
@@ -132,8 +132,8 @@ func (s Summary) Sort() string {
 // Summarize reads a _metadata into a summary, in at most about 40 MB of memory
 // however large the file is. It fails as Read does, and where the file has more
 // operators or names than any job. If piece isn't nil it is told every piece
-// too; anew says that its file is named for the first time.
-func Summarize(in io.Reader, piece func(op *Operator, p *Piece, anew bool) error) (Summary, error) {
+// too; isNew says that its file is named for the first time.
+func Summarize(in io.Reader, piece func(op *Operator, p *Piece, isNew bool) error) (Summary, error) {
 	counted := &counter{in: in}
 	out := Summary{Relocatable: true, Operators: []OperatorSummary{}}
 	var now OperatorSummary
@@ -183,7 +183,7 @@ func Summarize(in io.Reader, piece func(op *Operator, p *Piece, anew bool) error
 		},
 		Piece: func(op *Operator, p *Piece) error {
 			form(p.Form)
-			size, anew := max(p.Size, 0), true
+			size, isNew := max(p.Size, 0), true
 			if p.Place == Inline {
 				out.Inline = add(out.Inline, size)
 			} else {
@@ -192,7 +192,7 @@ func Summarize(in io.Reader, piece func(op *Operator, p *Piece, anew bool) error
 				_, known := seen[name]
 				switch {
 				case known:
-					anew = false
+					isNew = false
 				case len(seen) < maxSeen:
 					seen[name] = struct{}{}
 				default:
@@ -203,12 +203,12 @@ func Summarize(in io.Reader, piece func(op *Operator, p *Piece, anew bool) error
 				if p.Shared {
 					count = &out.Shared
 				}
-				if anew || p.Place == Segment {
-					count.add(size, anew)
+				if isNew || p.Place == Segment {
+					count.add(size, isNew)
 				}
 			}
 			if piece != nil {
-				return piece(op, p, anew)
+				return piece(op, p, isNew)
 			}
 			return nil
 		},

@@ -45,9 +45,9 @@ func typeOf(raw map[string]any) sqlshell.Type {
 		return &t
 	}
 	name, _ := raw["type"].(string)
-	nullable, told := raw["nullable"].(bool)
+	nullable, given := raw["nullable"].(bool)
 	t := sqlshell.Type{
-		Name: sqlshell.TypeName(name), Nullable: nullable || !told,
+		Name: sqlshell.TypeName(name), Nullable: nullable || !given,
 		Precision: number("precision"), Scale: number("scale"), Length: number("length"),
 		Key: inner("keyType"), Element: inner("elementType"),
 	}
@@ -85,7 +85,7 @@ func readRows(columns []sqlshell.Column, data []any) ([]sqlshell.Row, error) {
 			return nil, fmt.Errorf("CMF sent a row that doesn't fit the %d columns of the result", len(columns))
 		}
 		row := sqlshell.Row{Fields: make([]any, len(values))}
-		if op, told := fields["op"].(json.Number); told {
+		if op, given := fields["op"].(json.Number); given {
 			n, err := op.Int64()
 			if err != nil || n < int64(sqlshell.Insert) || n > int64(sqlshell.Delete) {
 				return nil, fmt.Errorf("CMF sent a row of the unknown kind %s", op)

@@ -28,7 +28,7 @@ type changeFlags struct {
 }
 
 // add adds the flags; each is what the verb does ("Suspend"). keepsState adds
-// --upgrade-mode and --lose-state, for verbs that start a job anew.
+// --upgrade-mode and --lose-state, for verbs that restart a job.
 func (f *changeFlags) add(cmd *cobra.Command, each string, keepsState bool) {
 	flags := cmd.Flags()
 	flags.BoolVar(&f.options.Force, "force", false, "Also change what Argo CD, Flux or Confluent Manager for Apache Flink manages and will change back")

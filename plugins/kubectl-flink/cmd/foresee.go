@@ -138,7 +138,7 @@ func (s *foreseer) print(asList bool) error {
 		return err
 	}
 	if len(s.found) == 0 && s.output.IsHuman() && !asList {
-		fmt.Fprintln(s.Out, "Nothing would be started anew: there is nothing to check")
+		fmt.Fprintln(s.Out, "Nothing would be restarted: there is nothing to check")
 		return nil
 	}
 	if err := s.output.Print(s.Out, view.Foretold(s.found, palette, asList)); err != nil {

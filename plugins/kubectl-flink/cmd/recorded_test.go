@@ -30,6 +30,13 @@ type playback struct {
 func (p playback) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	answer := func(raw json.RawMessage) { _, _ = w.Write(raw) }
+	if r.Method == http.MethodPost {
+		before, path, _ := strings.Cut(r.URL.Path, "/proxy")
+		if raw, ok := p.Answers[before+"/proxyPOST "+path]; ok {
+			answer(raw)
+			return
+		}
+	}
 	if raw, ok := p.Answers[r.URL.RequestURI()]; ok {
 		answer(raw)
 		return

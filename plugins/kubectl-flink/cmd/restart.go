@@ -20,8 +20,8 @@ func newRestart(c *common) *cobra.Command {
 	o := &restartOptions{changeFlags{common: c}}
 	cmd := &cobra.Command{
 		Use:   "restart [[TYPE/]NAME ...]",
-		Short: "Start a job anew from its state, with new pods",
-		Long: `Start one or more jobs anew (spec.restartNonce), with new pods where a job has a
+		Short: "Restart a job from its state, with new pods",
+		Long: `Restart one or more jobs (spec.restartNonce), with new pods where a job has a
 cluster of its own. Before it begins it says from what state the job will start:
 from a new savepoint or from the last checkpoint, by the job's upgradeMode. It
 ends when the new run is RUNNING and the JobManager says that it was restored.

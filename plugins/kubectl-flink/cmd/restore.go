@@ -25,8 +25,8 @@ func newRestore(c *common) *cobra.Command {
 	o := &restoreOptions{changeFlags: changeFlags{common: c}}
 	cmd := &cobra.Command{
 		Use:   "restore [[TYPE/]NAME ...] --from SNAPSHOT|PATH|latest",
-		Short: "Start a job anew from a savepoint or checkpoint, and prove that it did",
-		Long: `Start a job anew from a savepoint or checkpoint: a FlinkStateSnapshot's, one at
+		Short: "Start a job from a savepoint or checkpoint, and prove that it did",
+		Long: `Start a job from a savepoint or checkpoint: a FlinkStateSnapshot's, one at
 a path, or the latest of the job: known by objects or the JobManager, or found as
 files in the job's directories, which stay when objects are lost. On a terminal --from may be left
 out: what is saved is offered. Of several jobs each is restored from its own
@@ -44,7 +44,7 @@ start is refused, unless --no-check is given. --check only looks.
 
 Checkpoints of a job that runs are not taken for the latest: Flink deletes them
 while the job goes on. Operators before 1.8 can't restore a job that exists;
---recreate deletes its object and creates it anew.`,
+--recreate deletes its object and recreates it.`,
 		Example: plugin.Examples(`
 			# From a snapshot by name
 			kubectl flink restore basic-example --from nightly
@@ -64,7 +64,7 @@ while the job goes on. Operators before 1.8 can't restore a job that exists;
 	addClaimMode(cmd, &o.request.ClaimMode)
 	flags.BoolVar(&o.request.NoSavepoint, "no-savepoint", false, "Take no savepoint of the job first: what it did since is lost")
 	flags.BoolVar(&o.request.OtherJob, "other-job", false, "Restore also from another job's state")
-	flags.BoolVar(&o.request.Recreate, "recreate", false, "Delete the job's object and create it anew: for operators before 1.8 and suspended session jobs")
+	flags.BoolVar(&o.request.Recreate, "recreate", false, "Delete the job's object and recreate it: for operators before 1.8 and suspended session jobs")
 	o.add(cmd, "Restore", false)
 	o.addCheck(cmd)
 	_ = cmd.RegisterFlagCompletionFunc("from", c.completeSources())
@@ -135,7 +135,8 @@ func (o *restoreOptions) Run(ctx context.Context) error {
 			return change.Report{}, err
 		}
 		defer done()
-		if request.From == "latest" && !o.check { // a check starts no pod
+		finder.Store.NoReader = o.DryRun != "" // nor does a check start a pod
+		if request.From == "latest" {
 			request.Finder = finder
 		}
 		report, err := lifecycle.Restore(ctx, client, ref, request, reporter)

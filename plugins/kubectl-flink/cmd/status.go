@@ -177,17 +177,17 @@ func (o *statusOptions) look(ctx context.Context, client *operator.Client, ref a
 		cluster = place.Cluster.Object.GetName()
 	}
 	answered := make(chan struct{})
-	var heard flinkAnswer
+	var fromFlink flinkAnswer
 	go func() {
 		defer close(answered)
 		tunnel, err := o.tunnel(o.tunnelFlags, nil)
 		if err != nil {
 			status.Unknown = append(status.Unknown, "the JobManager: "+err.Error())
-			heard.why = err.Error()
+			fromFlink.why = err.Error()
 			return
 		}
 		defer tunnel.Close()
-		heard = o.askJobManager(ctx, tunnel, place, &status)
+		fromFlink = o.askJobManager(ctx, tunnel, place, &status)
 	}()
 	found := make(chan []diagnosis.Finding, 1)
 	go func() { found <- o.findings(ctx, client, ref) }()
@@ -199,13 +199,13 @@ func (o *statusOptions) look(ctx context.Context, client *operator.Client, ref a
 		}
 	}
 	<-answered
-	if heard.failed && cluster != "" && around.PodsKnown {
+	if fromFlink.failed && cluster != "" && around.PodsKnown {
 		// Its pods may have been read just before it went away.
 		if pods, known := client.FrontPods(ctx, ref.Namespace, cluster); known && !operator.JobManagersReady(pods) {
 			around.Pods = pods
 		}
 	}
-	judge(&status, summary, place, around, <-found, heard, o.now())
+	judge(&status, summary, place, around, <-found, fromFlink, o.now())
 	o.lookAtSuspended(ctx, place, around.Pods, &status)
 	return status, place, context.Cause(ctx)
 }
@@ -294,7 +294,7 @@ type flinkAnswer struct {
 }
 
 // askJobManager adds what only the JobManager knows.
-func (o *statusOptions) askJobManager(ctx context.Context, tunnel *portforward.Tunnel, place reach.Place, status *view.Status) (heard flinkAnswer) {
+func (o *statusOptions) askJobManager(ctx context.Context, tunnel *portforward.Tunnel, place reach.Place, status *view.Status) (fromFlink flinkAnswer) {
 	state := ""
 	if place.Cluster.Object != nil {
 		state = place.Cluster.JobManager()
@@ -324,19 +324,19 @@ func (o *statusOptions) askJobManager(ctx context.Context, tunnel *portforward.T
 		}
 		status.Slots = &view.Slots{TaskManagers: overview.TaskManagers, Total: overview.SlotsTotal, Free: overview.SlotsAvailable}
 		if place.JobID == "" {
-			heard.why = "the job has no id yet"
+			fromFlink.why = "the job has no id yet"
 			return nil
 		}
 		checkpoints, err := jobManager.Checkpoints(ctx, place.JobID)
 		if rest.NotFound(err) {
-			heard.why = "it knows no checkpoints of the job"
+			fromFlink.why = "it knows no checkpoints of the job"
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		heard.state = &api.FlinkState{State: place.Job.State()}
-		reach.Marked(heard.state, checkpoints)
+		fromFlink.state = &api.FlinkState{State: place.Job.State()}
+		reach.Marked(fromFlink.state, checkpoints)
 		marks := &view.Marks{Completed: checkpoints.Counts.Completed, Failed: checkpoints.Counts.Failed}
 		// The job's own interval: it may have set one in its code.
 		if config, err := jobManager.CheckpointConfig(ctx, place.JobID); err == nil && config.Interval < math.MaxInt64 {
@@ -357,10 +357,10 @@ func (o *statusOptions) askJobManager(ctx context.Context, tunnel *portforward.T
 	// One that isn't READY may answer all the same: a sidecar may be broken.
 	switch {
 	case err != nil && state != "READY":
-		heard.why = "it isn't ready"
+		fromFlink.why = "it isn't ready"
 	case err != nil:
-		heard.why, heard.failed = reach.AskError(ctx, err).Error(), true
-		status.Unknown = append(status.Unknown, "the JobManager: "+heard.why)
+		fromFlink.why, fromFlink.failed = reach.AskError(ctx, err).Error(), true
+		status.Unknown = append(status.Unknown, "the JobManager: "+fromFlink.why)
 	}
-	return heard
+	return fromFlink
 }

@@ -35,7 +35,7 @@ func verdictOf(s api.Summary, place reach.Place, pods []operator.Pod, podsKnown 
 
 // judge fills what surrounds the job into the page, and says by it how the job
 // is, why, and what to look at next.
-func judge(status *view.Status, s api.Summary, place reach.Place, around operator.Surroundings, findings []diagnosis.Finding, heard flinkAnswer, now time.Time) {
+func judge(status *view.Status, s api.Summary, place reach.Place, around operator.Surroundings, findings []diagnosis.Finding, fromFlink flinkAnswer, now time.Time) {
 	status.Around(around)
 	verdict := verdictOf(s, place, around.Pods, around.PodsKnown, now)
 	if why, _ := operator.JobManagerAway(around.Pods); why != "" && around.PodsKnown && s.State == "RUNNING" && place.Cluster.Object != nil {
@@ -47,7 +47,7 @@ func judge(status *view.Status, s api.Summary, place reach.Place, around operato
 	}
 	status.Health, status.Why, status.Findings = verdict.Word, verdict.Why, findings
 	explain(status)
-	restore(status, s, place, around, heard, now)
+	restore(status, s, place, around, fromFlink, now)
 }
 
 // mostFindings bounds what the page says of findings beside the root cause;
@@ -92,12 +92,12 @@ func explain(status *view.Status) {
 
 // restore says from what the job would start if it were redeployed or resumed
 // now.
-func restore(status *view.Status, s api.Summary, place reach.Place, around operator.Surroundings, heard flinkAnswer, now time.Time) {
+func restore(status *view.Status, s api.Summary, place reach.Place, around operator.Surroundings, fromFlink flinkAnswer, now time.Time) {
 	if s.UpgradeMode == "" || !s.StatusKnown && s.Wanted != "suspended" {
 		return
 	}
 	facts := lifecycle.PlanFacts{
-		Job: place.Job, Mode: s.UpgradeMode, Config: api.Config{}, Flink: heard.state, NoAnswer: heard.why, Snapshots: around.Snapshots, Now: now,
+		Job: place.Job, Mode: s.UpgradeMode, Config: api.Config{}, Flink: fromFlink.state, NoAnswer: fromFlink.why, Snapshots: around.Snapshots, Now: now,
 	}
 	maps.Copy(facts.Config, place.Config)
 	own, _, _ := unstructured.NestedMap(place.Job.Object.Object, "spec", "flinkConfiguration")

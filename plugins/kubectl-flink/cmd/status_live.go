@@ -28,7 +28,7 @@ import (
 const (
 	// askEvery is how often the JobManager is asked for the live page.
 	askEvery = 2 * time.Second
-	// lookEvery is how often events and snapshots are read anew; the job and
+	// lookEvery is how often events and snapshots are read again; the job and
 	// its pods are watched.
 	lookEvery = 5 * time.Second
 	// findEvery is how often it is looked for what is wrong: that asks for more
@@ -78,9 +78,9 @@ type statusSource struct {
 	pods map[string]operator.Pod
 	// answer is the JobManager's part, and run what it does with a job that is
 	// suspended.
-	answer view.Status
-	run    *lifecycle.Rerun
-	heard  flinkAnswer
+	answer    view.Status
+	run       *lifecycle.Rerun
+	fromFlink flinkAnswer
 	// findings are those of the last look, which is some seconds old.
 	findings []diagnosis.Finding
 	changes  []view.Change
@@ -224,7 +224,7 @@ func (s *statusSource) ask(ctx context.Context) {
 	place := s.place
 	s.mu.Unlock()
 	var answer view.Status
-	heard := s.o.askJobManager(ctx, s.tunnel, place, &answer)
+	fromFlink := s.o.askJobManager(ctx, s.tunnel, place, &answer)
 	var run *lifecycle.Rerun
 	if place.Suspended() {
 		s.mu.Lock()
@@ -241,7 +241,7 @@ func (s *statusSource) ask(ctx context.Context) {
 	if len(answer.Unknown) > 0 { // what it said last still helps
 		answer.Slots, answer.Checkpoints, answer.Job.Restarts = s.answer.Slots, s.answer.Checkpoints, s.answer.Job.Restarts
 	}
-	s.answer, s.heard = answer, heard
+	s.answer, s.fromFlink = answer, fromFlink
 }
 
 // followPods watches the pods of the cluster that the job runs in. Without the
@@ -327,7 +327,7 @@ func (s *statusSource) status() (status view.Status, ok bool) {
 			return cmp.Or(strings.Compare(a.Role, b.Role), strings.Compare(a.Name, b.Name))
 		})
 	}
-	judge(&status, s.summary, s.place, around, s.findings, s.heard, s.o.now())
+	judge(&status, s.summary, s.place, around, s.findings, s.fromFlink, s.o.now())
 	runsAllTheSame(&status, s.run)
 	status.Changes = slices.Clone(s.changes)
 	slices.Reverse(status.Changes)

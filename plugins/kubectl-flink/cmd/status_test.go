@@ -21,7 +21,7 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/view"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "write the golden files again")
 
 // recorded is a job of a real cluster, and its pods.
 type recorded struct {

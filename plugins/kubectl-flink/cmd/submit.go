@@ -284,15 +284,18 @@ func (o *submitOptions) Run(ctx context.Context) error {
 		}
 		jobs = append(jobs, job)
 	}
+	looked := func() {}
 	if o.request.From == "latest" {
 		finder, done, err := o.stateFinder(client, o.tunnelFlags, reporter)
 		if err != nil {
 			return err
 		}
-		defer done()
-		o.request.Finder = finder
+		finder.Store.NoReader = o.DryRun != ""
+		o.request.Finder, looked = finder, done
 	}
-	if err := lifecycle.CheckSubmit(ctx, client, jobs, o.request, reporter); err != nil {
+	err = lifecycle.CheckSubmit(ctx, client, jobs, o.request, reporter)
+	looked() // a pod that was started to read isn't needed any more
+	if err != nil {
 		return ended(ctx, err)
 	}
 	o.request.Checked = true

@@ -91,7 +91,7 @@ func (l *CheckpointLines) remark(w io.Writer, e rest.CheckpointEvent) error {
 		}
 		text = fmt.Sprintf("%s   restored from %s %d: %s", l.clock(e.Restored.Time), what, e.Restored.ID, e.Restored.Path)
 	case e.NewJob != "":
-		text = "the job runs anew, as " + e.NewJob
+		text = "the job restarted, as " + e.NewJob
 	default:
 		text = fmt.Sprintf("%d more ended than the JobManager remembers (web.checkpoints.history)", e.Missed)
 	}

@@ -176,7 +176,7 @@ func (p ConfigPage) notes(out *strings.Builder, c Config) {
 				out.WriteString("\nNotes\n")
 				first = false
 			}
-			p.told(out, term.SafeLine(item.Key)+": ", term.SafeLine(note))
+			p.writeText(out, term.SafeLine(item.Key)+": ", term.SafeLine(note))
 		}
 	}
 }
@@ -192,15 +192,15 @@ func (p ConfigPage) inCode(out *strings.Builder, c Config) {
 	}
 	out.WriteString("\nIn the job's code\n")
 	if restarts != "" {
-		p.told(out, "restart strategy: ", term.SafeLine(restarts))
+		p.writeText(out, "restart strategy: ", term.SafeLine(restarts))
 	}
 	for _, key := range slices.Sorted(maps.Keys(c.Parameters)) {
-		p.told(out, "parameter "+term.SafeLine(key)+": ", term.SafeLine(c.Parameters[key]))
+		p.writeText(out, "parameter "+term.SafeLine(key)+": ", term.SafeLine(c.Parameters[key]))
 	}
 }
 
-// told writes a text that goes on, indented, on the next line.
-func (p ConfigPage) told(out *strings.Builder, label, text string) {
+// writeText writes a text that goes on, indented, on the next line.
+func (p ConfigPage) writeText(out *strings.Builder, label, text string) {
 	width := p.Width
 	if width <= 0 {
 		width = 1 << 20

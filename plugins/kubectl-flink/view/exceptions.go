@@ -91,19 +91,19 @@ func endOf(e rest.Exception, ends []operator.Ended) *operator.Ended {
 
 // matched finds the ends that no exception tells of.
 func (f *Faults) matched(ends []operator.Ended) {
-	told := map[string]bool{}
+	shown := map[string]bool{}
 	var visit func(faults []Fault)
 	visit = func(faults []Fault) {
 		for _, fault := range faults {
 			if fault.Ended != nil {
-				told[fault.Ended.Name] = true
+				shown[fault.Ended.Name] = true
 			}
 			visit(fault.Concurrent)
 		}
 	}
 	visit(f.Items)
 	for _, end := range ends {
-		if !told[end.Name] {
+		if !shown[end.Name] {
 			f.Ended = append(f.Ended, end)
 		}
 	}
@@ -168,12 +168,12 @@ func (p ExceptionPage) ended(out *strings.Builder, f Faults) {
 			fmt.Fprintf(out, "  and %d more in the last hour\n", len(f.Ended)-most)
 			break
 		}
-		p.told(out, "  ", api.Ago(max(p.Now.Sub(end.At), 0))+" ago  "+end.Name+" "+end.How())
+		p.writeText(out, "  ", api.Ago(max(p.Now.Sub(end.At), 0))+" ago  "+end.Name+" "+end.How())
 	}
 }
 
-// told writes foreign text, indented.
-func (p ExceptionPage) told(out *strings.Builder, indent, text string) {
+// writeText writes foreign text, indented.
+func (p ExceptionPage) writeText(out *strings.Builder, indent, text string) {
 	for i, line := range wrapped(term.SafeLine(text), atLeast(room(p.Width, len(indent)+2), 40)) {
 		out.WriteString(indent + strings.Repeat(" ", 2*min(i, 1)) + line + "\n")
 	}
@@ -190,7 +190,7 @@ func (p ExceptionPage) fault(out *strings.Builder, f Fault, indent string) {
 	}
 	fmt.Fprintf(out, "%s%s%s\n", indent, p.Palette.Paint(term.Dim, when), p.Palette.Paint(term.Red, term.SafeLine(root)))
 	if f.Ended != nil && root == f.Root {
-		p.told(out, indent+"  ", "its pod "+f.Ended.Name+" "+f.Ended.How())
+		p.writeText(out, indent+"  ", "its pod "+f.Ended.Name+" "+f.Ended.How())
 	}
 	place := []string{}
 	if f.Task != "" {
@@ -203,7 +203,7 @@ func (p ExceptionPage) fault(out *strings.Builder, f Fault, indent string) {
 		place = append(place, key+"="+f.Labels[key])
 	}
 	if len(place) > 0 {
-		p.told(out, indent+"  ", strings.Join(place, ", "))
+		p.writeText(out, indent+"  ", strings.Join(place, ", "))
 	}
 	if p.Full {
 		for line := range strings.SplitSeq(strings.TrimRight(f.Stacktrace, "\n"), "\n") {

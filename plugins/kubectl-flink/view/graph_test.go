@@ -21,7 +21,7 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/rest"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "write the golden files again")
 
 // sketch is a graph to draw; an edge is two vertices and a strategy.
 func sketch(names []string, edges ...[3]int) JobGraph {

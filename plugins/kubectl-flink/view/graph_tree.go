@@ -7,7 +7,7 @@ import (
 )
 
 // leastTree is how much of a line is kept for what is said of a vertex; what
-// is deeper in the tree begins anew at the left.
+// is deeper in the tree begins again at the left.
 const leastTree = 30
 
 // Tree is the graph as an indented list. A vertex that several others feed is

@@ -18,7 +18,7 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/hack/cluster/internal/node"
 )
 
-// authority signs the cluster's certificates. It is made anew for every
+// authority signs the cluster's certificates. It is made again for every
 // cluster and its key is never written down.
 type authority struct {
 	cert *x509.Certificate

@@ -116,20 +116,20 @@ func unusable(ctx context.Context, name, key string) string {
 	case err != nil:
 		return "bringing it up"
 	case !r.Ready:
-		return "an earlier attempt was cut off, starting anew"
+		return "an earlier attempt was cut off, starting over"
 	case r.Key != key:
-		return "it is made of other parts than wanted now, starting anew"
+		return "it is made of other parts than wanted now, starting over"
 	}
 	st := settled(ctx, func() Status { return inspect(ctx, name) }, slowness, time.Second)
 	if st.State != StateRunning {
-		return fmt.Sprintf("it is %s (%s), starting anew", st.State, st.Reason)
+		return fmt.Sprintf("it is %s (%s), starting over", st.State, st.Reason)
 	}
 	return ""
 }
 
 // slowness is how long a cluster all of whose programs run may fail to say that
 // it is well. On a busy machine one question takes longer than healthTimeout,
-// and what starts anew loses all that ran in it.
+// and what starts over loses all that ran in it.
 const slowness = 3 * time.Minute
 
 // settled looks until the cluster is running, one of its programs isn't, or

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// A slow cluster is not a broken one: starting anew would lose all it runs.
+// A slow cluster is not a broken one: starting over would lose all it runs.
 func TestASlowClusterIsGivenTime(t *testing.T) {
 	slow := Status{State: StateBroken, Reason: "deadline exceeded", Components: []ComponentStatus{{Name: "etcd", Up: true}}}
 	dead := Status{State: StateBroken, Reason: "not running: etcd", Components: []ComponentStatus{{Name: "etcd"}}}

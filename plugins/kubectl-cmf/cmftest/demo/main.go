@@ -47,7 +47,7 @@ type demo struct {
 
 func run(ctx context.Context, bin, cluster string, only bool) error {
 	started := time.Now()
-	// up makes a cluster anew that isn't as it wants it: only our own may go.
+	// up recreates a cluster that isn't as it wants it: only our own may go.
 	if cluster == own {
 		if err := tool(ctx, os.Stderr, "up", "--name", cluster); err != nil {
 			return fmt.Errorf("bring the cluster up: %w", err)
