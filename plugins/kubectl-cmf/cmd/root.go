@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/completion"
@@ -107,6 +108,9 @@ CMF is found in the cluster and reached through an in-process tunnel; --cmf-url 
 func rename(cmd *cobra.Command, name string) {
 	for _, text := range []*string{&cmd.Long, &cmd.Short, &cmd.Example} {
 		*text = strings.ReplaceAll(*text, "kubectl cmf", name)
+	}
+	for _, flags := range []*pflag.FlagSet{cmd.Flags(), cmd.PersistentFlags()} {
+		flags.VisitAll(func(f *pflag.Flag) { f.Usage = strings.ReplaceAll(f.Usage, "kubectl cmf", name) })
 	}
 	for _, child := range cmd.Commands() {
 		rename(child, name)

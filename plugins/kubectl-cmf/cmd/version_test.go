@@ -53,7 +53,7 @@ func TestHelpSaysWhatTheUserTypes(t *testing.T) {
 	r := newRig(t, cmftest.Options{})
 	for _, page := range [][]string{{"--help"}, {"statement", "--help"}, {"statement", "list", "--help"}, {"export", "--help"}} {
 		got := r.run(page...)
-		if got.code != 0 || strings.Contains(got.out, "kubectl cmf") || !strings.Contains(got.out, "confluent cmf") {
+		if got.code != 0 || strings.Contains(strings.Join(strings.Fields(got.out), " "), "kubectl cmf") || !strings.Contains(got.out, "confluent cmf") {
 			t.Errorf("%v:\n%s", page, got.out)
 		}
 	}
