@@ -12,7 +12,7 @@ import (
 // Reference is docs/reference: for each plugin a page that lists its commands,
 // and a page for each of these with all that is below it.
 func Reference() map[string][]byte {
-	files := map[string][]byte{}
+	files := map[string][]byte{"kubectl-cmf/confluent-cli.md": confluentPage()}
 	for _, root := range roots() {
 		connection := hideConnection(root)
 		dir := root.Name()

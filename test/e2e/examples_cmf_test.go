@@ -61,6 +61,7 @@ func cmfShell(t *testing.T, e sample, files map[string]string) *shell {
 	t.Cleanup(web.Close)
 	s := &shell{dir: t.TempDir(), endless: []endless{
 		{regexp.MustCompile(`logs .*-f`), "INFO", "\x03", 130},
+		{regexp.MustCompile(`cmf ui `), "localhost", "\x03", 0},
 	}}
 	s.env = append(os.Environ(), "KUBECONFIG="+main.kubeconfig,
 		"PATH="+filepath.Join(root, "bin")+":"+kubectl+":"+os.Getenv("PATH"),
@@ -118,6 +119,17 @@ func cmfShell(t *testing.T, e sample, files map[string]string) *shell {
 	case e.command == "kubectl cmf server forget":
 		prepare(`servers='{"servers":[{"endpoint":"https://cmf.example.com","namedBy":"cmfrestclass/default"}]}'
 echo "{\"context:prod\":$servers,\"context:$(kubectl config current-context)\":$servers}" > state.json`)
+	case kind == "statement" && (verb == "logs" || verb == "events"):
+		// The pods are those of a real job, in the place of a SHARED pool's.
+		prepare("kubectl cmf pool create basic-example --image x/cp-flink-sql:2 --flink-version v2_1 --type SHARED --wait")
+		prepare("kubectl cmf statement delete clicks --lose-state && kubectl cmf statement create clicks --pool basic-example --sql 'SELECT 1'")
+	case kind == "statement" && verb == "results":
+		prepare("kubectl cmf statement delete clicks --lose-state && kubectl cmf statement create clicks --pool pool1 --sql 'SELECT 1' --wait")
+	case kind == "statement" && (verb == "rescale" || verb == "resume"):
+		prepare("kubectl cmf statement delete clicks --lose-state && kubectl cmf statement create clicks --pool pool1 --sql 'INSERT INTO t SELECT 1' --upgrade-mode savepoint --wait")
+		if verb == "resume" {
+			prepare("kubectl cmf statement savepoint clicks --name before-upgrade && kubectl cmf statement stop clicks --wait")
+		}
 	case e.command == "kubectl cmf app start":
 		prepare("kubectl cmf app suspend basic-example")
 	}

@@ -103,12 +103,7 @@ func (t *Tunnel) Listen(ctx context.Context, options ListenOptions) (*Listener, 
 		l.work.Wait()
 	}()
 	if options.Handler != nil {
-		l.server = &http.Server{
-			Handler:           l.guard.handler(l.count(options.Handler)),
-			ReadHeaderTimeout: 10 * time.Second,
-			BaseContext:       func(net.Listener) context.Context { return l.ctx },
-			ErrorLog:          silent(),
-		}
+		l.server = l.guarded()
 	}
 	if options.Handler == nil && !options.Raw {
 		l.http = l.newServing()

@@ -131,6 +131,10 @@ Where an object lives, in this order: its annotation kubectl-cmf/environment (ku
 	if kind != nil && v == verbCreate {
 		a.short.add(cmd, kind)
 	}
+	if kind != nil && kind.Flat && v == verbUpdate {
+		a.short.addUpdate(cmd, kind)
+		cmd.ValidArgsFunction = c.oneName(kind)
+	}
 	return cmd
 }
 
@@ -194,7 +198,7 @@ func (a *applier) Run(ctx context.Context) error {
 			a.warn("%s: not known here, sent as it is: %s", item.Location, strings.Join(item.Unknown, ", "))
 		}
 	}
-	if len(a.files) == 0 {
+	if len(a.files) == 0 && a.verb == verbCreate {
 		if err := a.shortEnough(ctx, client); err != nil {
 			return err
 		}

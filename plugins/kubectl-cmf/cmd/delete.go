@@ -29,6 +29,8 @@ type deleter struct {
 	withSavepoint bool
 	metadataOnly  bool
 	force         bool
+	// version is that of an artifact; 0 is all of it.
+	version int
 }
 
 func newDelete(c *common, kind *cmf.Kind) *cobra.Command {
@@ -70,12 +72,30 @@ func newDelete(c *common, kind *cmf.Kind) *cobra.Command {
 		flags.BoolVar(&d.metadataOnly, "metadata-only", false, "Remove CMF's record only; what runs in Kubernetes stays, and nobody manages it")
 	}
 	flags.BoolVar(&d.force, "force", false, "Delete what Confluent for Kubernetes manages, too")
+	if kind == cmf.Must("artifact") {
+		flags.IntVar(&d.version, "version", 0, "Delete this version only (default: all of it)")
+		cmd.Example += "\n  kubectl cmf artifact delete my-functions --version 1 --ignore-not-found"
+	}
 	d.AddRunFlags(cmd, plugin.RunWords{
 		DryRun: "none, or client: say what would be deleted", NoServer: noServerDryRun,
 		Wait: "Wait until it is gone", WaitDefault: true,
 		Timeout: atMost, TimeoutDefault: 5 * time.Minute, Endless: true,
 	})
 	return cmd
+}
+
+// deleteVersion deletes one version of an artifact.
+func (d *deleter) deleteVersion(ctx context.Context, client *connect.Connection, ref cmf.Ref) error {
+	did := "deleted"
+	if d.DryRun == "client" {
+		did = "deleted (dry run)"
+	} else if err := client.DeleteVersion(ctx, ref, d.version); err != nil && (!cmf.IsNotFound(err) || !d.ignoreMissing) {
+		return err
+	} else if err != nil {
+		return nil
+	}
+	_, err := fmt.Fprintf(d.Out, "%s version %d %s\n", ref, d.version, did)
+	return err
 }
 
 // noServerDryRun is why --dry-run=server is refused.
@@ -88,6 +108,8 @@ func (d *deleter) Validate() error {
 		return exit.Usagef("--lose-state and --with-savepoint exclude each other")
 	case len(d.Args) > 0 && len(d.files) > 0:
 		return exit.Usagef("give either names or -f, not both")
+	case d.version < 0 || d.version > 0 && len(d.Args) != 1:
+		return exit.Usagef("--version is a number from 1, of one artifact")
 	case len(d.Args) == 0 && len(d.files) == 0 && d.kind != nil:
 		return exit.Usagef("say what to delete: a name, or -f FILE")
 	}
@@ -114,6 +136,9 @@ func (d *deleter) Run(ctx context.Context) error {
 	risky, err := d.guard(ctx, client, there)
 	if err != nil {
 		return err
+	}
+	if d.version > 0 {
+		return d.deleteVersion(ctx, client, there[0].Ref)
 	}
 	steps := apply.DeletePlan(there, apply.Delete)
 	if d.DryRun == "client" {

@@ -110,7 +110,7 @@ func (g *getter) Run(ctx context.Context) error {
 		l := &lister{common: g.common, kind: g.kind, output: g.output, showSecrets: g.showSecrets}
 		return l.Run(ctx)
 	}
-	rows, _, err := g.fetch(ctx, names)
+	rows, client, err := g.fetch(ctx, names)
 	if err != nil {
 		return err
 	}
@@ -123,6 +123,9 @@ func (g *getter) Run(ctx context.Context) error {
 	for _, row := range rows {
 		objects = append(objects, row.Object)
 		printed = append(printed, cmf.Ref{Kind: g.kind, Name: row.Object.Name()}.String())
+	}
+	if g.output.IsHuman() && g.kind == cmf.Must("catalog") {
+		rows = withDatabases(ctx, client, rows)
 	}
 	result := printer.Result{
 		Object: objects[0], Names: printed, AsIs: true, ShowSecrets: g.showSecrets,

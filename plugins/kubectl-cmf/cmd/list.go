@@ -110,7 +110,7 @@ func (l *lister) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := l.print(rows); err != nil || !l.watch {
+	if err := l.print(ctx, client, rows); err != nil || !l.watch {
 		return err
 	}
 	return l.follow(ctx, client, options, rows)
@@ -189,7 +189,7 @@ func compare(a, b cmf.Object, path string) int {
 	return strings.Compare(x, y)
 }
 
-func (l *lister) print(rows []view.Row) error {
+func (l *lister) print(ctx context.Context, client *connect.Connection, rows []view.Row) error {
 	palette, err := l.palette()
 	if err != nil {
 		return err
@@ -207,6 +207,9 @@ func (l *lister) print(rows []view.Row) error {
 		}
 		fmt.Fprintf(l.ErrOut, "No %s found%s.\n", many(l.kind), where)
 		return nil
+	}
+	if l.output.IsHuman() && l.kind == cmf.Must("catalog") {
+		rows = withDatabases(ctx, client, rows)
 	}
 	return l.output.Print(l.Out, printer.Result{
 		Object: printer.List(objects), AsIs: true, ShowSecrets: l.showSecrets,
@@ -269,7 +272,7 @@ func (l *lister) follow(ctx context.Context, client *connect.Connection, options
 		}
 		known = next
 		if len(changed) > 0 {
-			if err := l.print(changed); err != nil {
+			if err := l.print(ctx, client, changed); err != nil {
 				return err
 			}
 		}
@@ -297,4 +300,41 @@ func nameField(kind *cmf.Kind) string {
 		return "name"
 	}
 	return "metadata.name"
+}
+
+// withDatabases adds to rows of catalogs the names of their databases: those
+// that stand in them, and those that are resources of their own (CMF 2.1 and
+// newer). What can't be listed stays away.
+func withDatabases(ctx context.Context, client *connect.Connection, rows []view.Row) []view.Row {
+	kind := cmf.Must("database")
+	scopes := make([]cmf.Scope, len(rows))
+	for i, row := range rows {
+		scopes[i] = cmf.Scope{Catalog: row.Object.Name()}
+	}
+	var lists [][]cmf.Object
+	if client.Needs(ctx, kind.Since, "databases") == nil {
+		lists, _ = gather(ctx, client, kind, scopes, cmf.ListOptions{})
+	}
+	out := make([]view.Row, len(rows))
+	for i, row := range rows {
+		var names []any
+		inline, _ := row.Object.At("spec.kafkaClusters")
+		clusters, _ := inline.([]any)
+		for _, item := range clusters {
+			if fields, ok := item.(map[string]any); ok {
+				names = append(names, cmf.Object(fields).Text("databaseName"))
+			}
+		}
+		if i < len(lists) {
+			for _, o := range lists[i] {
+				if !slices.Contains(names, any(o.Name())) {
+					names = append(names, o.Name())
+				}
+			}
+		}
+		object := row.Object.Copy()
+		object[strings.ReplaceAll(cmf.DatabasesField, "~1", ".")] = names
+		out[i] = view.Row{Object: object, Scope: row.Scope}
+	}
+	return out
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/completion"
@@ -89,15 +90,31 @@ CMF is found in the cluster and reached through an in-process tunnel; --cmf-url 
 	for _, kind := range cmf.Kinds {
 		root.AddCommand(newKind(c, kind))
 	}
-	root.AddCommand(newSQL(c))
+	root.AddCommand(newSQL(c), newREST(c), newUI(c), newDoctor(c))
 	versions := newVersion(c)
 	versions.GroupID = other
 	servers := newServer(c)
 	servers.GroupID = other
-	root.AddCommand(servers, versions)
+	root.AddCommand(servers, newSystem(c), versions)
 	plugin.AddUsage(root, other, "environment", "cmf-url", "quiet", "color")
 	plugin.AddCompletion(root, other)
+	if name := displayName(os.Args); name != "kubectl cmf" {
+		rename(root, name)
+	}
 	return root, c
+}
+
+// rename has the pages of help say what the user types.
+func rename(cmd *cobra.Command, name string) {
+	for _, text := range []*string{&cmd.Long, &cmd.Short, &cmd.Example} {
+		*text = strings.ReplaceAll(*text, "kubectl cmf", name)
+	}
+	for _, flags := range []*pflag.FlagSet{cmd.Flags(), cmd.PersistentFlags()} {
+		flags.VisitAll(func(f *pflag.Flag) { f.Usage = strings.ReplaceAll(f.Usage, "kubectl cmf", name) })
+	}
+	for _, child := range cmd.Commands() {
+		rename(child, name)
+	}
 }
 
 // The groups of commands in the help.
@@ -161,8 +178,8 @@ var special = map[string][]func(*common) *cobra.Command{
 	"env":       {newEnvUse},
 	"app":       {newAppStatus, newAppStart, newAppSuspend, newAppRestart, newAppLogs, newAppSavepoint},
 	"statement": {newStatementStop, newStatementResume, newStatementRescale, newStatementExceptions, newStatementResults, newStatementLogs, newStatementEvents, newStatementSavepoint},
-	"savepoint": {newSavepointDetach},
-	"artifact":  {newArtifactCreate, newArtifactUpdate, newArtifactDownload},
+	"savepoint": {newSavepointDetach, newSavepointPrune},
+	"artifact":  {newArtifactCreate, newArtifactUpdate, newArtifactDownload, newArtifactVersions},
 }
 
 // client is the connection, made when it is first needed.

@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -34,9 +35,9 @@ var shortForms = map[string][]shortFlag{
 	"env": {
 		{name: "kubernetes-namespace", path: "kubernetesNamespace", usage: "Kubernetes namespace that the environment deploys to", required: true},
 		{name: "kubernetes-cluster", path: "kubernetesClusterName", usage: "Kubernetes cluster that it deploys to (CMF 2.3 and newer)"},
-		{name: "defaults", path: "flinkApplicationDefaults", usage: "File with defaults for applications", form: "file"},
-		{name: "compute-pool-defaults", path: "computePoolDefaults", usage: "File with defaults for compute pools", form: "file"},
-		{name: "statement-defaults", path: "statementDefaults", usage: "File with defaults for statements", form: "file"},
+		{name: "defaults", path: "flinkApplicationDefaults", usage: "Defaults for applications: a file, or JSON", form: "file"},
+		{name: "compute-pool-defaults", path: "computePoolDefaults", usage: "Defaults for compute pools: a file, or JSON", form: "file"},
+		{name: "statement-defaults", path: "statementDefaults", usage: "Defaults for statements: a file, or JSON", form: "file"},
 	},
 	"secret-mapping": {
 		{name: "secret", path: "spec.secretName", usage: "Secret that the name (a connectionSecretId) stands for", required: true},
@@ -84,6 +85,8 @@ var shortForms = map[string][]shortFlag{
 
 // shortFlags are the flags of one kind's short form.
 type shortFlags struct {
+	// update says that they change what is there: none has to be given.
+	update bool
 	flags  []shortFlag
 	text   map[string]*string
 	lists  map[string]*[]string
@@ -117,6 +120,23 @@ func (s *shortFlags) add(cmd *cobra.Command, kind *cmf.Kind) {
 	cmd.Args = cobra.MaximumNArgs(1)
 	cmd.Short = "Create " + many(kind) + " from files, or one by name"
 	cmd.Example += "\n  " + example(kind, "create", exampleNames[kind.Name])
+}
+
+// addUpdate adds the flags of `env update NAME`: an environment's defaults, the
+// only things of it that can change.
+func (s *shortFlags) addUpdate(cmd *cobra.Command, kind *cmf.Kind) {
+	s.update = true
+	s.text = map[string]*string{}
+	for _, f := range shortForms[kind.Name] {
+		if f.form == "file" {
+			s.flags = append(s.flags, f)
+			s.text[f.name] = cmd.Flags().String(f.name, "", f.usage)
+		}
+	}
+	cmd.Use = "update (-f FILE | " + nameArg(kind) + ")"
+	cmd.Args = cobra.MaximumNArgs(1)
+	cmd.Short = "Update existing " + many(kind) + " from files, or the defaults of one by name"
+	cmd.Example += "\n  " + example(kind, "update", `dev-env --statement-defaults '{"detached": {"flinkConfiguration": {"parallelism.default": "2"}}}'`)
 }
 
 // exampleNames show the short form in help.
@@ -182,15 +202,18 @@ func (s *shortFlags) used(cmd *cobra.Command) bool {
 
 // object is what name and flags describe.
 func (s *shortFlags) object(cmd *cobra.Command, kind *cmf.Kind, args []string, stdin io.Reader) (cmf.Object, error) {
-	if len(args) == 0 {
+	if s.update && !s.used(cmd) {
+		return nil, exit.Usagef("say what to change: --defaults, --statement-defaults, --compute-pool-defaults, or -f FILE")
+	}
+	if len(args) == 0 && !s.update {
 		name, err := s.makeName(cmd, kind)
 		if err != nil {
 			return nil, err
 		}
 		args = []string{name}
 	}
-	if args[0] == "" {
-		return nil, exit.Usagef("the name is missing: kubectl cmf %s create %s", kind.Name, nameArg(kind))
+	if len(args) == 0 || args[0] == "" {
+		return nil, exit.Usagef("the name is missing: kubectl cmf %s %s %s", kind.Name, cmd.Name(), nameArg(kind))
 	}
 	o := cmf.Object{}
 	if kind.Flat {
@@ -201,7 +224,7 @@ func (s *shortFlags) object(cmd *cobra.Command, kind *cmf.Kind, args []string, s
 		o["spec"] = map[string]any{}
 	}
 	for _, f := range s.flags {
-		if f.required && !cmd.Flags().Changed(f.name) {
+		if f.required && !s.update && !cmd.Flags().Changed(f.name) {
 			return nil, exit.Usagef("--%s is missing", f.name)
 		}
 		if !cmd.Flags().Changed(f.name) && f.value == "" {
@@ -315,8 +338,16 @@ func setData(o cmf.Object, path, key, value string) {
 	fields[key] = value
 }
 
-// objectFile reads one object from a JSON or YAML file.
+// objectFile reads one object from a JSON or YAML file, or from JSON itself.
 func objectFile(path string) (cmf.Object, error) {
+	if text := strings.TrimSpace(path); strings.HasPrefix(text, "{") {
+		object, err := cmf.Decode([]byte(text))
+		if err != nil {
+			// The text may have a secret: it isn't repeated.
+			return nil, errors.New("it begins as JSON does, but is not valid JSON")
+		}
+		return object, nil
+	}
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err

@@ -38,7 +38,7 @@ func newStatementExceptions(c *common) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "exceptions STATEMENT", Short: "Show the last exceptions of a statement, root cause first",
 		Long:              "Show the last exceptions of a statement (CMF keeps ten), newest first: the root cause, and below it what it led to.",
-		Example:           plugin.Examples("kubectl cmf statement exceptions clicks\nkubectl cmf statement exceptions clicks --trace\nkubectl cmf statement exceptions clicks -o jsonpath='{.items[0].rootCause}'"),
+		Example:           plugin.Examples("kubectl cmf statement exceptions clicks\nkubectl cmf statement exceptions clicks --trace\nkubectl cmf statement exceptions clicks -o jsonpath='{.items[*].rootCause}'"),
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: c.oneName(cmf.Must("statement")),
 		RunE:              plugin.RunE(o),

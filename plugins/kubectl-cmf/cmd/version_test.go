@@ -3,6 +3,7 @@ package cmd
 import (
 	"errors"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 
@@ -10,6 +11,7 @@ import (
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/version"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/cmftest"
 )
 
 type offline []string
@@ -40,5 +42,19 @@ func TestOnlyVersionCheckAsksForReleases(t *testing.T) {
 	}
 	if len(*asked) != 1 || (*asked)[0] != version.LatestURL {
 		t.Errorf("version --check asked %q", *asked)
+	}
+}
+
+// The same binary under the name of a plugin of Confluent's CLI.
+func TestHelpSaysWhatTheUserTypes(t *testing.T) {
+	args := os.Args
+	os.Args = []string{"/usr/local/bin/confluent-cmf"}
+	defer func() { os.Args = args }()
+	r := newRig(t, cmftest.Options{})
+	for _, page := range [][]string{{"--help"}, {"statement", "--help"}, {"statement", "list", "--help"}, {"export", "--help"}} {
+		got := r.run(page...)
+		if got.code != 0 || strings.Contains(strings.Join(strings.Fields(got.out), " "), "kubectl cmf") || !strings.Contains(got.out, "confluent cmf") {
+			t.Errorf("%v:\n%s", page, got.out)
+		}
 	}
 }

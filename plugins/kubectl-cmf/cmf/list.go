@@ -82,6 +82,20 @@ func (c *Client) List(ctx context.Context, kind *Kind, scope Scope, options List
 	return items, nil
 }
 
+// Versions are all versions of an artifact.
+func (c *Client) Versions(ctx context.Context, ref Ref) ([]Object, error) {
+	path, err := ref.path()
+	if err != nil {
+		return nil, err
+	}
+	l := lister{client: c, path: append(path, "versions"), query: url.Values{}, budget: NewBudget(), seen: map[string]bool{}, versions: true}
+	items, err := l.all(ctx)
+	if tooMuch(err) {
+		return nil, fmt.Errorf("%s: %w", ref.Where(), err)
+	}
+	return items, c.named(ctx, ref, err)
+}
+
 // errMemory says that the items of a list need too much memory.
 var errMemory = errors.New("the items need too much memory together")
 
@@ -191,6 +205,8 @@ type lister struct {
 	// selector selects by labels; nil is all.
 	selector labels.Selector
 	budget   *Budget
+	// versions says that the items are versions of one thing.
+	versions bool
 }
 
 // page is one page of a collection.
@@ -246,6 +262,9 @@ func (l *lister) add(p page) (more bool, err error) {
 	fresh := false
 	for _, item := range p.items {
 		key := item.Text("metadata.uid|metadata.name|name")
+		if l.versions && key != "" {
+			key += " " + item.Text("status.version")
+		}
 		if key == "" {
 			// Nothing names it; what is equal counts as the same.
 			data, err := item.Encode()

@@ -155,7 +155,7 @@ func hide(err error, object Object) error {
 		return err
 	}
 	var known []string
-	eachSecret(kindOf(object), object, func(value, shown string) {
+	eachSecret(KindOf(object), object, func(value, shown string) {
 		if shown == Redacted {
 			known = append(known, value)
 		}
@@ -175,7 +175,8 @@ func hide(err error, object Object) error {
 	return err
 }
 
-func kindOf(object Object) *Kind {
+// KindOf is the kind that an object says it is; nil where it is none that is known.
+func KindOf(object Object) *Kind {
 	name := object.Text("kind")
 	for _, k := range Kinds {
 		if k.Kind == name {

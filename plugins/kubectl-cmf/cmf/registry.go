@@ -57,6 +57,10 @@ var mappingKind = &Kind{
 	Columns:  []Column{nameColumn, {Header: "SECRET", Path: "spec.secretName"}, ageColumn, labelsColumn},
 }
 
+// DatabasesField is where a table looks for the names of a catalog's databases,
+// which no answer of CMF has.
+const DatabasesField = "~databases"
+
 var catalogKind = &Kind{
 	Name: "catalog", Aliases: []string{"catalogs", "kafka-catalog"},
 	Kind: "KafkaCatalog", Type: "kafkacatalog", Short: "catalogs: a Schema Registry and its Kafka databases",
@@ -68,6 +72,7 @@ var catalogKind = &Kind{
 	Filter:         since(V24),
 	Columns: []Column{
 		nameColumn,
+		{Header: "DATABASES", Path: DatabasesField, Format: "list"},
 		{Header: "SCHEMA REGISTRY", Path: "spec.srInstance.connectionConfig.schema~1registry~1url"},
 		{Header: "SECRET ID", Path: "spec.srInstance.connectionSecretId"},
 		{Header: "ENVIRONMENTS", Path: "status.environmentsWithAccess", Format: "list", Wide: true},

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 )
 
@@ -203,4 +204,65 @@ func (c *Client) Exceptions(ctx context.Context, ref Ref) ([]Object, error) {
 		}
 	}
 	return out, nil
+}
+
+// DeleteVersion deletes one version of an artifact.
+func (c *Client) DeleteVersion(ctx context.Context, ref Ref, version int) error {
+	path, err := ref.path()
+	if err != nil {
+		return err
+	}
+	_, err = c.do(ctx, request{method: http.MethodDelete, path: path, query: url.Values{"version": {strconv.Itoa(version)}}, repeat: true})
+	return c.named(ctx, ref, err)
+}
+
+// Pruned is what became of savepoints that were deleted together.
+type Pruned struct {
+	Deleted int64
+	// Failed are those that weren't, with the reasons.
+	Failed []Failure
+	// MoreFailed counts failures that CMF doesn't name.
+	MoreFailed int64
+}
+
+// Failure is one savepoint that couldn't be deleted.
+type Failure struct{ Name, Reason string }
+
+// DeleteSavepoints deletes the savepoints of an application or a statement that
+// query selects (CMF 2.4 and newer).
+func (c *Client) DeleteSavepoints(ctx context.Context, scope Scope, query url.Values) (Pruned, error) {
+	kind := Must("savepoint")
+	if err := c.Needs(ctx, V24, "deleting savepoints together"); err != nil {
+		return Pruned{}, err
+	}
+	path, err := kind.collection(scope)
+	if err != nil {
+		return Pruned{}, err
+	}
+	r := request{method: http.MethodDelete, path: path, query: query, repeat: true}
+	got, err := c.do(ctx, r)
+	if err != nil {
+		return Pruned{}, fmt.Errorf("delete savepoints%s: %w", scope.in(kind), err)
+	}
+	object, err := c.object(r, got)
+	if err != nil {
+		return Pruned{}, fmt.Errorf("the savepoints were to be deleted, but %w", err)
+	}
+	var out Pruned
+	out.Deleted, _ = strconv.ParseInt(object.Text("deletedCount"), 10, 64)
+	failed, _ := strconv.ParseInt(object.Text("failedCount"), 10, 64)
+	list, _ := object["failures"].([]any)
+	for _, item := range list {
+		if fields, ok := item.(map[string]any); ok {
+			out.Failed = append(out.Failed, Failure{Object(fields).Text("name"), Object(fields).Text("reason")})
+		}
+	}
+	out.MoreFailed = max(failed-int64(len(out.Failed)), 0)
+	return out, nil
+}
+
+// Entries are all items of a collection that is no kind of its own, at path.
+func (c *Client) Entries(ctx context.Context, path ...string) ([]Object, error) {
+	l := lister{client: c, path: path, query: url.Values{}, budget: NewBudget(), seen: map[string]bool{}}
+	return l.all(ctx)
 }

@@ -106,7 +106,14 @@ func (s *Server) artifactAction(c *collection, e *entry, action string, r *http.
 			"Content-Disposition": fmt.Sprintf(`attachment; filename="%s-v%d.jar"`, e.name, version),
 		}}
 	case "versions":
-		return jsonReply(http.StatusOK, map[string]any{"metadata": map[string]any{"size": 1}, "items": []any{s.view(c, e)}})
+		items := []any{}
+		for n := range e.contents {
+			// All of one artifact have its name and uid.
+			of := *e
+			of.contents = e.contents[:n+1]
+			items = append(items, s.view(c, &of))
+		}
+		return jsonReply(http.StatusOK, map[string]any{"metadata": map[string]any{"size": len(items)}, "items": items})
 	}
 	return noResource([]string{c.path, e.name, action})
 }

@@ -1,9 +1,12 @@
 package cmftest
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 )
 
 // nouns are what error messages call the members of a collection.
@@ -86,6 +89,18 @@ func (s *Server) single(r *http.Request, words []string) (reply, bool) {
 			"ssoEnabled": false, "basicAuthEnabled": s.options.Users != nil, "tokenMaxLifeSeconds": 3600,
 		}},
 		"c3/whoami": {4, s.whoami(r)},
+		// C3Configuration and ServiceAccountAllowlistEntriesPage in the document
+		// of 2.4.
+		"c3/configuration": {4, map[string]any{"kind": "Configuration", "status": map[string]any{"configurationProperties": []any{
+			map[string]any{"key": "cmf.sql.production", "value": "true", "origin": "cmf-config.yaml", "originType": "CONFIG_FILE", "sensitive": false},
+			map[string]any{"key": "cmf.store", "value": "inner-value", "origin": "CMF_STORE", "originType": "ENVIRONMENT_VARIABLE", "sensitive": true},
+		}}}},
+		"service-account-allowlist-entries": {4, map[string]any{"metadata": map[string]any{"size": 1}, "items": []any{
+			map[string]any{
+				"apiVersion": "cmf.confluent.io/v1", "kind": "ServiceAccountAllowlistEntry",
+				"metadata": map[string]any{"name": "flink", "creationTimestamp": "2026-05-01T10:00:00.000Z"}, "spec": map[string]any{}, "status": map[string]any{"source": "SEED"},
+			},
+		}}},
 	}
 	one, ok := singles[path]
 	if !ok {
@@ -114,6 +129,8 @@ func (s *Server) onCollection(c *collection, r *http.Request, body []byte) reply
 	switch {
 	case r.Method == http.MethodGet:
 		return s.list(c, r)
+	case r.Method == http.MethodDelete && c.rule.kind == "Savepoint" && len(c.scope) == 2 && s.version.has(4):
+		return s.removeSavepoints(c, r)
 	case r.Method == http.MethodPost && c.rule.kind == "Artifact":
 		return s.upload(c, nil, "", r, body)
 	case r.Method == http.MethodPost && c.rule.created != 0:
@@ -284,6 +301,38 @@ func (s *Server) remove(c *collection, e *entry, r *http.Request) reply {
 	return reply{status: http.StatusNoContent}
 }
 
+// removeSavepoints is deleteSavepointsForFlinkApplication and -Statement in the
+// document of 2.4: those of a source and an age, with what failed counted and
+// named. Pinned ones are kept, which the document leaves open: it only names
+// retention for them.
+func (s *Server) removeSavepoints(c *collection, r *http.Request) reply {
+	query := r.URL.Query()
+	age := time.Duration(0)
+	for key, unit := range map[string]time.Duration{"olderThanDays": 24 * time.Hour, "olderThanHours": time.Hour} {
+		if text := query.Get(key); text != "" {
+			n, err := strconv.Atoi(text)
+			if err != nil || n < 0 {
+				return failure(http.StatusBadRequest, "%s: must be a number", key)
+			}
+			age = time.Duration(n) * unit
+		}
+	}
+	deleted, failures := 0, []any{}
+	for _, e := range slices.Clone(c.entries) {
+		o := s.view(c, e)
+		if source := query.Get("source"); source != "" && o.text("status.source") != source || s.options.Now().Sub(e.created) < age {
+			continue
+		}
+		if o.text("spec.pinned") == "true" {
+			failures = append(failures, map[string]any{"name": e.name, "reason": "Savepoint is pinned."})
+			continue
+		}
+		s.forget(c, e)
+		deleted++
+	}
+	return jsonReply(http.StatusOK, map[string]any{"deletedCount": deleted, "failedCount": len(failures), "failures": failures})
+}
+
 func (s *Server) forget(c *collection, e *entry) {
 	for i, other := range c.entries {
 		if other == e {
@@ -325,6 +374,10 @@ func (s *Server) onAction(c *collection, e *entry, words []string, r *http.Reque
 		return jsonReply(http.StatusOK, map[string]any{"apiVersion": "cmf.confluent.io/v1", "kind": "StatementExceptionList", "data": e.thrown()})
 	case last(c.path) == "statements" && action == "results" && r.Method == http.MethodGet:
 		return s.results(e, r.URL.Query().Get("page-token"))
+	case (last(c.path) == "applications" || last(c.path) == "statements") && (action == "flink-web-ui" || strings.HasPrefix(action, "flink-web-ui/")):
+		// Confluent's CLI sends a dashboard's requests there (web-ui-forward); the
+		// published documents don't have it. The answer tells what came.
+		return reply{status: http.StatusOK, body: []byte(fmt.Sprintf(`{"flink":%q,"of":%q}`, strings.TrimPrefix(action, "flink-web-ui"), e.name)), header: map[string]string{"Set-Cookie": "a=b", "Access-Control-Allow-Origin": "*"}}
 	case last(c.path) == "environments" && action == "catalog" && s.version.has(4):
 		return jsonReply(http.StatusOK, map[string]any{"name": "_env_" + e.name, "databases": []any{}})
 	case c.rule.kind == "Artifact":

@@ -1,0 +1,429 @@
+package cmd
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/diagnosis"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/reach"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/cmf"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/connect"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/view"
+)
+
+// doctorOptions are the flags of `kubectl cmf doctor`.
+type doctorOptions struct {
+	*common
+	plugin.Arguments
+	output  printer.Flags
+	strict  bool
+	timeout time.Duration
+}
+
+// newDoctor is `kubectl cmf doctor`.
+func newDoctor(c *common) *cobra.Command {
+	o := &doctorOptions{common: c}
+	cmd := &cobra.Command{
+		Use: "doctor", Short: "Find out what is wrong with CMF and what it manages", GroupID: other,
+		Long: `Go the way to CMF step by step (how it is found, connection, TLS, identity, version,
+license), then look at what it manages, in all environments or that of -e: what has
+failed, grouped by cause; secrets that are missing; Kubernetes clusters that don't
+answer. Where Kubernetes can be read: whether Flink's operator watches the
+environments' namespaces, and the pods of what doesn't run, by the rules of
+kubectl flink doctor. Nothing is changed.
+
+It ends with 3 where there are errors, with --strict where there are warnings, and
+with 1 where something of CMF couldn't be read.`,
+		Example: plugin.Examples(`
+			kubectl cmf doctor
+			kubectl cmf doctor -e dev-env --strict
+			kubectl cmf doctor -o json`),
+		Args: cobra.NoArgs,
+		RunE: plugin.RunE(o),
+	}
+	o.output.AddFlags(cmd, printer.JSON, printer.YAML, "jsonpath")
+	cmd.Flags().BoolVar(&o.strict, "strict", false, "End with 3 where there are warnings, too")
+	cmd.Flags().DurationVar(&o.timeout, "timeout", 2*time.Minute, "How long it may take in all")
+	return cmd
+}
+
+// Validate finds what is wrong with the flags.
+func (o *doctorOptions) Validate() error {
+	if o.timeout <= 0 {
+		return exit.Usagef("--timeout: %s is not a positive duration", o.timeout)
+	}
+	return o.output.Validate()
+}
+
+// Run looks, and prints what it found.
+func (o *doctorOptions) Run(ctx context.Context) error {
+	whole := ctx
+	ctx, cancel := context.WithTimeoutCause(ctx, o.timeout, exit.Timeoutf("timed out after %s", o.timeout))
+	defer cancel()
+	palette, err := o.palette()
+	if err != nil {
+		return err
+	}
+	line := o.progress()
+	line.Set("looking at CMF")
+	report := &view.DoctorReport{}
+	if client := o.way(ctx, report); client != nil {
+		e := examination{o, client, report, nil}
+		e.look(ctx)
+		line.Set("looking at Kubernetes")
+		e.kubernetes(ctx)
+	}
+	line.Done()
+	if whole.Err() != nil {
+		return context.Cause(whole)
+	}
+	if err := o.output.Print(o.Out, report.Result(palette)); err != nil {
+		return err
+	}
+	switch {
+	case report.Errors > 0:
+		return exit.With(exit.No, fmt.Errorf("errors found: %d", report.Errors))
+	case o.strict && report.Warnings > 0:
+		return exit.With(exit.No, fmt.Errorf("warnings found: %d", report.Warnings))
+	case len(report.Unread) > 0:
+		return errors.New("not known to be well: not everything could be read")
+	}
+	return nil
+}
+
+// way goes to CMF step by step; nil where it doesn't come there.
+func (o *doctorOptions) way(ctx context.Context, report *view.DoctorReport) *connect.Connection {
+	client, err := o.client(ctx)
+	if err != nil {
+		report.Step("find", "error", "%v", err)
+		return nil
+	}
+	report.Step("find", "ok", "%s (by %s)", client.Address(), client.How)
+	server, err := client.Server(ctx)
+	secure := strings.HasPrefix(client.Address(), "https:")
+	var verify *tls.CertificateVerificationError
+	status := cmf.StatusOf(err)
+	switch {
+	case errors.As(err, &verify):
+		report.Step("connection", "ok", "it answers")
+		report.Step("TLS", "error", "%v", err)
+		return nil
+	case err != nil && status == 0:
+		report.Step("connection", "error", "%v", err)
+		return nil
+	}
+	report.Step("connection", "ok", "it answers")
+	switch {
+	case secure:
+		report.Step("TLS", "ok", "the certificate is trusted")
+	case client.Service != nil:
+		report.Step("TLS", "ok", "plain HTTP, within the tunnel through the API server")
+	default:
+		report.Step("TLS", "ok", "plain HTTP")
+	}
+	if err == nil {
+		_, err = client.List(ctx, cmf.Must("env"), cmf.Scope{}, cmf.ListOptions{})
+		status = cmf.StatusOf(err)
+	}
+	switch {
+	case status == http.StatusUnauthorized || status == http.StatusForbidden:
+		report.Step("identity", "error", "%v", err)
+		return nil
+	case err != nil:
+		report.Step("answer", "error", "%v", err)
+		return nil
+	}
+	who := "CMF takes the requests"
+	if !server.Version.Before(cmf.V24) {
+		if me, err := client.Read(ctx, "v1", "c3", "whoami"); err == nil && me.Text("principal") != "" {
+			who = fmt.Sprintf("%s (by %s)", me.Text("principal"), me.Text("authMethod"))
+		}
+	}
+	report.Step("identity", "ok", "%s", who)
+	o.version(report, server)
+	o.license(ctx, report, client, server)
+	return client
+}
+
+func (o *doctorOptions) version(report *view.DoctorReport, server cmf.Server) {
+	text := "CMF " + server.Version.String()
+	if server.Guessed {
+		text += " (guessed from what it serves)"
+	}
+	var lacks []string
+	for _, f := range server.Version.Lacks() {
+		lacks = append(lacks, f.What)
+	}
+	if len(lacks) > 0 {
+		text += "; it lacks: " + strings.Join(lacks, ", ")
+	}
+	report.Step("version", "ok", "%s", text)
+}
+
+// soon is when a license that ends is worth a warning.
+const soon = 14 * 24 * time.Hour
+
+func (o *doctorOptions) license(ctx context.Context, report *view.DoctorReport, client *connect.Connection, server cmf.Server) {
+	if server.Version.Before(cmf.V23) {
+		return
+	}
+	license, err := client.Read(ctx, "v1", "c3", "license")
+	if err != nil {
+		report.Step("license", "unknown", "%v", err)
+		return
+	}
+	text := license.Text("status.status") + " " + license.Text("status.licenseType")
+	end, ends := view.Expiration(license)
+	if ends {
+		text += ", expires " + end.UTC().Format(time.RFC3339)
+	}
+	switch {
+	case license.Text("status.status") != "VALID":
+		report.Step("license", "error", "%s", text)
+	case ends && end.Sub(o.now()) < soon:
+		report.Step("license", "warning", "%s", text)
+	default:
+		report.Step("license", "ok", "%s", text)
+	}
+}
+
+// examination looks at what a CMF manages.
+type examination struct {
+	*doctorOptions
+	client *connect.Connection
+	report *view.DoctorReport
+	// suspects are FlinkDeployments that don't run as they should.
+	suspects []api.Ref
+}
+
+// list is a list that may fail; what couldn't be read is noted.
+func (e *examination) list(ctx context.Context, kind *cmf.Kind, scope cmf.Scope, budget *cmf.Budget) []cmf.Object {
+	found, err := e.client.List(ctx, kind, scope, cmf.ListOptions{Budget: budget})
+	switch {
+	case cmf.IsUnsupported(err):
+		return nil
+	case err != nil:
+		e.report.Unread = append(e.report.Unread, err.Error())
+	}
+	return found
+}
+
+func (e *examination) look(ctx context.Context) {
+	budget := cmf.NewBudget()
+	environments := e.list(ctx, cmf.Must("env"), cmf.Scope{}, budget)
+	if e.scope.Environment != "" {
+		environments = slices.DeleteFunc(environments, func(o cmf.Object) bool { return o.Name() != e.scope.Environment })
+		if len(environments) == 0 {
+			e.report.Unread = append(e.report.Unread, fmt.Sprintf("there is no environment %q", e.scope.Environment))
+		}
+	}
+	for _, cluster := range e.list(ctx, cmf.Must("kubernetes-cluster"), cmf.Scope{}, budget) {
+		if cluster.Text("status.state") == "DISCONNECTED" {
+			e.report.Add(view.DoctorFinding{Severity: diagnosis.Error, Title: "Kubernetes cluster is DISCONNECTED", Cause: cluster.Text("status.message"), Cure: "see that CMF reaches the cluster: kubectl cmf kubernetes-cluster list -o wide"}, "kubernetes-cluster/"+cluster.Name(), cluster.Name())
+		}
+	}
+	secrets := map[string]bool{}
+	for _, o := range e.list(ctx, cmf.Must("secret"), cmf.Scope{}, budget) {
+		secrets[o.Name()] = true
+	}
+	mapped := map[string]bool{}
+	for _, environment := range environments {
+		scope := cmf.Scope{Environment: environment.Name()}
+		if cmf.CheckName("environment", scope.Environment) != nil {
+			continue
+		}
+		for _, o := range e.list(ctx, cmf.Must("secret-mapping"), scope, budget) {
+			mapped[o.Name()] = true
+			if name := o.Text("spec.secretName"); !secrets[name] {
+				e.report.Add(view.DoctorFinding{Severity: diagnosis.Error, Title: "Secret of a secret mapping is not there", Cause: fmt.Sprintf("the secret %q is missing", name), Cure: "kubectl cmf secret create " + name + " --from-env KEY=VARIABLE"}, scope.Environment+"/secret-mapping/"+o.Name(), "")
+			}
+		}
+		e.environment(ctx, environment, scope, budget)
+	}
+	if e.scope.Environment == "" {
+		e.connections(ctx, mapped, budget)
+	}
+}
+
+// connections are those of catalogs and databases, whose ids need a mapping:
+// without one a catalog isn't accessible, and nobody says so.
+func (e *examination) connections(ctx context.Context, mapped map[string]bool, budget *cmf.Budget) {
+	check := func(subject, id string) {
+		if id != "" && !mapped[id] {
+			e.report.Add(view.DoctorFinding{Severity: diagnosis.Warning, Title: "connectionSecretId has no secret mapping in any environment", Cause: "no environment can use it with " + id, Cure: "kubectl cmf secret-mapping create " + id + " --secret SECRET -e ENVIRONMENT"}, subject, "")
+		}
+	}
+	for _, catalog := range e.list(ctx, cmf.Must("catalog"), cmf.Scope{}, budget) {
+		check("catalog/"+catalog.Name(), catalog.Text("spec.srInstance.connectionSecretId"))
+		if cmf.CheckName("catalog", catalog.Name()) != nil {
+			continue
+		}
+		for _, database := range e.list(ctx, cmf.Must("database"), cmf.Scope{Catalog: catalog.Name()}, budget) {
+			check("database/"+catalog.Name()+"/"+database.Name(), database.Text("spec.kafkaCluster.connectionSecretId"))
+		}
+	}
+}
+
+// maxAsked bounds how many statements are asked for their exceptions, and how
+// many deployments are looked at.
+const maxAsked = 20
+
+func (e *examination) environment(ctx context.Context, environment cmf.Object, scope cmf.Scope, budget *cmf.Budget) {
+	namespace := environment.Text("kubernetesNamespace")
+	shared := map[string]bool{}
+	asked := 0
+	for _, name := range []string{"pool", "app", "statement"} {
+		kind := cmf.Must(name)
+		for _, o := range e.list(ctx, kind, scope, budget) {
+			subject := scope.Environment + "/" + kind.Name + "/" + o.Name()
+			if name == "pool" && o.Text("spec.type") == "SHARED" {
+				shared[o.Name()] = true
+			}
+			state, verdict, why := kind.State(o)
+			if o.Text("status.phase") == "FAILING" {
+				state, verdict, why = "FAILING", cmf.Failed, kind.Why(o)
+			}
+			if warning := o.Text("status.warning"); warning != "" {
+				e.report.Add(view.DoctorFinding{Severity: diagnosis.Warning, Title: "CMF warns about " + one(kind), Cause: cmf.Bounded(warning)}, subject, o.Name())
+			}
+			if verdict != cmf.Ready && (name == "app" || shared[o.Name()] && name == "pool" || name == "statement" && !shared[o.Text("spec.computePoolName")] && state != "FAILED") {
+				e.suspect(namespace, o.Name())
+			}
+			if verdict != cmf.Failed {
+				continue
+			}
+			if name == "statement" && asked < maxAsked && (why == "" || state == "FAILING") {
+				asked++
+				why = e.exception(ctx, cmf.Ref{Kind: kind, Scope: scope, Name: o.Name()}, why)
+			}
+			cure := "kubectl cmf " + name + " describe NAME -e " + scope.Environment
+			if name == "statement" {
+				cure = "kubectl cmf statement exceptions NAME -e " + scope.Environment
+			}
+			e.report.Add(view.DoctorFinding{Severity: diagnosis.Error, Title: strings.ToUpper(name[:1]) + name[1:] + " is " + state, Cause: why, Cure: cure}, subject, o.Name())
+		}
+	}
+}
+
+// exception is the newest exception's root cause, else what is known.
+func (e *examination) exception(ctx context.Context, ref cmf.Ref, known string) string {
+	if cmf.CheckName("statement", ref.Name) != nil {
+		return known
+	}
+	list, err := e.client.Exceptions(ctx, ref)
+	if err != nil || len(list) == 0 {
+		return known
+	}
+	if root := view.Exceptions(list)[0].RootCause; root != "" {
+		return cmf.Bounded(root)
+	}
+	return known
+}
+
+func (e *examination) suspect(namespace, name string) {
+	if len(validation.IsDNS1123Label(namespace)) > 0 || len(validation.IsDNS1123Label(name)) > 0 {
+		return
+	}
+	e.suspects = append(e.suspects, api.Ref{Kind: api.Deployment, Namespace: namespace, Name: name})
+}
+
+// perSource bounds each question to Kubernetes.
+const perSource = 10 * time.Second
+
+// kubernetes looks at what runs, where the kube context may be asked.
+func (e *examination) kubernetes(ctx context.Context) {
+	client, err := operator.NewClient(e.factory)
+	if err == nil {
+		reachable, cancel := context.WithTimeoutCause(ctx, perSource, exit.Timeoutf("no answer within %s", perSource))
+		_, err = client.Served(reachable)
+		cancel()
+	}
+	if err != nil {
+		e.report.Skipped = append(e.report.Skipped, "Kubernetes: "+api.FirstLine(err.Error()))
+		return
+	}
+	gatherer := &reach.Gatherer{Client: client, Limit: perSource, Now: e.now}
+	e.watched(ctx, gatherer)
+	for i, ref := range e.suspects {
+		if i == maxAsked {
+			e.report.Skipped = append(e.report.Skipped, fmt.Sprintf("%d more FlinkDeployments that don't run as they should", len(e.suspects)-i))
+			break
+		}
+		facts, _, err := gatherer.Job(ctx, ref)
+		switch {
+		case apierrors.IsNotFound(err):
+			continue // of another cluster, or not made yet
+		case err != nil:
+			e.report.Skipped = append(e.report.Skipped, fmt.Sprintf("%s: %s", ref, api.FirstLine(err.Error())))
+			continue
+		}
+		for _, f := range diagnosis.Job(facts) {
+			if f.Severity == diagnosis.Info {
+				continue
+			}
+			found := view.DoctorFinding{Severity: f.Severity, Title: f.Title, Cause: f.Means, Rule: f.Rule}
+			for _, seen := range f.Evidence[:min(len(f.Evidence), 3)] {
+				found.Evidence = append(found.Evidence, seen.Source+": "+seen.Text)
+			}
+			if len(f.Cures) > 0 {
+				found.Cure = f.Cures[0].Text
+			}
+			e.report.Add(found, ref.Namespace+"/"+ref.Name, ref.Name)
+		}
+	}
+}
+
+// watched compares the namespaces that Flink's operator watches with those of
+// the environments.
+func (e *examination) watched(ctx context.Context, gatherer *reach.Gatherer) {
+	environments, err := e.client.List(ctx, cmf.Must("env"), cmf.Scope{}, cmf.ListOptions{})
+	if err != nil || len(environments) == 0 {
+		return
+	}
+	first := environments[0].Text("kubernetesNamespace")
+	if len(validation.IsDNS1123Label(first)) > 0 {
+		return
+	}
+	facts, _ := gatherer.Installation(ctx, first)
+	if len(facts.Operators) == 0 {
+		e.report.Skipped = append(e.report.Skipped, "Flink's operator: none can be seen in this kube context")
+		return
+	}
+	for _, o := range environments {
+		namespace := o.Text("kubernetesNamespace")
+		if e.scope.Environment != "" && o.Name() != e.scope.Environment || unwatched(facts.Operators, namespace) == "" {
+			continue
+		}
+		e.report.Add(view.DoctorFinding{
+			Severity: diagnosis.Error, Title: "Flink's operator doesn't watch an environment's namespace",
+			Cause: fmt.Sprintf("%s watches %s", unwatched(facts.Operators, namespace), strings.Join(facts.Operators[0].Watched, ", ")),
+			Cure:  "add the namespace to watchNamespaces of the operator's Helm chart",
+		}, "env/"+o.Name()+" (namespace "+namespace+")", "")
+	}
+}
+
+// unwatched names an operator where none watches namespace, as far as is known;
+// "" where one does or may.
+func unwatched(operators []diagnosis.OperatorFacts, namespace string) string {
+	for _, o := range operators {
+		if watches, known := o.Watches(namespace); watches || !known {
+			return ""
+		}
+	}
+	return operators[0].Namespace + "/" + operators[0].Name
+}
