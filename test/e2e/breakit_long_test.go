@@ -61,13 +61,12 @@ var moreFaults = []fault{
 	},
 	{
 		name: "account", job: `{"spec":{"serviceAccount":"orders"}}`,
-		rule: "FLINK-POD-NO-ACCOUNT", says: []string{"orders"},
+		rule: "FLINK-RBAC-ACCOUNT", status: "FLINK-POD-NO-ACCOUNT", says: []string{"orders"},
 		cure: patchJob + `'{"spec":{"serviceAccount":"flink"}}'`,
 	},
 	{
 		name: "rights", before: `kubectl create serviceaccount bare -n $NS`, job: `{"spec":{"serviceAccount":"bare"}}`,
-		rule: "FLINK-RBAC-ACCOUNT", says: []string{"bare"},
-		cure: patchJob + `'{"spec":{"serviceAccount":"flink"}}'`,
+		rule: "FLINK-JM-HA-RIGHTS", says: []string{"bare"},
 	},
 	{
 		name: "s3-plugin", job: configured(`"execution.checkpointing.dir":"hdfs://store/checkpoints"`),

@@ -78,9 +78,24 @@ var jobManagerRules = []Rule{
 		Explain:  "spec.job.entryClass names a class that isn't in the jar, or there is none named and the jar's manifest has no Main-Class.",
 		Explains: append([]string{"FLINK-POD-CRASH", "FLINK-JOB-MAIN", "FLINK-JOB-CLASS"}, whatFollows...),
 		job: func(j *job) []Finding {
-			return j.thrown(noMainClass, []Where{InJobManager, InMain, Somewhere, InOperator}, func(e Exception, _ []string) string {
+			places := []Where{InJobManager, InMain, Somewhere, InOperator}
+			entry := text(j.spec, "job", "entryClass")
+			cure := Cure{Text: fmt.Sprintf("set spec.job.entryClass (it is %q) to a class of the jar with a main method", entry)}
+			out := j.thrown(noMainClass, places, func(e Exception, _ []string) string {
 				return "the job's main class isn't found: " + e.Telling()
-			}, Cure{Text: fmt.Sprintf("set spec.job.entryClass (it is %q) to a class of the jar with a main method", text(j.spec, "job", "entryClass"))})
+			}, cure)
+			if len(out) > 0 || entry == "" {
+				return out
+			}
+			// In application mode Flink loads the class itself and only says that it
+			// isn't there.
+			out = j.thrown(noClass, places, func(_ Exception, found []string) string {
+				return "the job's main class " + found[2] + " isn't in its jar"
+			}, cure)
+			if e, found, ok := j.find(noClass, places...); !ok || found[2] != entry || !j.matters(e) {
+				return nil
+			}
+			return out
 		},
 	},
 	{

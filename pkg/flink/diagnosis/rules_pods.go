@@ -307,7 +307,10 @@ var podRules = []Rule{
 			if evictedDisk.MatchString(message) {
 				f.Cures = []Cure{{Text: "raise the emptyDir's sizeLimit or the ephemeral-storage of the pod template, or give io.tmp.dirs a volume of its own"}}
 			}
-			if j.running() {
+			switch {
+			case j.running() && !at.IsZero() && j.age(at) > j.standing():
+				f.Severity = Info // the job has come up since; Kubernetes keeps the pod
+			case j.running():
 				f.Severity = Warning
 			}
 			return []Finding{f}

@@ -133,6 +133,7 @@ var exceptionTrials = []trial{
 	{"FLINK-JM-HA-RIGHTS", jmFails(`io.fabric8.kubernetes.client.KubernetesClientException: configmaps "orders-cluster-config-map" is forbidden: User "system:serviceaccount:prod:flink" cannot get resource "configmaps"`), jmFails("java.lang.RuntimeException: the config 1 is wrong")},
 	{"FLINK-JOB-JAR", jmFails("org.apache.flink.util.FlinkException: Could not create the job", "Caused by: java.nio.file.NoSuchFileException: /opt/flink/usrlib/job.jar"), jmFails("java.nio.file.NoSuchFileException: /opt/flink/rules.txt")},
 	{"FLINK-JOB-ENTRY", jmFails("org.apache.flink.client.program.ProgramInvocationException: Neither a 'Main-Class', nor a 'program-class' entry was found in the jar file."), jmFails("java.lang.RuntimeException: no main 1")},
+	{"FLINK-JOB-ENTRY", all(spec("job.entryClass", "com.acme.Orders"), jmFails("java.lang.ClassNotFoundException: com.acme.Orders")), all(spec("job.entryClass", "com.acme.Orders"), jmFails("java.lang.ClassNotFoundException: com.acme.Codec"))},
 	{"FLINK-JOB-LOST", all(starts(10*m1), noTaskManager, failure("Job Not Found"), ended(jobManager, mainContainer, 1, "Error", "java.lang.Exception: x 1"), pods(jobManager, func(p *corev1.Pod) {
 		p.Status.Conditions[0].Status = corev1.ConditionTrue
 		p.Status.ContainerStatuses[0].Ready = true
