@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	utiljson "k8s.io/apimachinery/pkg/util/json"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/completion"
@@ -197,33 +198,11 @@ func (r Result) generic() (map[string]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	decoder := json.NewDecoder(bytes.NewReader(data))
-	decoder.UseNumber()
 	var out map[string]any
-	if err := decoder.Decode(&out); err != nil {
+	if err := utiljson.Unmarshal(data, &out); err != nil {
 		return nil, fmt.Errorf("this result is not an object: %w", err)
 	}
-	return wholeNumbers(out).(map[string]any), nil
-}
-
-func wholeNumbers(value any) any {
-	switch v := value.(type) {
-	case map[string]any:
-		for key, item := range v {
-			v[key] = wholeNumbers(item)
-		}
-	case []any:
-		for i, item := range v {
-			v[i] = wholeNumbers(item)
-		}
-	case json.Number:
-		if n, err := v.Int64(); err == nil {
-			return n
-		}
-		f, _ := v.Float64()
-		return f
-	}
-	return value
+	return out, nil
 }
 
 type templatePrinter func(w io.Writer, object map[string]any) error

@@ -108,6 +108,26 @@ func Read(ctx context.Context, name string, in io.Reader, limit int64) ([]byte, 
 	}
 }
 
+// Data is what a flag like curl's --data names: the text itself, @FILE or @- for
+// in; nil where text is empty. More than limit bytes of a file are an error.
+func Data(ctx context.Context, text string, in io.Reader, limit int64) ([]byte, error) {
+	name, file := strings.CutPrefix(text, "@")
+	switch {
+	case text == "":
+		return nil, nil
+	case !file:
+		return []byte(text), nil
+	}
+	data, err := Read(ctx, name, in, limit)
+	if err != nil && ctx.Err() == nil {
+		err = fmt.Errorf("%s: %w", name, err)
+	}
+	if data == nil {
+		data = []byte{}
+	}
+	return data, err
+}
+
 func read1(ctx context.Context, name string, in io.Reader, limit int64) ([]byte, error) {
 	switch {
 	case name == "-" && in == nil:

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"strings"
 
+	utiljson "k8s.io/apimachinery/pkg/util/json"
+
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/change"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
@@ -66,31 +68,14 @@ func asItRan(job api.Job) api.Job {
 	if spec == nil || job.Wanted() != "suspended" || job.Kind.Name == api.BlueGreen.Name {
 		return job
 	}
-	out := api.Job{Kind: job.Kind, Object: job.Object.DeepCopy()}
-	out.Object.Object["spec"] = plain(spec)
-	return out
-}
-
-// plain makes numbers as the API server's client gives them of those that were
-// read as text.
-func plain(value any) any {
-	switch v := value.(type) {
-	case map[string]any:
-		for key, item := range v {
-			v[key] = plain(item)
-		}
-	case []any:
-		for n, item := range v {
-			v[n] = plain(item)
-		}
-	case json.Number:
-		if n, err := v.Int64(); err == nil {
-			return n
-		}
-		f, _ := v.Float64()
-		return f
+	// Numbers as the API server's client gives them, not those read as text.
+	var ran map[string]any
+	if data, err := json.Marshal(spec); err != nil || utiljson.Unmarshal(data, &ran) != nil {
+		return job
 	}
-	return value
+	out := api.Job{Kind: job.Kind, Object: job.Object.DeepCopy()}
+	out.Object.Object["spec"] = ran
+	return out
 }
 
 func firstKind(path string) string {

@@ -118,7 +118,10 @@ func (o *restOptions) Validate() error {
 // Run sends the request and prints the answer.
 func (o *restOptions) Run(ctx context.Context) error {
 	o.noteSecrets(o.showSecrets)
-	body, err := o.body(ctx)
+	body, err := source.Data(ctx, o.data, o.In, maxSent)
+	if err != nil && ctx.Err() == nil {
+		return exit.With(exit.Usage, fmt.Errorf("--data: %w", err))
+	}
 	if err != nil {
 		return err
 	}
@@ -213,23 +216,4 @@ func (o *restOptions) pretty(body []byte) (string, bool) {
 		return "", false
 	}
 	return out.String(), true
-}
-
-// body is what --data says; nil for none.
-func (o *restOptions) body(ctx context.Context) ([]byte, error) {
-	name, file := strings.CutPrefix(o.data, "@")
-	switch {
-	case o.data == "":
-		return nil, nil
-	case !file:
-		return []byte(o.data), nil
-	}
-	data, err := source.Read(ctx, name, o.In, maxSent)
-	if err != nil && ctx.Err() == nil {
-		err = exit.With(exit.Usage, fmt.Errorf("--data: %s: %w", name, err))
-	}
-	if data == nil {
-		data = []byte{}
-	}
-	return data, err
 }

@@ -117,7 +117,10 @@ func (o *restOptions) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	body, err := o.body(ctx)
+	body, err := source.Data(ctx, o.data, o.In, maxBody)
+	if err != nil && ctx.Err() == nil {
+		return exit.With(exit.Usage, fmt.Errorf("--data: %w", err))
+	}
 	if err != nil {
 		return err
 	}
@@ -274,23 +277,4 @@ func (o *restOptions) header() (http.Header, error) {
 		header.Set(name, strings.TrimSpace(value))
 	}
 	return header, nil
-}
-
-// body is what --data says; nil for none.
-func (o *restOptions) body(ctx context.Context) ([]byte, error) {
-	name, file := strings.CutPrefix(o.data, "@")
-	switch {
-	case o.data == "":
-		return nil, nil
-	case !file:
-		return []byte(o.data), nil
-	}
-	data, err := source.Read(ctx, name, o.In, maxBody)
-	if err != nil && ctx.Err() == nil {
-		err = exit.With(exit.Usage, fmt.Errorf("--data: %s: %w", name, err))
-	}
-	if data == nil {
-		data = []byte{}
-	}
-	return data, err
 }
