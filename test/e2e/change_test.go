@@ -112,7 +112,7 @@ func TestSuspendOnFlink2(t *testing.T) {
 	main.apply(t, ns, example(t, "flink-2-example.yaml", key+": NATIVE", key+": CANONICAL"))
 	main.running(t, "flinkdeployment", "flink-2-example", ns)
 	main.run(t, "flink", "suspend", "flink-2-example", "-n", ns).wants(t, 1,
-		"UnsupportedOperationException", key+": NATIVE", "The spec was put back", "the job is RUNNING")
+		"UnsupportedOperationException", `"`+key+`":"NATIVE"`, "The spec was put back", "the job is RUNNING")
 	main.kubectl(t, "patch", "flinkdeployment", "flink-2-example", "-n", ns, "--type", "merge", "-p", `{"spec":{"flinkConfiguration":{"`+key+`":null}}}`)
 	main.running(t, "flinkdeployment", "flink-2-example", ns)
 

@@ -1,31 +1,40 @@
 package diagnosis
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Attempt is why something failed that was asked for just now, a savepoint for
-// instance: what the rules know of the exception e. The facts tell about the job
-// that it was asked of; its other troubles aren't looked at. What no rule has a
-// cure for isn't among the findings: the exception itself says as much.
-func Attempt(facts *JobFacts, e Exception) []Finding {
-	if facts == nil || facts.Object == nil || len(e.Chain) == 0 {
+// instance: what the rules know of the exceptions that tell of it, root cause
+// first. The facts tell about the job that it was asked of; its other troubles
+// aren't looked at. What no rule has a cure for isn't among the findings: the
+// exception itself says as much.
+func Attempt(facts *JobFacts, thrown ...Exception) []Finding {
+	var found []Finding
+	if facts == nil || facts.Object == nil {
 		return nil
 	}
-	j := newJob(facts)
-	j.attempt, j.seen, j.failed = &e, []Exception{e}, false
-	var found []Finding
-	for i := range table {
-		r := &table[i]
-		if r.job == nil {
+	for _, e := range thrown {
+		if len(e.Chain) == 0 {
 			continue
 		}
-		own := r.sign(r.job(j))
-		for _, f := range own {
-			if len(j.touched) > 0 && len(f.Cures) > 0 {
-				found = append(found, f)
-				j.claimed[0] = true
+		j := newJob(facts)
+		j.attempt, j.seen, j.failed = &e, []Exception{e}, false
+		for i := range table {
+			r := &table[i]
+			if r.job == nil || slices.ContainsFunc(found, func(f Finding) bool { return f.Rule == r.ID }) {
+				continue
 			}
+			own := r.sign(r.job(j))
+			for _, f := range own {
+				if len(j.touched) > 0 && len(f.Cures) > 0 {
+					found = append(found, f)
+					j.claimed[0] = true
+				}
+			}
+			j.touched = j.touched[:0]
 		}
-		j.touched = j.touched[:0]
 	}
 	return arrange(found)
 }

@@ -87,3 +87,23 @@ func TestAttemptLeavesOtherTroublesAlone(t *testing.T) {
 		t.Errorf("%+v", found)
 	}
 }
+
+// A savepoint of Flink 2 fails more than once, each time with other words; the
+// cause is behind them, whichever came first.
+func TestAttemptLooksAtAllThatWasThrown(t *testing.T) {
+	read := func(text string) Exception { return ReadException(text, time.Time{}, InCheckpoint) }
+	suspending := read("org.apache.flink.runtime.checkpoint.CheckpointException: Checkpoint Coordinator is suspending.")
+	unsupported := read("java.lang.UnsupportedOperationException: Not supported yet.")
+	for name, thrown := range map[string][]Exception{
+		"cause last":  {suspending, unsupported},
+		"cause first": {unsupported, suspending},
+	} {
+		got := Attempt(healthy(), thrown...)
+		if len(got) == 0 || got[0].Rule != "FLINK-SNAP-FORMAT" {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+	if got := Attempt(healthy(), suspending); len(got) == 0 || got[0].Rule != "FLINK-SNAP-NOT-RUNNING" {
+		t.Errorf("the job stopped, and nothing else is known: %+v", got)
+	}
+}

@@ -104,11 +104,12 @@ func (e *explainer) explain(ctx context.Context, client *operator.Client, ref ap
 			found = []diagnosis.Finding{root}
 		}
 	}
-	for _, text := range attempts {
-		if len(found) > 0 {
-			break
+	if len(found) == 0 {
+		var thrown []diagnosis.Exception
+		for _, text := range attempts {
+			thrown = append(thrown, diagnosis.ReadException(text, time.Time{}, where))
 		}
-		found = diagnosis.Attempt(facts, diagnosis.ReadException(text, time.Time{}, where))
+		found = diagnosis.Attempt(facts, thrown...)
 	}
 	if len(found) == 0 {
 		return err
