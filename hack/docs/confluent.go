@@ -59,8 +59,10 @@ var doors = func() []door {
 		named("environment", "env", nil, "list", "describe", "delete"),
 		file("application", "app", nil), named("application", "app", nil, "list", "describe", "delete"),
 		[]door{
-			{"application instance list", "instance list", of}, {"application instance describe", "instance describe NAME", of},
-			{"application event list", "event list", of}, {"application web-ui-forward", "ui app/NAME", map[string]string{"--port": asIs}},
+			{"application instance list", "instance list", of},
+			{"application instance describe", "instance describe NAME", of},
+			{"application event list", "event list", of},
+			{"application web-ui-forward", "ui app/NAME", map[string]string{"--port": asIs}},
 		},
 		file("catalog", "catalog", nil), named("catalog", "catalog", nil, "list", "describe", "delete"),
 		file("catalog database", "database", in), named("catalog database", "database", in, "list", "describe", "delete"),

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -35,7 +36,7 @@ func (c *cluster) shell(t *testing.T, namespace, commands string) string {
 	t.Helper()
 	command := c.command(t.Context(), "version")
 	sh := exec.CommandContext(t.Context(), "sh", "-euc", commands)
-	sh.Env = append(command.Env, "NS="+namespace, "PATH="+filepath.Join(root, "bin")+":"+kubectl+":/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+	sh.Env = append(slices.Clone(command.Env), "NS="+namespace, "PATH="+filepath.Join(root, "bin")+":"+kubectl+":/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
 	out, err := sh.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%s\n%v\n%s", commands, err, out)

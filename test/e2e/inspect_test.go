@@ -90,7 +90,7 @@ func TestInspect(t *testing.T) {
 	if r := start(0, "upgrade", "basic-example", "--parallelism", "4", "--check"); !strings.Contains(r.out, "nothing seen speaks against the start") {
 		t.Error(r)
 	}
-	if r := start(0, "storage", "ls", "basic-example"); !strings.Contains(r.out, "flinkstatesnapshot/first") || !strings.Contains(r.out, "run of flinkdeployment/basic-example") {
+	if r := start(0, "storage", "ls", "basic-example"); !strings.Contains(r.out, "flinkstatesnapshot/first") || !strings.Contains(r.out, "JobManager of flinkdeployment/basic-example") {
 		t.Error(r)
 	}
 

@@ -12,6 +12,7 @@ import (
 	"hash/crc32"
 	"io"
 	"path"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -124,12 +125,7 @@ const mostMissing = 1000
 
 func (a *Archive) miss(what, why string) {
 	one := Missing{a.Secrets.Hide(what), a.Secrets.Hide(short(api.FirstLine(why)))}
-	for _, other := range a.missing {
-		if other == one {
-			return
-		}
-	}
-	if len(a.missing) < mostMissing {
+	if len(a.missing) < mostMissing && !slices.Contains(a.missing, one) {
 		a.missing = append(a.missing, one)
 	}
 }

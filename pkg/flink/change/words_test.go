@@ -6,12 +6,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/kubectl-flink/kubectl-flink/pkg/flink/flinktest"
-
 	"k8s.io/client-go/kubernetes/fake"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/flinktest"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
 )
 

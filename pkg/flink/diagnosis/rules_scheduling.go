@@ -276,22 +276,22 @@ var schedulingRules = []Rule{
 // madeSince reports whether the pods that an event says can't be made have been
 // made after it.
 func (j *job) madeSince(e event) bool {
-	deployment, _, _ := cutLast(e.name)
+	deployment := maker(e.name)
 	return slices.ContainsFunc(j.pods, func(p pod) bool {
 		if p.created.Before(e.at) {
 			return false
 		}
-		set, _, _ := cutLast(p.name)
-		of, _, _ := cutLast(set)
+		of := maker(maker(p.name))
 		// A change of the spec brings a new ReplicaSet.
 		return e.kind != "ReplicaSet" || of == deployment
 	})
 }
 
-// cutLast cuts a name at its last hyphen.
-func cutLast(name string) (before, after string, found bool) {
+// maker is the name before a generated name's last part: that of the object that
+// made it.
+func maker(name string) string {
 	if i := strings.LastIndexByte(name, '-'); i >= 0 {
-		return name[:i], name[i+1:], true
+		return name[:i]
 	}
-	return name, "", false
+	return name
 }

@@ -83,7 +83,7 @@ func TestJudge(t *testing.T) {
 		rock = "1.20/rocksdb-incremental"
 	)
 	to2 := usual.with(func(s *spec) { s.version, s.image = "v2_3", "job:2" })
-	same := func(f *Facts) {}
+	same := func(*Facts) {}
 	for name, c := range map[string]struct {
 		was, is spec
 		state   string

@@ -40,7 +40,7 @@ func format(f *Facts) []Finding {
 // overrides are the parallelisms that the configuration gives to vertices.
 func (f *Facts) overrides() map[string]int {
 	out := map[string]int{}
-	for _, pair := range strings.Split(f.Config["pipeline.jobvertex-parallelism-overrides"], ",") {
+	for pair := range strings.SplitSeq(f.Config["pipeline.jobvertex-parallelism-overrides"], ",") {
 		id, number, _ := strings.Cut(strings.TrimSpace(pair), ":")
 		if n, err := strconv.Atoi(strings.TrimSpace(number)); err == nil {
 			out[id] = n

@@ -7,14 +7,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/kubectl-flink/kubectl-flink/pkg/flink/flinktest"
-
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/change"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/flinktest"
 )
 
 // failsWithImage starts what has the image flink:bad in vain, and all else as an

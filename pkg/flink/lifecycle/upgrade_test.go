@@ -6,10 +6,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/kubectl-flink/kubectl-flink/pkg/flink/flinktest"
-
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/change"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/flinktest"
 )
 
 const upgradable = `{"apiVersion":"flink.apache.org/v1beta1","kind":"FlinkDeployment","metadata":{"name":"a","namespace":"n"},"spec":{

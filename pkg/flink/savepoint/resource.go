@@ -181,7 +181,7 @@ func (f *snapshotFollower) handle(ctx context.Context, event watch.EventType, ob
 	}
 	switch {
 	case s.State() == api.SnapshotPending && f.leavePending == nil:
-		f.watchPending(s.Name())
+		f.watchPending(s.Name()) //nolint:contextcheck // it ends with the loop
 	case s.State() != api.SnapshotPending && f.leavePending != nil:
 		f.leavePending()
 		f.leavePending = nil

@@ -173,7 +173,7 @@ func readWriters(entries []metav1.ManagedFieldsEntry) writers {
 			continue
 		}
 		var tree map[string]any
-		if json.Unmarshal(e.FieldsV1.Raw, &tree) != nil {
+		if json.Unmarshal(e.FieldsV1.GetRawBytes(), &tree) != nil {
 			continue
 		}
 		spec, _ := tree["f:spec"].(map[string]any)

@@ -231,8 +231,8 @@ func foldsInto(out [][]Entry, e Entry) int {
 	if e.group == "" {
 		return -1
 	}
-	for i := len(out) - 1; i >= 0; i-- {
-		first := out[i][0]
+	for i, entries := range slices.Backward(out) {
+		first := entries[0]
 		if first.group == e.group && (e.Kind != Pod || e.At.Sub(first.At) <= together) {
 			return i
 		}

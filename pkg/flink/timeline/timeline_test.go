@@ -331,9 +331,9 @@ func TestMuch(t *testing.T) {
 func TestWriters(t *testing.T) {
 	at := stamp(0)
 	w := readWriters([]metav1.ManagedFieldsEntry{
-		{Manager: "a", Time: &at, FieldsV1: &metav1.FieldsV1{Raw: []byte(`{"f:spec":{".":{},"f:job":{"f:args":{},"f:jarURI":{}},"f:podTemplate":{},"f:flinkConfiguration":{"f:state.savepoints.dir":{}}}}`)}},
-		{Manager: "broken", Time: &at, FieldsV1: &metav1.FieldsV1{Raw: []byte(`[`)}},
-		{Manager: "no spec", Time: &at, FieldsV1: &metav1.FieldsV1{Raw: []byte(`{"f:metadata":{}}`)}},
+		{Manager: "a", Time: &at, FieldsV1: metav1.NewFieldsV1(`{"f:spec":{".":{},"f:job":{"f:args":{},"f:jarURI":{}},"f:podTemplate":{},"f:flinkConfiguration":{"f:state.savepoints.dir":{}}}}`)},
+		{Manager: "broken", Time: &at, FieldsV1: metav1.NewFieldsV1(`[`)},
+		{Manager: "no spec", Time: &at, FieldsV1: metav1.NewFieldsV1(`{"f:metadata":{}}`)},
 	})
 	for path, want := range map[string]string{
 		"job.args": "a", "job.jarURI": "a", "job.jarURIx": "", "job.parallelism": "", "podTemplate.spec.containers[0].image": "a",

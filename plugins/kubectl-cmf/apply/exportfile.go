@@ -134,7 +134,7 @@ func WriteFiles(dir string, files []File, o ExportOptions) (Exported, error) {
 	if err != nil {
 		return out, fmt.Errorf("%s: %w", dir, source.Cause(err))
 	}
-	defer root.Close()
+	defer func() { _ = root.Close() }()
 	wanted := map[string]bool{}
 	var write []File
 	var foreign []string

@@ -429,6 +429,11 @@ func (c *common) completeStart(ctx context.Context, args []string, _ string) ([]
 	}
 	scope := app.Scope
 	scope.Application = app.Name
+	return savepointChoices(ctx, client, scope), nil
+}
+
+// savepointChoices are the savepoints of scope, and the detached ones.
+func savepointChoices(ctx context.Context, client *connect.Connection, scope cmf.Scope) []completion.Choice {
 	var out []completion.Choice
 	for kind, where := range map[*cmf.Kind]cmf.Scope{cmf.Must("savepoint"): scope, cmf.Must("detached-savepoint"): {}} {
 		list, err := client.List(ctx, kind, where, cmf.ListOptions{})
@@ -439,5 +444,5 @@ func (c *common) completeStart(ctx context.Context, args []string, _ string) ([]
 			out = append(out, completion.Choice{Value: o.Name(), Description: o.Text("status.path|spec.path")})
 		}
 	}
-	return out, nil
+	return out
 }

@@ -89,10 +89,10 @@ func (d *deleter) deleteVersion(ctx context.Context, client *connect.Connection,
 	did := "deleted"
 	if d.DryRun == "client" {
 		did = "deleted (dry run)"
-	} else if err := client.DeleteVersion(ctx, ref, d.version); err != nil && (!cmf.IsNotFound(err) || !d.ignoreMissing) {
-		return err
-	} else if err != nil {
+	} else if err := client.DeleteVersion(ctx, ref, d.version); cmf.IsNotFound(err) && d.ignoreMissing {
 		return nil
+	} else if err != nil {
+		return err
 	}
 	_, err := fmt.Fprintf(d.Out, "%s version %d %s\n", ref, d.version, did)
 	return err

@@ -38,9 +38,23 @@ func TestRest(t *testing.T) {
 
 	r.server.Forget()
 	for _, args := range [][]string{
-		{"/v1/../../x"}, {"/v1/environments/%2e%2e/x"}, {"/v1/a%2fb"}, {`/v1/a\b`}, {"/v1/a%5cb"}, {"/v1/..;/x"}, {"/security/1.0/authenticate"}, {"v1/environments"},
-		{"http://other/v1/environments"}, {"//other/v1/environments"}, {"/v1"}, {"/v1//x"}, {"/v1/%00"}, {"/cmf/api/../v1/x"},
-		{"/v1/environments", "-H", "Authorization: Bearer x"}, {"/v1/environments", "-H", "Cookie: a=b"}, {"/v1/environments", "-H", "nothing"},
+		{"/v1/../../x"},
+		{"/v1/environments/%2e%2e/x"},
+		{"/v1/a%2fb"},
+		{`/v1/a\b`},
+		{"/v1/a%5cb"},
+		{"/v1/..;/x"},
+		{"/security/1.0/authenticate"},
+		{"v1/environments"},
+		{"http://other/v1/environments"},
+		{"//other/v1/environments"},
+		{"/v1"},
+		{"/v1//x"},
+		{"/v1/%00"},
+		{"/cmf/api/../v1/x"},
+		{"/v1/environments", "-H", "Authorization: Bearer x"},
+		{"/v1/environments", "-H", "Cookie: a=b"},
+		{"/v1/environments", "-H", "nothing"},
 	} {
 		if got := r.run(append([]string{"rest"}, args...)...); got.code == 0 {
 			t.Errorf("%v: %+v", args, got)

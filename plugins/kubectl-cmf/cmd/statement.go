@@ -323,15 +323,5 @@ func (c *common) completeStatementStart(ctx context.Context, args []string, _ st
 	}
 	scope := ref.Scope
 	scope.Statement = ref.Name
-	var out []completion.Choice
-	for kind, where := range map[*cmf.Kind]cmf.Scope{cmf.Must("savepoint"): scope, cmf.Must("detached-savepoint"): {}} {
-		list, err := client.List(ctx, kind, where, cmf.ListOptions{})
-		if err != nil {
-			continue
-		}
-		for _, o := range list {
-			out = append(out, completion.Choice{Value: o.Name(), Description: o.Text("status.path|spec.path")})
-		}
-	}
-	return out, nil
+	return savepointChoices(ctx, client, scope), nil
 }

@@ -267,7 +267,7 @@ func (o *flameOptions) named(vertices []rest.Vertex) ([]rest.Vertex, error) {
 }
 
 // errNoFlameGraphs says that Flink's are off.
-var errNoFlameGraphs = errors.New("Flink's own flame graphs are off")
+var errNoFlameGraphs = errors.New("flame graphs of Flink's own are off")
 
 // flink has Flink take the samples.
 func (o *flameOptions) flink(ctx context.Context, place reach.Place, jobManager *rest.Client, job rest.Job, vertices []rest.Vertex, page *view.FlamePage) error {

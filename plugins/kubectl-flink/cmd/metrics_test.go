@@ -62,7 +62,7 @@ func TestProfileRefuses(t *testing.T) {
 		}
 	}
 	p.answerJobManager(map[string]string{"/taskmanagers": `{"taskmanagers":[{"id":"tm"}]}`})
-	if got, code := play(t, p, "profile", "basic-example", "--via", "apiserver"); code != exit.Failed || !strings.Contains(got, "Flink's profiler is off in flinkdeployment/basic-example") || !strings.Contains(got, "--set rest.profiling.enabled=true") {
+	if got, code := play(t, p, "profile", "basic-example", "--via", "apiserver"); code != exit.Failed || !strings.Contains(got, "the profiler of Flink is off in flinkdeployment/basic-example") || !strings.Contains(got, "--set rest.profiling.enabled=true") {
 		t.Errorf("exit %d\n%s", code, got)
 	}
 }

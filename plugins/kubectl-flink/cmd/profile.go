@@ -165,7 +165,7 @@ func (o *profileOptions) start(ctx context.Context, place reach.Place, jobManage
 			if !place.Cluster.IsSessionCluster() {
 				how = fmt.Sprintf("turn it on, which restarts the job: kubectl flink upgrade %s -n %s --set rest.profiling.enabled=true", cluster, cluster.Namespace)
 			}
-			return run, fmt.Errorf("Flink's profiler is off in %s, or Flink is older than 1.19: %s\nWithout it: kubectl flink flame %s -n %s", cluster, how, place.Job.Ref(), cluster.Namespace)
+			return run, fmt.Errorf("the profiler of Flink is off in %s, or Flink is older than 1.19: %s\nWithout it: kubectl flink flame %s -n %s", cluster, how, place.Job.Ref(), cluster.Namespace)
 		case err != nil:
 			return run, err
 		case run.Status != "FAILED":

@@ -305,8 +305,13 @@ func (b *reportBuilder) job(ctx context.Context, collector *bundle.Collector, jo
 	read := api.Job{Kind: ref.Kind, Object: job.Facts.Object}
 	out := view.ReportJob{Name: ref.String(), Namespace: ref.Namespace, State: read.Describe(b.now()), Dir: dir, Timeline: story}
 	for _, pair := range [][2]string{
-		{"Flink", cmp.Or(job.Facts.Flink.Version, api.Dotted(read.FlinkVersion()))}, {"Image", api.Text(read.Spec(), "image")}, {"Job id", cmp.Or(job.Facts.Flink.JobID, read.JobID())},
-		{"Lifecycle", read.Lifecycle()}, {"JobManager", read.JobManager()}, {"Upgrade mode", api.Text(read.Spec(), "job", "upgradeMode")}, {"Restored from", job.Facts.Flink.RestoredFrom},
+		{"Flink", cmp.Or(job.Facts.Flink.Version, api.Dotted(read.FlinkVersion()))},
+		{"Image", api.Text(read.Spec(), "image")},
+		{"Job id", cmp.Or(job.Facts.Flink.JobID, read.JobID())},
+		{"Lifecycle", read.Lifecycle()},
+		{"JobManager", read.JobManager()},
+		{"Upgrade mode", api.Text(read.Spec(), "job", "upgradeMode")},
+		{"Restored from", job.Facts.Flink.RestoredFrom},
 		{"Pods", fmt.Sprint(len(job.Facts.Pods))},
 	} {
 		if pair[1] != "" {

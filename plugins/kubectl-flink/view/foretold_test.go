@@ -28,7 +28,7 @@ func TestForeseen(t *testing.T) {
 		refused, noted   string
 		verdict, printed string
 	}{
-		"nothing":          {func(f *Foreseen) {}, "", "", "ok", "flinkdeployment/a: nothing seen speaks against the start\n  State     checkpoint s3://b/chk-1 (its newest, which stands for the one that will be used)\n"},
+		"nothing":          {func(*Foreseen) {}, "", "", "ok", "flinkdeployment/a: nothing seen speaks against the start\n  State     checkpoint s3://b/chk-1 (its newest, which stands for the one that will be used)\n"},
 		"it fails":         {func(f *Foreseen) { f.Findings = []foretell.Finding{fails, warns, unknown} }, "flinkdeployment/a was not changed: it would not start from checkpoint s3://b/chk-1", "look out", "fails", "would fail\n"},
 		"it can't be seen": {func(f *Foreseen) { f.Unseen = "no rights" }, "", "the state wasn't checked: no rights", "unseen", "not checked: no rights\n"},
 		"only some":        {func(f *Foreseen) { f.Findings = []foretell.Finding{unknown} }, "", "", "ok", "some of it can't be seen\n"},

@@ -128,9 +128,11 @@ func writePKI(s node.Spec) error {
 		groups     []string
 		ips, names []string
 	}{
-		{"apiserver", "kube-apiserver", nil,
+		{
+			"apiserver", "kube-apiserver", nil,
 			[]string{"127.0.0.1", s.NodeIP, node.ServiceIP},
-			[]string{"localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local"}},
+			[]string{"localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local"},
+		},
 		{"apiserver-kubelet", "kube-apiserver-kubelet-client", masters, nil, nil},
 		{"kubelet-server", "kubelet", nil, []string{s.NodeIP, "127.0.0.1"}, []string{s.Name}},
 	}
