@@ -30,7 +30,9 @@ func TestSavepointSaysThatTheServerIsAway(t *testing.T) {
 		if r.Method == http.MethodPost {
 			asked.Store(true)
 		}
-		if !asked.Load() || r.Method == http.MethodPost {
+		// The watch is asked for while the snapshot is created: it never opens.
+		opens := r.URL.Query().Get("watch") == "true" && strings.HasSuffix(r.URL.Path, "/flinkstatesnapshots")
+		if !opens && !asked.Load() || r.Method == http.MethodPost {
 			return false
 		}
 		http.Error(w, "the server is away", http.StatusInternalServerError)
@@ -51,11 +53,8 @@ func TestSavepointOutlivesItsToken(t *testing.T) {
 			current.setStatus(t, api.StateSnap, object, map[string]any{"state": "COMPLETED", "path": "file:/s"})
 		}
 	})
-	var asked atomic.Bool
 	kubeconfig := current.through(t, func(w http.ResponseWriter, r *http.Request, _ http.Handler) bool {
-		if r.Method == http.MethodPost {
-			asked.Store(true)
-		} else if asked.Load() && strings.HasSuffix(r.URL.Path, "/flinkstatesnapshots") && refusals.Add(1) <= 2 {
+		if r.URL.Query().Get("watch") == "true" && strings.HasSuffix(r.URL.Path, "/flinkstatesnapshots") && refusals.Add(1) <= 2 {
 			w.Header().Set("Content-Type", "application/json")
 			w.WriteHeader(http.StatusUnauthorized)
 			fmt.Fprintln(w, `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"Unauthorized","message":"Unauthorized","code":401}`)

@@ -21,8 +21,8 @@ func Serve(ctx context.Context, options ListenOptions) (*Listener, error) {
 	}
 	l := &Listener{options: options, port: port, ears: ears, guard: guardOf(options), conns: map[net.Conn]struct{}{}}
 	l.ctx, l.cancel = context.WithCancel(ctx)
-	l.server = l.guarded() //nolint:contextcheck // the listener has a context of its own
-	context.AfterFunc(l.ctx, l.shut)
+	l.server = l.guarded()
+	context.AfterFunc(l.ctx, l.shut) //nolint:contextcheck // the listener has a context of its own
 	for _, ear := range ears {
 		l.work.Go(func() { _ = l.server.Serve(ear) }) // ends with Close
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -127,6 +128,9 @@ func objectOf(ref api.Ref) *unstructured.Unstructured {
 	return o
 }
 
+// reasonOf is what stands before an exception in a line about it.
+var reasonOf = regexp.MustCompile(`^(?:cause: |event \S+ \([^)]*\): )`)
+
 // attemptsOf are the exceptions that err tells of, the most telling first, and
 // where they were thrown. A change that wasn't begun failed at the savepoint that
 // it begins with.
@@ -147,7 +151,9 @@ func attemptsOf(err error) (texts []string, where diagnosis.Where) {
 	}
 	var out []string
 	for _, text := range texts {
-		if strings.TrimSpace(text) != "" {
+		// As operator.FormatReasons and what finds deeper causes write them.
+		text = strings.ReplaceAll(strings.TrimSpace(text), "\n  cause: ", "\nCaused by: ")
+		if text = reasonOf.ReplaceAllString(text, ""); text != "" {
 			out = append(out, text)
 		}
 	}

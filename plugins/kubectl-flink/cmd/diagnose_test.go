@@ -1,0 +1,36 @@
+package cmd
+
+import (
+	"testing"
+	"time"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/change"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/diagnosis"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/savepoint"
+)
+
+// What Flink 2 says of a canonical savepoint: the cause stands behind what it
+// brings about, in lines with words before them.
+func TestAttemptsAreReadFromErrors(t *testing.T) {
+	const both = "CheckpointException: Checkpoint Coordinator is suspending.\n  cause: UnsupportedOperationException: Not supported yet."
+	facts := &diagnosis.JobFacts{Now: time.Now(), Object: objectOf(api.Ref{Kind: api.Deployment, Namespace: "shop", Name: "orders"})}
+	for name, err := range map[string]error{
+		"a savepoint": &savepoint.FailedError{Cause: both},
+		"a change":    &change.FailedError{Cause: both, How: change.ChangeStuck},
+	} {
+		texts, where := attemptsOf(err)
+		var thrown []diagnosis.Exception
+		for _, text := range texts {
+			thrown = append(thrown, diagnosis.ReadException(text, time.Time{}, where))
+		}
+		found := diagnosis.Attempt(facts, thrown...)
+		if len(found) == 0 || found[0].Rule != "FLINK-SNAP-FORMAT" {
+			t.Errorf("%s: %q: %+v", name, texts, found)
+		}
+	}
+	texts, _ := attemptsOf(&change.FailedError{Cause: "a", Events: nil, How: change.ChangeStuck})
+	if len(texts) != 1 || texts[0] != "a" {
+		t.Errorf("%q", texts)
+	}
+}
