@@ -272,7 +272,7 @@ func (e Exception) Naming() string {
 		case !below:
 			below = c.String() == root.String()
 		case c.Message == "" || root.Message != "" && strings.Contains(c.Message, root.Message) && !strings.Contains(c.Message, "Cannot run program"), !naming.MatchString(c.Message):
-		case wrappers[c.Name()] && generic.MatchString(c.Message):
+		case (wrappers[c.Name()] || c.Name() == "CheckpointException") && generic.MatchString(c.Message):
 		default:
 			return c.String()
 		}
@@ -281,7 +281,7 @@ func (e Exception) Naming() string {
 }
 
 // generic are messages that tell of every failure alike.
-var generic = pattern(`^(Recovery is suppressed|The main method caused an error|Could not execute|Failed to execute|Internal server error|Could not submit)`)
+var generic = pattern(`^(Recovery is suppressed|The main method caused an error|Could not execute|Failed to execute|Internal server error|Could not submit|An Exception occurred while triggering the checkpoint)`)
 
 // Telling is the root in a line, with what names the thing.
 func (e Exception) Telling() string {

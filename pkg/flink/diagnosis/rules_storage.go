@@ -19,6 +19,7 @@ var (
 	// state is taken.
 	operatorFails = pattern(`Could not (?:complete snapshot|perform checkpoint) \d+ for operator`)
 	statePath     = pattern(`/(?:chk-\d+|savepoint-\w+|shared|taskowned)\b`)
+	namesPath     = pattern(`\b[a-z][a-z0-9]*:/`)
 	localDirs     = pattern(`No local storage directories available.*`)
 	unknownHost   = pattern(`UnknownHostException: (?:[\w.]+Exception: )?([A-Za-z0-9][\w.-]*)`)
 	noState       = pattern(`Cannot find (?:checkpoint or savepoint file/directory|meta data file)|Could not find checkpoint or savepoint|FileNotFoundException: .*(?:_metadata|savepoint-|chk-\d)`)
@@ -126,7 +127,11 @@ var storageRules = []Rule{
 			if !ok || !j.matters(e) || !aboutStorage(e) || inS3(e) {
 				return nil
 			}
-			return []Finding{{Subject: j.ref(), Means: "the job's pods can't write to " + j.writtenTo(e) + ": " + e.Telling(), Evidence: append([]Evidence{e.evidence()}, j.directories()...), Cures: []Cure{{Text: "check its owner and mode (Flink runs as user 9999: fsGroup 9999 in the pod template), and that it is mounted in the JobManager and in every TaskManager"}}}}
+			evidence := []Evidence{e.evidence()}
+			if j.attempt == nil || !namesPath.MatchString(e.Root().Message) {
+				evidence = append(evidence, j.directories()...) // else it may be another
+			}
+			return []Finding{{Subject: j.ref(), Means: "the job's pods can't write to " + j.writtenTo(e) + ": " + e.Telling(), Evidence: evidence, Cures: []Cure{{Text: "check its owner and mode (Flink runs as user 9999: fsGroup 9999 in the pod template), and that it is mounted in the JobManager and in every TaskManager"}}}}
 		},
 	},
 	{
