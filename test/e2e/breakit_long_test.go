@@ -144,7 +144,7 @@ var moreFaults = []fault{
 		cure: patchJob + `'{"spec":{"flinkConfiguration":{"execution.checkpointing.timeout":null}}}'`,
 	},
 	{
-		name: "canceled", once: `kubectl flink rest broken -n $NS -X PATCH "jobs/$(kubectl get flinkdeployment broken -n $NS -o 'jsonpath={.status.jobStatus.jobId}')" --yes`,
+		name: "canceled", once: `kubectl flink rest broken -n $NS -X PATCH "jobs/$(kubectl get flinkdeployment broken -n $NS -o 'jsonpath={.status.jobStatus.jobId}')"`,
 		rule: "FLINK-JOB-CANCELED",
 	},
 	{
