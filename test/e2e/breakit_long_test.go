@@ -89,9 +89,9 @@ var moreFaults = []fault{
 		cure: patchJob + `'{"spec":{"flinkConfiguration":{"execution.checkpointing.dir":"file:///flink-data/'$NS'/checkpoints"}}}'`,
 	},
 	{
-		name: "read-only", job: configured(`"execution.checkpointing.dir":"file:///proc/checkpoints"`),
-		rule: "FLINK-STATE-WRITE", says: []string{"/proc/checkpoints"},
-		cure: patchJob + `'{"spec":{"flinkConfiguration":{"execution.checkpointing.dir":"file:///flink-data/'$NS'/checkpoints"}}}'`,
+		name: "read-only", job: `{"spec":{"podTemplate":{"spec":{"containers":[{"name":"flink-main-container","volumeMounts":[{"name":"flink-data","mountPath":"/flink-data","readOnly":true}]}]}}}}`,
+		rule: "FLINK-STATE-WRITE",
+		cure: patchJob + `'{"spec":{"podTemplate":{"spec":{"containers":[{"name":"flink-main-container","volumeMounts":[{"name":"flink-data","mountPath":"/flink-data"}]}]}}}}'`,
 	},
 	{
 		name: "class", job: `{"spec":{"job":{"entryClass":"com.acme.Orders"}}}`,
@@ -144,7 +144,7 @@ var moreFaults = []fault{
 		cure: patchJob + `'{"spec":{"flinkConfiguration":{"execution.checkpointing.timeout":null}}}'`,
 	},
 	{
-		name: "canceled", once: `kubectl flink rest broken -n $NS -X PATCH "jobs/$(kubectl get flinkdeployment broken -n $NS -o 'jsonpath={.status.jobStatus.jobId}')"`,
+		name: "canceled", once: `kubectl flink rest broken -n $NS -X PATCH "/jobs/$(kubectl get flinkdeployment broken -n $NS -o 'jsonpath={.status.jobStatus.jobId}')"`,
 		rule: "FLINK-JOB-CANCELED",
 	},
 	{

@@ -171,8 +171,10 @@ func renewCures(i *installation) []Cure {
 	return out
 }
 
+// roleCommand gives an account what Flink needs, by a role of its own: a role
+// flink may be there already, with less.
 func roleCommand(namespace, account string) string {
-	return fmt.Sprintf("kubectl create role flink -n %[1]s --verb '*' --resource pods,configmaps,services,deployments.apps,deployments.apps/finalizers && kubectl create rolebinding %[2]s-flink -n %[1]s --role flink --serviceaccount %[3]s", word(namespace), word(account), word(namespace+":"+account))
+	return fmt.Sprintf("kubectl create role %[2]s-for-flink -n %[1]s --verb '*' --resource pods,configmaps,services,deployments.apps,deployments.apps/finalizers && kubectl create rolebinding %[2]s-for-flink -n %[1]s --role %[2]s-for-flink --serviceaccount %[3]s", word(namespace), word(account), word(namespace+":"+account))
 }
 
 func operatorRights(operators []OperatorFacts, subject string) []Finding {
