@@ -347,7 +347,7 @@ func TestChangeAndConflicts(t *testing.T) {
 	// The same plan again: the spec has moved since.
 	ch.Spec = map[string]any{"job": map[string]any{"parallelism": int64(7)}}
 	_, err = change.CarryOut(t.Context(), client, ch, change.Options{NoWait: true}, operator.Reporter{})
-	if err == nil || !strings.Contains(err.Error(), "somebody else changed it") {
+	if err == nil || !strings.Contains(err.Error(), "it was changed at the same time") {
 		t.Errorf("%v", err)
 	}
 	if got := jobField(current.deployment(t, ns, "orders"), "parallelism"); got != "5" {

@@ -368,7 +368,7 @@ func TestSavepointDeletedInBetween(t *testing.T) {
 	current.asOperator(t, api.StateSnap, ns, func(object *unstructured.Unstructured) {
 		_ = client.Delete(t.Context(), object.GetName(), metav1.DeleteOptions{})
 	})
-	current.flink(t, t.Context(), "savepoint", "basic", "-n", ns).wants(t, exit.Failed, "was deleted by somebody")
+	current.flink(t, t.Context(), "savepoint", "basic", "-n", ns).wants(t, exit.Failed, "was deleted")
 }
 
 func TestSavepointOfBlueGreen(t *testing.T) {

@@ -79,7 +79,7 @@ func TestSavepointToFollowIsGone(t *testing.T) {
 		return false
 	})
 	flinkAs(t, t.Context(), kubeconfig, "savepoint", "busy", "-n", ns, "--follow", "--timeout", "20s").wants(t, exit.Failed,
-		"flinkstatesnapshot/other was deleted by somebody while it was IN_PROGRESS")
+		"flinkstatesnapshot/other was deleted while it was IN_PROGRESS")
 }
 
 // stoppedOperator is an operator that is scaled to 0, for one test.

@@ -90,7 +90,7 @@ var moreFaults = []fault{
 	},
 	{
 		name: "read-only", job: `{"spec":{"podTemplate":{"spec":{"containers":[{"name":"flink-main-container","volumeMounts":[{"name":"flink-data","mountPath":"/flink-data","readOnly":true}]}]}}}}`,
-		rule: "FLINK-STATE-WRITE",
+		rule: "FLINK-SPEC-VOLUME", says: []string{"mounted read-only"},
 		cure: patchJob + `'{"spec":{"podTemplate":{"spec":{"containers":[{"name":"flink-main-container","volumeMounts":[{"name":"flink-data","mountPath":"/flink-data"}]}]}}}}'`,
 	},
 	{
@@ -115,7 +115,7 @@ var moreFaults = []fault{
 	},
 	{
 		name: "probe", job: tmWith(`"livenessProbe":{"httpGet":{"path":"/healthz","port":9999},"initialDelaySeconds":5,"periodSeconds":2,"failureThreshold":1}`),
-		rule: "FLINK-POD-PROBE", says: []string{"9999"},
+		rule: "FLINK-POD-LIVENESS", says: []string{"9999"},
 		cure: patchJob + `'{"spec":{"taskManager":{"podTemplate":null}}}'`,
 	},
 	{

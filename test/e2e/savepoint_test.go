@@ -95,7 +95,7 @@ func TestSavepointOfSessionJob(t *testing.T) {
 	main.running(t, "flinksessionjob", "session-job-example", "default")
 	r := main.run(t, "flink", "savepoint", "sessionjob/session-job-example", "-o", pathOnly).wants(t, 0)
 	main.hasMetadata(t, r.out)
-	// To Flink it is a job like one that nobody manages.
+	// To Flink it is a job like one that no object manages.
 	r = main.run(t, "flink", "savepoint", "session-example", "--method", "rest", "-o", pathOnly).wants(t, 0, "asked for (format CANONICAL: Flink 1.20)")
 	main.hasMetadata(t, r.out)
 	main.run(t, "flink", "savepoint", "session-example", "--method", "rest", "--path", "file:///proc/nope").wants(t, 2, "in no volume of the job's pods")

@@ -54,7 +54,7 @@ func targetColorMissing(ctx context.Context, c *operator.Client, job api.Job) er
 		serving = "ACTIVE_GREEN"
 	}
 	return &FailedError{
-		Job: ref, How: ChangeFailed, Cause: "it moves to " + name + ", which doesn't exist: somebody deleted it, or it was still being deleted when the move began, and the operator can't go on",
+		Job: ref, How: ChangeFailed, Cause: "it moves to " + name + ", which doesn't exist: it was deleted, or it was still being deleted when the move began, and the operator can't go on",
 		After: fmt.Sprintf("The other color goes on running. Have the operator begin again with: kubectl patch %s %s -n %s --subresource=status --type merge -p '{\"status\":{\"blueGreenState\":%q,\"savepointTriggerId\":null}}'", ref.Kind.Singular, ref.Name, ref.Namespace, serving),
 	}
 }

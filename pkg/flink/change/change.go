@@ -227,4 +227,4 @@ func (r *Report) Observe(job api.Job) {
 
 // ErrOvertaken is wrapped by errors that say that somebody else changed the
 // job at the same time.
-var ErrOvertaken = errors.New("somebody else changed it")
+var ErrOvertaken = errors.New("it was changed at the same time")

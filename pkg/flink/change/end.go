@@ -186,7 +186,7 @@ func (f *Follower) putBack(ctx context.Context, failed *FailedError) {
 	case asBefore:
 		failed.After += describe
 	case ctx.Err() != nil:
-		failed.After += describe + ", and nobody waited for more"
+		failed.After += describe + ", and what followed was not observed"
 	default:
 		failed.After += fmt.Sprintf("; after %s the job is %s", putBackLimit, f.job.Describe(f.now()))
 	}

@@ -166,9 +166,9 @@ func (f *Follower) observe(event watch.EventType, object *unstructured.Unstructu
 	job := api.Job{Kind: f.Change.Job.Kind, Object: object}
 	switch {
 	case event == watch.Deleted:
-		return fmt.Errorf("%s was deleted by somebody", job.Ref())
+		return fmt.Errorf("%s was deleted", job.Ref())
 	case job.Object.GetUID() != f.Change.Job.Object.GetUID():
-		return fmt.Errorf("%s was deleted and recreated by somebody", job.Ref())
+		return fmt.Errorf("%s was deleted and recreated", job.Ref())
 	case !f.applied || job.Object.GetGeneration() < f.generation:
 		// From before the change.
 		return nil

@@ -350,7 +350,7 @@ func TestNothingIsAwaited(t *testing.T) {
 		"no wait, not permitted": {options: Options{NoWait: true}, prepare: func(c *flinktest.Cluster) {
 			c.Refuse("patch", api.Deployment, flinktest.Forbidden(api.Deployment, "orders"))
 		}, code: exit.Failed, says: []string{"forbidden"}, check: func(*testing.T, *flinktest.Cluster, Report, error) {}},
-		"dry run of what would fail": {options: Options{DryRun: "server"}, prepare: func(c *flinktest.Cluster) { c.SetSpec(api.Deployment, "orders", `{"job":{"parallelism":4}}`) }, code: exit.Failed, says: []string{"was not changed: somebody else changed it at this moment (generation 2, was 1)"}},
+		"dry run of what would fail": {options: Options{DryRun: "server"}, prepare: func(c *flinktest.Cluster) { c.SetSpec(api.Deployment, "orders", `{"job":{"parallelism":4}}`) }, code: exit.Failed, says: []string{"was not changed: it was changed at the same time at this moment (generation 2, was 1)"}},
 	})
 }
 
@@ -397,7 +397,7 @@ func TestAChangeThatIsRefused(t *testing.T) {
 		},
 		"can't begin, Ctrl-C while it is put back": {
 			operate: step(2*time.Second, noUpgrade), cut: 5 * time.Second, ctrlC: true, code: exit.Failed, within: 6 * time.Second,
-			says: []string{"the job is RUNNING, and nobody waited for more"}, check: failedAs(ChangeStuck, true),
+			says: []string{"the job is RUNNING, and what followed was not observed"}, check: failedAs(ChangeStuck, true),
 		},
 		"can't begin, and it can't be put back": {
 			operate: func(c *flinktest.Cluster) {
@@ -495,7 +495,7 @@ func TestAChangeThatFails(t *testing.T) {
 			operate: func(c *flinktest.Cluster) {
 				flinktest.After(2*time.Second, func() { c.Remove(api.Deployment, "orders") })
 			}, code: exit.Failed, within: 3 * time.Second,
-			says: []string{"flinkdeployment/orders was deleted by somebody"},
+			says: []string{"flinkdeployment/orders was deleted"},
 		},
 		"somebody deletes and creates it": {
 			operate: func(c *flinktest.Cluster) {
@@ -506,11 +506,11 @@ func TestAChangeThatFails(t *testing.T) {
 					_ = c.Objects.Tracker().Update(api.Deployment.GVR(), object, flinktest.Namespace)
 				})
 			}, code: exit.Failed, within: 3 * time.Second,
-			says: []string{"flinkdeployment/orders was deleted and recreated by somebody"},
+			says: []string{"flinkdeployment/orders was deleted and recreated"},
 		},
 		"somebody changed it before": {
 			prepare: func(c *flinktest.Cluster) { c.SetSpec(api.Deployment, "orders", `{"job":{"parallelism":9}}`) }, code: exit.Failed, within: 1,
-			says: []string{"flinkdeployment/orders was not changed: somebody else changed it at this moment (generation 2, was 1)", "Look at it and try again: kubectl get flinkdeployment orders -n ns -o yaml"},
+			says: []string{"flinkdeployment/orders was not changed: it was changed at the same time at this moment (generation 2, was 1)", "Look at it and try again: kubectl get flinkdeployment orders -n ns -o yaml"},
 			check: func(t *testing.T, c *flinktest.Cluster, _ Report, err error) {
 				if _, there := c.Job(api.Deployment, "orders").Spec()["restartNonce"]; there || !errors.Is(err, ErrOvertaken) {
 					t.Error(there, err)
@@ -521,7 +521,7 @@ func TestAChangeThatFails(t *testing.T) {
 			operate: func(c *flinktest.Cluster) {
 				flinktest.After(2*time.Second, func() { c.SetSpec(api.Deployment, "orders", `{"restartNonce":7}`) })
 			}, code: exit.Failed, within: 3 * time.Second,
-			says: []string{"somebody else changed it while the change was being carried out (generation 3, ours was 2), last by kubectl-edit: it is not what was asked for any more"},
+			says: []string{"it was changed at the same time while the change was being carried out (generation 3, ours was 2), last by kubectl-edit: it is not what was asked for any more"},
 			check: func(t *testing.T, _ *flinktest.Cluster, _ Report, err error) {
 				if !errors.Is(err, ErrOvertaken) {
 					t.Error(err)

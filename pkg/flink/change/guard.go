@@ -28,7 +28,7 @@ func Target(ctx context.Context, c *operator.Client, ref api.Ref) (api.Job, erro
 	}
 	if job.IsSessionCluster() {
 		err := c.ExplainSessionCluster(ctx, job)
-		return api.Job{}, fmt.Errorf("%w\nA job that nobody manages is listed with: kubectl flink jobs %s -n %s", err, ref.Name, ref.Namespace)
+		return api.Job{}, fmt.Errorf("%w\nA job that no object manages is listed with: kubectl flink jobs %s -n %s", err, ref.Name, ref.Namespace)
 	}
 	if at := object.GetDeletionTimestamp(); at != nil {
 		return api.Job{}, fmt.Errorf("%s is being deleted (since %s)", ref, at.UTC().Format("2006-01-02T15:04:05Z"))

@@ -40,7 +40,7 @@ func TestWhatMustNotBeChanged(t *testing.T) {
 	}{
 		"a job":           {flinktest.Object(api.Deployment, "orders", ordersSpec, ordersStatus), ""},
 		"a child":         {child, "Change the parent: flinkbluegreendeployment/shop"},
-		"a session":       {flinktest.Object(api.Deployment, "orders", `{"flinkVersion":"v1_20"}`, ""), "A job that nobody manages is listed with: kubectl flink jobs orders -n ns"},
+		"a session":       {flinktest.Object(api.Deployment, "orders", `{"flinkVersion":"v1_20"}`, ""), "A job that no object manages is listed with: kubectl flink jobs orders -n ns"},
 		"one that goes":   {going, "flinkdeployment/orders is being deleted (since 2026-01-02T03:04:05Z)"},
 		"one of its name": {flinktest.Object(api.Deployment, "order", ordersSpec, ""), "Names near it: order"},
 	} {

@@ -197,6 +197,10 @@ func unready(p *corev1.Pod) {
 	p.CreationTimestamp = stamp(2 * time.Minute)
 }
 
+// longUnready is since when a pod isn't ready; often counts the last event.
+func longUnready(p *corev1.Pod) { p.CreationTimestamp = stamp(10 * time.Minute) }
+func often(f *JobFacts)         { f.Events[len(f.Events)-1].Count = 60 }
+
 // ended is a container that ended some seconds ago and is down; it is added
 // where there is none of its name.
 func ended(role, name string, code int32, reason string, log ...string) change {

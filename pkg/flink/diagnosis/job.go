@@ -2,7 +2,9 @@ package diagnosis
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -144,11 +146,14 @@ func (j *job) gatherExceptions(raw string) {
 			}
 		}
 	}
+	if e, ok := j.checkpointFailure(); ok {
+		j.seen = append(j.seen, e)
+	}
 	// The operator's events hold the first lines of a stack trace: they count
 	// where nobody knows more.
 	if len(j.seen) == 0 {
 		for _, e := range j.events {
-			if e.reason == "JobException" {
+			if e.reason == "JobException" && !j.outdated(e.at) {
 				x := ReadException(e.message, e.at, InTask)
 				x.Source = "event of " + e.about
 				j.seen = append(j.seen, x)
@@ -264,12 +269,20 @@ func (j *job) matters(e Exception) bool {
 	switch {
 	case e.Source == "status.error", j.attempt != nil:
 		return true
+	case j.outdated(e.At):
+		return false
 	case j.deleting(), j.over() && j.state != "FAILED":
 		return false
 	case j.starting(), j.state == "FAILED" || j.state == "RESTARTING" || j.state == "FAILING":
 		return true
 	}
 	return j.age(e.At) < 10*time.Minute && !e.At.IsZero()
+}
+
+// outdated reports whether something happened to what ran before the newest spec
+// was carried out: to another job, in a way.
+func (j *job) outdated(at time.Time) bool {
+	return !at.IsZero() && at.Before(j.reconciled) && j.reconciliation == "DEPLOYED" && !j.lags()
 }
 
 // thrown is a finding about an exception that fits a pattern in one of the
@@ -280,10 +293,80 @@ func (j *job) thrown(pattern *lazy, places []Where, means func(e Exception, foun
 		return nil
 	}
 	f := Finding{Subject: j.ref(), Means: means(e, found), Evidence: []Evidence{e.evidence()}, Cures: cures}
-	if j.running() && e.Source != "status.error" {
+	if j.running() && e.Source != "status.error" && e.Source != checkpointLog {
 		f.Severity = Warning
 	}
 	return []Finding{f}
+}
+
+// checkpointLog is the source of why checkpoints fail.
+const checkpointLog = "the JobManager's log, of a checkpoint"
+
+// checkpointFailure is why the newest checkpoint failed, as the JobManager's log
+// tells: its REST API keeps only Flink's own words for it ("Failure to finalize
+// checkpoint."). It is looked for while checkpoints fail.
+func (j *job) checkpointFailure() (Exception, bool) {
+	c := j.ckpt()
+	if c == nil || len(c.failing()) == 0 || j.over() {
+		return Exception{}, false
+	}
+	for i, line := range slices.Backward(j.Flink.Log) {
+		if !strings.Contains(line.Text, "CheckpointException: ") || j.outdated(line.At) {
+			continue
+		}
+		text := []string{line.Text}
+		if trace, ok := traceInJSON(line.Text); ok {
+			text = []string{trace}
+		} else {
+			at := strings.Index(line.Text, "org.apache.flink.runtime.checkpoint.CheckpointException: ")
+			if at < 0 {
+				continue
+			}
+			text[0] = line.Text[at:]
+			for _, next := range j.Flink.Log[i+1:] {
+				if !traceLine.MatchString(next.Text) {
+					break
+				}
+				text = append(text, next.Text)
+			}
+		}
+		e := ReadException(strings.Join(text, "\n"), line.At, InCheckpoint)
+		if len(e.Chain) > 1 { // else it says no more than the REST API
+			e.Source = checkpointLog
+			return e, true
+		}
+	}
+	return Exception{}, false
+}
+
+// traceLine is a line of a stack trace below its first.
+var traceLine = pattern(`^(?:\s+at |\s+\.\.\. \d+|\s*Caused by: |\s*Suppressed: )`)
+
+// traceInJSON is the stack trace in a record that is a JSON object, whatever its
+// field is called.
+func traceInJSON(line string) (string, bool) {
+	var record map[string]any
+	if !strings.HasPrefix(strings.TrimSpace(line), "{") || json.Unmarshal([]byte(line), &record) != nil {
+		return "", false
+	}
+	return traceIn(record, 3)
+}
+
+func traceIn(value any, depth int) (string, bool) {
+	switch v := value.(type) {
+	case string:
+		at := strings.Index(v, "org.apache.flink.runtime.checkpoint.CheckpointException: ")
+		if at >= 0 && strings.Contains(v[at:], "\n") {
+			return v[at:], true
+		}
+	case map[string]any:
+		for _, key := range slices.Sorted(maps.Keys(v)) {
+			if text, ok := traceIn(v[key], depth-1); ok && depth > 0 {
+				return text, true
+			}
+		}
+	}
+	return "", false
 }
 
 // event is one that Kubernetes or the operator wrote.

@@ -88,7 +88,7 @@ var accessRules = []Rule{
 		},
 	},
 	{
-		ID: "FLINK-HOOK-ENDPOINTS", Severity: Error, Title: "nobody answers the webhook", Link: docHelm,
+		ID: "FLINK-HOOK-ENDPOINTS", Severity: Error, Title: "the webhook has no endpoints", Link: docHelm,
 		Explain: "The Service of the operator's webhook has no ready endpoints. With failurePolicy Fail every create and update of the operator's kinds is refused (\"failed calling webhook\"); with Ignore specs are only checked later, by the operator.",
 		installation: func(i *installation) []Finding {
 			var out []Finding

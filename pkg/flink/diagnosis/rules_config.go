@@ -28,7 +28,7 @@ var configRules = []Rule{
 		},
 	},
 	{
-		ID: "FLINK-CONF-UNKNOWN", Severity: Warning, Title: "a configuration key that nobody reads", Link: docConfig,
+		ID: "FLINK-CONF-UNKNOWN", Severity: Warning, Title: "an unknown configuration key", Link: docConfig,
 		Explain: "The key isn't one of Flink's (1.20, 2.3) or the operator's: it is misspelt, and Flink ignores it without a word. Keys of connectors, metrics reporters, filesystems and of the job's own are not looked at, unless they are a letter or two away from a real one.",
 		spec: func(m *manifest) []Finding {
 			var out []Finding

@@ -162,7 +162,7 @@ var installationRules = []Rule{
 	},
 	{
 		ID: "FLINK-OP-STOPPED", Severity: Error, Title: "the operator is not running", Link: docHelm,
-		Explain:  "The operator's Deployment is scaled to 0. Jobs that run go on running, but nobody takes up changes of specs, follows upgrades, takes savepoints, or starts again what ended; objects that are deleted wait for their finalizer.",
+		Explain:  "The operator's Deployment is scaled to 0. Jobs that run go on running, but nothing takes up changes of specs, follows upgrades, takes savepoints, or starts again what ended; objects that are deleted wait for their finalizer.",
 		Explains: []string{"FLINK-OP-IGNORED", "FLINK-OP-STALE", "FLINK-OP-PENDING", "FLINK-JOB-UPGRADE-HANGS", "FLINK-SNAP-NO-STATUS", "FLINK-JOB-FINALIZER", "FLINK-HOOK-ENDPOINTS", "FLINK-OP-CANARY", "FLINK-OP-LEASE", "FLINK-JOB-STARTS-SLOWLY", "FLINK-JOB-NO-ENDPOINTS", "FLINK-JOB-DELETE-*", "FLINK-SNAP-FINALIZER"},
 		installation: func(i *installation) []Finding {
 			if !stopped(i.Operators) {

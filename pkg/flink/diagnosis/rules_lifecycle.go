@@ -40,7 +40,7 @@ var lifecycleRules = []Rule{
 	},
 	{
 		ID: "FLINK-JOB-DELETE-SESSION", Severity: Error, Title: "the session cluster can't be deleted while jobs run in it", Link: docOverview,
-		Explain:  "The operator keeps a session cluster until its FlinkSessionJobs are deleted and the jobs that somebody else submitted (SQL, flink run) have ended: kubernetes.operator.session.deletion.block-on-session-jobs and …block-on-unmanaged-jobs, both true by default.",
+		Explain:  "The operator keeps a session cluster until its FlinkSessionJobs are deleted and the jobs that were submitted directly (SQL, flink run) have ended: kubernetes.operator.session.deletion.block-on-session-jobs and …block-on-unmanaged-jobs, both true by default.",
 		Explains: []string{"FLINK-JOB-FINALIZER"},
 		job: func(j *job) []Finding {
 			if !j.deleting() || !j.session || len(j.SessionJobs) == 0 && len(j.Flink.OtherJobs) == 0 {
@@ -168,7 +168,7 @@ var lifecycleRules = []Rule{
 		},
 	},
 	{
-		ID: "FLINK-JOB-CANCELED", Severity: Error, Title: "somebody canceled the job", Link: docJobs,
+		ID: "FLINK-JOB-CANCELED", Severity: Error, Title: "the job was canceled outside the operator", Link: docJobs,
 		Explain: "The job was canceled through Flink itself (dashboard, flink cancel, REST), not by its spec. The operator takes it for ended and doesn't start it again by itself.",
 		job: func(j *job) []Finding {
 			if j.state != "CANCELED" || j.over() || j.deleting() || j.lifecycle == "UPGRADING" || j.reconciliation == "UPGRADING" {
@@ -204,7 +204,7 @@ var lifecycleRules = []Rule{
 	},
 	{
 		ID: "FLINK-JOB-NO-ENDPOINTS", Severity: Warning, Title: "the REST Service has no endpoint", Link: docNative,
-		Explain:  "The Service NAME-rest has no ready endpoint, though a pod is behind it: the JobManager's pod isn't Ready. Whoever goes by the Service (ingress, dashboard) reaches nothing; this plugin reaches the pod itself.",
+		Explain:  "The Service NAME-rest has no ready endpoint, though a pod is behind it: the JobManager's pod isn't Ready. What goes by the Service (ingress, dashboard) reaches nothing; this plugin reaches the pod itself.",
 		Explains: []string{"FLINK-JOB-INGRESS"},
 		job: func(j *job) []Finding {
 			s := j.Service

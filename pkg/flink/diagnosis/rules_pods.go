@@ -14,6 +14,8 @@ var (
 	imageReasons  = []string{"ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName", "ImageInspectError", "RegistryUnavailable"}
 	pullFails     = pattern(`Failed to pull image|rpc error|unauthorized|not found|denied`)
 	probeKills    = pattern(`failed (?:liveness|startup) probe`)
+	endingProbe   = pattern(`^(?:Liveness|Startup) probe (?:failed|errored)`)
+	liveness      = pattern(`^Liveness probe (?:failed|errored)`)
 	execFormat    = pattern(`exec format error`)
 	jvmFails      = pattern(`(?i)initialization of VM|agent library failed to init|Error opening zip file or JAR manifest missing|Could not create the Java Virtual Machine|Could not reserve enough space|insufficient memory for the Java Runtime|Unrecognized (?:VM )?option|Unrecognized option: |Could not find agent library|Invalid (?:maximum|initial) heap size|Error: Could not find or load main class|JAVA_HOME`)
 	entryFails    = pattern(`(?i)executable file not found|no such file or directory|exec: "([^"]+)"|permission denied|not found in \$PATH|command not found|: not found$`)
@@ -298,7 +300,7 @@ var podRules = []Rule{
 				}
 			}
 			if e, ok := j.event(nil, "Evicted"); ok && message == "" && e.kind == "Pod" && j.age(e.at) < time.Hour {
-				name, message, evidence = e.name, e.message, e.evidence()
+				at, name, message, evidence = e.at, e.name, e.message, e.evidence()
 			}
 			if message == "" {
 				return nil
@@ -308,7 +310,7 @@ var podRules = []Rule{
 				f.Cures = []Cure{{Text: "raise the emptyDir's sizeLimit or the ephemeral-storage of the pod template, or give io.tmp.dirs a volume of its own"}}
 			}
 			switch {
-			case j.running() && !at.IsZero() && j.age(at) > j.standing():
+			case j.outdated(at), j.running() && !at.IsZero() && j.age(at) > j.standing():
 				f.Severity = Info // the job has come up since; Kubernetes keeps the pod
 			case j.running():
 				f.Severity = Warning
@@ -341,29 +343,52 @@ var podRules = []Rule{
 		},
 	},
 	{
+		ID: "FLINK-POD-LIVENESS", Severity: Error, Title: "a probe has the pod killed", Link: kubernetesDocs + "concepts/configuration/liveness-readiness-startup-probes/",
+		Explain:  "A liveness or startup probe of a container fails, and Kubernetes ends the container (exit code 143 or 137). A JobManager is restarted in its pod; for a TaskManager of native mode Flink makes another pod, which ends the same way. The operator's own startup probe asks the JobManager for /config; one that starts slowly (little CPU, many jars) needs a larger failureThreshold.",
+		Explains: append([]string{"FLINK-POD-CRASH", "FLINK-POD-KILLED", "FLINK-POD-PROBE"}, whatFollows...),
+		job: func(j *job) []Finding {
+			killed, why, others := event{}, event{}, 0
+			seen := map[string]bool{}
+			for _, e := range j.events {
+				if e.kind != "Pod" || e.reason != "Killing" || seen[e.name] || j.age(e.at) > probeKillsFor || j.outdated(e.at) {
+					continue
+				}
+				unhealthy, ok := j.probeBefore(e)
+				if !ok {
+					continue
+				}
+				if seen[e.name] = true; len(seen) == 1 {
+					killed, why = e, unhealthy
+				} else {
+					others++
+				}
+			}
+			if len(seen) == 0 {
+				return nil
+			}
+			f := Finding{Subject: "pod/" + killed.name, Means: killed.name + " was killed because its probe failed: " + oneLine(why.message) + likeOthers(others), Evidence: []Evidence{why.evidence(), killed.evidence()}, Cures: []Cure{{Text: "correct the probe in the pod template, or give it more time (initialDelaySeconds, failureThreshold) or CPU"}}, Confidence: Likely}
+			if why == killed {
+				f.Evidence = f.Evidence[:1]
+			}
+			if j.running() {
+				f.Severity = Warning
+			}
+			return []Finding{f}
+		},
+	},
+	{
 		ID: "FLINK-POD-PROBE", Severity: Warning, Title: "a probe fails", Link: kubernetesDocs + "concepts/configuration/liveness-readiness-startup-probes/",
-		Explain:  "A liveness or startup probe of a container fails for minutes, and Kubernetes kills and restarts it. The operator's own startup probe asks the JobManager for /config; a JobManager that starts slowly (little CPU, many jars) needs a larger failureThreshold. While it starts, failed probes are normal.",
+		Explain:  "A probe of a container has failed for minutes. A liveness or startup probe has Kubernetes end the container; a readiness probe keeps requests away. While a JobManager starts, failed probes are normal.",
 		Explains: []string{"FLINK-JOB-STARTS-SLOWLY", "FLINK-JOB-NO-ENDPOINTS", "FLINK-POD-KILLED"},
 		job: func(j *job) []Finding {
 			var out []Finding
 			for i := range j.pods {
 				p := &j.pods[i]
-				if p.deleting || p.ready {
-					continue
-				}
-				killed, ok := j.podEvent(p, probeKills, "Killing")
 				unhealthy, failing := j.podEvent(p, nil, "Unhealthy")
-				if !ok && (!failing || p.age < slowStart || unhealthy.count < 20 || !strings.Contains(unhealthy.message, "probe failed")) {
+				if p.deleting || p.ready || !failing || p.age < slowStart || unhealthy.count < 20 || !strings.Contains(unhealthy.message, "probe failed") {
 					continue
 				}
-				f := Finding{Subject: "pod/" + p.name, Means: "a probe of " + p.name + " fails: " + oneLine(unhealthy.message), Evidence: []Evidence{unhealthy.evidence()}, Cures: []Cure{{Text: "give it more CPU, or a larger failureThreshold of the probe in the pod template"}}, Confidence: Likely}
-				if ok {
-					f.Severity, f.Means, f.Evidence = Error, p.name+" was killed because its probe failed: "+oneLine(cmp.Or(unhealthy.message, killed.message)), append([]Evidence{killed.evidence()}, f.Evidence...)
-					if !failing {
-						f.Evidence = f.Evidence[:1]
-					}
-				}
-				out = append(out, f)
+				out = append(out, Finding{Subject: "pod/" + p.name, Means: "a probe of " + p.name + " fails: " + oneLine(unhealthy.message), Evidence: []Evidence{unhealthy.evidence()}, Cures: []Cure{{Text: "give it more CPU, or a larger failureThreshold of the probe in the pod template"}}, Confidence: Likely})
 			}
 			return out
 		},
@@ -403,7 +428,7 @@ var podRules = []Rule{
 	},
 	{
 		ID: "FLINK-POD-DRAIN", Severity: Warning, Title: "a drain waits for the job's pod", Link: kubernetesDocs + "tasks/administer-cluster/safely-drain-node/",
-		Explain: "A node with one of the job's pods is cordoned, and a PodDisruptionBudget keeps the pod from being evicted: the drain hangs until somebody moves the pod.",
+		Explain: "A node with one of the job's pods is cordoned, and a PodDisruptionBudget keeps the pod from being evicted: the drain hangs until the pod is moved.",
 		job: func(j *job) []Finding {
 			for i := range j.PDB {
 				b := &j.PDB[i]
@@ -433,3 +458,24 @@ func likeOthers(n int) string {
 
 // clusterTarget is the job whose pods run it, as this plugin's commands take it.
 func clusterTarget(j *job) string { return j.target() }
+
+// probeKillsFor is how long a container that a probe had killed counts.
+const probeKillsFor = 10 * time.Minute
+
+// probeBefore is why the kubelet killed a container, if a probe was the reason:
+// it says so where it restarts the container; where the pod ends with it (a
+// TaskManager's), the failed probe stands in an event just before. Pods that are
+// deleted aren't probed any more; while one starts, failed startup probes are normal.
+func (j *job) probeBefore(killing event) (event, bool) {
+	said := probeKills.MatchString(killing.message)
+	for _, e := range j.events {
+		if e.kind != "Pod" || e.name != killing.name || e.reason != "Unhealthy" {
+			continue
+		}
+		late := killing.at.Sub(e.at)
+		if said && endingProbe.MatchString(e.message) || late >= -2*time.Second && late < time.Minute && liveness.MatchString(e.message) {
+			return e, true
+		}
+	}
+	return killing, said
+}

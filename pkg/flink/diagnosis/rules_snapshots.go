@@ -176,7 +176,7 @@ var snapshotRules = []Rule{
 		},
 	},
 	{
-		ID: "FLINK-SNAP-NO-STATUS", Severity: Error, Title: "nobody works on the snapshot", Link: docSnapshots,
+		ID: "FLINK-SNAP-NO-STATUS", Severity: Error, Title: "no operator works on the snapshot", Link: docSnapshots,
 		Explain: "The FlinkStateSnapshot has no status: no operator looks after it. It is older than 1.10 or has its snapshot controller off (kubernetes.operator.snapshot.resource.enabled, or the CRD came after it started), its label selector leaves the snapshot out, or it doesn't run.",
 		job: func(j *job) []Finding {
 			for _, s := range j.snapshots() {

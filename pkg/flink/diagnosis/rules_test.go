@@ -3,6 +3,7 @@ package diagnosis
 import (
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -69,7 +70,9 @@ var podTrials = []trial{
 	{"FLINK-POD-DISK", checkpointing("java.io.IOException: No space left on device"), longAgo("java.io.IOException: No space left on device")},
 	{"FLINK-POD-EVICTED", all(created(2*m1), event1("Pod", "orders-taskmanager-1-1", "Evicted", `Usage of EmptyDir volume "tmp" exceeds the limit "1Gi".`, m1)), event1("Pod", "orders-taskmanager-1-1", "Evicted", "The node was low on resource: memory.", 5*h1)},
 	{"FLINK-POD-SIDECAR", all(starts(2*m1), noTaskManager, ended(jobManager, "fluentbit", 1, "Error", "[error] [output:es] could not connect to es:9200")), ended(jobManager, "fluentbit", 0, "Completed")},
-	{"FLINK-POD-PROBE", all(jmStarts, pods(jobManager, unready), event1("Pod", "orders-6d5f49f8d4-5hvl9", "Unhealthy", "Startup probe failed: connection refused", m1), event1("Pod", "orders-6d5f49f8d4-5hvl9", "Killing", "Container flink-main-container failed startup probe, will be restarted", m1)), all(starts(m1), pods(jobManager, unready), event1("Pod", "orders-6d5f49f8d4-5hvl9", "Unhealthy", "Startup probe failed: connection refused", m1))},
+	{"FLINK-POD-LIVENESS", all(jmStarts, pods(jobManager, unready), event1("Pod", "orders-6d5f49f8d4-5hvl9", "Unhealthy", "Startup probe failed: connection refused", m1), event1("Pod", "orders-6d5f49f8d4-5hvl9", "Killing", "Container flink-main-container failed startup probe, will be restarted", m1)), all(starts(m1), pods(jobManager, unready), event1("Pod", "orders-6d5f49f8d4-5hvl9", "Unhealthy", "Startup probe failed: connection refused", m1), event1("Pod", "orders-6d5f49f8d4-5hvl9", "Killing", "Stopping container flink-main-container", m1))},
+	{"FLINK-POD-LIVENESS", all(state("CREATED", m1), ended(taskManager, mainContainer, 143, "Error"), event1("Pod", "orders-taskmanager-1-1", "Unhealthy", "Liveness probe failed: connection refused", m1), event1("Pod", "orders-taskmanager-1-1", "Killing", "Stopping container flink-main-container", m1)), all(event1("Pod", "orders-taskmanager-1-1", "Unhealthy", "Liveness probe failed: connection refused", 9*m1), event1("Pod", "orders-taskmanager-1-1", "Killing", "Stopping container flink-main-container", m1))},
+	{"FLINK-POD-PROBE", all(starts(10*m1), noTaskManager, pods(jobManager, unready), pods(jobManager, longUnready), event1("Pod", "orders-6d5f49f8d4-5hvl9", "Unhealthy", "Readiness probe failed: connection refused", m1), often), all(starts(m1), pods(jobManager, unready), event1("Pod", "orders-6d5f49f8d4-5hvl9", "Unhealthy", "Startup probe failed: connection refused", m1))},
 	{"FLINK-POD-NODE", func(f *JobFacts) { f.Nodes[0].Ready = false }, func(f *JobFacts) { f.Nodes = append(f.Nodes, NodeFacts{Name: "n2"}) }},
 	{"FLINK-POD-PDB", budget, all(budget, func(f *JobFacts) { f.PDB[0].Status.DisruptionsAllowed = 1 })},
 	{"FLINK-POD-DRAIN", all(budget, func(f *JobFacts) { f.Nodes[0].Unschedulable = true }), budget},
@@ -93,6 +96,8 @@ var storageTrials = []trial{
 	{"FLINK-FS-PLUGIN", mainFails("org.apache.flink.core.fs.UnsupportedFileSystemSchemeException: Could not find a file system implementation for scheme 's3'. The scheme is directly supported by Flink through the following plugin(s): flink-s3-fs-hadoop, flink-s3-fs-presto."), mainFails("org.apache.flink.core.fs.UnsupportedFileSystemSchemeException: Could not find a file system implementation for scheme 'jfs'.")},
 	{"FLINK-FS-WRITER", mainFails("java.lang.UnsupportedOperationException: This s3 file system implementation does not support recoverable writers."), mainFails("java.lang.UnsupportedOperationException: the sink does not support upserts")},
 	{"FLINK-S3-DENIED", checkpointing("com.amazonaws.services.s3.model.AmazonS3Exception: Forbidden (Service: Amazon S3; Status Code: 403; Error Code: InvalidAccessKeyId)"), task("java.io.IOException: REST call answered Status Code: 403")},
+	{"FLINK-S3-BUCKET", all(failedCheckpoints(4, "Failure to finalize checkpoint."), logged(bucketGone...)), all(logged(bucketGone...))},
+	{"FLINK-S3-BUCKET", all(failedCheckpoints(4, "Failure to finalize checkpoint."), logged(`{"@timestamp":"2026-01-02T03:04:05Z","log.level":"WARN","message":"Failed to trigger or complete checkpoint 8","error":{"stack_trace":"`+strings.Join(bucketGone[1:], `\n`)+`"}}`)), failedCheckpoints(4, "Failure to finalize checkpoint.")},
 	{"FLINK-S3-BUCKET", checkpointing("com.amazonaws.services.s3.model.AmazonS3Exception: The specified bucket does not exist (Error Code: NoSuchBucket)"), longAgo("com.amazonaws.AmazonS3Exception: The specified bucket does not exist")},
 	{"FLINK-S3-AWAY", all(conf("s3.endpoint", "http://minio:9000"), checkpointing("com.amazonaws.SdkClientException: Unable to execute HTTP request: Connect to state.minio:9000 timed out\n\tat com.amazonaws.http.AmazonHttpClient.execute(A.java:1)")), task("java.io.IOException: Unable to execute HTTP request: elastic:9200")},
 	{"FLINK-STATE-WRITE", checkpointing("java.io.IOException: Mkdirs failed to create file:/state/chk-1"), task("java.nio.file.AccessDeniedException: /out/part-1")},
@@ -339,5 +344,33 @@ func TestRulesOfJobs(t *testing.T) {
 				t.Errorf("found where it isn't: %+v", found(findings)[tr.rule])
 			}
 		})
+	}
+}
+
+// bucketGone is what a JobManager logs of a checkpoint.
+var bucketGone = []string{
+	"2026-11-29 10:57:48,121 WARN  org.apache.flink.runtime.checkpoint.CheckpointFailureManager [] - Failed to trigger or complete checkpoint 8 for job 594eb5f1b3ab7b8eeb91c7c299a4e00a. (0 consecutive failed attempts so far)",
+	"org.apache.flink.runtime.checkpoint.CheckpointException: Failure to finalize checkpoint.",
+	"    at org.apache.flink.runtime.checkpoint.CheckpointCoordinator.finalizeCheckpoint(CheckpointCoordinator.java:1478) ~[flink-dist-1.20.5.jar:1.20.5]",
+	"    ... 6 more",
+	"Caused by: com.amazonaws.services.s3.model.AmazonS3Exception: The specified bucket does not exist (Service: Amazon S3; Status Code: 404; Error Code: NoSuchBucket)",
+	"    at com.amazonaws.http.AmazonHttpClient$RequestExecutor.handleErrorResponse(AmazonHttpClient.java:1912) ~[?:?]",
+}
+
+// What befell the job before the newest spec was carried out is no finding about
+// the job that runs since.
+func TestWhatIsOutdatedDoesNotCount(t *testing.T) {
+	evicted := event1("Pod", "orders-taskmanager-1-1", "Evicted", `Usage of EmptyDir volume "tmp" exceeds the limit "1Gi".`, 2*m1)
+	failed := event1("FlinkDeployment", "orders", "JobException", "java.lang.IllegalArgumentException: --topic is missing", 2*m1)
+	carriedOut := status("reconciliationStatus.reconciliationTimestamp", before(m1).UnixMilli())
+	for name, c := range map[string]change{"evicted": evicted, "failed": failed} {
+		if worst := Job(with(c)); len(worst) == 0 || worst[0].Severity == Info {
+			t.Errorf("%s: nothing found before the change", name)
+		}
+		for _, f := range Job(with(all(c, carriedOut))) {
+			if f.Severity != Info {
+				t.Errorf("%s: %s: %s", name, f.Rule, f.Means)
+			}
+		}
 	}
 }

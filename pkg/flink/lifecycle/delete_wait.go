@@ -192,7 +192,7 @@ func deletionBlockers(ctx context.Context, c *operator.Client, job api.Job, sinc
 	}
 	for _, finalizer := range object.GetFinalizers() {
 		if !isOperators(finalizer) {
-			out = append(out, "it waits for whoever put the finalizer "+finalizer+" on it")
+			out = append(out, "it waits for the controller of the finalizer "+finalizer+" on it")
 		}
 	}
 	out = append(out, heldSnapshots(ctx, c, now)...)

@@ -88,7 +88,7 @@ func TestWhatHoldsADeletionUp(t *testing.T) {
 	}{
 		"the operator is scaled to 0": {manifest("", own, ""), []runtime.Object{operatorOf(0, 0)}, "the operator is not running", true},
 		"the operator is down":        {manifest("", own, ""), []runtime.Object{operatorOf(1, 0)}, "The operator is not ready", false},
-		"somebody's finalizer":        {manifest("", "example.com/backup", ""), []runtime.Object{operatorOf(1, 1)}, "whoever put the finalizer example.com/backup on it", false},
+		"somebody's finalizer":        {manifest("", "example.com/backup", ""), []runtime.Object{operatorOf(1, 1)}, "the controller of the finalizer example.com/backup on it", false},
 		"what the operator says":      {manifest("", own, "no way"), []runtime.Object{operatorOf(1, 1)}, "the operator says: no way", false},
 		"a savepoint first":           {manifest(`"kubernetes.operator.job.savepoint-on-deletion":"true"`, own, ""), []runtime.Object{operatorOf(1, 1)}, "the operator takes a savepoint first", false},
 		"a pod that doesn't end":      {manifest("", own, ""), []runtime.Object{operatorOf(1, 1), ending}, "pod/a-1 is still ending on node node-1", false},

@@ -137,11 +137,11 @@ func findState(ctx context.Context, c *operator.Client, job api.Job, known Sourc
 		}
 		switch {
 		case mine:
-			reporter.Notef("%s: no object tells of %s, but its files are there and it is of the job's last run", job.Ref(), source)
+			reporter.Notef("%s: no object refers to %s, but its files are there and it is of the job's last run", job.Ref(), source)
 		case others:
-			reporter.Notef("%s: no object tells of %s, but its files are there; whose it is isn't known", job.Ref(), source)
+			reporter.Notef("%s: no object refers to %s, but its files are there; whose it is isn't known", job.Ref(), source)
 		default:
-			reporter.Notef("%s: no object tells of %s, but its files are there, and no other job here keeps its state in %s", job.Ref(), source, dir)
+			reporter.Notef("%s: no object refers to %s, but its files are there, and no other job here keeps its state in %s", job.Ref(), source, dir)
 		}
 		if mine {
 			source.Of = job.Ref()
@@ -167,7 +167,7 @@ func findState(ctx context.Context, c *operator.Client, job api.Job, known Sourc
 	if hint != "" {
 		text += "\n" + hint
 	}
-	return known, fmt.Errorf("%w of %s: no completed savepoint, and no checkpoint that its JobManager tells of%s\nGive the path of a savepoint or checkpoint with --from", errNothingSaved, job.Ref(), text)
+	return known, fmt.Errorf("%w of %s: no completed savepoint, and no checkpoint that its JobManager reports%s\nGive the path of a savepoint or checkpoint with --from", errNothingSaved, job.Ref(), text)
 }
 
 // sharedBy says who else may keep state in a directory; "" where nobody does as

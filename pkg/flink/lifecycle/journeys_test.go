@@ -280,7 +280,7 @@ func TestSubmitted(t *testing.T) {
 				f.tells(job.Ref(), &api.FlinkState{State: "CANCELED"})
 				f.status(job.Ref(), map[string]any{"jobStatus": map[string]any{"state": "CANCELED"}})
 			},
-			fails: []string{"was canceled by somebody"}, code: exit.Failed, created: true,
+			fails: []string{"was canceled"}, code: exit.Failed, created: true,
 		},
 		"the operator is silent": {
 			react: func(*fakeOperator, api.Job) {}, fails: []string{"the test has waited", "not seen by the operator yet", "the operator: has not reacted"}, code: exit.Failed, created: true,
@@ -336,7 +336,7 @@ func TestAwaitRunning(t *testing.T) {
 			f.status(ordersRef, map[string]any{"lifecycleState": "FAILED", "jobStatus": map[string]any{"state": "FAILED"}})
 		}, fails: []string{"the job: has FAILED"}, code: exit.Failed, within: 10 * time.Second},
 		"fails again and again": {failures: []string{"boom", "boom", "boom"}, fails: []string{"the job: failed 3 times: boom"}, code: exit.Failed, within: 10 * time.Second},
-		"deleted":               {after: func(f *fakeOperator) { _ = f.dynamic.Tracker().Delete(api.Deployment.GVR(), "ns", "orders") }, fails: []string{"was deleted by somebody"}, code: exit.Failed, within: 10 * time.Second},
+		"deleted":               {after: func(f *fakeOperator) { _ = f.dynamic.Tracker().Delete(api.Deployment.GVR(), "ns", "orders") }, fails: []string{"was deleted"}, code: exit.Failed, within: 10 * time.Second},
 		"no such image":         {pods: []runtime.Object{pod("InvalidImageName")}, fails: []string{"pod/orders-2: InvalidImageName"}, code: exit.Failed, within: 2 * time.Minute},
 		"Ctrl-C":                {cause: exit.With(exit.Interrupted, errors.New("interrupted")), fails: []string{"interrupted: flinkdeployment/orders doesn't run: it is RECONCILING"}, code: exit.Interrupted},
 		"time-out":              {failures: []string{"boom"}, cause: exit.Timeoutf("timed out after 30s"), fails: []string{"timed out after 30s", "the job: boom"}, code: exit.TimedOut},

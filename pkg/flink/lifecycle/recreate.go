@@ -68,7 +68,7 @@ func recreate(ctx context.Context, c *operator.Client, job api.Job, source Sourc
 		return report, fmt.Errorf("%s was deleted and could not be recreated: %w%s", ref, err, again)
 	}
 	if err != nil {
-		return report, fmt.Errorf("%s was deleted, and somebody else has created one of that name: %w", ref, err)
+		return report, fmt.Errorf("%s was deleted, and another one of that name was created: %w", ref, err)
 	}
 	reporter.Notef("%s recreated", ref.Printed())
 	running, err := AwaitRunning(ctx, c, Start{Ref: ref, Since: operator.CreatedAt(created, started)}, reporter)

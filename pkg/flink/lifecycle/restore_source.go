@@ -226,7 +226,7 @@ func latest(job api.Job, inventory savepoint.Inventory, flink api.FlinkState, re
 		}
 	}
 	if best.Path == "" {
-		return best, fmt.Errorf("%w of %s: no completed savepoint, and no checkpoint that its JobManager tells of\nGive the path of a savepoint or checkpoint with --from; they are below the job's checkpoint and savepoint directories", errNothingSaved, ref)
+		return best, fmt.Errorf("%w of %s: no completed savepoint, and no checkpoint that its JobManager reports\nGive the path of a savepoint or checkpoint with --from; they are below the job's checkpoint and savepoint directories", errNothingSaved, ref)
 	}
 	return best, nil
 }

@@ -239,7 +239,7 @@ func (s *runWaiter) judge(now time.Time) (bool, error) {
 	case s.err != nil:
 		return true, s.err
 	case s.deleted:
-		return true, fmt.Errorf("%s was deleted by somebody", s.start.Ref)
+		return true, fmt.Errorf("%s was deleted", s.start.Ref)
 	case s.start.Done != nil && s.start.Done(job):
 		return true, nil
 	case s.start.Done == nil && job.IsReconciled() && (job.IsRunning() && s.allTasksRunning(job) || job.State() == "FINISHED"):
@@ -248,7 +248,7 @@ func (s *runWaiter) judge(now time.Time) (bool, error) {
 		}
 		return true, nil
 	case s.start.Done == nil && job.IsReconciled() && job.State() == "CANCELED":
-		return true, fmt.Errorf("%s was canceled by somebody", s.start.Ref)
+		return true, fmt.Errorf("%s was canceled", s.start.Ref)
 	}
 	s.state.lost = s.state.isLost()
 	obstacles := s.obstacles(s.state)

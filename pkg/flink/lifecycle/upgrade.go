@@ -121,7 +121,7 @@ func checkUpgradable(ctx context.Context, c *operator.Client, cluster api.Job) e
 		return nil
 	}
 	ref := cluster.Ref()
-	return fmt.Errorf("%s was not changed: it would be restarted, and nothing keeps the state of the jobs in it: %s\nSuspend them first (kubectl flink suspend flinksessionjob/NAME -n %s); one that nobody manages ends with kubectl flink cancel %s -n %s", ref, strings.Join(jobs, ", "), ref.Namespace, ref.Name, ref.Namespace)
+	return fmt.Errorf("%s was not changed: it would be restarted, and nothing keeps the state of the jobs in it: %s\nSuspend them first (kubectl flink suspend flinksessionjob/NAME -n %s); one that no object manages ends with kubectl flink cancel %s -n %s", ref, strings.Join(jobs, ", "), ref.Namespace, ref.Name, ref.Namespace)
 }
 
 func planUpgrade(ctx context.Context, c *operator.Client, job api.Job, request UpgradeRequest, reporter operator.Reporter) (change.Change, UpgradePlan, error) {

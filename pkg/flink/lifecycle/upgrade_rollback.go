@@ -192,7 +192,7 @@ func awaitOwnRollback(ctx context.Context, c *operator.Client, ref api.Ref, repo
 			return false, nil
 		}
 		if event == watch.Deleted {
-			return true, fmt.Errorf("%s was deleted by somebody", ref)
+			return true, fmt.Errorf("%s was deleted", ref)
 		}
 		job = api.Job{Kind: ref.Kind, Object: object}
 		generation = min(generation, object.GetGeneration())

@@ -263,7 +263,7 @@ func TestRestart(t *testing.T) {
 			react: func(f *fakeOperator, job api.Job) {
 				_ = f.dynamic.Tracker().Delete(job.Kind.GVR(), "ns", "orders")
 			},
-			patches: []string{patch}, fails: []string{"was deleted by somebody"},
+			patches: []string{patch}, fails: []string{"was deleted"},
 		},
 		"tasks that come late": {
 			react: func(f *fakeOperator, job api.Job) {

@@ -167,11 +167,11 @@ func unmanaged(ctx context.Context, client *rest.Client, place Place, wanted str
 	}
 	switch {
 	case wanted != "":
-		return rest.JobOverview{}, fmt.Errorf("%s has no job %s; running there and managed by nobody: %s", place.Cluster.Ref(), wanted, none(names))
+		return rest.JobOverview{}, fmt.Errorf("%s has no job %s; running there and managed by no object: %s", place.Cluster.Ref(), wanted, none(names))
 	case len(found) == 0:
-		return rest.JobOverview{}, fmt.Errorf("no job runs in %s that nobody manages; see all with: kubectl flink jobs %s -n %s", place.Cluster.Ref(), place.Cluster.Ref().Name, place.Cluster.Ref().Namespace)
+		return rest.JobOverview{}, fmt.Errorf("no job runs in %s that no object manages; see all with: kubectl flink jobs %s -n %s", place.Cluster.Ref(), place.Cluster.Ref().Name, place.Cluster.Ref().Namespace)
 	case len(found) > 1:
-		return rest.JobOverview{}, exit.Usagef("%s runs %d jobs that nobody manages; name one with --job-id: %s", place.Cluster.Ref(), len(found), none(names))
+		return rest.JobOverview{}, exit.Usagef("%s runs %d jobs that no object manages; name one with --job-id: %s", place.Cluster.Ref(), len(found), none(names))
 	}
 	return found[0], nil
 }

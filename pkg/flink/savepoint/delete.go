@@ -193,7 +193,7 @@ func setDispose(ctx context.Context, c *operator.Client, s api.Snapshot, dispose
 			return nil, err
 		}
 		if object.GetUID() != s.Object.GetUID() || object.GetGeneration() != s.Object.GetGeneration() && object.GetDeletionTimestamp().IsZero() {
-			return nil, fmt.Errorf("%s was changed by somebody else at this moment; look at it and try again", s.Ref())
+			return nil, fmt.Errorf("%s was changed at the same time; look at it and try again", s.Ref())
 		}
 	}
 	return nil, fmt.Errorf("%s is being written to all the time; try again", s.Ref())

@@ -192,7 +192,7 @@ func TestDeletingASnapshot(t *testing.T) {
 					c.SetSpec(api.StateSnap, "sp", `{"backoffLimit":3}`)
 					return false, nil, nil
 				})
-			}, code: exit.Failed, says: []string{"flinkstatesnapshot/sp was changed by somebody else at this moment"}, check: writes("patch flinkstatesnapshots"),
+			}, code: exit.Failed, says: []string{"flinkstatesnapshot/sp was changed at the same time"}, check: writes("patch flinkstatesnapshots"),
 		},
 		"it is being written to all the time": {
 			objects: with(kept(disposes)), take: deletes(KeepData, "", false), prepare: func(c *flinktest.Cluster, _ context.CancelCauseFunc) {

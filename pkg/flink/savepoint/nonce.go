@@ -120,7 +120,7 @@ func (f *nonceFollower) patch(ctx context.Context) error {
 			return err
 		}
 		if latest.GetGeneration() != job.Object.GetGeneration() || latest.GetUID() != job.Object.GetUID() {
-			return fmt.Errorf("%s was changed by somebody else at this moment; look at it and try again", job.Ref())
+			return fmt.Errorf("%s was changed at the same time; look at it and try again", job.Ref())
 		}
 		object = latest
 	}
@@ -238,7 +238,7 @@ func (f *nonceFollower) handle(ctx context.Context, event watch.EventType, objec
 	}
 	job := api.Job{Kind: f.plan.target.Kind, Object: object}
 	if event == watch.Deleted {
-		return true, fmt.Errorf("%s was deleted by somebody", job.Ref())
+		return true, fmt.Errorf("%s was deleted", job.Ref())
 	}
 	if !f.patched && !f.triggerSeen {
 		return false, nil

@@ -132,7 +132,7 @@ func TestASavepointByNonce(t *testing.T) {
 		"the job is deleted meanwhile": {
 			served: old, operate: func(c *flinktest.Cluster) {
 				flinktest.After(2*time.Second, func() { c.Remove(api.Deployment, "orders") })
-			}, code: exit.Failed, says: []string{"flinkdeployment/orders was deleted by somebody"}, hides: []string{"goes on"},
+			}, code: exit.Failed, says: []string{"flinkdeployment/orders was deleted"}, hides: []string{"goes on"},
 		},
 		"the spec is changed at this moment": {
 			served: old, prepare: func(c *flinktest.Cluster, _ context.CancelCauseFunc) {
@@ -144,7 +144,7 @@ func TestASavepointByNonce(t *testing.T) {
 					}
 					return false, nil, nil
 				})
-			}, code: exit.Failed, says: []string{"flinkdeployment/orders was changed by somebody else at this moment; look at it and try again"},
+			}, code: exit.Failed, says: []string{"flinkdeployment/orders was changed at the same time; look at it and try again"},
 			check: func(t *testing.T, c *flinktest.Cluster, _ Report, _ error) {
 				if nonceOf(c) != 0 {
 					t.Error("the nonce was set")
@@ -164,7 +164,7 @@ func TestASavepointByNonce(t *testing.T) {
 					}
 					return false, nil, nil
 				})
-			}, code: exit.Failed, says: []string{"flinkdeployment/orders was changed by somebody else at this moment"},
+			}, code: exit.Failed, says: []string{"flinkdeployment/orders was changed at the same time"},
 			check: func(t *testing.T, c *flinktest.Cluster, _ Report, _ error) {
 				if nonceOf(c) != 0 {
 					t.Error("another job of that name got the nonce")

@@ -197,7 +197,7 @@ func (f *snapshotFollower) handle(ctx context.Context, event watch.EventType, ob
 }
 
 func deleted(s api.Snapshot) error {
-	return fmt.Errorf("%s/%s was deleted by somebody while it was %s", api.StateSnap.Singular, s.Name(), api.OrUnknown(s.State()))
+	return fmt.Errorf("%s/%s was deleted while it was %s", api.StateSnap.Singular, s.Name(), api.OrUnknown(s.State()))
 }
 
 func (f *snapshotFollower) sayState(s api.Snapshot) {

@@ -298,7 +298,7 @@ func TestASavepointByResource(t *testing.T) {
 		"deleted meanwhile": {
 			request: named(nil), operate: steps(snap(time.Second, underway), func(c *flinktest.Cluster) {
 				flinktest.After(3*time.Second, func() { c.Remove(api.StateSnap, "sp") })
-			}), code: exit.Failed, within: 4 * time.Second, says: []string{"flinkstatesnapshot/sp was deleted by somebody while it was IN_PROGRESS"}, hides: []string{"goes on"},
+			}), code: exit.Failed, within: 4 * time.Second, says: []string{"flinkstatesnapshot/sp was deleted while it was IN_PROGRESS"}, hides: []string{"goes on"},
 		},
 		"deleted before the operator saw it": {
 			request: named(nil), operate: func(c *flinktest.Cluster) {
@@ -427,7 +427,7 @@ func TestASavepointThatIsUnderWay(t *testing.T) {
 					}
 					return false, nil, nil
 				})
-			}, code: exit.Failed, within: time.Second, says: []string{"flinkstatesnapshot/other was deleted by somebody while it was IN_PROGRESS"},
+			}, code: exit.Failed, within: time.Second, says: []string{"flinkstatesnapshot/other was deleted while it was IN_PROGRESS"},
 		},
 		"one that is named is followed": {
 			take: func(ctx context.Context, c *flinktest.Cluster) (Report, error) {

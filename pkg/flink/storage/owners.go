@@ -1,6 +1,9 @@
 package storage
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+)
 
 // Owners say whose files are, as far as objects and JobManagers tell.
 type Owners struct {
@@ -8,6 +11,39 @@ type Owners struct {
 	// Runs the jobs by the ID of their run, Clusters those by the name of the
 	// cluster that high availability keeps things for.
 	Paths, Runs, Clusters map[string]string
+	newest                []span
+}
+
+// span are the checkpoints that a job took last while its files were listed: the
+// JobManager deletes each as the next is complete.
+type span struct {
+	dir, owner  string
+	first, last int
+}
+
+// AddNewest notes the newest checkpoint that a JobManager says it has. It is
+// asked before and after the listing: what came in between was in use, too.
+func (o *Owners) AddNewest(path, owner string) {
+	o.AddPath(path, owner)
+	n, ok := checkpointNumber(path)
+	if !ok {
+		return
+	}
+	dir := normal(Dir(strings.TrimRight(path, "/")))
+	for i := range o.newest {
+		if s := &o.newest[i]; s.dir == dir {
+			s.first, s.last = min(s.first, n), max(s.last, n)
+			return
+		}
+	}
+	o.newest = append(o.newest, span{dir: dir, owner: owner, first: n, last: n})
+}
+
+// checkpointNumber is N of a directory chk-N.
+func checkpointNumber(path string) (int, bool) {
+	digits, ok := strings.CutPrefix(Base(strings.TrimRight(path, "/")), "chk-")
+	n, err := strconv.Atoi(digits)
+	return n, ok && err == nil
 }
 
 // AddPath notes who tells of a path. The first to tell is kept.
@@ -24,6 +60,13 @@ func (o *Owners) AddPath(path, owner string) {
 func (o *Owners) Of(unit Unit) string {
 	if owner := o.Paths[normal(unit.Path)]; owner != "" {
 		return owner
+	}
+	if n, ok := checkpointNumber(unit.Path); ok && unit.Kind == CheckpointUnit {
+		for _, s := range o.newest {
+			if n >= s.first && n <= s.last && s.dir == normal(Dir(unit.Path)) {
+				return s.owner
+			}
+		}
 	}
 	if unit.Kind == HAUnit {
 		return o.Clusters[Base(unit.Path)]

@@ -24,7 +24,7 @@ import (
 const exportMark = "# Written by kubectl cmf export, which overwrites it the next time.\n"
 
 // secretNote stands in the file of a secret.
-const secretNote = "# CMF shows nobody what is in a secret: as it is, this file leaves it alone. To create\n# the secret elsewhere, add its values as spec.data.\n"
+const secretNote = "# CMF never shows a secret's data; applying this file as it is keeps the data. To create\n# the secret elsewhere, add its values as spec.data.\n"
 
 // File is one exported file.
 type File struct {

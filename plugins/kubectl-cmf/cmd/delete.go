@@ -69,7 +69,7 @@ func newDelete(c *common, kind *cmf.Kind) *cobra.Command {
 		flags.BoolVar(&d.withSavepoint, "with-savepoint", false, "Take a savepoint of each application first and keep it as a detached savepoint")
 	}
 	if kind == nil || kind.ForceSince != nil {
-		flags.BoolVar(&d.metadataOnly, "metadata-only", false, "Remove CMF's record only; what runs in Kubernetes stays, and nobody manages it")
+		flags.BoolVar(&d.metadataOnly, "metadata-only", false, "Remove CMF's record only; what runs in Kubernetes stays, unmanaged")
 	}
 	flags.BoolVar(&d.force, "force", false, "Delete what Confluent for Kubernetes manages, too")
 	if kind == cmf.Must("artifact") {

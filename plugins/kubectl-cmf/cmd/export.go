@@ -31,7 +31,7 @@ func newExport(c *common) *cobra.Command {
 		Long: `Write an environment and what is in it, or with --all everything, as files that
 apply takes: applied right away, they change nothing. What the server sets is left
 out. ` + "`<as-on-the-server>`" + ` stands for a password: apply takes what the server has
-there. What is in secrets nobody is shown; their files leave them alone.
+there. The server never shows a secret's data; applying its file keeps the data.
 
 One file has one object, but the statements that define tables and the like stand
 in one file for each environment, in the order in which they were made. Savepoints,

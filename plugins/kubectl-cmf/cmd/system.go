@@ -18,7 +18,7 @@ import (
 // newSystem is `kubectl cmf system`: what a CMF tells of itself.
 func newSystem(c *common) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "system", Short: "Show what CMF tells of itself: license, resources, configuration, logins",
+		Use: "system", Short: "Show what CMF reports about itself: license, resources, configuration, logins",
 		GroupID: other, Args: cobra.NoArgs, RunE: plugin.Help,
 	}
 	for _, v := range []*systemOptions{

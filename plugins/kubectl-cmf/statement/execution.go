@@ -92,9 +92,9 @@ func (e *execution) look() error {
 	case "FAILED", "FAILING":
 		return failure(e.object.Text("status.detail"), nil)
 	case "DELETING":
-		return &sqlshell.Error{Root: fmt.Sprintf("%s is being deleted by somebody else", e.ref)}
+		return &sqlshell.Error{Root: fmt.Sprintf("%s is being deleted", e.ref)}
 	case "STOPPED":
-		return &sqlshell.Error{Root: fmt.Sprintf("%s was stopped by somebody else", e.ref)}
+		return &sqlshell.Error{Root: fmt.Sprintf("%s was stopped", e.ref)}
 	}
 	columns := columnsOf(e.object)
 	data, inline := rowsOf(e.object, "result.results.data")

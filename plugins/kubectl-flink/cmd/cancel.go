@@ -33,13 +33,13 @@ func newCancel(c *common) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "cancel NAME",
 		Short: "End a job in a session cluster that no object manages",
-		Long: `End a job in the session cluster NAME that somebody submitted by hand, such as a
+		Long: `End a job in the session cluster NAME that was submitted by hand, such as a
 SQL query, through the JobManager's REST API.
 
 A job that the operator manages is refused: ended behind its back it would count
 as failed or finished. Those have stop, suspend and delete.`,
 		Example: plugin.Examples(`
-			# The only job there that nobody manages
+			# The only job there that no object manages
 			kubectl flink cancel session-example
 
 			# One of several, with a savepoint

@@ -65,7 +65,7 @@ deprecated keys and their successors. Secrets are shown as ` + "******" + ` in e
 unless --show-secrets asks for them; what the JobManager itself hides stays so.
 
 KEY is a key, or a pattern such as 'execution.checkpointing.*'; without any,
-keys that nobody sets by hand and Flink's own values are left out (--all).
+keys that are rarely set by hand and Flink's own values are left out (--all).
 
 The JobManager is asked if it is ready; without it, the objects alone tell.`,
 		Example: plugin.Examples(`
@@ -91,7 +91,7 @@ The JobManager is asked if it is ready; without it, the objects alone tell.`,
 	flags.StringSliceVar(&o.sources, "source", nil, "Only values from these sources: "+strings.Join(configSources, ", "))
 	flags.BoolVar(&o.diff, "diff", false, "Only where spec, pods and job don't agree; exit code 3 if there are any")
 	flags.BoolVar(&o.old, "deprecated", false, "Only keys that Flink calls deprecated")
-	flags.BoolVar(&o.all, "all", false, "Also keys that nobody sets by hand, and Flink's own values where known")
+	flags.BoolVar(&o.all, "all", false, "Also keys that are rarely set by hand, and Flink's own values where known")
 	flags.BoolVar(&o.showSecrets, "show-secrets", false, "Print passwords and keys")
 	flags.DurationVar(&o.liveWait, "live-timeout", 10*time.Second, "How long to wait for the JobManager; 0 doesn't ask it")
 	addColor(cmd, &o.color)

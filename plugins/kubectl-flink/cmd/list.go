@@ -167,7 +167,7 @@ func (o *listOptions) Validate() error {
 	case o.watch && o.sortBy != "":
 		return exit.Usagef("--sort-by can't order what is still to happen; leave out --watch")
 	case o.watch && o.live:
-		return exit.Usagef("--live doesn't go with --watch: a JobManager tells of no changes")
+		return exit.Usagef("--live doesn't go with --watch: a JobManager reports no changes")
 	case o.liveTimeout <= 0:
 		return exit.Usagef("--live-timeout: %s is not a positive duration", o.liveTimeout)
 	}

@@ -60,16 +60,16 @@ func newReport(c *common) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "report [[TYPE/]NAME ...]",
 		Short: "Write a support bundle of jobs and the installation, without secrets",
-		Long: `Write a zip with what somebody needs who wants to help: the jobs' objects, pods,
-events and logs (of all containers, of this run and the one before, and of the
-operator), the effective configuration, what the JobManager says (jobs, plan,
-checkpoints, exceptions, metrics, thread dumps), what doctor finds, the timeline and
-the versions. Its index.html opens in a browser without a network: findings first.
+		Long: `Write a support bundle as a zip: the jobs' objects, pods, events and logs (of all
+containers, of this run and the one before, and of the operator), the effective
+configuration, what the JobManager reports (jobs, plan, checkpoints, exceptions,
+metrics, thread dumps), what doctor finds, the timeline and the versions. Its
+index.html opens in a browser without a network: findings first.
 
 Secrets are hidden by the names of what holds them, by their form, and those that are
 known so are hidden wherever else they stand. To know them, the Secrets that pods name
 are read, too; they are not put in. Look through the bundle all the same before you
-pass it on: a secret that nothing gives away is not known.
+pass it on: a secret without a telling name or form is not recognized.
 
 What can't be read is listed in the bundle, and no reason to fail. Nothing is changed
 in the cluster. Without a name, all jobs of the namespace are in it.`,

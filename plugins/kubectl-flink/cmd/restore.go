@@ -37,7 +37,7 @@ The operator cancels the job without a savepoint then, so one is taken first;
 id and its JobManager says that its state came from that very path.
 
 --claim-mode says who owns the files afterwards (Flink's default is no-claim: they
-stay yours), and what holds is told at the end.
+stay yours), and what holds is reported at the end.
 
 First the state's _metadata is read and held against the job: what would not
 start is refused, unless --no-check is given. --check only looks.

@@ -28,7 +28,7 @@ changed it, unless --upgrade-mode is given.
 
 It is refused where the operator would start the job empty instead: when it was
 suspended as stateless, or when upgradeMode is stateless by now, as after
-somebody has applied an old manifest again.`,
+an old manifest was applied again.`,
 		Example: plugin.Examples(`
 			# Go on where it stopped
 			kubectl flink resume basic-example

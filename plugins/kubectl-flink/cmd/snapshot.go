@@ -23,7 +23,7 @@ func newSnapshot(c *common) *cobra.Command {
 		Aliases: []string{"snapshots", "flinksnp"},
 		Short:   "List, describe, inspect, await, delete, prune and adopt savepoints and checkpoints",
 		Long: `Work with what is saved of jobs: FlinkStateSnapshot objects (operator 1.10 and
-newer), and the savepoints that the status of a job tells of.
+newer), and the savepoints in the status of a job.
 
 To take a new one: kubectl flink savepoint, kubectl flink checkpoint.`,
 		Example: plugin.Examples(`

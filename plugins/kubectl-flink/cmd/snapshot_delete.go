@@ -80,7 +80,7 @@ func newSnapshotDelete(c *common) *cobra.Command {
 		Long: `Delete FlinkStateSnapshots and wait until they are gone.
 
 Whether the savepoint's data goes too is written in the object
-(disposeOnDelete), and true where nobody said otherwise. So where data would go,
+(disposeOnDelete), and true where it is not set. So where data would go,
 --dispose or --keep-data must be said; either is written into the object first.
 
 The operator has the job's JobManager delete the data. While the job doesn't run

@@ -39,7 +39,7 @@ func newSnapshotList(c *common) *cobra.Command {
 		Aliases: []string{"ls", "get"},
 		Short:   "List savepoints and checkpoints: of which job, how old, and where",
 		Long: `List FlinkStateSnapshots and, in the same list, the savepoints that the status of
-a job tells of (operators before 1.10, and what an upgrade left). They are
+a job reports (operators before 1.10, and what an upgrade left). They are
 listed by job, newest first; each path is listed once.
 
 DATA ON DELETE says whether the data goes when the object is deleted. A line
@@ -147,7 +147,7 @@ func (o *snapshotListOptions) Run(ctx context.Context) error {
 // tell warns of what could not be read.
 func (c *common) tell(problems []string) {
 	for _, problem := range problems {
-		fmt.Fprintln(c.ErrOut, term.SafeLine("Left out: what jobs' status tells of and which snapshots jobs use: "+problem))
+		fmt.Fprintln(c.ErrOut, term.SafeLine("Left out: savepoints in the status of jobs, and which snapshots jobs use: "+problem))
 	}
 }
 

@@ -35,7 +35,7 @@ func newSnapshotPrune(c *common) *cobra.Command {
 		Use:   "prune (--keep N | --older-than AGE)",
 		Short: "Delete old snapshots of each job, never the newest or one in use",
 		Long: `Delete FlinkStateSnapshots that are not needed any more. The operator itself
-deletes only periodic ones and those of upgrades, never those that somebody
+deletes only periodic ones and those of upgrades, never those that a user
 asked for.
 
 Of each job there stay, whatever is asked: the newest completed savepoint and

@@ -57,7 +57,7 @@ memory. Where this command is killed, the gateway and the query's job end by
 themselves within a minute. The pod is made by a Job, which Kubernetes deletes
 after its end; where you may create pods but no jobs.batch, what is left of it is
 deleted by the next --start-gateway. On a gateway that ran before, a query's job
-goes on until the gateway closes the session that nobody uses any more (its
+goes on until the gateway closes the session that is no longer used (its
 sql-gateway.session.idle-timeout, 10 minutes by default).
 
 A statement that starts a job, such as INSERT, prints the job's id; the job goes

@@ -49,9 +49,9 @@ execution.checkpointing.savepoint-dir and high-availability.storageDir. Object
 stores that speak S3 are read from here, volumes by a running pod that mounts
 them, else by one that is started for that and removed again. Nothing is changed.
 
-OWNER is who tells of it: a FlinkStateSnapshot, the spec, the JobManager, or the job
-whose run the path names. Files that nobody tells of may still be needed: by jobs
-of other namespaces or clusters, or by whoever noted the path.`
+OWNER is what refers to it: a FlinkStateSnapshot, the spec, the JobManager, or the job
+whose run the path names. Files without an owner may still be needed: by jobs of
+other namespaces or clusters, or under a path noted elsewhere.`
 
 func newStorageList(c *common) *cobra.Command {
 	o := &storageOptions{common: c}
@@ -68,7 +68,7 @@ func newStorageList(c *common) *cobra.Command {
 			# Of a session job
 			kubectl flink storage ls sessionjob/session-job-example
 
-			# The paths of what nobody tells of
+			# The paths of what has no owner
 			kubectl flink storage ls basic-example -o json | jq -r '.items[] | select(.owner == "") | .path'`),
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: c.completeJobs(false),
@@ -151,6 +151,8 @@ func (o *storageOptions) Run(ctx context.Context) error {
 	if len(dirs) == 0 {
 		return fmt.Errorf("%s names no directory for checkpoints, savepoints or high availability", ref)
 	}
+	owners := &storage.Owners{Runs: map[string]string{}, Clusters: map[string]string{}}
+	ownersInJobManager(ctx, client, job, owners)
 	read := 0
 	for _, dir := range dirs {
 		line.Set("reading %s", dir.Path)
@@ -174,7 +176,8 @@ func (o *storageOptions) Run(ctx context.Context) error {
 		page.Dirs = append(page.Dirs, dir)
 	}
 	line.Set("looking for owners")
-	owners := o.owners(ctx, client, job)
+	ownersInJobManager(ctx, client, job, owners)
+	ownersInNamespace(ctx, client, job.Object.GetNamespace(), owners)
 	for _, unit := range units.List() {
 		page.Items = append(page.Items, view.StorageItem{Unit: unit, Owner: owners.Of(unit)})
 	}
@@ -205,18 +208,25 @@ func stateDirs(config api.Config) []view.StorageDir {
 	return out
 }
 
-// owners are who tells of files: jobs and snapshots of the namespace, and the
-// job's JobManager.
-func (o *storageOptions) owners(ctx context.Context, client *operator.Client, job api.Job) *storage.Owners {
-	out := &storage.Owners{Runs: map[string]string{}, Clusters: map[string]string{}}
-	namespace := job.Object.GetNamespace()
-	if flink, known, _ := client.State(ctx, job); known {
-		for _, s := range []*api.FlinkSnapshot{flink.Latest, flink.Checkpoint, flink.Restored} {
-			if s != nil {
-				out.AddPath(s.Path, "JobManager of "+job.Ref().String())
-			}
+// ownersInJobManager notes what the JobManager of a job says it has now.
+func ownersInJobManager(ctx context.Context, client *operator.Client, job api.Job, out *storage.Owners) {
+	flink, known, _ := client.State(ctx, job)
+	if !known {
+		return
+	}
+	owner := "JobManager of " + job.Ref().String()
+	for _, s := range []*api.FlinkSnapshot{flink.Latest, flink.Checkpoint} {
+		if s != nil {
+			out.AddNewest(s.Path, owner)
 		}
 	}
+	if flink.Restored != nil {
+		out.AddPath(flink.Restored.Path, owner)
+	}
+}
+
+// ownersInNamespace notes what the jobs and snapshots of a namespace refer to.
+func ownersInNamespace(ctx context.Context, client *operator.Client, namespace string, out *storage.Owners) {
 	if inventory, err := savepoint.InventoryOf(ctx, client, namespace, ""); err == nil {
 		for _, s := range inventory.Saved {
 			owner := s.Job.String()
@@ -240,5 +250,4 @@ func (o *storageOptions) owners(ctx context.Context, client *operator.Client, jo
 	for i := range clusters {
 		out.Clusters[clusters[i].GetName()] = api.Deployment.Singular + "/" + clusters[i].GetName()
 	}
-	return out
 }

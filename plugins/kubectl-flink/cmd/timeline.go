@@ -47,7 +47,7 @@ func newTimeline(c *common) *cobra.Command {
 		Long: `Tell what happened to a job, oldest first, out of what is otherwise in six places:
 changes of the spec with the last writer of each field, the operator's events, starts
 and ends of all containers, exceptions, checkpoints, savepoints, scalings and restores.
-Checkpoints that follow each other, and pods that start together, are told as one.
+Checkpoints that follow each other, and pods that start together, are shown as one.
 
 What can't be known is named where it is missing: an API server keeps events for an
 hour, the JobManager forgets what was before it started, and of the spec only the

@@ -44,7 +44,7 @@ type sum struct {
 	Items int    `json:"items"`
 	Files int    `json:"files"`
 	Size  int64  `json:"size"`
-	// Unowned is what of it nobody tells of, in bytes.
+	// Unowned is how much of it has no owner, in bytes.
 	Unowned int64 `json:"unowned"`
 }
 
@@ -81,7 +81,7 @@ func (p StoragePage) Result() printer.Result {
 	table := &printer.Table{}
 	if p.Sums {
 		object["kinds"] = kinds
-		table.Columns = []printer.Column{{Name: "KIND"}, {Name: "ITEMS"}, {Name: "FILES"}, {Name: "SIZE"}, {Name: "NOBODY TELLS OF"}}
+		table.Columns = []printer.Column{{Name: "KIND"}, {Name: "ITEMS"}, {Name: "FILES"}, {Name: "SIZE"}, {Name: "UNOWNED"}}
 		for _, k := range append(kinds, total) {
 			table.Rows = append(table.Rows, []printer.Cell{printer.C(k.Kind), printer.C(fmt.Sprint(k.Items)), printer.C(fmt.Sprint(k.Files)), printer.C(Bytes(k.Size)), printer.C(Bytes(k.Unowned))})
 		}
