@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"maps"
 	"mime"
 	"net/http"
 	"net/url"
@@ -20,27 +19,21 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/secret"
-	"github.com/kubectl-flink/kubectl-flink/pkg/common/source"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/untrusted"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/cmf"
 )
 
-const (
-	// maxSent bounds a body to send, in bytes.
-	maxSent = 64 << 20
-	// maxShown bounds an answer in which secrets are looked for, in bytes.
-	maxShown = 32 << 20
-)
+// maxShown bounds an answer in which secrets are looked for, in bytes.
+const maxShown = 32 << 20
 
 // restOptions are the flags of `kubectl cmf rest`.
 type restOptions struct {
 	*common
 	plugin.Arguments
-	method, data         string
-	headers              []string
-	include, showSecrets bool
-	timeout              time.Duration
+	plugin.RequestFlags
+	showSecrets bool
+	timeout     time.Duration
 
 	segments []string
 	query    url.Values
@@ -70,10 +63,7 @@ printed too, and the exit code is then 1.`,
 		RunE: plugin.RunE(o),
 	}
 	flags := cmd.Flags()
-	flags.StringVarP(&o.method, "request", "X", "", "HTTP method (default GET, and POST with -d)")
-	flags.StringVarP(&o.data, "data", "d", "", "Body to send; @FILE reads a file, @- standard input")
-	flags.StringArrayVarP(&o.headers, "header", "H", nil, "Header to send, as 'Name: value'; may be repeated")
-	flags.BoolVarP(&o.include, "include", "i", false, "Print the answer's status and headers first")
+	o.RequestFlags.Add(cmd)
 	flags.BoolVar(&o.showSecrets, "show-secrets", false, "Print the answer as it is, with passwords and keys")
 	flags.DurationVar(&o.timeout, "timeout", 5*time.Minute, "How long to wait for the answer; 0 waits for ever")
 	return cmd
@@ -95,10 +85,10 @@ func (o *restOptions) Validate() error {
 		return exit.With(exit.Usage, fmt.Errorf("PATH is not sent: %w", err))
 	}
 	o.header = http.Header{"Accept": {"application/json, */*"}}
-	if o.data != "" {
+	if o.Data != "" {
 		o.header.Set("Content-Type", "application/json")
 	}
-	for _, h := range o.headers {
+	for _, h := range o.Headers {
 		name, value, ok := strings.Cut(h, ":")
 		name = http.CanonicalHeaderKey(strings.TrimSpace(name))
 		switch {
@@ -118,19 +108,9 @@ func (o *restOptions) Validate() error {
 // Run sends the request and prints the answer.
 func (o *restOptions) Run(ctx context.Context) error {
 	o.noteSecrets(o.showSecrets)
-	body, err := source.Data(ctx, o.data, o.In, maxSent)
-	if err != nil && ctx.Err() == nil {
-		return exit.With(exit.Usage, fmt.Errorf("--data: %w", err))
-	}
+	method, body, err := o.Body(ctx, o.In)
 	if err != nil {
 		return err
-	}
-	method := strings.ToUpper(o.method)
-	if method == "" {
-		method = http.MethodGet
-		if body != nil {
-			method = http.MethodPost
-		}
 	}
 	if o.timeout > 0 {
 		var cancel context.CancelFunc
@@ -146,15 +126,7 @@ func (o *restOptions) Run(ctx context.Context) error {
 		return err
 	}
 	defer response.Body.Close()
-	if o.include {
-		fmt.Fprintf(o.Out, "%s %s\n", response.Proto, term.SafeLine(response.Status))
-		for _, name := range slices.Sorted(maps.Keys(response.Header)) {
-			for _, value := range response.Header[name] {
-				fmt.Fprintf(o.Out, "%s: %s\n", term.SafeLine(name), secret.Value(name, term.SafeLine(value)))
-			}
-		}
-		fmt.Fprintln(o.Out)
-	}
+	o.PrintHead(o.Out, response, secret.Value)
 	if err := o.print(response); err != nil {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)

@@ -7,10 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"mime"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -22,30 +20,22 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/portforward"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/progress"
-	"github.com/kubectl-flink/kubectl-flink/pkg/common/source"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/untrusted"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/reach"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/rest"
 )
 
-const (
-	// maxBody bounds a request body that is held in memory, in bytes.
-	maxBody = 64 << 20
-	// maxOnTerminal bounds an answer that is made readable, in bytes.
-	maxOnTerminal = 8 << 20
-)
+// maxOnTerminal bounds an answer that is made readable, in bytes.
+const maxOnTerminal = 8 << 20
 
 // restOptions are the flags of `kubectl flink rest`.
 type restOptions struct {
 	*common
 	plugin.Arguments
 	tunnelFlags
+	plugin.RequestFlags
 	tls     reach.TLSFiles
-	method  string
-	data    string
-	headers []string
-	include bool
 	timeout time.Duration
 }
 
@@ -81,10 +71,7 @@ the exit code is then 1.`,
 		RunE: plugin.RunE(o),
 	}
 	flags := cmd.Flags()
-	flags.StringVarP(&o.method, "request", "X", "", "HTTP method (default GET, and POST with -d)")
-	flags.StringVarP(&o.data, "data", "d", "", "Body to send; @FILE reads a file, @- standard input")
-	flags.StringArrayVarP(&o.headers, "header", "H", nil, "Header to send, as 'Name: value'; may be repeated")
-	flags.BoolVarP(&o.include, "include", "i", false, "Print the answer's status and headers first")
+	o.RequestFlags.Add(cmd)
 	flags.DurationVar(&o.timeout, "timeout", time.Minute, "How long to wait for the answer to begin; 0 waits for ever")
 	o.tunnelFlags.add(cmd, true)
 	addRESTFlags(cmd, &o.tls)
@@ -117,19 +104,9 @@ func (o *restOptions) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	body, err := source.Data(ctx, o.data, o.In, maxBody)
-	if err != nil && ctx.Err() == nil {
-		return exit.With(exit.Usage, fmt.Errorf("--data: %w", err))
-	}
+	method, body, err := o.Body(ctx, o.In)
 	if err != nil {
 		return err
-	}
-	method := strings.ToUpper(o.method)
-	if method == "" {
-		method = http.MethodGet
-		if body != nil {
-			method = http.MethodPost
-		}
 	}
 	_, place, err := o.findPlace(ctx, o.Args[:len(o.Args)-1])
 	if err != nil {
@@ -210,15 +187,7 @@ func (o *restOptions) print(ctx context.Context, line *progress.Line, client *re
 		limit.Stop()
 	}
 	line.Done()
-	if o.include {
-		fmt.Fprintf(o.Out, "%s %s\n", response.Proto, term.SafeLine(response.Status))
-		for _, name := range slices.Sorted(maps.Keys(response.Header)) {
-			for _, value := range response.Header[name] {
-				fmt.Fprintf(o.Out, "%s: %s\n", term.SafeLine(name), term.SafeLine(value))
-			}
-		}
-		fmt.Fprintln(o.Out)
-	}
+	o.PrintHead(o.Out, response, func(_, value string) string { return value })
 	if err := o.copy(response); err != nil {
 		return reach.AskError(ctx, err)
 	}
@@ -262,10 +231,10 @@ func (o *restOptions) copy(response *http.Response) error {
 // header is what --header says, over a JSON body's default.
 func (o *restOptions) header() (http.Header, error) {
 	header := http.Header{"Accept": {"*/*"}}
-	if o.data != "" {
+	if o.Data != "" {
 		header.Set("Content-Type", "application/json")
 	}
-	for _, h := range o.headers {
+	for _, h := range o.Headers {
 		name, value, ok := strings.Cut(h, ":")
 		if !ok || strings.TrimSpace(name) == "" {
 			return nil, exit.Usagef("--header %q: want 'Name: value'", h)

@@ -23,7 +23,7 @@ func TestRESTRefusesWhatLeadsElsewhere(t *testing.T) {
 	} {
 		o := &restOptions{common: &common{}}
 		if test.header != "" {
-			o.headers, o.via = []string{test.header}, string(portforward.ViaAPIServer)
+			o.Headers, o.via = []string{test.header}, string(portforward.ViaAPIServer)
 		}
 		o.Args = []string{"job", test.path}
 		err := o.Run(t.Context())
