@@ -63,7 +63,7 @@ func (j Job) ManagedBy() (manager Manager, ok bool) {
 // StateChoice is how the user wants a job's state dealt with.
 type StateChoice struct {
 	// UpgradeMode is "" (as the spec says), savepoint or last-state.
-	UpgradeMode string
+	UpgradeMode UpgradeMode
 	// LoseState allows that the job starts empty.
 	LoseState bool
 }
@@ -71,8 +71,8 @@ type StateChoice struct {
 // Validate finds what is wrong with the choice alone.
 func (s StateChoice) Validate() error {
 	switch s.UpgradeMode {
-	case "", "savepoint", "last-state":
-	case "stateless":
+	case "", UpgradeSavepoint, UpgradeLastState:
+	case UpgradeStateless:
 		return exit.Usagef("--upgrade-mode: stateless loses the job's state; if that is wanted, use --lose-state")
 	default:
 		return exit.Usagef("--upgrade-mode: %q is not one of savepoint, last-state", s.UpgradeMode)

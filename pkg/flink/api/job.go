@@ -83,7 +83,7 @@ func (j Job) FlinkVersion() string { return Text(j.Spec(), "flinkVersion") }
 
 // State is Flink's state of the job (RUNNING, FAILED, …); "" before the
 // operator has seen one.
-func (j Job) State() string { return Text(j.Object.Object, "status", "jobStatus", "state") }
+func (j Job) State() JobState { return Text(j.Object.Object, "status", "jobStatus", "state") }
 
 // StateSince is when the operator saw the job come into its state; zero where
 // nothing tells.
@@ -99,11 +99,11 @@ func (j Job) StateSince() time.Time {
 func (j Job) JobID() string { return Text(j.Object.Object, "status", "jobStatus", "jobId") }
 
 // Lifecycle is the operator's lifecycle state (STABLE, UPGRADING, …).
-func (j Job) Lifecycle() string { return Text(j.Object.Object, "status", "lifecycleState") }
+func (j Job) Lifecycle() Lifecycle { return Text(j.Object.Object, "status", "lifecycleState") }
 
 // JobManager is the state of the JobManager's deployment; only READY means
 // that its REST API answers. "" for session jobs.
-func (j Job) JobManager() string {
+func (j Job) JobManager() JobManagerState {
 	return Text(j.Object.Object, "status", "jobManagerDeploymentStatus")
 }
 
@@ -172,10 +172,10 @@ func (j Job) ReconciledNonce(field string) (int64, bool) {
 
 // IsRunning reports whether a savepoint of the job can be taken.
 func (j Job) IsRunning() bool {
-	if jm := j.JobManager(); jm != "" && jm != "READY" {
+	if jm := j.JobManager(); jm != "" && jm != JobManagerReady {
 		return false
 	}
-	return j.State() == "RUNNING"
+	return j.State() == JobRunning
 }
 
 // Describe says in a few words what state the job is in and since when.
@@ -194,7 +194,7 @@ func (j Job) Describe(now time.Time) string {
 	if l := j.Lifecycle(); l != "" && l != "STABLE" {
 		more = append(more, "lifecycle "+l)
 	}
-	if jm := j.JobManager(); jm != "" && jm != "READY" {
+	if jm := j.JobManager(); jm != "" && jm != JobManagerReady {
 		more = append(more, "JobManager "+jm)
 	}
 	if bg := j.BlueGreenState(); bg != "" {

@@ -117,8 +117,8 @@ type CheckpointFacts struct {
 
 // IsStopped reports whether the operator has stopped the job as its spec says.
 func (j Job) IsStopped() bool {
-	return j.Lifecycle() == "SUSPENDED" || j.Kind.Name == BlueGreen.Name && j.State() == "SUSPENDED" ||
-		j.Lifecycle() == "" && j.ReconciledState() == "suspended" && Text(j.Object.Object, "status", "reconciliationStatus", "state") == "DEPLOYED"
+	return j.Lifecycle() == LifecycleSuspended || j.Kind.Name == BlueGreen.Name && j.State() == JobSuspended ||
+		j.Lifecycle() == "" && j.ReconciledState() == WantSuspended && Text(j.Object.Object, "status", "reconciliationStatus", "state") == "DEPLOYED"
 }
 
 // CanceledWith is the last checkpoint of a job that the operator canceled to
@@ -146,7 +146,7 @@ func (j Job) NothingToLose() (bool, string) {
 		return true, "a session cluster has no state of its own"
 	case len(wrapped) == 0 || j.State() == "" && j.JobID() == "":
 		return true, "it has never run"
-	case j.State() == "FINISHED" && j.Lifecycle() != "SUSPENDED" && j.Wanted() == "running":
+	case j.State() == JobFinished && j.Lifecycle() != LifecycleSuspended && j.Wanted() == WantRunning:
 		return true, "it has finished"
 	case j.Kind.Name != BlueGreen.Name && Text(j.Object.Object, "status", "reconciliationStatus", "lastStableSpec") == "" && !j.IsRunning():
 		return true, "it has never been stable"

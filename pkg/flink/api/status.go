@@ -71,17 +71,19 @@ func (j Job) BlueGreenSpec() map[string]any {
 }
 
 // UpgradeMode is spec.job.upgradeMode; the operator's default is stateless.
-func (j Job) UpgradeMode() string { return cmp.Or(Text(j.Spec(), "job", "upgradeMode"), "stateless") }
+func (j Job) UpgradeMode() UpgradeMode {
+	return cmp.Or(Text(j.Spec(), "job", "upgradeMode"), UpgradeStateless)
+}
 
 // SuspendedMode is the mode by which the operator suspended the job, and by
 // which it will resume unless the spec says stateless then; "" while it isn't
 // suspended.
-func (j Job) SuspendedMode() string {
+func (j Job) SuspendedMode() UpgradeMode {
 	reconciled := j.ReconciledSpec()
-	if Text(reconciled, "job", "state") != "suspended" {
+	if Text(reconciled, "job", "state") != WantSuspended {
 		return ""
 	}
-	return cmp.Or(Text(reconciled, "job", "upgradeMode"), "stateless")
+	return cmp.Or(Text(reconciled, "job", "upgradeMode"), UpgradeStateless)
 }
 
 // UpgradeSavepointPath is the savepoint or checkpoint from which the operator
@@ -120,11 +122,11 @@ func (j Job) newestSaved() string {
 func (j Job) StartTime() string { return Text(j.Object.Object, "status", "jobStatus", "startTime") }
 
 // ReconciledState is spec.job.state as the operator carried it out last.
-func (j Job) ReconciledState() string { return Text(j.ReconciledSpec(), "job", "state") }
+func (j Job) ReconciledState() WantedState { return Text(j.ReconciledSpec(), "job", "state") }
 
 // RunState is State, but "" for a session cluster, of which the operator tells
 // the state of a job that it doesn't have.
-func (j Job) RunState() string {
+func (j Job) RunState() JobState {
 	if j.IsSessionCluster() {
 		return ""
 	}
@@ -162,8 +164,8 @@ const DrainKey = "kubernetes.operator.job.drain-on-savepoint-deletion"
 // Drained reports whether the job was drained when it was stopped: windows and
 // timers have fired, so that going on from its savepoint gives wrong results.
 func (j Job) Drained() bool {
-	return j.Wanted() == "suspended" && Flatten(Section(j.Spec(), "flinkConfiguration"))[DrainKey] == "true"
+	return j.Wanted() == WantSuspended && Flatten(Section(j.Spec(), "flinkConfiguration"))[DrainKey] == "true"
 }
 
 // RolledBack reports whether the operator's own rollback is done.
-func (j Job) RolledBack() bool { return j.Lifecycle() == "ROLLED_BACK" && j.IsRunning() }
+func (j Job) RolledBack() bool { return j.Lifecycle() == LifecycleRolledBack && j.IsRunning() }

@@ -32,7 +32,7 @@ type Summary struct {
 	// UpgradePath is the state that the job was stopped with last, or started
 	// from; it may be no path at all (NormalPath tells).
 	UpgradePath string
-	Lifecycle   string
+	Lifecycle   Lifecycle
 	// JobManager is the state of its Deployment; "" for session jobs.
 	JobManager string
 	// Reconciliation is reconciliationStatus.state, At when it was written.
@@ -51,7 +51,7 @@ type Summary struct {
 	Wanted      string
 	Version     string
 	Parallelism int64
-	UpgradeMode string
+	UpgradeMode UpgradeMode
 	Image       string
 	JobID       string
 	JobName     string
@@ -89,7 +89,7 @@ func (s Summary) Since(now time.Time) time.Duration {
 // StoppedAt is when a suspended job was stopped, by the snapshot that the operator
 // made of its last savepoint; zero where none of them is.
 func (s Summary) StoppedAt(snapshots []Snapshot) time.Time {
-	if s.Lifecycle != "SUSPENDED" || NormalPath(s.UpgradePath) == "" {
+	if s.Lifecycle != LifecycleSuspended || NormalPath(s.UpgradePath) == "" {
 		return time.Time{}
 	}
 	for _, snapshot := range snapshots {
@@ -208,7 +208,7 @@ func (w *Wire) Summary(kind Kind) Summary {
 	if job := spec.Job; job != nil {
 		s.Parallelism, s.JarHost = job.Parallelism, HostOf(job.JarURI)
 		// The operator's defaults, which the API server doesn't write.
-		s.UpgradeMode, s.Wanted = cmp.Or(job.UpgradeMode, "stateless"), cmp.Or(job.State, "running")
+		s.UpgradeMode, s.Wanted = cmp.Or(job.UpgradeMode, UpgradeStateless), cmp.Or(job.State, WantRunning)
 	} else {
 		s.Session = kind.Name == Deployment.Name
 	}
@@ -236,9 +236,9 @@ func stateSince(state, lifecycle string, updated, saved time.Time, stoppedBy boo
 		return updated
 	case "FINISHED", "CANCELED":
 		switch {
-		case lifecycle != "SUSPENDED" && lifecycle != "UPGRADING":
+		case lifecycle != LifecycleSuspended && lifecycle != LifecycleUpgrading:
 			return updated
-		case lifecycle == "SUSPENDED" && stoppedBy && saved.After(updated):
+		case lifecycle == LifecycleSuspended && stoppedBy && saved.After(updated):
 			return saved
 		}
 	}

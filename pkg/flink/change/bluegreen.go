@@ -65,7 +65,7 @@ func targetColorMissing(ctx context.Context, c *operator.Client, job api.Job) er
 // 1.16.1 and Flink 2.3: in one patch with the rest, the format came too late,
 // the savepoint failed and took the job with it. nil where there is none.
 func (ch Change) first() map[string]any {
-	if ch.Job.Kind.Name != api.BlueGreen.Name || ch.Goal.Suspended || ch.Job.Wanted() != "running" {
+	if ch.Job.Kind.Name != api.BlueGreen.Name || ch.Goal.Suspended || ch.Job.Wanted() != api.WantRunning {
 		return nil
 	}
 	config, _ := ch.Spec["flinkConfiguration"].(map[string]any)

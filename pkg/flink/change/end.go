@@ -28,7 +28,7 @@ func (f *Follower) prove(ctx context.Context) error {
 		f.Report.Left = leftBehind(ctx, f.client, f.Change, f.job)
 		return nil
 	}
-	if f.job.State() == "FINISHED" || f.job.IsSessionCluster() {
+	if f.job.State() == api.JobFinished || f.job.IsSessionCluster() {
 		return nil
 	}
 	said := f.answer(ctx)
@@ -126,7 +126,7 @@ func (f *Follower) failed(ctx context.Context, how, cause string) error {
 		cause = f.client.RootCauseOf(ctx, target, "", f.asked, cause)
 	}
 	failed := &FailedError{Job: ref, How: how, Cause: cause, Events: operator.DistinctEvents(events, cause)}
-	if ref.Kind.Name == api.BlueGreen.Name && f.job.State() == "FAILING" && how == ChangeFailed {
+	if ref.Kind.Name == api.BlueGreen.Name && f.job.State() == api.JobFailing && how == ChangeFailed {
 		failed.After = fmt.Sprintf("The operator has given the change up, although the spec has it. %s goes on; once it runs, carry the change out with: kubectl flink restart %s -n %s", api.OrUnknown(target.Object.GetName()), ref, ref.Namespace)
 	}
 	if cause == takenForFinished {
@@ -163,9 +163,9 @@ func (f *Follower) putBack(ctx context.Context, failed *FailedError) {
 	failed.PutBack = true
 	f.job, f.generation = changed, changed.Object.GetGeneration()
 	failed.After = "The spec was put back (" + strings.Join(DescribePatch(back.Spec), ", ") + ")"
-	back.Goal = Goal{Suspended: back.Job.Wanted() == "suspended" && f.Change.Job.Wanted() == "suspended"}
+	back.Goal = Goal{Suspended: back.Job.Wanted() == api.WantSuspended && f.Change.Job.Wanted() == api.WantSuspended}
 	back.stopped = true
-	wasUp := f.Change.Job.IsRunning() || f.Change.Job.Lifecycle() == "SUSPENDED"
+	wasUp := f.Change.Job.IsRunning() || f.Change.Job.Lifecycle() == api.LifecycleSuspended
 	if failed.How == ChangeRejected || !wasUp {
 		// It was never touched.
 		failed.After += "; the job is " + f.Change.Job.Describe(f.now())

@@ -194,7 +194,7 @@ func (f *Follower) observe(event watch.EventType, object *unstructured.Unstructu
 // while the job is stopped.
 func (f *Follower) noteLeft() {
 	path := f.job.UpgradeSavepointPath()
-	if api.Text(f.job.Object.Object, "status", "jobStatus", "upgradeSavepointPath") == "" && f.job.ReconciledState() != "suspended" {
+	if api.Text(f.job.Object.Object, "status", "jobStatus", "upgradeSavepointPath") == "" && f.job.ReconciledState() != api.WantSuspended {
 		// An operator before 1.10 keeps the user's savepoints there, too; while
 		// the job is stopped, the newest is the one that stopped it.
 		return

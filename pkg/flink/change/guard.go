@@ -68,7 +68,7 @@ func KeepState(job api.Job, verb string, choice api.StateChoice) (fields map[str
 		return map[string]any{"job": map[string]any{"upgradeMode": "stateless"}}, "stateless", nil
 	case choice.UpgradeMode != "":
 		return map[string]any{"job": map[string]any{"upgradeMode": choice.UpgradeMode}}, choice.UpgradeMode, nil
-	case mode == "stateless":
+	case mode == api.UpgradeStateless:
 		return nil, mode, fmt.Errorf("%s has upgradeMode stateless: to %s it would throw its state away\nKeep the state with --upgrade-mode savepoint (or last-state), which also stays set in the spec, or lose it with --lose-state", job.Ref(), verb)
 	}
 	return nil, mode, nil
@@ -78,7 +78,7 @@ func KeepState(job api.Job, verb string, choice api.StateChoice) (fields map[str
 // isn't configured: the operator would reject it. Where the configuration can't
 // be read in full, the operator's word is awaited instead.
 func CheckDirectories(ctx context.Context, c *operator.Client, job api.Job, mode string) error {
-	if mode == "stateless" {
+	if mode == api.UpgradeStateless {
 		return nil
 	}
 	cluster, err := c.RunsIn(ctx, job)
@@ -96,12 +96,12 @@ func CheckDirectories(ctx context.Context, c *operator.Client, job api.Job, mode
 	switch {
 	case known && checkpoints == "":
 		return fmt.Errorf("%s has no checkpoint directory, which upgradeMode %s needs: set %s in spec.flinkConfiguration (neither it nor %s is set)", job.Ref(), mode, api.CheckpointDirKeys[0], api.CheckpointDirKeys[1])
-	case known && savepoints == "" && mode == "savepoint":
+	case known && savepoints == "" && mode == api.UpgradeSavepoint:
 		return fmt.Errorf("%s has no savepoint directory, which upgradeMode savepoint needs: set %s in spec.flinkConfiguration (neither it nor %s is set), or keep the state by its last checkpoint (last-state)", job.Ref(), api.SavepointDirKeys[0], api.SavepointDirKeys[1])
 	}
 	// What a job leaves on its pods' disks goes with them.
 	dir, key := savepoints, savepointKey
-	if mode == "last-state" {
+	if mode == api.UpgradeLastState {
 		dir, key = checkpoints, checkpointKey
 	}
 	if dir == "" {
@@ -156,7 +156,7 @@ func CheckRejected(job api.Job) error {
 // high availability the job counts as ended, and is looked for for ever, and
 // without there is no state that it could go on from.
 func CheckStart(ctx context.Context, c *operator.Client, job api.Job, mode string) error {
-	if mode == "stateless" || job.State() == "RUNNING" || job.Wanted() != "running" || job.Kind.Name == api.SessionJob.Name || job.IsSessionCluster() {
+	if mode == api.UpgradeStateless || job.State() == api.JobRunning || job.Wanted() != api.WantRunning || job.Kind.Name == api.SessionJob.Name || job.IsSessionCluster() {
 		return nil
 	}
 	cluster, err := c.RunsIn(ctx, job)
@@ -169,7 +169,7 @@ func CheckStart(ctx context.Context, c *operator.Client, job api.Job, mode strin
 		return nil //nolint:nilerr // the operator's word is awaited instead
 	}
 	for _, pod := range pods {
-		if !pod.HasEnded() || pod.Ready && cluster.Failure().Root() != JobNotFound && cluster.JobManager() == "READY" {
+		if !pod.HasEnded() || pod.Ready && cluster.Failure().Root() != JobNotFound && cluster.JobManager() == api.JobManagerReady {
 			continue
 		}
 		if pod.Cause = c.CrashCause(ctx, namespace, pod); pod.StartsInVain() {

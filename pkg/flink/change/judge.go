@@ -73,7 +73,7 @@ func (ch Change) judge(job api.Job, generation int64) judgement {
 		switch {
 		case failure.Rejects():
 			return judgement{refused, failure.Root()}
-		case failure.Mentions("UpgradeFailureException"), job.BlueGreenState() != "" && job.State() == "FAILING" && !failure.IsZero():
+		case failure.Mentions("UpgradeFailureException"), job.BlueGreenState() != "" && job.State() == api.JobFailing && !failure.IsZero():
 			return judgement{failing, failure.Root()}
 		}
 		return judgement{notTaken, ch.postponed(job)}
@@ -83,21 +83,21 @@ func (ch Change) judge(job api.Job, generation int64) judgement {
 	}
 	lifecycle := job.Lifecycle()
 	reconciliation := api.Text(job.Object.Object, "status", "reconciliationStatus", "state")
-	runs := (job.State() == "RUNNING" || job.IsSessionCluster()) && (job.JobManager() == "" || job.JobManager() == "READY")
+	runs := (job.State() == api.JobRunning || job.IsSessionCluster()) && (job.JobManager() == "" || job.JobManager() == api.JobManagerReady)
 	switch {
-	case lifecycle == "ROLLED_BACK" && ch.Job.Lifecycle() == lifecycle && runs && !ch.Goal.Suspended && ch.isNewRun(job) &&
+	case lifecycle == api.LifecycleRolledBack && ch.Job.Lifecycle() == lifecycle && runs && !ch.Goal.Suspended && ch.isNewRun(job) &&
 		job.JobID() == ch.Job.JobID() && job.StartTime() == ch.Job.StartTime():
 		// It was before, and the change was one that the operator takes note of.
 		return judgement{reached, ""}
-	case lifecycle == "ROLLED_BACK" || reconciliation == "ROLLED_BACK":
+	case lifecycle == api.LifecycleRolledBack || reconciliation == "ROLLED_BACK":
 		return judgement{lost, rolledBack + api.Because(failure.Root())}
-	case lifecycle == "ROLLING_BACK" || reconciliation == "ROLLING_BACK":
+	case lifecycle == api.LifecycleRollingBack || reconciliation == "ROLLING_BACK":
 		return judgement{moving, "the operator rolls it back" + api.Because(failure.Root())}
-	case ch.Goal.Suspended && lifecycle == "SUSPENDED":
+	case ch.Goal.Suspended && lifecycle == api.LifecycleSuspended:
 		return judgement{reached, ""}
-	case ch.Goal.Suspended && lifecycle == "" && job.ReconciledState() == "suspended" && reconciliation == "DEPLOYED":
+	case ch.Goal.Suspended && lifecycle == "" && job.ReconciledState() == api.WantSuspended && reconciliation == "DEPLOYED":
 		return judgement{reached, ""}
-	case lifecycle == "FAILED" || job.State() == "FAILED" && reconciliation == "DEPLOYED" && ch.isNewRun(job):
+	case lifecycle == api.LifecycleFailed || job.State() == api.JobFailed && reconciliation == "DEPLOYED" && ch.isNewRun(job):
 		return judgement{lost, cmp.Or(failure.Root(), "the job FAILED")}
 	case failure.Mentions("UpgradeFailureException"):
 		return judgement{failing, failure.Root()}
@@ -105,14 +105,14 @@ func (ch Change) judge(job api.Job, generation int64) judgement {
 		return judgement{moving, "stopping; the job is " + api.OrUnknown(job.State())}
 	}
 	// A job that a savepoint stopped is FINISHED too, until its next run begins.
-	finished := job.State() == "FINISHED" && (len(ch.Spec) == 0 || job.JobID() != ch.Job.JobID() || job.StartTime() != ch.Job.StartTime())
-	if lifecycle == "STABLE" && (runs || finished) && ch.isNewRun(job) {
+	finished := job.State() == api.JobFinished && (len(ch.Spec) == 0 || job.JobID() != ch.Job.JobID() || job.StartTime() != ch.Job.StartTime())
+	if lifecycle == api.LifecycleStable && (runs || finished) && ch.isNewRun(job) {
 		return judgement{reached, ""}
 	}
 	switch {
 	case reconciliation == "DEPLOYED" && ch.isSkipped(job):
 		return judgement{skipped, takenForFinished}
-	case !failure.IsZero() && (job.JobManager() == "ERROR" || !IsTransient(failure.Root()) || failure.Root() == JobNotFound):
+	case !failure.IsZero() && (job.JobManager() == api.JobManagerError || !IsTransient(failure.Root()) || failure.Root() == JobNotFound):
 		return judgement{troubled, failure.Root()}
 	}
 	// An error that has passed stands in the status until the job is stable.
@@ -140,7 +140,7 @@ func (ch Change) isSkipped(job api.Job) bool {
 		path := job.UpgradeSavepointPath()
 		wantsRun = wantsRun || path != "" && path != ch.Job.UpgradeSavepointPath() && api.KindOfPath(path) == api.RetainedSavepoint
 	}
-	return wantsRun && job.State() == "FINISHED" && job.ReconciledState() == "running" &&
+	return wantsRun && job.State() == api.JobFinished && job.ReconciledState() == api.WantRunning &&
 		job.JobID() == ch.Job.JobID() && job.StartTime() == ch.Job.StartTime()
 }
 
@@ -166,16 +166,16 @@ func (ch Change) judgeBlueGreen(job api.Job) judgement {
 	switch {
 	case !active:
 		return judgement{moving, strings.ToLower(strings.ReplaceAll(job.BlueGreenState(), "_", " "))}
-	case job.State() == "FAILING" && !failure.IsZero():
+	case job.State() == api.JobFailing && !failure.IsZero():
 		// The operator has given the change up, and does nothing more about it.
 		return judgement{lost, failure.Root()}
 	case !failure.IsZero():
 		return judgement{troubled, failure.Root()}
-	case ch.Goal.Suspended && job.State() == "SUSPENDED":
+	case ch.Goal.Suspended && job.State() == api.JobSuspended:
 		return judgement{reached, ""}
 	case ch.Goal.Suspended:
 		return judgement{moving, "stopping; the job is " + api.OrUnknown(job.State())}
-	case job.State() == "RUNNING" && (!ch.Goal.NewRun && !ch.Goal.NewJobID || job.BlueGreenState() != ch.Job.BlueGreenState() || ch.Job.State() != "RUNNING"):
+	case job.State() == api.JobRunning && (!ch.Goal.NewRun && !ch.Goal.NewJobID || job.BlueGreenState() != ch.Job.BlueGreenState() || ch.Job.State() != api.JobRunning):
 		return judgement{reached, ""}
 	}
 	return judgement{moving, progressOf(job)}
@@ -187,7 +187,7 @@ func (ch Change) postponed(job api.Job) string {
 	if trigger := api.Text(job.Object.Object, "status", "jobStatus", "savepointInfo", "triggerId"); trigger != "" {
 		why = append(why, "a savepoint is in progress")
 	}
-	if jm := job.JobManager(); jm != "" && jm != "READY" && job.ReconciledState() == "running" {
+	if jm := job.JobManager(); jm != "" && jm != api.JobManagerReady && job.ReconciledState() == api.WantRunning {
 		why = append(why, "the JobManager is "+jm)
 	}
 	switch state := job.RunState(); state {
@@ -227,7 +227,7 @@ func progressOf(job api.Job) string {
 	if l := job.Lifecycle(); l != "" {
 		words = append(words, "lifecycle "+l)
 	}
-	if jm := job.JobManager(); jm != "" && jm != "READY" {
+	if jm := job.JobManager(); jm != "" && jm != api.JobManagerReady {
 		words = append(words, "JobManager "+jm)
 	}
 	if bg := job.BlueGreenState(); bg != "" {

@@ -33,7 +33,7 @@ func Front(v Verdict, pods []operator.Pod, now time.Time) Verdict {
 // Serving is a summary with the state of the JobManager's Deployment that serves
 // it: of a session job and of a blue/green deployment another object tells.
 func Serving(s api.Summary, cluster string) api.Summary {
-	if s.JobManager == "" && s.State == "RUNNING" {
+	if s.JobManager == "" && s.State == api.JobRunning {
 		s.JobManager = cluster
 	}
 	return s

@@ -10,13 +10,13 @@ import (
 func Reached(goal string, s api.Summary, v Verdict) (done bool, never string) {
 	switch goal {
 	case "running":
-		done = !s.Lags() && (s.State == "RUNNING" && (s.JobManager == "" || s.JobManager == "READY") || s.Session && v.Word == Healthy)
+		done = !s.Lags() && (s.State == api.JobRunning && (s.JobManager == "" || s.JobManager == api.JobManagerReady) || s.Session && v.Word == Healthy)
 	case "stable":
-		done = !s.Lags() && (s.Lifecycle == "STABLE" || s.BlueGreen == "ACTIVE_BLUE" || s.BlueGreen == "ACTIVE_GREEN") && (v.Word == Healthy || v.Word == Finished)
+		done = !s.Lags() && (s.Lifecycle == api.LifecycleStable || s.BlueGreen == "ACTIVE_BLUE" || s.BlueGreen == "ACTIVE_GREEN") && (v.Word == Healthy || v.Word == Finished)
 	case "suspended":
 		done = v.Word == Suspended
 	case "finished":
-		done = s.State == "FINISHED" && v.Word == Finished
+		done = s.State == api.JobFinished && v.Word == Finished
 	case "upgraded":
 		done = !s.Lags() && v.Word.OK()
 	}
@@ -37,7 +37,7 @@ func Reached(goal string, s api.Summary, v Verdict) (done bool, never string) {
 	case Suspended:
 		return false, "it is suspended"
 	case Healthy:
-		if goal == "suspended" && s.Wanted == "running" {
+		if goal == "suspended" && s.Wanted == api.WantRunning {
 			return false, "its spec wants it running"
 		}
 	default: // it may still get there

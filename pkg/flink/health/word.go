@@ -105,7 +105,7 @@ func of(s api.Summary, now time.Time) Verdict {
 	switch {
 	case !s.Deleting.IsZero():
 		return Verdict{Deleting, "being deleted for " + api.Ago(now.Sub(s.Deleting)) + also(root)}
-	case !s.StatusKnown && s.Wanted == "suspended":
+	case !s.StatusKnown && s.Wanted == api.WantSuspended:
 		// The operator leaves such an object alone until it is to run.
 		return Verdict{Suspended, "created suspended: it is deployed when spec.job.state is running"}
 	case !s.StatusKnown && now.Sub(s.Created) < SlowSight:
@@ -116,15 +116,15 @@ func of(s api.Summary, now time.Time) Verdict {
 		return Verdict{Rejected, root}
 	case mounts(s, now):
 		return Verdict{Starting, "its JobManager's pod is being made"}
-	case s.Lifecycle == "FAILED" || s.State == "FAILED" || s.JobManager == "ERROR":
+	case s.Lifecycle == api.LifecycleFailed || s.State == api.JobFailed || s.JobManager == api.JobManagerError:
 		return Verdict{Failed, root}
-	case s.Lifecycle == "ROLLING_BACK" || s.Reconciliation == "ROLLING_BACK":
+	case s.Lifecycle == api.LifecycleRollingBack || s.Reconciliation == "ROLLING_BACK":
 		return Verdict{RollingBack, root}
-	case s.Lifecycle == "ROLLED_BACK" || s.Reconciliation == "ROLLED_BACK":
+	case s.Lifecycle == api.LifecycleRolledBack || s.Reconciliation == "ROLLED_BACK":
 		return Verdict{RolledBack, "the last change was given up; the spec before it runs" + also(root)}
-	case s.Wanted == "suspended" && (s.Lifecycle == "SUSPENDED" || s.Lifecycle == "CREATED" && s.State == ""):
+	case s.Wanted == api.WantSuspended && (s.Lifecycle == api.LifecycleSuspended || s.Lifecycle == api.LifecycleCreated && s.State == ""):
 		return Verdict{Suspended, ""}
-	case s.Lifecycle == "SUSPENDED":
+	case s.Lifecycle == api.LifecycleSuspended:
 		return Verdict{Pending, "is to resume" + also(root)}
 	case moves(s):
 		return ofUpgrade(s, root, now)
@@ -148,18 +148,18 @@ func mounts(s api.Summary, now time.Time) bool {
 	if since.IsZero() {
 		since = s.Created
 	}
-	return s.JobManager == "ERROR" && s.Lifecycle != "FAILED" && s.State != "FAILED" &&
+	return s.JobManager == api.JobManagerError && s.Lifecycle != api.LifecycleFailed && s.State != api.JobFailed &&
 		now.Sub(since) < SlowSight && s.Error.Mentions("DeploymentFailedException") && strings.Contains(s.Error.Root(), "MountVolume.SetUp failed") && strings.HasSuffix(s.Error.Root(), "not found")
 }
 
 func moves(s api.Summary) bool {
-	return s.Lifecycle == "UPGRADING" || s.Lifecycle == "CREATED" || s.Reconciliation == "UPGRADING" ||
+	return s.Lifecycle == api.LifecycleUpgrading || s.Lifecycle == api.LifecycleCreated || s.Reconciliation == "UPGRADING" ||
 		strings.HasPrefix(s.BlueGreen, "TRANSITIONING_") || strings.HasPrefix(s.BlueGreen, "SAVEPOINTING_") || strings.HasPrefix(s.BlueGreen, "INITIALIZING_")
 }
 
 func ofUpgrade(s api.Summary, root string, now time.Time) Verdict {
 	word := Upgrading
-	if s.State == "" || s.Lifecycle == "CREATED" || strings.HasPrefix(s.BlueGreen, "INITIALIZING_") {
+	if s.State == "" || s.Lifecycle == api.LifecycleCreated || strings.HasPrefix(s.BlueGreen, "INITIALIZING_") {
 		word = Starting
 	}
 	if root != "" {
@@ -173,11 +173,11 @@ func ofUpgrade(s api.Summary, root string, now time.Time) Verdict {
 
 func ofCluster(s api.Summary, root string, now time.Time) Verdict {
 	switch {
-	case s.JobManager == "READY" && root != "":
+	case s.JobManager == api.JobManagerReady && root != "":
 		return Verdict{Degraded, root}
-	case s.JobManager == "READY" && s.Lags():
+	case s.JobManager == api.JobManagerReady && s.Lags():
 		return lagging(s)
-	case s.JobManager == "READY":
+	case s.JobManager == api.JobManagerReady:
 		return Verdict{Healthy, ""}
 	}
 	return ofStart(s, "JobManager "+s.JobManager, root, now, deployedAt(s))
@@ -186,31 +186,31 @@ func ofCluster(s api.Summary, root string, now time.Time) Verdict {
 // deployedAt is when the operator began to start what isn't up yet; zero for a
 // job that was up before: since when it isn't the object doesn't tell.
 func deployedAt(s api.Summary) time.Time {
-	if s.Lifecycle == "STABLE" {
+	if s.Lifecycle == api.LifecycleStable {
 		return time.Time{}
 	}
 	return s.ReconciliationAt
 }
 
 func ofState(s api.Summary, root string, now time.Time) Verdict {
-	ready := s.JobManager == "" || s.JobManager == "READY"
+	ready := s.JobManager == "" || s.JobManager == api.JobManagerReady
 	switch {
-	case s.State == "RUNNING" && ready && root != "":
+	case s.State == api.JobRunning && ready && root != "":
 		return Verdict{Degraded, root}
-	case (s.State == "RUNNING" && ready || s.State == "FINISHED") && s.Lags():
+	case (s.State == api.JobRunning && ready || s.State == api.JobFinished) && s.Lags():
 		return lagging(s)
-	case s.State == "RUNNING" && ready:
+	case s.State == api.JobRunning && ready:
 		return Verdict{Healthy, ""}
-	case s.State == "FINISHED":
+	case s.State == api.JobFinished:
 		return Verdict{Finished, ""}
-	case s.State == "CANCELED":
+	case s.State == api.JobCanceled:
 		return Verdict{Canceled, "the job was canceled, but not by its spec" + also(root)}
-	case s.State == "RESTARTING" || s.State == "FAILING" || s.State == "RUNNING":
+	case s.State == api.JobRestarting || s.State == api.JobFailing || s.State == api.JobRunning:
 		why := "the job is " + s.State
 		if !ready {
 			why += ", JobManager " + s.JobManager
 		}
-		if since := s.Since(now); since > SlowStart && s.State != "RUNNING" {
+		if since := s.Since(now); since > SlowStart && s.State != api.JobRunning {
 			return Verdict{Stalled, why + " for " + api.Ago(since) + also(root)}
 		}
 		return Verdict{Degraded, why + also(root)}
@@ -234,7 +234,7 @@ func ofStart(s api.Summary, why, root string, now, since time.Time) Verdict {
 	switch {
 	case !since.IsZero() && now.Sub(since) > SlowStart:
 		return Verdict{Stalled, why + " for " + api.Ago(now.Sub(since)) + also(root)}
-	case root != "" || s.JobManager == "MISSING" && s.Lifecycle == "STABLE":
+	case root != "" || s.JobManager == api.JobManagerMissing && s.Lifecycle == api.LifecycleStable:
 		return Verdict{Degraded, why + also(root)}
 	}
 	return Verdict{Starting, why}

@@ -155,11 +155,11 @@ func Clone(ctx context.Context, c *operator.Client, ref api.Ref, target *operato
 // stateFor is the state that the copy starts from, as far as that is there
 // already; "" where a savepoint is to be taken, or none is wanted.
 func stateFor(ctx context.Context, c *operator.Client, source api.Job, request CloneRequest, reporter operator.Reporter) (string, error) {
-	runs := source.IsRunning() || source.Kind.Name == api.BlueGreen.Name && source.Wanted() == "running"
+	runs := source.IsRunning() || source.Kind.Name == api.BlueGreen.Name && source.Wanted() == api.WantRunning
 	switch from := request.From; {
 	case request.SuspendSource, from == fromNone:
 		return "", nil
-	case from == "" && source.Wanted() == "running" && runs:
+	case from == "" && source.Wanted() == api.WantRunning && runs:
 		return "", nil
 	case from == "" || from == fromLatest:
 		states, err := savepoint.LastStates(ctx, c, source, reporter)

@@ -224,7 +224,7 @@ func planDelete(ctx context.Context, c *operator.Client, job api.Job, states []s
 		if started := api.Millis(job.Object.Object, "status", "jobStatus", "startTime"); started.IsZero() || !kept.At.After(started) {
 			kept = savepoint.LastState{}
 		}
-		if path := job.InitialPath(); kept.Path == "" && api.NormalPath(path) != "" && job.State() != "FINISHED" {
+		if path := job.InitialPath(); kept.Path == "" && api.NormalPath(path) != "" && job.State() != api.JobFinished {
 			kept = savepoint.LastState{Savepoint: !api.IsCheckpointPath(path), Path: path} // what it was to start from
 		}
 		return deletion{state: kept, nothing: why}, nil
@@ -233,7 +233,7 @@ func planDelete(ctx context.Context, c *operator.Client, job api.Job, states []s
 			reporter.Notef("%s: its newest checkpoint is %s now; whether one is left after its end isn't looked at (--lose-state)", job.Ref(), states[0].Path)
 		}
 		return deletion{state: kept}, nil
-	case job.Wanted() == "suspended" && job.IsStopped():
+	case job.Wanted() == api.WantSuspended && job.IsStopped():
 		return planDeleteStopped(ctx, c, job, states, reporter)
 	}
 	facts, known := checkpointFacts(ctx, c, job)
@@ -334,7 +334,7 @@ func jobsIn(ctx context.Context, c *operator.Client, cluster api.Job, counts fun
 			}
 		}
 	}
-	if c.Flink() == nil || cluster.JobManager() != "READY" {
+	if c.Flink() == nil || cluster.JobManager() != api.JobManagerReady {
 		return out
 	}
 	ctx, cancel := context.WithTimeout(ctx, operator.AskLimit)

@@ -161,7 +161,7 @@ func planDeleteStopped(ctx context.Context, c *operator.Client, job api.Job, sta
 // planDeleteEnded is for a job that Flink has ended, as after a failure.
 func planDeleteEnded(ctx context.Context, c *operator.Client, job api.Job, facts api.CheckpointFacts, kept savepoint.LastState) (deletion, error) {
 	latest := facts.Latest
-	if latest != nil && !latest.Savepoint && (!facts.Kept || facts.State == "CANCELED" && facts.Deletes) {
+	if latest != nil && !latest.Savepoint && (!facts.Kept || facts.State == api.JobCanceled && facts.Deletes) {
 		latest = nil
 	}
 	if latest != nil && api.NormalPath(latest.Path) != "" {
@@ -196,7 +196,7 @@ func stopForDeletion(ctx context.Context, c *operator.Client, job api.Job, plan 
 	}
 	stopped := api.Job{Kind: ref.Kind, Object: object}
 	back := fmt.Sprintf("\n%s is suspended and was not deleted; go on with it: kubectl flink resume %s -n %s", ref, ref, ref.Namespace)
-	if object.GetGeneration() != report.Generation || stopped.Wanted() != "suspended" {
+	if object.GetGeneration() != report.Generation || stopped.Wanted() != api.WantSuspended {
 		return savepoint.LastState{}, fmt.Errorf("%s: %w after it was stopped%s\nIt was not deleted: look at it and try again", ref, change.ErrOvertaken, change.LastWriter(stopped))
 	}
 	state, why := leftState(ctx, c, stopped, facts.Checkpoint)

@@ -187,7 +187,7 @@ func deletionBlockers(ctx context.Context, c *operator.Client, job api.Job, sinc
 	if root := now.Failure().Root(); root != "" {
 		out = append(out, "the operator says: "+root)
 	}
-	if strings.EqualFold(deletionConfig(ctx, c, now)[savepointOnDeletionKey], "true") && now.State() == "RUNNING" {
+	if strings.EqualFold(deletionConfig(ctx, c, now)[savepointOnDeletionKey], "true") && now.State() == api.JobRunning {
 		out = append(out, fmt.Sprintf("the operator takes a savepoint first (%s: true); one that fails holds the deletion up: kubectl flink snapshot list --job %s -n %s", savepointOnDeletionKey, ref, ref.Namespace))
 	}
 	for _, finalizer := range object.GetFinalizers() {

@@ -45,7 +45,7 @@ func newRunIn(job api.Job) string {
 // obstacles are what keeps the new run from running, without what the operator
 // says.
 func (r newRun) obstacles(s situation) []Obstacle {
-	if s.job.Object.GetGeneration() <= r.generation || !s.job.IsReconciled() || s.job.State() == "RUNNING" || s.job.State() == "FAILED" {
+	if s.job.Object.GetGeneration() <= r.generation || !s.job.IsReconciled() || s.job.State() == api.JobRunning || s.job.State() == api.JobFailed {
 		// The old run still goes on, or the new one does; and what has failed
 		// for good the operator tells.
 		return nil

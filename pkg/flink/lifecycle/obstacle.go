@@ -62,7 +62,7 @@ func (s situation) obstacles() []Obstacle {
 		out = s.ofCluster()
 	}
 	out = append(out, s.ofRun()...)
-	if state := s.job.State(); state == "FAILED" || s.job.Lifecycle() == "FAILED" && len(out) == 0 {
+	if state := s.job.State(); state == api.JobFailed || s.job.Lifecycle() == api.LifecycleFailed && len(out) == 0 {
 		text := "has FAILED"
 		if len(s.failures) > 0 {
 			text += ": " + s.failures[0]
@@ -92,9 +92,9 @@ func (s situation) ofRun() []Obstacle {
 			}
 		}
 		state := s.job.State()
-		if operator.NeverPasses(s.failures[0]) && state != "RUNNING" {
+		if operator.NeverPasses(s.failures[0]) && state != api.JobRunning {
 			o.Weight, o.key = operator.Final, s.failures[0]
-		} else if same >= restartsEnough && state != "RUNNING" {
+		} else if same >= restartsEnough && state != api.JobRunning {
 			o.Weight, o.Text, o.key = operator.Final, fmt.Sprintf("failed %d times: %s", same, s.failures[0]), s.failures[0]
 		}
 		out = append(out, o)
@@ -143,7 +143,7 @@ func (s situation) ofOperator() []Obstacle {
 
 // ofCluster is what is wrong with the session cluster of a session job.
 func (s situation) ofCluster() []Obstacle {
-	if s.job.Kind.Name != api.SessionJob.Name || s.cluster.Object == nil || s.cluster.JobManager() == "READY" {
+	if s.job.Kind.Name != api.SessionJob.Name || s.cluster.Object == nil || s.cluster.JobManager() == api.JobManagerReady {
 		return nil
 	}
 	text := "its JobManager is " + cmp.Or(s.cluster.JobManager(), "not deployed yet")
@@ -177,7 +177,7 @@ func (s situation) ofWorkers() []Obstacle {
 	if r, ok := operator.StillRefused(s.refused, s.pods); ok {
 		return []Obstacle{{About: "the JobManager", Text: "can't create TaskManagers: " + r.Why, Weight: operator.Stubborn, key: "refused"}}
 	}
-	if len(s.ends) == 0 || s.job.State() == "RUNNING" {
+	if len(s.ends) == 0 || s.job.State() == api.JobRunning {
 		return nil
 	}
 	last, same := s.ends[0], 0
@@ -222,7 +222,7 @@ func (s situation) ofLostJob() []Obstacle {
 func (s situation) ofEvents() []Obstacle {
 	for _, event := range s.events {
 		set, isSet := strings.CutPrefix(event.Object, "replicaset/")
-		if event.Reason != "FailedCreate" || event.Time.Before(s.since) || s.job.State() == "RUNNING" {
+		if event.Reason != "FailedCreate" || event.Time.Before(s.since) || s.job.State() == api.JobRunning {
 			continue
 		}
 		made := slices.ContainsFunc(s.pods, func(p operator.Pod) bool {

@@ -34,7 +34,7 @@ func prospectOf(before, after api.Job, plan StatePlan, flink *api.FlinkState) ch
 		p.Unknown = "the savepoint is only taken then, and no completed checkpoint is known that could stand for it"
 	case api.RetainedNone:
 		p.Path, p.Of = "", api.Ref{}
-		p.Stateless = after.UpgradeMode() == "stateless"
+		p.Stateless = after.UpgradeMode() == api.UpgradeStateless
 		if p.Stateless {
 			p.Path = before.RetainedState().Path
 		}
@@ -65,7 +65,7 @@ func restoreProspect(job api.Job, source Source, request RestoreRequest, claim m
 // operator noted that: the spec may have been changed since.
 func asItRan(job api.Job) api.Job {
 	spec := job.ReconciledSpec()
-	if spec == nil || job.Wanted() != "suspended" || job.Kind.Name == api.BlueGreen.Name {
+	if spec == nil || job.Wanted() != api.WantSuspended || job.Kind.Name == api.BlueGreen.Name {
 		return job
 	}
 	// Numbers as the API server's client gives them, not those read as text.
@@ -89,7 +89,7 @@ func firstKind(path string) string {
 func resumeProspect(before, after api.Job, kept api.RetainedState) change.Prospect {
 	p := change.Prospect{Before: asItRan(before), After: after, Kind: kept.Kind, Path: kept.Path, Of: before.Ref(), OwnRun: true}
 	switch {
-	case after.UpgradeMode() == "stateless":
+	case after.UpgradeMode() == api.UpgradeStateless:
 		p.Kind, p.Stateless = api.RetainedNone, true
 		p.Path = before.RetainedState().Path
 	case kept.Path == "" && kept.Kind != api.RetainedNone:

@@ -129,7 +129,7 @@ func endJobManager(ctx context.Context, c *operator.Client, job api.Job, kept ap
 	switch {
 	case apierrors.IsNotFound(err), err == nil && !isJobManager(deployment, name):
 		return nil
-	case err != nil && cluster.JobManager() == "MISSING":
+	case err != nil && cluster.JobManager() == api.JobManagerMissing:
 		return nil //nolint:nilerr // the operator says that there is none
 	case err != nil:
 		return mayRunAgain(ctx, c, job, cluster, kept, err)

@@ -39,7 +39,7 @@ func planRestart(ctx context.Context, c *operator.Client, ref api.Ref, verb stri
 		return change.Change{}, err
 	}
 	ch := change.Change{Job: job}
-	if job.Wanted() == "suspended" {
+	if job.Wanted() == api.WantSuspended {
 		return ch, fmt.Errorf("%s is suspended; start it with: kubectl flink resume %s -n %s", ref, ref, ref.Namespace)
 	}
 	if err := change.CheckRejected(job); err != nil {
@@ -63,12 +63,12 @@ func planRestart(ctx context.Context, c *operator.Client, ref api.Ref, verb stri
 	if ctx.Err() != nil {
 		return ch, fmt.Errorf("%w: nothing was changed; %s was still being looked at: %s", context.Cause(ctx), ref, job.Describe(time.Now()))
 	}
-	if verb == "restart" && mode != "stateless" && flink == nil && job.Kind.Name != api.BlueGreen.Name && job.NeverRan() {
+	if verb == "restart" && mode != api.UpgradeStateless && flink == nil && job.Kind.Name != api.BlueGreen.Name && job.NeverRan() {
 		return ch, checkNeverRan(ctx, c, job)
 	}
 	ch.Flink = flink
 	ch.Goal = change.Goal{NewRun: true, State: plan.Kind != api.RetainedNone}
-	if mode == "savepoint" {
+	if mode == api.UpgradeSavepoint {
 		more, why, err := change.SavepointFormat(ctx, c, job)
 		if err != nil {
 			return ch, err
@@ -79,7 +79,7 @@ func planRestart(ctx context.Context, c *operator.Client, ref api.Ref, verb stri
 		ch.Spec = api.Merge(ch.Spec, more)
 	}
 	reporter.Notef("%s: %s", ref, plan.Text("starts", time.Now()))
-	if mode == "stateless" {
+	if mode == api.UpgradeStateless {
 		if err := options.Confirmf(ctx, "%s will start empty%s.", ref, lastKnown(ch.Flink)); err != nil {
 			return ch, err
 		}

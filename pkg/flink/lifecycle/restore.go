@@ -135,10 +135,10 @@ func checkRedeploy(ctx context.Context, c *operator.Client, job api.Job) error {
 		return err
 	}
 	ref := job.Ref()
-	if ref.Kind.Name == api.SessionJob.Name && (job.Wanted() == "suspended" || job.Lifecycle() == "SUSPENDED") {
+	if ref.Kind.Name == api.SessionJob.Name && (job.Wanted() == api.WantSuspended || job.Lifecycle() == api.LifecycleSuspended) {
 		return fmt.Errorf("%s is suspended, and operators can't redeploy a suspended session job from a savepoint (FLINK-40374)\nResume it first (kubectl flink resume %s -n %s) and restore it then, or use --recreate, which deletes and creates its object", ref, ref, ref.Namespace)
 	}
-	if ref.Kind.Name == api.BlueGreen.Name && job.Wanted() == "suspended" {
+	if ref.Kind.Name == api.BlueGreen.Name && job.Wanted() == api.WantSuspended {
 		// The operator then resumes the color that serves in place, and puts the
 		// path that this one left over the one that is asked for.
 		return fmt.Errorf("%s is suspended, and the operator would resume it from the state that it left, whatever the spec says\nResume it first (kubectl flink resume %s -n %s) and restore it then", ref, ref, ref.Namespace)
@@ -174,7 +174,7 @@ func guard(ctx context.Context, c *operator.Client, job api.Job, source Source, 
 	}
 	if !state.IsRunning() {
 		kept := state.RetainedState()
-		if kept.Path != "" || state.SuspendedMode() == "stateless" {
+		if kept.Path != "" || state.SuspendedMode() == api.UpgradeStateless {
 			if kept.Path != "" {
 				reporter.Notef("%s is suspended; the state that it left stays at %s", ref, kept.Path)
 			}

@@ -34,14 +34,14 @@ func Resume(ctx context.Context, c *operator.Client, ref api.Ref, request Resume
 		return report, err
 	}
 	ch := change.Change{Job: job, Did: "resumed"}
-	if job.Wanted() == "running" {
+	if job.Wanted() == api.WantRunning {
 		// Somebody may have resumed it before.
 		return changeWatched(ctx, c, ch, request.Options, reporter)
 	}
 	if err := change.CheckManaged(job, request.Options, reporter); err != nil {
 		return report, err
 	}
-	if job.Lifecycle() == "" && job.State() == "" || job.Lifecycle() == "CREATED" {
+	if job.Lifecycle() == "" && job.State() == "" || job.Lifecycle() == api.LifecycleCreated {
 		reporter.Notef("%s was created suspended and has never run: it starts %s", ref, firstState(job))
 		ch.Spec = map[string]any{"job": map[string]any{"state": "running"}}
 		path := api.Text(job.Spec(), "job", "initialSavepointPath")
@@ -161,7 +161,7 @@ func seesKept(ctx context.Context, c *operator.Client, job api.Job, kept api.Ret
 		state, known, _ := c.State(limit, job)
 		tells := known && state.Latest != nil && api.SamePath(state.Latest.Path, kept.Path)
 		noted := api.Text(job.Object.Object, "status", "jobStatus", "savepointInfo", "lastSavepoint", "location")
-		if tells || job.JobManager() != "READY" && api.SamePath(noted, kept.Path) {
+		if tells || job.JobManager() != api.JobManagerReady && api.SamePath(noted, kept.Path) {
 			return job, nil
 		}
 		reporter.Waitingf("%s: waiting until the operator sees that it left %s", ref, kept.Path)
@@ -208,7 +208,7 @@ func resumesFrom(ctx context.Context, c *operator.Client, job api.Job, request R
 	if err != nil {
 		return nil, kept, err
 	}
-	if mode == "stateless" {
+	if mode == api.UpgradeStateless {
 		err := request.Confirmf(ctx, "%s will start empty%s.", ref, instead(kept))
 		reporter.Notef("%s starts empty%s", ref, instead(kept))
 		return fields, api.RetainedState{Kind: api.RetainedNone}, err

@@ -229,7 +229,7 @@ func (s *runWaiter) lookForOperator(ctx context.Context) {
 
 // clusterStarts reports whether a session job's cluster isn't ready yet.
 func (s situation) clusterStarts() bool {
-	return s.cluster.Object != nil && s.cluster.JobManager() != "READY"
+	return s.cluster.Object != nil && s.cluster.JobManager() != api.JobManagerReady
 }
 
 // judge reports whether the job runs, or that it won't.
@@ -242,12 +242,12 @@ func (s *runWaiter) judge(now time.Time) (bool, error) {
 		return true, fmt.Errorf("%s was deleted", s.start.Ref)
 	case s.start.Done != nil && s.start.Done(job):
 		return true, nil
-	case s.start.Done == nil && job.IsReconciled() && (job.IsRunning() && s.allTasksRunning(job) || job.State() == "FINISHED"):
+	case s.start.Done == nil && job.IsReconciled() && (job.IsRunning() && s.allTasksRunning(job) || job.State() == api.JobFinished):
 		if s.tasks.noAnswer >= change.MaxMissedAnswers && job.IsRunning() {
 			s.reporter.Notef("%s: RUNNING by the operator's word; whether all of its tasks run is not known: %s", s.start.Ref, s.tasks.why)
 		}
 		return true, nil
-	case s.start.Done == nil && job.IsReconciled() && job.State() == "CANCELED":
+	case s.start.Done == nil && job.IsReconciled() && job.State() == api.JobCanceled:
 		return true, fmt.Errorf("%s was canceled", s.start.Ref)
 	}
 	s.state.lost = s.state.isLost()
@@ -290,7 +290,7 @@ func phase(j api.Job) string {
 	if l := j.Lifecycle(); l != "" && l != j.State() && (l != "STABLE" || len(parts) == 0) {
 		parts = append(parts, "lifecycle "+l)
 	}
-	if jm := j.JobManager(); jm != "" && jm != "READY" {
+	if jm := j.JobManager(); jm != "" && jm != api.JobManagerReady {
 		parts = append(parts, "JobManager "+jm)
 	}
 	if len(parts) == 0 {

@@ -73,11 +73,11 @@ func (s *runWaiter) look(ctx context.Context, cluster string) {
 			missing[pod.Name] = s.client.IsMissing(ctx, s.start.Ref.Namespace, pod.Mount)
 		}
 		var refused []operator.Refusal
-		if state := now.job.State(); state != "" && state != "RUNNING" {
+		if state := now.job.State(); state != "" && state != api.JobRunning {
 			_, refused = s.client.WorkersOf(ctx, s.start.Ref.Namespace, now.pods, time.Now(), operator.RefusedFor)
 		}
 		var failures []string
-		if flink := s.client.Flink(); flink != nil && now.job.JobID() != "" && now.job.State() != "RUNNING" {
+		if flink := s.client.Flink(); flink != nil && now.job.JobID() != "" && now.job.State() != api.JobRunning {
 			failures = flink.Failures(ctx, s.start.Ref, s.start.Since)
 		}
 		crash := map[string]string{}

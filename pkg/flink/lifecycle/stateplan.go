@@ -150,7 +150,7 @@ func (f PlanFacts) Plan() StatePlan {
 func (f PlanFacts) neverRan(state api.Job) bool { return f.Flink == nil && state.NeverRan() }
 
 func hasEnded(state string) bool {
-	return state == "FINISHED" || state == "FAILED" || state == "CANCELED"
+	return state == api.JobFinished || state == api.JobFailed || state == api.JobCanceled
 }
 
 // fresh is a savepoint that will be taken.

@@ -51,7 +51,7 @@ func planState(ctx context.Context, c *operator.Client, before, job api.Job, mod
 // pods say of that.
 func askFront(ctx context.Context, c *operator.Client, job, cluster api.Job) (state *api.FlinkState, noAnswer, away string) {
 	if cluster.Object != nil {
-		if jm := cluster.JobManager(); jm != "" && jm != "READY" {
+		if jm := cluster.JobManager(); jm != "" && jm != api.JobManagerReady {
 			return nil, "it is " + jm, ""
 		}
 		pods, known := c.FrontPods(ctx, cluster.Object.GetNamespace(), cluster.Object.GetName())

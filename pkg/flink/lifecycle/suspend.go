@@ -73,7 +73,7 @@ func Suspend(ctx context.Context, c *operator.Client, ref api.Ref, request Suspe
 		return report, err
 	}
 	ch := change.Change{Job: job, Did: request.Did, Goal: change.Goal{Suspended: true}}
-	if job.Wanted() == "suspended" {
+	if job.Wanted() == api.WantSuspended {
 		report, err = suspendedAlready(ctx, c, ch, request, reporter)
 		if err == nil && report.Done && !request.deletes && job.Lifecycle() != "" {
 			err = endStopped(ctx, c, ref, report.Left, reporter)
@@ -138,7 +138,7 @@ func Suspend(ctx context.Context, c *operator.Client, ref api.Ref, request Suspe
 // untilResumed says that the mode is put back; a job suspended as stateless has
 // nothing that could be lost.
 func untilResumed(mode string) string {
-	if mode == "stateless" {
+	if mode == api.UpgradeStateless {
 		return ""
 	}
 	return " until kubectl flink resume has the job running from its state (with stateless it would start empty)"
@@ -186,10 +186,10 @@ func checkSuspendable(ctx context.Context, c *operator.Client, job api.Job, mode
 	if err := change.CheckDirectories(ctx, c, job, mode); err != nil {
 		return err
 	}
-	if mode == "last-state" {
+	if mode == api.UpgradeLastState {
 		return checkCancel(ctx, c, job)
 	}
-	if mode != "savepoint" {
+	if mode != api.UpgradeSavepoint {
 		return nil
 	}
 	target := job

@@ -53,7 +53,7 @@ func (s *runWaiter) allTasksRunning(job api.Job) bool {
 	if s.client.Flink() == nil || s.tasks.noAnswer >= change.MaxMissedAnswers {
 		return true
 	}
-	return s.tasks.jobID == job.JobID() && s.tasks.state.State == "RUNNING" && s.tasks.state.Waiting == 0
+	return s.tasks.jobID == job.JobID() && s.tasks.state.State == api.JobRunning && s.tasks.state.Waiting == 0
 }
 
 // where is where the job stands, for people.

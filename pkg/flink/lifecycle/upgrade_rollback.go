@@ -200,7 +200,7 @@ func awaitOwnRollback(ctx context.Context, c *operator.Client, ref api.Ref, repo
 		switch state := job.State(); {
 		case job.RolledBack():
 			return true, nil
-		case job.Lifecycle() == "STABLE" && job.IsReconciled() && state == "RUNNING":
+		case job.Lifecycle() == api.LifecycleStable && job.IsReconciled() && state == api.JobRunning:
 			return true, errors.New("it runs now with the change after all")
 		case job.Object.GetGeneration() > generation:
 			return true, fmt.Errorf("%w meanwhile%s", change.ErrOvertaken, change.LastWriter(job))

@@ -49,7 +49,7 @@ func (c *Client) State(ctx context.Context, job api.Job) (state api.FlinkState, 
 		return api.FlinkState{}, false, "nobody asks it"
 	case job.JobID() == "" && job.Kind.Name != api.BlueGreen.Name:
 		return api.FlinkState{}, false, "the job has no id yet"
-	case job.JobManager() != "" && job.JobManager() != "READY":
+	case job.JobManager() != "" && job.JobManager() != api.JobManagerReady:
 		return api.FlinkState{}, false, "it is " + job.JobManager()
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, AskLimit, errors.New("it doesn't answer"))

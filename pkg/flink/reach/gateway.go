@@ -42,7 +42,7 @@ func SQLPlace(p Place) error {
 	switch state := p.Cluster.JobManager(); {
 	case p.Cluster.Object.GetDeletionTimestamp() != nil:
 		return fmt.Errorf("%s is being deleted", p.Cluster.Ref())
-	case state == "MISSING" || state == "ERROR":
+	case state == api.JobManagerMissing || state == api.JobManagerError:
 		return fmt.Errorf("%s can't run SQL now: %s", p.Cluster.Ref(), p.WhyNot())
 	}
 	return nil

@@ -141,7 +141,7 @@ func JobManager(cluster api.Ref, port intstr.IntOrString) portforward.Target {
 
 // Suspended reports whether the job is meant not to run.
 func (p Place) Suspended() bool {
-	return p.Cluster.Lifecycle() == "SUSPENDED"
+	return p.Cluster.Lifecycle() == api.LifecycleSuspended
 }
 
 // shutdownTTL is how long the operator keeps the JobManager of a job that has
@@ -153,7 +153,7 @@ const shutdownTTL = "kubernetes.operator.jm-deployment.shutdown-ttl"
 // so.
 func (p Place) Ended() string {
 	state := p.Cluster.State()
-	if p.Cluster.Object == nil || p.Cluster.IsSessionCluster() || !terminal(state) || state == "SUSPENDED" || p.Suspended() || p.Cluster.JobManager() != "MISSING" {
+	if p.Cluster.Object == nil || p.Cluster.IsSessionCluster() || !terminal(state) || state == api.JobSuspended || p.Suspended() || p.Cluster.JobManager() != api.JobManagerMissing {
 		return ""
 	}
 	text := "the job has " + state

@@ -73,7 +73,7 @@ func awaitTasks(ctx context.Context, client *rest.Client, id string, waiting fun
 	for {
 		job, err := client.Job(ctx, id)
 		total, idle := tasks(job)
-		if ctx.Err() == nil && (err != nil || idle == 0 || job.State != "RUNNING") {
+		if ctx.Err() == nil && (err != nil || idle == 0 || job.State != api.JobRunning) {
 			return nil //nolint:nilerr // what can't be counted is tried
 		}
 		if waiting != nil && idle > 0 {
@@ -167,13 +167,13 @@ func runningJob(ctx context.Context, client *rest.Client, place Place, wanted st
 	}
 	var running []string
 	for _, job := range jobs {
-		if job.ID == wanted && job.State != "RUNNING" {
+		if job.ID == wanted && job.State != api.JobRunning {
 			return "", fmt.Errorf("job %s (%s) is not RUNNING, so nothing can be taken of it: %s", job.ID, job.Name, job.State)
 		}
 		if job.ID == wanted {
 			return wanted, nil
 		}
-		if job.State == "RUNNING" {
+		if job.State == api.JobRunning {
 			running = append(running, job.ID+" ("+job.Name+")")
 		}
 	}

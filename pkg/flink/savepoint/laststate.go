@@ -115,7 +115,7 @@ func StatesInStatus(job api.Job) []LastState {
 			out = append(out, LastState{Savepoint: !api.IsCheckpointPath(api.Text(entry, "location")), Path: api.Text(entry, "location"), At: api.Millis(entry, "timeStamp")})
 		}
 	}
-	if path := api.Text(status, "upgradeSavepointPath"); path != "" && path != api.LastState && job.Lifecycle() == "SUSPENDED" && job.SuspendedMode() != "last-state" {
+	if path := api.Text(status, "upgradeSavepointPath"); path != "" && path != api.LastState && job.Lifecycle() == api.LifecycleSuspended && job.SuspendedMode() != api.UpgradeLastState {
 		out = append(out, LastState{Savepoint: !api.IsCheckpointPath(path), Path: path, At: job.StateSince(), Final: true})
 	}
 	return out

@@ -284,7 +284,7 @@ func (f *nonceFollower) handle(ctx context.Context, event watch.EventType, objec
 		f.noteRetry(ctx, job)
 	}
 	if !job.IsRunning() && trigger == "" {
-		if job.Wanted() == "suspended" && job.ReconciledState() == "suspended" {
+		if job.Wanted() == api.WantSuspended && job.ReconciledState() == api.WantSuspended {
 			return true, &FailedError{
 				What: f.what(), State: "not carried out", Cause: "the job was suspended meanwhile",
 				LeftBehind: "The nonce stays in the spec: it is carried out when the job runs again",

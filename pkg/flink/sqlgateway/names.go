@@ -129,7 +129,7 @@ func (s *Session) Jobs(ctx context.Context) ([]sqlshell.Job, error) {
 		if !ok {
 			continue // the JobManager has forgotten it
 		}
-		if job.State == "FAILED" || job.State == "RESTARTING" || job.State == "FAILING" {
+		if job.State == api.JobFailed || job.State == api.JobRestarting || job.State == api.JobFailing {
 			job.Cause = s.causeOf(ctx, id)
 		}
 		out = append(out, job)

@@ -21,9 +21,9 @@ func (b *builder) flink() {
 	}
 	if state := b.job.State(); state != "" {
 		e := Entry{At: b.job.StateSince(), Kind: Job, Text: "the job is " + state, Source: "status.jobStatus", ID: "state/" + state + "/" + b.job.StateSince().UTC().Format(time.RFC3339)}
-		if state == "FAILED" || state == "FAILING" {
+		if state == api.JobFailed || state == api.JobFailing {
 			e.Severity = diagnosis.Error
-		} else if state == "RESTARTING" {
+		} else if state == api.JobRestarting {
 			e.Severity = diagnosis.Warning
 		}
 		b.add(e)

@@ -94,7 +94,7 @@ func (o *checkpointsOptions) followAll(ctx context.Context) error {
 // look asks once. ended says that nothing will come any more.
 func (f *checkpointFollower) look(ctx context.Context, place reach.Place) (ended bool, err error) {
 	ref := place.Job.Ref()
-	if place.Suspended() || place.Cluster.JobManager() != "READY" {
+	if place.Suspended() || place.Cluster.JobManager() != api.JobManagerReady {
 		f.line.Set("%s: %s; waiting for its JobManager", ref, cmp.Or(place.WhyNot(), "no JobManager yet"))
 		return false, nil
 	}
@@ -150,7 +150,7 @@ func (f *checkpointFollower) ends(place reach.Place) bool {
 		return false
 	}
 	word := health.Of(summary, f.o.now()).Word
-	if word == health.Finished || word == health.Canceled || word == health.Failed && summary.State == "FAILED" {
+	if word == health.Finished || word == health.Canceled || word == health.Failed && summary.State == api.JobFailed {
 		f.ended++
 	} else {
 		f.ended = 0

@@ -269,7 +269,7 @@ func (o *configOptions) askJobManager(ctx context.Context, place reach.Place, la
 	switch {
 	case o.liveWait == 0 || place.Cluster.Object == nil:
 		return
-	case place.Suspended() || place.Cluster.JobManager() != "READY":
+	case place.Suspended() || place.Cluster.JobManager() != api.JobManagerReady:
 		why := place.WhyNot()
 		if why == "" {
 			why = "it isn't there yet"

@@ -119,7 +119,7 @@ func (o *askOptions) poll(ctx context.Context, client *operator.Client, ref api.
 			return "", reach.AskError(ctx, err)
 		}
 		state := place.Job.State()
-		if why := place.WhyNot(); why != "" && (place.Suspended() || place.Cluster.JobManager() == "MISSING") {
+		if why := place.WhyNot(); why != "" && (place.Suspended() || place.Cluster.JobManager() == api.JobManagerMissing) {
 			return state, fmt.Errorf("no JobManager to ask: %s", why)
 		}
 		jobManager, err := jobManagers.At(place)

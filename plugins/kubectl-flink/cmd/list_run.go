@@ -253,7 +253,7 @@ func (o *listOptions) askAll(ctx context.Context, client *operator.Client, rows 
 		if row.Session || row.Kind.Name == api.StateSnap.Name || row.JobID == "" && row.BlueGreen == "" {
 			continue
 		}
-		if row.JobManager == "MISSING" {
+		if row.JobManager == api.JobManagerMissing {
 			continue // nobody is there
 		}
 		if row.Word == health.Suspended {

@@ -302,13 +302,13 @@ func (o *statusOptions) askJobManager(ctx context.Context, tunnel *portforward.T
 	switch {
 	case o.liveWait <= 0:
 		return flinkAnswer{why: "--live-timeout is 0"}
-	case state == "" || state == "MISSING":
+	case state == "" || state == api.JobManagerMissing:
 		return flinkAnswer{why: "it isn't there"}
 	case place.Suspended():
 		return flinkAnswer{why: "the job is suspended"}
 	}
 	limit := o.liveWait
-	if state != "READY" {
+	if state != api.JobManagerReady {
 		limit = min(limit, time.Second) // it answers now, or isn't there
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
@@ -356,7 +356,7 @@ func (o *statusOptions) askJobManager(ctx context.Context, tunnel *portforward.T
 	}()
 	// One that isn't READY may answer all the same: a sidecar may be broken.
 	switch {
-	case err != nil && state != "READY":
+	case err != nil && state != api.JobManagerReady:
 		fromFlink.why = "it isn't ready"
 	case err != nil:
 		fromFlink.why, fromFlink.failed = reach.AskError(ctx, err).Error(), true

@@ -139,7 +139,7 @@ func (o *statusOptions) frontOf(client *operator.Client, ref api.Ref, jobManager
 			pods, known = client.FrontPods(ctx, ref.Namespace, place.Cluster.Object.GetName())
 		}
 		verdict := verdictOf(summary, place, pods, known, o.now())
-		if verdict.Word != health.Healthy || summary.State != "RUNNING" || o.liveWait <= 0 || missed >= change.MaxMissedAnswers {
+		if verdict.Word != health.Healthy || summary.State != api.JobRunning || o.liveWait <= 0 || missed >= change.MaxMissedAnswers {
 			return verdict
 		}
 		state, asked, why := client.State(ctx, place.Job)
@@ -159,9 +159,9 @@ func (o *statusOptions) frontOf(client *operator.Client, ref api.Ref, jobManager
 // passes on is seconds old.
 func byTasks(verdict health.Verdict, state api.FlinkState) health.Verdict {
 	switch {
-	case state.State == "RUNNING" && state.Waiting > 0:
+	case state.State == api.JobRunning && state.Waiting > 0:
 		return health.Verdict{Word: health.Starting, Why: state.WaitingTasks()}
-	case state.State != "RUNNING" && state.State != "":
+	case state.State != api.JobRunning && state.State != "":
 		return health.Verdict{Word: health.Degraded, Why: "RUNNING by the operator's last word, " + state.State + " by Flink's"}
 	}
 	return verdict

@@ -38,11 +38,11 @@ func verdictOf(s api.Summary, place reach.Place, pods []operator.Pod, podsKnown 
 func judge(status *view.Status, s api.Summary, place reach.Place, around operator.Surroundings, findings []diagnosis.Finding, fromFlink flinkAnswer, now time.Time) {
 	status.Around(around)
 	verdict := verdictOf(s, place, around.Pods, around.PodsKnown, now)
-	if why, _ := operator.JobManagerAway(around.Pods); why != "" && around.PodsKnown && s.State == "RUNNING" && place.Cluster.Object != nil {
+	if why, _ := operator.JobManagerAway(around.Pods); why != "" && around.PodsKnown && s.State == api.JobRunning && place.Cluster.Object != nil {
 		// It hasn't been seen running since.
 		status.Job.Since, status.Job.Unconfirmed = nil, true
 	}
-	if at := s.StoppedAt(around.Snapshots); status.Job.Since == nil && s.State == "FINISHED" && !at.IsZero() {
+	if at := s.StoppedAt(around.Snapshots); status.Job.Since == nil && s.State == api.JobFinished && !at.IsZero() {
 		status.Job.Since = view.Moment(at)
 	}
 	status.Health, status.Why, status.Findings = verdict.Word, verdict.Why, findings
@@ -59,7 +59,7 @@ func explain(status *view.Status) {
 	root, ok := diagnosis.Root(status.Findings)
 	if !ok || !status.Health.OK() && len(root.Cures) == 0 {
 		defer func() {
-			if !status.Health.OK() && !status.Health.Moving() && status.JobManager == "READY" && len(status.Next) == 0 {
+			if !status.Health.OK() && !status.Health.Moving() && status.JobManager == api.JobManagerReady && len(status.Next) == 0 {
 				status.Next = append(status.Next, "the job's own failures: kubectl flink exceptions "+status.Metadata.Type+"/"+status.Metadata.Name+" -n "+status.Metadata.Namespace)
 			}
 		}()
@@ -93,7 +93,7 @@ func explain(status *view.Status) {
 // restore says from what the job would start if it were redeployed or resumed
 // now.
 func restore(status *view.Status, s api.Summary, place reach.Place, around operator.Surroundings, fromFlink flinkAnswer, now time.Time) {
-	if s.UpgradeMode == "" || !s.StatusKnown && s.Wanted != "suspended" {
+	if s.UpgradeMode == "" || !s.StatusKnown && s.Wanted != api.WantSuspended {
 		return
 	}
 	facts := lifecycle.PlanFacts{
@@ -110,7 +110,7 @@ func restore(status *view.Status, s api.Summary, place reach.Place, around opera
 	}
 	plan := facts.Plan()
 	verb := "starts"
-	if s.Wanted == "suspended" && !place.Job.NeverRan() {
+	if s.Wanted == api.WantSuspended && !place.Job.NeverRan() {
 		verb = "resumes"
 	}
 	status.Restore, status.Plan = plan.Text(verb, now), &plan

@@ -96,7 +96,7 @@ func (b *board) set(summary api.Summary) {
 
 // answers reports whether there is a JobManager to ask.
 func (b *board) answers(s api.Summary) bool {
-	return s.JobID != "" && s.JobManager != "MISSING" && s.Lifecycle != "SUSPENDED"
+	return s.JobID != "" && s.JobManager != api.JobManagerMissing && s.Lifecycle != api.LifecycleSuspended
 }
 
 func (b *board) state() boardState {

@@ -38,7 +38,7 @@ func (b *board) setSession(summary api.Summary) {
 		b.sessions[summary.Ref()] = session
 	}
 	session.summary, session.way = summary, nil
-	if summary.JobManager != "READY" {
+	if summary.JobManager != api.JobManagerReady {
 		b.dropUnmanaged(summary.Ref()) // nobody can say what they do
 	}
 }
@@ -68,7 +68,7 @@ func (b *board) look(ctx context.Context, group *sync.WaitGroup, done func()) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, session := range b.sessions {
-		if session.asking || session.summary.JobManager != "READY" {
+		if session.asking || session.summary.JobManager != api.JobManagerReady {
 			continue
 		}
 		session.asking = true

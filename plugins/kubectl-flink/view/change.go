@@ -14,7 +14,7 @@ import (
 // changes by itself.
 func ChangeText(s api.Summary, v health.Verdict, palette term.Palette) string {
 	parts := []string{s.State, s.Lifecycle, s.BlueGreen}
-	if s.JobManager != "" && s.JobManager != "READY" {
+	if s.JobManager != "" && s.JobManager != api.JobManagerReady {
 		parts = append(parts, "JobManager "+s.JobManager)
 	}
 	if s.Lags() {
