@@ -402,6 +402,16 @@ var bucketGone = []string{
 	"    at com.amazonaws.http.AmazonHttpClient$RequestExecutor.handleErrorResponse(AmazonHttpClient.java:1912) ~[?:?]",
 }
 
+// What kept a JobManager from starting is over once the job runs.
+func TestAStartThatSucceededSince(t *testing.T) {
+	crashed := ended(jobManager, mainContainer, 1, "Error", `io.fabric8.kubernetes.client.KubernetesClientException: configmaps "orders-cluster-config-map" is forbidden: User "system:serviceaccount:prod:flink" cannot get resource "configmaps"`)
+	for _, f := range Job(with(all(state("RUNNING", 5*m1), crashed, cameBack))) {
+		if f.Rule == "FLINK-JM-HA-RIGHTS" {
+			t.Errorf("%s: %s", f.Rule, f.Means)
+		}
+	}
+}
+
 // What befell the job before the newest spec was carried out is no finding about
 // the job that runs since.
 func TestWhatIsOutdatedDoesNotCount(t *testing.T) {
