@@ -244,6 +244,8 @@ var specTrials = []trial{
 
 var checkpointTrials = []trial{
 	{"FLINK-CKPT-MEMORY-BACKED", failedCheckpoints(3, "Size of the state is larger than the maximum permitted memory-backed state. Size=6000000, maxSize=5242880."), failedCheckpoints(3, "The size 7 is odd")},
+	{"FLINK-CKPT-EXPIRED", all(failedCheckpoints(6, "Checkpoint expired before completing."), completed), all(failedCheckpoints(2, "Checkpoint expired before completing."), completed)},
+	{"FLINK-CKPT-FAILING", all(failedCheckpoints(6, "Failure to finalize checkpoint."), completed), all(failedCheckpoints(6, "Checkpoint triggering task is not being executed at the moment. Aborting checkpoint. Failure reason: Not all required tasks are currently running."), completed)},
 	{"FLINK-CKPT-EXPIRED", failedCheckpoints(3, "Checkpoint expired before completing."), failedCheckpoints(3, "Checkpoint was declined.")},
 	{"FLINK-CKPT-FINISHED", failedCheckpoints(1, "Some tasks of the job have already finished and checkpointing with finished tasks is not enabled."), failedCheckpoints(1, "Checkpoint was declined.")},
 	{"FLINK-CKPT-TOLERABLE", thrown("org.apache.flink.util.FlinkRuntimeException: Exceeded checkpoint tolerable failure threshold."), longAgo("org.apache.flink.util.FlinkRuntimeException: Exceeded checkpoint tolerable failure threshold.")},
@@ -391,6 +393,12 @@ func TestALostJobIsStartedAgain(t *testing.T) {
 		t.Errorf("%+v", found)
 	}
 }
+
+// completed is a checkpoint that was completed just now.
+var completed = ckpt(func(c *Checkpoints) {
+	c.History = append([]Checkpoint{{ID: 300, Status: "COMPLETED", Triggered: before(time.Second), Duration: time.Second, Subtasks: 4, Acked: 4}}, c.History...)
+	c.Completed++
+})
 
 // bucketGone is what a JobManager logs of a checkpoint.
 var bucketGone = []string{
