@@ -316,7 +316,13 @@ func gather(found []Finding, parent []int, i int) Finding {
 	f := found[i]
 	for k := range found {
 		if parent[k] == i {
-			f.Consequences = append(f.Consequences, gather(found, parent, k))
+			then := gather(found, parent, k)
+			if then.Rule == jobLost && len(then.Cures) > 0 {
+				// Correcting the cause alone doesn't start the job again.
+				f.Cures = append(slices.Clone(f.Cures), then.Cures[0])
+				then.Cures = then.Cures[1:]
+			}
+			f.Consequences = append(f.Consequences, then)
 		}
 	}
 	return f

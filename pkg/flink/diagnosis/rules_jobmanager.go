@@ -127,9 +127,9 @@ var jobManagerRules = []Rule{
 				if said {
 					f.Evidence = append(f.Evidence, Evidence{Source: "the JobManager's log", At: line.At, Text: oneLine(line.Text)})
 				}
-				f.Cures = []Cure{{Text: "correct the cause, then start it from its newest savepoint or checkpoint: the operator carries out no other change of it", Command: j.flink("restore %s --from latest --no-savepoint", j.target())}, {Text: "see what it wrote before", Command: j.flink("logs %s --jm --previous", j.target()), Safe: true}}
+				f.Cures = []Cure{{Text: "with the cause corrected, start it from its newest savepoint or checkpoint: the operator carries out no other change of it", Command: j.flink("restore %s --from latest --no-savepoint", j.target())}, {Text: "see what it wrote before", Command: j.flink("logs %s --jm --previous", j.target()), Safe: true}}
 				if (api.Job{Kind: api.Deployment, Object: j.object}).NeverRan() {
-					f.Cures[0] = Cure{Text: "correct the cause, then start it without state (it never ran, so that it has none): the operator carries out no other change of it", Command: j.flink("restart %s --lose-state", j.target())}
+					f.Cures[0] = Cure{Text: "with the cause corrected, start it without state (it never ran, so that it has none): the operator carries out no other change of it", Command: j.flink("restart %s --lose-state", j.target())}
 				}
 				return []Finding{f}
 			}

@@ -390,7 +390,10 @@ func TestALostJobIsStartedAgain(t *testing.T) {
 	noPlugin := "org.apache.flink.core.fs.UnsupportedFileSystemSchemeException: Could not find a file system implementation for scheme 's3'. The scheme is directly supported by Flink through the following plugin(s): flink-s3-fs-hadoop, flink-s3-fs-presto."
 	found := Job(with(all(lostWith(noPlugin), ran)))
 	if len(found) == 0 || found[0].Rule != "FLINK-FS-PLUGIN" || len(found[0].Consequences) == 0 || found[0].Consequences[0].Rule != jobLost {
-		t.Errorf("%+v", found)
+		t.Fatalf("%+v", found)
+	}
+	if cures := found[0].Cures; cures[len(cures)-1].Command != "kubectl flink restore orders --from latest --no-savepoint -n prod" {
+		t.Errorf("%+v", cures)
 	}
 }
 
