@@ -147,7 +147,7 @@ type site struct {
 	tunnel *portforward.Tunnel
 	named  []api.Ref
 	// look looks at jobs, those named or all that are meant; what jobs have in
-	// common is read anew each time.
+	// common is read again each time.
 	look func(ctx context.Context, named []api.Ref) (*gathered, error)
 }
 

@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -97,7 +98,9 @@ func (o *doctorOptions) lookAt(ctx context.Context, name string) (*view.DoctorRe
 	defer at.tunnel.Close()
 	asked, cancel := context.WithTimeout(ctx, o.timeout)
 	defer cancel()
-	if _, err := at.client.KubernetesVersion(asked); err != nil && !apierrors.IsForbidden(err) {
+	// Another answer than "who are you?" is one.
+	var answer apierrors.APIStatus
+	if _, err := at.client.KubernetesVersion(asked); err != nil && (!errors.As(err, &answer) || apierrors.IsUnauthorized(err)) {
 		if ctx.Err() == nil && asked.Err() != nil {
 			err = fmt.Errorf("no answer from the API server in %s", o.timeout)
 		}
