@@ -269,3 +269,10 @@ func TestSQLOnAnApplicationCluster(t *testing.T) {
 		main.run(t, "flink", verb, "basic-example").wants(t, 1, "is an application cluster", "session cluster")
 	}
 }
+
+// scriptBase is a FlinkDeployment for a script's application: all but the job.
+func scriptBase(t *testing.T, name string) string {
+	t.Helper()
+	base, _, _ := strings.Cut(example(t, "flink-2-example.yaml", "flink-2-example", name), "  job:\n")
+	return base
+}

@@ -39,6 +39,10 @@ type sqlOptions struct {
 	gateway      string
 	startGateway bool
 	inJobManager bool
+	// ready are statements that are there already; they run before all others.
+	ready []sqlshell.Source
+	// anyGateway starts a gateway where none is found.
+	anyGateway bool
 }
 
 func newSQL(c *common) *cobra.Command {
@@ -108,7 +112,7 @@ NDJSON, or "_op" where a column has that name.`,
 }
 
 // interactive reports whether somebody types statements.
-func (o *sqlOptions) interactive() bool { return len(o.execute)+len(o.files) == 0 }
+func (o *sqlOptions) interactive() bool { return len(o.execute)+len(o.files)+len(o.ready) == 0 }
 
 // Validate finds what is wrong with the flags.
 func (o *sqlOptions) Validate() error {

@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -146,26 +147,7 @@ func (o *sqlOptions) statements(ctx context.Context, line *progress.Line, sessio
 func (o *sqlOptions) connect(ctx context.Context, line *progress.Line, tunnel *portforward.Tunnel, client *operator.Client, place reach.Place, settings map[string]string) (gateway *sqlgateway.Client, where string, started *reach.StartedGateway, err error) {
 	transport := func(target portforward.Target) http.RoundTripper { return tunnel.RoundTripper(target, nil) }
 	if o.startGateway {
-		config, err := o.factory.Config()
-		if err != nil {
-			return nil, "", nil, err
-		}
-		starter := &reach.GatewayStarter{
-			Core: client.Core(), Config: config, Connect: transport, Transport: o.transport, Settings: settings,
-			Wide:    o.via == string(portforward.ViaAPIServer),
-			Waiting: func(text string) { line.Set("waiting for %s", text) },
-		}
-		start := starter.InPod
-		if o.inJobManager {
-			line.Print("The SQL gateway shares the memory of the JobManager of %s: a large query may end both", place.Cluster.Ref())
-			start = starter.InJobManager
-		}
-		started, err := start(ctx, place)
-		if err != nil {
-			return nil, "", nil, err
-		}
-		line.Set("a SQL gateway (Flink %s) runs in %s for this session", started.Client.Flink, started.Where)
-		return started.Client, started.Where, started, nil
+		return o.start(ctx, line, transport, client, place, settings)
 	}
 	var target portforward.Target
 	if o.gateway != "" {
@@ -180,6 +162,10 @@ func (o *sqlOptions) connect(ctx context.Context, line *progress.Line, tunnel *p
 		_, err := sqlgateway.Connect(ctx, transport(target))
 		return err
 	}); err != nil {
+		var none *reach.NoGatewayError
+		if o.anyGateway && errors.As(err, &none) {
+			return o.start(ctx, line, transport, client, place, settings)
+		}
 		return nil, "", nil, err
 	}
 	gateway, err = sqlgateway.Connect(ctx, transport(target))
@@ -187,6 +173,30 @@ func (o *sqlOptions) connect(ctx context.Context, line *progress.Line, tunnel *p
 		return nil, "", nil, fmt.Errorf("the SQL gateway at %s, port %s: %w", target, target.Port.String(), err)
 	}
 	return gateway, target.String(), nil, nil
+}
+
+// start starts a gateway.
+func (o *sqlOptions) start(ctx context.Context, line *progress.Line, transport func(portforward.Target) http.RoundTripper, client *operator.Client, place reach.Place, settings map[string]string) (gateway *sqlgateway.Client, where string, started *reach.StartedGateway, err error) {
+	config, err := o.factory.Config()
+	if err != nil {
+		return nil, "", nil, err
+	}
+	starter := &reach.GatewayStarter{
+		Core: client.Core(), Config: config, Connect: transport, Transport: o.transport, Settings: settings,
+		Wide:    o.via == string(portforward.ViaAPIServer),
+		Waiting: func(text string) { line.Set("waiting for %s", text) },
+	}
+	start := starter.InPod
+	if o.inJobManager {
+		line.Print("The SQL gateway shares the memory of the JobManager of %s: a large query may end both", place.Cluster.Ref())
+		start = starter.InJobManager
+	}
+	started, err = start(ctx, place)
+	if err != nil {
+		return nil, "", nil, err
+	}
+	line.Set("a SQL gateway (Flink %s) runs in %s for this session", started.Client.Flink, started.Where)
+	return started.Client, started.Where, started, nil
 }
 
 // useJobManager lets the session ask the JobManager for its jobs, where TLS
@@ -235,6 +245,7 @@ func (o *sqlOptions) sources(ctx context.Context) (sources, initial []sqlshell.S
 		files = append(files, f)
 		return sqlshell.Source{Name: name, Text: f}, nil
 	}
+	sources = append(sources, o.ready...)
 	for _, text := range o.execute {
 		sources = append(sources, sqlshell.Source{Name: "-e", Text: strings.NewReader(text)})
 	}
