@@ -112,6 +112,7 @@ func newExamples(t *testing.T) *examples {
 	var jar bytes.Buffer
 	must(t, zip.NewWriter(&jar).Close())
 	x.write(t, "flink-sql-connector-kafka.jar", jar.String())
+	x.write(t, "udf.jar", jar.String())
 	x.must(t, "kubectl apply -f session.yaml")
 	x.job(t)
 	return x
@@ -189,6 +190,8 @@ func (x *examples) prepare(t *testing.T, e sample) {
 		x.job(t)
 	}
 	switch {
+	case uses("upgrade orders"):
+		x.must(t, "kubectl flink submit orders --sql orders.sql -f base.yaml")
 	case verb == "resume":
 		x.must(t, "kubectl flink suspend basic-example")
 	case uses("--method rest"):
@@ -225,7 +228,7 @@ func (x *examples) clear(t *testing.T, e sample) {
 		x.run(t, "kubectl flink cancel session-example --yes")
 	case uses("svc/sql-gateway"):
 		x.must(t, "kubectl delete -f gateway.yaml")
-	case verb == "submit" && uses("submit orders"):
+	case uses("submit orders"), uses("upgrade orders"):
 		main.run(t, "delete", "flinkdeployment", "orders", "-n", x.namespace, "--ignore-not-found", "--timeout=3m").wants(t, 0)
 	case verb == "submit" && uses("--sql"):
 		x.run(t, "kubectl flink cancel session-example --yes")

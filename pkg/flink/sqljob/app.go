@@ -23,7 +23,7 @@ const (
 	Dir  = "/etc/flink-sql"
 	file = "script.sql"
 	// volume is the ConfigMap's name in pod templates.
-	volume = "flink-sql-script"
+	volume = api.ScriptVolume
 	// nativeJar is in every image of Flink, whatever its version, and its
 	// classes are never asked for. The operator starts an application in native
 	// mode only with a jar, and SqlDriver needs none.
@@ -265,7 +265,7 @@ func (a App) Lacks(job api.Job) []string {
 // of the one that it saw before.
 func Mount(spec map[string]any, configMap string) {
 	volumeSpec := map[string]any{"name": volume, "configMap": map[string]any{"name": configMap}}
-	if have := findVolume(spec); have != nil {
+	if have := api.FindVolume(spec, volume); have != nil {
 		delete(have, "configMap")
 		maps.Copy(have, volumeSpec)
 		return
@@ -336,20 +336,6 @@ func mainContainer(podSpec map[string]any) map[string]any {
 	return nil
 }
 
-func findVolume(spec map[string]any) map[string]any {
-	for _, of := range []string{"jobManager", "podTemplate"} {
-		volumes, _ := templateSpec(spec, of, false)["volumes"].([]any)
-		for _, item := range volumes {
-			if one, _ := item.(map[string]any); api.Text(one, "name") == volume {
-				return one
-			}
-		}
-	}
-	return nil
-}
-
 // ConfigMapOf is the ConfigMap of the script that a FlinkDeployment's spec runs;
 // "" where it runs none that kubectl flink has mounted.
-func ConfigMapOf(spec map[string]any) string {
-	return api.Text(findVolume(spec), "configMap", "name")
-}
+func ConfigMapOf(spec map[string]any) string { return api.ScriptConfigMap(spec) }

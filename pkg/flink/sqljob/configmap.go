@@ -63,11 +63,15 @@ func Store(ctx context.Context, c *operator.Client, configMap *corev1.ConfigMap,
 	return false, nil
 }
 
+// Owner has what it stands in deleted with a job.
+func Owner(job api.Job) metav1.OwnerReference {
+	return metav1.OwnerReference{APIVersion: api.Group + "/" + api.Version, Kind: job.Kind.Name, Name: job.Object.GetName(), UID: job.Object.GetUID()}
+}
+
 // Own has a FlinkDeployment own a script's ConfigMap, so that it is deleted
 // with the job.
 func Own(ctx context.Context, c *operator.Client, job api.Job, configMap string) error {
-	owner := metav1.OwnerReference{APIVersion: api.Group + "/" + api.Version, Kind: job.Kind.Name, Name: job.Object.GetName(), UID: job.Object.GetUID()}
-	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"ownerReferences": []any{owner}}})
+	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"ownerReferences": []any{Owner(job)}}})
 	if err != nil {
 		return err
 	}

@@ -109,14 +109,27 @@ func (o *sqlOptions) Run(ctx context.Context) (err error) {
 			line.Print("warning: the session with %s could not be closed: %v", where, closeErr)
 		}
 	}()
-	return reach.AskError(ctx, o.statements(ctx, line, session, o.explainStatement(client, place), place, sources, initial))
+	backend := &jarBackend{Backend: session, gateway: started, line: line}
+	for _, jar := range o.jars {
+		if err := backend.add(ctx, jar); err != nil {
+			return reach.AskError(ctx, fmt.Errorf("--jar %s: %w", jar, err))
+		}
+	}
+	return reach.AskError(ctx, o.statements(ctx, line, backend, o.explainStatement(client, place), place, sources, initial))
 }
 
 // statements runs what is asked for in the session.
-func (o *sqlOptions) statements(ctx context.Context, line *progress.Line, session *sqlgateway.Session, explain func(context.Context, *sqlshell.Error) string, place reach.Place, sources, initial []sqlshell.Source) error {
+func (o *sqlOptions) statements(ctx context.Context, line *progress.Line, session sqlshell.Backend, explain func(context.Context, *sqlshell.Error) string, place reach.Place, sources, initial []sqlshell.Source) error {
 	shell := sqlshell.Options{
 		IOStreams: o.IOStreams, Format: o.output, Limit: o.limit, Timeout: o.timeout,
 		Wait: o.wait, Full: o.full, Quiet: o.quiet, ShowSecrets: o.showSecrets, Explain: explain,
+	}
+	deploy := &deployer{sql: o, cluster: place.Cluster}
+	if o.interactive() && place.Cluster.Object != nil {
+		shell.Succeeded = deploy.ran
+		shell.Commands = append(shell.Commands, sqlshell.Command{
+			Name: "deploy", Argument: "NAME", Does: "make an application of this session's tables, options and last INSERT", Run: deploy.run,
+		})
 	}
 	if len(initial) > 0 {
 		line.Set("running %s", o.initFile)

@@ -88,10 +88,10 @@ it, takes its savepoints or starts it again.
 			kubectl flink submit top-speed --deployment session-example --jar file:///opt/flink/examples/streaming/TopSpeedWindowing.jar --from "$path" -- --discovery-interval 10s
 
 			# A SQL script as an application
-			kubectl flink submit orders --sql orders.sql --image flink:2.3 --set execution.checkpointing.interval=30s
+			kubectl flink submit orders --sql orders.sql -f base.yaml --set execution.checkpointing.interval=30s
 
 			# Its objects, for Git
-			kubectl flink submit orders --sql orders.sql -f base.yaml --dry-run=client -o yaml
+			kubectl flink submit orders --sql orders.sql --image flink:2.3 --dry-run=client -o yaml
 
 			# A SQL script in a session cluster
 			kubectl flink submit --deployment session-example --sql pipeline.sql`),
@@ -298,9 +298,9 @@ func (o *submitOptions) Run(ctx context.Context) error {
 	var jobs []api.Job
 	var script *startedScript
 	switch {
-	case len(o.sql.files) > 0 && o.spec.Cluster != "":
+	case o.sql.given() && o.spec.Cluster != "":
 		return o.runInSession(ctx)
-	case len(o.sql.files) > 0:
+	case o.sql.given():
 		var err error
 		if script, err = o.application(ctx); err != nil {
 			return err

@@ -28,7 +28,13 @@ type sqlFlags struct {
 	files                                []string
 	image, version, mode, serviceAccount string
 	noImageCheck                         bool
+	// ready is a script that is there already, and base what it is to run in.
+	ready *sqljob.Script
+	base  api.Job
 }
+
+// given reports whether a script is to be run.
+func (f *sqlFlags) given() bool { return f.ready != nil || len(f.files) > 0 }
 
 // ofScript are those that mean nothing without --sql.
 var ofScript = []string{"image", "flink-version", "mode", "service-account", "no-image-check"}
@@ -90,6 +96,9 @@ type startedScript struct {
 
 // application makes the objects of a script.
 func (o *submitOptions) application(ctx context.Context) (*startedScript, error) {
+	if o.sql.ready != nil {
+		return o.applicationOf(ctx, *o.sql.ready)
+	}
 	script, err := sqljob.Read(ctx, o.In, o.sql.files)
 	if err != nil {
 		return nil, err
@@ -105,7 +114,7 @@ func (o *submitOptions) applicationOf(ctx context.Context, script sqljob.Script)
 	app := sqljob.App{
 		Name: o.spec.Name, Namespace: o.spec.Namespace, Image: o.sql.image, FlinkVersion: o.sql.version, Mode: o.sql.mode,
 		ServiceAccount: o.sql.serviceAccount, UpgradeMode: o.spec.UpgradeMode, Parallelism: o.spec.Parallelism,
-		Jars: o.jars, Config: o.spec.Config, Labels: o.spec.Labels, Script: script,
+		Jars: o.jars, Config: o.spec.Config, Labels: o.spec.Labels, Script: script, Base: o.sql.base,
 	}
 	if len(o.files) > 0 {
 		bases, err := lifecycle.ReadManifests(ctx, o.In, o.files)
