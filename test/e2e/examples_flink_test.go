@@ -108,7 +108,7 @@ func newExamples(t *testing.T) *examples {
 	x.write(t, "gateway.yaml", gateway)
 	x.write(t, "pipeline.sql", "CREATE TABLE three (a INT) WITH ('connector'='datagen','number-of-rows'='3');\nCREATE TABLE hole (a INT) WITH ('connector'='blackhole');\nINSERT INTO hole SELECT a FROM three;\n")
 	x.write(t, "orders.sql", "CREATE TABLE orders (a INT) WITH ('connector'='datagen','rows-per-second'='5');\nCREATE TABLE hole (a INT) WITH ('connector'='blackhole');\nINSERT INTO hole SELECT a FROM orders;\n")
-	x.write(t, "base.yaml", scriptBase(t, "orders"))
+	x.write(t, "base.yaml", scriptBase(t, x.namespace, "orders"))
 	var jar bytes.Buffer
 	must(t, zip.NewWriter(&jar).Close())
 	x.write(t, "flink-sql-connector-kafka.jar", jar.String())

@@ -53,10 +53,11 @@ func (i inspected) holds(t *testing.T, sort, where string) {
 	}
 }
 
-// Savepoints in a volume and in an object store are looked into through a pod
-// and through the tunnel; the volume's also when no pod of the job is left, by a
-// pod that is gone afterwards.
+// Savepoints in a volume are looked into through a pod, also when no pod of the
+// job is left, by one that is gone afterwards. (TestStateOnS3 looks into those of
+// an object store.)
 func TestInspect(t *testing.T) {
+	t.Parallel()
 	const ns = "inspect-e2e"
 	main.ownJob(t, ns)
 	path := main.run(t, "flink", "-n", ns, "savepoint", "basic-example", "--name", "first", "-o", pathOnly).wants(t, 0).out
@@ -103,12 +104,4 @@ func TestInspect(t *testing.T) {
 	eventually(t, "pods that read", "", func() string {
 		return main.run(t, "get", "pods", "-n", ns, "-l", "app.kubernetes.io/component=state-reader", "-o", "name").out
 	})
-
-	const s3 = "inspect-s3"
-	main.flinkNamespace(t, s3)
-	main.run(t, "flink", "submit", "-f", manifest(t, onS3(t, "shop")), "-n", s3).wants(t, 0)
-	path = main.run(t, "flink", "-n", s3, "savepoint", "shop", "--name", "one", "-o", pathOnly).wants(t, 0).out
-	main.inspect(t, s3, "one").holds(t, "canonical savepoint", "in the object store at minio.minio-dev:9000")
-	main.inspect(t, s3, path).holds(t, "canonical savepoint", "in the object store at")
-	main.run(t, "flink", "-n", s3, "snapshot", "inspect", path+"-none").wants(t, 1, "no savepoint or checkpoint at")
 }
