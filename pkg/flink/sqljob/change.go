@@ -73,7 +73,7 @@ func Effect(before, after Script) string {
 	case sameInserts(before, after):
 		return "State: not known. The job's INSERT is the same, but what it reads or writes has changed, and with it perhaps the plan\n" + ifItDoesNot
 	}
-	return "State: not known. Flink plans the job anew. It numbers operators by the shape of the job: one that keeps its place gets its old state, even where it now computes something else, and the start fails where a state has no operator any more\n" + ifItDoesNot
+	return "State: not known. Flink plans the job again. It numbers operators by the shape of the job: one that keeps its place gets its old state, even where it now computes something else, and the start fails where a state has no operator any more\n" + ifItDoesNot
 }
 
 const ifItDoesNot = "If it doesn't start, the state is safe in the savepoint: --rollback-on-failure goes back to it"

@@ -59,7 +59,7 @@ func TestEffectOfAChange(t *testing.T) {
 		{"a name", "SET 'pipeline.name'='x';" + before, "the statements are the same"},
 		{"a setting of the planner", "SET 'table.exec.mini-batch.enabled'='true';" + before, "table.exec.mini-batch.enabled"},
 		{"a table", strings.Replace(before, "a INT", "a INT, b INT", 1), "INSERT is the same"},
-		{"the query", before[:len(before)-1] + " WHERE a > 1;", "plans the job anew"},
+		{"the query", before[:len(before)-1] + " WHERE a > 1;", "plans the job again"},
 	} {
 		got := Effect(script(t, before), script(t, c.after))
 		if !strings.Contains(got, c.want) {

@@ -89,7 +89,7 @@ NDJSON, or "_op" where a column has that name.`,
 			kubectl flink sql session-example -f pipeline.sql --wait
 
 			# With a function of this computer's
-			kubectl flink sql session-example --start-gateway --jar udf.jar -e 'SHOW JARS'
+			kubectl flink sql session-example --start-gateway --jar udf.jar -e 'SHOW JARS' -o csv
 
 			# A gateway that runs somewhere else in the namespace
 			kubectl flink sql session-example --gateway svc/sql-gateway:8083`),

@@ -213,10 +213,12 @@ func (s *startedScript) printed(result printer.Result) printer.Result {
 }
 
 // withoutObject is what a job of a session cluster lacks that an application has.
-const withoutObject = `This is a job of the session cluster, not an application. No object stands for it, so that
-  upgrade, suspend, restore, scale and savepoint can't be used on it, and Git can't hold it;
-  it shares TaskManagers with the cluster's other jobs, and ends with the cluster.
-From Flink 2.0 on, a script can be an application: kubectl flink submit NAME --sql FILE`
+const withoutObject = `This is a job of the session cluster, not an application. No object stands for it: upgrade,
+suspend, restore and scale can't be used on it, and Git can't hold it. It shares TaskManagers
+with the cluster's other jobs, and ends with the cluster.
+From Flink 2.0 on, a script can be an application: kubectl flink submit NAME --sql FILE
+To end it: kubectl flink cancel %s --job-id ID -n %s
+`
 
 // runInSession runs a script in a session cluster, and leaves its job running.
 func (o *submitOptions) runInSession(ctx context.Context) error {
@@ -248,7 +250,7 @@ func (o *submitOptions) runInSession(ctx context.Context) error {
 		return ended(ctx, err)
 	}
 	if !o.Quiet {
-		fmt.Fprintln(o.ErrOut, withoutObject)
+		fmt.Fprintf(o.ErrOut, withoutObject, o.spec.Cluster, o.spec.Namespace)
 	}
 	return nil
 }
