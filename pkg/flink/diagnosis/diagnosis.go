@@ -252,6 +252,10 @@ func (f *Finding) hide() {
 // explains reports whether a rule says that another's findings follow from its
 // own.
 func (r *Rule) explains(id string) bool {
+	// What ends the JobManager while the job starts may end the job for good.
+	if id == jobLost && r.ID != jobLost {
+		return r.explains("FLINK-POD-CRASH")
+	}
 	return slices.ContainsFunc(r.Explains, func(e string) bool {
 		if head, any := strings.CutSuffix(e, "*"); any {
 			return strings.HasPrefix(id, head) && id != r.ID
@@ -259,6 +263,8 @@ func (r *Rule) explains(id string) bool {
 		return e == id
 	})
 }
+
+const jobLost = "FLINK-JOB-LOST"
 
 // arrange puts root causes first and hangs on them what they explain.
 func arrange(found []Finding) []Finding {
@@ -310,7 +316,13 @@ func gather(found []Finding, parent []int, i int) Finding {
 	f := found[i]
 	for k := range found {
 		if parent[k] == i {
-			f.Consequences = append(f.Consequences, gather(found, parent, k))
+			then := gather(found, parent, k)
+			if then.Rule == jobLost && len(then.Cures) > 0 {
+				// Correcting the cause alone doesn't start the job again.
+				f.Cures = append(slices.Clone(f.Cures), then.Cures[0])
+				then.Cures = then.Cures[1:]
+			}
+			f.Consequences = append(f.Consequences, then)
 		}
 	}
 	return f
