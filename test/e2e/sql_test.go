@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -294,14 +295,15 @@ CREATE TABLE sink (n BIGINT) WITH ('connector'='print');
 	if !strings.Contains(r.out, "counter running") {
 		t.Error(r)
 	}
-	// What the sink printed last.
+	// The highest number that the sink printed of late.
+	printed := regexp.MustCompile(`\+[IU]\[(\d+)\]`)
 	counted := func() int {
-		fields := strings.FieldsFunc(main.run(t, "logs", "-n", ns, "-l", "app=counter,component=taskmanager", "--tail=1").out, func(r rune) bool { return r < '0' || r > '9' })
-		n := 0
-		if len(fields) > 0 {
-			n, _ = strconv.Atoi(fields[len(fields)-1])
+		highest := 0
+		for _, parts := range printed.FindAllStringSubmatch(main.run(t, "logs", "-n", ns, "-l", "app=counter,component=taskmanager", "--tail=50").out, -1) {
+			n, _ := strconv.Atoi(parts[1])
+			highest = max(highest, n)
 		}
-		return n
+		return highest
 	}
 	eventually(t, "the counter is over 50", "true", func() string { return strconv.FormatBool(counted() > 50) })
 	before := counted()

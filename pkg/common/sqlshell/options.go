@@ -36,6 +36,8 @@ type Options struct {
 	// Ran says that statements ran before those of a Script, so that wrong text
 	// in it is no usage error any more: something was changed.
 	Ran bool
+	// GoOn has Script run the statements behind one that failed, too.
+	GoOn bool
 	// Succeeded is told of each statement that ran; nil for nobody.
 	Succeeded func(Statement)
 	// Commands are commands of the prompt beside its own.

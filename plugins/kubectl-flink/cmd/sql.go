@@ -40,6 +40,7 @@ type sqlOptions struct {
 	startGateway bool
 	inJobManager bool
 	jars         []string
+	onError      string
 	// ready are statements that are there already; they run before all others.
 	ready []sqlshell.Source
 	// anyGateway starts a gateway where none is found.
@@ -107,6 +108,8 @@ NDJSON, or "_op" where a column has that name.`,
 	flags.DurationVar(&o.timeout, "timeout", 0, "How long each statement may take; 0 is no bound")
 	flags.StringArrayVar(&o.set, "set", nil, "Session option KEY=VALUE, as SET does; may be repeated")
 	flags.StringArrayVarP(&o.define, "define", "D", nil, "Flink configuration KEY=VALUE of the session, and of a gateway that is started; may be repeated")
+	flags.StringVar(&o.onError, "on-error", "stop", "What a statement that fails does to those behind it: stop or continue, which ends with 1 all the same")
+	_ = cmd.RegisterFlagCompletionFunc("on-error", completion.Fixed("stop", "continue"))
 	flags.BoolVar(&o.wait, "wait", false, "Wait until a job that a statement started has ended, and fail where it fails")
 	flags.BoolVar(&o.detach, "detach", false, "Don't wait for jobs (the default)")
 	flags.BoolVar(&o.showSecrets, "show-secrets", false, "Print passwords and keys that SET, SHOW CREATE and EXPLAIN tell")
@@ -130,6 +133,9 @@ func (o *sqlOptions) interactive() bool { return len(o.execute)+len(o.files)+len
 func (o *sqlOptions) Validate() error {
 	if o.inJobManager && !o.startGateway {
 		return exit.Usagef("--in-jobmanager says where --start-gateway starts it: give both")
+	}
+	if o.onError != "stop" && o.onError != "continue" {
+		return exit.Usagef("--on-error: %q is neither stop nor continue", o.onError)
 	}
 	for _, jar := range o.jars {
 		if err := checkJar(jar, o.startGateway && !o.inJobManager); err != nil {

@@ -123,6 +123,7 @@ func (o *sqlOptions) statements(ctx context.Context, line *progress.Line, sessio
 	shell := sqlshell.Options{
 		IOStreams: o.IOStreams, Format: o.output, Limit: o.limit, Timeout: o.timeout,
 		Wait: o.wait, Full: o.full, Quiet: o.quiet, ShowSecrets: o.showSecrets, Explain: explain,
+		GoOn: o.onError == "continue",
 	}
 	deploy := &deployer{sql: o, cluster: place.Cluster}
 	if o.interactive() && place.Cluster.Object != nil {
@@ -135,7 +136,7 @@ func (o *sqlOptions) statements(ctx context.Context, line *progress.Line, sessio
 		line.Set("running %s", o.initFile)
 		silent := shell
 		silent.IOStreams = genericiooptions.IOStreams{In: o.In, Out: io.Discard, ErrOut: o.ErrOut}
-		silent.Format, silent.Limit, silent.Quiet = "", 0, true
+		silent.Format, silent.Limit, silent.Quiet, silent.GoOn = "", 0, true, false
 		if err := sqlshell.Script(ctx, session, initial, silent); err != nil {
 			return err
 		}
