@@ -54,7 +54,7 @@ var jobManagerRules = []Rule{
 			}
 			return j.thrown(haRefused, []Where{InJobManager, InTaskManager, Somewhere}, func(e Exception, _ []string) string {
 				return "the service account may not use ConfigMaps, in which high availability keeps its state: " + oneLine(e.Root().Message)
-			}, Cure{Text: "bind it a role with the rights that the operator's chart gives the account flink", Command: roleCommand(j.ns, cmp.Or(text(j.cluster, "serviceAccount"), "flink"))})
+			}, roleFix(j.ns, cmp.Or(text(j.cluster, "serviceAccount"), "flink")).cure("bind it a role with the rights that the operator's chart gives the account flink"))
 		},
 	},
 	{
@@ -218,7 +218,7 @@ var jobManagerRules = []Rule{
 			if m.kind == kindSessionJob || number(m.cluster, "jobManager", "replicas") < 2 || m.conf.ha() != "" {
 				return nil
 			}
-			return []Finding{{Severity: Error, Subject: "spec.jobManager.replicas", Means: fmt.Sprintf("%d JobManagers without high availability: the operator refuses that", number(m.cluster, "jobManager", "replicas")), Evidence: []Evidence{field("jobManager.replicas", text(m.cluster, "jobManager", "replicas"))}, Cures: []Cure{{Text: "set high-availability.type: kubernetes and high-availability.storageDir, or one replica", Command: m.patch(map[string]any{"jobManager": map[string]any{"replicas": 1}}), Safe: m.keepsState()}}}}
+			return []Finding{{Severity: Error, Subject: "spec.jobManager.replicas", Means: fmt.Sprintf("%d JobManagers without high availability: the operator refuses that", number(m.cluster, "jobManager", "replicas")), Evidence: []Evidence{field("jobManager.replicas", text(m.cluster, "jobManager", "replicas"))}, Cures: []Cure{m.mend("set high-availability.type: kubernetes and high-availability.storageDir, or one replica", map[string]any{"jobManager": map[string]any{"replicas": 1}})}}}
 		},
 	},
 }
