@@ -197,6 +197,13 @@ func (s *S3) List(ctx context.Context, dir string, each func(Entry) error) error
 	return nil
 }
 
+// UnansweredError says that an object store gave no answer of its own.
+type UnansweredError struct{ Err error }
+
+func (e *UnansweredError) Error() string { return e.Err.Error() }
+
+func (e *UnansweredError) Unwrap() error { return e.Err }
+
 // explain says what an error of S3 means, with where the credentials are from.
 func (s *S3) explain(ctx context.Context, path string, err error) error {
 	if err == nil {
@@ -209,7 +216,7 @@ func (s *S3) explain(ctx context.Context, path string, err error) error {
 	if !errors.As(err, &answer) {
 		// Not wrapped: this connection isn't that to the API server, whose words
 		// it would get.
-		return fmt.Errorf("read %s from %s: %w", path, s.host, err)
+		return &UnansweredError{fmt.Errorf("read %s from %s: %w", path, s.host, err)}
 	}
 	from := s.options.CredentialsFrom
 	if from == "" {
