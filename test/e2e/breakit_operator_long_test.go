@@ -183,7 +183,7 @@ kind: Pod
 metadata: {name: webhook, labels: {app: webhook}}
 spec:
   containers:
-  - {name: webhook, image: %q, imagePullPolicy: IfNotPresent, command: [minio, server, --certs-dir, /certs, --address, ":9443", /tmp/data], volumeMounts: [{name: certs, mountPath: /certs}]}
+  - {name: webhook, image: %q, imagePullPolicy: IfNotPresent, command: [/minio, server, --certs-dir, /certs, --address, ":9443", /tmp/data], volumeMounts: [{name: certs, mountPath: /certs}]}
   volumes: [{name: certs, secret: {secretName: webhook-server-cert}}]
 ---
 apiVersion: v1
