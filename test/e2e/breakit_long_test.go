@@ -140,7 +140,7 @@ var moreFaults = []fault{
 	},
 	{
 		name: "expired", job: configured(`"execution.checkpointing.timeout":"10ms","execution.checkpointing.tolerable-failed-checkpoints":"1000"`),
-		rule: "FLINK-CKPT-EXPIRED", says: []string{"execution.checkpointing.timeout"},
+		rule: "FLINK-CKPT-EXPIRED", says: []string{"time-out of 10ms"},
 		cure: patchJob + `'{"spec":{"flinkConfiguration":{"execution.checkpointing.timeout":null}}}'`,
 	},
 	{

@@ -78,8 +78,10 @@ func TestWhatAnApplicationIsMadeOf(t *testing.T) {
 func TestMountAmongTemplates(t *testing.T) {
 	const common = `"podTemplate":{"spec":{"containers":[{"name":"flink-main-container","volumeMounts":[{"name":"data","mountPath":"/data"}]}],"volumes":[{"name":"data","emptyDir":{}}]}}`
 	const own = `"jobManager":{"podTemplate":{"spec":{"containers":[{"name":"flink-main-container","volumeMounts":[{"name":"x","mountPath":"/x"},{"name":"y","mountPath":"/y"}]}],"volumes":[{"name":"x","emptyDir":{}},{"name":"y","emptyDir":{}}]}}}`
-	for name, spec := range map[string]string{"nothing": "", "common": common, "own": own, "both": common + "," + own,
-		"sidecar": `"podTemplate":{"spec":{"containers":[{"name":"sidecar"}]}}`} {
+	for name, spec := range map[string]string{
+		"nothing": "", "common": common, "own": own, "both": common + "," + own,
+		"sidecar": `"podTemplate":{"spec":{"containers":[{"name":"sidecar"}]}}`,
+	} {
 		job := flinktest.JobOf(t, api.Deployment, `{"spec":{"job":{},"flinkConfiguration":{"k":"v"}`+strings.TrimSuffix(","+spec, ",")+`}}`)
 		Mount(job.Spec(), "one")
 		Mount(job.Spec(), "two")
