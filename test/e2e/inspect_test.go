@@ -111,4 +111,15 @@ func TestInspect(t *testing.T) {
 	main.inspect(t, s3, "one").holds(t, "canonical savepoint", "in the object store at minio.minio-dev:9000")
 	main.inspect(t, s3, path).holds(t, "canonical savepoint", "in the object store at")
 	main.run(t, "flink", "-n", s3, "snapshot", "inspect", path+"-none").wants(t, 1, "no savepoint or checkpoint at")
+
+	// What is needed isn't called an orphan, and isn't deleted unasked.
+	if r := main.run(t, "flink", "-n", s3, "storage", "orphans", "shop", "--delete", "--yes").wants(t, 0); !strings.Contains(r.out, "0 files deleted") {
+		t.Error(r)
+	}
+	main.run(t, "flink", "-n", s3, "storage", "rm", path, "--yes").wants(t, 1, "flinkstatesnapshot/one refers to")
+	main.run(t, "flink", "-n", s3, "snapshot", "delete", "one", "--keep-data").wants(t, 0)
+	if r := main.run(t, "flink", "-n", s3, "storage", "rm", path, "--yes", "--force").wants(t, 0); !strings.Contains(r.out, path+" deleted") {
+		t.Error(r)
+	}
+	main.run(t, "flink", "-n", s3, "snapshot", "inspect", path).wants(t, 1, "no savepoint or checkpoint at")
 }

@@ -99,6 +99,8 @@ func plugins(t *testing.T, dir string) []tested {
 				"snapshot prune":    {args: []string{"--keep", "1"}},
 				"storage ls":        {args: []string{example}},
 				"storage du":        {args: []string{example}},
+				"storage orphans":   {args: []string{example, "--delete", "--yes"}},
+				"storage rm":        {args: []string{"file:/savepoints/savepoint-012345-9f", "--job", example, "--yes"}},
 				"snapshot wait":     {args: []string{example}},
 				"sql":               {args: []string{"--gateway", "service/gateway:8083", "-e", "SELECT 1"}, data: true},
 				"sql-client":        {args: []string{example}},
