@@ -191,6 +191,7 @@ func TestSurveyProblems(t *testing.T) {
 		}, "the jobs can't be listed"},
 		"checkpoints go while they are read, of a run that nobody knows": {func(s *surveyTrial) {
 			n := 0
+			s.store.files["s3://b/c/"+foreignRun+"/chk-0/_metadata"] = s.store.files["s3://b/c/"+surveyRun+"/chk-7/_metadata"]
 			s.store.listed = func(store *shelves) {
 				n++
 				delete(store.files, fmt.Sprintf("s3://b/c/%s/chk-%d/_metadata", foreignRun, n-1))
