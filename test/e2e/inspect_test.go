@@ -112,6 +112,14 @@ func TestInspect(t *testing.T) {
 	main.inspect(t, s3, path).holds(t, "canonical savepoint", "in the object store at")
 	main.run(t, "flink", "-n", s3, "snapshot", "inspect", path+"-none").wants(t, 1, "no savepoint or checkpoint at")
 
+	// The job's own settings do, and the pod that tried them is gone.
+	if r := main.run(t, "flink", "-n", s3, "storage", "check", "shop", "-o", "json").wants(t, 0); !strings.Contains(r.out, `"ok": true`) || strings.Contains(r.out+r.err, "minioadmin") {
+		t.Error(r)
+	}
+	eventually(t, "pods that try storage", "", func() string {
+		return main.run(t, "get", "pods", "-n", s3, "-l", "app.kubernetes.io/component=storage-probe", "-o", "name").out
+	})
+
 	// What is needed isn't called an orphan, and isn't deleted unasked.
 	if r := main.run(t, "flink", "-n", s3, "storage", "orphans", "shop", "--delete", "--yes").wants(t, 0); !strings.Contains(r.out, "0 files deleted") {
 		t.Error(r)

@@ -99,6 +99,7 @@ func plugins(t *testing.T, dir string) []tested {
 				"snapshot prune":    {args: []string{"--keep", "1"}},
 				"storage ls":        {args: []string{example}},
 				"storage du":        {args: []string{example}},
+				"storage check":     {args: []string{example}},
 				"storage orphans":   {args: []string{example, "--delete", "--yes"}},
 				"storage rm":        {args: []string{"file:/savepoints/savepoint-012345-9f", "--job", example, "--yes"}},
 				"snapshot wait":     {args: []string{example}},

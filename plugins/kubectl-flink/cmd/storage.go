@@ -29,7 +29,7 @@ func newStorage(c *common) *cobra.Command {
 		Short: "Look at the files in which a job keeps its state, and delete what nothing needs",
 		RunE:  plugin.Help,
 	}
-	cmd.AddCommand(newStorageList(c), newStorageUsage(c), newStorageOrphans(c), newStorageRemove(c))
+	cmd.AddCommand(newStorageList(c), newStorageUsage(c), newStorageCheck(c), newStorageOrphans(c), newStorageRemove(c))
 	return cmd
 }
 
