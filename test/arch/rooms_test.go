@@ -11,7 +11,8 @@ import (
 // the arrows of ARCHITECTURE.md.
 var rooms = map[string][]string{
 	"api":        {},
-	"rest":       {},
+	"httpapi":    {},
+	"rest":       {"httpapi"},
 	"logs":       {},
 	"jvm":        {},
 	"statefile":  {},
@@ -27,7 +28,7 @@ var rooms = map[string][]string{
 	"flinktest":  {"api", "operator"},
 	"lifecycle":  {"api", "operator", "conf", "change", "savepoint"},
 	"health":     {"api", "operator", "conf", "change", "savepoint", "lifecycle"},
-	"sqlgateway": {"api", "operator", "rest"},
+	"sqlgateway": {"api", "operator", "rest", "httpapi"},
 	"storage":    {"api", "operator", "statefile"},
 	"reach":      {"api", "operator", "savepoint", "change", "lifecycle", "rest", "sqlgateway", "storage", "diagnosis", "foretell"},
 }

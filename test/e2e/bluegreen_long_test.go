@@ -3,30 +3,9 @@
 package e2e
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 )
-
-// shopManifest is a FlinkBlueGreenDeployment of basic-example's job.
-func shopManifest(t *testing.T, name string, changes ...string) string {
-	t.Helper()
-	_, spec, ok := strings.Cut(example(t, "basic-example.yaml", changes...), "\nspec:\n")
-	if !ok {
-		t.Fatal("basic-example.yaml has no spec")
-	}
-	return fmt.Sprintf(`apiVersion: flink.apache.org/v1beta1
-kind: FlinkBlueGreenDeployment
-metadata: {name: %s}
-spec:
-  configuration:
-    kubernetes.operator.bluegreen.deployment-deletion.delay: 2 s
-    kubernetes.operator.bluegreen.reconciliation.reschedule-interval: 3 s
-  template:
-    spec:
-      %s
-`, name, strings.ReplaceAll(strings.TrimSpace(spec), "\n", "\n    "))
-}
 
 // color is where a blue/green deployment is, with its job's state.
 func color(t *testing.T, name, ns string) string {
@@ -37,14 +16,14 @@ func color(t *testing.T, name, ns string) string {
 // Every change to a blue/green deployment, one right after the other, each from
 // the state that the one before left.
 func TestBlueGreenChangesKeepState(t *testing.T) {
+	t.Parallel()
 	const ns, job = "bluegreen-long", "bluegreen/shop"
 	main.flinkNamespace(t, ns)
-	t.Cleanup(func() { main.run(t, "delete", "flinkbluegreendeployments", "--all", "-n", ns, "--wait") })
 	flink := func(args ...string) result {
 		t.Helper()
 		return main.run(t, append([]string{"flink", "-n", ns}, args...)...)
 	}
-	flink("submit", "-f", manifest(t, shopManifest(t, "shop"))).wants(t, 0)
+	flink("submit", "-f", manifest(t, blueGreen(t, ns, "shop"))).wants(t, 0)
 
 	left := flink("suspend", job, "-o", pathOnly).wants(t, 0).out
 	main.hasMetadata(t, left)
@@ -83,10 +62,10 @@ func TestBlueGreenChangesKeepState(t *testing.T) {
 // The savepoint of a transition is taken by the configuration of the color that
 // serves: the format has to be there first.
 func TestBlueGreenOnFlink2(t *testing.T) {
+	t.Parallel()
 	const ns, job = "bluegreen-long-2", "bluegreen/shop"
 	main.flinkNamespace(t, ns)
-	t.Cleanup(func() { main.run(t, "delete", "flinkbluegreendeployments", "--all", "-n", ns, "--wait") })
-	main.run(t, "flink", "-n", ns, "submit", "-f", manifest(t, shopManifest(t, "shop", "flink:1.20", "flink:2.3", "v1_20", "v2_3"))).wants(t, 0)
+	main.run(t, "flink", "-n", ns, "submit", "-f", manifest(t, blueGreen(t, ns, "shop", "flink:1.20", "flink:2.3", "v1_20", "v2_3"))).wants(t, 0)
 	r := main.run(t, "flink", "-n", ns, "restart", job).wants(t, 0, "kubernetes.operator.savepoint.format.type: NATIVE is set")
 	_, path, _ := strings.Cut(r.out, " restarted: RUNNING from savepoint ")
 	main.hasMetadata(t, path)

@@ -71,7 +71,7 @@ var moreFaults = []fault{
 	{
 		name: "s3-plugin", job: configured(`"execution.checkpointing.dir":"hdfs://store/checkpoints"`),
 		rule: "FLINK-FS-PLUGIN", says: []string{"hdfs"},
-		cure: patchJob + `'{"spec":{"flinkConfiguration":{"execution.checkpointing.dir":"file:///flink-data/'$NS'/checkpoints"}}}'`,
+		cure: patchJob + `'{"spec":{"flinkConfiguration":{"execution.checkpointing.dir":"file:///flink-data/'$NS'/checkpoints"}}}' && kubectl flink restart broken -n $NS --lose-state --yes`,
 	},
 	{
 		name: "s3-keys", job: `{"spec":{"podTemplate":{"spec":{"containers":[{"name":"flink-main-container","env":[{"name":"ENABLE_BUILT_IN_PLUGINS","value":"flink-s3-fs-presto-1.20.5.jar"},{"name":"AWS_ACCESS_KEY_ID","value":"nobody"},{"name":"AWS_SECRET_ACCESS_KEY","value":"wrong-wrong"}],"volumeMounts":[{"name":"flink-data","mountPath":"/flink-data"}]}]}},"flinkConfiguration":{"execution.checkpointing.dir":"s3://flink/broken/checkpoints","s3.endpoint":"http://minio.minio-dev:9000","s3.path.style.access":"true"}}}`,
@@ -136,16 +136,19 @@ var moreFaults = []fault{
 	{
 		name: "max-parallelism", once: patchJob + `'{"spec":{"flinkConfiguration":{"pipeline.max-parallelism":"64"}}}'`,
 		rule: "FLINK-JOB-MAX-PARALLELISM", says: []string{"64"},
-		cure: patchJob + `'{"spec":{"flinkConfiguration":{"pipeline.max-parallelism":null}}}'`,
+		cure: patchJob + `'{"spec":{"flinkConfiguration":{"pipeline.max-parallelism":null}}}' && kubectl flink restore broken -n $NS --from latest --no-savepoint --yes`,
 	},
 	{
-		name: "expired", job: configured(`"execution.checkpointing.timeout":"1ms","execution.checkpointing.tolerable-failed-checkpoints":"1000"`),
+		name: "expired", job: configured(`"execution.checkpointing.timeout":"10ms","execution.checkpointing.tolerable-failed-checkpoints":"1000"`),
 		rule: "FLINK-CKPT-EXPIRED", says: []string{"execution.checkpointing.timeout"},
 		cure: patchJob + `'{"spec":{"flinkConfiguration":{"execution.checkpointing.timeout":null}}}'`,
 	},
 	{
-		name: "canceled", once: `kubectl flink rest broken -n $NS -X PATCH "/jobs/$(kubectl get flinkdeployment broken -n $NS -o 'jsonpath={.status.jobStatus.jobId}')"`,
-		rule: "FLINK-JOB-CANCELED",
+		// Without high availability this operator starts it again, from nothing.
+		name: "canceled", job: `{"spec":{"job":{"upgradeMode":"savepoint"},"flinkConfiguration":{"high-availability.type":null,"high-availability.storageDir":null}}}`,
+		once: `kubectl flink checkpoint broken -n $NS && kubectl flink rest broken -n $NS -X PATCH "/jobs/$(kubectl get flinkdeployment broken -n $NS -o 'jsonpath={.status.jobStatus.jobId}')"`,
+		rule: "FLINK-JOB-EMPTY-START", says: []string{"0 restored", "to CANCELED"},
+		cure: `kubectl flink restart broken -n $NS --yes`,
 	},
 	{
 		name: "entry-args", job: `{"spec":{"job":{"args":["--error-rate","much"]}}}`,

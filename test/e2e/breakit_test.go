@@ -78,20 +78,11 @@ func worst(findings []found) (out []found) {
 // breaks makes the fault, sees that doctor names it first and status says the
 // same, cures it as the finding says, and sees that nothing is left.
 func (f fault) breaks(t *testing.T) {
-	ns := "broken-" + f.name
-	main.kubectl(t, "create", "namespace", ns)
-	t.Cleanup(func() {
-		main.run(t, "delete", "flinkdeployments,flinksessionjobs,flinkstatesnapshots", "--all", "-n", ns, "--wait=false")
-		main.run(t, "wait", "flinkdeployments", "--all", "--for=delete", "-n", ns, "--timeout=60s")
-		main.run(t, "delete", "namespace", ns, "--wait=false")
-	})
-	rbac, err := tool("manifests", "flink-rbac", "--namespace", ns)
-	must(t, err)
-	main.apply(t, ns, rbac)
+	ns := main.flinkNamespace(t, "broken-"+f.name)
 	if f.before != "" {
 		main.shell(t, ns, f.before)
 	}
-	base := example(t, "basic-example.yaml", "file:///flink-data/", "file:///flink-data/"+ns+"/", "name: basic-example", "name: broken", "upgradeMode: savepoint", "upgradeMode: last-state")
+	base := exampleIn(t, ns, "basic-example.yaml", "name: basic-example", "name: broken", "upgradeMode: savepoint", "upgradeMode: last-state")
 	file := filepath.Join(t.TempDir(), "job.yaml")
 	must(t, os.WriteFile(file, []byte(base), 0o600))
 	manifest := base
@@ -199,6 +190,7 @@ var faults = []fault{
 func TestBrokenJobs(t *testing.T) { breakAll(t, faults) }
 
 func breakAll(t *testing.T, faults []fault) {
+	t.Parallel()
 	for _, f := range faults {
 		t.Run(f.name, func(t *testing.T) {
 			t.Parallel()

@@ -50,8 +50,8 @@ func (c *cluster) operatorProcess(t *testing.T) int {
 // is seen, so that the resumption comes in between: it then forgets the
 // suspension and takes the job for finished.
 func TestResumeInTheMomentOfSuspension(t *testing.T) {
-	ns := changeSpace(t, "change-e2e-forgotten")
-	main.apply(t, ns, example(t, "basic-example.yaml"))
+	ns := main.flinkNamespace(t, "change-e2e-forgotten")
+	main.apply(t, ns, exampleIn(t, ns, "basic-example.yaml"))
 	main.running(t, "flinkdeployment", "basic-example", ns)
 	forgotten := 0
 	for round := range 5 {
@@ -134,8 +134,9 @@ func TestChangesOnAnOldOperator(t *testing.T) {
 
 // The operator rolls an upgrade back by itself, which is followed and not raced.
 func TestUpgradeThatTheOperatorRollsBack(t *testing.T) {
-	ns := changeSpace(t, "change-e2e-rollback")
-	main.apply(t, ns, example(t, "basic-example.yaml", "    high-availability.type: kubernetes",
+	t.Parallel()
+	ns := main.flinkNamespace(t, "change-e2e-rollback")
+	main.apply(t, ns, exampleIn(t, ns, "basic-example.yaml", "    high-availability.type: kubernetes",
 		"    kubernetes.operator.deployment.rollback.enabled: \"true\"\n    kubernetes.operator.deployment.readiness.timeout: 150 s\n    high-availability.type: kubernetes"))
 	main.running(t, "flinkdeployment", "basic-example", ns)
 	r := main.runFor(t, 12*time.Minute, "flink", "upgrade", "basic-example", "-n", ns, "--image", "flink:none", "--rollback-on-failure", "--timeout", "10m", "--yes").wants(t, 1,
@@ -151,8 +152,8 @@ func TestUpgradeThatTheOperatorRollsBack(t *testing.T) {
 
 // The operator goes away in the middle of an upgrade and doesn't come back.
 func TestUpgradeWhoseOperatorGoes(t *testing.T) {
-	ns := changeSpace(t, "change-e2e-gone")
-	main.apply(t, ns, example(t, "basic-example.yaml"))
+	ns := main.flinkNamespace(t, "change-e2e-gone")
+	main.apply(t, ns, exampleIn(t, ns, "basic-example.yaml"))
 	main.running(t, "flinkdeployment", "basic-example", ns)
 	scale := func(replicas string) {
 		main.kubectl(t, "scale", "deployment", "flink-kubernetes-operator", "-n", "flink-operator", "--replicas="+replicas)

@@ -10,25 +10,10 @@ import (
 	"testing"
 )
 
-// changeSpace is a namespace for jobs that are changed.
-func changeSpace(t *testing.T, name string) string {
-	t.Helper()
-	rbac, err := tool("manifests", "flink-rbac")
-	must(t, err)
-	main.run(t, "create", "namespace", name)
-	main.apply(t, name, strings.ReplaceAll(rbac, "namespace: default", "namespace: "+name))
-	t.Cleanup(func() {
-		main.run(t, "delete", "flinkdeployments,flinksessionjobs", "--all", "-n", name, "--wait", "--timeout=2m")
-		main.run(t, "delete", "namespace", name, "--wait=false")
-	})
-	return name
-}
-
 // One job through every change, its state followed from each to the next.
 func TestChangesKeepState(t *testing.T) {
-	ns := changeSpace(t, "change-e2e")
-	main.apply(t, ns, example(t, "basic-example.yaml"))
-	main.running(t, "flinkdeployment", "basic-example", ns)
+	t.Parallel()
+	ns := main.ownJob(t, "change-e2e")
 
 	// By hand the operator would throw the state away here.
 	main.kubectl(t, "patch", "flinkdeployment", "basic-example", "-n", ns, "--type", "merge", "-p", `{"spec":{"job":{"upgradeMode":"stateless"}}}`)
@@ -50,8 +35,23 @@ func TestChangesKeepState(t *testing.T) {
 		t.Errorf("resumed from %q, left %q", r.out, left)
 	}
 	main.kubectl(t, "patch", "flinkdeployment", "basic-example", "-n", ns, "--type", "merge", "-p", `{"spec":{"job":{"upgradeMode":"savepoint"}}}`)
-	// Restart and scale start from a savepoint of their own, also where the API
-	// server or the operator goes away in the middle.
+	r = main.run(t, "flink", "savepoint", "basic-example", "-n", ns, "--method", "nonce", "-o", pathOnly).wants(t, 0, "savepointTriggerNonce set to")
+	main.hasMetadata(t, r.out)
+
+	r = main.run(t, "flink", "stop", "basic-example", "--drain", "-n", ns, "-o", pathOnly).wants(t, 0)
+	main.hasMetadata(t, r.out)
+	main.run(t, "flink", "resume", "basic-example", "-n", ns).wants(t, 1, "was drained")
+}
+
+// Restart and scale start from a savepoint of their own, also where the API
+// server or the operator goes away in the middle: not in parallel, because
+// those are everybody's. It is the shared job that is changed, into what it is
+// for the tests after this.
+func TestChangesThroughOutages(t *testing.T) {
+	const ns = "default"
+	main.apply(t, ns, example(t, "basic-example.yaml", "parallelism: 2", "parallelism: 1"))
+	main.running(t, "flinkdeployment", "basic-example", ns)
+	left := ""
 	for _, c := range []struct {
 		args    []string
 		disturb func()
@@ -60,7 +60,7 @@ func TestChangesKeepState(t *testing.T) {
 			_, err := tool("restart", "kube-apiserver", "--name", main.name)
 			must(t, err)
 		}},
-		{[]string{"scale", "--parallelism", "1"}, func() {
+		{[]string{"scale", "--parallelism", "2"}, func() {
 			main.kubectl(t, "delete", "pods", "--all", "-n", "flink-operator", "--wait=false")
 		}},
 	} {
@@ -73,9 +73,6 @@ func TestChangesKeepState(t *testing.T) {
 		main.hasMetadata(t, path)
 		left = path
 	}
-	r = main.run(t, "flink", "stop", "basic-example", "--drain", "-n", ns, "-o", pathOnly).wants(t, 0)
-	main.hasMetadata(t, r.out)
-	main.run(t, "flink", "resume", "basic-example", "-n", ns).wants(t, 1, "was drained")
 }
 
 // runDisturbed runs `kubectl args` and disturbs it once it has said sign.
@@ -108,8 +105,9 @@ func (c *cluster) runDisturbed(t *testing.T, sign string, disturb func(), args .
 // it, again and again, while the operator says STABLE.
 func TestSuspendOnFlink2(t *testing.T) {
 	const key = "kubernetes.operator.savepoint.format.type"
-	ns := changeSpace(t, "change-e2e-2")
-	main.apply(t, ns, example(t, "flink-2-example.yaml", key+": NATIVE", key+": CANONICAL"))
+	t.Parallel()
+	ns := main.flinkNamespace(t, "change-e2e-2")
+	main.apply(t, ns, exampleIn(t, ns, "flink-2-example.yaml", key+": NATIVE", key+": CANONICAL"))
 	main.running(t, "flinkdeployment", "flink-2-example", ns)
 	main.run(t, "flink", "suspend", "flink-2-example", "-n", ns).wants(t, 1,
 		"UnsupportedOperationException", `"`+key+`":"NATIVE"`, "The spec was put back", "the job is RUNNING")

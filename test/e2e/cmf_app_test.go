@@ -13,8 +13,9 @@ import (
 // The examples are applied, changed, suspended and restored, with real Flink
 // behind the stand-in for CMF.
 func TestCMFApplicationsOnRealFlink(t *testing.T) {
+	t.Parallel()
 	const space = "cmf-demo" // that of the example environment
-	main.space(t, space)
+	main := main.space(t, space)
 	main.standIn(t, incluster.Options{Namespace: space})
 	cmf := func(code int, args ...string) string {
 		t.Helper()

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -27,9 +28,6 @@ func (c *cluster) standIn(t *testing.T, o incluster.Options) {
 		_, err := tool("load-image", image, "--name", c.name)
 		must(t, err)
 	})
-	rbac, err := tool("manifests", "flink-rbac", "--namespace", o.Namespace)
-	must(t, err)
-	c.apply(t, o.Namespace, rbac)
 	objects, err := incluster.Objects(o)
 	must(t, err)
 	c.apply(t, o.Namespace, string(objects))
@@ -40,13 +38,14 @@ func (c *cluster) standIn(t *testing.T, o incluster.Options) {
 	c.kubectl(t, "-n", o.Namespace, "rollout", "status", "deployment/stand-in-"+service, "--timeout", "3m")
 }
 
-// space makes a namespace that goes with the test.
-func (c *cluster) space(t *testing.T, name string) {
+// space makes a namespace that goes with the test, and gives the cluster to a
+// user for whom defaults of other tests and of the machine's user don't count.
+func (c *cluster) space(t *testing.T, name string) *cluster {
 	t.Helper()
-	c.kubectl(t, "create", "namespace", name)
-	t.Cleanup(func() { c.kubectl(t, "delete", "namespace", name, "--wait=false") })
-	// Defaults of other tests and of the machine's user don't count.
-	t.Setenv("KUBECTL_CMF_STATE", filepath.Join(t.TempDir(), "state.json"))
+	c.flinkNamespace(t, name)
+	own := *c
+	own.env = append(slices.Clip(own.env), "KUBECTL_CMF_STATE="+filepath.Join(t.TempDir(), "state.json"))
+	return &own
 }
 
 func secret(name string, data map[string][]byte) string {
@@ -62,8 +61,9 @@ func secret(name string, data map[string][]byte) string {
 }
 
 func TestCMFIsFoundByItsService(t *testing.T) {
+	t.Parallel()
 	const space = "cmf-found"
-	main.space(t, space)
+	main := main.space(t, space)
 	main.standIn(t, incluster.Options{Namespace: space, Version: "2.3.1"})
 	main.run(t, "cmf", "version", "--cmf-url", "service:"+space+"/cmf-service").wants(t, 0)
 	got := main.run(t, "cmf", "version", "-n", space).wants(t, 0, "for the first time")
@@ -87,8 +87,9 @@ func TestCMFIsFoundByItsService(t *testing.T) {
 }
 
 func TestCMFOverTLS(t *testing.T) {
+	t.Parallel()
 	const space = "cmf-tls"
-	main.space(t, space)
+	main := main.space(t, space)
 	ca := testca.New(t)
 	cert, key := ca.ServerPEM(t, "cmf-service."+space+".svc.cluster.local")
 	clientCert, clientKey := ca.Client(t, "e2e")
@@ -133,9 +134,11 @@ spec:
       schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}
 `
 
+// Not in parallel: the kind is every namespace's, and what isn't served or is
+// going is another answer to the others' search.
 func TestCMFIsFoundByARestClass(t *testing.T) {
 	const space = "cmf-class"
-	main.space(t, space)
+	main := main.space(t, space)
 	main.apply(t, space, restClassCRD)
 	t.Cleanup(func() { main.kubectl(t, "delete", "crd", "cmfrestclasses.platform.confluent.io") })
 	main.kubectl(t, "wait", "crd/cmfrestclasses.platform.confluent.io", "--for", "condition=Established", "--timeout", "1m")
@@ -163,8 +166,9 @@ spec:
 }
 
 func TestCMFWithAToken(t *testing.T) {
+	t.Parallel()
 	const space = "cmf-token"
-	main.space(t, space)
+	main := main.space(t, space)
 	main.apply(t, space, secret("token", map[string][]byte{"token": []byte("s3cret")}))
 	main.standIn(t, incluster.Options{Namespace: space, Token: "token"})
 	main.run(t, "cmf", "env", "list", "-n", space).wants(t, 1, "CMF wants authentication")

@@ -11,6 +11,7 @@ import (
 // The path that delete prints is there when the job is gone, and the job starts
 // from it.
 func TestDeleteKeepsWhatItPrints(t *testing.T) {
+	t.Parallel()
 	const ns = "delete-e2e"
 	main.flinkNamespace(t, ns)
 	job := example(t, "basic-example.yaml", "name: basic-example", "name: kept")
@@ -45,6 +46,7 @@ func TestDeleteKeepsWhatItPrints(t *testing.T) {
 // Without high availability a suspended job ran again, from its start, as soon
 // as the pod of its JobManager was replaced.
 func TestSuspendedWithoutHighAvailabilityStaysSo(t *testing.T) {
+	t.Parallel()
 	const ns = "suspend-e2e"
 	main.flinkNamespace(t, ns)
 	main.apply(t, ns, example(t, "basic-example.yaml", "name: basic-example", "name: once", "high-availability.type: kubernetes", "high-availability.type: NONE"))

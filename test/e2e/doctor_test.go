@@ -32,6 +32,7 @@ func (c *cluster) doctor(t *testing.T, code int, args ...string) []found {
 // fails are what is named first, with the container's last words, and what it
 // brings about hangs on it; once the cause is gone, so is the finding.
 func TestDoctorNamesTheCauseFirst(t *testing.T) {
+	t.Parallel()
 	const ns = "doctor-e2e"
 	main.ownJob(t, ns)
 	for _, f := range main.doctor(t, 0, "basic-example", "-n", ns) {

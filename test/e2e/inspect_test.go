@@ -53,10 +53,11 @@ func (i inspected) holds(t *testing.T, sort, where string) {
 	}
 }
 
-// Savepoints in a volume and in an object store are looked into through a pod
-// and through the tunnel; the volume's also when no pod of the job is left, by a
-// pod that is gone afterwards.
+// Savepoints in a volume are looked into through a pod, also when no pod of the
+// job is left, by one that is gone afterwards. (TestStateOnS3 looks into those of
+// an object store.)
 func TestInspect(t *testing.T) {
+	t.Parallel()
 	const ns = "inspect-e2e"
 	main.ownJob(t, ns)
 	path := main.run(t, "flink", "-n", ns, "savepoint", "basic-example", "--name", "first", "-o", pathOnly).wants(t, 0).out
@@ -103,31 +104,4 @@ func TestInspect(t *testing.T) {
 	eventually(t, "pods that read", "", func() string {
 		return main.run(t, "get", "pods", "-n", ns, "-l", "app.kubernetes.io/component=state-reader", "-o", "name").out
 	})
-
-	const s3 = "inspect-s3"
-	main.flinkNamespace(t, s3)
-	main.run(t, "flink", "submit", "-f", manifest(t, onS3(t, "shop")), "-n", s3).wants(t, 0)
-	path = main.run(t, "flink", "-n", s3, "savepoint", "shop", "--name", "one", "-o", pathOnly).wants(t, 0).out
-	main.inspect(t, s3, "one").holds(t, "canonical savepoint", "in the object store at minio.minio-dev:9000")
-	main.inspect(t, s3, path).holds(t, "canonical savepoint", "in the object store at")
-	main.run(t, "flink", "-n", s3, "snapshot", "inspect", path+"-none").wants(t, 1, "no savepoint or checkpoint at")
-
-	// The job's own settings do, and the pod that tried them is gone.
-	if r := main.run(t, "flink", "-n", s3, "storage", "check", "shop", "-o", "json").wants(t, 0); !strings.Contains(r.out, `"ok": true`) || strings.Contains(r.out+r.err, "minioadmin") {
-		t.Error(r)
-	}
-	eventually(t, "pods that try storage", "", func() string {
-		return main.run(t, "get", "pods", "-n", s3, "-l", "app.kubernetes.io/component=storage-probe", "-o", "name").out
-	})
-
-	// What is needed isn't called an orphan, and isn't deleted unasked.
-	if r := main.run(t, "flink", "-n", s3, "storage", "orphans", "shop", "--delete", "--yes").wants(t, 0); !strings.Contains(r.out, "0 files deleted") {
-		t.Error(r)
-	}
-	main.run(t, "flink", "-n", s3, "storage", "rm", path, "--yes").wants(t, 1, "flinkstatesnapshot/one refers to")
-	main.run(t, "flink", "-n", s3, "snapshot", "delete", "one", "--keep-data").wants(t, 0)
-	if r := main.run(t, "flink", "-n", s3, "storage", "rm", path, "--yes", "--force").wants(t, 0); !strings.Contains(r.out, path+" deleted") {
-		t.Error(r)
-	}
-	main.run(t, "flink", "-n", s3, "snapshot", "inspect", path).wants(t, 1, "no savepoint or checkpoint at")
 }

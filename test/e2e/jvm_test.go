@@ -15,6 +15,7 @@ import (
 
 // What JVMs of a running job do, asked of Flink 1.20's own REST API.
 func TestInsideARunningJob(t *testing.T) {
+	t.Parallel()
 	main.basic(t)
 	flink := func(args ...string) result {
 		t.Helper()

@@ -10,19 +10,6 @@ import (
 	"testing"
 )
 
-// flinkNamespace makes a namespace in which Flink may run, and takes it away at the end.
-func (c *cluster) flinkNamespace(t *testing.T, name string) {
-	t.Helper()
-	c.kubectl(t, "create", "namespace", name)
-	t.Cleanup(func() {
-		c.run(t, "delete", "flinksessionjobs,flinkdeployments", "--all", "-n", name, "--wait")
-		c.run(t, "delete", "namespace", name, "--wait=false")
-	})
-	rbac, err := tool("manifests", "flink-rbac", "--namespace", name)
-	must(t, err)
-	c.apply(t, name, rbac)
-}
-
 // manifest writes a file for -f.
 func manifest(t *testing.T, content string) string {
 	t.Helper()
@@ -53,6 +40,7 @@ func (c *cluster) checkpoints(t *testing.T, name, namespace string) (out checkpo
 // One job is submitted, upgraded, upgraded in vain, cloned and deleted; its
 // checkpoint counter, which is a part of its state, never goes down.
 func TestLifecycleKeepsState(t *testing.T) {
+	t.Parallel()
 	const ns, other = "lifecycle", "lifecycle-other"
 	main.flinkNamespace(t, ns)
 	main.flinkNamespace(t, other)
@@ -106,9 +94,10 @@ func TestLifecycleKeepsState(t *testing.T) {
 }
 
 func TestLifecycleOfSessionJobs(t *testing.T) {
+	t.Parallel()
 	const ns = "lifecycle-session"
 	main.flinkNamespace(t, ns)
-	main.run(t, "flink", "submit", "-f", manifest(t, example(t, "session-example.yaml")), "-n", ns).wants(t, 0)
+	main.run(t, "flink", "submit", "-f", manifest(t, exampleIn(t, ns, "session-example.yaml")), "-n", ns).wants(t, 0)
 	jar := "file:///opt/flink/examples/streaming/TopSpeedWindowing.jar"
 	at := []string{"-n", ns, "--deployment", "session-example"}
 	submit := func(args ...string) result {

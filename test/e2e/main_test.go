@@ -10,18 +10,24 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
 
 // patience bounds every wait for something that must happen; starting a job's
-// JVMs takes up to two minutes on two cores.
-const patience = 5 * time.Minute
+// JVMs takes minutes where other tests start theirs at the same time.
+const patience = 8 * time.Minute
+
+// atOnce is how many tests run at the same time on two cores: they mostly wait
+// for the operator. -parallel gives another number.
+const atOnce = "4"
 
 // cluster is one real cluster.
 type cluster struct {
@@ -29,6 +35,8 @@ type cluster struct {
 	kubeconfig string
 	// data is the host's directory that pods see as /flink-data.
 	data string
+	// env is added to the environment of every command.
+	env []string
 }
 
 // clusterName is the cluster's; another one lets two runs stand side by side.
@@ -41,10 +49,22 @@ var (
 	main *cluster
 )
 
+// A test runs in parallel with others unless it harms them: those that don't
+// come first, while nothing else runs.
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
 func run(m *testing.M) int {
+	flag.Parse()
+	chosen := false
+	flag.Visit(func(f *flag.Flag) { chosen = chosen || f.Name == "test.parallel" })
 	var err error
+	if !chosen {
+		err = flag.Set("test.parallel", atOnce)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "e2e:", err)
+		return 1
+	}
 	if root, err = filepath.Abs("../.."); err == nil {
 		kubectl, err = tool("assets")
 	}
@@ -59,7 +79,11 @@ func run(m *testing.M) int {
 	if os.Getenv("KEEP") == "" {
 		defer func() { _, _ = tool("down", "--name", main.name) }()
 	}
-	return m.Run()
+	code := m.Run()
+	if !sweeps.done() && code == 0 {
+		return 1
+	}
+	return code
 }
 
 func tool(args ...string) (string, error) {
@@ -124,8 +148,8 @@ func (r result) wants(t *testing.T, code int, inErr ...string) result {
 // command is kubectl with the built plugins on PATH.
 func (c *cluster) command(ctx context.Context, args ...string) *exec.Cmd {
 	command := exec.CommandContext(ctx, filepath.Join(kubectl, "kubectl"), args...)
-	command.Env = append(os.Environ(), "KUBECONFIG="+c.kubeconfig,
-		"PATH="+filepath.Join(root, "bin")+":"+kubectl+":"+os.Getenv("PATH"))
+	command.Env = append(append(os.Environ(), "KUBECONFIG="+c.kubeconfig,
+		"PATH="+filepath.Join(root, "bin")+":"+kubectl+":"+os.Getenv("PATH")), c.env...)
 	return command
 }
 
@@ -189,14 +213,91 @@ func example(t *testing.T, file string, changes ...string) string {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join(root, "examples", file))
 	must(t, err)
-	return strings.NewReplacer(changes...).Replace(string(data))
+	// Half of the requests, so that the jobs of all tests fit on the node.
+	requests := strings.NewReplacer("cpu: 0.1", "cpu: 0.05", "cpu: 0.2", "cpu: 0.1").Replace(string(data))
+	return strings.NewReplacer(changes...).Replace(requests)
 }
 
-// basic is the namespace's basic-example, started once for all tests.
+// exampleIn is a manifest for a namespace, whose files others don't share:
+// what Flink keeps for high availability goes by the job's name alone, and is
+// taken away with it.
+func exampleIn(t *testing.T, namespace, file string, changes ...string) string {
+	t.Helper()
+	return strings.ReplaceAll(example(t, file, changes...), "file:///flink-data/", "file:///flink-data/"+namespace+"/")
+}
+
+var basicMu sync.Mutex
+
+// basic is the namespace's basic-example, started once for all tests, which
+// look at it at the same time: none that runs in parallel with others changes
+// it, and no other job is in its namespace.
 func (c *cluster) basic(t *testing.T) {
 	t.Helper()
+	basicMu.Lock()
+	defer basicMu.Unlock()
 	c.apply(t, "default", example(t, "basic-example.yaml"))
 	c.running(t, "flinkdeployment", "basic-example", "default")
+}
+
+// flinkNamespace makes a namespace in which Flink may run. At the test's end it
+// is taken away, which the next test doesn't wait for.
+func (c *cluster) flinkNamespace(t *testing.T, name string) string {
+	t.Helper()
+	c.kubectl(t, "create", "namespace", name)
+	t.Cleanup(func() { sweeps.begin(c, name) })
+	rbac, err := tool("manifests", "flink-rbac", "--namespace", name)
+	must(t, err)
+	c.apply(t, name, rbac)
+	return name
+}
+
+// ownJob starts a job like basic-example in a namespace of its own.
+func (c *cluster) ownJob(t *testing.T, namespace string, changes ...string) string {
+	t.Helper()
+	c.flinkNamespace(t, namespace)
+	c.apply(t, namespace, exampleIn(t, namespace, "basic-example.yaml", changes...))
+	c.running(t, "flinkdeployment", "basic-example", namespace)
+	return namespace
+}
+
+// sweeper takes away the namespaces of tests that have ended.
+type sweeper struct {
+	work sync.WaitGroup
+	mu   sync.Mutex
+	errs []string
+}
+
+var sweeps sweeper
+
+// begin takes a namespace away: what the operator has to do with its objects
+// first, because it can't in a namespace that is going.
+func (s *sweeper) begin(c *cluster, namespace string) {
+	s.work.Go(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
+		defer cancel()
+		for _, args := range [][]string{
+			// A savepoint that is deleted after its job may wait for that for ever.
+			{"delete", "flinkstatesnapshots", "--all", "--wait=false", "--ignore-not-found"},
+			{"delete", "flinksessionjobs,flinkbluegreendeployments", "--all", "--wait", "--timeout=4m"},
+			{"delete", "flinkdeployments", "--all", "--wait", "--timeout=4m"},
+			{"delete", "namespace", namespace, "--wait=false"},
+		} {
+			if out, err := c.command(ctx, append(args, "-n", namespace)...).CombinedOutput(); err != nil {
+				s.mu.Lock()
+				s.errs = append(s.errs, fmt.Sprintf("namespace %s: kubectl %s: %v\n%s", namespace, strings.Join(args, " "), err, out))
+				s.mu.Unlock()
+			}
+		}
+	})
+}
+
+// done waits for what has begun, and says whether all of it went well.
+func (s *sweeper) done() bool {
+	s.work.Wait()
+	for _, err := range s.errs {
+		fmt.Fprintln(os.Stderr, "e2e:", err)
+	}
+	return len(s.errs) == 0
 }
 
 // hasMetadata checks that a savepoint's directory really holds one.

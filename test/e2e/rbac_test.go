@@ -11,6 +11,7 @@ import (
 // docs/rbac/viewer.yaml lets a user see what the JobManager says, and change
 // nothing there: Flink's REST API itself knows no users.
 func TestViewerReachesFlinkByGetAlone(t *testing.T) {
+	t.Parallel()
 	main.basic(t)
 	const user = "somebody-who-looks"
 	main.kubectl(t, "apply", "-f", filepath.Join(root, "docs", "rbac", "viewer.yaml"))

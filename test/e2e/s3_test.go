@@ -21,18 +21,23 @@ func onS3(t *testing.T, name string) string {
 `)
 }
 
-// The state of a job goes to S3 and comes back from there.
+// The state of a job goes to S3, is looked into there through the tunnel, and
+// comes back from there.
 func TestStateOnS3(t *testing.T) {
+	t.Parallel()
 	const ns = "on-s3"
 	main.flinkNamespace(t, ns)
 	r := main.run(t, "flink", "submit", "-f", manifest(t, onS3(t, "shop")), "-n", ns).wants(t, 0)
 	if strings.Contains(r.out+r.err, "minioadmin") {
 		t.Errorf("the storage's password was printed\n%s", r)
 	}
-	path := main.run(t, "flink", "savepoint", "shop", "-n", ns, "-o", pathOnly).wants(t, 0).out
+	path := main.run(t, "flink", "savepoint", "shop", "-n", ns, "--name", "one", "-o", pathOnly).wants(t, 0).out
 	if !strings.HasPrefix(path, "s3://flink/shop/savepoints/savepoint-") {
 		t.Fatalf("path %q", path)
 	}
+	main.inspect(t, ns, "one").holds(t, "canonical savepoint", "in the object store at minio.minio-dev:9000")
+	main.inspect(t, ns, path).holds(t, "canonical savepoint", "in the object store at")
+	main.run(t, "flink", "-n", ns, "snapshot", "inspect", path+"-none").wants(t, 1, "no savepoint or checkpoint at")
 	main.run(t, "flink", "restore", "shop", "-n", ns, "--from", path, "--no-savepoint", "--yes").wants(t, 0)
 	if restored := main.checkpoints(t, "shop", ns).Latest.Restored; restored == nil || !restored.IsSavepoint || strings.TrimSuffix(restored.Path, "/") != path {
 		t.Errorf("restored from %+v, want %s", restored, path)
@@ -41,6 +46,24 @@ func TestStateOnS3(t *testing.T) {
 	if !strings.Contains(r.out, "s3://flink/shop") || strings.Contains(r.out, "minioadmin") {
 		t.Error(r)
 	}
+
+	// The job's own settings do, and the pod that tried them is gone.
+	if r := main.run(t, "flink", "-n", ns, "storage", "check", "shop", "-o", "json").wants(t, 0); !strings.Contains(r.out, `"ok": true`) || strings.Contains(r.out+r.err, "minioadmin") {
+		t.Error(r)
+	}
+	eventually(t, "pods that try storage", "", func() string {
+		return main.run(t, "get", "pods", "-n", ns, "-l", "app.kubernetes.io/component=storage-probe", "-o", "name").out
+	})
+
+	// What is needed isn't called an orphan, and isn't deleted unasked.
+	if r := main.run(t, "flink", "-n", ns, "storage", "orphans", "shop", "--delete", "--yes").wants(t, 0); !strings.Contains(r.out, "0 files deleted") {
+		t.Error(r)
+	}
+	main.run(t, "flink", "-n", ns, "storage", "rm", path, "--yes").wants(t, 1, "flinkstatesnapshot/one")
+	if r := main.run(t, "flink", "-n", ns, "storage", "rm", path, "--yes", "--force").wants(t, 0); !strings.Contains(r.out, path+" deleted") {
+		t.Error(r)
+	}
+	main.run(t, "flink", "-n", ns, "snapshot", "inspect", path).wants(t, 1, "no savepoint or checkpoint at")
 }
 
 // controlCenterService is what Confluent Platform calls it; the payload stands
@@ -53,6 +76,7 @@ spec: {selector: {app: payload}, ports: [{name: external, port: 9021, targetPort
 `
 
 func TestForwardPresets(t *testing.T) {
+	t.Parallel()
 	ns := main.payload(t, "presets")
 	main.apply(t, ns, controlCenterService)
 	// MinIO isn't in this namespace: it is found in its own.

@@ -11,6 +11,7 @@ import (
 )
 
 func TestLogsOfARunningJob(t *testing.T) {
+	t.Parallel()
 	main.basic(t)
 	for _, c := range []struct {
 		args []string
@@ -40,6 +41,7 @@ func TestLogsOfARunningJob(t *testing.T) {
 
 // The JobManager writes with every checkpoint.
 func TestLogsFollowed(t *testing.T) {
+	t.Parallel()
 	main.basic(t)
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
@@ -58,6 +60,7 @@ func TestLogsFollowed(t *testing.T) {
 
 // StateMachineExample sends its events to the flat map by key.
 func TestGraphOfARunningJob(t *testing.T) {
+	t.Parallel()
 	main.basic(t)
 	graph := func(args ...string) string {
 		t.Helper()

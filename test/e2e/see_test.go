@@ -8,6 +8,7 @@ import (
 )
 
 func TestSeeARunningJob(t *testing.T) {
+	t.Parallel()
 	main.basic(t)
 	for _, c := range []struct {
 		args []string

@@ -28,25 +28,10 @@ func (c *cluster) isGone(t *testing.T, path string) {
 	}
 }
 
-// ownJob starts a job like basic-example in a namespace of its own.
-func (c *cluster) ownJob(t *testing.T, namespace string, changes ...string) {
-	t.Helper()
-	c.kubectl(t, "create", "namespace", namespace)
-	t.Cleanup(func() {
-		c.run(t, "delete", "flinkstatesnapshots", "--all", "-n", namespace, "--wait=false")
-		c.kubectl(t, "delete", "flinkdeployment", "--all", "-n", namespace, "--wait")
-		c.kubectl(t, "delete", "namespace", namespace, "--wait=false")
-	})
-	rbac, err := tool("manifests", "flink-rbac", "--namespace", namespace)
-	must(t, err)
-	c.apply(t, namespace, rbac)
-	c.apply(t, namespace, example(t, "basic-example.yaml", append([]string{"file:///flink-data/", "file:///flink-data/" + namespace + "/"}, changes...)...))
-	c.running(t, "flinkdeployment", "basic-example", namespace)
-}
-
 // One job's way through what is saved of it: taken, listed, restored, adopted,
 // deleted, pruned.
 func TestSnapshots(t *testing.T) {
+	t.Parallel()
 	ns := "snapshots-e2e"
 	main.ownJob(t, ns)
 	flink := func(args ...string) result {

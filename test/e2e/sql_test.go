@@ -18,15 +18,8 @@ import (
 // sqlSession is a session cluster in a namespace of its own.
 func (c *cluster) sqlSession(t *testing.T, namespace, version, flinkVersion string, changes ...string) {
 	t.Helper()
-	c.kubectl(t, "create", "namespace", namespace)
-	t.Cleanup(func() {
-		c.run(t, "delete", "flinkdeployment", "--all", "-n", namespace, "--wait", "--timeout=2m").wants(t, 0)
-		c.kubectl(t, "delete", "namespace", namespace, "--wait=false")
-	})
-	rbac, err := tool("manifests", "flink-rbac", "--namespace", namespace)
-	must(t, err)
-	c.apply(t, namespace, rbac)
-	c.apply(t, namespace, example(t, "session-example.yaml", append(changes, "flink:1.20", "flink:"+version, "v1_20", flinkVersion)...))
+	c.flinkNamespace(t, namespace)
+	c.apply(t, namespace, exampleIn(t, namespace, "session-example.yaml", append(changes, "flink:1.20", "flink:"+version, "v1_20", flinkVersion)...))
 	eventually(t, "the session cluster", "READY", func() string {
 		return strings.TrimSpace(c.run(t, "get", "flinkdeployment", "session-example", "-n", namespace, "-o", "jsonpath={.status.jobManagerDeploymentStatus}").out)
 	})
@@ -68,6 +61,10 @@ func testSQL(t *testing.T, namespace, version, flinkVersion string) {
 		return main.run(t, append([]string{"flink", "sql", "session-example", "-n", namespace}, args...)...)
 	}
 	sql("-e", "SELECT 1").wants(t, 1, "no SQL gateway found", "--start-gateway")
+
+	// What is left of a client that is killed ends by itself, beside the rest of
+	// this test.
+	killedSQL(t, namespace)
 
 	// One gateway for the types, the DDL, the queries and the jobs.
 	r := sql("--start-gateway", "-o", "ndjson", "-e", everyType).wants(t, 0)
@@ -114,7 +111,6 @@ func testSQL(t *testing.T, namespace, version, flinkVersion string) {
 	t.Run("Ctrl-C ends the query and its job", func(t *testing.T) { interruptSQL(t, namespace) })
 	t.Run("values and limits", func(t *testing.T) { exactSQL(t, namespace) })
 	t.Run("an output without reader", func(t *testing.T) { brokenPipeSQL(t, namespace) })
-	t.Run("a client that is killed", func(t *testing.T) { killedSQL(t, namespace) })
 
 	// An INSERT goes on; the JobManager ends it here.
 	r = sql("--start-gateway", "-o", "csv", "-e", `CREATE TABLE endless (a INT) WITH ('connector'='datagen','rows-per-second'='5');
@@ -123,8 +119,8 @@ func testSQL(t *testing.T, namespace, version, flinkVersion string) {
 	fields := strings.Fields(r.out)
 	id := fields[len(fields)-1]
 	eventually(t, "the job that INSERT started", "RUNNING", func() string { return main.sqlJobs(t, namespace)[id] })
-	r = main.run(t, "flink", "top", "--once", "-n", namespace, "-o", "jsonpath={range .items[?(@.unmanaged)]}{.name} {.jobID} {.state}{\"\\n\"}{end}").wants(t, 0)
-	if want := "session-example " + id + " RUNNING\n"; r.out != want {
+	r = main.run(t, "flink", "top", "--once", "-n", namespace, "-o", "jsonpath={range .items[?(@.jobID==\""+id+"\")]}{.name} {.unmanaged} {.state}{\"\\n\"}{end}").wants(t, 0)
+	if want := "session-example true RUNNING\n"; r.out != want {
 		t.Errorf("want %q\n%s", want, r)
 	}
 	main.run(t, "flink", "rest", "session-example", "/jobs/"+id+"?mode=cancel", "-X", "PATCH", "-n", namespace).wants(t, 0)
@@ -137,24 +133,14 @@ func testSQL(t *testing.T, namespace, version, flinkVersion string) {
 	main.run(t, "flink", "sql-client", "session-example", "-n", namespace, "-f", broken).wants(t, 1)
 
 	// Nothing is left behind: no gateway, no job, no file.
-	eventually(t, "the gateways' pods", "", func() string {
-		return strings.TrimSpace(main.run(t, "get", "pods", "-n", namespace, "-l", "app.kubernetes.io/name=flink-sql-gateway", "-o", "name").out)
-	})
-	eventually(t, "jobs that still run", "", func() string {
-		var left []string
-		for id, state := range main.sqlJobs(t, namespace) {
-			if state != "FINISHED" && state != "CANCELED" && state != "FAILED" {
-				left = append(left, id+" "+state)
-			}
-		}
-		return strings.Join(left, ", ")
-	})
+	nothingLeft(t, namespace)
 	if out := main.kubectl(t, "exec", "deployment/session-example", "-n", namespace, "--", "bash", "-c", "ls /tmp | grep kubectl-flink || true"); out != "" {
 		t.Error(out)
 	}
 }
 
 func interruptSQL(t *testing.T, namespace string) {
+	before := main.sqlJobs(t, namespace)
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	command := main.command(ctx, "flink", "sql", "session-example", "-n", namespace, "--start-gateway", "-o", "tsv", "-e",
@@ -173,7 +159,7 @@ func interruptSQL(t *testing.T, namespace string) {
 	_ = command.Wait()
 	result{"", errOut.String(), command.ProcessState.ExitCode()}.wants(t, 130)
 	for id, state := range main.sqlJobs(t, namespace) {
-		if state != "FINISHED" && state != "CANCELED" {
+		if _, others := before[id]; !others && state != "FINISHED" && state != "CANCELED" {
 			t.Errorf("job %s is %s", id, state)
 		}
 	}
@@ -246,24 +232,30 @@ func brokenPipeSQL(t *testing.T, namespace string) {
 	if code := command.ProcessState.ExitCode(); code != 141 {
 		t.Errorf("exit code %d", code)
 	}
-	nothingLeft(t, namespace)
 }
 
 // killedSQL leaves a gateway alone: the query, the gateway and its objects end
 // by themselves.
 func killedSQL(t *testing.T, namespace string) {
+	t.Helper()
 	command, _ := endlessSQL(t, namespace)
 	// kubectl has become the plugin: there is one process.
 	must(t, command.Process.Kill())
 	_ = command.Wait()
-	nothingLeft(t, namespace)
 }
 
-func TestSQLOnFlink1(t *testing.T) { testSQL(t, "sql-1", "1.20", "v1_20") }
+func TestSQLOnFlink1(t *testing.T) {
+	t.Parallel()
+	testSQL(t, "sql-1", "1.20", "v1_20")
+}
 
-func TestSQLOnFlink2(t *testing.T) { testSQL(t, "sql-2", "2.3", "v2_3") }
+func TestSQLOnFlink2(t *testing.T) {
+	t.Parallel()
+	testSQL(t, "sql-2", "2.3", "v2_3")
+}
 
 func TestSQLOnAnApplicationCluster(t *testing.T) {
+	t.Parallel()
 	main.basic(t)
 	for _, verb := range []string{"sql", "sql-client"} {
 		main.run(t, "flink", verb, "basic-example").wants(t, 1, "is an application cluster", "session cluster")

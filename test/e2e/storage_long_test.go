@@ -10,6 +10,7 @@ import (
 // What killed pods left in a volume is deleted, and nothing that the job needs: it
 // goes on taking checkpoints and is restored from the savepoint before.
 func TestOrphansInAVolume(t *testing.T) {
+	t.Parallel()
 	const ns = "orphans"
 	main.flinkNamespace(t, ns)
 	text := example(t, "basic-example.yaml", "file:///flink-data/", "file:///flink-data/orphans/",

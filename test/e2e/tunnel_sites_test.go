@@ -42,6 +42,7 @@ func evilSite(t *testing.T, port string) string {
 // Pages of other sites get neither in nor anything out of a forwarded
 // dashboard, even when its connection is open in the browser already.
 func TestPortForwardRefusesOtherSitesPages(t *testing.T) {
+	t.Parallel()
 	main.basic(t)
 	f := main.forward(t, 1, "basic-example", ":rest")
 	ctx := browser(t)

@@ -164,6 +164,7 @@ func fetch(address string) (int64, error) {
 }
 
 func TestTunnelPodDeletedInMidDownload(t *testing.T) {
+	t.Parallel()
 	ns := main.payload(t, "tunnel-deleted")
 	f := main.forward(t, 1, "-n", ns, "service/payload", ":http")
 	response, err := once.Get(f.address(0) + "/1024")
@@ -190,6 +191,7 @@ func TestTunnelPodDeletedInMidDownload(t *testing.T) {
 }
 
 func TestTunnelRefusedPortAndTwoAtOnce(t *testing.T) {
+	t.Parallel()
 	ns := main.payload(t, "tunnel-refused")
 	f := main.forward(t, 2, "-n", ns, "deployment/payload", ":9", ":http")
 	if _, err := fetch(f.address(0)); err == nil || !strings.Contains(err.Error(), "502") {
@@ -214,6 +216,7 @@ func TestTunnelRefusedPortAndTwoAtOnce(t *testing.T) {
 }
 
 func TestTunnelServiceWithoutEndpoints(t *testing.T) {
+	t.Parallel()
 	ns := main.payload(t, "tunnel-nobody")
 	f := main.forward(t, 1, "-n", ns, "service/nobody", ":80", "--reconnect-timeout", "2s")
 	if _, err := fetch(f.address(0)); err == nil {
@@ -275,7 +278,8 @@ func (g *gate) close() {
 	g.conns = nil
 }
 
-// The API server really ends here, as in a crash, and comes back.
+// The API server really ends here, as in a crash, and comes back: not in
+// parallel.
 func TestTunnelAPIServerRestarted(t *testing.T) {
 	ns := main.payload(t, "tunnel-restarted")
 	f := main.forward(t, 1, "-n", ns, "service/payload", ":80")
@@ -291,6 +295,7 @@ func TestTunnelAPIServerRestarted(t *testing.T) {
 
 // The way to the API server is cut and given back.
 func TestTunnelAPIServerOutOfReach(t *testing.T) {
+	t.Parallel()
 	ns := main.payload(t, "tunnel-out-of-reach")
 	server, err := url.Parse(main.kubectl(t, "config", "view", "--minify", "-o", "jsonpath={.clusters[0].cluster.server}"))
 	must(t, err)
@@ -342,6 +347,7 @@ rules:
 `
 
 func TestTunnelPermissions(t *testing.T) {
+	t.Parallel()
 	main.basic(t)
 	main.apply(t, "default", roles)
 	t.Cleanup(func() { main.run(t, "delete", "rolebinding/proxier", "--ignore-not-found") })
@@ -356,6 +362,7 @@ func TestTunnelPermissions(t *testing.T) {
 }
 
 func TestREST(t *testing.T) {
+	t.Parallel()
 	main.basic(t)
 	for _, flags := range [][]string{nil, {"--transport", "spdy"}, {"--transport", "websocket"}, {"--via", "apiserver"}} {
 		r := main.run(t, append([]string{"flink", "rest", "basic-example", "/jobs/overview"}, flags...)...).wants(t, 0)

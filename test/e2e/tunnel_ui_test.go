@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -18,10 +19,14 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
+var programMu sync.Mutex
+
 // program finds one of several programs; where none is there and this is root,
 // it is installed from Debian's package.
 func program(t *testing.T, debian string, names ...string) string {
 	t.Helper()
+	programMu.Lock()
+	defer programMu.Unlock()
 	for attempt := range 2 {
 		for _, name := range names {
 			if found, err := exec.LookPath(name); err == nil {
@@ -108,10 +113,19 @@ func shows(t *testing.T, ctx context.Context, words ...string) {
 	})
 }
 
-func TestUIInABrowserThroughAFailover(t *testing.T) {
-	main.basic(t)
+// One job whose JobManager goes, in three ways, each below a tunnel that is
+// open.
+func TestTunnelThroughFailovers(t *testing.T) {
+	t.Parallel()
+	ns := main.ownJob(t, "failovers", "upgradeMode: savepoint", "upgradeMode: last-state")
+	t.Run("dashboard in a browser", func(t *testing.T) { uiInABrowserThroughAFailover(t, ns) })
+	t.Run("rest", func(t *testing.T) { restThroughAFailover(t, ns) })
+	t.Run("suspend and resume", func(t *testing.T) { uiThroughSuspendAndResume(t, ns) })
+}
+
+func uiInABrowserThroughAFailover(t *testing.T, ns string) {
 	ctx := browser(t)
-	address := main.ui(t, "basic-example")
+	address := main.ui(t, "-n", ns, "basic-example")
 	if !strings.Contains(address, "/#/job/running/") {
 		t.Errorf("the address %s isn't the job's page", address)
 	}
@@ -119,10 +133,10 @@ func TestUIInABrowserThroughAFailover(t *testing.T) {
 	shows(t, ctx, "State machine job", "RUNNING")
 
 	pod := func() string {
-		return main.kubectl(t, "get", "pods", "-l", "app=basic-example,component=jobmanager", "-o", "jsonpath={.items[*].metadata.name}")
+		return main.kubectl(t, "-n", ns, "get", "pods", "-l", "app=basic-example,component=jobmanager", "-o", "jsonpath={.items[*].metadata.name}")
 	}
 	old := pod()
-	main.kubectl(t, "delete", "pod", old)
+	main.kubectl(t, "-n", ns, "delete", "pod", old)
 	eventually(t, "a new JobManager", "true", func() string { return fmt.Sprint(pod() != old && pod() != "") })
 	base, _, _ := strings.Cut(address, "#")
 	eventually(t, "the same address answers", "200", func() string {
@@ -133,13 +147,14 @@ func TestUIInABrowserThroughAFailover(t *testing.T) {
 		response.Body.Close()
 		return fmt.Sprint(response.StatusCode)
 	})
-	main.running(t, "flinkdeployment", "basic-example", "default")
+	main.running(t, "flinkdeployment", "basic-example", ns)
 	shows(t, ctx, "State machine job", "RUNNING")
 	must(t, chromedp.Do(ctx, chromedp.Navigate(address), chromedp.Reload()))
 	shows(t, ctx, "State machine job", "RUNNING")
 }
 
 func TestUIOfAllJobs(t *testing.T) {
+	t.Parallel()
 	main.basic(t)
 	ctx := browser(t)
 	address := main.ui(t, "--all")
@@ -150,6 +165,7 @@ func TestUIOfAllJobs(t *testing.T) {
 }
 
 func TestUIRefusesOtherSites(t *testing.T) {
+	t.Parallel()
 	main.basic(t)
 	base, _, _ := strings.Cut(main.ui(t, "basic-example"), "#")
 	for name, header := range map[string]http.Header{
@@ -168,12 +184,11 @@ func TestUIRefusesOtherSites(t *testing.T) {
 	}
 }
 
-func TestRESTThroughAFailover(t *testing.T) {
-	main.basic(t)
-	main.kubectl(t, "delete", "pod", "-l", "app=basic-example,component=jobmanager", "--wait=false")
-	r := main.run(t, "flink", "rest", "basic-example", "/config", "--reconnect-timeout", "2m", "--timeout", "3m").wants(t, 0)
+func restThroughAFailover(t *testing.T, ns string) {
+	main.kubectl(t, "-n", ns, "delete", "pod", "-l", "app=basic-example,component=jobmanager", "--wait=false")
+	r := main.run(t, "flink", "-n", ns, "rest", "basic-example", "/config", "--reconnect-timeout", "2m", "--timeout", "3m").wants(t, 0)
 	if !strings.Contains(r.out, "flink-version") {
 		t.Error(r)
 	}
-	main.running(t, "flinkdeployment", "basic-example", "default")
+	main.running(t, "flinkdeployment", "basic-example", ns)
 }

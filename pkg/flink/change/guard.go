@@ -151,10 +151,10 @@ func CheckRejected(job api.Job) error {
 	return errors.New("the operator rejects the spec of " + job.Ref().String() + " and would ignore a change to it: " + failure.Root() + "\nCorrect the spec first: kubectl edit " + job.Kind.Singular + " " + job.Ref().Name + " -n " + job.Ref().Namespace)
 }
 
-// CheckStart refuses a change that keeps the state of a job that can't start,
-// because what it starts from isn't there. The operator carries out none: with
-// high availability the job counts as ended, and is looked for for ever, and
-// without there is no state that it could go on from.
+// CheckStart refuses a change that keeps the state of a job that can't start:
+// what it starts from isn't there, or its JobManager takes it for one that has
+// ended. The operator carries out none: with high availability it looks for the
+// job for ever, and without there is no state that it could go on from.
 func CheckStart(ctx context.Context, c *operator.Client, job api.Job, mode string) error {
 	if mode == "stateless" || job.State() == "RUNNING" || job.Wanted() != "running" || job.Kind.Name == api.SessionJob.Name || job.IsSessionCluster() {
 		return nil
@@ -172,12 +172,26 @@ func CheckStart(ctx context.Context, c *operator.Client, job api.Job, mode strin
 		if !pod.HasEnded() || pod.Ready && cluster.Failure().Root() != JobNotFound && cluster.JobManager() == "READY" {
 			continue
 		}
+		if cluster.Failure().Root() == JobNotFound && c.TakesForEnded(ctx, namespace, pod) {
+			return lostJob(job, c.CrashCause(ctx, namespace, pod))
+		}
 		if pod.Cause = c.CrashCause(ctx, namespace, pod); pod.StartsInVain() {
 			ref := job.Ref()
 			return fmt.Errorf("%s was not changed: it can't start: %s\nThe operator carries out no change that would keep its state. Start it from state that is there: kubectl flink restore %s --from PATH --no-savepoint -n %s (what is saved: kubectl flink snapshot list -n %s)", ref, pod.Cause, ref, ref.Namespace, ref.Namespace)
 		}
 	}
 	return nil
+}
+
+// lostJob is the error about a job that failed for good while it started, and
+// that its JobManager doesn't start again.
+func lostJob(job api.Job, cause string) error {
+	ref := job.Ref()
+	todo := fmt.Sprintf("It has never run, so that there is no state to lose. Once its manifest is corrected: kubectl flink restart %s --lose-state -n %s", ref, ref.Namespace)
+	if !job.NeverRan() {
+		todo = fmt.Sprintf("Correct its manifest (kubectl apply, kubectl edit), then start it from what is saved: kubectl flink restore %s --from latest --no-savepoint -n %s", ref, ref.Namespace)
+	}
+	return fmt.Errorf("%s was not changed: it failed for good while it started%s\nIts JobManager has restarted and takes it for ended, and the operator, which looks for it (%s), carries out no change that would keep its state. %s", ref, api.Because(cause), JobNotFound, todo)
 }
 
 // mayWatch refuses a user who may list but not watch, who could start a change

@@ -252,6 +252,10 @@ func (f *Finding) hide() {
 // explains reports whether a rule says that another's findings follow from its
 // own.
 func (r *Rule) explains(id string) bool {
+	// What ends the JobManager while the job starts may end the job for good.
+	if id == jobLost && r.ID != jobLost {
+		return r.explains("FLINK-POD-CRASH")
+	}
 	return slices.ContainsFunc(r.Explains, func(e string) bool {
 		if head, any := strings.CutSuffix(e, "*"); any {
 			return strings.HasPrefix(id, head) && id != r.ID
@@ -259,6 +263,8 @@ func (r *Rule) explains(id string) bool {
 		return e == id
 	})
 }
+
+const jobLost = "FLINK-JOB-LOST"
 
 // arrange puts root causes first and hangs on them what they explain.
 func arrange(found []Finding) []Finding {

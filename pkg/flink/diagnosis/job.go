@@ -414,6 +414,20 @@ func (j *job) event(message *lazy, reasons ...string) (event, bool) {
 	return event{}, false
 }
 
+// takenForEnded is what a JobManager logs of a job whose end it has on record.
+// Flink 1.20 speaks of a JobGraph, 2.x of an ExecutionPlan.
+const takenForEnded = "already reached a globally-terminal state"
+
+// logged is the last line of the JobManager's log with some words in it.
+func (j *job) logged(words string) (LogLine, bool) {
+	for _, line := range slices.Backward(j.Flink.Log) {
+		if strings.Contains(line.Text, words) {
+			return line, true
+		}
+	}
+	return LogLine{}, false
+}
+
 // workerEnd is a TaskManager that ended, as the JobManager's log tells. In
 // native mode Flink deletes the pod at once.
 type workerEnd struct {
@@ -431,6 +445,7 @@ type refusal struct {
 }
 
 var (
+	toItsEnd     = pattern(`changed from \w+ to (?:CANCELED|FAILED|FINISHED)$`)
 	workerEnded  = pattern(`Worker (\S+) is terminated\. Diagnostics: (.*)$`)
 	terminations = pattern(`container termination statuses: \[(.*?)\](?:, pod status: (\w+)|$|\s)`)
 	containerEnd = pattern(`([\w.-]+)\(exitCode=(-?\d+), reason=([^,]*), message=`)

@@ -222,7 +222,7 @@ var installationRules = []Rule{
 	},
 	{
 		ID: "FLINK-OP-NAMESPACE", Severity: Error, Title: "no operator watches the namespace", Link: docHelm,
-		Explain:  "The operator watches a list of namespaces (watchNamespaces of its chart, WATCH_NAMESPACES, kubernetes.operator.watched.namespaces), and objects are in another one. Nobody will ever write a status for them.",
+		Explain:  "The operator watches a list of namespaces (watchNamespaces of its chart, WATCH_NAMESPACES, kubernetes.operator.watched.namespaces), and objects are in another one. They never get a status.",
 		Explains: []string{"FLINK-OP-IGNORED", "FLINK-OP-STALE", "FLINK-OP-PENDING", "FLINK-SNAP-NO-STATUS", "FLINK-JOB-FINALIZER", "FLINK-OP-CANARY", "FLINK-RBAC-ACCOUNT"},
 		installation: func(i *installation) []Finding {
 			byNamespace := map[string][]JobInShort{}

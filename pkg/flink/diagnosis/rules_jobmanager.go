@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 )
 
 // jarDirectory is the directory in the image in which a jar is looked for.
@@ -112,12 +114,23 @@ var jobManagerRules = []Rule{
 				if p.role != jobManager || !p.ready || main == nil || main.restarts == 0 || main.end == nil {
 					continue
 				}
+				// A main method that takes its time isn't known either.
+				line, said := j.logged(takenForEnded)
+				if !said && j.age(main.end.FinishedAt.Time) < time.Minute {
+					continue
+				}
 				f := Finding{Subject: j.ref(), Means: "the job ended while it started, and its JobManager, which has restarted, doesn't know it any more", Evidence: []Evidence{j.failure.evidence(), {Source: p.source(main), At: main.end.FinishedAt.Time, Text: ending(main.end) + withText(main.said(false))}}}
 				if main.exception != nil {
 					f.Means += ": " + main.exception.Telling()
 					f.Evidence = append(f.Evidence, main.exception.evidence())
 				}
-				f.Cures = []Cure{{Text: "mend the cause, then start it again", Command: j.flink("restart %s", j.target())}, {Text: "see what it wrote before", Command: j.flink("logs %s --jm --previous", j.target()), Safe: true}}
+				if said {
+					f.Evidence = append(f.Evidence, Evidence{Source: "the JobManager's log", At: line.At, Text: oneLine(line.Text)})
+				}
+				f.Cures = []Cure{{Text: "correct the cause, then start it from its newest savepoint or checkpoint: the operator carries out no other change of it", Command: j.flink("restore %s --from latest --no-savepoint", j.target())}, {Text: "see what it wrote before", Command: j.flink("logs %s --jm --previous", j.target()), Safe: true}}
+				if (api.Job{Kind: api.Deployment, Object: j.object}).NeverRan() {
+					f.Cures[0] = Cure{Text: "correct the cause, then start it without state (it never ran, so that it has none): the operator carries out no other change of it", Command: j.flink("restart %s --lose-state", j.target())}
+				}
 				return []Finding{f}
 			}
 			return nil

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 )
 
 var lifecycleRules = []Rule{
@@ -169,7 +171,7 @@ var lifecycleRules = []Rule{
 	},
 	{
 		ID: "FLINK-JOB-CANCELED", Severity: Error, Title: "the job was canceled outside the operator", Link: docJobs,
-		Explain: "The job was canceled through Flink itself (dashboard, flink cancel, REST), not by its spec. The operator takes it for ended and doesn't start it again by itself.",
+		Explain: "The job was canceled through Flink itself (dashboard, flink cancel, REST), not by its spec. Some versions of the operator take it for ended and don't start it again; others do, without state where there is no high availability.",
 		job: func(j *job) []Finding {
 			if j.state != "CANCELED" || j.over() || j.deleting() || j.lifecycle == "UPGRADING" || j.reconciliation == "UPGRADING" {
 				return nil
@@ -178,10 +180,31 @@ var lifecycleRules = []Rule{
 		},
 	},
 	{
+		ID: "FLINK-JOB-EMPTY-START", Severity: Warning, Title: "the job started again without its state", Link: docJobs,
+		Explain: "The run before was ended in Flink itself (dashboard, flink cancel, REST) or failed, and the operator started the job again. It kept the mode of the first start, stateless, though upgradeMode is another: without high availability it restores nothing then, and says RUNNING and STABLE. Seen with operator 1.16 and Flink 1.20.",
+		job: func(j *job) []Finding {
+			path, c := text(j.object.Object, "status", "jobStatus", "upgradeSavepointPath"), j.Flink.Checkpoints
+			started := text(api.Section(api.Job{Object: j.object}.ReconciledSpec(), "job"), "upgradeMode")
+			if !j.running() || j.deleting() || path == "" || path == text(j.spec, "job", "initialSavepointPath") || j.mode() == "stateless" || started != "stateless" || c == nil || c.Restored > 0 || j.Flink.RestoredFrom != "" {
+				return nil
+			}
+			f := Finding{
+				Severity: Info, Subject: j.ref(), Means: "it runs without the state of the run before: Flink restored nothing, though " + oneLine(path) + " was known",
+				Evidence: []Evidence{{Source: "the JobManager, checkpoints", At: j.Now, Text: "0 restored"}, {Source: "status.jobStatus.upgradeSavepointPath", Text: path}, {Source: "status.reconciliationStatus.lastReconciledSpec", Text: "job.upgradeMode stateless; spec.job.upgradeMode is " + j.mode()}},
+				Cures:    []Cure{{Text: "see what is left of the state: a restore gives up what the job has done since", Command: j.flink("storage ls %s", j.target()), Safe: true}, {Text: "keep it from happening again: high availability makes the operator restart it with state"}},
+			}
+			if e, ok := j.event(toItsEnd, "JobStatusChanged"); ok {
+				f.Severity = Warning
+				f.Evidence = append(f.Evidence, e.evidence())
+			}
+			return []Finding{f}
+		},
+	},
+	{
 		ID: "FLINK-JOB-JOBMANAGER-GONE", Severity: Info, Title: "the JobManager was taken away after the end", Link: docOpConfig,
 		Explain: "The job has come to its end, and the operator took its JobManager away after kubernetes.operator.jm-deployment.shutdown-ttl (1 day by default). Exceptions, checkpoints and logs of it can't be asked for any more.",
 		job: func(j *job) []Finding {
-			if j.state != "FINISHED" && j.state != "FAILED" && j.state != "CANCELED" || j.jobManager != "MISSING" || j.kind == kindSessionJob || j.wants() == "suspended" {
+			if j.state != "FINISHED" && j.state != "FAILED" && j.state != "CANCELED" || j.jobManager != "MISSING" || j.kind == kindSessionJob || j.wants() == "suspended" || j.lifecycle == "UPGRADING" || j.reconciliation == "UPGRADING" {
 				return nil
 			}
 			return []Finding{{Subject: j.ref(), Means: fmt.Sprintf("the job has %s, and its JobManager was taken away (kubernetes.operator.jm-deployment.shutdown-ttl)", j.state), Evidence: []Evidence{j.statusField("jobStatus.state %s, jobManagerDeploymentStatus MISSING", j.state)}}}

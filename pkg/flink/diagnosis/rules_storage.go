@@ -2,7 +2,10 @@ package diagnosis
 
 import (
 	"fmt"
+	"slices"
 	"strings"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 )
 
 var (
@@ -88,6 +91,7 @@ var storageRules = []Rule{
 			if endpoint := j.conf.get("s3.endpoint", "fs.s3a.endpoint"); endpoint != "" {
 				f.Evidence = append(f.Evidence, Evidence{Source: "configuration", Text: "s3.endpoint: " + endpoint})
 			}
+			f.Evidence = append(f.Evidence, j.keptIn(e)...)
 			return []Finding{f}
 		},
 	},
@@ -96,9 +100,15 @@ var storageRules = []Rule{
 		Explain:  "The object store answers that there is no such bucket. Its name is misspelt, it was never made, or s3.endpoint leads to another store than it is in (the default is AWS).",
 		Explains: append([]string{"FLINK-POD-CRASH", "FLINK-STATE-WRITE", "FLINK-SNAP-*"}, whatFollows...),
 		job: func(j *job) []Finding {
-			return j.thrown(s3Bucket, nil, func(e Exception, _ []string) string {
+			var kept []Evidence
+			out := j.thrown(s3Bucket, nil, func(e Exception, _ []string) string {
+				kept = j.keptIn(e)
 				return "the bucket isn't there: " + e.Telling()
 			}, Cure{Text: "make the bucket, or correct its name or s3.endpoint"})
+			for i := range out {
+				out[i].Evidence = append(out[i].Evidence, kept...)
+			}
+			return out
 		},
 	},
 	{
@@ -227,4 +237,18 @@ func (j *job) writtenTo(e Exception) string {
 		return "the savepoint directory"
 	}
 	return "the state directory"
+}
+
+// keptIn are the job's directories of state in S3, for an exception about state:
+// Flink's words name the bucket rarely.
+func (j *job) keptIn(e Exception) (out []Evidence) {
+	if e.Where != InCheckpoint && e.Where != InRestore && e.Where != InJobManager {
+		return nil
+	}
+	for _, key := range slices.Concat(api.CheckpointDirKeys, api.SavepointDirKeys, []string{haDirKey}) {
+		if strings.HasPrefix(j.conf[key], "s3") {
+			out = append(out, j.key(key))
+		}
+	}
+	return out
 }

@@ -139,11 +139,8 @@ var exceptionTrials = []trial{
 	{"FLINK-JOB-JAR", jmFails("org.apache.flink.util.FlinkException: Could not create the job", "Caused by: java.nio.file.NoSuchFileException: /opt/flink/usrlib/job.jar"), jmFails("java.nio.file.NoSuchFileException: /opt/flink/rules.txt")},
 	{"FLINK-JOB-ENTRY", jmFails("org.apache.flink.client.program.ProgramInvocationException: Neither a 'Main-Class', nor a 'program-class' entry was found in the jar file."), jmFails("java.lang.RuntimeException: no main 1")},
 	{"FLINK-JOB-ENTRY", all(spec("job.entryClass", "com.acme.Orders"), jmFails("java.lang.ClassNotFoundException: com.acme.Orders")), all(spec("job.entryClass", "com.acme.Orders"), jmFails("java.lang.ClassNotFoundException: com.acme.Codec"))},
-	{"FLINK-JOB-LOST", all(starts(10*m1), noTaskManager, failure("Job Not Found"), ended(jobManager, mainContainer, 1, "Error", "java.lang.Exception: x 1"), pods(jobManager, func(p *corev1.Pod) {
-		p.Status.Conditions[0].Status = corev1.ConditionTrue
-		p.Status.ContainerStatuses[0].Ready = true
-		p.Status.ContainerStatuses[0].State = corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}
-	})), all(starts(m1), failure("Job Not Found"))},
+	{"FLINK-JOB-LOST", lostJob, all(starts(m1), failure("Job Not Found"))},
+	{"FLINK-JOB-LOST", lostJob, all(lostJob, func(f *JobFacts) { f.Flink.Log = nil })}, // its main method may still be on its way
 	{"FLINK-JM-NO-HA", all(conf("high-availability.type", nil), spec("jobManager.replicas", int64(2))), spec("jobManager.replicas", int64(2))},
 }
 
@@ -197,6 +194,8 @@ var lifecycleTrials = []trial{
 	{"FLINK-JOB-BLUEGREEN-MOVES", all(blueGreen, status("blueGreenState", "SAVEPOINTING_BLUE"), status("lastReconciledTimestamp", before(m1).Format(time.RFC3339))), blueGreen},
 	{"FLINK-JOB-ROLLED-BACK", status("lifecycleState", "ROLLED_BACK"), status("lifecycleState", "DEPLOYED")},
 	{"FLINK-JOB-CANCELED", state("CANCELED", h1), all(state("CANCELED", h1), status("lifecycleState", "UPGRADING"), status("reconciliationStatus.reconciliationTimestamp", before(m1).UnixMilli()))},
+	{"FLINK-JOB-EMPTY-START", restartedEmpty, all(restartedEmpty, flink(func(f *FlinkFacts) { f.Checkpoints.Restored = 1 }))},
+	{"FLINK-JOB-EMPTY-START", restartedEmpty, all(restartedEmpty, mode("stateless"))},
 	{"FLINK-JOB-JOBMANAGER-GONE", all(state("FINISHED", 30*h1), status("jobManagerDeploymentStatus", "MISSING")), state("FINISHED", h1)},
 	{"FLINK-JOB-UPGRADE-HANGS", all(status("lifecycleState", "UPGRADING"), status("reconciliationStatus.reconciliationTimestamp", before(20*m1).UnixMilli())), all(status("lifecycleState", "UPGRADING"), status("reconciliationStatus.reconciliationTimestamp", before(m1).UnixMilli()))},
 	{"FLINK-JOB-NO-ENDPOINTS", service(func(s *ServiceFacts) { s.Ready, s.NotReady = 0, 1 }), service(func(s *ServiceFacts) { s.Ready, s.NotReady, s.Created = 0, 1, before(m1) })},
@@ -344,6 +343,52 @@ func TestRulesOfJobs(t *testing.T) {
 				t.Errorf("found where it isn't: %+v", found(findings)[tr.rule])
 			}
 		})
+	}
+}
+
+// restartedEmpty is a job without high availability that was canceled in Flink and
+// that the operator started again, as recorded with operator 1.16.
+var restartedEmpty = all(conf("high-availability.type", "NONE"), conf("high-availability.storageDir", nil),
+	status("jobStatus.upgradeSavepointPath", "file:/state/checkpoints/3283cd134eef4a6c55bcae7d37a68088/chk-2"),
+	status("reconciliationStatus.lastReconciledSpec", `{"spec":{"job":{"upgradeMode":"stateless","state":"running"}},"resource_metadata":{"firstDeployment":false}}`),
+	event1("FlinkDeployment", "orders", "JobStatusChanged", "Job status changed from RUNNING to CANCELED", 2*m1))
+
+// cameBack is a JobManager that runs again.
+var cameBack = pods(jobManager, func(p *corev1.Pod) {
+	p.Status.Conditions[0].Status = corev1.ConditionTrue
+	p.Status.ContainerStatuses[0].Ready = true
+	p.Status.ContainerStatuses[0].State = corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}
+})
+
+// lostJob is a job that failed for good as it started, as recorded with operator
+// 1.16 and Flink 1.20.
+var lostJob = lostWith("java.lang.Exception: x 1")
+
+func lostWith(log string) change {
+	return all(starts(10*m1), noTaskManager, failure("Job Not Found"), ended(jobManager, mainContainer, 1, "Error", log), cameBack, logged("2026-11-29 12:52:31,193 WARN  org.apache.flink.runtime.dispatcher.StandaloneDispatcher     [] - Ignoring JobGraph submission 'orders' (39691835b8090534c6b1e3204fbec127) because the job already reached a globally-terminal state (i.e. FAILED, CANCELED, FINISHED) in a previous execution."))
+}
+
+// A lost job is told what starts it again, and why it failed is told first.
+func TestALostJobIsStartedAgain(t *testing.T) {
+	ran := status("jobStatus.startTime", "1795954848287")
+	for name, c := range map[string]struct {
+		change change
+		want   string
+	}{
+		"it ran":   {ran, "kubectl flink restore orders --from latest --no-savepoint -n prod"},
+		"it never": {all(status("jobStatus.updateTime", nil), status("jobStatus.startTime", nil), status("jobStatus.state", "RECONCILING")), "kubectl flink restart orders --lose-state -n prod"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			found := Job(with(all(lostJob, c.change)))
+			if len(found) == 0 || found[0].Rule != jobLost || found[0].Cures[0].Command != c.want {
+				t.Errorf("%+v", found)
+			}
+		})
+	}
+	noPlugin := "org.apache.flink.core.fs.UnsupportedFileSystemSchemeException: Could not find a file system implementation for scheme 's3'. The scheme is directly supported by Flink through the following plugin(s): flink-s3-fs-hadoop, flink-s3-fs-presto."
+	found := Job(with(all(lostWith(noPlugin), ran)))
+	if len(found) == 0 || found[0].Rule != "FLINK-FS-PLUGIN" || len(found[0].Consequences) == 0 || found[0].Consequences[0].Rule != jobLost {
+		t.Errorf("%+v", found)
 	}
 }
 

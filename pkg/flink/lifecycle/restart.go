@@ -26,7 +26,43 @@ func Restart(ctx context.Context, c *operator.Client, ref api.Ref, request Resta
 	}
 	ch.Did = "restarted"
 	ch.Spec = api.Merge(ch.Spec, map[string]any{"restartNonce": ch.Job.NextRestartNonce()})
-	return changeWatched(ctx, c, ch, request.Options, reporter)
+	report, err = changeWatched(ctx, c, ch, request.Options, reporter)
+	statelessOnce(ctx, c, ch, request.StateChoice, request.Options, report, err, reporter)
+	return report, err
+}
+
+// statelessOnce gives a job that was started without its state the upgradeMode
+// that it had before: the state was to be lost once, not at each change to come.
+// Where that can't be done, it says how.
+func statelessOnce(ctx context.Context, c *operator.Client, ch change.Change, choice api.StateChoice, options change.Options, report change.Report, err error, reporter operator.Reporter) {
+	before := ch.Job
+	if !choice.LoseState || before.UpgradeMode() == "stateless" || api.Text(ch.Spec, "job", "upgradeMode") != "stateless" || options.DryRun != "" {
+		return
+	}
+	ref := before.Ref()
+	var value any
+	if mode := api.Text(before.Spec(), "job", "upgradeMode"); mode != "" {
+		value = mode
+	}
+	back := change.Change{Job: before, Spec: map[string]any{"job": map[string]any{"upgradeMode": value}}}
+	by := fmt.Sprintf("kubectl patch %s %s -n %s --type merge -p '%s'", ref.Kind.Singular, ref.Name, ref.Namespace, patchText(back))
+	object, getErr := c.Get(context.WithoutCancel(ctx), ref)
+	if getErr == nil && (api.Job{Kind: ref.Kind, Object: object}).UpgradeMode() != "stateless" {
+		return // the whole change was put back
+	}
+	if err != nil || !report.Done {
+		reporter.Notef("%s: spec.job.upgradeMode is stateless now, and was %s: each later change would lose the state, too. Once the job runs: %s", ref, before.UpgradeMode(), by)
+		return
+	}
+	if err = getErr; err == nil {
+		back.Job = api.Job{Kind: ref.Kind, Object: object}
+		_, err = change.Apply(ctx, c, back, "")
+	}
+	if err != nil {
+		reporter.Notef("%s: spec.job.upgradeMode stays stateless, so that each later change would lose the state, too (%v). To put it back: %s", ref, err, by)
+		return
+	}
+	reporter.Notef("%s: spec.job.upgradeMode is %s again", ref, before.UpgradeMode())
 }
 
 // planRestart is what all changes that restart a running job have in

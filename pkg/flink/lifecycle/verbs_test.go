@@ -240,6 +240,7 @@ func TestRestart(t *testing.T) {
 		react   func(*fakeOperator, api.Job)
 		fails   []string
 		patches []string
+		notes   []string
 		from    api.RetainedState
 	}{
 		"from a savepoint":  {patches: []string{patch}, from: api.RetainedState{Kind: "savepoint", Path: "s3://b/s/savepoint-1", Proven: true}},
@@ -247,7 +248,16 @@ func TestRestart(t *testing.T) {
 		"once more":         {job: []string{`{"spec":{"restartNonce":4}}`}, patches: []string{`{"spec":{"restartNonce":5}}`}, from: api.RetainedState{Kind: "savepoint", Path: "s3://b/s/savepoint-1", Proven: true}},
 		"it is suspended":   {job: []string{suspendedBy("savepoint", "s3://b/s/0")}, fails: []string{"is suspended; start it with: kubectl flink resume flinkdeployment/orders -n ns"}},
 		"it is stateless":   {job: []string{`{"spec":{"job":{"upgradeMode":"stateless"}}}`}, fails: []string{"to restart it would throw its state away"}},
-		"its state is lost": {request: RestartRequest{StateChoice: api.StateChoice{LoseState: true}}, patches: []string{`{"spec":{"job":{"upgradeMode":"stateless"},"restartNonce":1}}`}, from: api.RetainedState{Kind: "none", Proven: true}},
+		"its state is lost": {request: RestartRequest{StateChoice: api.StateChoice{LoseState: true}}, patches: []string{`{"spec":{"job":{"upgradeMode":"stateless"},"restartNonce":1}}`, `{"spec":{"job":{"upgradeMode":"savepoint"}}}`}, from: api.RetainedState{Kind: "none", Proven: true}},
+		"its state is lost, and it crashes": {
+			request: RestartRequest{StateChoice: api.StateChoice{LoseState: true}},
+			react: func(f *fakeOperator, job api.Job) {
+				f.stop(job)
+				f.status(job.Ref(), map[string]any{"lifecycleState": "DEPLOYED", "jobManagerDeploymentStatus": "ERROR", "error": "CrashLoopBackOff", "jobStatus": map[string]any{"state": "RECONCILING", "jobId": "bbb"}})
+			},
+			patches: []string{`{"spec":{"job":{"upgradeMode":"stateless"},"restartNonce":1}}`}, fails: []string{"the change failed: CrashLoopBackOff"},
+			notes: []string{`spec.job.upgradeMode is stateless now, and was savepoint: each later change would lose the state, too. Once the job runs: kubectl patch flinkdeployment orders -n ns --type merge -p '{"spec":{"job":{"upgradeMode":"savepoint"}}}'`},
+		},
 		"its state is lost, declined": {
 			request: RestartRequest{StateChoice: api.StateChoice{LoseState: true}, Options: change.Options{Confirm: declines}}, fails: []string{"not done"},
 		},
@@ -286,6 +296,7 @@ func TestRestart(t *testing.T) {
 				}
 				report, err := Restart(patience(t), f.client, ordersRef, c.request, f.reporter())
 				f.check(err, exit.Failed, c.fails, c.patches...)
+				f.noted(c.notes...)
 				if err == nil && (report.From != c.from || !report.Done || report.JobID != "run1" || report.OldJobID != "aaa") {
 					t.Errorf("%+v", report)
 				}

@@ -43,6 +43,36 @@ func (c *Client) CrashCause(ctx context.Context, namespace string, pod Pod) stri
 	return bounded(cause)
 }
 
+// takenForEnded is what a JobManager with high availability logs of a job whose
+// end, before a restart, it has on record: it doesn't run it again. Flink 1.20
+// speaks of a JobGraph, 2.x of an ExecutionPlan.
+const takenForEnded = "already reached a globally-terminal state"
+
+// TakesForEnded reports whether a JobManager that has restarted takes its job
+// for one that has ended, as its log tells: nothing but a start without what
+// high availability keeps makes it run again.
+func (c *Client) TakesForEnded(ctx context.Context, namespace string, pod Pod) bool {
+	if pod.Role != "jobmanager" || !pod.Ready || pod.Restarts == 0 {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, causeLimit)
+	defer cancel()
+	most := int64(1 << 20)
+	stream, err := c.core.CoreV1().Pods(namespace).GetLogs(pod.Name, &corev1.PodLogOptions{Container: api.MainContainer, LimitBytes: &most}).Stream(ctx)
+	if err != nil {
+		return false
+	}
+	defer stream.Close()
+	lines := bufio.NewScanner(stream)
+	lines.Buffer(nil, logLimit)
+	for lines.Scan() {
+		if strings.Contains(lines.Text(), takenForEnded) {
+			return true
+		}
+	}
+	return false
+}
+
 // finalCauses are words of Flink's about a start that ends the same way each
 // time: the savepoint or checkpoint isn't there, or no file system of the image
 // reads its path.

@@ -240,7 +240,9 @@ func (v *surveying) cluster(ctx context.Context, cluster api.Job, jobs []api.Job
 		}
 	}
 	config, known, err := v.Client.EffectiveConfig(ctx, cluster)
-	near := serves || err != nil || !known
+	// What isn't known to be elsewhere may be here; one that is being deleted takes
+	// its configuration along first.
+	near := serves || (err != nil || !known) && cluster.Object.GetDeletionTimestamp().IsZero()
 	claims := false
 	configs := []api.Config{config}
 	for _, job := range inside {

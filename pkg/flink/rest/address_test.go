@@ -106,7 +106,7 @@ func TestTypedPaths(t *testing.T) {
 	}
 	// A prefix is checked even if whoever read it didn't.
 	asked = ""
-	c.prefix = "../../pay:rest/proxy"
+	c = jobManager(t, "../../pay:rest/proxy", func(_ http.ResponseWriter, r *http.Request) { asked = r.RequestURI })
 	if _, err := c.Config(t.Context()); err == nil || !strings.Contains(err.Error(), "rest.url-prefix") || asked != "" {
 		t.Errorf("asked %q, %v", asked, err)
 	}

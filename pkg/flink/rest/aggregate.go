@@ -7,6 +7,8 @@ import (
 	"math"
 	"net/http"
 	"strconv"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/httpapi"
 )
 
 // Measure is the value of a metric. Flink writes NaN and infinities as strings; they
@@ -44,7 +46,7 @@ func (c *Client) SubtaskMetricNames(ctx context.Context, job, vertex string) ([]
 	var answer []struct {
 		ID string `json:"id"`
 	}
-	err := c.call(ctx, http.MethodGet, idPath("jobs", job, "vertices", vertex, "subtasks", "metrics"), nil, &answer)
+	err := c.call(ctx, http.MethodGet, httpapi.IDPath("jobs", job, "vertices", vertex, "subtasks", "metrics"), nil, &answer)
 	names := make([]string, 0, len(answer))
 	for _, metric := range answer {
 		names = append(names, metric.ID)
@@ -60,7 +62,7 @@ func (c *Client) SubtaskMetrics(ctx context.Context, job, vertex string, names .
 		Min, Max, Avg, Sum, Skew *Measure
 	}
 	var answer []json.RawMessage
-	path := idPath("jobs", job, "vertices", vertex, "subtasks", "metrics").asking("get", names...)
+	path := httpapi.IDPath("jobs", job, "vertices", vertex, "subtasks", "metrics").Asking("get", names...)
 	if err := c.call(ctx, http.MethodGet, path, nil, &answer); err != nil {
 		return nil, err
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"net/http"
 	"time"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/httpapi"
 )
 
 // Millis is a moment or a duration in milliseconds, as Flink writes them; -1
@@ -142,14 +144,14 @@ func (s SavepointStatus) Failed() bool { return s.Completed && s.Location == "" 
 // Config asks for the version and features; the cheapest sign of life.
 func (c *Client) Config(ctx context.Context) (Config, error) {
 	var out Config
-	err := c.call(ctx, http.MethodGet, pathOf("config"), nil, &out)
+	err := c.call(ctx, http.MethodGet, httpapi.Path("config"), nil, &out)
 	return out, err
 }
 
 // Overview asks for the cluster's numbers.
 func (c *Client) Overview(ctx context.Context) (Overview, error) {
 	var out Overview
-	err := c.call(ctx, http.MethodGet, pathOf("overview"), nil, &out)
+	err := c.call(ctx, http.MethodGet, httpapi.Path("overview"), nil, &out)
 	return out, err
 }
 
@@ -163,14 +165,14 @@ func (c *Client) Jobs(ctx context.Context) ([]JobOverview, error) {
 		} `json:"jobs"`
 	}
 	// Before the overview: a job that starts in between is in that.
-	err := c.call(ctx, http.MethodGet, pathOf("jobs"), nil, &states)
+	err := c.call(ctx, http.MethodGet, httpapi.Path("jobs"), nil, &states)
 	if err != nil && !NotFound(err) {
 		return nil, err
 	}
 	var out struct {
 		Jobs []JobOverview `json:"jobs"`
 	}
-	if err := c.call(ctx, http.MethodGet, pathOf("jobs", "overview"), nil, &out); err != nil {
+	if err := c.call(ctx, http.MethodGet, httpapi.Path("jobs", "overview"), nil, &out); err != nil {
 		return nil, err
 	}
 	known := make(map[string]bool, len(out.Jobs))
@@ -192,7 +194,7 @@ func Ended(state string) bool { return state == "FINISHED" || state == "CANCELED
 // Job asks for one job. Its error may be NotFound.
 func (c *Client) Job(ctx context.Context, id string) (Job, error) {
 	var out Job
-	err := c.call(ctx, http.MethodGet, idPath("jobs", id), nil, &out)
+	err := c.call(ctx, http.MethodGet, httpapi.IDPath("jobs", id), nil, &out)
 	return out, err
 }
 
@@ -202,7 +204,7 @@ func (c *Client) TriggerSavepoint(ctx context.Context, job string, request Savep
 	var out struct {
 		ID string `json:"request-id"`
 	}
-	err := c.call(ctx, http.MethodPost, idPath("jobs", job, "savepoints"), request, &out)
+	err := c.call(ctx, http.MethodPost, httpapi.IDPath("jobs", job, "savepoints"), request, &out)
 	return out.ID, err
 }
 
@@ -221,7 +223,7 @@ func (c *Client) SavepointStatus(ctx context.Context, job, trigger string) (Save
 			} `json:"failure-cause"`
 		} `json:"operation"`
 	}
-	err := c.call(ctx, http.MethodGet, idPath("jobs", job, "savepoints", trigger), nil, &out)
+	err := c.call(ctx, http.MethodGet, httpapi.IDPath("jobs", job, "savepoints", trigger), nil, &out)
 	return SavepointStatus{
 		Completed:    out.Status.ID == "COMPLETED",
 		Location:     out.Operation.Location,

@@ -4,6 +4,8 @@ import (
 	"context"
 	"net/http"
 	"strconv"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/httpapi"
 )
 
 // CheckpointDetail is GET /jobs/:id/checkpoints/details/:checkpoint.
@@ -62,13 +64,13 @@ func (s SubtaskCheckpoint) Done() bool { return s.Status == "completed" }
 // doesn't remember it.
 func (c *Client) CheckpointDetail(ctx context.Context, job string, id int64) (CheckpointDetail, error) {
 	var out CheckpointDetail
-	err := c.call(ctx, http.MethodGet, idPath("jobs", job, "checkpoints", "details", strconv.FormatInt(id, 10)), nil, &out)
+	err := c.call(ctx, http.MethodGet, httpapi.IDPath("jobs", job, "checkpoints", "details", strconv.FormatInt(id, 10)), nil, &out)
 	return out, err
 }
 
 // TaskCheckpoint asks for one checkpoint in one vertex, with its subtasks.
 func (c *Client) TaskCheckpoint(ctx context.Context, job string, id int64, vertex string) (TaskCheckpoint, error) {
 	var out TaskCheckpoint
-	err := c.call(ctx, http.MethodGet, idPath("jobs", job, "checkpoints", "details", strconv.FormatInt(id, 10), "subtasks", vertex), nil, &out)
+	err := c.call(ctx, http.MethodGet, httpapi.IDPath("jobs", job, "checkpoints", "details", strconv.FormatInt(id, 10), "subtasks", vertex), nil, &out)
 	return out, err
 }

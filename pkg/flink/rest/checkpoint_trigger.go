@@ -3,6 +3,8 @@ package rest
 import (
 	"context"
 	"net/http"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/httpapi"
 )
 
 // CheckpointStatus is GET /jobs/:id/checkpoints/:trigger. Completed alone does
@@ -23,7 +25,7 @@ func (c *Client) TriggerCheckpoint(ctx context.Context, job, checkpointType stri
 		ID string `json:"request-id"`
 	}
 	in := map[string]string{"checkpointType": checkpointType}
-	err := c.call(ctx, http.MethodPost, idPath("jobs", job, "checkpoints"), in, &out)
+	err := c.call(ctx, http.MethodPost, httpapi.IDPath("jobs", job, "checkpoints"), in, &out)
 	return out.ID, err
 }
 
@@ -41,6 +43,6 @@ func (c *Client) CheckpointStatus(ctx context.Context, job, trigger string) (Che
 			} `json:"failureCause"`
 		} `json:"operation"`
 	}
-	err := c.call(ctx, http.MethodGet, idPath("jobs", job, "checkpoints", trigger), nil, &out)
+	err := c.call(ctx, http.MethodGet, httpapi.IDPath("jobs", job, "checkpoints", trigger), nil, &out)
 	return CheckpointStatus{Completed: out.Status.ID == "COMPLETED", ID: out.Operation.ID, FailureTrace: out.Operation.Cause.Trace}, err
 }

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"net/http"
 	"regexp"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/httpapi"
 )
 
 // Checkpoints is GET /jobs/:id/checkpoints.
@@ -108,7 +110,7 @@ type CheckpointConfig struct {
 // Checkpoints asks for a job's checkpoints. Its error may be NotFound.
 func (c *Client) Checkpoints(ctx context.Context, job string) (Checkpoints, error) {
 	var out Checkpoints
-	err := c.call(ctx, http.MethodGet, idPath("jobs", job, "checkpoints"), nil, &out)
+	err := c.call(ctx, http.MethodGet, httpapi.IDPath("jobs", job, "checkpoints"), nil, &out)
 	return out, err
 }
 
@@ -116,7 +118,7 @@ func (c *Client) Checkpoints(ctx context.Context, job string) (Checkpoints, erro
 // aren't.
 func (c *Client) CheckpointConfig(ctx context.Context, job string) (CheckpointConfig, error) {
 	var out CheckpointConfig
-	err := c.call(ctx, http.MethodGet, idPath("jobs", job, "checkpoints", "config"), nil, &out)
+	err := c.call(ctx, http.MethodGet, httpapi.IDPath("jobs", job, "checkpoints", "config"), nil, &out)
 	return out, err
 }
 

@@ -7,13 +7,15 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/httpapi"
 )
 
 // JobManagerConfig is the configuration that the JobManager runs with, by key.
 // Flink hides passwords in it itself.
 func (c *Client) JobManagerConfig(ctx context.Context) (map[string]string, error) {
 	var answer []struct{ Key, Value string }
-	err := c.call(ctx, http.MethodGet, pathOf("jobmanager", "config"), nil, &answer)
+	err := c.call(ctx, http.MethodGet, httpapi.Path("jobmanager", "config"), nil, &answer)
 	out := make(map[string]string, len(answer))
 	for _, one := range answer {
 		out[one.Key] = one.Value
@@ -37,7 +39,7 @@ type JobConfig struct {
 // JobConfig asks how a job is configured.
 func (c *Client) JobConfig(ctx context.Context, job string) (JobConfig, error) {
 	var out JobConfig
-	err := c.call(ctx, http.MethodGet, idPath("jobs", job, "config"), nil, &out)
+	err := c.call(ctx, http.MethodGet, httpapi.IDPath("jobs", job, "config"), nil, &out)
 	return out, err
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"net/http"
 	"strconv"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/httpapi"
 )
 
 // Exception is why a job or one of its tasks failed.
@@ -32,6 +34,6 @@ func (c *Client) Exceptions(ctx context.Context, job string, most int) (history 
 			Truncated bool        `json:"truncated"`
 		} `json:"exceptionHistory"`
 	}
-	err = c.call(ctx, http.MethodGet, idPath("jobs", job, "exceptions").asking("maxExceptions", strconv.Itoa(most)), nil, &out)
+	err = c.call(ctx, http.MethodGet, httpapi.IDPath("jobs", job, "exceptions").Asking("maxExceptions", strconv.Itoa(most)), nil, &out)
 	return out.History.Entries, out.History.Truncated, err
 }

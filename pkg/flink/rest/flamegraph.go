@@ -4,6 +4,8 @@ import (
 	"context"
 	"net/http"
 	"strconv"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/httpapi"
 )
 
 // FlameNode is a call in a flame graph: how many samples had it, and what it
@@ -39,9 +41,9 @@ func (c *Client) FlameGraph(ctx context.Context, job, vertex, mode string, subta
 		End  *Millis    `json:"endTimestamp"`
 		Data *FlameNode `json:"data"`
 	}
-	at := idPath("jobs", job, "vertices", vertex, "flamegraph").asking("type", mode)
+	at := httpapi.IDPath("jobs", job, "vertices", vertex, "flamegraph").Asking("type", mode)
 	if subtask >= 0 {
-		at = at.and("subtaskindex", strconv.Itoa(subtask))
+		at = at.And("subtaskindex", strconv.Itoa(subtask))
 	}
 	if err := c.call(ctx, http.MethodGet, at, nil, &answer); err != nil {
 		return FlameGraph{}, err

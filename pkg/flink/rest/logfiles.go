@@ -5,7 +5,7 @@ import (
 	"io"
 	"net/http"
 
-	"github.com/kubectl-flink/kubectl-flink/pkg/common/untrusted"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/httpapi"
 )
 
 // LogFile is a file in the log directory of a JobManager or TaskManager.
@@ -23,7 +23,7 @@ func (c *Client) TaskManagers(ctx context.Context) ([]string, error) {
 			ID string `json:"id"`
 		} `json:"taskmanagers"`
 	}
-	err := c.call(ctx, http.MethodGet, pathOf("taskmanagers"), nil, &out)
+	err := c.call(ctx, http.MethodGet, httpapi.Path("taskmanagers"), nil, &out)
 	var ids []string
 	for _, one := range out.TaskManagers {
 		ids = append(ids, one.ID)
@@ -44,7 +44,7 @@ func (c *Client) TaskManagerList(ctx context.Context) ([]TaskManager, error) {
 	var out struct {
 		TaskManagers []TaskManager `json:"taskmanagers"`
 	}
-	err := c.call(ctx, http.MethodGet, pathOf("taskmanagers"), nil, &out)
+	err := c.call(ctx, http.MethodGet, httpapi.Path("taskmanagers"), nil, &out)
 	return out.TaskManagers, err
 }
 
@@ -55,7 +55,7 @@ func (c *Client) TaskManagerMetrics(ctx context.Context, taskManager string, nam
 		ID    string  `json:"id"`
 		Value Measure `json:"value"`
 	}
-	err := c.call(ctx, http.MethodGet, pathOf("taskmanagers", taskManager, "metrics").asking("get", names...), nil, &answer)
+	err := c.call(ctx, http.MethodGet, httpapi.Path("taskmanagers", taskManager, "metrics").Asking("get", names...), nil, &answer)
 	out := make(map[string]Measure, len(answer))
 	for _, m := range answer {
 		out[m.ID] = m.Value
@@ -64,7 +64,7 @@ func (c *Client) TaskManagerMetrics(ctx context.Context, taskManager string, nam
 }
 
 // logsAt is the log directory of a TaskManager, or a file in it.
-func logsAt(taskManager string, file ...string) address {
+func logsAt(taskManager string, file ...string) httpapi.Address {
 	return processAt(taskManager, append([]string{"logs"}, file...)...)
 }
 
@@ -81,15 +81,9 @@ func (c *Client) LogFiles(ctx context.Context, taskManager string) ([]LogFile, e
 // LogFile opens a file of LogFiles; the caller closes it. Its error may be
 // NotFound.
 func (c *Client) LogFile(ctx context.Context, taskManager, name string) (io.ReadCloser, error) {
-	path := logsAt(taskManager, name)
-	response, err := c.do(ctx, http.MethodGet, path, nil, nil)
+	response, err := c.open(ctx, http.MethodGet, logsAt(taskManager, name))
 	if err != nil {
 		return nil, err
-	}
-	if response.StatusCode >= 300 {
-		defer response.Body.Close()
-		data, _ := untrusted.ReadFailure(response.Body)
-		return nil, &Error{Method: http.MethodGet, Path: path.String(), Code: response.StatusCode, Messages: messages(data)}
 	}
 	return response.Body, nil
 }

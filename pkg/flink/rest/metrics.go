@@ -3,15 +3,17 @@ package rest
 import (
 	"context"
 	"net/http"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/httpapi"
 )
 
 // MetricScope is what has metrics of its own: a job where Job is set, a
 // TaskManager where TaskManager is, else the JobManager.
 type MetricScope struct{ Job, TaskManager string }
 
-func (s MetricScope) at() address {
+func (s MetricScope) at() httpapi.Address {
 	if s.Job != "" {
-		return idPath("jobs", s.Job, "metrics")
+		return httpapi.IDPath("jobs", s.Job, "metrics")
 	}
 	return processAt(s.TaskManager, "metrics")
 }
@@ -44,7 +46,7 @@ func (c *Client) Metrics(ctx context.Context, scope MetricScope, names ...string
 			ID    string  `json:"id"`
 			Value Measure `json:"value"`
 		}
-		if err := c.call(ctx, http.MethodGet, scope.at().asking("get", names[:n]...), nil, &answer); err != nil {
+		if err := c.call(ctx, http.MethodGet, scope.at().Asking("get", names[:n]...), nil, &answer); err != nil {
 			return out, err
 		}
 		for _, m := range answer {

@@ -4,8 +4,6 @@ import (
 	"context"
 	"io"
 	"net/http"
-
-	"github.com/kubectl-flink/kubectl-flink/pkg/common/untrusted"
 )
 
 // Profiling is one run of Flink's profiler in a JVM (Flink 1.19 and newer, where
@@ -42,15 +40,9 @@ func (c *Client) Profilings(ctx context.Context, taskManager string) ([]Profilin
 
 // ProfilingFile opens the result of a run; the caller closes it.
 func (c *Client) ProfilingFile(ctx context.Context, taskManager, name string) (io.ReadCloser, error) {
-	path := processAt(taskManager, "profiler", name)
-	response, err := c.do(ctx, http.MethodGet, path, nil, nil)
+	response, err := c.open(ctx, http.MethodGet, processAt(taskManager, "profiler", name))
 	if err != nil {
 		return nil, err
-	}
-	if response.StatusCode >= 300 {
-		defer response.Body.Close()
-		data, _ := untrusted.ReadFailure(response.Body)
-		return nil, &Error{Method: http.MethodGet, Path: path.String(), Code: response.StatusCode, Messages: messages(data)}
 	}
 	return response.Body, nil
 }

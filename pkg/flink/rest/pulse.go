@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/httpapi"
 )
 
 // Pulse is the little that a list shows of a job.
@@ -57,7 +59,7 @@ func (c *Client) JobMetrics(ctx context.Context, job string, names ...string) (m
 		ID    string `json:"id"`
 		Value string `json:"value"`
 	}
-	err := c.call(ctx, http.MethodGet, idPath("jobs", job, "metrics").asking("get", names...), nil, &answer)
+	err := c.call(ctx, http.MethodGet, httpapi.IDPath("jobs", job, "metrics").Asking("get", names...), nil, &answer)
 	out := make(map[string]string, len(answer))
 	for _, m := range answer {
 		out[m.ID] = m.Value

@@ -3,6 +3,8 @@ package rest
 import (
 	"context"
 	"net/http"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/httpapi"
 )
 
 // StopRequest is the body of POST /jobs/:id/stop. Empty fields are left to
@@ -20,6 +22,6 @@ func (c *Client) StopJob(ctx context.Context, job string, request StopRequest) (
 	var out struct {
 		ID string `json:"request-id"`
 	}
-	err := c.call(ctx, http.MethodPost, idPath("jobs", job, "stop"), request, &out)
+	err := c.call(ctx, http.MethodPost, httpapi.IDPath("jobs", job, "stop"), request, &out)
 	return out.ID, err
 }

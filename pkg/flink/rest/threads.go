@@ -3,6 +3,8 @@ package rest
 import (
 	"context"
 	"net/http"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/httpapi"
 )
 
 // maxThreads bounds a thread dump; a TaskManager with many slots has some
@@ -28,9 +30,9 @@ func (c *Client) ThreadDump(ctx context.Context, taskManager string) ([]ThreadIn
 
 // processAt is a place below a TaskManager, or below the JobManager for "".
 // Ids of TaskManagers are names of pods, or host:port-hex.
-func processAt(taskManager string, below ...string) address {
+func processAt(taskManager string, below ...string) httpapi.Address {
 	if taskManager == "" {
-		return pathOf(append([]string{"jobmanager"}, below...)...)
+		return httpapi.Path(append([]string{"jobmanager"}, below...)...)
 	}
-	return pathOf(append([]string{"taskmanagers", taskManager}, below...)...)
+	return httpapi.Path(append([]string{"taskmanagers", taskManager}, below...)...)
 }

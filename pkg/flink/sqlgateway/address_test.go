@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/httpapi"
 )
 
 // hostileGateway answers with the handles, the job and the next page that it
@@ -89,8 +91,8 @@ func TestWhatAGatewayNamesLeadsNowhereElse(t *testing.T) {
 }
 
 func TestNextToken(t *testing.T) {
-	operation := pathOf("sessions", fakeSession, "operations", fakeOperation)
-	for _, next := range []string{"/v1" + operation.path + "/result/7", "/v4" + operation.path + "/result/7?rowFormat=JSON"} {
+	operation := httpapi.Path("sessions", fakeSession, "operations", fakeOperation)
+	for _, next := range []string{"/v1" + operation.Escaped() + "/result/7", "/v4" + operation.Escaped() + "/result/7?rowFormat=JSON"} {
 		if token, ok, err := nextToken(next, operation); token != 7 || !ok || err != nil {
 			t.Errorf("%s: got %d, %v, %v", next, token, ok, err)
 		}

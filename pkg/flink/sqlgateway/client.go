@@ -3,21 +3,17 @@
 package sqlgateway
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/sqlshell"
-	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/untrusted"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/httpapi"
 )
 
 // Port is the gateway's default port.
@@ -33,7 +29,7 @@ const (
 
 // Client asks one gateway. It is safe for use by several goroutines.
 type Client struct {
-	http *http.Client
+	api *httpapi.Client
 	// version is the REST API's; 0 until it was negotiated.
 	version int
 	// Flink is the gateway's version of Flink, as in 1.20.5.
@@ -41,12 +37,7 @@ type Client struct {
 }
 
 // Error is an answer of the gateway other than success.
-type Error struct {
-	Method, Path string
-	Code         int
-	// Messages are the gateway's own, mostly whole stack traces.
-	Messages []string
-}
+type Error httpapi.Failure
 
 func (e *Error) Error() string {
 	if root := reduce(e.Messages).Root; root != "" {
@@ -61,14 +52,11 @@ var ErrOther = errors.New("what answers there is not a Flink SQL Gateway (its po
 // Connect asks which versions the gateway speaks. transport must lead to it
 // whatever the host. The error of a port where something else listens says so.
 func Connect(ctx context.Context, transport http.RoundTripper) (*Client, error) {
-	c := &Client{http: &http.Client{
-		Transport:     transport,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}
+	c := &Client{api: httpapi.New(transport, "", maxAnswer)}
 	var served struct {
 		Versions []string `json:"versions"`
 	}
-	err := c.once(ctx, http.MethodGet, pathOf("api_versions"), nil, &served)
+	err := c.once(ctx, http.MethodGet, httpapi.Path("api_versions"), nil, &served)
 	var answer *Error
 	var garbage *garbledError
 	if errors.As(err, &answer) && answer.Code == http.StatusNotFound || errors.As(err, &garbage) || err == nil && len(served.Versions) == 0 {
@@ -88,7 +76,7 @@ func Connect(ctx context.Context, transport http.RoundTripper) (*Client, error) 
 	var info struct {
 		Version string `json:"version"`
 	}
-	if err := c.call(ctx, http.MethodGet, pathOf("info"), nil, &info); err != nil {
+	if err := c.call(ctx, http.MethodGet, httpapi.Path("info"), nil, &info); err != nil {
 		return nil, err
 	}
 	c.Flink = info.Version
@@ -100,8 +88,8 @@ func (c *Client) Version() int { return c.version }
 
 // call sends in as JSON below the negotiated version and decodes the answer
 // into out; either may be nil.
-func (c *Client) call(ctx context.Context, method string, to address, in, out any) error {
-	return c.once(ctx, method, to.inVersion(c.version), in, out)
+func (c *Client) call(ctx context.Context, method string, to httpapi.Address, in, out any) error {
+	return c.once(ctx, method, to.Below(httpapi.Path("v"+strconv.Itoa(c.version))), in, out)
 }
 
 // garbledError is an answer that isn't a gateway's.
@@ -112,78 +100,23 @@ func (e *garbledError) Error() string {
 }
 func (e *garbledError) Unwrap() error { return e.err }
 
-func (c *Client) once(ctx context.Context, method string, to address, in, out any) error {
-	where, err := to.url()
-	if err != nil {
-		return err
-	}
-	var body io.Reader
-	if in != nil {
-		payload, err := json.Marshal(in)
-		if err != nil {
-			return err
-		}
-		body = bytes.NewReader(payload)
-	}
-	request, err := http.NewRequestWithContext(ctx, method, where.String(), body)
-	if err != nil {
-		return err
-	}
-	request.Header.Set("Accept", "application/json")
-	if in != nil {
-		request.Header.Set("Content-Type", "application/json")
-	}
-	response, err := c.http.Do(request)
-	var link *url.Error
-	if errors.As(err, &link) {
-		err = link.Err // the address in it is none that the user knows
-	}
-	if err != nil {
-		return err
-	}
-	defer response.Body.Close()
-	if response.StatusCode >= http.StatusMultipleChoices {
-		data, err := untrusted.ReadFailure(response.Body)
-		if err != nil {
-			return err
-		}
-		return &Error{Method: method, Path: to.String(), Code: response.StatusCode, Messages: messages(data)}
-	}
-	if out == nil {
-		return nil
-	}
-	err = untrusted.ReadJSON(ctx, response.Body, maxAnswer, func(data []byte) error {
-		if err := json.Unmarshal(data, out); err != nil {
-			return &garbledError{err}
-		}
-		return nil
-	})
+func (c *Client) once(ctx context.Context, method string, to httpapi.Address, in, out any) error {
+	err := c.api.Call(ctx, method, to, in, out)
+	var failure *httpapi.Failure
+	var garbled *httpapi.GarbledError
 	var large *untrusted.TooLargeError
-	if errors.As(err, &large) {
-		return fmt.Errorf("the SQL gateway's page of the result: %w: select fewer or smaller columns, or fewer rows with LIMIT", err)
+	var read *httpapi.ReadError
+	switch {
+	case errors.As(err, &failure):
+		return (*Error)(failure)
+	case errors.As(err, &garbled):
+		return &garbledError{garbled.Err}
+	case errors.As(err, &large):
+		return fmt.Errorf("the SQL gateway's page of the result: %w: select fewer or smaller columns, or fewer rows with LIMIT", large)
+	case errors.As(err, &read):
+		return read.Err
 	}
 	return err
-}
-
-// messages are what an answer says of an error, without the frame around it.
-func messages(data []byte) []string {
-	var answer struct {
-		Errors []string `json:"errors"`
-	}
-	if json.Unmarshal(data, &answer) != nil {
-		// A page of HTML is that of a proxy, and too long a text may be cut.
-		if text := strings.TrimSpace(string(data)); text != "" && !strings.HasPrefix(text, "<") {
-			return []string{term.Short(text, 2000)}
-		}
-		return nil
-	}
-	var out []string
-	for _, message := range answer.Errors {
-		if strings.TrimSpace(message) != "" && (message != "Internal server error." || len(answer.Errors) == 1) {
-			out = append(out, message)
-		}
-	}
-	return out
 }
 
 // gone reports whether err says that the gateway doesn't know the session any

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"sync"
 	"time"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/httpapi"
 )
 
 // lookForEnd is how long an answer may take before the gateway is looked at,
@@ -27,7 +29,7 @@ func hasEnded(err error) bool {
 
 // call asks the gateway. An answer that doesn't come from a gateway that is no
 // more is not waited for, as one that may come back is.
-func (s *Session) call(ctx context.Context, method string, to address, in, out any) error {
+func (s *Session) call(ctx context.Context, method string, to httpapi.Address, in, out any) error {
 	if err := s.isOver(); err != nil {
 		return err
 	}

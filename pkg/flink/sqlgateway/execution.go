@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/sqlshell"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/httpapi"
 )
 
 // The row formats of REST v2 and newer.
@@ -216,7 +217,7 @@ func (e *execution) ask(ctx context.Context) (page, error) {
 	for delay := shortestPause; ; delay = min(2*delay, 2*time.Second) {
 		where := e.at("result", strconv.FormatInt(e.token, 10))
 		if e.session.client.version > 1 {
-			where = where.asking("rowFormat", e.format)
+			where = where.Asking("rowFormat", e.format)
 		}
 		p = page{}
 		err := e.get(ctx, where, &p)
@@ -246,7 +247,7 @@ func (e *execution) ask(ctx context.Context) (page, error) {
 }
 
 // get asks for a page once.
-func (e *execution) get(ctx context.Context, where address, p *page) error {
+func (e *execution) get(ctx context.Context, where httpapi.Address, p *page) error {
 	if e.local && e.format == formatJSON {
 		e.session.zoning.Lock()
 		defer e.session.zoning.Unlock()
@@ -274,8 +275,8 @@ func notJSON(err error) bool {
 }
 
 // at is an address of the operation's.
-func (e *execution) at(segments ...string) address {
-	return pathOf(append([]string{"sessions", e.handle, "operations", e.operation}, segments...)...)
+func (e *execution) at(segments ...string) httpapi.Address {
+	return httpapi.Path(append([]string{"sessions", e.handle, "operations", e.operation}, segments...)...)
 }
 
 // shape is what the first page tells of the result. REST v1 of Flink 1.16

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/httpapi"
 )
 
 // changelogMode is how a plan tells of an operator which changes it gives.
@@ -17,7 +19,7 @@ func (e *execution) AppendOnly(ctx context.Context) bool {
 	var answer struct {
 		Properties map[string]string `json:"properties"`
 	}
-	if s.call(ctx, http.MethodGet, pathOf("sessions", e.handle), nil, &answer) == nil && strings.EqualFold(answer.Properties["execution.runtime-mode"], "batch") {
+	if s.call(ctx, http.MethodGet, httpapi.Path("sessions", e.handle), nil, &answer) == nil && strings.EqualFold(answer.Properties["execution.runtime-mode"], "batch") {
 		return true
 	}
 	plan, err := s.first(ctx, "EXPLAIN CHANGELOG_MODE "+e.statement)

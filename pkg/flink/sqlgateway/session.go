@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/sqlshell"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/httpapi"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/rest"
 )
 
@@ -96,7 +97,7 @@ func (s *Session) begin(ctx context.Context) (string, error) {
 		properties = map[string]string{}
 	}
 	request := map[string]any{"sessionName": s.options.Name, "properties": properties}
-	if err := s.call(ctx, http.MethodPost, pathOf("sessions"), request, &answer); err != nil {
+	if err := s.call(ctx, http.MethodPost, httpapi.Path("sessions"), request, &answer); err != nil {
 		return "", s.explain(err)
 	}
 	if err := checkHandle("session", answer.Handle); err != nil {
@@ -115,7 +116,7 @@ func (s *Session) keepAlive(ctx context.Context) {
 			continue
 		}
 		limited, cancel := context.WithTimeout(ctx, heartbeatLimit)
-		if err := s.call(limited, http.MethodPost, pathOf("sessions", handle, "heartbeat"), nil, nil); gone(err) {
+		if err := s.call(limited, http.MethodPost, httpapi.Path("sessions", handle, "heartbeat"), nil, nil); gone(err) {
 			s.lost(handle)
 		}
 		cancel()
@@ -184,7 +185,7 @@ func (s *Session) submit(ctx context.Context, handle, statement string) (*execut
 		Handle string `json:"operationHandle"`
 	}
 	over := s.isOver()
-	err := s.call(ctx, http.MethodPost, pathOf("sessions", handle, "statements"), map[string]any{"statement": statement}, &answer)
+	err := s.call(ctx, http.MethodPost, httpapi.Path("sessions", handle, "statements"), map[string]any{"statement": statement}, &answer)
 	switch {
 	case gone(err):
 		s.lost(handle)
@@ -247,7 +248,7 @@ func (s *Session) Close(ctx context.Context) error {
 	if handle == "" {
 		return nil
 	}
-	err := s.call(ctx, http.MethodDelete, pathOf("sessions", handle), nil, nil)
+	err := s.call(ctx, http.MethodDelete, httpapi.Path("sessions", handle), nil, nil)
 	if gone(err) {
 		return nil
 	}

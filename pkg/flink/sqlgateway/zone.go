@@ -12,6 +12,7 @@ import (
 	_ "time/tzdata" // where the computer has no time zones: Windows, small images
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/sqlshell"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/httpapi"
 )
 
 const zoneOption = "table.local-time-zone"
@@ -36,7 +37,7 @@ func (s *Session) zoneOf(ctx context.Context, handle string) (zone, error) {
 	var answer struct {
 		Properties map[string]string `json:"properties"`
 	}
-	if err := s.call(ctx, http.MethodGet, pathOf("sessions", handle), nil, &answer); err != nil {
+	if err := s.call(ctx, http.MethodGet, httpapi.Path("sessions", handle), nil, &answer); err != nil {
 		return zone{}, fmt.Errorf("the session's time zone isn't known: %w", s.explain(err))
 	}
 	z := zone{name: answer.Properties[zoneOption]}

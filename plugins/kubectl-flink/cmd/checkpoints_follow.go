@@ -64,7 +64,7 @@ func (o *checkpointsOptions) followAll(ctx context.Context) error {
 	}
 	f := &checkpointFollower{o: o, client: client, tunnel: tunnel, line: progress.New(o.ErrOut, o.quiet), lines: view.CheckpointLines{Palette: o.palette, JSON: o.output.Output == printer.JSON}}
 	defer f.line.Done()
-	clock := time.NewTicker(followEvery)
+	clock := time.NewTicker(o.pause(followEvery))
 	defer clock.Stop()
 	for {
 		ended, err := f.look(ctx, place)

@@ -107,7 +107,7 @@ func TestCheckpointsAreFollowedUntilTheJobEnds(t *testing.T) {
 		mu.Unlock()
 		var out, errOut bytes.Buffer
 		streams := genericiooptions.IOStreams{In: strings.NewReader(""), Out: &out, ErrOut: &errOut}
-		c := &common{IOStreams: streams, factory: kube.NewFactory("kubectl-flink", streams), now: time.Now}
+		c := &common{IOStreams: streams, factory: kube.NewFactory("kubectl-flink", streams), now: time.Now, hurried: true}
 		root := c.root()
 		root.SetArgs(append([]string{"checkpoints", "basic-example", "-f", "-n", p.Namespace, "--server", server.URL, "--via", "apiserver"}, args...))
 		if err := root.ExecuteContext(t.Context()); err != nil {

@@ -297,7 +297,7 @@ func (o *flameOptions) flink(ctx context.Context, place reach.Place, jobManager 
 				return nil
 			}
 			told.Do(func() { o.line.Set("waiting for Flink's samples of the job's tasks") })
-			timer := time.NewTimer(flamePoll)
+			timer := time.NewTimer(o.pause(flamePoll))
 			select {
 			case <-ctx.Done():
 				timer.Stop()

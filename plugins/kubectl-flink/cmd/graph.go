@@ -87,6 +87,7 @@ func (o *graphOptions) graph(ctx context.Context, place reach.Place, jobManager 
 	if err != nil {
 		return view.JobGraph{}, err
 	}
+	o.meter.NoWait = o.hurried
 	load, err := o.meter.Load(ctx, jobManager, id)
 	if err != nil && load.Job.ID == "" {
 		return view.JobGraph{}, err

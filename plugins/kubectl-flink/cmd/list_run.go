@@ -267,7 +267,7 @@ func (o *listOptions) askAll(ctx context.Context, client *operator.Client, rows 
 		group.Go(func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
-			ctx, cancel := context.WithTimeout(ctx, o.liveTimeout)
+			ctx, cancel := context.WithTimeoutCause(ctx, o.liveTimeout, fmt.Errorf("no answer in %s", o.liveTimeout))
 			defer cancel()
 			live, err := func() (view.Live, error) {
 				place, err := reach.Find(ctx, client, row.Ref())
@@ -298,7 +298,7 @@ func (o *listOptions) askAll(ctx context.Context, client *operator.Client, rows 
 // askSuspended looks whether a suspended job runs all the same, in a JobManager
 // that is still there. Mostly there is none, and nothing answers.
 func (o *listOptions) askSuspended(ctx context.Context, client *operator.Client, tunnel *portforward.Tunnel, row *view.Row) {
-	ctx, cancel := context.WithTimeout(ctx, o.liveTimeout)
+	ctx, cancel := context.WithTimeoutCause(ctx, o.liveTimeout, fmt.Errorf("no answer in %s", o.liveTimeout))
 	defer cancel()
 	place, err := reach.Find(ctx, client, row.Ref())
 	if err != nil || row.Kind.Name == api.SessionJob.Name {

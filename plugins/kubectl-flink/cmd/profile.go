@@ -187,7 +187,7 @@ func perfRefused(message string) bool {
 // wait waits for the end of a run.
 func (o *profileOptions) wait(ctx context.Context, jobManager *rest.Client, p process, run rest.Profiling) (rest.Profiling, error) {
 	for {
-		timer := time.NewTimer(profilePoll)
+		timer := time.NewTimer(o.pause(profilePoll))
 		select {
 		case <-ctx.Done():
 			timer.Stop()

@@ -148,7 +148,7 @@ func play(t *testing.T, p playback, args ...string) (text string, code int) {
 	defer server.Close()
 	var out, errOut bytes.Buffer
 	streams := genericiooptions.IOStreams{In: strings.NewReader(""), Out: &out, ErrOut: &errOut}
-	c := &common{IOStreams: streams, factory: kube.NewFactory("kubectl-flink", streams), now: func() time.Time { return p.Now }}
+	c := &common{IOStreams: streams, factory: kube.NewFactory("kubectl-flink", streams), now: func() time.Time { return p.Now }, hurried: true}
 	root := c.root()
 	root.SilenceUsage, root.SilenceErrors = true, true
 	root.SetOut(&out)

@@ -32,6 +32,16 @@ type common struct {
 	factory *kube.Factory
 	// now is the clock that ages are told by.
 	now func() time.Time
+	// hurried makes pauses between questions short: for tests.
+	hurried bool
+}
+
+// pause is how long to wait between questions that are asked every d.
+func (c *common) pause(d time.Duration) time.Duration {
+	if c.hurried {
+		return min(d, time.Millisecond)
+	}
+	return d
 }
 
 func (c *common) operator() (*operator.Client, error) { return operator.NewClient(c.factory) }

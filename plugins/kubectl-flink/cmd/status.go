@@ -311,7 +311,7 @@ func (o *statusOptions) askJobManager(ctx context.Context, tunnel *portforward.T
 	if state != "READY" {
 		limit = min(limit, time.Second) // it answers now, or isn't there
 	}
-	ctx, cancel := context.WithTimeout(ctx, limit)
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("no answer in %s", limit))
 	defer cancel()
 	err := func() error {
 		jobManager, err := restClient(tunnel, place, o.tls)

@@ -127,10 +127,20 @@ func (r *DoctorReport) AddJob(ref api.Ref, findings []diagnosis.Finding, unread 
 func (r *DoctorReport) InPart() (names []string) {
 	for _, job := range r.Jobs {
 		if job.InPart && job.Error == "" && !r.has(job, diagnosis.Error) {
-			names = append(names, job.short)
+			names = append(names, r.named(job))
 		}
 	}
 	return names
+}
+
+// named is a job's short name, with its namespace where those are several.
+func (r *DoctorReport) named(job DoctorJob) string {
+	for _, other := range r.Jobs {
+		if other.Namespace != job.Namespace {
+			return job.short + " in " + job.Namespace
+		}
+	}
+	return job.short
 }
 
 func (r *DoctorReport) add(f DoctorFinding) {
@@ -249,7 +259,7 @@ func (p DoctorPage) text(r *DoctorReport) string {
 		case job.Error != "":
 			p.write(&out, "", "not looked at: ", job.short+" in "+job.Namespace+": "+job.Error)
 		case !r.has(job, diagnosis.Error, diagnosis.Warning) && !job.InPart:
-			well = append(well, job.short)
+			well = append(well, r.named(job))
 		}
 	}
 	fmt.Fprintf(&out, "%s and the installation looked at: %s, %s", Count(len(r.Jobs), "job"), Count(r.Errors, "error"), Count(r.Warnings, "warning"))

@@ -19,7 +19,7 @@ import (
 )
 
 // patience bounds every wait.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // Terminal is one terminal.
 type Terminal struct {
