@@ -37,3 +37,28 @@ func TestOrphansInAVolume(t *testing.T) {
 	main.kubectl(t, "exec", "-n", ns, "deploy/basic-example", "--", "sh", "-ec", `mkdir -p "$1"; echo none > "$1/_metadata"`, "sh", "/flink-data/orphans/savepoints/savepoint-fedcba-1")
 	main.run(t, "flink", "-n", ns, "storage", "orphans", "basic-example", "--delete", "--yes").wants(t, 1, "nothing was deleted", "savepoint-fedcba-1/_metadata couldn't be read")
 }
+
+// Which step fails is told, and why: before the job was ever started.
+func TestStorageCheckTellsWhatIsWrong(t *testing.T) {
+	t.Parallel()
+	const ns = "check-storage"
+	main.flinkNamespace(t, ns)
+	for name, c := range map[string]struct{ from, to, want string }{
+		"badkey":   {"s3.secret-key: minioadmin", "s3.secret-key: wrong-one", "S3 refuses the credentials"},
+		"nobucket": {"s3://flink/", "s3://no-such-bucket/", "the bucket isn't there"},
+		"away":     {"http://minio.minio-dev:9000", "http://minio.nowhere:9000", "S3 can't be reached"},
+		"noplugin": {"s3://flink/", "gs://flink/", "lacks the plugin"},
+		"noplace":  {"s3://flink/", "file:///proc/", "can't write"},
+	} {
+		text := strings.ReplaceAll(onS3(t, name), c.from, c.to)
+		text = strings.ReplaceAll(text, "state: running", "state: suspended")
+		main.apply(t, ns, text)
+		r := main.run(t, "flink", "-n", ns, "storage", "check", name).wants(t, 3, "3 of 3 directories can't be used")
+		if !strings.Contains(r.out, c.want) || strings.Contains(r.out+r.err, "wrong-one") {
+			t.Errorf("%s: no %q in\n%s", name, c.want, r)
+		}
+	}
+	eventually(t, "pods that try storage", "", func() string {
+		return main.run(t, "get", "pods", "-n", ns, "-o", "name").out
+	})
+}
