@@ -26,7 +26,7 @@ var rooms = map[string][]string{
 	"savepoint":  {"api", "operator"},
 	"change":     {"api", "operator"},
 	"flinktest":  {"api", "operator"},
-	"lifecycle":  {"api", "operator", "conf", "change", "savepoint"},
+	"lifecycle":  {"api", "operator", "conf", "change", "savepoint", "diagnosis"},
 	"health":     {"api", "operator", "conf", "change", "savepoint", "lifecycle"},
 	"sqlgateway": {"api", "operator", "rest", "httpapi"},
 	"storage":    {"api", "operator", "statefile"},

@@ -147,7 +147,7 @@ var moreFaults = []fault{
 		// Without high availability this operator starts it again, from nothing.
 		name: "canceled", job: `{"spec":{"job":{"upgradeMode":"savepoint"},"flinkConfiguration":{"high-availability.type":null,"high-availability.storageDir":null}}}`,
 		once: `kubectl flink checkpoint broken -n $NS && kubectl flink rest broken -n $NS -X PATCH "/jobs/$(kubectl get flinkdeployment broken -n $NS -o 'jsonpath={.status.jobStatus.jobId}')"`,
-		rule: "FLINK-JOB-EMPTY-START", says: []string{"0 restored", "to CANCELED"},
+		rule: "FLINK-JOB-EMPTY-START", says: []string{"Flink restored nothing"},
 		cure: `kubectl flink restart broken -n $NS --yes`,
 	},
 	{

@@ -7,7 +7,9 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 
@@ -199,4 +201,25 @@ func (f *Factory) Clientset() (clientset.Interface, error) {
 	core.ContentType = "application/vnd.kubernetes.protobuf"
 	core.AcceptContentTypes = "application/vnd.kubernetes.protobuf,application/json"
 	return clientset.NewWith(core, client)
+}
+
+// InContext is a factory with the same flags for another context of the
+// kubeconfig. What overrides a context's cluster or user isn't taken over.
+func (f *Factory) InContext(name string) *Factory {
+	other := NewFactory(f.program, f.Streams)
+	from, to := f.Flags, other.Flags
+	to.KubeConfig, to.CacheDir, to.Namespace, to.Timeout = from.KubeConfig, from.CacheDir, from.Namespace, from.Timeout
+	to.Impersonate, to.ImpersonateUID, to.ImpersonateGroup = from.Impersonate, from.ImpersonateUID, from.ImpersonateGroup
+	to.DisableCompression = from.DisableCompression
+	to.Context = &name
+	return other
+}
+
+// Contexts are the names of the kubeconfig's contexts.
+func (f *Factory) Contexts() ([]string, error) {
+	raw, err := f.Flags.ToRawKubeConfigLoader().RawConfig()
+	if err != nil {
+		return nil, err
+	}
+	return slices.Sorted(maps.Keys(raw.Contexts)), nil
 }

@@ -30,7 +30,9 @@ type Change struct {
 	Spec map[string]any
 	// Annotations are merged into the object's; a nil value removes one.
 	Annotations map[string]any
-	Goal        Goal
+	// Labels are merged into the object's.
+	Labels map[string]any
+	Goal   Goal
 	// stopped says that the operator may have stopped the job by now, while
 	// Job is from before that.
 	stopped bool

@@ -26,8 +26,15 @@ func (ch Change) Patch() map[string]any {
 			out["spec"] = map[string]any{"template": map[string]any{"spec": ch.Spec}}
 		}
 	}
+	metadata := map[string]any{}
 	if len(ch.Annotations) > 0 {
-		out["metadata"] = map[string]any{"annotations": ch.Annotations}
+		metadata["annotations"] = ch.Annotations
+	}
+	if len(ch.Labels) > 0 {
+		metadata["labels"] = ch.Labels
+	}
+	if len(metadata) > 0 {
+		out["metadata"] = metadata
 	}
 	return out
 }
@@ -44,6 +51,11 @@ func (ch Change) Undo() Change {
 		before[key] = value
 	}
 	back.Annotations = api.Inverse(before, ch.Annotations)
+	labels := map[string]any{}
+	for key, value := range ch.Job.Object.GetLabels() {
+		labels[key] = value
+	}
+	back.Labels = api.Inverse(labels, ch.Labels)
 	return back
 }
 

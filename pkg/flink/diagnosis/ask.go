@@ -36,6 +36,7 @@ func Attempt(facts *JobFacts, thrown ...Exception) []Finding {
 			j.touched = j.touched[:0]
 		}
 	}
+	withoutFixes(found)
 	return arrange(found)
 }
 

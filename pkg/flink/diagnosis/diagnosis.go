@@ -68,6 +68,9 @@ type Cure struct {
 	// Safe says that the command can be run without being asked for twice: it
 	// can't lose state and stops nothing.
 	Safe bool `json:"safe,omitempty"`
+	// Fix is the command as data where doctor --fix can carry it out; nil where
+	// it is for a person.
+	Fix *Fix `json:"fix,omitempty"`
 }
 
 // Finding is what a rule found.
@@ -101,6 +104,9 @@ type Rule struct {
 	// Seen says that the fault was made on a real cluster, and that this rule was
 	// what was found first.
 	Seen bool `json:"seen,omitempty"`
+	// Fix is how doctor --fix carries the cure out: FixSafe, FixAsked, or "" where
+	// it doesn't.
+	Fix string `json:"fix,omitempty"`
 	// Explains are ids of rules whose findings follow from this one's; a final *
 	// stands for any ending.
 	Explains []string `json:"explains,omitempty"`
@@ -125,6 +131,7 @@ var byID = func() map[string]int {
 	out := make(map[string]int, len(table))
 	for i := range table {
 		out[table[i].ID] = i
+		table[i].Fix = fixes[table[i].ID]
 		table[i].Seen = slices.Contains(seen, table[i].ID)
 	}
 	return out
@@ -172,6 +179,7 @@ func Job(facts *JobFacts) []Finding {
 			found = append(found, r.sign(r.spec(j.manifest))...)
 		}
 	}
+	j.judgeFixes(found)
 	return arrange(found)
 }
 
@@ -244,7 +252,7 @@ func (f *Finding) hide() {
 	for i := range f.Cures {
 		c := &f.Cures[i]
 		if c.Text = secret.Text(c.Text); c.Command != "" && secret.Text(c.Command) != c.Command {
-			c.Command, c.Safe = "", false
+			c.Command, c.Safe, c.Fix = "", false, nil
 		}
 	}
 }
@@ -316,7 +324,13 @@ func gather(found []Finding, parent []int, i int) Finding {
 	f := found[i]
 	for k := range found {
 		if parent[k] == i {
-			f.Consequences = append(f.Consequences, gather(found, parent, k))
+			then := gather(found, parent, k)
+			if then.Rule == jobLost && len(then.Cures) > 0 {
+				// Correcting the cause alone doesn't start the job again.
+				f.Cures = append(slices.Clone(f.Cures), then.Cures[0])
+				then.Cures = then.Cures[1:]
+			}
+			f.Consequences = append(f.Consequences, then)
 		}
 	}
 	return f

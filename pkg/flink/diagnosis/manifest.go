@@ -63,6 +63,7 @@ func mendFile(found []Finding) {
 			if change, ok := strings.CutPrefix(cure.Command, inFile); ok {
 				cure.Text, cure.Command, cure.Safe = cure.Text+"; "+inFile+change, "", false
 			}
+			cure.Fix = nil
 		}
 		mendFile(found[i].Consequences)
 	}
@@ -231,20 +232,25 @@ func word(text string) string {
 // patch is the command that merges a value into the object's spec; for a
 // blue/green deployment into the spec of its template.
 func (m *manifest) patch(spec map[string]any) string {
-	var body any = map[string]any{"spec": spec}
-	if m.kind == kindBlueGreen {
-		body = map[string]any{"spec": map[string]any{"template": map[string]any{"spec": spec}}}
-	}
-	data, _ := json.Marshal(body)
+	data, _ := json.Marshal(m.specPatch(spec))
 	if m.inFile {
 		return inFile + string(data)
 	}
 	return m.kubectl("patch %s %s --type merge -p %s", strings.ToLower(m.kind), m.name, string(data))
 }
 
+func (m *manifest) specPatch(spec map[string]any) map[string]any {
+	if m.kind == kindBlueGreen {
+		return map[string]any{"spec": map[string]any{"template": map[string]any{"spec": spec}}}
+	}
+	return map[string]any{"spec": spec}
+}
+
 // patchConf sets keys of the spec's configuration, in the form in which it is
 // written; nil takes a key away.
-func (m *manifest) patchConf(values map[string]any) string {
+func (m *manifest) patchConf(values map[string]any) string { return m.patch(m.confPatch(values)) }
+
+func (m *manifest) confPatch(values map[string]any) map[string]any {
 	written := section(m.spec, "flinkConfiguration")
 	out := map[string]any{}
 	for key, value := range values {
@@ -264,7 +270,7 @@ func (m *manifest) patchConf(values map[string]any) string {
 		}
 		at[rest] = value
 	}
-	return m.patch(map[string]any{"flinkConfiguration": out})
+	return map[string]any{"flinkConfiguration": out}
 }
 
 // nestedHead finds the part of a key under which the configuration is nested.

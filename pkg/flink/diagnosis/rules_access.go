@@ -123,7 +123,7 @@ var accessRules = []Rule{
 		installation: func(i *installation) []Finding {
 			var out []Finding
 			for _, a := range i.Accounts {
-				cure := []Cure{{Text: "make it as the operator's chart does, with the role flink", Command: fmt.Sprintf("kubectl create serviceaccount %s -n %s", word(a.Name), word(a.Namespace)), Safe: true}, {Text: "bind it the role", Command: roleCommand(a.Namespace, a.Name)}}
+				cure := []Cure{serviceAccountFix(a.Namespace, a.Name).cure("make it as the operator's chart does, with the role flink"), roleFix(a.Namespace, a.Name).cure("bind it the role")}
 				switch {
 				case a.Exists == NotThere:
 					out = append(out, Finding{Subject: "serviceaccount/" + a.Name, Means: fmt.Sprintf("service account %s isn't there in namespace %s", a.Name, a.Namespace), Evidence: []Evidence{{Source: "jobs", Text: strings.Join(a.Jobs, ", ")}}, Cures: cure})
@@ -169,12 +169,6 @@ func renewCures(i *installation) []Cure {
 		out = []Cure{{Text: "renew the certificate in the webhook's Secret and the CA in its configuration"}}
 	}
 	return out
-}
-
-// roleCommand gives an account what Flink needs, by a role of its own: a role
-// flink may be there already, with less.
-func roleCommand(namespace, account string) string {
-	return fmt.Sprintf("kubectl create role %[2]s-for-flink -n %[1]s --verb '*' --resource pods,configmaps,services,deployments.apps,deployments.apps/finalizers && kubectl create rolebinding %[2]s-for-flink -n %[1]s --role %[2]s-for-flink --serviceaccount %[3]s", word(namespace), word(account), word(namespace+":"+account))
 }
 
 func operatorRights(operators []OperatorFacts, subject string) []Finding {

@@ -47,6 +47,26 @@ func (c *Checkpoints) failing() []Checkpoint {
 	return out
 }
 
+// often are the failures among the newest checkpoints where those are at least
+// half of them, though some are completed in between; ended is how many there
+// are. Those of a start don't count.
+func (c *Checkpoints) often() (failures []Checkpoint, ended int) {
+	for _, h := range c.History {
+		switch {
+		case h.Savepoint || notAllTasks.MatchString(h.Failure):
+		case h.Status == "FAILED":
+			failures = append(failures, h)
+			ended++
+		case h.Status == "COMPLETED":
+			ended++
+		}
+	}
+	if len(failures) < 3 || len(failures)*2 < ended {
+		return nil, ended
+	}
+	return failures, ended
+}
+
 func (h Checkpoint) evidence() Evidence {
 	what := h.Status
 	if h.Failure != "" {
@@ -98,6 +118,11 @@ var checkpointRules = []Rule{
 				return nil
 			}
 			failing := c.failing()
+			now := len(failing)
+			often, ended := c.often()
+			if len(often) > now {
+				failing = often
+			}
 			n := 0
 			for _, h := range failing {
 				if ckptExpired.MatchString(h.Failure) {
@@ -108,8 +133,11 @@ var checkpointRules = []Rule{
 				return nil
 			}
 			f := Finding{Subject: j.ref(), Means: fmt.Sprintf("the last %d checkpoints took longer than their time-out", n), Evidence: []Evidence{failing[0].evidence()}}
-			if n == 1 {
+			switch {
+			case n == 1:
 				f.Severity, f.Means = Warning, "the last checkpoint took longer than its time-out"
+			case n > now:
+				f.Severity, f.Means = Warning, fmt.Sprintf("%d of the last %d checkpoints took longer than their time-out", n, ended)
 			}
 			if c.Config != nil {
 				f.Means += fmt.Sprintf(" of %s", c.Config.Timeout)
@@ -161,7 +189,11 @@ var checkpointRules = []Rule{
 			}
 			failing := c.failing()
 			if len(failing) < 3 {
-				return nil
+				often, ended := c.often()
+				if len(often) == 0 {
+					return nil
+				}
+				return []Finding{{Severity: Warning, Subject: j.ref(), Means: fmt.Sprintf("%d of the last %d checkpoints failed, last: %s", len(often), ended, oneLine(often[0].Failure)), Evidence: []Evidence{often[0].evidence(), {Source: "the JobManager", Text: fmt.Sprintf("%d completed, %d failed", c.Completed, c.Failed)}}, Cures: []Cure{{Text: "see what failed", Command: j.flink("checkpoints %s", j.target()), Safe: true}}}}
 			}
 			quiet := true
 			for _, h := range failing {

@@ -21,7 +21,7 @@ var configRules = []Rule{
 			var out []Finding
 			for _, key := range forbiddenKeys {
 				if value, ok := m.own[key]; ok {
-					out = append(out, Finding{Subject: key, Means: "the operator refuses a spec that sets " + key, Evidence: []Evidence{{Source: "spec.flinkConfiguration", Text: key + ": " + value}}, Cures: []Cure{{Text: "take it away", Command: m.patchConf(map[string]any{key: nil}), Safe: true}}})
+					out = append(out, Finding{Subject: key, Means: "the operator refuses a spec that sets " + key, Evidence: []Evidence{{Source: "spec.flinkConfiguration", Text: key + ": " + value}}, Cures: []Cure{m.mendConf("take it away", map[string]any{key: nil})}})
 				}
 			}
 			return out

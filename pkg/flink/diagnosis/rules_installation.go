@@ -587,7 +587,7 @@ func stoppedFinding(operators []OperatorFacts) Finding {
 	f := Finding{Subject: operatorSubject(operators[0]), Means: "the operator is not running: its Deployment is scaled to 0"}
 	for _, o := range operators {
 		f.Evidence = append(f.Evidence, Evidence{Source: operatorSource(o), Text: fmt.Sprintf("%d of %d replicas ready", o.Ready, o.Wanted)})
-		f.Cures = append(f.Cures, Cure{Text: "start it", Command: fmt.Sprintf("kubectl scale deployment %s -n %s --replicas 1", word(o.Name), word(o.Namespace)), Safe: true})
+		f.Cures = append(f.Cures, startFix(o).cure("start it"))
 	}
 	return f
 }

@@ -54,7 +54,7 @@ var jobManagerRules = []Rule{
 			}
 			return j.thrown(haRefused, []Where{InJobManager, InTaskManager, Somewhere}, func(e Exception, _ []string) string {
 				return "the service account may not use ConfigMaps, in which high availability keeps its state: " + oneLine(e.Root().Message)
-			}, Cure{Text: "bind it a role with the rights that the operator's chart gives the account flink", Command: roleCommand(j.ns, cmp.Or(text(j.cluster, "serviceAccount"), "flink"))})
+			}, roleFix(j.ns, cmp.Or(text(j.cluster, "serviceAccount"), "flink")).cure("bind it a role with the rights that the operator's chart gives the account flink"))
 		},
 	},
 	{
@@ -127,9 +127,9 @@ var jobManagerRules = []Rule{
 				if said {
 					f.Evidence = append(f.Evidence, Evidence{Source: "the JobManager's log", At: line.At, Text: oneLine(line.Text)})
 				}
-				f.Cures = []Cure{{Text: "correct the cause, then start it from its newest savepoint or checkpoint: the operator carries out no other change of it", Command: j.flink("restore %s --from latest --no-savepoint", j.target())}, {Text: "see what it wrote before", Command: j.flink("logs %s --jm --previous", j.target()), Safe: true}}
+				f.Cures = []Cure{{Text: "with the cause corrected, start it from its newest savepoint or checkpoint: the operator carries out no other change of it", Command: j.flink("restore %s --from latest --no-savepoint", j.target())}, {Text: "see what it wrote before", Command: j.flink("logs %s --jm --previous", j.target()), Safe: true}}
 				if (api.Job{Kind: api.Deployment, Object: j.object}).NeverRan() {
-					f.Cures[0] = Cure{Text: "correct the cause, then start it without state (it never ran, so that it has none): the operator carries out no other change of it", Command: j.flink("restart %s --lose-state", j.target())}
+					f.Cures[0] = Cure{Text: "with the cause corrected, start it without state (it never ran, so that it has none): the operator carries out no other change of it", Command: j.flink("restart %s --lose-state", j.target())}
 				}
 				return []Finding{f}
 			}
@@ -218,7 +218,7 @@ var jobManagerRules = []Rule{
 			if m.kind == kindSessionJob || number(m.cluster, "jobManager", "replicas") < 2 || m.conf.ha() != "" {
 				return nil
 			}
-			return []Finding{{Severity: Error, Subject: "spec.jobManager.replicas", Means: fmt.Sprintf("%d JobManagers without high availability: the operator refuses that", number(m.cluster, "jobManager", "replicas")), Evidence: []Evidence{field("jobManager.replicas", text(m.cluster, "jobManager", "replicas"))}, Cures: []Cure{{Text: "set high-availability.type: kubernetes and high-availability.storageDir, or one replica", Command: m.patch(map[string]any{"jobManager": map[string]any{"replicas": 1}}), Safe: m.keepsState()}}}}
+			return []Finding{{Severity: Error, Subject: "spec.jobManager.replicas", Means: fmt.Sprintf("%d JobManagers without high availability: the operator refuses that", number(m.cluster, "jobManager", "replicas")), Evidence: []Evidence{field("jobManager.replicas", text(m.cluster, "jobManager", "replicas"))}, Cures: []Cure{m.mend("set high-availability.type: kubernetes and high-availability.storageDir, or one replica", map[string]any{"jobManager": map[string]any{"replicas": 1}})}}}
 		},
 	},
 }

@@ -39,7 +39,7 @@ func (j *job) moreMemory(role string) []Cure {
 	out := []Cure{}
 	if plan, ok, err := j.plan(role); ok && err == nil && j.kind != kindSessionJob && plan.process > 0 {
 		more := plan.process * 3 / 2 / mib
-		out = append(out, Cure{Text: fmt.Sprintf("give it half as much again (it has %s)", size(plan.process)), Command: j.patch(map[string]any{podField(role): map[string]any{"resource": map[string]any{"memory": fmt.Sprintf("%dm", more)}}}), Safe: j.keepsState()})
+		out = append(out, j.mend(fmt.Sprintf("give it half as much again (it has %s)", size(plan.process)), map[string]any{podField(role): map[string]any{"resource": map[string]any{"memory": fmt.Sprintf("%dm", more)}}}))
 	}
 	return append(out, Cure{Text: fmt.Sprintf("raise spec.%s.resource.memory, or give off-heap memory more room (%s.memory.jvm-overhead.*, %s)", podField(role), role, extra)})
 }
@@ -133,7 +133,7 @@ var memoryRules = []Rule{
 			}
 			key := e.role() + ".memory.jvm-metaspace.size"
 			now, more := j.double(key, 256*mib)
-			return []Finding{{Subject: j.ref(), Means: fmt.Sprintf("classes take more room than the metaspace of %s", now), Evidence: []Evidence{e.evidence()}, Cures: []Cure{j.setConf("give it twice as much ("+key+")", more)}}}
+			return []Finding{{Subject: j.ref(), Means: fmt.Sprintf("classes take more room than the metaspace of %s", now), Evidence: []Evidence{e.evidence()}, Cures: []Cure{j.mendConf("give it twice as much ("+key+")", more)}}}
 		},
 	},
 	{
@@ -150,7 +150,7 @@ var memoryRules = []Rule{
 				key = "jobmanager.memory.off-heap.size"
 			}
 			_, more := j.double(key, 64*mib)
-			return []Finding{{Subject: j.ref(), Means: "direct memory of a " + calledRole(e.role()) + " is full", Evidence: []Evidence{e.evidence()}, Cures: []Cure{j.setConf("give it more ("+key+"; Flink's own: taskmanager.memory.framework.off-heap.size)", more)}}}
+			return []Finding{{Subject: j.ref(), Means: "direct memory of a " + calledRole(e.role()) + " is full", Evidence: []Evidence{e.evidence()}, Cures: []Cure{j.mendConf("give it more ("+key+"; Flink's own: taskmanager.memory.framework.off-heap.size)", more)}}}
 		},
 	},
 	{
@@ -172,7 +172,7 @@ var memoryRules = []Rule{
 			if !ok || !j.matters(e) {
 				return nil
 			}
-			return []Finding{{Subject: j.ref(), Means: "the TaskManagers have too few network buffers: " + oneLine(e.Root().Message), Evidence: []Evidence{e.evidence()}, Cures: []Cure{j.setConf("give the network a larger part of the memory (0.1 by default)", map[string]any{"taskmanager.memory.network.fraction": "0.2"})}}}
+			return []Finding{{Subject: j.ref(), Means: "the TaskManagers have too few network buffers: " + oneLine(e.Root().Message), Evidence: []Evidence{e.evidence()}, Cures: []Cure{j.mendConf("give the network a larger part of the memory (0.1 by default)", map[string]any{"taskmanager.memory.network.fraction": "0.2"})}}}
 		},
 	},
 }

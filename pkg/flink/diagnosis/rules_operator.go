@@ -28,7 +28,11 @@ var operatorRules = []Rule{
 					f.Evidence = append(f.Evidence, Evidence{Source: "configuration of " + operatorSource(o), Text: "kubernetes.operator.label.selector: " + selector})
 					if key, value, ok := strings.Cut(selector, "="); ok && j.object.GetLabels()[key] != strings.TrimPrefix(value, "=") {
 						f.Means = "the operator only looks at objects with the label " + selector + ", which this one hasn't"
-						f.Cures = []Cure{{Text: "give it the label", Command: j.kubectl("label %s %s %s", strings.ToLower(j.kind), j.name, selector), Safe: true}}
+						if fix := j.labelFix(key, strings.TrimPrefix(value, "=")); fix != nil {
+							f.Cures = []Cure{fix.cure("give it the label")}
+						} else {
+							f.Cures = []Cure{{Text: "give it labels that the selector takes"}}
+						}
 						f.Confidence = Certain
 					}
 				}

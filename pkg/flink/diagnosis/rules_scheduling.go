@@ -110,7 +110,7 @@ var schedulingRules = []Rule{
 				return nil
 			}
 			account := text(j.cluster, "serviceAccount")
-			return []Finding{{Subject: j.ref(), Means: fmt.Sprintf("service account %s may not do what the JobManager needs: %s", account, oneLine(why)), Evidence: []Evidence{evidence}, Cures: []Cure{{Text: "bind it a role with the rights that the operator's chart gives the account flink", Command: roleCommand(j.ns, account)}}}}
+			return []Finding{{Subject: j.ref(), Means: fmt.Sprintf("service account %s may not do what the JobManager needs: %s", account, oneLine(why)), Evidence: []Evidence{evidence}, Cures: []Cure{roleFix(j.ns, account).cure("bind it a role with the rights that the operator's chart gives the account flink")}}}
 		},
 	},
 	{
@@ -129,7 +129,7 @@ var schedulingRules = []Rule{
 			}
 			account := noAccount.FindStringSubmatch(said)[1]
 			account = account[strings.LastIndex(account, "/")+1:]
-			return []Finding{{Subject: j.ref(), Means: fmt.Sprintf("service account %s isn't there in namespace %s, so that no pod can be made", account, j.ns), Evidence: []Evidence{evidence}, Cures: []Cure{{Text: "make it", Command: j.kubectl("create serviceaccount %s", account), Safe: true}, {Text: "bind it the role that Flink needs", Command: roleCommand(j.ns, account)}}}}
+			return []Finding{{Subject: j.ref(), Means: fmt.Sprintf("service account %s isn't there in namespace %s, so that no pod can be made", account, j.ns), Evidence: []Evidence{evidence}, Cures: []Cure{serviceAccountFix(j.ns, account).cure("make it"), roleFix(j.ns, account).cure("bind it the role that Flink needs")}}}
 		},
 	},
 	{

@@ -113,7 +113,7 @@ var snapshotRules = []Rule{
 				return nil
 			}
 			return j.ofSnapshots(canonicalNo, ofOwnCode, "a canonical savepoint can't be taken of this job's state",
-				j.setConf("have the operator take native ones, for suspends and upgrades too", map[string]any{"kubernetes.operator.savepoint.format.type": "NATIVE"}),
+				j.mendConf("have the operator take native ones, for suspends and upgrades too", map[string]any{"kubernetes.operator.savepoint.format.type": "NATIVE"}),
 				Cure{Text: "take one now", Command: j.flink("savepoint %s --format native", j.target()), Safe: true})
 		},
 	},

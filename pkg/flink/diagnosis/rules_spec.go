@@ -40,7 +40,7 @@ var specRules = []Rule{
 			if !m.isCluster() || text(m.cluster, "serviceAccount") != "" {
 				return nil
 			}
-			return []Finding{{Subject: "spec.serviceAccount", Means: "spec.serviceAccount is missing, and the operator requires it", Evidence: []Evidence{field("serviceAccount", "not set")}, Cures: []Cure{{Text: "use the account that the operator's chart makes", Command: m.patch(map[string]any{"serviceAccount": "flink"}), Safe: m.keepsState()}}}}
+			return []Finding{{Subject: "spec.serviceAccount", Means: "spec.serviceAccount is missing, and the operator requires it", Evidence: []Evidence{field("serviceAccount", "not set")}, Cures: []Cure{m.mend("use the account that the operator's chart makes", map[string]any{"serviceAccount": "flink"})}}}
 		},
 	},
 	{
@@ -218,7 +218,12 @@ var specRules = []Rule{
 			if !j.runsJob() || j.lifecycle != "SUSPENDED" || j.mode() != "stateless" || path == "" {
 				return nil
 			}
-			return []Finding{{Subject: "spec.job.upgradeMode", Means: "when it is resumed the job starts without its state: upgradeMode is stateless, and " + path + " is not used", Evidence: []Evidence{field("job.upgradeMode", "stateless"), {Source: "status.jobStatus.upgradeSavepointPath", Text: path}}, Cures: []Cure{{Text: "have it resume from its savepoint", Command: j.patch(map[string]any{"job": map[string]any{"upgradeMode": "savepoint"}}), Safe: true}}}}
+			cure := j.mend("have it resume from its savepoint", map[string]any{"job": map[string]any{"upgradeMode": "savepoint"}})
+			cure.Safe = true
+			if j.conf.savepointDir() == "" {
+				cure.Fix = nil // the operator asks for the directory
+			}
+			return []Finding{{Subject: "spec.job.upgradeMode", Means: "when it is resumed the job starts without its state: upgradeMode is stateless, and " + path + " is not used", Evidence: []Evidence{field("job.upgradeMode", "stateless"), {Source: "status.jobStatus.upgradeSavepointPath", Text: path}}, Cures: []Cure{cure}}}
 		},
 	},
 	{
@@ -348,14 +353,14 @@ var specRules = []Rule{
 			}
 			n := number(m.spec, "job", "parallelism")
 			if most, err := strconv.ParseInt(m.conf["pipeline.max-parallelism"], 10, 64); err == nil && most > 0 && n > most {
-				return []Finding{{Subject: "spec.job.parallelism", Means: fmt.Sprintf("parallelism %d is more than pipeline.max-parallelism %d", n, most), Evidence: []Evidence{field("job.parallelism", fmt.Sprint(n)), m.key("pipeline.max-parallelism")}, Cures: []Cure{{Text: "lower spec.job.parallelism", Command: m.patch(map[string]any{"job": map[string]any{"parallelism": most}}), Safe: m.keepsState()}}}}
+				return []Finding{{Subject: "spec.job.parallelism", Means: fmt.Sprintf("parallelism %d is more than pipeline.max-parallelism %d", n, most), Evidence: []Evidence{field("job.parallelism", fmt.Sprint(n)), m.key("pipeline.max-parallelism")}, Cures: []Cure{m.mend("lower spec.job.parallelism", map[string]any{"job": map[string]any{"parallelism": most}})}}}
 			}
 			replicas := number(m.cluster, "taskManager", "replicas")
 			slots := max(number(map[string]any{"n": m.conf["taskmanager.numberOfTaskSlots"]}, "n"), 1)
 			if !m.standalone() || replicas == 0 || n <= replicas*slots || strings.EqualFold(m.conf["jobmanager.scheduler"], "adaptive") || m.conf["scheduler-mode"] != "" {
 				return nil
 			}
-			return []Finding{{Subject: "spec.job.parallelism", Means: fmt.Sprintf("parallelism %d needs as many slots, and %d TaskManagers of %d slots have %d", n, replicas, slots, replicas*slots), Evidence: []Evidence{field("job.parallelism", fmt.Sprint(n)), field("taskManager.replicas", fmt.Sprint(replicas))}, Cures: []Cure{{Text: "have more TaskManagers", Command: m.patch(map[string]any{"taskManager": map[string]any{"replicas": (n + slots - 1) / slots}}), Safe: m.keepsState()}}}}
+			return []Finding{{Subject: "spec.job.parallelism", Means: fmt.Sprintf("parallelism %d needs as many slots, and %d TaskManagers of %d slots have %d", n, replicas, slots, replicas*slots), Evidence: []Evidence{field("job.parallelism", fmt.Sprint(n)), field("taskManager.replicas", fmt.Sprint(replicas))}, Cures: []Cure{m.mend("have more TaskManagers", map[string]any{"taskManager": map[string]any{"replicas": (n + slots - 1) / slots}})}}}
 		},
 	},
 	{
@@ -420,7 +425,7 @@ var specRules = []Rule{
 		spec: func(m *manifest) []Finding {
 			for _, key := range []string{"kubernetes.operator.deployment.rollback.enabled", "kubernetes.operator.cluster.health-check.enabled"} {
 				if m.isCluster() && m.runsJob() && m.conf[key] == "true" && m.conf.ha() == "" {
-					return []Finding{{Subject: key, Means: key + " needs high availability", Evidence: []Evidence{m.key(key)}, Cures: []Cure{{Text: "turn high availability on, or take the key away", Command: m.patchConf(map[string]any{key: nil}), Safe: true}}}}
+					return []Finding{{Subject: key, Means: key + " needs high availability", Evidence: []Evidence{m.key(key)}, Cures: []Cure{m.mendConf("turn high availability on, or take the key away", map[string]any{key: nil})}}}
 				}
 			}
 			return nil

@@ -123,7 +123,7 @@ var storageRules = []Rule{
 			endpoint := j.conf.get("s3.endpoint", "fs.s3a.endpoint")
 			f := Finding{Subject: j.ref(), Means: "S3 can't be reached from the job's pods: " + e.Telling(), Evidence: []Evidence{e.evidence(), {Source: "configuration", Text: "s3.endpoint: " + endpoint}}, Cures: []Cure{{Text: "check s3.endpoint and the network"}}}
 			if style := j.conf.get("s3.path.style.access", "s3.path-style-access", "fs.s3a.path.style.access"); endpoint != "" && style != "true" {
-				f.Cures = append([]Cure{j.setConf("keep the bucket's name in the path (MinIO and most others want that)", map[string]any{"s3.path.style.access": "true"})}, f.Cures...)
+				f.Cures = append([]Cure{j.mendConf("keep the bucket's name in the path (MinIO and most others want that)", map[string]any{"s3.path.style.access": "true"})}, f.Cures...)
 			}
 			return []Finding{f}
 		},
@@ -155,7 +155,7 @@ var storageRules = []Rule{
 			key := "state.backend.rocksdb.localdir"
 			cures := []Cure{{Text: "let " + key + " name a directory that Flink's user can make, in a volume with room"}}
 			if j.conf[key] != "" {
-				cures = append([]Cure{j.setConf("take the key away, so that io.tmp.dirs is used", map[string]any{key: nil})}, cures...)
+				cures = append([]Cure{j.mendConf("take the key away, so that io.tmp.dirs is used", map[string]any{key: nil})}, cures...)
 			}
 			out := j.thrown(localDirs, nil, func(e Exception, _ []string) string {
 				return "RocksDB has no directory for its working state: " + oneLine(e.Root().Message)

@@ -102,6 +102,7 @@ var storageTrials = []trial{
 	{"FLINK-S3-AWAY", all(conf("s3.endpoint", "http://minio:9000"), checkpointing("com.amazonaws.SdkClientException: Unable to execute HTTP request: Connect to state.minio:9000 timed out\n\tat com.amazonaws.http.AmazonHttpClient.execute(A.java:1)")), task("java.io.IOException: Unable to execute HTTP request: elastic:9200")},
 	{"FLINK-STATE-WRITE", checkpointing("java.io.IOException: Mkdirs failed to create file:/state/chk-1"), task("java.nio.file.AccessDeniedException: /out/part-1")},
 	{"FLINK-STATE-LOCAL", thrown(onRocks), longAgo(onRocks)},
+	{"FLINK-STATE-LOCAL", all(conf("state.backend.rocksdb.localdir", "/proc/none"), task(onRocks)), longAgo(onRocks)},
 	{"FLINK-STATE-NOT-FOUND", all(state("FAILED", m1), status("lifecycleState", "FAILED"), failed(reconciliation, "java.io.FileNotFoundException: Cannot find checkpoint or savepoint file/directory 's3://state/savepoints/gone' on file system 's3'.")), task("java.io.FileNotFoundException: /data/input.csv (No such file or directory)")},
 	{"FLINK-JOB-UNKNOWN-HOST", all(state("FAILED", m1), status("lifecycleState", "FAILED"), failure(`{"type":"org.apache.flink.util.SerializedThrowable","message":"org.apache.flink.runtime.JobException: Recovery is suppressed by NoRestartBackoffTimeStrategy","throwableList":[{"type":"org.apache.flink.util.SerializedThrowable","message":"java.net.UnknownHostException: kafka-1.kafka.svc: Name or service not known"}]}`)), all(sessionJob, spec("job.jarURI", "https://nowhere.invalid/job.jar"), failed(reconciliation, "java.net.UnknownHostException: nowhere.invalid"))},
 }
@@ -244,6 +245,8 @@ var specTrials = []trial{
 
 var checkpointTrials = []trial{
 	{"FLINK-CKPT-MEMORY-BACKED", failedCheckpoints(3, "Size of the state is larger than the maximum permitted memory-backed state. Size=6000000, maxSize=5242880."), failedCheckpoints(3, "The size 7 is odd")},
+	{"FLINK-CKPT-EXPIRED", all(failedCheckpoints(6, "Checkpoint expired before completing."), completed), all(failedCheckpoints(2, "Checkpoint expired before completing."), completed)},
+	{"FLINK-CKPT-FAILING", all(failedCheckpoints(6, "Failure to finalize checkpoint."), completed), all(failedCheckpoints(6, "Checkpoint triggering task is not being executed at the moment. Aborting checkpoint. Failure reason: Not all required tasks are currently running."), completed)},
 	{"FLINK-CKPT-EXPIRED", failedCheckpoints(3, "Checkpoint expired before completing."), failedCheckpoints(3, "Checkpoint was declined.")},
 	{"FLINK-CKPT-FINISHED", failedCheckpoints(1, "Some tasks of the job have already finished and checkpointing with finished tasks is not enabled."), failedCheckpoints(1, "Checkpoint was declined.")},
 	{"FLINK-CKPT-TOLERABLE", thrown("org.apache.flink.util.FlinkRuntimeException: Exceeded checkpoint tolerable failure threshold."), longAgo("org.apache.flink.util.FlinkRuntimeException: Exceeded checkpoint tolerable failure threshold.")},
@@ -388,9 +391,18 @@ func TestALostJobIsStartedAgain(t *testing.T) {
 	noPlugin := "org.apache.flink.core.fs.UnsupportedFileSystemSchemeException: Could not find a file system implementation for scheme 's3'. The scheme is directly supported by Flink through the following plugin(s): flink-s3-fs-hadoop, flink-s3-fs-presto."
 	found := Job(with(all(lostWith(noPlugin), ran)))
 	if len(found) == 0 || found[0].Rule != "FLINK-FS-PLUGIN" || len(found[0].Consequences) == 0 || found[0].Consequences[0].Rule != jobLost {
-		t.Errorf("%+v", found)
+		t.Fatalf("%+v", found)
+	}
+	if cures := found[0].Cures; cures[len(cures)-1].Command != "kubectl flink restore orders --from latest --no-savepoint -n prod" {
+		t.Errorf("%+v", cures)
 	}
 }
+
+// completed is a checkpoint that was completed just now.
+var completed = ckpt(func(c *Checkpoints) {
+	c.History = append([]Checkpoint{{ID: 300, Status: "COMPLETED", Triggered: before(time.Second), Duration: time.Second, Subtasks: 4, Acked: 4}}, c.History...)
+	c.Completed++
+})
 
 // bucketGone is what a JobManager logs of a checkpoint.
 var bucketGone = []string{
@@ -400,6 +412,16 @@ var bucketGone = []string{
 	"    ... 6 more",
 	"Caused by: com.amazonaws.services.s3.model.AmazonS3Exception: The specified bucket does not exist (Service: Amazon S3; Status Code: 404; Error Code: NoSuchBucket)",
 	"    at com.amazonaws.http.AmazonHttpClient$RequestExecutor.handleErrorResponse(AmazonHttpClient.java:1912) ~[?:?]",
+}
+
+// What kept a JobManager from starting is over once the job runs.
+func TestAStartThatSucceededSince(t *testing.T) {
+	crashed := ended(jobManager, mainContainer, 1, "Error", `io.fabric8.kubernetes.client.KubernetesClientException: configmaps "orders-cluster-config-map" is forbidden: User "system:serviceaccount:prod:flink" cannot get resource "configmaps"`)
+	for _, f := range Job(with(all(state("RUNNING", 5*m1), crashed, cameBack))) {
+		if f.Rule == "FLINK-JM-HA-RIGHTS" {
+			t.Errorf("%s: %s", f.Rule, f.Means)
+		}
+	}
 }
 
 // What befell the job before the newest spec was carried out is no finding about

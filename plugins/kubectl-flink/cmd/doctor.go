@@ -15,6 +15,7 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/completion"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/portforward"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/progress"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
@@ -42,6 +43,8 @@ type doctorOptions struct {
 	selector      string
 	strict        bool
 	timeout       time.Duration
+	fix           fixFlags
+	contexts      []string
 }
 
 func newDoctor(c *common) *cobra.Command {
@@ -56,7 +59,17 @@ first; what several jobs have in common is told once.
 
 Objects, pods, events, logs, the JobManager and what surrounds a job are read, each
 for at most --timeout. What can't be read is named at the end: without it, some
-causes can't be seen. Nothing is changed.
+causes can't be seen. Without --fix,
+nothing is changed.
+
+With --fix, the cures that are known to be safe are carried out (doctor rules, column
+FIX): you are shown each as a kubectl command with what it brings with it, and asked.
+What restarts a job is only offered where its state is known to be kept, and the
+question says how. With --yes, nobody is asked, and only what restarts and grants
+nothing is done. Afterwards the jobs are looked at again.
+
+With --contexts, several clusters are looked at, and told of one after the other, the
+worst first. One that can't be reached doesn't keep the others.
 
 It ends with 3 where there are errors; with --strict, where there are warnings; and
 with 1 where no error was found of a job whose pods or JobManager couldn't be read.
@@ -71,6 +84,13 @@ A job called explain or rules is named with its type: deployment/rules.`,
 			# Everything, for a pipeline
 			kubectl flink doctor -A --strict -o json
 
+			# Carry out cures, each after a question; or see what that would be
+			kubectl flink doctor basic-example --fix
+			kubectl flink doctor -A --fix --dry-run=client
+
+			# Several clusters at once
+			kubectl flink doctor -A --contexts staging,production
+
 			# What a finding means
 			kubectl flink doctor explain FLINK-POD-INIT`),
 		Args:              cobra.ArbitraryArgs,
@@ -83,6 +103,16 @@ A job called explain or rules is named with its type: deployment/rules.`,
 	flags.StringVarP(&o.selector, "selector", "l", "", "Label selector: look at the jobs that match")
 	flags.BoolVar(&o.strict, "strict", false, "End with 3 where there are warnings, too")
 	flags.DurationVar(&o.timeout, "timeout", reach.SourceLimit, "How long each source of facts is waited for")
+	flags.StringSliceVar(&o.contexts, "contexts", nil, "Contexts of the kubeconfig: look at each cluster, the worst first")
+	_ = cmd.RegisterFlagCompletionFunc("contexts", completion.Values(func(context.Context, []string, string) ([]completion.Choice, error) {
+		names, err := c.factory.Contexts()
+		var out []completion.Choice
+		for _, name := range names {
+			out = append(out, completion.Choice{Value: name})
+		}
+		return out, err
+	}))
+	o.fix.add(cmd)
 	o.tunnelFlags.add(cmd, true)
 	addRESTFlags(cmd, &o.tls)
 	addColor(cmd, &o.color)
@@ -98,6 +128,12 @@ func (o *doctorOptions) Validate() error {
 	case len(o.Args) > 0 && (o.allNamespaces || o.selector != ""):
 		return exit.Usagef("give names, or -A and -l, but not both")
 	}
+	if err := o.checkContexts(); err != nil {
+		return err
+	}
+	if err := o.fix.check(o.IOStreams, o.output); err != nil {
+		return err
+	}
 	var err error
 	if o.palette, err = term.NewPalette(o.color, o.Out); err != nil {
 		return err
@@ -105,39 +141,112 @@ func (o *doctorOptions) Validate() error {
 	return o.output.Validate()
 }
 
-// Run looks, and prints what it found.
-func (o *doctorOptions) Run(ctx context.Context) error {
-	client, err := o.operator()
+// site is a cluster to look at.
+type site struct {
+	client *operator.Client
+	tunnel *portforward.Tunnel
+	named  []api.Ref
+	// look looks at jobs, those named or all that are meant; what jobs have in
+	// common is read again each time.
+	look func(ctx context.Context, named []api.Ref) (*gathered, error)
+}
+
+// site is the cluster that c is for. The caller closes its tunnel.
+func (o *doctorOptions) site(c *common, tell func(string, ...any)) (*site, error) {
+	client, err := c.operator()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	namespace, _, err := o.factory.Namespace()
+	namespace, _, err := c.factory.Namespace()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	named, err := refsOf(o.Args, namespace)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if o.allNamespaces {
 		namespace = metav1.NamespaceAll
 	}
 	flags := o.tunnelFlags
 	flags.reconnect = 0 // who isn't there isn't waited for
-	tunnel, err := o.tunnel(flags, nil)
+	tunnel, err := c.tunnel(flags, nil)
+	if err != nil {
+		return nil, err
+	}
+	look := func(ctx context.Context, named []api.Ref) (*gathered, error) {
+		found, err := gatherAll(ctx, c.gathererOf(client, tunnel, o.tls, o.timeout), namespace, o.selector, named, tell)
+		if err == nil && len(found.refs) == 1 && found.jobs[0].err != nil {
+			err = found.jobs[0].err
+		}
+		return found, err
+	}
+	return &site{client, tunnel, named, look}, nil
+}
+
+// Run looks, and prints what it found.
+func (o *doctorOptions) Run(ctx context.Context) error {
+	line := progress.New(o.ErrOut, false)
+	defer line.Done()
+	// In a pipe nobody waits for the next number.
+	tell := func(format string, args ...any) {
+		if term.IsTerminal(o.ErrOut) {
+			line.Set(format, args...)
+		}
+	}
+	if len(o.contexts) > 0 {
+		return o.runContexts(ctx, line, tell)
+	}
+	at, err := o.site(o.common, tell)
 	if err != nil {
 		return err
 	}
-	defer tunnel.Close()
-	gatherer := o.gathererOf(client, tunnel, o.tls, o.timeout)
-	report, err := o.examine(ctx, gatherer, namespace, named)
+	defer at.tunnel.Close()
+	found, err := at.look(ctx, at.named)
 	if err != nil {
 		return err
 	}
+	line.Clear()
+	report := found.report()
 	page := view.DoctorPage{Palette: o.palette, Width: terminalWidth(o.Out), Now: o.now()}
-	if err := o.output.Print(o.Out, page.Result(report)); err != nil {
+	if !o.fix.fix {
+		if err := o.output.Print(o.Out, page.Result(report)); err != nil {
+			return err
+		}
+		return o.verdict(report)
+	}
+	// A person sees what was found before being asked.
+	asText := o.output.Format() == ""
+	if asText {
+		if err := o.output.Print(o.Out, page.Result(report)); err != nil {
+			return err
+		}
+	}
+	fixes, err := o.fixer(at, line).run(ctx, found)
+	if err != nil {
 		return err
 	}
+	if slices.ContainsFunc(fixes, func(f view.DoctorFix) bool { return f.Outcome == view.FixDone }) {
+		if found, err = at.look(ctx, at.named); err != nil {
+			return err
+		}
+		line.Clear()
+		report = found.report()
+	}
+	report.Fixes = fixes
+	if !asText {
+		if err := o.output.Print(o.Out, page.Result(report)); err != nil {
+			return err
+		}
+	}
+	if slices.ContainsFunc(fixes, func(f view.DoctorFix) bool { return f.Outcome == view.FixFailed }) {
+		return errors.New("not every cure could be carried out")
+	}
+	return o.verdict(report)
+}
+
+// verdict is the exit code of what was found.
+func (o *doctorOptions) verdict(report *view.DoctorReport) error {
 	switch {
 	case report.Errors > 0:
 		return exit.With(exit.No, fmt.Errorf("%s found", view.Count(report.Errors, "error")))
@@ -166,26 +275,6 @@ func refsOf(args []string, namespace string) ([]api.Ref, error) {
 		}
 	}
 	return named, nil
-}
-
-// examine looks at the installation and at jobs, those named or all of the
-// namespace.
-func (o *doctorOptions) examine(ctx context.Context, gatherer *reach.Gatherer, namespace string, named []api.Ref) (*view.DoctorReport, error) {
-	line := progress.New(o.ErrOut, false)
-	defer line.Done()
-	// In a pipe nobody waits for the next number.
-	found, err := gatherAll(ctx, gatherer, namespace, o.selector, named, func(format string, args ...any) {
-		if term.IsTerminal(o.ErrOut) {
-			line.Set(format, args...)
-		}
-	})
-	if err != nil {
-		return nil, err
-	}
-	if len(found.refs) == 1 && found.jobs[0].err != nil {
-		return nil, found.jobs[0].err
-	}
-	return found.report(), nil
 }
 
 // gathered is what was gathered of an installation and of jobs.
@@ -248,14 +337,20 @@ func gatherAll(ctx context.Context, gatherer *reach.Gatherer, namespace, selecto
 	return &gathered{installation, unread, refs, results, len(named) > 0, failed}, nil
 }
 
-// report is what is wrong by what was gathered.
-func (g *gathered) report() *view.DoctorReport {
-	report := &view.DoctorReport{Named: g.named, Failed: g.failed}
+// ofInstallation is what was found of the installation, where jobs were named as
+// far as it concerns them.
+func (g *gathered) ofInstallation() []diagnosis.Finding {
 	found := diagnosis.Installation(g.installation)
 	if g.named {
 		found = slices.DeleteFunc(found, func(f diagnosis.Finding) bool { return !touches(f, g.jobs) })
 	}
-	report.AddInstallation(found, g.unread)
+	return found
+}
+
+// report is what is wrong by what was gathered.
+func (g *gathered) report() *view.DoctorReport {
+	report := &view.DoctorReport{Named: g.named, Failed: g.failed}
+	report.AddInstallation(g.ofInstallation(), g.unread)
 	for i, ref := range g.refs {
 		if r := g.jobs[i]; r.err != nil {
 			report.Fail(ref, r.err)
@@ -366,7 +461,9 @@ func newDoctorRules(c *common) *cobra.Command {
 		Short: "List what doctor and lint know",
 		Long: `List the rules of doctor and lint: how bad it is, what it is, and what the rule was
 tried on: a fault made on a real cluster, facts after the source that is named, or
-facts written for the test.`,
+facts written for the test. FIX is what doctor --fix does with the cure: safe (it
+stops nothing and can't lose state), asked (only if a person agrees to what it brings
+with it: a job is restarted with its state, an account gets rights) or nothing.`,
 		Example: plugin.Examples(`
 			# All
 			kubectl flink doctor rules

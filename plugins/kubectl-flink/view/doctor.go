@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"math"
 	"regexp"
 	"slices"
 	"strings"
@@ -67,7 +68,78 @@ type DoctorReport struct {
 	Named bool
 	// Failed is why not all jobs could be looked at; nil where all were.
 	Failed error
+	// Fixes are the cures that were to be carried out; nil where none was asked for.
+	Fixes []DoctorFix
 }
+
+// DoctorFix is a cure that --fix was to carry out, and what became of it.
+type DoctorFix struct {
+	Rule    string `json:"rule"`
+	Subject string `json:"subject"`
+	// Job is "Kind/namespace/name"; "" is the installation.
+	Job     string `json:"job,omitempty"`
+	Cure    string `json:"cure"`
+	Command string `json:"command"`
+	// Asks is what it brings with it.
+	Asks string `json:"asks,omitempty"`
+	// Outcome is one of the words below; Error is why it failed.
+	Outcome string `json:"outcome"`
+	Error   string `json:"error,omitempty"`
+	// Finding is what is seen of it afterwards: gone, "still there" or "needs
+	// time"; "" where nothing was done.
+	Finding string `json:"finding,omitempty"`
+
+	short string
+}
+
+// FixOf is the cure of a finding of a job; the zero ref is the installation.
+func FixOf(ref api.Ref, f diagnosis.Finding, cure diagnosis.Cure) DoctorFix {
+	out := DoctorFix{Rule: f.Rule, Subject: f.Subject, Cure: cure.Text, Command: cure.Command, Asks: cure.Fix.Asks}
+	if !ref.IsZero() {
+		job := doctorJob(ref)
+		out.Job, out.short = job.String(), job.short+" in "+job.Namespace
+	}
+	return out
+}
+
+// Line is what became of it, for people.
+func (f DoctorFix) Line() string {
+	about := f.Rule
+	if f.short != "" {
+		about += ", " + f.short
+	}
+	text := about + ": " + f.Outcome
+	switch {
+	case f.Error != "":
+		text += ": " + f.Error
+	case f.Outcome == FixNeedsAnswer:
+		text += ": " + f.Asks + "; without --yes you are asked"
+	}
+	switch f.Finding {
+	case FindingGone:
+		text += "; the finding is gone"
+	case FindingStays:
+		text += "; the finding is still there"
+	case FindingWaits:
+		text += "; that needs time: look again in some minutes"
+	}
+	return term.SafeLine(text)
+}
+
+// The outcomes of fixes.
+const (
+	FixDone        = "done"
+	FixFailed      = "failed"
+	FixDeclined    = "declined"
+	FixNeedsAnswer = "needs an answer"
+	FixForeseen    = "would be done"
+	FixAccepted    = "accepted by the server"
+	FixNotNeeded   = "not needed any more"
+	FixNotNow      = "not done while the job is being changed: try again when it runs"
+	FindingGone    = "gone"
+	FindingStays   = "still there"
+	FindingWaits   = "needs time"
+)
 
 // AddInstallation takes in what was found of the installation.
 func (r *DoctorReport) AddInstallation(findings []diagnosis.Finding, unread []reach.Unread) {
@@ -223,21 +295,91 @@ func (p DoctorPage) Result(r *DoctorReport) printer.Result {
 	if jobs == nil {
 		jobs = []DoctorJob{}
 	}
+	object := map[string]any{"apiVersion": "kubectl-flink/v1", "kind": "Doctor", "errors": r.Errors, "warnings": r.Warnings, "findings": findings, "jobs": jobs, "unread": unread}
+	if r.Fixes != nil {
+		object["fixes"] = r.Fixes
+	}
 	return printer.Result{
-		Object: map[string]any{"apiVersion": "kubectl-flink/v1", "kind": "Doctor", "errors": r.Errors, "warnings": r.Warnings, "findings": findings, "jobs": jobs, "unread": unread},
+		Object: object,
 		Text:   func(w io.Writer) error { _, err := io.WriteString(w, p.text(r)); return err },
-		Forms:  map[string]func(io.Writer) error{SARIF: func(w io.Writer) error { return writeSARIF(w, r.sarif()) }},
+		Forms:  map[string]func(io.Writer) error{SARIF: func(w io.Writer) error { return writeSARIF(w, r.sarif("")) }},
 	}
 }
 
-func (r *DoctorReport) sarif() []sarifResult {
+// DoctorContext is what was found in the cluster of a kubeconfig's context.
+type DoctorContext struct {
+	Name string
+	// Report is nil where the cluster couldn't be looked at; Why is Err in
+	// kubectl's words.
+	Report *DoctorReport
+	Err    error
+	Why    string
+}
+
+// DoctorContexts is what was found in several clusters.
+type DoctorContexts struct{ Contexts []DoctorContext }
+
+// Sort puts the worst first: those that can't be reached, then by errors and
+// warnings.
+func (d DoctorContexts) Sort() {
+	count := func(c DoctorContext) (errors, warnings int) {
+		if c.Report == nil {
+			return math.MaxInt, 0
+		}
+		return c.Report.Errors, c.Report.Warnings
+	}
+	slices.SortStableFunc(d.Contexts, func(a, b DoctorContext) int {
+		errorsA, warningsA := count(a)
+		errorsB, warningsB := count(b)
+		return cmp.Or(cmp.Compare(errorsB, errorsA), cmp.Compare(warningsB, warningsA))
+	})
+}
+
+// Contexts is what was found in several clusters, in every format.
+func (p DoctorPage) Contexts(d DoctorContexts) printer.Result {
+	var out strings.Builder
+	items, results, unreached := []any{}, []sarifResult{}, []string{}
+	errors, warnings := 0, 0
+	for _, c := range d.Contexts {
+		fmt.Fprintf(&out, "%s\n", p.Palette.Paint(term.Bold, "context "+term.SafeLine(c.Name)+":"))
+		if c.Err != nil {
+			why := secret.Text(api.FirstLine(c.Why))
+			p.write(&out, "", p.Palette.Paint(term.Red, "error")+"    ", "not looked at: "+why)
+			unreached = append(unreached, "context "+c.Name+": "+why)
+			items = append(items, map[string]any{"context": c.Name, "error": why})
+		} else {
+			errors, warnings = errors+c.Report.Errors, warnings+c.Report.Warnings
+			out.WriteString(p.text(c.Report))
+			results = append(results, c.Report.sarif(c.Name)...)
+			object, _ := p.Result(c.Report).Object.(map[string]any)
+			delete(object, "apiVersion")
+			delete(object, "kind")
+			object["context"] = c.Name
+			items = append(items, object)
+		}
+		out.WriteByte('\n')
+	}
+	fmt.Fprintf(&out, "%s: %s, %s", Count(len(d.Contexts), "context"), Count(errors, "error"), Count(warnings, "warning"))
+	if len(unreached) > 0 {
+		fmt.Fprintf(&out, "; %d not looked at", len(unreached))
+	}
+	out.WriteByte('\n')
+	return printer.Result{
+		Object: map[string]any{"apiVersion": "kubectl-flink/v1", "kind": "DoctorContexts", "errors": errors, "warnings": warnings, "contexts": items},
+		Text:   func(w io.Writer) error { _, err := io.WriteString(w, out.String()); return err },
+		Forms:  map[string]func(io.Writer) error{SARIF: func(w io.Writer) error { return writeSARIF(w, results, unreached...) }},
+	}
+}
+
+// sarif are the findings as results; context is "" where there is only one.
+func (r *DoctorReport) sarif(context string) []sarifResult {
 	var out []sarifResult
 	for _, f := range r.sorted() {
 		if len(f.jobs) == 0 {
-			out = append(out, sarifResult{Finding: f.Finding, Object: "installation"})
+			out = append(out, sarifResult{Finding: f.Finding, Object: "installation", Context: context})
 		}
 		for _, job := range f.jobs {
-			out = append(out, sarifResult{Finding: f.Finding, Object: job.String()})
+			out = append(out, sarifResult{Finding: f.Finding, Object: job.String(), Context: context})
 		}
 	}
 	return out
@@ -330,7 +472,15 @@ func (p DoctorPage) finding(out *strings.Builder, f diagnosis.Finding, jobs []Do
 		p.write(out, indent, blank, source+": "+e.Text)
 	}
 	for _, c := range f.Cures {
-		p.write(out, indent, blank+p.Palette.Paint(term.Green, "cure:")+" ", c.Text)
+		about := ""
+		switch {
+		case c.Fix == nil:
+		case c.Fix.Asks == "":
+			about = " (--fix does it)"
+		default:
+			about = " (--fix asks, and does it)"
+		}
+		p.write(out, indent, blank+p.Palette.Paint(term.Green, "cure:")+" ", c.Text+about)
 		if c.Command != "" {
 			// Whole and in one line, so that it can be pasted.
 			fmt.Fprintf(out, "%s%s      %s\n", indent, blank, term.SafeLine(c.Command))
@@ -381,9 +531,9 @@ func triedOn(r diagnosis.Rule) string {
 
 // Rules is the table of rules.
 func Rules(rules []diagnosis.Rule) printer.Result {
-	table := &printer.Table{Columns: []printer.Column{{Name: "ID"}, {Name: "SEVERITY"}, {Name: "TITLE"}, {Name: "TRIED ON"}}}
+	table := &printer.Table{Columns: []printer.Column{{Name: "ID"}, {Name: "SEVERITY"}, {Name: "FIX"}, {Name: "TITLE"}, {Name: "TRIED ON"}}}
 	for _, r := range rules {
-		table.Rows = append(table.Rows, []printer.Cell{printer.C(r.ID), {Text: string(r.Severity), Color: severityColors[r.Severity]}, printer.C(r.Title), printer.C(triedOn(r))})
+		table.Rows = append(table.Rows, []printer.Cell{printer.C(r.ID), {Text: string(r.Severity), Color: severityColors[r.Severity]}, printer.C(cmp.Or(r.Fix, "-")), printer.C(r.Title), printer.C(triedOn(r))})
 	}
 	return printer.Result{Object: printer.List(rules), Table: table}
 }
@@ -406,6 +556,12 @@ func ExplainRule(r diagnosis.Rule, width int) string {
 		needs += ", and by lint in manifests"
 	}
 	paragraph(needs + "; tried on " + triedOn(r))
+	switch r.Fix {
+	case diagnosis.FixSafe:
+		paragraph("doctor --fix carries the cure out: it stops nothing and can't lose state")
+	case diagnosis.FixAsked:
+		paragraph("doctor --fix carries the cure out if you agree to what it brings with it; for a job, only where its state is known to be kept")
+	}
 	if len(r.Explains) > 0 {
 		paragraph("what follows from it: " + strings.Join(r.Explains, ", "))
 	}

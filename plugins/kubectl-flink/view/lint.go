@@ -113,21 +113,24 @@ func Count(n int, noun string) string {
 type sarifResult struct {
 	Finding      diagnosis.Finding
 	File, Object string
+	// Context is the kubeconfig's, where there are several.
+	Context string
 }
 
 func (r LintReport) sarif() []sarifResult {
 	var out []sarifResult
 	for _, item := range r.Items {
 		for _, f := range item.Findings {
-			out = append(out, sarifResult{f, item.File, item.Kind + "/" + item.Name})
+			out = append(out, sarifResult{Finding: f, File: item.File, Object: item.Kind + "/" + item.Name})
 		}
 	}
 	return out
 }
 
 // writeSARIF writes findings as a SARIF 2.1.0 log: the format of the OASIS
-// standard that code scanners and editors show.
-func writeSARIF(w io.Writer, results []sarifResult) error {
+// standard that code scanners and editors show. What couldn't be looked at is a
+// notification of the run.
+func writeSARIF(w io.Writer, results []sarifResult, missing ...string) error {
 	levels := map[diagnosis.Severity]string{diagnosis.Error: "error", diagnosis.Warning: "warning", diagnosis.Info: "note"}
 	rules, index := []any{}, map[string]int{}
 	items := []any{}
@@ -154,23 +157,39 @@ func writeSARIF(w io.Writer, results []sarifResult) error {
 				text += "\n  " + c.Command
 			}
 		}
-		location := map[string]any{"logicalLocations": []any{map[string]any{"fullyQualifiedName": r.Object + ": " + f.Subject}}}
+		name := r.Object + ": " + f.Subject
+		if r.Context != "" {
+			name = r.Context + ": " + name
+		}
+		location := map[string]any{"logicalLocations": []any{map[string]any{"fullyQualifiedName": name}}}
 		if r.File != "" && r.File != "-" {
 			location["physicalLocation"] = map[string]any{"artifactLocation": map[string]any{"uri": filepath.ToSlash(r.File)}}
 		}
-		items = append(items, map[string]any{
+		item := map[string]any{
 			"ruleId": f.Rule, "ruleIndex": at, "level": levels[f.Severity],
 			"message": map[string]any{"text": text}, "locations": []any{location},
-		})
+		}
+		if r.Context != "" {
+			item["properties"] = map[string]any{"context": r.Context}
+		}
+		items = append(items, item)
+	}
+	run := map[string]any{
+		"tool":    map[string]any{"driver": map[string]any{"name": "kubectl-flink", "version": version.Get().Version, "informationUri": "https://github.com/kubectl-flink/kubectl-flink", "rules": rules}},
+		"results": items,
+	}
+	if len(missing) > 0 {
+		notes := []any{}
+		for _, text := range missing {
+			notes = append(notes, map[string]any{"level": "error", "message": map[string]any{"text": text}})
+		}
+		run["invocations"] = []any{map[string]any{"executionSuccessful": false, "toolExecutionNotifications": notes}}
 	}
 	encoder := json.NewEncoder(w)
 	encoder.SetIndent("", "  ")
 	return encoder.Encode(map[string]any{
 		"$schema": "https://json.schemastore.org/sarif-2.1.0.json",
 		"version": "2.1.0",
-		"runs": []any{map[string]any{
-			"tool":    map[string]any{"driver": map[string]any{"name": "kubectl-flink", "version": version.Get().Version, "informationUri": "https://github.com/kubectl-flink/kubectl-flink", "rules": rules}},
-			"results": items,
-		}},
+		"runs":    []any{run},
 	})
 }
