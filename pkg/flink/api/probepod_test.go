@@ -12,7 +12,7 @@ import (
 // it for one.
 func TestProbePod(t *testing.T) {
 	room := ProbeRoom{Dir: "/tmp/probe", Ready: "/tmp/probe/ready"}
-	shop := jobAs(t, Deployment, `{metadata: {name: shop, namespace: ns}, spec: {image: "flink:1.20", serviceAccount: flink, podTemplate: {spec: {containers: [{name: flink-main-container, env: [{name: A, value: b}]}, {name: sidecar, image: x}]}}}}`)
+	shop := jobAs(t, Deployment, `{"metadata": {"name": "shop", "namespace": "ns"}, "spec": {"image": "flink:1.20", "serviceAccount": "flink", "podTemplate": {"spec": {"containers": [{"name": "flink-main-container", "env": [{"name": "A", "value": "b"}]}, {"name": "sidecar", "image": "x"}]}}}}`)
 	pod, err := ProbePod(shop, Config{"containerized.master.env.ENABLE_BUILT_IN_PLUGINS": "flink-s3.jar"}, nil, "", room)
 	if err != nil {
 		t.Fatal(err)
@@ -36,7 +36,7 @@ func TestProbePod(t *testing.T) {
 	if len(template.Containers[0].VolumeMounts) != 1 || len(template.Volumes) != 1 {
 		t.Error("the Deployment's template was changed")
 	}
-	if _, err := ProbePod(jobAs(t, Deployment, `{metadata: {name: shop}, spec: {}}`), nil, nil, "", room); err == nil {
+	if _, err := ProbePod(jobAs(t, Deployment, `{"metadata": {"name": "shop"}, "spec": {}}`), nil, nil, "", room); err == nil {
 		t.Error("a pod without image")
 	}
 }
