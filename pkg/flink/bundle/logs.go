@@ -135,10 +135,20 @@ func (c *Collector) readLog(ctx context.Context, l Log) (text []byte, cut bool, 
 	}
 	defer stream.Close()
 	text, cut, err = readNewest(stream, mostLog)
+	if said, ok := noLogs(text); ok {
+		return nil, false, errors.New(said)
+	}
 	if err != nil && ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}
 	return text, cut, err
+}
+
+// noLogs is what the kubelet writes in place of a log that it doesn't have any
+// more; ok is false where it is a log.
+func noLogs(text []byte) (said string, ok bool) {
+	line, rest, _ := strings.Cut(strings.TrimSpace(string(text[:min(len(text), 1024)])), "\n")
+	return line, rest == "" && strings.HasPrefix(line, "unable to retrieve container logs for ")
 }
 
 // Operators puts in what is known of the installed operators, and returns their

@@ -114,17 +114,21 @@ type Rule struct {
 	job          func(*job) []Finding
 	spec         func(*manifest) []Finding
 	installation func(*installation) []Finding
+	server       func(*served) []Finding
 }
 
 // NeedsCluster reports whether the rule can't be judged by a manifest alone.
 func (r Rule) NeedsCluster() bool { return r.spec == nil }
+
+// OfServer reports whether the rule is about a manifest and a cluster together.
+func (r Rule) OfServer() bool { return r.server != nil }
 
 // table is all rules: what is nearer to a root cause stands before what follows
 // from it.
 var table = slices.Concat(
 	installationRules, accessRules, operatorRules, specRules, memoryRules, schedulingRules, podRules,
 	jobManagerRules, storageRules, exceptionRules, snapshotRules, lifecycleRules, configRules, checkpointRules,
-	autoscalerRules, flowRules, lastRules,
+	autoscalerRules, flowRules, lastRules, serverRules,
 )
 
 var byID = func() map[string]int {

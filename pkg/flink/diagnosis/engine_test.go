@@ -48,6 +48,9 @@ func TestEveryRuleIsTold(t *testing.T) {
 	for _, tr := range lintTrials() {
 		tried[tr.rule] = true
 	}
+	for _, tr := range serverTrials {
+		tried[tr.rule] = true
+	}
 	form := regexp.MustCompile(`^FLINK-[A-Z0-9]+(-[A-Z0-9]+)*$`)
 	seen := map[string]bool{}
 	for _, r := range Rules() {
@@ -60,7 +63,7 @@ func TestEveryRuleIsTold(t *testing.T) {
 			t.Errorf("%s is in no trial", r.ID)
 		case r.Title == "" || len(r.Explain) < 80 || !strings.HasSuffix(r.Explain, ".") && !strings.HasSuffix(r.Explain, ")") || !strings.HasPrefix(r.Link, "https://") || r.Severity.rank() < 0:
 			t.Errorf("%s isn't told: %+v", r.ID, r)
-		case r.job == nil && r.spec == nil && r.installation == nil:
+		case r.job == nil && r.spec == nil && r.installation == nil && r.server == nil:
 			t.Errorf("%s judges nothing", r.ID)
 		}
 		seen[r.ID] = true

@@ -472,9 +472,24 @@ type WebhookFacts struct {
 	Fails bool `json:"fails"`
 	// CABundle is its size in bytes.
 	CABundle int `json:"caBundle"`
-	// Expires is when the certificate that it serves, or its CA, ends; zero
-	// where unknown.
+	// Expires is when its CA ends; zero where unknown.
 	Expires time.Time `json:"expires"`
+	// Served is the certificate that the pod behind the Service serves; nil where it
+	// wasn't asked or didn't answer.
+	Served *ServedCertificate `json:"served,omitempty"`
+}
+
+// ServedCertificate is what a webhook shows to who connects.
+type ServedCertificate struct {
+	NotBefore time.Time `json:"notBefore"`
+	NotAfter  time.Time `json:"notAfter"`
+	// Names are those that it is for. They are foreign.
+	Names []string `json:"names,omitempty"`
+	// WrongName says that the Service's name isn't among them, Unsigned that no
+	// authority of the CA bundle has signed it, NoTLS that who answers speaks no TLS.
+	WrongName bool `json:"wrongName,omitempty"`
+	Unsigned  bool `json:"unsigned,omitempty"`
+	NoTLS     bool `json:"noTLS,omitempty"`
 }
 
 // CertificateFacts is a Certificate of cert-manager.

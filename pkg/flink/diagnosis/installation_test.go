@@ -51,6 +51,11 @@ func hook(do func(*WebhookFacts)) install {
 	return func(f *InstallationFacts) { do(&f.Webhooks[0]) }
 }
 
+// servedWell is a certificate with which nothing is wrong.
+func servedWell() *ServedCertificate {
+	return &ServedCertificate{NotBefore: before(30 * 24 * h1), NotAfter: now.Add(60 * 24 * h1), Names: []string{"flink-operator-webhook-service.flink.svc"}}
+}
+
 func late(n int) install {
 	return func(f *InstallationFacts) {
 		for i := range n {
@@ -103,6 +108,10 @@ var installationTrials = []struct {
 	}},
 	{"FLINK-HOOK-NOT-READY", func(f *InstallationFacts) { f.Certificates[0].Ready = false }, func(f *InstallationFacts) { f.Certificates[0].Expires = time.Time{} }},
 	{"FLINK-HOOK-EXPIRED", hook(func(h *WebhookFacts) { h.Expires = before(h1) }), hook(func(h *WebhookFacts) { h.Expires = now.Add(8 * 24 * h1) })},
+	{"FLINK-HOOK-EXPIRED", hook(func(h *WebhookFacts) { h.Served = servedWell(); h.Served.NotAfter = before(h1) }), hook(func(h *WebhookFacts) { h.Served = servedWell() })},
+	{"FLINK-HOOK-NAME", hook(func(h *WebhookFacts) { h.Served = servedWell(); h.Served.WrongName = true }), hook(func(h *WebhookFacts) { h.Served = servedWell() })},
+	{"FLINK-HOOK-UNSIGNED", hook(func(h *WebhookFacts) { h.Served = servedWell(); h.Served.Unsigned = true }), hook(func(h *WebhookFacts) { h.Served = nil })},
+	{"FLINK-HOOK-NO-TLS", hook(func(h *WebhookFacts) { h.Served = &ServedCertificate{NoTLS: true} }), hook(func(h *WebhookFacts) { h.Served = servedWell() })},
 	{"FLINK-HOOK-CA", hook(func(h *WebhookFacts) { h.CABundle = 0 }), hook(func(h *WebhookFacts) { h.CABundle = 1 })},
 	{"FLINK-HOOK-ENDPOINTS", hook(func(h *WebhookFacts) { h.Endpoints = 0 }), hook(func(h *WebhookFacts) { h.Endpoints, h.EndpointsMark = 0, NotAllowed })},
 	{"FLINK-RBAC-OPERATOR", op(func(o *OperatorFacts) { o.Missing = []string{"create events"} }), op(func(o *OperatorFacts) { o.Missing, o.RightsMark = []string{"create events"}, NotAllowed })},

@@ -1,6 +1,7 @@
 package diagnosis
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -63,6 +64,10 @@ var accessRules = []Rule{
 				}
 			}
 			for _, h := range i.Webhooks {
+				if s := h.Served; s != nil && !s.NoTLS && (h.Expires.IsZero() || s.NotAfter.Before(h.Expires)) {
+					add("webhook/"+h.Name, "webhook "+h.Name+", as it is served,", s.NotAfter)
+					continue
+				}
 				add("webhook/"+h.Name, "webhook "+h.Name, h.Expires)
 			}
 			for _, c := range i.Certificates {
@@ -85,6 +90,45 @@ var accessRules = []Rule{
 				}
 			}
 			return out
+		},
+	},
+	{
+		ID: "FLINK-HOOK-NAME", Severity: Error, Title: "the webhook's certificate is for another name", Link: docHelm,
+		Explain: "The API server calls the webhook by its Service's name, SERVICE.NAMESPACE.svc, and the certificate that is served isn't for that name: it was made for another namespace or release. Every create and update of the operator's kinds fails with \"x509: certificate is valid for …, not …\".",
+		Source:  "Kubernetes' documentation of admission webhooks, golang.org/pkg/crypto/x509",
+		installation: func(i *installation) []Finding {
+			return i.served(func(h WebhookFacts, s *ServedCertificate, name string) (string, string) {
+				if !s.WrongName || s.NoTLS {
+					return "", ""
+				}
+				return fmt.Sprintf("webhook %s serves a certificate for %s, and is called %s", h.Name, cmp.Or(strings.Join(s.Names, ", "), "no name"), name), "names " + strings.Join(s.Names, ", ")
+			})
+		},
+	},
+	{
+		ID: "FLINK-HOOK-UNSIGNED", Severity: Error, Title: "the webhook's certificate isn't signed by its CA", Link: docHelm,
+		Explain: "The certificate that the webhook serves isn't signed by an authority in clientConfig.caBundle: it was renewed, and the operator still serves the old one or the configuration still names the old CA. Every create and update of the operator's kinds fails with \"x509: certificate signed by unknown authority\".",
+		Source:  "Kubernetes' documentation of admission webhooks, golang.org/pkg/crypto/x509",
+		installation: func(i *installation) []Finding {
+			return i.served(func(h WebhookFacts, s *ServedCertificate, name string) (string, string) {
+				if !s.Unsigned || s.NoTLS {
+					return "", ""
+				}
+				return fmt.Sprintf("the certificate that webhook %s serves isn't signed by the CA of its configuration", h.Name), fmt.Sprintf("served by %s, valid from %s to %s", name, s.NotBefore.UTC().Format(time.RFC3339), s.NotAfter.UTC().Format(time.RFC3339))
+			})
+		},
+	},
+	{
+		ID: "FLINK-HOOK-NO-TLS", Severity: Error, Title: "something else answers for the webhook", Link: docHelm,
+		Explain: "Who listens on the port of the webhook's Service speaks no TLS: the Service selects other pods, or names another port.",
+		Source:  "Kubernetes' documentation of admission webhooks",
+		installation: func(i *installation) []Finding {
+			return i.served(func(h WebhookFacts, s *ServedCertificate, name string) (string, string) {
+				if !s.NoTLS {
+					return "", ""
+				}
+				return fmt.Sprintf("who answers for webhook %s at %s speaks no TLS", h.Name, name), "no TLS handshake"
+			})
 		},
 	},
 	{
@@ -155,6 +199,29 @@ var accessRules = []Rule{
 			return []Finding{{Subject: "you", Means: "you may not use, or only in part: " + strings.Join(verbs, ", "), Evidence: evidence, Cures: []Cure{{Text: "ask for a role with these rights"}}}}
 		},
 	},
+}
+
+// served is a finding for each webhook whose certificate, as it is served, is
+// judged to be wrong: what that means and shows, "" for nothing.
+func (i *installation) served(judge func(h WebhookFacts, s *ServedCertificate, name string) (means, shows string)) []Finding {
+	var out []Finding
+	for _, h := range i.Webhooks {
+		if h.Served == nil {
+			continue
+		}
+		namespace, service, _ := strings.Cut(h.Service, "/")
+		name := service + "." + namespace + ".svc"
+		means, shows := judge(h, h.Served, name)
+		if means == "" {
+			continue
+		}
+		f := Finding{Subject: "webhook/" + h.Name, Means: oneLine(means), Evidence: []Evidence{{Source: "service " + h.Service, At: i.Now, Text: oneLine(shows)}}, Cures: renewCures(i)}
+		if !h.Fails {
+			f.Severity = Warning
+		}
+		out = append(out, f)
+	}
+	return out
 }
 
 func renewCures(i *installation) []Cure {

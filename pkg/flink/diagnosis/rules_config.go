@@ -174,7 +174,7 @@ var configRules = []Rule{
 			if len(names) == 0 {
 				return nil
 			}
-			return []Finding{{Severity: Info, Subject: "spec.flinkConfiguration", Means: "credentials stand in clear text in the spec: " + strings.Join(names, ", "), Evidence: []Evidence{{Source: "spec.flinkConfiguration", Text: names[0] + ": " + secret.Hidden}}, Cures: []Cure{{Text: "have them in a Secret, as environment variables of the pod template"}}}}
+			return []Finding{{Subject: "spec.flinkConfiguration", Means: "credentials stand in clear text in the spec: " + strings.Join(names, ", "), Evidence: []Evidence{{Source: "spec.flinkConfiguration", Text: names[0] + ": " + secret.Hidden}}, Cures: []Cure{{Text: "have them in a Secret, as environment variables of the pod template"}}}}
 		},
 	},
 	{

@@ -22,6 +22,7 @@ var (
 	noSlots       = pattern(`NoResourceAvailableException|Could not acquire the minimum required resources|Slot request bulk is not fulfillable`)
 	frameSize     = pattern(`exceeds the maximum (?:pekko|akka) framesize|maximum (?:akka|pekko) framesize`)
 	kafkaWords    = pattern(`UnknownTopicOrPartitionException|SaslAuthenticationException|SslAuthenticationException|TopicAuthorizationException|GroupAuthorizationException|ClusterAuthorizationException|Failed to get metadata for topics|Timed out waiting for a node assignment|Topic .* not present in metadata|Failed to construct kafka|InvalidPidMappingException|ProducerFencedException|No resolvable bootstrap urls`)
+	kafkaTrust    = pattern(`SSL handshake failed|PKIX path|SSLHandshakeException|CertificateException`)
 	kafkaAuth     = pattern(`Sasl|Ssl|Authoriz|Authentic`)
 	taskLost      = pattern(`Heartbeat of TaskManager with id (\S+) timed out|TaskManager with id (\S+) is no longer reachable|RemoteTransportException: .*(?:Connection unexpectedly closed|Lost connection)|Connection unexpectedly closed by remote task manager|The TaskExecutor is shutting down|TaskExecutor .* has no more allocated slots|container termination statuses|Pod terminated`)
 	noProgram     = pattern(`Cannot run program "([^"]+)"`)
@@ -137,6 +138,9 @@ var exceptionRules = []Rule{
 	thrownRule("FLINK-JOB-KAFKA", "Kafka refuses or doesn't answer", docKafka,
 		"The Kafka client of the job can't work with its cluster: a topic isn't there, credentials or rights are wrong, or brokers aren't reached by the names that they advertise.",
 		kafkaWords, []Where{InTask, InMain, InJobManager, InCheckpoint, InRestore, Somewhere, InOperator}, says("Kafka doesn't serve the job"), func(_ *job, e Exception, _ []string) []Cure {
+			if kafkaTrust.MatchString(e.text()) {
+				return []Cure{{Text: "have the client trust the brokers' certificate (ssl.truststore.*), and name them as it does"}}
+			}
 			if kafkaAuth.MatchString(e.Root().String()) {
 				return []Cure{{Text: "check the client's security.protocol, sasl.* and ssl.* properties, and what its user may do"}}
 			}

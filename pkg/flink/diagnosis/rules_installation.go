@@ -233,7 +233,11 @@ var installationRules = []Rule{
 			}
 			var out []Finding
 			for namespace, jobs := range byNamespace {
-				out = append(out, Finding{Subject: "namespace/" + namespace, Means: fmt.Sprintf("%d objects are in namespace %s, which no operator watches", len(jobs), namespace), Evidence: append(watchEvidence(i.Operators), someJobs(jobs)...), Cures: watchCure(i.Operators, namespace)})
+				means := fmt.Sprintf("%d objects are in namespace %s, which no operator watches", len(jobs), namespace)
+				if len(jobs) == 1 {
+					means = fmt.Sprintf("an object is in namespace %s, which no operator watches", namespace)
+				}
+				out = append(out, Finding{Subject: "namespace/" + namespace, Means: means, Evidence: append(watchEvidence(i.Operators), someJobs(jobs)...), Cures: watchCure(i.Operators, namespace)})
 			}
 			return out
 		},

@@ -7,18 +7,21 @@ import (
 )
 
 var (
-	claimMissing = pattern(`persistentvolumeclaim "([a-z0-9.-]+)" not found`)
-	claimUnbound = pattern(`unbound immediate PersistentVolumeClaims|didn't find available persistent volumes|volume node affinity conflict`)
-	quotaWords   = pattern(`exceeded quota: ([^,]+), requested: (.*?), used: (.*?), limited: (.*)$`)
-	quotaMust    = pattern(`failed quota: ([^:]+): must specify (.*)$`)
-	cannotCreate = pattern(`cannot create resource "?([a-z./]+)"?`)
-	noAccount    = pattern(`serviceaccount "([^"]+)" not found`)
-	insufficient = pattern(`Insufficient ([a-z0-9./-]+)`)
-	taintWords   = pattern(`untolerated taint|had taint`)
-	affinity     = pattern(`node affinity|node selector|affinity rules|topology spread`)
-	passingTaint = pattern(`node\.kubernetes\.io/|node\.cloudprovider\.kubernetes\.io/`)
-	anyQuota     = pattern(`(exceeded|failed) quota`)
-	tooManyPods  = pattern(`Too many pods`)
+	claimMissing   = pattern(`persistentvolumeclaim "([a-z0-9.-]+)" not found`)
+	claimUnbound   = pattern(`unbound immediate PersistentVolumeClaims|didn't find available persistent volumes|volume node affinity conflict`)
+	claimElsewhere = pattern(`volume node affinity conflict`)
+	spreadWords    = pattern(`topology spread`)
+	antiAffinity   = pattern(`anti-affinity`)
+	quotaWords     = pattern(`exceeded quota: ([^,]+), requested: (.*?), used: (.*?), limited: (.*)$`)
+	quotaMust      = pattern(`failed quota: ([^:]+): must specify (.*)$`)
+	cannotCreate   = pattern(`cannot create resource "?([a-z./]+)"?`)
+	noAccount      = pattern(`serviceaccount "([^"]+)" not found`)
+	insufficient   = pattern(`Insufficient ([a-z0-9./-]+)`)
+	taintWords     = pattern(`untolerated taint|had taint`)
+	affinity       = pattern(`node affinity|node selector|affinity rules|topology spread`)
+	passingTaint   = pattern(`node\.kubernetes\.io/|node\.cloudprovider\.kubernetes\.io/`)
+	anyQuota       = pattern(`(exceeded|failed) quota`)
+	tooManyPods    = pattern(`Too many pods`)
 )
 
 // scheduler says why pods find no node; findings one for each role.
@@ -170,6 +173,9 @@ var schedulingRules = []Rule{
 				if !claimUnbound.MatchString(reasons(p.unscheduled)) {
 					return "", nil, false
 				}
+				if claimElsewhere.MatchString(reasons(p.unscheduled)) {
+					return "the volume of " + p.name + " is where the pod can't run: it belongs to another node or zone", []Cure{{Text: "let the pod run where its volume is (nodeSelector, affinity), or use a class that binds with the first pod (volumeBindingMode WaitForFirstConsumer), or storage that all zones reach", Command: "kubectl get pv -o wide", Safe: true}}, true
+				}
 				what, cures := "a persistentvolumeclaim of "+p.name+" has no volume", []Cure{{Text: "see what the claims wait for", Command: j.kubectl("describe pvc"), Safe: true}}
 				for _, c := range j.Claims {
 					if c.Exists == Read && c.Phase != "" && c.Phase != "Bound" {
@@ -197,6 +203,12 @@ var schedulingRules = []Rule{
 				}
 				if slices.Sort(pairs); len(pairs) > 0 {
 					asks = " (" + strings.Join(pairs, ",") + ")"
+				}
+				switch why := reasons(p.unscheduled); {
+				case spreadWords.MatchString(why):
+					return p.name + " finds no node that its topologySpreadConstraints allow", []Cure{{Text: "relax them in the pod template (maxSkew, whenUnsatisfiable: ScheduleAnyway), or add nodes in the other zones", Command: "kubectl get nodes -L topology.kubernetes.io/zone", Safe: true}}, true
+				case antiAffinity.MatchString(why):
+					return p.name + " finds no node: anti-affinity keeps it off those on which others of its kind run", []Cure{{Text: "prefer the anti-affinity instead of requiring it (preferredDuringScheduling…), or add nodes", Command: "kubectl get nodes", Safe: true}}, true
 				}
 				return "no node has what " + p.name + " asks for" + asks, []Cure{{Text: "correct nodeSelector and affinity in the pod template, or label a node", Command: "kubectl get nodes --show-labels", Safe: true}}, true
 			})
@@ -251,7 +263,14 @@ var schedulingRules = []Rule{
 				case what == "memory" && biggestMemory > 0 && memory > biggestMemory:
 					means = fmt.Sprintf("%s asks for %s, more than any node has (%s)", p.name, size(memory), size(biggestMemory))
 				}
-				return means, []Cure{{Text: fmt.Sprintf("ask for less in spec.%s.resource, or add nodes", podField(p.role)), Command: "kubectl describe nodes", Safe: true}}, true
+				cure := fmt.Sprintf("ask for less in spec.%s.resource, or add nodes", podField(p.role))
+				switch {
+				case found == nil:
+					cure = "add nodes, or let them run more pods (the kubelet's maxPods, the network's addresses)"
+				case what != "cpu" && what != "memory" && what != "ephemeral-storage":
+					cure = "add nodes that have it, or ask for less of it in the pod template"
+				}
+				return means, []Cure{{Text: cure, Command: "kubectl describe nodes", Safe: true}}, true
 			})
 		},
 	},

@@ -14,6 +14,8 @@ var (
 	noWriter    = pattern(`UnsupportedOperationException: (?:.*\b(?:not support|do(?:es)? not support)\w* recoverable writers|Recoverable writers on \w+ are only supported|.*[Rr]ecoverable ?[Ww]riters? .*(?:only supported|not supported|unsupported))`)
 	s3Denied    = pattern(`(?i)Status Code: 403|AccessDenied|Access Denied|InvalidAccessKeyId|SignatureDoesNotMatch|Unable to load (?:AWS )?credentials|No AWS Credentials|NoAwsCredentialsException|AWSBadRequestException.*403|Forbidden \(Service: (?:Amazon )?S3`)
 	s3Bucket    = pattern(`NoSuchBucket|The specified bucket does not exist`)
+	s3Clock     = pattern(`RequestTimeTooSkewed|difference between the request time and the (?:current|server's) time is too large`)
+	s3Pool      = pattern(`Timeout waiting for connection from pool|Acquire operation took longer than the configured maximum time`)
 	s3Away      = pattern(`Unable to execute HTTP request(?:: (.*))?|(?:Sdk|Amazon)ClientException.*(?:connect|timed? ?out|refused|UnknownHost)`)
 	s3Frames    = []string{"amazonaws", "fs.s3", "s3presto", "s3a.S3A", "awssdk"}
 	cantWrite   = pattern(`Mkdirs failed|Permission denied|Failed to create (?:savepoint|checkpoint) directory|Read-only file system|ReadOnlyFileSystem|AccessDeniedException|not exist and could not be created|Could not create target|Failed to create directory`)
@@ -84,7 +86,7 @@ var storageRules = []Rule{
 			if !ok || !j.matters(e) || !inS3(e) && !aboutStorage(e) {
 				return nil
 			}
-			if !inS3(e) {
+			if !inS3(e) || e.match(s3Clock) != nil {
 				return nil
 			}
 			f := Finding{Subject: j.ref(), Means: "S3 refuses the credentials of the job's pods: " + e.Telling(), Evidence: []Evidence{e.evidence()}, Cures: []Cure{{Text: "check the keys (s3.access-key, s3.secret-key, or those of the environment) and what they may do with the bucket"}}}
@@ -93,6 +95,28 @@ var storageRules = []Rule{
 			}
 			f.Evidence = append(f.Evidence, j.keptIn(e)...)
 			return []Finding{f}
+		},
+	},
+	{
+		ID: "FLINK-S3-CLOCK", Severity: Error, Title: "the clocks of S3 and the pods differ", Link: docS3,
+		Explain:  "Requests to S3 are signed with the time, and the object store takes none that differ by more than 15 minutes from its own clock. The clock of the node (or of a MinIO's node) is wrong; the credentials are not.",
+		Source:   "Amazon S3, list of error codes",
+		Explains: append([]string{"FLINK-POD-CRASH", "FLINK-STATE-WRITE", "FLINK-SNAP-*"}, whatFollows...),
+		job: func(j *job) []Finding {
+			return j.thrown(s3Clock, nil, func(e Exception, _ []string) string {
+				return "S3 refuses requests because its clock and that of the job's pods differ: " + e.Telling()
+			}, Cure{Text: "set the clocks of the nodes (NTP), and of the object store"})
+		},
+	},
+	{
+		ID: "FLINK-S3-POOL", Severity: Error, Title: "the S3 client has too few connections", Link: docS3,
+		Explain:  "All connections of the S3 client in a pod are in use, and none became free in time: many tasks in one TaskManager write or read at once, or streams aren't closed. The object store itself answers.",
+		Source:   "apache/hadoop, S3A troubleshooting",
+		Explains: append([]string{"FLINK-STATE-WRITE", "FLINK-SNAP-*"}, whatFollows...),
+		job: func(j *job) []Finding {
+			return j.thrown(s3Pool, nil, func(e Exception, _ []string) string {
+				return "the S3 client of a pod has no free connection: " + e.Telling()
+			}, Cure{Text: "raise the pool (fs.s3a.connection.maximum, for presto s3.max-connections), or have fewer slots in a TaskManager"})
 		},
 	},
 	{
@@ -117,7 +141,7 @@ var storageRules = []Rule{
 		Explains: append([]string{"FLINK-POD-CRASH", "FLINK-STATE-WRITE", "FLINK-SNAP-*", "FLINK-JOB-UNKNOWN-HOST"}, whatFollows...),
 		job: func(j *job) []Finding {
 			e, _, ok := j.find(s3Away)
-			if !ok || !inS3(e) || !j.matters(e) {
+			if !ok || !inS3(e) || !j.matters(e) || e.match(s3Pool) != nil {
 				return nil
 			}
 			endpoint := j.conf.get("s3.endpoint", "fs.s3a.endpoint")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"net"
 	"slices"
 	"strings"
 	"sync"
@@ -15,10 +16,12 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/portforward"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/diagnosis"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/rest"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/storage"
 )
 
 // SourceLimit bounds how long one source of facts is waited for.
@@ -35,6 +38,13 @@ type Gatherer struct {
 	Limit time.Duration
 	// Now is the clock; nil is the machine's.
 	Now func() time.Time
+	// Dial connects to a pod behind a Service; nil asks no webhook for its certificate.
+	Dial func(ctx context.Context, target portforward.Target) (net.Conn, error)
+	// Store opens where a job keeps its state; nil looks for no bucket.
+	Store func(ctx context.Context, job api.Job, path string) (storage.Store, func() error, error)
+	// Sample is how long a job's flow is looked at, to see what stands still or
+	// grows; 0 looks once.
+	Sample time.Duration
 	// NoWait takes the numbers of tasks that are there at once. Flink fetches them
 	// after it was asked for the first time, so that there may be none.
 	NoWait bool

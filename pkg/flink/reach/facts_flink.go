@@ -68,8 +68,16 @@ func (g *Gatherer) askFlink(ctx context.Context, s *sources, f *diagnosis.JobFac
 				return nil, err
 			}
 			metrics, _ := client.JobMetrics(ctx, place.JobID, "numRestarts", "fullRestarts")
-			return func() { readJob(&f.Flink, load, metrics, asked) }, err
+			var records map[string][]int64
+			if !g.NoWait {
+				records = g.subtasks(ctx, client, load)
+			}
+			return func() {
+				readJob(&f.Flink, load, metrics, asked)
+				keepSubtasks(&f.Flink, records)
+			}, err
 		})
+		g.sampleFlow(ctx, s, f, place, client)
 		if untrusted.IsID(place.JobID) {
 			s.ask(ctx, diagnosis.FromExceptions, func(ctx context.Context) (func(), error) {
 				history, _, err := client.Exceptions(ctx, place.JobID, mostThrown)
@@ -81,8 +89,16 @@ func (g *Gatherer) askFlink(ctx context.Context, s *sources, f *diagnosis.JobFac
 					return nil, err
 				}
 				config, configErr := client.CheckpointConfig(ctx, place.JobID)
+				var slow map[int64]diagnosis.Checkpoint
+				if !g.NoWait {
+					slow = slowCheckpoints(ctx, client, place.JobID, all.History)
+				}
 				return func() {
 					f.Flink.Checkpoints = readCheckpoints(all)
+					for i := range f.Flink.Checkpoints.History {
+						h := &f.Flink.Checkpoints.History[i]
+						h.SlowVertex, h.Alignment = slow[h.ID].SlowVertex, slow[h.ID].Alignment
+					}
 					if all.Latest.Restored != nil {
 						f.Flink.RestoredFrom = all.Latest.Restored.Path
 						if all.Latest.Restored.Time > 0 {

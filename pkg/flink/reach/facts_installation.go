@@ -66,6 +66,16 @@ func (g *Gatherer) Installation(ctx context.Context, namespace string) (*diagnos
 			f.Accounts = accounts
 		}, err
 	})
+	if g.Store != nil {
+		s.ask(ctx, diagnosis.FromStorage, func(ctx context.Context) (func(), error) {
+			jobs, err := g.Jobs(ctx, namespace, "")
+			if err != nil {
+				return nil, err
+			}
+			found := g.stores(ctx, jobs)
+			return func() { f.Storage = found }, nil
+		})
+	}
 	s.ask(ctx, diagnosis.FromWebhooks, func(ctx context.Context) (func(), error) {
 		hooks, err := g.webhooks(ctx)
 		return func() { f.Webhooks = hooks }, err
@@ -227,7 +237,8 @@ func concernsFlink(hook map[string]any) bool {
 func (g *Gatherer) webhook(ctx context.Context, name string, hook map[string]any) diagnosis.WebhookFacts {
 	out := diagnosis.WebhookFacts{Name: name, Fails: api.Text(hook, "failurePolicy") != "Ignore"}
 	bundle := api.Text(hook, "clientConfig", "caBundle")
-	if raw, err := base64.StdEncoding.DecodeString(bundle); err == nil {
+	raw, err := base64.StdEncoding.DecodeString(bundle)
+	if err == nil {
 		out.CABundle, out.Expires = len(raw), expires(raw)
 	}
 	namespace, service := api.Text(hook, "clientConfig", "service", "namespace"), api.Text(hook, "clientConfig", "service", "name")
@@ -241,6 +252,13 @@ func (g *Gatherer) webhook(ctx context.Context, name string, hook map[string]any
 	}
 	ready, _, err := g.endpoints(ctx, namespace, service)
 	out.Endpoints, out.EndpointsMark = ready, MarkOf(err)
+	if err == nil && ready > 0 {
+		port, ok := api.Number(hook, "clientConfig", "service", "port")
+		if !ok {
+			port = 443
+		}
+		out.Served = g.servedCertificate(ctx, namespace, service, port, raw)
+	}
 	return out
 }
 

@@ -250,6 +250,13 @@ func (s *S3) Remove(ctx context.Context, files []string, gone func(file string))
 // Clear has nothing to do: an object store has no directories.
 func (s *S3) Clear(context.Context, []string) error { return nil }
 
+// UnansweredError says that an object store gave no answer of its own.
+type UnansweredError struct{ Err error }
+
+func (e *UnansweredError) Error() string { return e.Err.Error() }
+
+func (e *UnansweredError) Unwrap() error { return e.Err }
+
 // explain says what an error of S3 means, with where the credentials are from.
 func (s *S3) explain(ctx context.Context, path string, err error) error {
 	return s.explainAs(ctx, "read", path, err)
@@ -267,7 +274,7 @@ func (s *S3) explainAs(ctx context.Context, verb, path string, err error) error 
 	if !errors.As(err, &answer) {
 		// Not wrapped: this connection isn't that to the API server, whose words
 		// it would get.
-		return fmt.Errorf("%s %s at %s: %w", verb, path, s.host, err)
+		return &UnansweredError{fmt.Errorf("%s %s at %s: %w", verb, path, s.host, err)}
 	}
 	from := s.options.CredentialsFrom
 	if from == "" {

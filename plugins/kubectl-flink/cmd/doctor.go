@@ -45,6 +45,7 @@ type doctorOptions struct {
 	timeout       time.Duration
 	fix           fixFlags
 	contexts      []string
+	sample        time.Duration
 }
 
 func newDoctor(c *common) *cobra.Command {
@@ -88,6 +89,9 @@ A job called explain or rules is named with its type: deployment/rules.`,
 			kubectl flink doctor basic-example --fix
 			kubectl flink doctor -A --fix --dry-run=client
 
+			# Does a watermark stand still, or lag grow?
+			kubectl flink doctor basic-example --sample 1m
+
 			# Several clusters at once
 			kubectl flink doctor -A --contexts staging,production
 
@@ -112,6 +116,7 @@ A job called explain or rules is named with its type: deployment/rules.`,
 		}
 		return out, err
 	}))
+	flags.DurationVar(&o.sample, "sample", 0, "Look at the flow of jobs twice, so long apart: finds watermarks that stand (from 1m on) and lag that grows (30s)")
 	o.fix.add(cmd)
 	o.tunnelFlags.add(cmd, true)
 	addRESTFlags(cmd, &o.tls)
@@ -123,6 +128,8 @@ A job called explain or rules is named with its type: deployment/rules.`,
 // Validate finds what is wrong with the flags.
 func (o *doctorOptions) Validate() error {
 	switch {
+	case o.sample < 0 || o.sample > 10*time.Minute:
+		return exit.Usagef("--sample: %s is not between 0 and 10m", o.sample)
 	case o.timeout <= 0:
 		return exit.Usagef("--timeout: %s is not a positive duration", o.timeout)
 	case len(o.Args) > 0 && (o.allNamespaces || o.selector != ""):
@@ -174,8 +181,16 @@ func (o *doctorOptions) site(c *common, tell func(string, ...any)) (*site, error
 	if err != nil {
 		return nil, err
 	}
+	config, err := c.factory.Config()
+	if err != nil {
+		tunnel.Close()
+		return nil, err
+	}
+	states := reach.StateStore{Client: client, Config: config, Tunnel: tunnel, NoReader: true}
 	look := func(ctx context.Context, named []api.Ref) (*gathered, error) {
-		found, err := gatherAll(ctx, c.gathererOf(client, tunnel, o.tls, o.timeout), namespace, o.selector, named, tell)
+		gatherer := c.gathererOf(client, tunnel, o.tls, o.timeout)
+		gatherer.Dial, gatherer.Store, gatherer.Sample = tunnel.DialContext, states.Of, o.sample
+		found, err := gatherAll(ctx, gatherer, namespace, o.selector, named, tell)
 		if err == nil && len(found.refs) == 1 && found.jobs[0].err != nil {
 			err = found.jobs[0].err
 		}

@@ -552,7 +552,10 @@ func ExplainRule(r diagnosis.Rule, width int) string {
 	paragraph(r.Explain)
 	out.WriteByte('\n')
 	needs := "found by doctor"
-	if !r.NeedsCluster() {
+	switch {
+	case r.OfServer():
+		needs = "found by lint --server"
+	case !r.NeedsCluster():
 		needs += ", and by lint in manifests"
 	}
 	paragraph(needs + "; tried on " + triedOn(r))

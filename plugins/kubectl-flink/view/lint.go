@@ -5,14 +5,17 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/secret"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/version"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/diagnosis"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/reach"
 )
 
 // SARIF is the output format that code scanners read.
@@ -34,6 +37,18 @@ type LintReport struct {
 	Errors, Warnings int
 	// Others counts the objects that aren't the operator's.
 	Others int
+	// Unread is what the cluster didn't answer.
+	Unread []reach.Unread
+}
+
+// Miss takes in what the cluster didn't answer; what several manifests miss, once.
+func (r *LintReport) Miss(unread []reach.Unread) {
+	for _, u := range unread {
+		u.Why = secret.Text(u.Why)
+		if !slices.Contains(r.Unread, u) {
+			r.Unread = append(r.Unread, u)
+		}
+	}
 }
 
 // Add takes in one manifest's findings.
@@ -63,10 +78,18 @@ type LintPage struct {
 
 // Result is the report in every format.
 func (p LintPage) Result(r LintReport) printer.Result {
+	object := map[string]any{"apiVersion": "kubectl-flink/v1", "kind": "Lint", "errors": r.Errors, "warnings": r.Warnings, "items": r.Items}
+	var missing []string
+	if len(r.Unread) > 0 {
+		object["unread"] = r.Unread
+		for _, u := range r.Unread {
+			missing = append(missing, string(u.Source)+": "+string(u.Mark)+" ("+u.Why+")")
+		}
+	}
 	return printer.Result{
-		Object: map[string]any{"apiVersion": "kubectl-flink/v1", "kind": "Lint", "errors": r.Errors, "warnings": r.Warnings, "items": r.Items},
+		Object: object,
 		Text:   func(w io.Writer) error { _, err := io.WriteString(w, p.text(r)); return err },
-		Forms:  map[string]func(io.Writer) error{SARIF: func(w io.Writer) error { return writeSARIF(w, r.sarif()) }},
+		Forms:  map[string]func(io.Writer) error{SARIF: func(w io.Writer) error { return writeSARIF(w, r.sarif(), missing...) }},
 	}
 }
 
@@ -95,6 +118,12 @@ func (p LintPage) text(r LintReport) string {
 		fmt.Fprintf(&out, "; %s of other kinds not", Count(r.Others, "object"))
 	}
 	out.WriteByte('\n')
+	for i, u := range r.Unread {
+		if i == 0 {
+			out.WriteString("Not answered by the cluster, so that what it would show isn't known:\n")
+		}
+		page.write(&out, "  ", "", string(u.Source)+": "+string(u.Mark)+" ("+u.Why+")")
+	}
 	return out.String()
 }
 

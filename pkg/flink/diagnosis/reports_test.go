@@ -1,0 +1,60 @@
+package diagnosis
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+// Situations as strangers report them: what is said first, and what must not be
+// said. A wrong explanation is worse than none.
+func TestReportsOfStrangers(t *testing.T) {
+	unauthorized := `Failed to pull image "reg.example.com/f:1": failed to authorize: failed to fetch oauth token: unexpected status: 401 Unauthorized`
+	for name, c := range map[string]struct {
+		facts change
+		rule  string
+		// says is in the finding or its cures, never isn't.
+		says  string
+		never []string
+	}{
+		"FileSink to a Hadoop filesystem":     {task("java.lang.UnsupportedOperationException: Recoverable writers on Hadoop are only supported for HDFS"), "FLINK-FS-WRITER", "FileSink", []string{"canonical", "--format native"}},
+		"a schema registry's name":            {task("java.net.UnknownHostException: schema-registry"), "FLINK-JOB-UNKNOWN-HOST", "schema-registry", []string{"bucket", "endpoint"}},
+		"SQL without its connector":           {mainFails("org.apache.flink.table.api.ValidationException: Could not find any factory for identifier 'kafka' that implements 'org.apache.flink.table.factories.DynamicTableFactory' in the classpath."), "FLINK-JOB-CONNECTOR", "kafka", []string{"rejects the spec"}},
+		"a class for a newer Java":            {mainFails("java.lang.UnsupportedClassVersionError: com/acme/Main has been compiled by a more recent version of the Java Runtime (class file version 61.0), this version of the Java Runtime only recognizes class file versions up to 55.0"), "FLINK-JOB-JAVA", "newer Java", []string{"memory"}},
+		"a Secret without the key":            {all(created(2*m1), waiting(taskManager, "CreateContainerConfigError", "couldn't find key password in Secret prod/db"), func(f *JobFacts) { f.Secrets = []Existing{{Name: "db", Exists: Read}} }), "FLINK-POD-SECRET", "key password of secret db", nil},
+		"a registry that asks who it is":      {all(jmStarts, waiting(jobManager, "ImagePullBackOff", "Back-off"), event1("Pod", "orders-6d5f49f8d4-5hvl9", "Failed", unauthorized, m1)), "FLINK-POD-IMAGE", "imagePullSecrets", nil},
+		"a LimitRange":                        {all(created(m1), noTaskManager, logged(`Could not create pod x, exception: E: Message: pods "x" is forbidden: maximum memory usage per Container is 1Gi, but limit is 2Gi. Received status: S`)), "FLINK-POD-REFUSED", "maximum memory usage per Container is 1Gi", []string{"quota", "bind it a role"}},
+		"a quota that wants limits":           {all(jmStarts, func(f *JobFacts) { f.Pods = nil }, event1("ReplicaSet", "orders-6d5f49f8d4", "FailedCreate", `Error creating: pods "x" is forbidden: failed quota: team: must specify limits.cpu for: flink-main-container`, m1)), "FLINK-POD-QUOTA", "limits.cpu", []string{"ask for less"}},
+		"a volume on two nodes":               {all(created(2*m1), waiting(taskManager, "ContainerCreating", ""), event1("Pod", "orders-taskmanager-1-1", "FailedAttachVolume", `Multi-Attach error for volume "pvc-1" Volume is already used by pod(s) orders-6d5f49f8d4-5hvl9`, m1)), "FLINK-POD-VOLUME", "ReadWriteMany", []string{"create the claim"}},
+		"a volume in another zone":            {all(jmStarts, unscheduled(jobManager, "0/3 nodes are available: 3 node(s) had volume node affinity conflict. preemption: 0/3")), "FLINK-POD-CLAIM-UNBOUND", "another node or zone", []string{"has no volume", "label a node", "ask for less"}},
+		"nodes that are full of pods":         {all(jmStarts, unscheduled(jobManager, "0/2 nodes are available: 2 Too many pods. preemption: 0/2")), "FLINK-POD-RESOURCES", "maxPods", []string{"ask for less"}},
+		"a GPU":                               {all(created(m1), unscheduled(taskManager, "0/2 nodes are available: 2 Insufficient nvidia.com/gpu.")), "FLINK-POD-RESOURCES", "pod template", []string{"spec.taskManager.resource"}},
+		"zones over which pods are spread":    {all(created(m1), unscheduled(taskManager, "0/2 nodes are available: 2 node(s) didn't match pod topology spread constraints.")), "FLINK-POD-AFFINITY", "topologySpreadConstraints", []string{"label a node", "ask for less"}},
+		"TaskManagers that avoid each other":  {all(created(m1), unscheduled(taskManager, "0/2 nodes are available: 2 node(s) didn't match pod anti-affinity rules.")), "FLINK-POD-AFFINITY", "anti-affinity", []string{"label a node", "ask for less"}},
+		"state in the JobManager's memory":    {checkpointing("java.io.IOException: Size of the state is larger than the maximum permitted memory-backed state. Size=9437184, maxSize=5242880. Consider using a different checkpoint storage, like the FileSystemCheckpointStorage."), "FLINK-CKPT-MEMORY-BACKED", "execution.checkpointing.dir", []string{"half as much again"}},
+		"types that changed":                  {task("org.apache.flink.util.StateMigrationException: The new state serializer (x) must not be incompatible with the old state serializer (y)."), "FLINK-STATE-SCHEMA", "other types", nil},
+		"another maximum parallelism":         {jmFails("java.lang.IllegalStateException: Failed to rollback to checkpoint/savepoint s3://state/sp. Max parallelism mismatch between checkpoint/savepoint state and new program. Cannot map operator 0a with max parallelism 128 to new program with max parallelism 256."), "FLINK-JOB-MAX-PARALLELISM", "maximum parallelism", []string{"isn't there"}},
+		"a main method that starts no job":    {mainFails("java.lang.IllegalStateException: No operators defined in streaming topology. Cannot execute."), "FLINK-JOB-NO-JOB", "execute()", nil},
+		"a topic that it may not read":        {task("org.apache.kafka.common.errors.TopicAuthorizationException: Not authorized to access topics: [orders]"), "FLINK-JOB-KAFKA", "what its user may do", []string{"service account"}},
+		"brokers of another authority":        {task("org.apache.kafka.common.errors.SslAuthenticationException: SSL handshake failed\nCaused by: sun.security.validator.ValidatorException: PKIX path building failed"), "FLINK-JOB-KAFKA", "truststore", []string{"topic exists"}},
+		"clocks that differ":                  {checkpointing("com.amazonaws.services.s3.model.AmazonS3Exception: The difference between the request time and the current time is too large. (Service: Amazon S3; Status Code: 403; Error Code: RequestTimeTooSkewed)"), "FLINK-S3-CLOCK", "clocks", []string{"check the keys"}},
+		"too few connections to S3":           {task("java.io.IOException: Could not flush and close the file system output stream to s3://state/x in order to obtain the stream state handle\nCaused by: com.amazonaws.SdkClientException: Unable to execute HTTP request: Timeout waiting for connection from pool"), "FLINK-S3-POOL", "connection.maximum", []string{"check s3.endpoint"}},
+		"a database that refuses connections": {task("java.net.ConnectException: Connection refused"), "FLINK-JOB-EXCEPTION", "Connection refused", []string{"NetworkPolic", "s3.endpoint"}},
+		"the user's own mistake":              {task("java.lang.NullPointerException: Cannot invoke \"String.length()\""), "FLINK-JOB-EXCEPTION", "NullPointerException", []string{"memory", "savepoint"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			findings := Job(with(c.facts))
+			if len(findings) == 0 || findings[0].Rule != c.rule {
+				t.Fatalf("found are %v", ids(findings))
+			}
+			f := findings[0]
+			text := strings.Join(append([]string{f.Means}, f.Advice()...), "\n")
+			if !strings.Contains(text, c.says) {
+				t.Errorf("no %q in\n%s", c.says, text)
+			}
+			if i := slices.IndexFunc(c.never, func(wrong string) bool { return strings.Contains(text, wrong) }); i >= 0 {
+				t.Errorf("%q in\n%s", c.never[i], text)
+			}
+		})
+	}
+}
