@@ -29,6 +29,7 @@ var rooms = map[string][]string{
 	"lifecycle":  {"api", "operator", "conf", "change", "savepoint", "diagnosis"},
 	"health":     {"api", "operator", "conf", "change", "savepoint", "lifecycle"},
 	"sqlgateway": {"api", "operator", "rest", "httpapi"},
+	"sqljob":     {"api", "operator"},
 	"storage":    {"api", "operator", "statefile"},
 	"reach":      {"api", "operator", "savepoint", "change", "lifecycle", "rest", "sqlgateway", "storage", "diagnosis", "foretell"},
 }

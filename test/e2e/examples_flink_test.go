@@ -107,9 +107,12 @@ func newExamples(t *testing.T) *examples {
 	x.write(t, "session-job.yaml", example(t, "session-job-example.yaml"))
 	x.write(t, "gateway.yaml", gateway)
 	x.write(t, "pipeline.sql", "CREATE TABLE three (a INT) WITH ('connector'='datagen','number-of-rows'='3');\nCREATE TABLE hole (a INT) WITH ('connector'='blackhole');\nINSERT INTO hole SELECT a FROM three;\n")
+	x.write(t, "orders.sql", "CREATE TABLE orders (a INT) WITH ('connector'='datagen','rows-per-second'='5');\nCREATE TABLE hole (a INT) WITH ('connector'='blackhole');\nINSERT INTO hole SELECT a FROM orders;\n")
+	x.write(t, "base.yaml", scriptBase(t, x.namespace, "orders"))
 	var jar bytes.Buffer
 	must(t, zip.NewWriter(&jar).Close())
 	x.write(t, "flink-sql-connector-kafka.jar", jar.String())
+	x.write(t, "udf.jar", jar.String())
 	x.must(t, "kubectl apply -f session.yaml")
 	x.job(t)
 	return x
@@ -187,6 +190,8 @@ func (x *examples) prepare(t *testing.T, e sample) {
 		x.job(t)
 	}
 	switch {
+	case uses("upgrade orders"):
+		x.must(t, "kubectl flink submit orders --sql orders.sql -f base.yaml")
 	case verb == "resume":
 		x.must(t, "kubectl flink suspend basic-example")
 	case uses("--method rest"):
@@ -223,6 +228,10 @@ func (x *examples) clear(t *testing.T, e sample) {
 		x.run(t, "kubectl flink cancel session-example --yes")
 	case uses("svc/sql-gateway"):
 		x.must(t, "kubectl delete -f gateway.yaml")
+	case uses("submit orders"), uses("upgrade orders"):
+		main.run(t, "delete", "flinkdeployment", "orders", "-n", x.namespace, "--ignore-not-found", "--timeout=3m").wants(t, 0)
+	case verb == "submit" && uses("--sql"):
+		x.run(t, "kubectl flink cancel session-example --yes")
 	case verb == "submit" && uses("--deployment"), uses("session-job-example"):
 		main.run(t, "delete", "flinksessionjobs", "--all", "-n", x.namespace, "--timeout=3m").wants(t, 0)
 	}

@@ -11,6 +11,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -260,4 +262,66 @@ func TestSQLOnAnApplicationCluster(t *testing.T) {
 	for _, verb := range []string{"sql", "sql-client"} {
 		main.run(t, "flink", verb, "basic-example").wants(t, 1, "is an application cluster", "session cluster")
 	}
+}
+
+// scriptBase is a FlinkDeployment for a script's application: all but the job.
+func scriptBase(t *testing.T, namespace, name string) string {
+	t.Helper()
+	base, _, _ := strings.Cut(exampleIn(t, namespace, "flink-2-example.yaml", "flink-2-example", name), "  job:\n")
+	return base
+}
+
+// A SQL script becomes an application, is changed with its state kept, and goes
+// back to the script before where the new one doesn't run.
+func TestSQLAsAnApplication(t *testing.T) {
+	t.Parallel()
+	ns := main.flinkNamespace(t, "sql-app")
+	file := func(name, text string) string {
+		path := filepath.Join(t.TempDir(), name)
+		must(t, os.WriteFile(path, []byte(text), 0o600))
+		return path
+	}
+	script := func(rows, query string) string {
+		return file("counter.sql", `-- it's counted; and kept
+SET 'pipeline.name' = 'counter';
+CREATE TABLE src (a INT) WITH ('connector'='datagen','rows-per-second'='`+rows+`');
+CREATE TABLE sink (n BIGINT) WITH ('connector'='print');
+`+query)
+	}
+	const count = "INSERT INTO sink SELECT COUNT(*) FROM src"
+	base := file("base.yaml", scriptBase(t, ns, "counter"))
+	main.run(t, "flink", "submit", "counter", "--sql", script("10", count+";\n"+count), "-f", base, "-n", ns).wants(t, 2, "starts 2 jobs")
+	r := main.run(t, "flink", "submit", "counter", "--sql", script("10", count), "-f", base, "-n", ns).wants(t, 0)
+	if !strings.Contains(r.out, "counter running") {
+		t.Error(r)
+	}
+	// The highest number that the sink printed of late.
+	printed := regexp.MustCompile(`\+[IU]\[(\d+)\]`)
+	counted := func() int {
+		highest := 0
+		for _, parts := range printed.FindAllStringSubmatch(main.run(t, "logs", "-n", ns, "-l", "app=counter,component=taskmanager", "--tail=50").out, -1) {
+			n, _ := strconv.Atoi(parts[1])
+			highest = max(highest, n)
+		}
+		return highest
+	}
+	eventually(t, "the counter is over 50", "true", func() string { return strconv.FormatBool(counted() > 50) })
+	before := counted()
+	r = main.run(t, "flink", "upgrade", "counter", "--sql", script("20", count), "-n", ns, "--stable-for", "0s",
+		"-o", "jsonpath={.status.restoredFrom.kind} {.status.restoredFrom.proven}").wants(t, 0, "-CREATE TABLE src", "State: not known")
+	if r.out != "savepoint true" {
+		t.Error(r)
+	}
+	eventually(t, "the counter goes on", "true", func() string { return strconv.FormatBool(counted() > 0) })
+	if after := counted(); after < before {
+		t.Errorf("the counter is %d, was %d", after, before)
+	}
+	main.run(t, "flink", "upgrade", "counter", "--sql", script("20", "INSERT INTO nowhere SELECT a FROM src"), "-n", ns, "--rollback-on-failure").wants(t, 1, "nowhere", "Rolled back")
+	if again := counted(); again < before {
+		t.Errorf("the counter is %d, was %d", again, before)
+	}
+	main.run(t, "flink", "delete", "counter", "-n", ns, "--yes").wants(t, 0)
+	eventually(t, "scripts that are left", "", func() string {
+		return strings.TrimSpace(main.run(t, "get", "configmaps", "-n", ns, "-l", "app.kubernetes.io/name=flink-sql-script", "-o", "name").out)
+	})
 }

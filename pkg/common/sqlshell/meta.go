@@ -130,13 +130,22 @@ func (s *shell) command(ctx context.Context, line string) error {
 			return m.run(ctx, s, argument)
 		}
 	}
+	for _, own := range s.options.Commands {
+		if own.Name == strings.TrimSuffix(name, ";") {
+			return own.Run(ctx, argument)
+		}
+	}
 	return fmt.Errorf(`there is no command \%s; \? lists them`, term.SafeLine(name))
 }
 
 func (s *shell) help() error {
 	var out strings.Builder
 	out.WriteString("A statement ends with ; and may have several lines. Tab completes, ↑ recalls,\nCtrl-R searches, Ctrl-C ends the query or clears the line, Ctrl-D leaves.\n\n")
-	for _, m := range metas {
+	all := slices.Clone(metas)
+	for _, own := range s.options.Commands {
+		all = append(all, meta{names: []string{own.Name}, argument: own.Argument, does: own.Does})
+	}
+	for _, m := range all {
 		left := `\` + strings.Join(m.names, `, \`)
 		if m.argument != "" {
 			left += " " + m.argument

@@ -36,6 +36,19 @@ type Options struct {
 	// Ran says that statements ran before those of a Script, so that wrong text
 	// in it is no usage error any more: something was changed.
 	Ran bool
+	// GoOn has Script run the statements behind one that failed, too.
+	GoOn bool
+	// Succeeded is told of each statement that ran; nil for nobody.
+	Succeeded func(Statement)
+	// Commands are commands of the prompt beside its own.
+	Commands []Command
+}
+
+// Command is a command of the prompt that begins with a backslash.
+type Command struct {
+	// Name is without the backslash; Argument and Does are for the help.
+	Name, Argument, Does string
+	Run                  func(ctx context.Context, argument string) error
 }
 
 // Source is SQL text and its name in messages: a file's name, "-e".

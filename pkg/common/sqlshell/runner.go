@@ -60,10 +60,15 @@ const closing = 10 * time.Second
 
 // run runs one statement and prints its result.
 func (r *runner) run(ctx context.Context, statement Statement) error {
+	one := r.runOne
 	if statement.steps != nil {
-		return r.runSteps(ctx, statement)
+		one = r.runSteps
 	}
-	return r.runOne(ctx, statement)
+	err := one(ctx, statement)
+	if err == nil && r.options.Succeeded != nil {
+		r.options.Succeeded(statement)
+	}
+	return err
 }
 
 func (r *runner) runOne(ctx context.Context, statement Statement) error {

@@ -46,6 +46,20 @@ func TestScriptStopsAtTheFirstErrorAndShowsItsPlace(t *testing.T) {
 	}
 }
 
+// A script that goes on runs what is behind an error, tells each, and fails.
+func TestScriptGoesOnAfterAnError(t *testing.T) {
+	backend := &fake{answers: map[string]answer{
+		"INSERT": {refuse: &Error{Root: "Object 'nowhere' not found", Full: "org.apache…", Line: 1, Column: 8}},
+	}}
+	_, said, err := script(t, backend, "SET 'a' = 'b';\nINSERT INTO x SELECT 1;\nSHOW TABLES;\nINSERT INTO y SELECT 1", Options{GoOn: true})
+	if err == nil || err.Error() != "2 statements failed" || exit.Code(err) != exit.Failed || len(backend.ran) != 4 {
+		t.Errorf("%v, ran %q", err, backend.ran)
+	}
+	if !strings.Contains(said, "error: jobs.sql:2:8: Object 'nowhere' not found") || !strings.Contains(said, "jobs.sql:4:8") {
+		t.Error(said)
+	}
+}
+
 func TestDefinitionsAndOptionsHaveNoSecrets(t *testing.T) {
 	ddl := "CREATE TABLE t (\n  a INT\n) WITH (\n  'password' = 'hunter2',\n  'url' = 'jdbc:mysql://u:hunter2@h/db'\n)"
 	answers := func() map[string]answer {

@@ -5,13 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/kube"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 )
 
 // Script runs the statements of the sources one after another and stops at the
-// first that fails: its error tells the file, the line, the column and the root
+// first that fails, unless options.GoOn: its error tells the file, the line, the column and the root
 // cause, and shows the line with a caret. Results go to options.Out.
 //
 // A statement that takes longer than options.Timeout fails with exit code 124;
@@ -21,6 +23,7 @@ func Script(ctx context.Context, backend Backend, sources []Source, options Opti
 	if err != nil {
 		return err
 	}
+	refused := 0
 	for _, source := range sources {
 		splitter := NewSplitter(source.Name, source.Text)
 		for {
@@ -40,7 +43,7 @@ func Script(ctx context.Context, backend Backend, sources []Source, options Opti
 			}
 			switch statement.clientWord() {
 			case "QUIT", "EXIT":
-				return nil
+				return failures(refused)
 			case "CLEAR":
 				continue
 			case "HELP":
@@ -50,12 +53,30 @@ func Script(ctx context.Context, backend Backend, sources []Source, options Opti
 				continue
 			}
 			options.Ran = true
-			if err := r.run(ctx, statement); err != nil {
+			err = r.run(ctx, statement)
+			var said *Error
+			switch {
+			case err == nil:
+			case options.GoOn && ctx.Err() == nil && errors.As(err, &said):
+				refused++
+				fmt.Fprintln(options.ErrOut, "error: "+strings.TrimPrefix(kube.Message(err), "error: "))
+			default:
 				return err
 			}
 		}
 	}
-	return nil
+	return failures(refused)
+}
+
+// failures is the error of a script that went on; nil where nothing failed.
+func failures(n int) error {
+	switch n {
+	case 0:
+		return nil
+	case 1:
+		return errors.New("1 statement failed")
+	}
+	return fmt.Errorf("%d statements failed", n)
 }
 
 // nextOf is the next statement of a script. Its error is a usage error where

@@ -19,6 +19,9 @@ type Splitter struct {
 	name string
 	lex  *lexer
 	err  error
+	// ended says that a semicolon, or the end of its line, ended the last
+	// statement.
+	ended bool
 }
 
 // NewSplitter reads text as it needs it. name is the text's in messages.
@@ -42,12 +45,19 @@ func (e *openError) Error() string {
 // within a string, a comment or a statement set: they name the place.
 func (s *Splitter) Next() (Statement, error) {
 	for {
-		statement, _, err := s.next()
+		statement, closed, err := s.next()
+		if err == nil && statement.Text != "" {
+			s.ended = closed
+		}
 		if err != nil || statement.Text != "" {
 			return statement, err
 		}
 	}
 }
+
+// Closed reports whether the last statement that Next gave ended with a
+// semicolon, or needs none.
+func (s *Splitter) Closed() bool { return s.ended }
 
 // next is one statement, which may be empty; closed says that a semicolon
 // ended it.

@@ -46,6 +46,10 @@ const (
 	KindExit
 )
 
+// Written is the statement as it was written, where Text may be another form of
+// it.
+func (s Statement) Written() string { return s.raw }
+
 // Classify tells the kind of a statement from its text.
 func Classify(statement string) Kind { return classify(significant(statement, 12)) }
 

@@ -229,11 +229,11 @@ func renewCures(i *installation) []Cure {
 	for _, c := range i.Certificates {
 		out = append(out, Cure{Text: "have cert-manager issue it again", Command: fmt.Sprintf("cmctl renew %s -n %s", word(c.Name), word(c.Namespace)), Safe: true})
 	}
+	if len(out) == 0 {
+		out = []Cure{{Text: "renew the certificate in the webhook's Secret, and the CA in its configuration"}}
+	}
 	for _, o := range i.Operators {
 		out = append(out, Cure{Text: "then restart the operator, so that it serves the new one", Command: fmt.Sprintf("kubectl rollout restart deployment %s -n %s", word(o.Name), word(o.Namespace)), Safe: true})
-	}
-	if len(out) == 0 {
-		out = []Cure{{Text: "renew the certificate in the webhook's Secret and the CA in its configuration"}}
 	}
 	return out
 }

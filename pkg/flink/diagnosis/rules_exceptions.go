@@ -68,7 +68,7 @@ var exceptionRules = []Rule{
 		"A table names a connector or format that no jar on the class path has. Flink's images bring no connectors: the jar (flink-sql-connector-…) has to be in the image's lib folder, or in the job's own jar with its META-INF/services files merged.",
 		noFactory, oldestCause, func(_ *job, _ Exception, found []string) string {
 			return fmt.Sprintf("no jar has the connector or format %q", found[1])
-		}, advice("put its jar into /opt/flink/lib of the image; in a fat jar merge META-INF/services (ServicesResourceTransformer)")),
+		}, connectorCure),
 	thrownRule("FLINK-JOB-SQL", "the job's SQL isn't valid", docSQL,
 		"Flink's SQL planner refuses a statement of the job: a column or table that isn't there, a syntax error. The exception is thrown by the job's main method; the operator has accepted the spec, and nothing in the YAML is to be corrected.",
 		sqlInvalid, []Where{InMain}, func(_ *job, e Exception, _ []string) string {

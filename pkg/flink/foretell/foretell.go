@@ -211,7 +211,7 @@ func (f *Facts) sameProgram() bool {
 			return false
 		}
 	}
-	return slices.Equal(texts(was, "job", "args"), texts(is, "job", "args"))
+	return api.ScriptConfigMap(was) == api.ScriptConfigMap(is) && slices.Equal(texts(was, "job", "args"), texts(is, "job", "args"))
 }
 
 func texts(spec map[string]any, path ...string) []string {

@@ -36,6 +36,9 @@ type SubmitRequest struct {
 	Checked bool
 	// Finder is as in RestoreRequest.
 	Finder StateFinder
+	// Created is told of the object that was created before it is followed; nil
+	// for nobody.
+	Created func(context.Context, api.Job) error
 	// coming are the jobs that are created with it.
 	coming map[api.Ref]api.Job
 }
@@ -85,6 +88,11 @@ func Submit(ctx context.Context, c *operator.Client, job api.Job, request Submit
 		return report, err
 	}
 	report.Job = api.Job{Kind: ref.Kind, Object: created}
+	if request.Created != nil && request.DryRun == "" {
+		if err := request.Created(ctx, report.Job); err != nil {
+			return report, err
+		}
+	}
 	if request.DryRun != "" || request.NoWait {
 		return report, nil
 	}

@@ -24,6 +24,9 @@ type UpgradeRequest struct {
 	StableFor time.Duration
 	// Show is told the plan before anything is done.
 	Show func(UpgradePlan)
+	// Prepare makes what the new spec refers to, right before the spec is changed,
+	// and not in a dry run; nil makes nothing.
+	Prepare func(ctx context.Context, job api.Job) error
 	// Ask has Confirm asked before a redeployment; otherwise only before state
 	// is lost.
 	Ask bool
@@ -83,6 +86,11 @@ func Upgrade(ctx context.Context, c *operator.Client, ref api.Ref, request Upgra
 	}
 	if err != nil {
 		return report, err
+	}
+	if request.Prepare != nil && request.DryRun == "" {
+		if err := request.Prepare(ctx, job); err != nil {
+			return report, fmt.Errorf("%w\nThe spec was not changed", err)
+		}
 	}
 	report.Report, err = changeWatched(ctx, c, ch, request.Options, reporter)
 	if !request.RollBack || err == nil {

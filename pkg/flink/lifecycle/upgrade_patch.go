@@ -26,6 +26,9 @@ type UpgradeFields struct {
 	Unset []string
 	// Manifest is what the spec is to become; its Object is nil for none.
 	Manifest api.Job
+	// Edit is a further merge patch of the spec, made of the job as it is; nil
+	// for none.
+	Edit func(job api.Job) (map[string]any, error)
 }
 
 const lastApplied = "kubectl.kubernetes.io/last-applied-configuration"
@@ -77,6 +80,13 @@ func (u UpgradeFields) patch(job api.Job) (spec, annotations map[string]any, err
 	}
 	if config := u.config(job); len(config) > 0 {
 		fields["flinkConfiguration"] = config
+	}
+	if u.Edit != nil {
+		edited, err := u.Edit(job)
+		if err != nil {
+			return nil, nil, err
+		}
+		fields = api.Merge(edited, fields)
 	}
 	return api.Merge(spec, fields), annotations, nil
 }
@@ -161,13 +171,13 @@ func (u UpgradeFields) ofManifest(job api.Job) (spec, annotations map[string]any
 // isEmpty reports whether nothing is asked for.
 func (u UpgradeFields) isEmpty() bool {
 	return u.Image == "" && u.Jar == "" && u.Class == "" && u.FlinkVersion == "" && u.Parallelism == 0 && !u.SetArgs &&
-		len(u.Set) == 0 && len(u.Unset) == 0 && u.Manifest.Object == nil
+		len(u.Set) == 0 && len(u.Unset) == 0 && u.Manifest.Object == nil && u.Edit == nil
 }
 
 // Validate finds what is wrong with the wishes alone.
 func (u UpgradeFields) Validate() error {
 	if u.isEmpty() {
-		return exit.Usagef("what to upgrade? Give --image, --jar, --args, --parallelism, --flink-version, --set, --unset or --filename")
+		return exit.Usagef("what to upgrade? Give --image, --jar, --args, --sql, --parallelism, --flink-version, --set, --unset or --filename")
 	}
 	for _, key := range u.Unset {
 		if _, both := u.Set[key]; both {

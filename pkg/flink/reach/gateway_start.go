@@ -64,6 +64,23 @@ type StartedGateway struct {
 	Where string
 	stop  func(context.Context) error
 	ended func(context.Context) error
+	// upload is nil where files can't be brought to the gateway.
+	upload func(ctx context.Context, name string, in io.Reader) (string, error)
+}
+
+// ErrNoUpload says that no file can be brought to where a gateway runs.
+var ErrNoUpload = errors.New("files of this computer go into the pod of a gateway that this command starts (--start-gateway, without --in-jobmanager)")
+
+// uploadDir is where files of the client are in a gateway's pod; they go with it.
+const uploadDir = "/tmp/kubectl-flink"
+
+// Upload brings a file to where the gateway runs, and gives its path there. name
+// is its name, of letters that no shell minds.
+func (g *StartedGateway) Upload(ctx context.Context, name string, in io.Reader) (path string, err error) {
+	if g == nil || g.upload == nil {
+		return "", ErrNoUpload
+	}
+	return g.upload(ctx, name, in)
 }
 
 // Ended tells why the gateway is no more: nothing replaces it. Its error is nil
@@ -102,6 +119,14 @@ func (g *GatewayStarter) InPod(ctx context.Context, p Place) (*StartedGateway, e
 		return err
 	}}
 	started.ended = func(ctx context.Context) error { return g.podEnded(ctx, made) }
+	started.upload = func(ctx context.Context, name string, in io.Reader) (string, error) {
+		path := uploadDir + "/" + name
+		err := podexec.Run(ctx, g.Config, g.Core, podexec.Command{
+			Namespace: made.Namespace, Pod: made.Name, Container: made.Spec.Containers[0].Name, Transport: g.Transport,
+			Args: []string{"bash", "-c", `mkdir -p "$1" && cat >"$2"`, "upload", uploadDir, path}, In: in, Out: io.Discard, ErrOut: io.Discard,
+		})
+		return path, err
+	}
 	fail := func(err error) (*StartedGateway, error) {
 		away, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 		defer cancel()

@@ -39,6 +39,12 @@ type sqlOptions struct {
 	gateway      string
 	startGateway bool
 	inJobManager bool
+	jars         []string
+	onError      string
+	// ready are statements that are there already; they run before all others.
+	ready []sqlshell.Source
+	// anyGateway starts a gateway where none is found.
+	anyGateway bool
 }
 
 func newSQL(c *common) *cobra.Command {
@@ -64,6 +70,13 @@ A statement that starts a job, such as INSERT, prints the job's id; the job goes
 on. Ctrl-C, a closed terminal and an output without reader ("| head") end a query
 and the job behind it.
 
+ADD JAR of a file of this computer, and --jar, copy it into the pod of the gateway
+that --start-gateway starts; it goes with the pod, and with the jobs that use it.
+
+At the prompt, \deploy NAME makes an application (Flink 2.0 and newer) of the tables
+and options of the session and its last INSERT, with the session cluster's image,
+resources and configuration; see kubectl flink submit --sql.
+
 Rows that a query takes back or replaces have the change in the field "op" of
 NDJSON, or "_op" where a column has that name.`,
 		Example: plugin.Examples(`
@@ -75,6 +88,9 @@ NDJSON, or "_op" where a column has that name.`,
 
 			# A file; the first error ends it
 			kubectl flink sql session-example -f pipeline.sql --wait
+
+			# With a function of this computer's
+			kubectl flink sql session-example --start-gateway --jar udf.jar -e 'SHOW JARS' -o csv
 
 			# A gateway that runs somewhere else in the namespace
 			kubectl flink sql session-example --gateway svc/sql-gateway:8083`),
@@ -92,6 +108,8 @@ NDJSON, or "_op" where a column has that name.`,
 	flags.DurationVar(&o.timeout, "timeout", 0, "How long each statement may take; 0 is no bound")
 	flags.StringArrayVar(&o.set, "set", nil, "Session option KEY=VALUE, as SET does; may be repeated")
 	flags.StringArrayVarP(&o.define, "define", "D", nil, "Flink configuration KEY=VALUE of the session, and of a gateway that is started; may be repeated")
+	flags.StringVar(&o.onError, "on-error", "stop", "What a statement that fails does to those behind it: stop or continue, which ends with 1 all the same")
+	_ = cmd.RegisterFlagCompletionFunc("on-error", completion.Fixed("stop", "continue"))
 	flags.BoolVar(&o.wait, "wait", false, "Wait until a job that a statement started has ended, and fail where it fails")
 	flags.BoolVar(&o.detach, "detach", false, "Don't wait for jobs (the default)")
 	flags.BoolVar(&o.showSecrets, "show-secrets", false, "Print passwords and keys that SET, SHOW CREATE and EXPLAIN tell")
@@ -100,6 +118,7 @@ NDJSON, or "_op" where a column has that name.`,
 	flags.StringVar(&o.gateway, "gateway", "", "SQL gateway to use, as [TYPE/]NAME[:PORT] (default: the one that is found)")
 	flags.BoolVar(&o.startGateway, "start-gateway", false, "Start a SQL gateway for this session, in a pod of its own")
 	flags.BoolVar(&o.inJobManager, "in-jobmanager", false, "With --start-gateway: in the JobManager's pod, whose memory it shares")
+	flags.StringArrayVarP(&o.jars, "jar", "j", nil, "Jar for the session and its jobs, as ADD JAR: a file of this computer, which goes into the pod of a gateway that is started, or a URI; may be repeated")
 	cmd.MarkFlagsMutuallyExclusive("wait", "detach")
 	cmd.MarkFlagsMutuallyExclusive("gateway", "start-gateway")
 	o.tunnelFlags.add(cmd, true)
@@ -108,12 +127,20 @@ NDJSON, or "_op" where a column has that name.`,
 }
 
 // interactive reports whether somebody types statements.
-func (o *sqlOptions) interactive() bool { return len(o.execute)+len(o.files) == 0 }
+func (o *sqlOptions) interactive() bool { return len(o.execute)+len(o.files)+len(o.ready) == 0 }
 
 // Validate finds what is wrong with the flags.
 func (o *sqlOptions) Validate() error {
 	if o.inJobManager && !o.startGateway {
 		return exit.Usagef("--in-jobmanager says where --start-gateway starts it: give both")
+	}
+	if o.onError != "stop" && o.onError != "continue" {
+		return exit.Usagef("--on-error: %q is neither stop nor continue", o.onError)
+	}
+	for _, jar := range o.jars {
+		if err := checkJar(jar, o.startGateway && !o.inJobManager); err != nil {
+			return err
+		}
 	}
 	if o.limit < 0 {
 		return exit.Usagef("--limit must not be negative, not %d", o.limit)

@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -108,20 +109,34 @@ func (o *sqlOptions) Run(ctx context.Context) (err error) {
 			line.Print("warning: the session with %s could not be closed: %v", where, closeErr)
 		}
 	}()
-	return reach.AskError(ctx, o.statements(ctx, line, session, o.explainStatement(client, place), place, sources, initial))
+	backend := &jarBackend{Backend: session, gateway: started, line: line}
+	for _, jar := range o.jars {
+		if err := backend.add(ctx, jar); err != nil {
+			return reach.AskError(ctx, fmt.Errorf("--jar %s: %w", jar, err))
+		}
+	}
+	return reach.AskError(ctx, o.statements(ctx, line, backend, o.explainStatement(client, place), place, sources, initial))
 }
 
 // statements runs what is asked for in the session.
-func (o *sqlOptions) statements(ctx context.Context, line *progress.Line, session *sqlgateway.Session, explain func(context.Context, *sqlshell.Error) string, place reach.Place, sources, initial []sqlshell.Source) error {
+func (o *sqlOptions) statements(ctx context.Context, line *progress.Line, session sqlshell.Backend, explain func(context.Context, *sqlshell.Error) string, place reach.Place, sources, initial []sqlshell.Source) error {
 	shell := sqlshell.Options{
 		IOStreams: o.IOStreams, Format: o.output, Limit: o.limit, Timeout: o.timeout,
 		Wait: o.wait, Full: o.full, Quiet: o.quiet, ShowSecrets: o.showSecrets, Explain: explain,
+		GoOn: o.onError == "continue",
+	}
+	deploy := &deployer{sql: o, cluster: place.Cluster}
+	if o.interactive() && place.Cluster.Object != nil {
+		shell.Succeeded = deploy.ran
+		shell.Commands = append(shell.Commands, sqlshell.Command{
+			Name: "deploy", Argument: "NAME", Does: "make an application of this session's tables, options and last INSERT", Run: deploy.run,
+		})
 	}
 	if len(initial) > 0 {
 		line.Set("running %s", o.initFile)
 		silent := shell
 		silent.IOStreams = genericiooptions.IOStreams{In: o.In, Out: io.Discard, ErrOut: o.ErrOut}
-		silent.Format, silent.Limit, silent.Quiet = "", 0, true
+		silent.Format, silent.Limit, silent.Quiet, silent.GoOn = "", 0, true, false
 		if err := sqlshell.Script(ctx, session, initial, silent); err != nil {
 			return err
 		}
@@ -146,26 +161,7 @@ func (o *sqlOptions) statements(ctx context.Context, line *progress.Line, sessio
 func (o *sqlOptions) connect(ctx context.Context, line *progress.Line, tunnel *portforward.Tunnel, client *operator.Client, place reach.Place, settings map[string]string) (gateway *sqlgateway.Client, where string, started *reach.StartedGateway, err error) {
 	transport := func(target portforward.Target) http.RoundTripper { return tunnel.RoundTripper(target, nil) }
 	if o.startGateway {
-		config, err := o.factory.Config()
-		if err != nil {
-			return nil, "", nil, err
-		}
-		starter := &reach.GatewayStarter{
-			Core: client.Core(), Config: config, Connect: transport, Transport: o.transport, Settings: settings,
-			Wide:    o.via == string(portforward.ViaAPIServer),
-			Waiting: func(text string) { line.Set("waiting for %s", text) },
-		}
-		start := starter.InPod
-		if o.inJobManager {
-			line.Print("The SQL gateway shares the memory of the JobManager of %s: a large query may end both", place.Cluster.Ref())
-			start = starter.InJobManager
-		}
-		started, err := start(ctx, place)
-		if err != nil {
-			return nil, "", nil, err
-		}
-		line.Set("a SQL gateway (Flink %s) runs in %s for this session", started.Client.Flink, started.Where)
-		return started.Client, started.Where, started, nil
+		return o.start(ctx, line, transport, client, place, settings)
 	}
 	var target portforward.Target
 	if o.gateway != "" {
@@ -180,6 +176,10 @@ func (o *sqlOptions) connect(ctx context.Context, line *progress.Line, tunnel *p
 		_, err := sqlgateway.Connect(ctx, transport(target))
 		return err
 	}); err != nil {
+		var none *reach.NoGatewayError
+		if o.anyGateway && errors.As(err, &none) {
+			return o.start(ctx, line, transport, client, place, settings)
+		}
 		return nil, "", nil, err
 	}
 	gateway, err = sqlgateway.Connect(ctx, transport(target))
@@ -187,6 +187,30 @@ func (o *sqlOptions) connect(ctx context.Context, line *progress.Line, tunnel *p
 		return nil, "", nil, fmt.Errorf("the SQL gateway at %s, port %s: %w", target, target.Port.String(), err)
 	}
 	return gateway, target.String(), nil, nil
+}
+
+// start starts a gateway.
+func (o *sqlOptions) start(ctx context.Context, line *progress.Line, transport func(portforward.Target) http.RoundTripper, client *operator.Client, place reach.Place, settings map[string]string) (gateway *sqlgateway.Client, where string, started *reach.StartedGateway, err error) {
+	config, err := o.factory.Config()
+	if err != nil {
+		return nil, "", nil, err
+	}
+	starter := &reach.GatewayStarter{
+		Core: client.Core(), Config: config, Connect: transport, Transport: o.transport, Settings: settings,
+		Wide:    o.via == string(portforward.ViaAPIServer),
+		Waiting: func(text string) { line.Set("waiting for %s", text) },
+	}
+	start := starter.InPod
+	if o.inJobManager {
+		line.Print("The SQL gateway shares the memory of the JobManager of %s: a large query may end both", place.Cluster.Ref())
+		start = starter.InJobManager
+	}
+	started, err = start(ctx, place)
+	if err != nil {
+		return nil, "", nil, err
+	}
+	line.Set("a SQL gateway (Flink %s) runs in %s for this session", started.Client.Flink, started.Where)
+	return started.Client, started.Where, started, nil
 }
 
 // useJobManager lets the session ask the JobManager for its jobs, where TLS
@@ -235,6 +259,7 @@ func (o *sqlOptions) sources(ctx context.Context) (sources, initial []sqlshell.S
 		files = append(files, f)
 		return sqlshell.Source{Name: name, Text: f}, nil
 	}
+	sources = append(sources, o.ready...)
 	for _, text := range o.execute {
 		sources = append(sources, sqlshell.Source{Name: "-e", Text: strings.NewReader(text)})
 	}

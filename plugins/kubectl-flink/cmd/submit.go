@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -30,9 +31,11 @@ type submitOptions struct {
 	output  printer.Flags
 	files   []string
 	spec    lifecycle.SessionJobSpec
+	jars    []string
 	args    []string
 	set     []string
 	labels  []string
+	sql     sqlFlags
 	request lifecycle.SubmitRequest
 	plugin.RunFlags
 	// flags are the command's, and which were given.
@@ -43,10 +46,10 @@ type submitOptions struct {
 func newSubmit(c *common) *cobra.Command {
 	o := &submitOptions{common: c}
 	cmd := &cobra.Command{
-		Use:   "submit (-f FILE | [NAME] --deployment SESSION --jar URI [-- ARG ...])",
+		Use:   "submit (-f FILE | NAME --sql FILE | [NAME] --deployment SESSION (--jar URI | --sql FILE) [-- ARG ...])",
 		Short: "Start a new job and wait until it runs",
-		Long: `Start a new job: of a manifest, or of a jar in a session cluster, for which a
-FlinkSessionJob is made. It ends when the job runs, and fails as soon as it is
+		Long: `Start a new job: of a manifest, of a SQL script, or of a jar in a session
+cluster, for which a FlinkSessionJob is made. It ends when the job runs, and fails as soon as it is
 known why it won't: a spec that the operator rejects, a jar that it can't or may
 not fetch, an exception, an image that can't be pulled, a pod that crashes.
 
@@ -60,6 +63,18 @@ unless their configuration allows more.
 Without --upgrade-mode a session job gets the one that keeps its state where the
 session cluster has directories for checkpoints and savepoints.
 
+With --sql the job is an application of a SQL script (Flink 2.0 and newer), run by
+Flink's own SqlDriver: no jar is built. The script goes into a ConfigMap, one for
+each version, which belongs to the FlinkDeployment; connectors are in the image or
+come with --jar. It may have one job: one INSERT, or one statement set. -f names a
+FlinkDeployment that has the rest: volumes, resources, configuration. The image is
+looked into by a pod of some seconds. --dry-run=client -o yaml prints the objects
+for Git.
+
+With --sql and --deployment the script runs in a session cluster, of any Flink
+version, through a SQL gateway. No object stands for such a job: nothing upgrades
+it, takes its savepoints or starts it again.
+
 ` + objectsAsTheyAre,
 		Example: plugin.Examples(`
 			# Start what a manifest says and wait until it runs
@@ -70,7 +85,16 @@ session cluster has directories for checkpoints and savepoints.
 
 			# With a name, arguments, and the state of a savepoint
 			path=$(kubectl flink savepoint sessionjob/session-job-example -o jsonpath='{.status.path}')
-			kubectl flink submit top-speed --deployment session-example --jar file:///opt/flink/examples/streaming/TopSpeedWindowing.jar --from "$path" -- --discovery-interval 10s`),
+			kubectl flink submit top-speed --deployment session-example --jar file:///opt/flink/examples/streaming/TopSpeedWindowing.jar --from "$path" -- --discovery-interval 10s
+
+			# A SQL script as an application
+			kubectl flink submit orders --sql orders.sql -f base.yaml --set execution.checkpointing.interval=30s
+
+			# Its objects, for Git
+			kubectl flink submit orders --sql orders.sql --image flink:2.3 --dry-run=client -o yaml
+
+			# A SQL script in a session cluster
+			kubectl flink submit --deployment session-example --sql pipeline.sql`),
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE:              plugin.RunE(o),
 	}
@@ -78,7 +102,8 @@ session cluster has directories for checkpoints and savepoints.
 	o.output.AddFlags(cmd)
 	flags.StringArrayVarP(&o.files, "filename", "f", nil, "File, directory or URL of manifests; - is standard input")
 	flags.StringVar(&o.spec.Cluster, "deployment", "", "Session cluster (a FlinkDeployment without a job) to run the jar in")
-	flags.StringVar(&o.spec.Jar, "jar", "", "URI of the jar, as the operator can fetch it")
+	flags.StringArrayVar(&o.jars, "jar", nil, "URI of the jar, as the operator can fetch it; with --sql one more jar for the script, in the image (local:///…) or for Flink to fetch, and may be repeated")
+	o.sql.add(cmd)
 	flags.StringVar(&o.spec.Class, "class", "", "Class with the job's main method (default the jar's own)")
 	flags.StringArrayVar(&o.args, "args", nil, "Arguments of the job, split as a shell would; may be repeated. Or give them after --")
 	flags.Int64VarP(&o.spec.Parallelism, "parallelism", "p", 0, "Parallelism (default the session cluster's parallelism.default, else 1)")
@@ -162,6 +187,12 @@ func (o *submitOptions) Validate() (err error) {
 	if o.spec.Namespace, _, err = o.factory.Namespace(); err != nil {
 		return err
 	}
+	if len(o.sql.files) > 0 {
+		return o.sqlFromFlags()
+	}
+	if err := o.sql.without(o.flags); err != nil {
+		return err
+	}
 	if len(o.files) == 0 {
 		return o.fromFlags()
 	}
@@ -204,15 +235,32 @@ func (o *submitOptions) fromFiles(ctx context.Context) ([]api.Job, error) {
 }
 
 func (o *submitOptions) fromFlags() (err error) {
-	names := o.names
+	if len(o.jars) > 1 {
+		return exit.Usagef("--jar: a session job is made of one jar")
+	}
+	o.spec.Jar = strings.Join(o.jars, "")
 	switch {
 	case o.spec.Cluster == "" && o.spec.Jar == "":
-		return exit.Usagef("what to start? Give a manifest with --filename, or --deployment and --jar")
+		return exit.Usagef("what to start? Give a manifest with --filename, a script with --sql, or --deployment and --jar")
 	case o.spec.Cluster == "":
 		return exit.Usagef("--deployment is missing: the session cluster to run the jar in")
 	case o.spec.Jar == "":
 		return exit.Usagef("--jar is missing: the URI of what to run")
-	case len(names) > 1:
+	}
+	if err := o.commonFlags(); err != nil {
+		return err
+	}
+	if o.spec.Args, err = jobArgs(o.args, o.spec.Args); err != nil {
+		return err
+	}
+	_, err = o.spec.Manifest()
+	return err
+}
+
+// commonFlags takes over the flags that jars and scripts share.
+func (o *submitOptions) commonFlags() (err error) {
+	switch {
+	case len(o.names) > 1:
 		return exit.Usagef("one NAME at most; arguments of the job come after --")
 	case o.flags.Changed("parallelism") && o.spec.Parallelism < 1:
 		return exit.Usagef("--parallelism: %d is less than 1", o.spec.Parallelism)
@@ -222,20 +270,13 @@ func (o *submitOptions) fromFlags() (err error) {
 			return err
 		}
 	}
-	if len(names) == 1 {
-		o.spec.Name = names[0]
-	}
-	if o.spec.Args, err = jobArgs(o.args, o.spec.Args); err != nil {
-		return err
+	if len(o.names) == 1 {
+		o.spec.Name = o.names[0]
 	}
 	if o.spec.Config, err = lifecycle.ParseSettings("--set", o.set); err != nil {
 		return err
 	}
 	o.spec.Labels, err = lifecycle.ParseSettings("--label", o.labels)
-	if err != nil {
-		return err
-	}
-	_, err = o.spec.Manifest()
 	return err
 }
 
@@ -255,7 +296,17 @@ func jobArgs(flags, rest []string) ([]string, error) {
 // Run starts the jobs.
 func (o *submitOptions) Run(ctx context.Context) error {
 	var jobs []api.Job
-	if len(o.files) > 0 {
+	var script *startedScript
+	switch {
+	case o.sql.given() && o.spec.Cluster != "":
+		return o.runInSession(ctx)
+	case o.sql.given():
+		var err error
+		if script, err = o.application(ctx); err != nil {
+			return err
+		}
+		jobs = append(jobs, script.job)
+	case len(o.files) > 0:
 		var err error
 		if jobs, err = o.fromFiles(ctx); err != nil {
 			return err
@@ -299,11 +350,19 @@ func (o *submitOptions) Run(ctx context.Context) error {
 		return ended(ctx, err)
 	}
 	o.request.Checked = true
+	if script != nil {
+		if err := script.store(ctx, client, o, reporter); err != nil {
+			return ended(ctx, err)
+		}
+	}
 	var reports []lifecycle.SubmitReport
 	var failure error
 	for _, job := range jobs {
 		report, err := lifecycle.Submit(ctx, client, job, o.request, reporter)
 		if err != nil {
+			if script != nil && report.Job.Object.GetUID() == "" {
+				script.discard(ctx, client, reporter)
+			}
 			line.Set("looking for the cause")
 			failure = o.explain(whole, client, ended(ctx, err), report)
 			break
@@ -312,7 +371,11 @@ func (o *submitOptions) Run(ctx context.Context) error {
 	}
 	line.Done()
 	if len(reports) > 0 {
-		if err := o.output.Print(o.Out, view.Submitted(reports, o.request.DryRun)); err != nil {
+		result := view.Submitted(reports, o.request.DryRun)
+		if script != nil && o.request.DryRun != "" {
+			result = script.printed(result)
+		}
+		if err := o.output.Print(o.Out, result); err != nil {
 			return err
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/lifecycle"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/sqljob"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/view"
 )
 
@@ -24,6 +25,8 @@ type upgradeOptions struct {
 	args    []string
 	set     []string
 	file    string
+	sql     []string
+	script  sqljob.Script
 	// behind are the arguments behind --.
 	behind []string
 	flags  *pflag.FlagSet
@@ -54,7 +57,12 @@ job started from the savepoint just taken. Where the operator's own rollback is
 enabled for the job, that is followed instead.
 
 A spec that the operator rejects, or can't begin with, is always put back,
-unless --keep-trying is given.`,
+unless --keep-trying is given.
+
+--sql gives an application of a SQL script, as submit --sql makes it, another
+script: how the scripts differ, and what that means for the state, is shown first.
+The ConfigMap of an earlier script stays as long as the spec, or one that the
+operator would roll back to, refers to it.`,
 		Example: plugin.Examples(`
 			# Another parallelism
 			kubectl flink upgrade basic-example --parallelism 1
@@ -69,7 +77,10 @@ unless --keep-trying is given.`,
 			kubectl flink upgrade basic-example --parallelism 64 --check
 
 			# What a manifest says
-			kubectl flink upgrade basic-example -f job.yaml`),
+			kubectl flink upgrade basic-example -f job.yaml
+
+			# Another SQL script, and back if it doesn't run
+			kubectl flink upgrade orders --sql orders.sql --rollback-on-failure`),
 		ValidArgsFunction: c.completeJobs(true),
 		RunE:              plugin.RunE(o),
 	}
@@ -85,6 +96,7 @@ unless --keep-trying is given.`,
 	flags.StringArrayVar(&o.set, "set", nil, "Flink configuration as key=value; may be repeated")
 	flags.StringArrayVar(&o.request.Unset, "unset", nil, "Key to remove from the Flink configuration; may be repeated")
 	flags.StringVarP(&o.file, "filename", "f", "", "Manifest whose spec the job is to have; - is standard input")
+	flags.StringArrayVar(&o.sql, "sql", nil, "File with the SQL script that the job is to run; - is standard input; may be repeated: files make one script")
 	flags.BoolVar(&o.request.RollBack, "rollback-on-failure", false, "Put the spec of before back if the job doesn't run, and start it from the savepoint just taken")
 	flags.DurationVar(&o.request.StableFor, "stable-for", 30*time.Second, "How long the job has to go on running until it counts as upgraded")
 	return cmd
@@ -112,6 +124,10 @@ func (o *upgradeOptions) Validate() (err error) {
 		return exit.Usagef("which job? Give one or more NAMEs, --all or -l; arguments of the job come after --")
 	case o.file != "" && o.many.several():
 		return exit.Usagef("--filename: a manifest is what one job is to be; name one")
+	case len(o.sql) > 0 && o.many.several():
+		return exit.Usagef("--sql: a script is one job's; name one")
+	case len(o.sql) > 0 && o.file != "":
+		return exit.Usagef("give --sql or --filename, not both")
 	case o.flags.Changed("parallelism") && o.request.Parallelism < 1:
 		return exit.Usagef("--parallelism: %d is less than 1", o.request.Parallelism)
 	case o.request.StableFor < 0:
@@ -143,6 +159,11 @@ func (o *upgradeOptions) manifest(ctx context.Context) error {
 		}
 		o.request.Manifest = jobs[0]
 	}
+	if len(o.sql) > 0 {
+		if err := o.readScript(ctx); err != nil {
+			return err
+		}
+	}
 	return o.request.UpgradeFields.Validate()
 }
 
@@ -163,6 +184,9 @@ func (o *upgradeOptions) Run(ctx context.Context) error {
 			request.Ask = asks && a.question == nil && !a.foreseen
 			if !a.foreseen && o.DryRun == "" && reporter.Note != nil {
 				request.Show = func(plan lifecycle.UpgradePlan) { reporter.Note(strings.TrimRight(view.PlanText(plan), "\n")) }
+			}
+			if len(o.sql) > 0 {
+				return o.upgradeScript(ctx, client, ref, request, reporter)
 			}
 			return lifecycle.Upgrade(ctx, client, ref, request, reporter)
 		},

@@ -1,0 +1,93 @@
+package cmd
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/lifecycle"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/sqljob"
+)
+
+// readScript reads the new script.
+func (o *upgradeOptions) readScript(ctx context.Context) (err error) {
+	if o.script, err = sqljob.Read(ctx, o.In, o.sql); err != nil {
+		return err
+	}
+	notes, err := o.script.Check()
+	if err != nil {
+		return err
+	}
+	if !o.Quiet {
+		for _, note := range notes {
+			fmt.Fprintln(o.ErrOut, note)
+		}
+	}
+	o.request.Edit = func(job api.Job) (map[string]any, error) { return sqljob.Edit(job, o.script) }
+	return nil
+}
+
+// upgradeScript upgrades a job to another script.
+func (o *upgradeOptions) upgradeScript(ctx context.Context, client *operator.Client, ref api.Ref, request lifecycle.UpgradeRequest, reporter operator.Reporter) (lifecycle.UpgradeReport, error) {
+	if show := request.Show; reporter.Note != nil {
+		object, err := client.Get(ctx, ref)
+		if err != nil {
+			return lifecycle.UpgradeReport{}, err
+		}
+		job := api.Job{Kind: ref.Kind, Object: object}
+		text := o.difference(ctx, client, job)
+		request.Show = func(plan lifecycle.UpgradePlan) {
+			if text != "" {
+				reporter.Note(text)
+			}
+			if show != nil {
+				show(plan)
+			}
+		}
+	}
+	var created string
+	request.Prepare = func(ctx context.Context, job api.Job) error {
+		configMap := sqljob.ConfigMap(job.Ref(), o.script)
+		configMap.OwnerReferences = []metav1.OwnerReference{sqljob.Owner(job)}
+		made, err := sqljob.Store(ctx, client, configMap, "")
+		if made {
+			created = configMap.Name
+		}
+		return err
+	}
+	report, err := lifecycle.Upgrade(ctx, client, ref, request, reporter)
+	// What a failed upgrade made goes, too, where the spec was put back.
+	if report.Done || created != "" {
+		away, cancel := context.WithTimeout(context.WithoutCancel(ctx), partingLimit)
+		defer cancel()
+		if _, pruneErr := sqljob.Prune(away, client, ref); pruneErr != nil && !apierrors.IsForbidden(pruneErr) && !apierrors.IsNotFound(pruneErr) {
+			reporter.Notef("%v", pruneErr)
+		}
+	}
+	return report, err
+}
+
+// difference is how the new script differs from the one that runs, and what
+// that means for the state; "" where they are the same.
+func (o *upgradeOptions) difference(ctx context.Context, client *operator.Client, job api.Job) string {
+	old, there, err := sqljob.Stored(ctx, client, job)
+	switch {
+	case err != nil:
+		return fmt.Sprintf("the script that runs can't be compared: %v", err)
+	case !there:
+		return "the script that runs is not in a ConfigMap that the spec names; it can't be compared"
+	case old == o.script.Text:
+		return ""
+	}
+	text := term.Safe(sqljob.Diff(old, o.script.Text))
+	if before, err := sqljob.New(sqljob.Part{Name: "the script that runs", Text: old}); err == nil {
+		text += sqljob.Effect(before, o.script)
+	}
+	return strings.TrimRight(text, "\n")
+}
