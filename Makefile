@@ -101,6 +101,10 @@ vulncheck: ## Known vulnerabilities in what is linked (asks the Go vulnerability
 docs: ## Renew docs/reference from the commands
 	go run ./hack/docs reference docs/reference
 
+.PHONY: probe
+probe: ## Compile the Java class of kubectl flink storage check
+	$(CLUSTER) probe $(CURDIR)/pkg/flink/probe/java
+
 .PHONY: pictures
 pictures: build ## Draws docs/pictures again, of the jobs of make demo
 	@export KUBECONFIG="$$($(CLUSTER) kubeconfig --name demo)" PATH="$(BIN):$$($(CLUSTER) assets):$$PATH" && \

@@ -43,6 +43,7 @@ Usage: cluster VERB [flags]
               print its directory: goreleaser, krew,
               validate-krew-manifest or golangci-lint
   shells      install the shells that completion is tested in: bash, zsh, fish
+  probe       compile the Java class of kubectl flink storage check: DIR
   fetch       fetch and build everything, without a cluster [flags of up]
 
 Everything that is fetched and built is kept in $KUBECTL_FLINK_CACHE, by
@@ -118,7 +119,7 @@ func run(ctx context.Context, args []string) error {
 		return usageError{err}
 	}
 
-	wants := map[string]int{"load-image": 1, "logs": 1, "manifests": 1, "restart": 1, "tool": 1}[verb]
+	wants := map[string]int{"load-image": 1, "logs": 1, "manifests": 1, "probe": 1, "restart": 1, "tool": 1}[verb]
 	if len(positional) != wants {
 		return usageError{fmt.Errorf("%s takes %d arguments, not %q", verb, wants, positional)}
 	}
@@ -139,6 +140,12 @@ func run(ctx context.Context, args []string) error {
 		return instance.Restart(ctx, c.name, positional[0])
 	case "manifests":
 		return c.manifests(ctx, positional[0])
+	case "probe":
+		f, err := c.factory()
+		if err != nil {
+			return err
+		}
+		return f.BuildProbe(ctx, positional[0])
 	case "assets":
 		return c.assets(ctx)
 	case "tool":

@@ -16,6 +16,7 @@ var rooms = map[string][]string{
 	"logs":       {},
 	"jvm":        {},
 	"statefile":  {},
+	"probe":      {},
 	"diagnosis":  {"api"},
 	"foretell":   {"api", "statefile", "diagnosis"},
 	"timeline":   {"api", "diagnosis"},

@@ -46,6 +46,24 @@ func TestStateOnS3(t *testing.T) {
 	if !strings.Contains(r.out, "s3://flink/shop") || strings.Contains(r.out, "minioadmin") {
 		t.Error(r)
 	}
+
+	// The job's own settings do, and the pod that tried them is gone.
+	if r := main.run(t, "flink", "-n", ns, "storage", "check", "shop", "-o", "json").wants(t, 0); !strings.Contains(r.out, `"ok": true`) || strings.Contains(r.out+r.err, "minioadmin") {
+		t.Error(r)
+	}
+	eventually(t, "pods that try storage", "", func() string {
+		return main.run(t, "get", "pods", "-n", ns, "-l", "app.kubernetes.io/component=storage-probe", "-o", "name").out
+	})
+
+	// What is needed isn't called an orphan, and isn't deleted unasked.
+	if r := main.run(t, "flink", "-n", ns, "storage", "orphans", "shop", "--delete", "--yes").wants(t, 0); !strings.Contains(r.out, "0 files deleted") {
+		t.Error(r)
+	}
+	main.run(t, "flink", "-n", ns, "storage", "rm", path, "--yes").wants(t, 1, "flinkstatesnapshot/one")
+	if r := main.run(t, "flink", "-n", ns, "storage", "rm", path, "--yes", "--force").wants(t, 0); !strings.Contains(r.out, path+" deleted") {
+		t.Error(r)
+	}
+	main.run(t, "flink", "-n", ns, "snapshot", "inspect", path).wants(t, 1, "no savepoint or checkpoint at")
 }
 
 // controlCenterService is what Confluent Platform calls it; the payload stands

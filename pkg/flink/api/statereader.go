@@ -33,9 +33,9 @@ const ReaderLife = 15 * time.Minute
 
 // ReaderPod is a pod that can read a path of state where no pod of the job runs:
 // with the job's image, service account and security settings, and of its
-// volumes the one that the path is in, read-only. Its error says why there can
-// be none.
-func ReaderPod(cluster Job, file string) (*corev1.Pod, error) {
+// volumes the one that the path is in, read-only unless writes. Its error says why
+// there can be none.
+func ReaderPod(cluster Job, file string, writes bool) (*corev1.Pod, error) {
 	_, file, err := splitPath(file)
 	if err != nil {
 		return nil, err
@@ -70,7 +70,7 @@ func ReaderPod(cluster Job, file string) (*corev1.Pod, error) {
 	var volumes []corev1.Volume
 	for _, m := range main.VolumeMounts {
 		if path.Clean("/"+m.MountPath) == mount.at {
-			m.ReadOnly = true
+			m.ReadOnly = m.ReadOnly || !writes
 			reader.VolumeMounts = append(reader.VolumeMounts, m)
 			for _, v := range own.Volumes {
 				if v.Name == m.Name {

@@ -305,7 +305,7 @@ func TestReaderPod(t *testing.T) {
 		"one for every pod": {job(claim, `,"subPathExpr":"$(POD_NAME)"`), "file:///data/s/1", "every pod of flinkdeployment/a has of its own"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			pod, err := ReaderPod(jobAs(t, Deployment, c.manifest), c.path)
+			pod, err := ReaderPod(jobAs(t, Deployment, c.manifest), c.path, false)
 			if c.fails != "" {
 				if err == nil || !strings.Contains(err.Error(), c.fails) {
 					t.Errorf("%v", err)

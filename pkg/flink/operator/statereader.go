@@ -10,6 +10,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
@@ -54,13 +55,24 @@ func (c *Client) PodThatSees(ctx context.Context, cluster api.Job, file string) 
 // removes the pod, also where ctx has ended; it must be called, and is nil only
 // where no pod was created.
 func (c *Client) StartReader(ctx context.Context, pod *corev1.Pod) (at SeeingPod, remove func() error, err error) {
+	return c.startPod(ctx, pod, "reads the volume", time.Minute)
+}
+
+// StartProbe is StartReader for a pod that tries storage. It has longer, because
+// it may have init containers.
+func (c *Client) StartProbe(ctx context.Context, pod *corev1.Pod) (at SeeingPod, remove func() error, err error) {
+	return c.startPod(ctx, pod, "tries the storage", 3*time.Minute)
+}
+
+// startPod starts a pod that does something, as "reads the volume".
+func (c *Client) startPod(ctx context.Context, pod *corev1.Pod, does string, limit time.Duration) (at SeeingPod, remove func() error, err error) {
 	pods := c.core.CoreV1().Pods(pod.Namespace)
 	// Not ended by Ctrl-C: a pod whose creation nobody heard of would stay.
 	creating, stop := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 	defer stop()
 	created, err := pods.Create(creating, pod, metav1.CreateOptions{})
 	if err != nil {
-		return at, nil, fmt.Errorf("create a pod that reads the volume: %w", err)
+		return at, nil, fmt.Errorf("create a pod that %s: %w", does, err)
 	}
 	at = SeeingPod{Namespace: created.Namespace, Pod: created.Name, Container: api.MainContainer}
 	remove = func() error {
@@ -68,11 +80,11 @@ func (c *Client) StartReader(ctx context.Context, pod *corev1.Pod) (at SeeingPod
 		defer cancel()
 		now := int64(0)
 		if err := pods.Delete(ending, created.Name, metav1.DeleteOptions{GracePeriodSeconds: &now, Preconditions: metav1.NewUIDPreconditions(string(created.UID))}); err != nil {
-			return fmt.Errorf("remove pod %s, which was created to read the volume: %w\nIt ends by itself within %s; delete it with: kubectl delete pod %s -n %s", created.Name, err, api.ReaderLife, created.Name, created.Namespace)
+			return fmt.Errorf("remove pod %s, which %s: %w\nIt ends by itself within %s; delete it with: kubectl delete pod %s -n %s", created.Name, does, err, api.ReaderLife, created.Name, created.Namespace)
 		}
 		return nil
 	}
-	waiting, cancel := context.WithTimeoutCause(ctx, time.Minute, errors.New("it didn't run within a minute"))
+	waiting, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("it didn't run within %s", limit))
 	defer cancel()
 	for {
 		now, err := pods.Get(waiting, created.Name, metav1.GetOptions{})
@@ -80,7 +92,7 @@ func (c *Client) StartReader(ctx context.Context, pod *corev1.Pod) (at SeeingPod
 			if waiting.Err() != nil {
 				err = context.Cause(waiting)
 			}
-			return at, remove, fmt.Errorf("wait for pod %s, which reads the volume: %w", created.Name, err)
+			return at, remove, fmt.Errorf("wait for pod %s, which %s: %w", created.Name, does, err)
 		}
 		for _, s := range now.Status.ContainerStatuses {
 			if s.State.Running != nil {
@@ -88,11 +100,11 @@ func (c *Client) StartReader(ctx context.Context, pod *corev1.Pod) (at SeeingPod
 			}
 		}
 		if why := readerTrouble(now); why != "" {
-			return at, remove, fmt.Errorf("pod %s, which was to read the volume, can't run: %s", created.Name, why)
+			return at, remove, fmt.Errorf("pod %s, which %s, can't run: %s", created.Name, does, why)
 		}
 		select {
 		case <-waiting.Done():
-			return at, remove, fmt.Errorf("wait for pod %s, which reads the volume: %w", created.Name, context.Cause(waiting))
+			return at, remove, fmt.Errorf("wait for pod %s, which %s: %w", created.Name, does, context.Cause(waiting))
 		case <-time.After(300 * time.Millisecond):
 		}
 	}
@@ -103,7 +115,7 @@ func readerTrouble(pod *corev1.Pod) string {
 	if pod.Status.Phase == corev1.PodFailed || pod.Status.Phase == corev1.PodSucceeded {
 		return cmp.Or(pod.Status.Message, "it has ended")
 	}
-	for _, s := range pod.Status.ContainerStatuses {
+	for _, s := range slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses) {
 		if w := s.State.Waiting; w != nil && w.Reason != "ContainerCreating" && w.Reason != "PodInitializing" {
 			return w.Reason + ": " + w.Message
 		}
@@ -114,6 +126,34 @@ func readerTrouble(pod *corev1.Pod) string {
 		}
 	}
 	return ""
+}
+
+// JobManagerTemplate is what a cluster's JobManager pods are made of, with all
+// that Flink adds; nil where there is no Deployment of it. node is where such a
+// pod runs, "" where none does.
+func (c *Client) JobManagerTemplate(ctx context.Context, cluster api.Job) (template *corev1.PodSpec, node string, err error) {
+	namespace, name := cluster.Object.GetNamespace(), cluster.Object.GetName()
+	deployment, err := c.core.AppsV1().Deployments(namespace).Get(ctx, name, metav1.GetOptions{})
+	switch {
+	case apierrors.IsNotFound(err), apierrors.IsForbidden(err):
+	case err != nil:
+		return nil, "", fmt.Errorf("read the JobManager's Deployment: %w", err)
+	case deployment.Spec.Selector != nil && deployment.Spec.Selector.MatchLabels["component"] == "jobmanager":
+		template = &deployment.Spec.Template.Spec
+	}
+	list, err := c.core.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{LabelSelector: "app=" + name + ",component=jobmanager", Limit: chunk})
+	if err != nil {
+		return nil, "", fmt.Errorf("look for the JobManager's pod: %w", err)
+	}
+	for i := range list.Items {
+		if pod := &list.Items[i]; pod.Status.Phase == corev1.PodRunning && pod.DeletionTimestamp == nil {
+			node = pod.Spec.NodeName
+			if template == nil {
+				template = &pod.Spec
+			}
+		}
+	}
+	return template, node, nil
 }
 
 // storageEnv are the variables that the AWS SDK in a job's pods takes its

@@ -67,7 +67,7 @@ spec:
 // job's pods that could be used.
 func TestReaderPod(t *testing.T) {
 	shop := deploymentOf(t, onVolume)
-	pod, err := api.ReaderPod(shop, "file:/data/savepoints/savepoint-1")
+	pod, err := api.ReaderPod(shop, "file:/data/savepoints/savepoint-1", false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,7 +88,7 @@ func TestReaderPod(t *testing.T) {
 		"relative":        "relative path",
 		"file://host/x/y": "has a host",
 	} {
-		if _, err := api.ReaderPod(shop, path); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := api.ReaderPod(shop, path, false); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", path, err, want)
 		}
 	}
@@ -146,7 +146,7 @@ func TestReaderIsRemoved(t *testing.T) {
 		if c.cancel {
 			cancel(errors.New("pressed"))
 		}
-		pod, err := api.ReaderPod(deploymentOf(t, onVolume), "/data/x")
+		pod, err := api.ReaderPod(deploymentOf(t, onVolume), "/data/x", false)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -27,6 +27,11 @@ type openStore struct {
 	store  storage.Store
 }
 
+// Open is the store that a path of a job is in. It stays open until Close.
+func (f *StateFinder) Open(ctx context.Context, job api.Job, path string) (storage.Store, error) {
+	return f.store(ctx, job, path)
+}
+
 // store is the one that a path is in. Stores stay open: what is read next is
 // mostly in the same.
 func (f *StateFinder) store(ctx context.Context, job api.Job, path string) (storage.Store, error) {

@@ -35,6 +35,8 @@ type StateStore struct {
 	Note func(string)
 	// NoReader starts no pod to read a volume that no running pod sees.
 	NoReader bool
+	// Writes says that a pod that is started may write, to delete files.
+	Writes bool
 }
 
 // Of opens the store that a path of a job's state is in. done must be called at
@@ -75,7 +77,7 @@ func (s StateStore) Of(ctx context.Context, job api.Job, path string) (store sto
 		return nil, done, fmt.Errorf("no pod of %s runs that could read %s", cluster.Ref(), path)
 	}
 	if !ok {
-		reader, err := api.ReaderPod(cluster, path)
+		reader, err := api.ReaderPod(cluster, path, s.Writes)
 		if err != nil {
 			return nil, done, err
 		}

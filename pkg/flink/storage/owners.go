@@ -25,7 +25,7 @@ type span struct {
 // asked before and after the listing: what came in between was in use, too.
 func (o *Owners) AddNewest(path, owner string) {
 	o.AddPath(path, owner)
-	n, ok := checkpointNumber(path)
+	n, ok := CheckpointNumber(path)
 	if !ok {
 		return
 	}
@@ -39,8 +39,8 @@ func (o *Owners) AddNewest(path, owner string) {
 	o.newest = append(o.newest, span{dir: dir, owner: owner, first: n, last: n})
 }
 
-// checkpointNumber is N of a directory chk-N.
-func checkpointNumber(path string) (int, bool) {
+// CheckpointNumber is N of a directory chk-N.
+func CheckpointNumber(path string) (int, bool) {
 	digits, ok := strings.CutPrefix(Base(strings.TrimRight(path, "/")), "chk-")
 	n, err := strconv.Atoi(digits)
 	return n, ok && err == nil
@@ -61,7 +61,7 @@ func (o *Owners) Of(unit Unit) string {
 	if owner := o.Paths[normal(unit.Path)]; owner != "" {
 		return owner
 	}
-	if n, ok := checkpointNumber(unit.Path); ok && unit.Kind == CheckpointUnit {
+	if n, ok := CheckpointNumber(unit.Path); ok && unit.Kind == CheckpointUnit {
 		for _, s := range o.newest {
 			if n >= s.first && n <= s.last && s.dir == normal(Dir(unit.Path)) {
 				return s.owner

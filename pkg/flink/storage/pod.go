@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -124,11 +125,76 @@ func (p *Pod) List(ctx context.Context, name string, each func(Entry) error) err
 		return rows.err
 	}
 	text := said.String()
-	if err != nil && !strings.Contains(text, dir+"': No such file") && !strings.Contains(text, dir+": No such file") && strings.Contains(text, "No such file") {
+	if err != nil && !strings.Contains(text, dir+"': No such file") && !strings.Contains(text, dir+": No such file") && onlyGone(text) {
 		// Flink deletes files while they are listed; what is left was told.
 		return nil
 	}
 	return p.explain(ctx, name, text, err)
+}
+
+// onlyGone reports whether all that a program complained of is files that are
+// gone.
+func onlyGone(said string) bool {
+	if said == "" || len(said) > maxTail-maxTail/8 {
+		return false // its beginning may be missing
+	}
+	for line := range strings.Lines(said) {
+		if !strings.Contains(line, "No such file") {
+			return false
+		}
+	}
+	return true
+}
+
+// removeAtOnce is how many files one program deletes.
+const removeAtOnce = 200
+
+// Remove runs rm with the files' names, which no shell sees.
+func (p *Pod) Remove(ctx context.Context, files []string, gone func(file string)) error {
+	for batch := range slices.Chunk(files, removeAtOnce) {
+		args := []string{"rm", "-f", "--"}
+		for _, name := range batch {
+			file, err := p.file(name)
+			if err != nil {
+				return err
+			}
+			args = append(args, file)
+		}
+		var said tail
+		if err := p.Exec(ctx, args, io.Discard, &said); err != nil {
+			return p.failed(ctx, "delete files", said.String(), err)
+		}
+		for _, name := range batch {
+			gone(name)
+		}
+	}
+	return nil
+}
+
+// Clear runs find, which removes nothing but empty directories.
+func (p *Pod) Clear(ctx context.Context, dirs []string) error {
+	for _, name := range dirs {
+		dir, err := p.file(name)
+		if err != nil {
+			return err
+		}
+		var said tail
+		err = p.Exec(ctx, []string{"find", dir, "-depth", "-type", "d", "-empty", "-delete"}, io.Discard, &said)
+		if err != nil && !strings.Contains(said.String(), "No such file") {
+			return p.failed(ctx, "remove the empty directory "+dir, said.String(), err)
+		}
+	}
+	return nil
+}
+
+func (p *Pod) failed(ctx context.Context, what, said string, err error) error {
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case said != "":
+		return fmt.Errorf("%s in pod %s: %s", what, p.Name, said)
+	}
+	return fmt.Errorf("%s in pod %s: %w", what, p.Name, err)
 }
 
 func (p *Pod) explain(ctx context.Context, file, said string, err error) error {
@@ -148,10 +214,12 @@ func (p *Pod) explain(ctx context.Context, file, said string, err error) error {
 // tail keeps the end of what a program says of its failure.
 type tail struct{ text []byte }
 
+// maxTail is in bytes.
+const maxTail = 64 << 10
+
 func (t *tail) Write(p []byte) (int, error) {
-	const most = 4 << 10
-	if t.text = append(t.text, p...); len(t.text) > most {
-		t.text = append([]byte(nil), t.text[len(t.text)-most:]...)
+	if t.text = append(t.text, p...); len(t.text) > maxTail {
+		t.text = append([]byte(nil), t.text[len(t.text)-maxTail:]...)
 	}
 	return len(p), nil
 }

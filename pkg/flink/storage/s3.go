@@ -197,6 +197,59 @@ func (s *S3) List(ctx context.Context, dir string, each func(Entry) error) error
 	return nil
 }
 
+// Remove deletes objects, a thousand with one request.
+func (s *S3) Remove(ctx context.Context, files []string, gone func(file string)) error {
+	byBucket := map[string]map[string]string{}
+	for _, file := range files {
+		bucket, key, err := object(file)
+		if err != nil {
+			return err
+		}
+		if key == "" || strings.HasSuffix(key, "/") {
+			return fmt.Errorf("%q is no file", file)
+		}
+		if byBucket[bucket] == nil {
+			byBucket[bucket] = map[string]string{}
+		}
+		byBucket[bucket][key] = file
+	}
+	for bucket, keys := range byBucket {
+		removing, cancel := context.WithCancel(ctx)
+		objects := make(chan minio.ObjectInfo)
+		go func() {
+			defer close(objects)
+			for key := range keys {
+				select {
+				case objects <- minio.ObjectInfo{Key: key}:
+				case <-removing.Done():
+					return
+				}
+			}
+		}()
+		var failed error
+		for result := range s.client.RemoveObjectsWithResult(removing, bucket, objects, minio.RemoveObjectsOptions{}) {
+			switch {
+			case result.Err == nil:
+				gone(keys[result.ObjectName])
+			case failed == nil:
+				failed = s.explainAs(ctx, "delete", keys[result.ObjectName], result.Err)
+				cancel()
+			}
+		}
+		cancel()
+		if failed != nil {
+			return failed
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
+
+// Clear has nothing to do: an object store has no directories.
+func (s *S3) Clear(context.Context, []string) error { return nil }
+
 // UnansweredError says that an object store gave no answer of its own.
 type UnansweredError struct{ Err error }
 
@@ -206,6 +259,11 @@ func (e *UnansweredError) Unwrap() error { return e.Err }
 
 // explain says what an error of S3 means, with where the credentials are from.
 func (s *S3) explain(ctx context.Context, path string, err error) error {
+	return s.explainAs(ctx, "read", path, err)
+}
+
+// explainAs is explain for what was tried: read, write or delete.
+func (s *S3) explainAs(ctx context.Context, verb, path string, err error) error {
 	if err == nil {
 		return nil
 	}
@@ -216,7 +274,7 @@ func (s *S3) explain(ctx context.Context, path string, err error) error {
 	if !errors.As(err, &answer) {
 		// Not wrapped: this connection isn't that to the API server, whose words
 		// it would get.
-		return &UnansweredError{fmt.Errorf("read %s from %s: %w", path, s.host, err)}
+		return &UnansweredError{fmt.Errorf("%s %s at %s: %w", verb, path, s.host, err)}
 	}
 	from := s.options.CredentialsFrom
 	if from == "" {
@@ -229,7 +287,7 @@ func (s *S3) explain(ctx context.Context, path string, err error) error {
 		bucket, _, _ := object(path)
 		return fmt.Errorf("%s: there is no bucket %q %s: %w", path, bucket, s.Where(), notThere(path, "no such bucket"))
 	case minio.AccessDenied:
-		return fmt.Errorf("%s: access denied %s\nThe credentials are those of %s; they may not read there", path, s.Where(), from)
+		return fmt.Errorf("%s: access denied %s\nThe credentials are those of %s; they may not %s there", path, s.Where(), from, verb)
 	case minio.InvalidAccessKeyID, minio.SignatureDoesNotMatch:
 		return fmt.Errorf("%s: %s doesn't know the credentials (%s), which are those of %s", path, s.host, answer.Code, from)
 	case "ExpiredToken", "ExpiredTokenException":

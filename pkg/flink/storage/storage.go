@@ -1,6 +1,6 @@
 // Package storage reads the files that Flink keeps state in, wherever a job
 // keeps them: in a directory of this machine, in an object store that speaks
-// S3, or in a volume that only pods see. It changes nothing there.
+// S3, or in a volume that only pods see. Nothing is changed there but by Remove.
 package storage
 
 import (
@@ -37,6 +37,17 @@ type Store interface {
 	List(ctx context.Context, dir string, each func(Entry) error) error
 	// Where says in a few words where it reads, for messages.
 	Where() string
+}
+
+// Remover is a store that files can be deleted in.
+type Remover interface {
+	Store
+	// Remove deletes files, and tells each that is gone. A file that isn't there
+	// counts as gone. It stops at the first error.
+	Remove(ctx context.Context, files []string, gone func(file string)) error
+	// Clear removes directories that are empty, with what is empty in them; it
+	// keeps the others. In an object store there is nothing to do.
+	Clear(ctx context.Context, dirs []string) error
 }
 
 // MaxEntries bounds how many files List tells before it gives up with

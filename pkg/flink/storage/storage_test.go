@@ -24,6 +24,8 @@ import (
 type bucket struct {
 	objects map[string]string
 	asked   []string
+	// locked lets nobody delete.
+	locked bool
 }
 
 const accessKey = "reader"
@@ -50,6 +52,10 @@ func (b *bucket) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		fail(http.StatusNotFound, "NoSuchBucket")
 		return
 	}
+	if key == "" && r.Method == http.MethodPost && r.URL.Query().Has("delete") {
+		b.remove(w, r)
+		return
+	}
 	if key == "" {
 		b.list(w, r)
 		return
@@ -65,6 +71,32 @@ func (b *bucket) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodHead {
 		_, _ = io.WriteString(w, content)
 	}
+}
+
+func (b *bucket) remove(w http.ResponseWriter, r *http.Request) {
+	type key struct{ Key string }
+	type failure struct{ Key, Code, Message string }
+	var in struct {
+		Object []key
+	}
+	if err := xml.NewDecoder(r.Body).Decode(&in); err != nil {
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	var out struct {
+		XMLName xml.Name `xml:"DeleteResult"`
+		Deleted []key
+		Error   []failure
+	}
+	for _, object := range in.Object {
+		if b.locked {
+			out.Error = append(out.Error, failure{object.Key, "AccessDenied", "said by the server"})
+			continue
+		}
+		delete(b.objects, object.Key)
+		out.Deleted = append(out.Deleted, object)
+	}
+	_ = xml.NewEncoder(w).Encode(out)
 }
 
 func (b *bucket) list(w http.ResponseWriter, r *http.Request) {

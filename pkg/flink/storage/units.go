@@ -30,6 +30,8 @@ const (
 	CheckpointUnit = "checkpoint"
 	// SharedUnit are files that several checkpoints of a run need.
 	SharedUnit = "shared"
+	// ChangelogUnit are the changes that a run with the changelog backend wrote.
+	ChangelogUnit = "changelog"
 	// HAUnit is what high availability keeps of a cluster.
 	HAUnit = "ha"
 	// OtherUnit is what Flink doesn't name so.
@@ -61,7 +63,7 @@ func (u *Units) Add(dir string, entry Entry, ha bool) {
 			return
 		}
 		unit = &Unit{Kind: kind, Path: path, Run: RunOf(path)}
-		if kind == SharedUnit {
+		if kind == SharedUnit || kind == ChangelogUnit {
 			unit.Run = Base(Dir(path))
 		}
 		u.all[path] = unit
@@ -108,6 +110,8 @@ func unitOf(dir, file string, ha bool) (kind, path string) {
 			return CheckpointUnit, at(n)
 		case n > 1 && runDir.MatchString(below[n-2]) && (name == "shared" || name == "taskowned"):
 			return SharedUnit, at(n)
+		case n > 1 && runDir.MatchString(below[n-2]) && name == "dstl":
+			return ChangelogUnit, at(n)
 		}
 	}
 	if len(below) > 1 {

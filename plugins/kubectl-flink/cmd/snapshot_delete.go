@@ -13,10 +13,12 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/kube"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/portforward"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/progress"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/reach"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/savepoint"
 )
 
@@ -34,7 +36,7 @@ func (f *deleteFlags) add(cmd *cobra.Command) {
 	flags.BoolVar(&f.dispose, "dispose", false, "Delete the savepoints' data, too")
 	flags.BoolVar(&f.keep, "keep-data", false, "Keep the savepoints' data")
 	flags.BoolVarP(&f.yes, "yes", "y", false, "Don't ask before data is deleted")
-	flags.BoolVar(&f.force, "force", false, "With --dispose: delete also data that a job starts from, or that another object stands for")
+	flags.BoolVar(&f.force, "force", false, "With --dispose: delete also data that a job starts from, that a checkpoint needs, or that another object stands for")
 	f.AddRunFlags(cmd, plugin.RunWords{
 		DryRun:      plugin.ServerDryRun("say what would go"),
 		Wait:        "Wait until they are gone",
@@ -87,7 +89,8 @@ The operator has the job's JobManager delete the data. While the job doesn't run
 it can't, and the object would stay for ever: that is refused, and one that
 hangs so already goes with --keep-data. --dispose is refused, too, where
 nothing would delete the data: of a snapshot that names no job, or that no operator has
-taken up.`,
+taken up; and where a checkpoint of the job needs files of the savepoint, as after a
+start from it in claim mode CLAIM.`,
 		Example: plugin.Examples(`
 			# Forget the object, keep the savepoint
 			kubectl flink snapshot delete nightly --keep-data
@@ -190,6 +193,11 @@ func (c *common) carryOut(ctx context.Context, client *operator.Client, plan []s
 			lost = append(lost, "  "+d.Snapshot.Name()+"  "+d.Snapshot.Path())
 		}
 	}
+	if len(lost) > 0 && !f.force {
+		if err := c.refuseNeeded(ctx, client, plan, f); err != nil {
+			return err
+		}
+	}
 	if len(lost) > 0 && f.DryRun == "" {
 		what := "This deletes the data of " + plural(len(lost), "savepoint") + ", for good:\n" + strings.Join(lost, "\n")
 		if err := c.confirm(ctx, f.yes, what); err != nil {
@@ -222,6 +230,63 @@ func (c *common) carryOut(ctx context.Context, client *operator.Client, plan []s
 		Name: func(d savepoint.Deletion) string { return named(d.Snapshot.Ref(), many.allNamespaces) },
 		Rest: many.restOfPlan,
 	})
+}
+
+// neededLimit bounds the look for checkpoints that need a savepoint's files.
+const neededLimit = 30 * time.Second
+
+// refuseNeeded refuses to delete the data of savepoints whose files a checkpoint
+// names. Where that can't be found out it is said.
+func (c *common) refuseNeeded(ctx context.Context, client *operator.Client, plan []savepoint.Deletion, f deleteFlags) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, neededLimit, errors.New("it took too long"))
+	defer cancel()
+	line := progress.New(c.ErrOut, f.Quiet)
+	defer line.Done()
+	line.Set("looking for checkpoints that need the savepoints' files")
+	way := tunnelFlags{transport: string(portforward.Auto), via: string(portforward.ViaAuto)}
+	stores, closed, err := c.stateFinder(client, way, reporterOf(line))
+	if err != nil {
+		return err
+	}
+	defer closed()
+	stores.Store.NoReader = true // a pod only for this isn't worth it
+	for _, d := range plan {
+		if !d.Loses || d.Snapshot.Path() == "" {
+			continue
+		}
+		by, err := neededBy(ctx, client, stores, d.Snapshot)
+		switch {
+		case by != "":
+			return fmt.Errorf("%s: %s needs files of its data at %s\nDelete with --keep-data, or delete the data with --force", d.Snapshot.Ref(), by, d.Snapshot.Path())
+		case err != nil && errors.Is(context.Cause(ctx), context.Canceled):
+			return context.Cause(ctx)
+		case err != nil:
+			line.Print("whether checkpoints need files of %s couldn't be found out: %s", d.Snapshot.Path(), api.FirstLine(kube.Message(err)))
+		}
+	}
+	return nil
+}
+
+// neededBy is a checkpoint of a snapshot's job that needs its files.
+func neededBy(ctx context.Context, client *operator.Client, stores *reach.StateFinder, s api.Snapshot) (string, error) {
+	ref := s.Job()
+	if ref.Name == "" {
+		return "", errors.New("it names no job")
+	}
+	object, err := client.Get(ctx, ref)
+	if err != nil {
+		return "", err
+	}
+	job := api.Job{Kind: ref.Kind, Object: object}
+	cluster, err := client.RunsIn(ctx, job)
+	if err != nil {
+		return "", err
+	}
+	config, err := client.JobConfig(ctx, job, cluster)
+	if err != nil {
+		return "", err
+	}
+	return reach.NeededBy(ctx, stores.Open, job, reach.StateDirs(config), s.Path())
 }
 
 // restOfPlan are the commands that go on with the deletions.

@@ -26,10 +26,10 @@ import (
 func newStorage(c *common) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "storage",
-		Short: "Look at the files in which a job keeps its state",
+		Short: "Look at the files in which a job keeps its state, and delete what nothing needs",
 		RunE:  plugin.Help,
 	}
-	cmd.AddCommand(newStorageList(c), newStorageUsage(c))
+	cmd.AddCommand(newStorageList(c), newStorageUsage(c), newStorageCheck(c), newStorageOrphans(c), newStorageRemove(c))
 	return cmd
 }
 
@@ -195,15 +195,8 @@ func (o *storageOptions) Run(ctx context.Context) error {
 // stateDirs are the directories in which a job keeps state, each once.
 func stateDirs(config api.Config) []view.StorageDir {
 	var out []view.StorageDir
-	for _, keys := range [][]string{api.CheckpointDirKeys, api.SavepointDirKeys, {"high-availability.storageDir"}} {
-		dir, key := config.Get(keys...)
-		within := false
-		for _, other := range out {
-			within = within || storage.Within(other.Path, dir)
-		}
-		if dir != "" && !within {
-			out = append(out, view.StorageDir{Path: strings.TrimRight(dir, "/"), Key: key, HA: strings.HasPrefix(key, "high-availability")})
-		}
+	for _, dir := range reach.StateDirs(config) {
+		out = append(out, view.StorageDir{Path: dir.Path, Key: dir.Key, HA: dir.HA})
 	}
 	return out
 }

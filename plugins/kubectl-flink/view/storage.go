@@ -50,7 +50,7 @@ type sum struct {
 
 func (p StoragePage) sums() (kinds []sum, total sum) {
 	total.Kind = "total"
-	for _, kind := range []string{storage.SavepointUnit, storage.CheckpointUnit, storage.SharedUnit, storage.HAUnit, storage.OtherUnit} {
+	for _, kind := range []string{storage.SavepointUnit, storage.CheckpointUnit, storage.SharedUnit, storage.ChangelogUnit, storage.HAUnit, storage.OtherUnit} {
 		of := sum{Kind: kind}
 		for _, item := range p.Items {
 			if item.Kind != kind {

@@ -56,6 +56,7 @@ var tools = []tool{
 	{"debootstrap", "debootstrap", onPath("debootstrap")},
 	{"mvn", "maven", onPath("mvn")},
 	{"javac", "default-jdk-headless", onPath("javac")},
+	{"javac-17", "openjdk-17-jdk-headless", func(context.Context) bool { return java17() != "" }},
 	{"bash", "bash", onPath("bash")},
 	{"zsh", "zsh", onPath("zsh")},
 	{"fish", "fish", onPath("fish")},

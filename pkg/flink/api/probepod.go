@@ -1,0 +1,95 @@
+package api
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// ProbeName is the beginning of the names of pods that try a job's storage.
+const ProbeName = "flink-storage-probe-"
+
+// ProbeRoom is what such a pod may write to besides the storage: a directory of
+// its own, and the file in it that says that the entry point is through.
+type ProbeRoom struct{ Dir, Ready string }
+
+// ProbePod is a pod in which a job's storage can be tried: with the JobManager's
+// image, entry point, user, service account, volumes and environment, but nothing
+// that Services or Flink would take for a JobManager. running is the pod
+// template of the JobManager's Deployment, nil where there is none; it has what
+// Flink itself adds. node is where the JobManager runs, "" for anywhere: some
+// volumes are only there.
+func ProbePod(cluster Job, config Config, running *corev1.PodSpec, node string, room ProbeRoom) (*corev1.Pod, error) {
+	spec := cluster.RunsWith()
+	var own corev1.PodSpec
+	if running != nil {
+		own = *running.DeepCopy()
+	} else {
+		var err error
+		if own, err = FlinkPodSpec(spec, "jobManager"); err != nil {
+			return nil, fmt.Errorf("the pod template of %s: %w", cluster.Ref(), err)
+		}
+		own.ServiceAccountName = Text(spec, "serviceAccount")
+	}
+	at := slices.IndexFunc(own.Containers, func(c corev1.Container) bool { return c.Name == MainContainer })
+	main := corev1.Container{Name: MainContainer}
+	if at >= 0 {
+		main = own.Containers[at]
+	}
+	if running == nil {
+		if image := Text(spec, "image"); image != "" {
+			main.Image = image
+		}
+		main.Command = nil // what the template says is for Flink
+		for _, key := range sortedEnv(config) {
+			main.Env = append(main.Env, corev1.EnvVar{Name: strings.TrimPrefix(key, masterEnv), Value: config[key]})
+		}
+	}
+	if main.Image == "" {
+		return nil, fmt.Errorf("%s names no image that its storage could be tried with", cluster.Ref())
+	}
+	life, grace := int64(ReaderLife.Seconds()), int64(0)
+	probe := corev1.Container{
+		Name: MainContainer, Image: main.Image, ImagePullPolicy: main.ImagePullPolicy, SecurityContext: main.SecurityContext,
+		Command: main.Command, Args: []string{"sh", "-c", fmt.Sprintf("touch %s; exec sleep %d", room.Ready, life)},
+		Env: main.Env, EnvFrom: main.EnvFrom, WorkingDir: main.WorkingDir,
+		VolumeMounts: append(slices.Clone(main.VolumeMounts), corev1.VolumeMount{Name: "kubectl-flink-probe", MountPath: room.Dir}),
+		Resources: corev1.ResourceRequirements{
+			Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("10m"), corev1.ResourceMemory: resource.MustParse("256Mi")},
+			Limits:   corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("640Mi")},
+		},
+	}
+	small := resource.MustParse("16Mi")
+	return &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{
+			GenerateName: ProbeName, Namespace: cluster.Object.GetNamespace(),
+			Labels: map[string]string{"app.kubernetes.io/managed-by": "kubectl-flink", "app.kubernetes.io/component": "storage-probe"},
+		},
+		Spec: corev1.PodSpec{
+			InitContainers: own.InitContainers, Containers: []corev1.Container{probe},
+			Volumes:       append(slices.Clone(own.Volumes), corev1.Volume{Name: "kubectl-flink-probe", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{SizeLimit: &small}}}),
+			RestartPolicy: corev1.RestartPolicyNever, ServiceAccountName: own.ServiceAccountName, AutomountServiceAccountToken: own.AutomountServiceAccountToken,
+			SecurityContext: own.SecurityContext, ImagePullSecrets: own.ImagePullSecrets, HostAliases: own.HostAliases, DNSPolicy: own.DNSPolicy, DNSConfig: own.DNSConfig,
+			NodeSelector: own.NodeSelector, Tolerations: own.Tolerations, Affinity: own.Affinity, NodeName: node, RuntimeClassName: own.RuntimeClassName,
+			ActiveDeadlineSeconds: &life, TerminationGracePeriodSeconds: &grace,
+		},
+	}, nil
+}
+
+// masterEnv is how settings name variables of the JobManager's container.
+const masterEnv = "containerized.master.env."
+
+func sortedEnv(config Config) []string {
+	var out []string
+	for key := range config {
+		if strings.HasPrefix(key, masterEnv) {
+			out = append(out, key)
+		}
+	}
+	slices.Sort(out)
+	return out
+}

@@ -1,0 +1,483 @@
+package reach
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"regexp"
+	"strings"
+	"sync"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/rest"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/savepoint"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/storage"
+)
+
+// StateDir is a directory in which a job keeps state.
+type StateDir struct {
+	Path string
+	// Key is the setting that names it.
+	Key string
+	HA  bool
+}
+
+// changelogDirKeys name the directory of the changelog backend.
+var changelogDirKeys = []string{"state.changelog.dstl.dfs.base-path", "dstl.dfs.base-path"}
+
+// StateDirs are the directories that a configuration names, each once; one in
+// another is left out.
+func StateDirs(config api.Config) []StateDir {
+	var out []StateDir
+	for _, keys := range [][]string{api.CheckpointDirKeys, api.SavepointDirKeys, changelogDirKeys, {"high-availability.storageDir"}} {
+		dir, key := config.Get(keys...)
+		within := false
+		for _, other := range out {
+			within = within || storage.Within(other.Path, dir)
+		}
+		if dir != "" && !within {
+			out = append(out, StateDir{Path: strings.TrimRight(dir, "/"), Key: key, HA: strings.HasPrefix(key, "high-availability")})
+		}
+	}
+	return out
+}
+
+// LiveRun is a job that a JobManager has and that hasn't ended.
+type LiveRun struct {
+	ID          string
+	Checkpoints rest.Checkpoints
+}
+
+// LiveRuns asks the JobManager of a cluster for its jobs and their checkpoints.
+func (m *JobManagers) LiveRuns(ctx context.Context, cluster api.Ref) (out []LiveRun, err error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, operator.AskLimit, errors.New("it doesn't answer"))
+	defer cancel()
+	err = m.ask(ctx, cluster, func(jobManager *rest.Client, _ Place) error {
+		jobs, err := jobManager.Jobs(ctx)
+		if err != nil {
+			return err
+		}
+		for _, job := range jobs {
+			if rest.Ended(job.State) {
+				continue
+			}
+			run := LiveRun{ID: job.ID}
+			if run.Checkpoints, err = jobManager.Checkpoints(ctx, job.ID); err != nil && !rest.NotFound(err) {
+				return fmt.Errorf("ask for the checkpoints of job %s: %w", job.ID, err)
+			}
+			out = append(out, run)
+		}
+		return nil
+	})
+	return out, err
+}
+
+// Surveyor finds out what refers to the files in a job's directories.
+type Surveyor struct {
+	Client *operator.Client
+	// Store opens the store that a path of a job is in.
+	Store func(ctx context.Context, job api.Job, path string) (storage.Store, error)
+	// Runs asks the JobManager of a FlinkDeployment.
+	Runs func(ctx context.Context, cluster api.Ref) ([]LiveRun, error)
+	// Spare are directories whose _metadata needn't be readable: they are what is
+	// to be deleted.
+	Spare func(dir string) bool
+	// Progress is told what is being done.
+	Progress func(format string, args ...any)
+}
+
+// looks is how often directories are listed again because checkpoints went while
+// they were read.
+const looks = 5
+
+// Survey looks at all that is known of the files in a job's directories. What
+// couldn't be found out is in Problems. Its error is only the end of ctx.
+func (s Surveyor) Survey(ctx context.Context, job api.Job, dirs []StateDir) (storage.Survey, error) {
+	v := &surveying{Surveyor: s, job: job, dirs: dirs, read: map[string]bool{}}
+	v.out = storage.Survey{Named: &storage.Named{}, Runs: map[string]storage.Run{}, Owners: &storage.Owners{}}
+	v.say("asking who uses the files")
+	v.objects(ctx)
+	// JobManagers are asked before the directories are listed: what they call
+	// their newest checkpoint then must be found there, or a newer one.
+	for range looks {
+		if !v.list(ctx) || !v.readAll(ctx) {
+			break
+		}
+	}
+	v.complete(ctx)
+	if ctx.Err() != nil {
+		return v.out, context.Cause(ctx)
+	}
+	return v.out, nil
+}
+
+type surveying struct {
+	Surveyor
+	job  api.Job
+	dirs []StateDir
+	out  storage.Survey
+
+	// read are the _metadata that were read, as path, size and time.
+	read map[string]bool
+	// highest are the highest numbers of checkpoints that were read, by run.
+	highest map[string]int64
+	// gone are those that went before they could be read, at the last look.
+	gone []string
+	// mustRead are newest checkpoints of runs of other jobs that own files here.
+	mustRead map[string]string
+}
+
+func (v *surveying) say(format string, args ...any) {
+	if v.Progress != nil {
+		v.Progress(format, args...)
+	}
+}
+
+func (v *surveying) problem(format string, args ...any) {
+	v.out.Problems = append(v.out.Problems, fmt.Sprintf(format, args...))
+}
+
+// within reports whether a path is in one of the directories.
+func (v *surveying) within(path string) bool {
+	for _, dir := range v.dirs {
+		if storage.Within(dir.Path, path) || storage.Within(path, dir.Path) {
+			return true
+		}
+	}
+	return false
+}
+
+// objects finds the runs and paths that objects and JobManagers tell of.
+func (v *surveying) objects(ctx context.Context) {
+	namespace := metav1.NamespaceAll
+	jobs, err := v.Client.Jobs(ctx, namespace, metav1.ListOptions{})
+	if apierrors.IsForbidden(err) {
+		namespace = v.job.Object.GetNamespace()
+		v.out.Notes = append(v.out.Notes, "only namespace "+namespace+" could be looked into: jobs of others aren't known")
+		jobs, err = v.Client.Jobs(ctx, namespace, metav1.ListOptions{})
+	}
+	if err != nil {
+		v.problem("the jobs can't be listed: %v", err)
+		return
+	}
+	clusters, err := v.Client.List(ctx, api.Deployment, namespace, metav1.ListOptions{})
+	if err != nil {
+		v.problem("the clusters can't be listed: %v", err)
+		return
+	}
+	inventory, err := savepoint.InventoryOf(ctx, v.Client, namespace, "")
+	if err != nil {
+		v.problem("the snapshots can't be listed: %v", err)
+	}
+	for _, problem := range inventory.Problems {
+		v.problem("what jobs tell of their snapshots can't be read: %s", problem)
+	}
+	for _, s := range inventory.Saved {
+		owner := s.Job.String()
+		if s.Name() != "" {
+			owner = api.StateSnap.Singular + "/" + s.Name()
+		}
+		v.out.Owners.AddPath(s.Path, owner)
+		if id := storage.RunOf(s.Path); id != "" && s.Job == v.job.Ref() && !s.Registered() {
+			v.know(id, storage.Run{Job: s.Job.String(), Own: true})
+		}
+	}
+	var all []api.Job
+	for i := range clusters {
+		all = append(all, api.Job{Kind: api.Deployment, Object: &clusters[i]})
+	}
+	for _, job := range jobs {
+		v.out.Owners.AddPath(job.InitialPath(), "spec of "+job.Ref().String())
+		v.out.Owners.AddPath(job.UpgradePath(), job.Ref().String())
+		if id := job.JobID(); id != "" {
+			v.know(id, storage.Run{Job: job.Ref().String(), Own: job.Ref() == v.job.Ref()})
+		}
+	}
+	var group sync.WaitGroup
+	var mu sync.Mutex
+	atOnce := make(chan struct{}, 8)
+	for _, cluster := range all {
+		group.Go(func() {
+			atOnce <- struct{}{}
+			defer func() { <-atOnce }()
+			v.cluster(ctx, cluster, jobs, &mu)
+		})
+	}
+	group.Wait()
+}
+
+// know notes a run; what is known for certain before stays.
+func (v *surveying) know(id string, run storage.Run) {
+	was, known := v.out.Runs[id]
+	if known && (was.Live || !run.Live) {
+		return
+	}
+	run.Recoverable = run.Recoverable || was.Recoverable
+	v.out.Runs[id] = run
+}
+
+// own reports whether what a cluster runs by itself is of the job.
+func (v *surveying) own(cluster api.Job) bool {
+	ref := v.job.Ref()
+	return cluster.Ref() == ref || ref.Kind.Name == api.BlueGreen.Name && ref.Namespace == cluster.Object.GetNamespace() && cluster.BlueGreenParent() == ref.Name
+}
+
+// cluster asks one FlinkDeployment.
+func (v *surveying) cluster(ctx context.Context, cluster api.Job, jobs []api.Job, mu *sync.Mutex) {
+	ref := cluster.Ref()
+	var inside []api.Job
+	serves := v.own(cluster)
+	for _, job := range jobs {
+		if job.Kind.Name == api.SessionJob.Name && job.SessionCluster() == ref.Name && job.Object.GetNamespace() == ref.Namespace {
+			inside = append(inside, job)
+			serves = serves || job.Ref() == v.job.Ref()
+		}
+	}
+	config, known, err := v.Client.EffectiveConfig(ctx, cluster)
+	// What isn't known to be elsewhere may be here; one that is being deleted takes
+	// its configuration along first.
+	near := serves || (err != nil || !known) && cluster.Object.GetDeletionTimestamp().IsZero()
+	claims := false
+	configs := []api.Config{config}
+	for _, job := range inside {
+		configs = append(configs, api.Flatten(api.Section(job.Spec(), "flinkConfiguration")))
+	}
+	for _, c := range configs {
+		for _, dir := range StateDirs(c) {
+			near = near || v.within(dir.Path)
+		}
+		mode, _ := c.Get("execution.state-recovery.claim-mode", "execution.savepoint-restore-mode")
+		claims = claims || strings.EqualFold(mode, "CLAIM") || strings.EqualFold(mode, "LEGACY")
+	}
+	own := func(id string) (string, bool) {
+		for _, job := range inside {
+			if job.JobID() == id {
+				return job.Ref().String(), job.Ref() == v.job.Ref()
+			}
+		}
+		if cluster.IsSessionCluster() {
+			return "a job in " + ref.String(), false
+		}
+		return ref.String(), v.own(cluster)
+	}
+	mu.Lock()
+	if id := cluster.JobID(); id != "" {
+		job, mine := own(id)
+		v.know(id, storage.Run{Job: job, Own: mine})
+	}
+	startedHere := ""
+	for _, job := range append([]api.Job{cluster}, inside...) {
+		for _, path := range []string{job.InitialPath(), job.UpgradePath()} {
+			if path != "" && v.within(path) && job.Ref() != v.job.Ref() && !v.own(job) {
+				startedHere = path
+			}
+		}
+	}
+	mu.Unlock()
+	if serves {
+		v.highAvailability(ctx, cluster, own, mu)
+	}
+	if startedHere != "" && claims && !near {
+		mu.Lock()
+		v.problem("%s in namespace %s was started from %s as its owner (claim mode) and keeps its checkpoints elsewhere: they may need files here", ref, ref.Namespace, startedHere)
+		mu.Unlock()
+		return
+	}
+	if !near || !v.isUp(ctx, cluster) {
+		return
+	}
+	runs, err := v.Runs(ctx, ref)
+	mu.Lock()
+	defer mu.Unlock()
+	if err != nil {
+		v.problem("%s in namespace %s runs, and its JobManager couldn't be asked: %s", ref, ref.Namespace, api.FirstLine(err.Error()))
+		return
+	}
+	for _, run := range runs {
+		job, mine := own(run.ID)
+		live := storage.Run{Job: job, Own: mine, Live: true}
+		inHistory := int64(0)
+		for _, c := range run.Checkpoints.History {
+			if c.Status == "IN_PROGRESS" {
+				inHistory++
+				live.Saving = live.Saving || c.IsSavepoint
+			}
+		}
+		live.Saving = live.Saving || run.Checkpoints.Counts.InProgress > inHistory
+		if c := run.Checkpoints.Latest.Completed; c != nil && !c.IsSavepoint {
+			live.Since, live.Newest = c.Triggered.Time(), c.ID
+			v.out.Owners.AddNewest(c.Path, "JobManager of "+job)
+		}
+		if c := run.Checkpoints.Latest.Savepoint; c != nil {
+			v.out.Owners.AddPath(c.Path, "JobManager of "+job)
+		}
+		if r := run.Checkpoints.Latest.Restored; r != nil {
+			v.out.Owners.AddPath(r.Path, "JobManager of "+job)
+			if c := run.Checkpoints.Latest.Completed; !mine && claims && v.within(r.Path) && c != nil {
+				v.mustRead = put(v.mustRead, c.Path, job)
+			}
+		}
+		for _, c := range configs {
+			if merging, _ := c.Get("execution.checkpointing.file-merging.enabled", "state.checkpoints.file-merging.enabled"); strings.EqualFold(merging, "true") {
+				live.Held = "it merges files, and keeps some open that no checkpoint names yet"
+			}
+		}
+		v.know(run.ID, live)
+	}
+}
+
+func put(m map[string]string, key, value string) map[string]string {
+	if m == nil {
+		m = map[string]string{}
+	}
+	m[key] = value
+	return m
+}
+
+var haConfigMap = regexp.MustCompile(`^(.+)-([0-9a-f]{32})-config-map$`)
+
+// highAvailability notes the runs that a cluster can be recovered with.
+func (v *surveying) highAvailability(ctx context.Context, cluster api.Job, own func(string) (string, bool), mu *sync.Mutex) {
+	maps, err := v.Client.Core().CoreV1().ConfigMaps(cluster.Object.GetNamespace()).List(ctx, metav1.ListOptions{LabelSelector: "app=" + cluster.Object.GetName()})
+	mu.Lock()
+	defer mu.Unlock()
+	if err != nil {
+		v.problem("the high-availability ConfigMaps of %s can't be listed: %v", cluster.Ref(), err)
+		return
+	}
+	for i := range maps.Items {
+		if found := haConfigMap.FindStringSubmatch(maps.Items[i].Name); found != nil && found[1] == cluster.Object.GetName() {
+			job, mine := own(found[2])
+			run := v.out.Runs[found[2]]
+			run.Job, run.Own, run.Recoverable = job, mine, true
+			v.out.Runs[found[2]] = run
+		}
+	}
+}
+
+// isUp reports whether a cluster has a JobManager, or may have one.
+func (v *surveying) isUp(ctx context.Context, cluster api.Job) bool {
+	pods, err := v.Client.Core().CoreV1().Pods(cluster.Object.GetNamespace()).List(ctx, metav1.ListOptions{LabelSelector: operator.PodSelector(cluster.Object.GetName()), Limit: 1})
+	if err != nil || len(pods.Items) > 0 {
+		return true
+	}
+	status := cluster.JobManager()
+	return status != "" && status != "MISSING" && status != "ERROR" && cluster.Lifecycle() != "SUSPENDED"
+}
+
+// list lists the directories; false says that one couldn't be.
+func (v *surveying) list(ctx context.Context) bool {
+	v.out.Files = nil
+	seen := map[string]bool{}
+	whole := true
+	for _, dir := range v.dirs {
+		if dir.HA {
+			continue // what is there isn't judged
+		}
+		v.say("listing %s", dir.Path)
+		store, err := v.Store(ctx, v.job, dir.Path)
+		if err == nil {
+			err = store.List(ctx, dir.Path, func(entry storage.Entry) error {
+				if !seen[entry.Path] {
+					seen[entry.Path] = true // one directory may be in another
+					v.out.Files = append(v.out.Files, storage.SurveyFile{Dir: dir.Path, Entry: entry})
+				}
+				return nil
+			})
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			whole = false
+			if ctx.Err() == nil {
+				v.problem("%s couldn't be listed: %s", dir.Path, api.FirstLine(err.Error()))
+			}
+		}
+	}
+	return whole
+}
+
+// readAll reads every _metadata that wasn't read before. again says that some
+// went meanwhile, so that the directories are to be listed again.
+func (v *surveying) readAll(ctx context.Context) (again bool) {
+	v.gone = nil
+	if v.highest == nil {
+		v.highest = map[string]int64{}
+	}
+	for _, file := range v.out.Files {
+		if storage.Base(file.Path) != storage.MetadataFile {
+			continue
+		}
+		key := fmt.Sprint(file.Path, " ", file.Size, " ", file.Modified.UnixNano())
+		if v.read[key] {
+			continue
+		}
+		if ctx.Err() != nil {
+			return false
+		}
+		dir := storage.Dir(file.Path)
+		v.say("reading what savepoints and checkpoints need")
+		store, err := v.Store(ctx, v.job, file.Dir)
+		if err == nil {
+			err = v.out.Named.AddMetadata(ctx, store, dir)
+		}
+		switch {
+		case err == nil:
+			v.read[key] = true
+			v.note(dir)
+		case errors.Is(err, fs.ErrNotExist):
+			v.gone = append(v.gone, dir)
+		case ctx.Err() == nil && v.Spare != nil && v.Spare(dir):
+			v.read[key] = true
+		case ctx.Err() == nil:
+			v.read[key] = true
+			v.problem("%s couldn't be read: what it needs isn't known: %s", file.Path, api.FirstLine(err.Error()))
+		}
+	}
+	return len(v.gone) > 0
+}
+
+func (v *surveying) note(dir string) {
+	if n, ok := storage.CheckpointNumber(dir); ok {
+		run := storage.RunOf(dir)
+		v.highest[run] = max(v.highest[run], int64(n))
+	}
+}
+
+// complete says what is missing for a judgement.
+func (v *surveying) complete(ctx context.Context) {
+	for id, run := range v.out.Runs {
+		if !run.Live || !run.Own || run.Since.IsZero() {
+			continue
+		}
+		if v.highest[id] < run.Newest {
+			v.problem("checkpoint %d of %s, which its JobManager calls the newest, wasn't found in its directories, nor a newer one", run.Newest, run.Job)
+		}
+	}
+	for _, dir := range v.gone {
+		id := storage.RunOf(dir)
+		if run := v.out.Runs[id]; run.Live && v.highest[id] >= run.Newest {
+			continue // a newer one was read, and needs what this one needed, or doesn't
+		}
+		v.problem("%s went while it was read, time and again: its job takes checkpoints too fast to be looked at", dir)
+	}
+	for path, job := range v.mustRead {
+		if v.highest[storage.RunOf(path)] > 0 {
+			continue
+		}
+		store, err := v.Store(ctx, v.job, path)
+		if err == nil {
+			err = v.out.Named.AddMetadata(ctx, store, path)
+		}
+		if err != nil && ctx.Err() == nil {
+			v.problem("%s of %s, which owns files here, couldn't be read: %s", path, job, api.FirstLine(err.Error()))
+		}
+	}
+}
+
+// SurveyLimit bounds a survey: directories can be large.
+const SurveyLimit = 30 * time.Minute

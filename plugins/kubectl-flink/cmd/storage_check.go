@@ -1,0 +1,284 @@
+package cmd
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/podexec"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/progress"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/secret"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/diagnosis"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/probe"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/reach"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/view"
+)
+
+// storageCheckOptions are the flags of `kubectl flink storage check`.
+type storageCheckOptions struct {
+	*common
+	plugin.Arguments
+	output printer.Flags
+}
+
+func newStorageCheck(c *common) *cobra.Command {
+	o := &storageCheckOptions{common: c}
+	cmd := &cobra.Command{
+		Use:   "check [TYPE/]NAME",
+		Short: "Try a job's storage from inside the cluster: write, read, list and delete a file",
+		Long: `Try each directory in which a job keeps state, through Flink's own file systems: in a
+pod that is started for that, with the JobManager's image, user, service account,
+volumes, environment and settings, so that plugins and credentials are the real ones.
+The pod is removed again, and so is the file that was written.
+
+Every step is told, and of one that fails the reason: a plugin that isn't there,
+credentials that are refused, a bucket that doesn't exist, a store that can't be
+reached, a directory that can't be written to. It ends with 3 where a directory can't
+be used. The job itself isn't touched and needn't run.`,
+		Example: plugin.Examples(`
+			# Can this job keep its state where it wants to?
+			kubectl flink storage check basic-example
+
+			# A session job
+			kubectl flink storage check sessionjob/session-job-example
+
+			# For a script
+			kubectl flink storage check basic-example -o jsonpath='{.ok}'`),
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: c.completeJobs(false),
+		RunE:              plugin.RunE(o),
+	}
+	o.output.AddFlags(cmd, printer.JSON, printer.YAML, "jsonpath")
+	return cmd
+}
+
+// Validate finds what is wrong with the flags.
+func (o *storageCheckOptions) Validate() error { return o.output.Validate() }
+
+// checkLimit bounds a check, with the start of its pod.
+const checkLimit = 10 * time.Minute
+
+// Run tries the directories.
+func (o *storageCheckOptions) Run(ctx context.Context) (err error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, checkLimit, fmt.Errorf("the check didn't end within %s", checkLimit))
+	defer cancel()
+	client, err := o.operator()
+	if err != nil {
+		return err
+	}
+	ref, err := o.oneJob(ctx, client, o.Args)
+	if err != nil {
+		return err
+	}
+	object, err := client.Get(ctx, ref)
+	if err != nil {
+		return err
+	}
+	job := api.Job{Kind: ref.Kind, Object: object}
+	cluster, err := client.RunsIn(ctx, job)
+	if err != nil {
+		return err
+	}
+	config, err := client.JobConfig(ctx, job, cluster)
+	if err != nil {
+		return err
+	}
+	dirs := reach.StateDirs(config)
+	if len(dirs) == 0 {
+		return fmt.Errorf("%s names no directory for checkpoints, savepoints or high availability", ref)
+	}
+	line := progress.New(o.ErrOut, false)
+	defer line.Done()
+	template, node, err := client.JobManagerTemplate(ctx, cluster)
+	if err != nil {
+		return err
+	}
+	pod, err := api.ProbePod(cluster, config, template, node, api.ProbeRoom{Dir: probe.Room, Ready: probe.Ready})
+	if err != nil {
+		return err
+	}
+	page := view.CheckPage{Job: ref, Image: pod.Spec.Containers[0].Image}
+	line.Set("starting a pod with the JobManager's image, user and settings")
+	at, remove, err := client.StartProbe(ctx, pod)
+	if remove != nil {
+		defer func() {
+			if failed := remove(); failed != nil {
+				err = errors.Join(err, failed)
+			}
+		}()
+	}
+	if err != nil {
+		return err
+	}
+	outcomes, err := o.try(ctx, client, at, config, dirs, line)
+	if err != nil {
+		return err
+	}
+	page.Dirs = o.tried(job, cluster, config, dirs, outcomes)
+	line.Clear()
+	if err := o.output.Print(o.Out, page.Result()); err != nil {
+		return err
+	}
+	if o.output.IsHuman() {
+		fmt.Fprint(o.Out, secret.Text(term.Safe(troubles(page))))
+	}
+	if n := page.Failed(); n > 0 {
+		return exit.With(exit.No, fmt.Errorf("%d of %d directories can't be used", n, len(page.Dirs)))
+	}
+	return nil
+}
+
+// mostSaid bounds what is kept of what the program says, in bytes.
+const mostSaid = 4 << 20
+
+// try runs the program in the pod.
+func (o *storageCheckOptions) try(ctx context.Context, client *operator.Client, at operator.SeeingPod, config api.Config, dirs []reach.StateDir, line *progress.Line) ([]probe.Outcome, error) {
+	restConfig, err := o.factory.Config()
+	if err != nil {
+		return nil, err
+	}
+	var random [8]byte
+	if _, err := rand.Read(random[:]); err != nil {
+		return nil, err
+	}
+	paths := make([]string, 0, len(dirs))
+	for _, dir := range dirs {
+		paths = append(paths, dir.Path)
+	}
+	line.Set("trying %s", plural(len(dirs), "place")+" through Flink's file systems")
+	var out, said bytes.Buffer
+	err = podexec.Run(ctx, restConfig, client.Core(), podexec.Command{
+		Namespace: at.Namespace, Pod: at.Pod, Container: at.Container,
+		Args: probe.Command("kubectl-flink-probe-"+hex.EncodeToString(random[:]), config, paths),
+		In:   probe.Input(config), Out: &atMost{to: &out, left: mostSaid}, ErrOut: &atMost{to: &said, left: mostSaid},
+	})
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	outcomes, whole := probe.ReadOutcomes(&out)
+	if whole || len(outcomes) > 0 {
+		return outcomes, nil
+	}
+	if err == nil {
+		err = errors.New("the program said nothing")
+	}
+	return nil, fmt.Errorf("try the storage in pod %s: %w%s", at.Pod, err, lastLines(said.String()))
+}
+
+// lastLines is the end of what a program said, for an error.
+func lastLines(said string) string {
+	lines := strings.Split(strings.TrimSpace(said), "\n")
+	if len(lines) == 1 && lines[0] == "" {
+		return ""
+	}
+	return "\n" + strings.Join(lines[max(0, len(lines)-5):], "\n")
+}
+
+// atMost drops what is too much.
+type atMost struct {
+	to   *bytes.Buffer
+	left int
+}
+
+func (a *atMost) Write(p []byte) (int, error) {
+	n := min(len(p), a.left)
+	a.left -= n
+	a.to.Write(p[:n])
+	return len(p), nil
+}
+
+// tried says of each directory how its steps went, and why one failed.
+func (o *storageCheckOptions) tried(job, cluster api.Job, config api.Config, dirs []reach.StateDir, outcomes []probe.Outcome) []view.TriedDir {
+	var out []view.TriedDir
+	for _, dir := range dirs {
+		d := view.TriedDir{Path: dir.Path, Key: dir.Key, Steps: []view.TriedStep{}}
+		for _, outcome := range outcomes {
+			if outcome.Dir == dir.Path && slices.Contains(probe.Steps, outcome.Step) {
+				d.Steps = append(d.Steps, triedStep(job, cluster, config, outcome, o.now()))
+			}
+		}
+		out = append(out, d)
+	}
+	return out
+}
+
+// triedStep explains a step by the rules that explain a checkpoint's failure.
+func triedStep(job, cluster api.Job, config api.Config, outcome probe.Outcome, now time.Time) view.TriedStep {
+	step := view.TriedStep{Step: outcome.Step, OK: outcome.OK}
+	switch {
+	case outcome.OK:
+		return step
+	case outcome.TimedOut:
+		step.Why = fmt.Sprintf("no answer within %s: the store can't be reached, or is very slow", probe.StepLimit)
+		if endpoint := config["s3.endpoint"]; endpoint != "" && strings.HasPrefix(outcome.Dir, "s3") {
+			step.Why += " (s3.endpoint: " + endpoint + ")"
+		}
+		return step
+	}
+	thrown := diagnosis.ReadException(outcome.Trace, now, diagnosis.InCheckpoint)
+	if len(thrown.Chain) == 0 {
+		step.Why = api.FirstLine(outcome.Trace)
+		return step
+	}
+	step.Why = thrown.Telling()
+	facts := &diagnosis.JobFacts{Now: now, Object: job.Object, Config: config, Marks: map[diagnosis.Source]diagnosis.Mark{diagnosis.FromConfig: diagnosis.Read}}
+	if cluster.Ref() != job.Ref() {
+		facts.Cluster = cluster.Object
+	}
+	for _, found := range diagnosis.Attempt(facts, thrown) {
+		step.Why, step.Rule, step.Advice = found.Means, found.Rule, found.Advice()
+		break
+	}
+	return step
+}
+
+// troubles are the reasons of what failed. One that several directories have is
+// told once.
+func troubles(page view.CheckPage) string {
+	var out strings.Builder
+	type key struct{ step, why string }
+	at := map[key][]string{}
+	for _, d := range page.Dirs {
+		for _, s := range d.Steps {
+			k := key{s.Step, cmp.Or(s.Rule, s.Why)}
+			at[k] = append(at[k], d.Path)
+		}
+	}
+	for _, d := range page.Dirs {
+		if len(d.Steps) == 0 {
+			fmt.Fprintf(&out, "\n%s wasn't tried: the program ended before\n", d.Path)
+		}
+		for _, s := range d.Steps {
+			dirs := at[key{s.Step, cmp.Or(s.Rule, s.Why)}]
+			if s.OK || dirs[0] != d.Path {
+				continue
+			}
+			fmt.Fprintf(&out, "\n%s %s: %s\n", s.Step, strings.Join(dirs, ", "), s.Why)
+			if s.Rule != "" {
+				fmt.Fprintf(&out, "  %s: kubectl flink doctor explain %s\n", s.Rule, s.Rule)
+			}
+			for _, line := range s.Advice {
+				fmt.Fprintf(&out, "  → %s\n", line)
+			}
+			if s.Step == probe.Delete {
+				fmt.Fprintf(&out, "  a file kubectl-flink-probe-… may be left there\n")
+			}
+		}
+	}
+	return out.String()
+}
