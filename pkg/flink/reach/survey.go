@@ -13,6 +13,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/secret"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/rest"
@@ -140,7 +141,7 @@ func (v *surveying) say(format string, args ...any) {
 }
 
 func (v *surveying) problem(format string, args ...any) {
-	v.out.Problems = append(v.out.Problems, fmt.Sprintf(format, args...))
+	v.out.Problems = append(v.out.Problems, secret.Text(fmt.Sprintf(format, args...)))
 }
 
 // within reports whether a path is in one of the directories.

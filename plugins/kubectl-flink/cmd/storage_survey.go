@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/progress"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/secret"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
@@ -89,10 +90,10 @@ func (f *surveyFlags) withSurvey(ctx context.Context, find func(context.Context,
 func (s *surveyed) tell(c *common, survey storage.Survey) {
 	s.line.Clear()
 	for _, note := range survey.Notes {
-		fmt.Fprintln(c.ErrOut, term.SafeLine(note))
+		fmt.Fprintln(c.ErrOut, secret.Text(term.SafeLine(note)))
 	}
 	for _, problem := range survey.Problems {
-		fmt.Fprintln(c.ErrOut, term.SafeLine("warning: "+problem))
+		fmt.Fprintln(c.ErrOut, secret.Text(term.SafeLine("warning: "+problem)))
 	}
 }
 
