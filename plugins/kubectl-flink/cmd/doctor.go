@@ -247,6 +247,9 @@ func (o *doctorOptions) Run(ctx context.Context) error {
 		}
 		line.Clear()
 		report = found.report()
+		for _, text := range errorsLeft(report) {
+			line.Print("%s", text)
+		}
 	}
 	report.Fixes = fixes
 	if !asText {

@@ -213,6 +213,16 @@ func (f *fixer) one(ctx context.Context, o offer) (fix view.DoctorFix, now *gath
 	return fix, now, err
 }
 
+// errorsLeft are the errors that are still found after cures, a line each.
+func errorsLeft(report *view.DoctorReport) (lines []string) {
+	for _, f := range report.Findings {
+		if f.Severity == diagnosis.Error {
+			lines = append(lines, "left: "+f.Means+" ("+f.Rule+")")
+		}
+	}
+	return lines
+}
+
 // question is what a person is asked: what is wrong, what the cure brings with
 // it, and the command that does the same.
 func question(o offer) string {
@@ -307,11 +317,11 @@ func (g *gathered) offersAndOthers(ref api.Ref) []offer {
 	return out
 }
 
-// rests reports whether the operator has carried out the specs of the jobs that
-// were asked for by name.
+// rests reports whether the operator runs where it is to, and has carried out the
+// specs of the jobs that were asked for by name.
 func (g *gathered) rests() bool {
 	if !g.named {
-		return true
+		return g.installation == nil || !slices.ContainsFunc(g.installation.Operators, func(o diagnosis.OperatorFacts) bool { return o.Ready < o.Wanted })
 	}
 	for i, r := range g.jobs {
 		if r.err != nil || r.facts == nil {

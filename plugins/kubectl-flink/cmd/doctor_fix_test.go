@@ -146,3 +146,13 @@ func TestDoctorFixFlags(t *testing.T) {
 		}
 	}
 }
+
+// An operator that was started is looked at until it is ready.
+func TestDoctorWaitsForTheOperator(t *testing.T) {
+	for ready, want := range map[int32]bool{0: false, 1: true} {
+		found := &gathered{installation: &diagnosis.InstallationFacts{Operators: []diagnosis.OperatorFacts{{Name: "o", Wanted: 1, Ready: ready}}}}
+		if got := found.rests(); got != want {
+			t.Errorf("%d of 1 ready: %v", ready, got)
+		}
+	}
+}
