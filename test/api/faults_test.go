@@ -134,7 +134,7 @@ func TestNonceDoesNotOverwriteAnotherUser(t *testing.T) {
 		}
 		return false
 	})
-	flinkAs(t, t.Context(), kubeconfig, "savepoint", "basic", "-n", ns, "--wait=false").wants(t, exit.Failed, "was changed by somebody else")
+	flinkAs(t, t.Context(), kubeconfig, "savepoint", "basic", "-n", ns, "--wait=false").wants(t, exit.Failed, "was changed at the same time")
 	if patches.Load() != 1 {
 		t.Errorf("%d patches", patches.Load())
 	}
