@@ -177,7 +177,7 @@ func (v *surveying) objects(ctx context.Context) {
 		v.problem("the snapshots can't be listed: %v", err)
 	}
 	for _, problem := range inventory.Problems {
-		v.problem("what jobs tell of their snapshots can't be read: %s", problem)
+		v.problem("what jobs say of their snapshots can't be read: %s", problem)
 	}
 	for _, s := range inventory.Saved {
 		owner := s.Job.String()

@@ -58,7 +58,7 @@ func Store(ctx context.Context, c *operator.Client, configMap *corev1.ConfigMap,
 		return false, fmt.Errorf("look at the ConfigMap of the script: %w", err)
 	}
 	if have.Data[file] != configMap.Data[file] {
-		return false, fmt.Errorf("configmap/%s in namespace %s is there and holds another script: somebody has changed it; delete it first", configMap.Name, configMap.Namespace)
+		return false, fmt.Errorf("configmap/%s in namespace %s is there and holds another script than its name says (it was changed); delete it first", configMap.Name, configMap.Namespace)
 	}
 	return false, nil
 }

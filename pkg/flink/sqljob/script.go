@@ -141,7 +141,7 @@ func (s Script) Check() (notes []string, err error) {
 		switch what := startsJob(words); what {
 		case "":
 		case "query":
-			return nil, exit.Usagef("%s: nobody reads the rows of this query in an application\nWrite them somewhere with INSERT INTO a table, or run it with: kubectl flink sql", at(statement))
+			return nil, exit.Usagef("%s: the rows of this query would be lost: an application has no reader\nWrite them somewhere with INSERT INTO a table, or run it with: kubectl flink sql", at(statement))
 		case "materialized":
 			return nil, exit.Usagef("%s: CREATE MATERIALIZED TABLE starts jobs of its own, which need a SQL gateway that refreshes them\nRun it with: kubectl flink sql", at(statement))
 		default:
@@ -193,7 +193,7 @@ func (s Script) CheckSession() error {
 		switch startsJob(words) {
 		case "":
 		case "query":
-			return exit.Usagef("%s: nobody waits for the rows of this query\nWrite them somewhere with INSERT INTO a table, or run it with: kubectl flink sql", at(statement))
+			return exit.Usagef("%s: the rows of this query would be lost: the job runs detached\nWrite them somewhere with INSERT INTO a table, or run it with: kubectl flink sql", at(statement))
 		default:
 			jobs++
 		}

@@ -13,7 +13,7 @@ type Doomed struct {
 	Entries []Entry
 	// Refers is what refers to it; empty where nothing known does.
 	Refers []string
-	// Unknown says that nothing known tells of its run.
+	// Unknown says that its run is of no job that is known here.
 	Unknown bool
 	// Own says that its run is one of the job's.
 	Own bool

@@ -195,7 +195,7 @@ func (s Survey) verdict(kind, path, run string, rule OrphanRule, wholeRun bool) 
 	case said:
 		return IsOrphan, "no _metadata names it; --run says that its run is over", before
 	}
-	return IsUnknown, "nothing known tells of its run: a job elsewhere may own it", before
+	return IsUnknown, "its run is of no job that is known here: a job elsewhere may own it", before
 }
 
 // taskOwned is the directory of what tasks keep themselves.

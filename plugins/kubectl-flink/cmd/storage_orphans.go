@@ -53,7 +53,7 @@ written since its newest checkpoint began stays, too. Whole savepoints and
 checkpoints are never orphans (storage rm deletes them), nor are files of high
 availability.
 
-VERDICT unknown is what a job elsewhere may own: nothing known tells of its run. It
+VERDICT unknown is what a job elsewhere may own: its run is of no job that is known here. It
 isn't deleted, unless --run says that the run is over.
 
 --delete deletes the orphans after a question, and looks again right before. It
@@ -168,7 +168,7 @@ func (o *orphansOptions) summary(page view.OrphansPage) {
 		parts = append(parts, "no orphans")
 	}
 	if units, _, size := page.Of(storage.IsUnknown); units > 0 {
-		parts = append(parts, fmt.Sprintf("%s (%s) of runs that nothing known tells of", plural(units, "place"), view.Bytes(size)))
+		parts = append(parts, fmt.Sprintf("%s (%s) of runs of no job that is known here", plural(units, "place"), view.Bytes(size)))
 	}
 	if units, _, size := page.Of(storage.IsYoung); units > 0 {
 		parts = append(parts, fmt.Sprintf("%s (%s) younger than %s", plural(units, "place"), view.Bytes(size), o.older))

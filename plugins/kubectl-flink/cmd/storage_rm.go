@@ -266,7 +266,7 @@ func describeDoomed(d storage.Doomed, now time.Time) string {
 	case len(d.Refers) > 0:
 		who = "referred to by " + strings.Join(d.Refers, ", ")
 	case d.Unknown:
-		who = "nothing known tells of its run: a job elsewhere may use it"
+		who = "its run is of no job that is known here: a job elsewhere may use it"
 	}
 	kind := d.Kind
 	if d.Incomplete {
