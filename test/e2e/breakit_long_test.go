@@ -119,6 +119,17 @@ var moreFaults = []fault{
 		cure: patchJob + `'{"spec":{"taskManager":{"podTemplate":null}}}'`,
 	},
 	{
+		// What is in a volume of memory counts as the container's.
+		name: "oom", job: `{"spec":{"taskManager":{"podTemplate":{"spec":{"containers":[{"name":"flink-main-container","lifecycle":{"postStart":{"exec":{"command":["bash","-c","(sleep 10; head -c 1000000000 /dev/zero > /fill/rows) >/dev/null 2>&1 &"]}}},"volumeMounts":[{"name":"flink-data","mountPath":"/flink-data"},{"name":"fill","mountPath":"/fill"}]}],"volumes":[{"name":"flink-data","hostPath":{"path":"/var/lib/flink-data","type":"DirectoryOrCreate"}},{"name":"fill","emptyDir":{"medium":"Memory"}}]}}}}}`,
+		rule: "FLINK-MEM-CONTAINER", says: []string{"OOMKilled"},
+		cure: patchJob + `'{"spec":{"taskManager":{"podTemplate":null}}}'`,
+	},
+	{
+		name: "heap", job: configured(`"taskmanager.memory.task.heap.size":"2mb","taskmanager.memory.framework.heap.size":"14mb"`),
+		rule: "FLINK-MEM-HEAP", says: []string{"Java heap"},
+		cure: patchJob + `'{"spec":{"flinkConfiguration":{"taskmanager.memory.task.heap.size":null,"taskmanager.memory.framework.heap.size":null}}}'`,
+	},
+	{
 		name: "no-ha", job: configured(`"high-availability.type":"NONE"`),
 		rule: "FLINK-SPEC-LAST-STATE",
 		cure: patchJob + `'{"spec":{"flinkConfiguration":{"high-availability.type":"kubernetes"}}}'`,

@@ -142,6 +142,33 @@ func TestBrokenOperator(t *testing.T) {
 	})
 }
 
+// A job without high availability is suspended, and runs again when its
+// JobManager's pod is replaced.
+func TestSuspendedJobThatRuns(t *testing.T) {
+	const ns = "broken-suspended"
+	main.ownJob(t, ns, "high-availability.type: kubernetes", "high-availability.type: NONE")
+	job := []string{"basic-example", "-n", ns}
+	main.kubectl(t, "patch", "flinkdeployment", "basic-example", "-n", ns, "--type", "merge", "-p", `{"spec":{"job":{"state":"suspended"}}}`)
+	eventually(t, "lifecycle", "SUSPENDED", func() string {
+		return main.run(t, "get", "flinkdeployment", "basic-example", "-n", ns, "-o", "jsonpath={.status.lifecycleState}").out
+	})
+	main.kubectl(t, "delete", "pods", "-n", ns, "-l", "app=basic-example,component=jobmanager")
+	first := main.named(t, "FLINK-JOB-SUSPENDED-RUNS", []string{"it runs without its state"}, job...)
+	if r := main.run(t, "flink", "status", "basic-example", "-n", ns); !strings.Contains(r.out, "FLINK-JOB-SUSPENDED-RUNS") {
+		t.Error(r)
+	}
+	main.shell(t, ns, first.Cures[0].Command)
+	eventually(t, "what is left of it", "nothing", func() string {
+		for _, f := range main.looked(t, job...) {
+			if f.Rule == "FLINK-JOB-SUSPENDED-RUNS" {
+				return f.Means
+			}
+		}
+		return "nothing"
+	})
+	main.run(t, "flink", "resume", "basic-example", "-n", ns).wants(t, 0)
+}
+
 func marshal(t *testing.T, v any) []byte {
 	t.Helper()
 	out, err := json.Marshal(v)

@@ -178,12 +178,14 @@ var faults = []fault{
 	{
 		name: "agent", job: configured(`"env.java.opts.jobmanager":"-javaagent:/opt/agents/trace.jar"`),
 		rule: "FLINK-POD-JVM", says: []string{"/opt/agents/trace.jar"},
-		cure: patchJob + `'{"spec":{"flinkConfiguration":{"env.java.opts.jobmanager":null}}}'`,
+		// The operator looks for state of a job that never came up, if its JobManager
+		// has crashed often enough by then.
+		cure: patchJob + `'{"spec":{"flinkConfiguration":{"env.java.opts.jobmanager":null}}}' && kubectl flink restart broken -n $NS --lose-state --yes`,
 	},
 	{
 		name: "jar", job: `{"spec":{"job":{"jarURI":"local:///opt/flink/usrlib/orders.jar"}}}`,
 		rule: "FLINK-JOB-JAR", says: []string{"/opt/flink/usrlib/orders.jar"},
-		cure: patchJob + `'{"spec":{"job":{"jarURI":"local:///opt/flink/examples/streaming/StateMachineExample.jar"}}}'`,
+		cure: patchJob + `'{"spec":{"job":{"jarURI":"local:///opt/flink/examples/streaming/StateMachineExample.jar"}}}' && kubectl flink restart broken -n $NS --lose-state --yes`,
 	},
 }
 

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 )
 
 var (
@@ -134,7 +136,7 @@ var operatorRules = []Rule{
 	},
 	{
 		ID: "FLINK-JOB-HA-LOST", Severity: Error, Title: "the way back to the job's state is lost", Link: docJobs,
-		Explain:  "The JobManager is gone, and so are the ConfigMaps in which it kept where the last checkpoint is. The operator doesn't start a job from nothing by itself. Its savepoints and retained checkpoints are still in storage: it is started from one of them with initialSavepointPath and a new savepointRedeployNonce.",
+		Explain:  "The JobManager is gone, and so are the ConfigMaps in which it kept where the last checkpoint is. The operator doesn't start a job from nothing by itself, not even one that never came up and whose upgradeMode keeps state. Savepoints and retained checkpoints are still in storage: it is started from one of them with initialSavepointPath and a new savepointRedeployNonce.",
 		Explains: []string{"FLINK-JOB-STARTS-SLOWLY", "FLINK-JOB-NO-ENDPOINTS", "FLINK-JOB-FAILED", "FLINK-JOB-UPGRADE-HANGS", "FLINK-OP-PENDING"},
 		job: func(j *job) []Finding {
 			if !j.failed {
@@ -143,7 +145,12 @@ var operatorRules = []Rule{
 			if found := j.failure.match(lostHA); found == nil {
 				return nil
 			}
-			return []Finding{{Subject: j.ref(), Means: "the operator can't find the job's last state any more: " + j.failure.Telling(), Evidence: []Evidence{j.failure.evidence(), j.statusField("jobManagerDeploymentStatus %s", j.jobManager)}, Cures: []Cure{{Text: "see which state there is", Command: j.flink("snapshot list"), Safe: true}, {Text: "start it from the newest savepoint or retained checkpoint", Command: j.flink("restore %s --from PATH", j.target())}}}}
+			f := Finding{Subject: j.ref(), Means: "the operator can't find the job's last state any more: " + j.failure.Telling(), Evidence: []Evidence{j.failure.evidence(), j.statusField("jobManagerDeploymentStatus %s", j.jobManager)}, Cures: []Cure{{Text: "see which state there is", Command: j.flink("storage ls %s", j.target()), Safe: true}, {Text: "start it from the newest savepoint or retained checkpoint", Command: j.flink("restore %s --from latest --no-savepoint", j.target())}}}
+			if (api.Job{Kind: api.Deployment, Object: j.object}).NeverRan() {
+				f.Means = "the job never ran, and the operator looks for state that it could go on from: " + j.failure.Telling()
+				f.Cures = []Cure{{Text: "with its first start corrected, start it without state (it has none)", Command: j.flink("restart %s --lose-state", j.target())}}
+			}
+			return []Finding{f}
 		},
 	},
 	{

@@ -390,6 +390,10 @@ func TestALostJobIsStartedAgain(t *testing.T) {
 			}
 		})
 	}
+	neverUp := all(status("jobStatus.updateTime", nil), status("jobStatus.state", "RECONCILING"), status("jobManagerDeploymentStatus", "ERROR"), failure("JobManager deployment is missing and HA metadata is not available to make stateful upgrades. It is possible that the job has finished or terminally failed, or the configmaps have been deleted.Manual restore required."))
+	if found := Job(with(neverUp)); len(found) == 0 || found[0].Rule != "FLINK-JOB-HA-LOST" || found[0].Cures[0].Command != "kubectl flink restart orders --lose-state -n prod" {
+		t.Errorf("%+v", found)
+	}
 	noPlugin := "org.apache.flink.core.fs.UnsupportedFileSystemSchemeException: Could not find a file system implementation for scheme 's3'. The scheme is directly supported by Flink through the following plugin(s): flink-s3-fs-hadoop, flink-s3-fs-presto."
 	found := Job(with(all(lostWith(noPlugin), ran)))
 	if len(found) == 0 || found[0].Rule != "FLINK-FS-PLUGIN" || len(found[0].Consequences) == 0 || found[0].Consequences[0].Rule != jobLost {
