@@ -14,6 +14,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"sort"
 	"strings"
@@ -70,7 +71,7 @@ func Command(name string, config map[string]string, dirs []string) []string {
 func javaOptions(config map[string]string) string {
 	var out []string
 	for _, key := range []string{"env.java.opts.all", "env.java.opts.jobmanager"} {
-		for _, word := range strings.Fields(strings.Trim(config[key], `"`)) {
+		for word := range strings.FieldsSeq(strings.Trim(config[key], `"`)) {
 			if (strings.HasPrefix(word, "--add-opens=") || strings.HasPrefix(word, "--add-exports=")) && !strings.ContainsAny(word, `*?[]"'\`) && !slices.Contains(out, word) {
 				out = append(out, word)
 			}
@@ -88,13 +89,8 @@ var fewTries = map[string]string{
 
 // Input are the settings for the program's standard input.
 func Input(config map[string]string) io.Reader {
-	all := map[string]string{}
-	for key, value := range fewTries {
-		all[key] = value
-	}
-	for key, value := range config {
-		all[key] = value
-	}
+	all := maps.Clone(fewTries)
+	maps.Copy(all, config)
 	keys := make([]string, 0, len(all))
 	for key := range all {
 		if !strings.ContainsAny(key+all[key], "\n\r") && !strings.Contains(key, "=") {

@@ -107,6 +107,7 @@ func (n *Named) AddMetadata(ctx context.Context, store Store, dir string) error 
 			return nil
 		case statefile.Relative:
 			return n.add(by, Join(at, p.Path))
+		case statefile.Absolute, statefile.Segment:
 		}
 		return n.add(by, p.Path)
 	}})

@@ -62,7 +62,8 @@ func TestNamed(t *testing.T) {
 			continue
 		}
 		run := RunOf(dir)
-		elsewhere := "s3p://bucket/else/where/" + file[strings.Index(file, run):]
+		_, below, _ := strings.Cut(file, run)
+		elsewhere := "s3p://bucket/else/where/" + run + below
 		for _, at := range []string{file, "file:" + file, "file://" + file, elsewhere} {
 			if !named.Has(at) {
 				t.Errorf("%s isn't known to be named", at)

@@ -172,10 +172,11 @@ func (o *removeOptions) remove(ctx context.Context, s *surveyed) error {
 		size += d.Size
 		lines = append(lines, "  "+describeDoomed(d, o.now()))
 	}
-	what := fmt.Sprintf("%s of %s, for good:\n%s", plural(len(doomed), "directory"), view.Bytes(size), strings.Join(lines, "\n"))
+	directories := "1 directory"
 	if len(doomed) != 1 {
-		what = strings.Replace(what, "directorys", "directories", 1)
+		directories = fmt.Sprintf("%d directories", len(doomed))
 	}
+	what := fmt.Sprintf("%s of %s, for good:\n%s", directories, view.Bytes(size), strings.Join(lines, "\n"))
 	if o.dryRun {
 		fmt.Fprintln(o.Out, term.Safe("This would delete "+what))
 		return o.refused(doomed, survey)
