@@ -169,6 +169,33 @@ func TestSuspendedJobThatRuns(t *testing.T) {
 	main.run(t, "flink", "resume", "basic-example", "-n", ns).wants(t, 0)
 }
 
+// A query whose only key makes one subtask do all the work, ever more slowly, is
+// named with what it holds up.
+func TestSlowQueryIsNamed(t *testing.T) {
+	ns := main.flinkNamespace(t, "slow-query")
+	dir := t.TempDir()
+	file := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		must(t, os.WriteFile(path, []byte(text), 0o600))
+		return path
+	}
+	script := file("clicks.sql", `
+CREATE TABLE clicks (k INT, s STRING) WITH ('connector'='datagen', 'fields.k.min'='1', 'fields.k.max'='1', 'fields.s.length'='100', 'rows-per-second'='20000');
+CREATE TABLE pages (k INT, n BIGINT, m STRING) WITH ('connector'='blackhole');
+INSERT INTO pages SELECT k, COUNT(*), LISTAGG(s) FROM clicks GROUP BY k;`)
+	main.run(t, "flink", "submit", "clicks", "--sql", script, "-f", file("base.yaml", scriptBase(t, ns, "clicks")), "--parallelism", "2", "-n", ns).wants(t, 0)
+	main.named(t, "FLINK-FLOW-BACKPRESSURE", []string{"GroupAggregate", "backpressured"}, "clicks", "-n", ns)
+	eventually(t, "the skew", "true", func() string {
+		for _, f := range main.looked(t, "clicks", "-n", ns) {
+			if f.Rule == "FLINK-FLOW-SKEW" {
+				return "true"
+			}
+		}
+		return "not found"
+	})
+	main.run(t, "flink", "delete", "clicks", "-n", ns, "--lose-state", "--yes").wants(t, 0)
+}
+
 func marshal(t *testing.T, v any) []byte {
 	t.Helper()
 	out, err := json.Marshal(v)

@@ -57,7 +57,10 @@ var flowRules = []Rule{
 					continue
 				}
 				f := Finding{Subject: "vertex " + v.Name, Means: fmt.Sprintf("%s is busy %d%% of the time and holds up what is before it", oneLine(v.Name), share100(m.Busy)), Evidence: append([]Evidence{{Source: "vertex " + v.Name, Text: fmt.Sprintf("busy %d%%, parallelism %d", share100(m.Busy), v.Parallelism)}}, held...), Cures: []Cure{{Text: fmt.Sprintf("give the job more parallelism (this vertex has %d), or see what it spends its time on", v.Parallelism), Command: j.flink("top %s", j.target()), Safe: true}}, Confidence: Likely}
-				if m.BusyMean > 0 && m.BusyMean < 0.5 && v.Parallelism > 1 {
+				if most, sum := skewed(v); sum > 0 {
+					f.Means += fmt.Sprintf("; one of its %d subtasks gets %d%% of the records", len(m.Records), int(100*most/sum))
+					f.Cures = []Cure{{Text: "spread the key over the subtasks: more parallelism doesn't help", Command: j.flink("top %s", j.target()), Safe: true}}
+				} else if m.BusyMean > 0 && m.BusyMean < 0.5 && v.Parallelism > 1 {
 					f.Means += fmt.Sprintf("; on the average of its subtasks it is only %d%%: keys are skewed", share100(m.BusyMean))
 				}
 				out = append(out, f)
@@ -86,16 +89,8 @@ var flowRules = []Rule{
 			var out []Finding
 			for _, v := range j.flowing() {
 				r := v.Metrics.Records
-				if v.Source() || len(r) < 2 {
-					continue
-				}
-				var sum, most int64
-				for _, n := range r {
-					sum += n
-					most = max(most, n)
-				}
-				mean := float64(sum) / float64(len(r))
-				if sum < 10_000 || float64(most) < 3*mean && !(len(r) == 2 && float64(most) > 1.9*mean) || v.Metrics.Busy < 0.5 {
+				most, sum := skewed(v)
+				if sum == 0 || v.Metrics.Busy < 0.5 {
 					continue
 				}
 				out = append(out, Finding{Subject: "vertex " + v.Name, Means: fmt.Sprintf("one of the %d subtasks of %s has got %d%% of its records", len(r), oneLine(v.Name), int(100*most/sum)), Evidence: []Evidence{{Source: "vertex " + v.Name, Text: fmt.Sprintf("%d records of %d in one subtask, busy %d%%", most, sum, share100(v.Metrics.Busy))}}, Cures: []Cure{{Text: "spread the key; see the subtasks", Command: j.flink("top %s", j.target()), Safe: true}}, Confidence: Likely})
@@ -159,6 +154,24 @@ var flowRules = []Rule{
 			return out
 		},
 	},
+}
+
+// skewed is how many records of a vertex its fullest subtask has got, and how many
+// there are; both are 0 where they are spread well enough, or too few to say.
+func skewed(v Vertex) (most, sum int64) {
+	r := v.Metrics.Records
+	if v.Source() || len(r) < 2 {
+		return 0, 0
+	}
+	for _, n := range r {
+		sum += n
+		most = max(most, n)
+	}
+	mean := float64(sum) / float64(len(r))
+	if sum < 10_000 || float64(most) < 3*mean && !(len(r) == 2 && float64(most) > 1.9*mean) {
+		return 0, 0
+	}
+	return most, sum
 }
 
 // standsStill reports whether the vertex's watermark didn't move though records

@@ -410,6 +410,25 @@ var completed = ckpt(func(c *Checkpoints) {
 	c.Completed++
 })
 
+// Where one key has all records, more parallelism isn't advised.
+func TestPressureOfASkewedKey(t *testing.T) {
+	slow := all(vertex(0, func(v *Vertex) { v.Metrics.Backpressured = 1 }), vertex(1, func(v *Vertex) { v.Metrics.Busy, v.Metrics.BusyMean = 1, 0.5 }))
+	for name, c := range map[string]struct {
+		change change
+		want   string
+	}{
+		"spread": {slow, "give the job more parallelism"},
+		"skewed": {all(slow, vertex(1, func(v *Vertex) { v.Metrics.Records = []int64{47343, 0} })), "more parallelism doesn't help"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			found := Job(with(c.change))
+			if len(found) == 0 || found[0].Rule != "FLINK-FLOW-BACKPRESSURE" || !strings.Contains(found[0].Cures[0].Text, c.want) {
+				t.Errorf("%+v", found)
+			}
+		})
+	}
+}
+
 // bucketGone is what a JobManager logs of a checkpoint.
 var bucketGone = []string{
 	"2026-11-29 10:57:48,121 WARN  org.apache.flink.runtime.checkpoint.CheckpointFailureManager [] - Failed to trigger or complete checkpoint 8 for job 594eb5f1b3ab7b8eeb91c7c299a4e00a. (0 consecutive failed attempts so far)",
