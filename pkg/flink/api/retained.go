@@ -183,3 +183,25 @@ func (s FlinkState) RestoredPath() string {
 	}
 	return s.Restored.Path
 }
+
+// What a job whose start failed for good is started from again.
+const (
+	// FromNothing is of a job that never ran and is to start from no state.
+	FromNothing = "nothing"
+	// FromInitialPath is of one that never ran and whose spec names its state: by
+	// upgradeMode stateless the operator would leave that out.
+	FromInitialPath = "initial path"
+	// FromSaved is of one that ran.
+	FromSaved = "saved"
+)
+
+// StartsAgainFrom says from what a job is started again; path is that in its spec.
+func (j Job) StartsAgainFrom() (from, path string) {
+	switch path = j.InitialPath(); {
+	case !j.NeverRan():
+		return FromSaved, ""
+	case path != "":
+		return FromInitialPath, path
+	}
+	return FromNothing, ""
+}

@@ -169,11 +169,15 @@ func CheckStart(ctx context.Context, c *operator.Client, job api.Job, mode strin
 		return nil //nolint:nilerr // the operator's word is awaited instead
 	}
 	for _, pod := range pods {
+		if cluster.Failure().Root() == JobNotFound && c.TakesForEnded(ctx, namespace, pod) {
+			cause := "" // of a pod that was replaced the log is gone
+			if pod.HasEnded() {
+				cause = c.CrashCause(ctx, namespace, pod)
+			}
+			return lostJob(job, cause)
+		}
 		if !pod.HasEnded() || pod.Ready && cluster.Failure().Root() != JobNotFound && cluster.JobManager() == api.JobManagerReady {
 			continue
-		}
-		if cluster.Failure().Root() == JobNotFound && c.TakesForEnded(ctx, namespace, pod) {
-			return lostJob(job, c.CrashCause(ctx, namespace, pod))
 		}
 		if pod.Cause = c.CrashCause(ctx, namespace, pod); pod.StartsInVain() {
 			ref := job.Ref()
@@ -187,9 +191,14 @@ func CheckStart(ctx context.Context, c *operator.Client, job api.Job, mode strin
 // that its JobManager doesn't start again.
 func lostJob(job api.Job, cause string) error {
 	ref := job.Ref()
-	todo := fmt.Sprintf("It has never run, so that there is no state to lose. Once its manifest is corrected: kubectl flink restart %s --lose-state -n %s", ref, ref.Namespace)
-	if !job.NeverRan() {
-		todo = fmt.Sprintf("Correct its manifest (kubectl apply, kubectl edit), then start it from what is saved: kubectl flink restore %s --from latest --no-savepoint -n %s", ref, ref.Namespace)
+	todo := "Correct its manifest (kubectl apply, kubectl edit), then "
+	switch from, path := job.StartsAgainFrom(); from {
+	case api.FromNothing:
+		todo += fmt.Sprintf("start it without state, as it has never run and has none: kubectl flink restart %s --lose-state -n %s", ref, ref.Namespace)
+	case api.FromInitialPath:
+		todo += fmt.Sprintf("start it from the state that it names: kubectl flink restore %s --from %s --no-savepoint -n %s", ref, path, ref.Namespace)
+	default:
+		todo += fmt.Sprintf("start it from what is saved: kubectl flink restore %s --from latest --no-savepoint -n %s", ref, ref.Namespace)
 	}
 	return fmt.Errorf("%s was not changed: it failed for good while it started%s\nIts JobManager has restarted and takes it for ended, and the operator, which looks for it (%s), carries out no change that would keep its state. %s", ref, api.Because(cause), JobNotFound, todo)
 }

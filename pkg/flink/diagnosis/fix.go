@@ -248,7 +248,7 @@ func (j *job) brings(spec map[string]any) (asks string, ok bool) {
 		return "", true
 	case !j.runsJob():
 		return "", false // jobs of a session cluster go with it
-	case j.neverRan():
+	case j.notBegun():
 		return "The job, which has not run yet, is started with the changed spec" + also, true
 	case j.mode() == "stateless":
 		return "", false
@@ -308,9 +308,9 @@ func flattenAll(nested map[string]any) map[string]any {
 	return out
 }
 
-// neverRan reports whether the job has no state that could be lost: the operator
+// notBegun reports whether the job has no state that could be lost: the operator
 // has not started it once, and it is not to start from any.
-func (j *job) neverRan() bool {
+func (j *job) notBegun() bool {
 	status := section(j.object.Object, "status")
 	return cmp.Or(text(status, "jobStatus", "jobId"), text(status, "jobStatus", "startTime"), text(status, "jobStatus", "upgradeSavepointPath"),
 		text(status, "reconciliationStatus", "lastStableSpec"), j.state) == "" && j.Flink.State == "" &&

@@ -271,7 +271,7 @@ func (j *job) matters(e Exception) bool {
 		return true
 	case j.outdated(e.At):
 		return false
-	case j.running() && (e.Where == InJobManager || e.Where == InMain || e.Where == InRestore):
+	case j.running() && j.kind != kindBlueGreen && (e.Where == InJobManager || e.Where == InMain || e.Where == InRestore):
 		return false // it has started since
 	case j.deleting(), j.over() && j.state != "FAILED":
 		return false

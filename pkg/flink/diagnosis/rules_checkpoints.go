@@ -51,18 +51,21 @@ func (c *Checkpoints) failing() []Checkpoint {
 // half of them, though some are completed in between; ended is how many there
 // are. Those of a start don't count.
 func (c *Checkpoints) often() (failures []Checkpoint, ended int) {
+	newest := 0 // failures among the last five
 	for _, h := range c.History {
 		switch {
 		case h.Savepoint || notAllTasks.MatchString(h.Failure):
 		case h.Status == "FAILED":
 			failures = append(failures, h)
-			ended++
+			if ended++; ended <= 5 {
+				newest++
+			}
 		case h.Status == "COMPLETED":
 			ended++
 		}
 	}
-	if len(failures) < 3 || len(failures)*2 < ended {
-		return nil, ended
+	if len(failures) < 3 || len(failures)*2 < ended || newest < 2 {
+		return nil, ended // few, or over since
 	}
 	return failures, ended
 }

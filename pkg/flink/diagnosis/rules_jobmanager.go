@@ -111,15 +111,19 @@ var jobManagerRules = []Rule{
 			for i := range j.pods {
 				p := &j.pods[i]
 				main := p.main()
-				if p.role != jobManager || !p.ready || main == nil || main.restarts == 0 || main.end == nil {
+				if p.role != jobManager || !p.ready || main == nil {
 					continue
 				}
-				// A main method that takes its time isn't known either.
+				// The log says it for certain, also where the whole pod was replaced.
+				// Without it: a main method that takes its time isn't known either.
 				line, said := j.logged(takenForEnded)
-				if !said && j.age(main.end.FinishedAt.Time) < time.Minute {
+				if !said && (main.restarts == 0 || main.end == nil || j.age(main.end.FinishedAt.Time) < time.Minute) {
 					continue
 				}
-				f := Finding{Subject: j.ref(), Means: "the job ended while it started, and its JobManager, which has restarted, doesn't know it any more", Evidence: []Evidence{j.failure.evidence(), {Source: p.source(main), At: main.end.FinishedAt.Time, Text: ending(main.end) + withText(main.said(false))}}}
+				f := Finding{Subject: j.ref(), Means: "the job ended while it started, and its JobManager, which has restarted, doesn't know it any more", Evidence: []Evidence{j.failure.evidence()}}
+				if main.end != nil {
+					f.Evidence = append(f.Evidence, Evidence{Source: p.source(main), At: main.end.FinishedAt.Time, Text: ending(main.end) + withText(main.said(false))})
+				}
 				if main.exception != nil {
 					f.Means += ": " + main.exception.Telling()
 					f.Evidence = append(f.Evidence, main.exception.evidence())
@@ -127,10 +131,9 @@ var jobManagerRules = []Rule{
 				if said {
 					f.Evidence = append(f.Evidence, Evidence{Source: "the JobManager's log", At: line.At, Text: oneLine(line.Text)})
 				}
-				f.Cures = []Cure{{Text: "with the cause corrected, start it from its newest savepoint or checkpoint: the operator carries out no other change of it", Command: j.flink("restore %s --from latest --no-savepoint", j.target())}, {Text: "see what it wrote before", Command: j.flink("logs %s --jm --previous", j.target()), Safe: true}}
-				if (api.Job{Kind: api.Deployment, Object: j.object}).NeverRan() {
-					f.Cures[0] = Cure{Text: "with the cause corrected, start it without state (it never ran, so that it has none): the operator carries out no other change of it", Command: j.flink("restart %s --lose-state", j.target())}
-				}
+				again := j.startAgain()
+				again.Text = "with the cause corrected, " + again.Text + ": the operator carries out no other change of it"
+				f.Cures = []Cure{again, {Text: "see what it wrote before", Command: j.flink("logs %s --jm --previous", j.target()), Safe: true}}
 				return []Finding{f}
 			}
 			return nil
@@ -221,4 +224,16 @@ var jobManagerRules = []Rule{
 			return []Finding{{Severity: Error, Subject: "spec.jobManager.replicas", Means: fmt.Sprintf("%d JobManagers without high availability: the operator refuses that", number(m.cluster, "jobManager", "replicas")), Evidence: []Evidence{field("jobManager.replicas", text(m.cluster, "jobManager", "replicas"))}, Cures: []Cure{m.mend("set high-availability.type: kubernetes and high-availability.storageDir, or one replica", map[string]any{"jobManager": map[string]any{"replicas": 1}})}}}
 		},
 	},
+}
+
+// startAgain is the cure of a job whose start failed for good.
+func (j *job) startAgain() Cure {
+	switch from, path := (api.Job{Kind: api.Deployment, Object: j.object}).StartsAgainFrom(); from {
+	case api.FromNothing:
+		return Cure{Text: "start it without state (it never ran, so that it has none)", Command: j.flink("restart %s --lose-state", j.target())}
+	case api.FromInitialPath:
+		return Cure{Text: "start it from the state that its spec names", Command: j.flink("restore %s --from %s --no-savepoint", j.target(), word(path))}
+	default:
+		return Cure{Text: "start it from its newest savepoint or checkpoint", Command: j.flink("restore %s --from latest --no-savepoint", j.target())}
+	}
 }

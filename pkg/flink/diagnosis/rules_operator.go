@@ -145,10 +145,12 @@ var operatorRules = []Rule{
 			if found := j.failure.match(lostHA); found == nil {
 				return nil
 			}
-			f := Finding{Subject: j.ref(), Means: "the operator can't find the job's last state any more: " + j.failure.Telling(), Evidence: []Evidence{j.failure.evidence(), j.statusField("jobManagerDeploymentStatus %s", j.jobManager)}, Cures: []Cure{{Text: "see which state there is", Command: j.flink("storage ls %s", j.target()), Safe: true}, {Text: "start it from the newest savepoint or retained checkpoint", Command: j.flink("restore %s --from latest --no-savepoint", j.target())}}}
+			f := Finding{Subject: j.ref(), Means: "the operator can't find the job's last state any more: " + j.failure.Telling(), Evidence: []Evidence{j.failure.evidence(), j.statusField("jobManagerDeploymentStatus %s", j.jobManager)}, Cures: []Cure{{Text: "see which state there is", Command: j.flink("storage ls %s", j.target()), Safe: true}, j.startAgain()}}
 			if (api.Job{Kind: api.Deployment, Object: j.object}).NeverRan() {
 				f.Means = "the job never ran, and the operator looks for state that it could go on from: " + j.failure.Telling()
-				f.Cures = []Cure{{Text: "with its first start corrected, start it without state (it has none)", Command: j.flink("restart %s --lose-state", j.target())}}
+				again := j.startAgain()
+				again.Text = "with its first start corrected, " + again.Text
+				f.Cures = []Cure{again}
 			}
 			return []Finding{f}
 		},

@@ -248,6 +248,7 @@ var specTrials = []trial{
 var checkpointTrials = []trial{
 	{"FLINK-CKPT-MEMORY-BACKED", failedCheckpoints(3, "Size of the state is larger than the maximum permitted memory-backed state. Size=6000000, maxSize=5242880."), failedCheckpoints(3, "The size 7 is odd")},
 	{"FLINK-CKPT-EXPIRED", all(failedCheckpoints(6, "Checkpoint expired before completing."), completed), all(failedCheckpoints(2, "Checkpoint expired before completing."), completed)},
+	{"FLINK-CKPT-FAILING", all(failedCheckpoints(6, "Failure to finalize checkpoint."), completed), all(failedCheckpoints(6, "Failure to finalize checkpoint."), completed, completed, completed, completed)}, // over since
 	{"FLINK-CKPT-FAILING", all(failedCheckpoints(6, "Failure to finalize checkpoint."), completed), all(failedCheckpoints(6, "Checkpoint triggering task is not being executed at the moment. Aborting checkpoint. Failure reason: Not all required tasks are currently running."), completed)},
 	{"FLINK-CKPT-EXPIRED", failedCheckpoints(3, "Checkpoint expired before completing."), failedCheckpoints(3, "Checkpoint was declined.")},
 	{"FLINK-CKPT-FINISHED", failedCheckpoints(1, "Some tasks of the job have already finished and checkpointing with finished tasks is not enabled."), failedCheckpoints(1, "Checkpoint was declined.")},
@@ -380,7 +381,11 @@ func TestALostJobIsStartedAgain(t *testing.T) {
 		change change
 		want   string
 	}{
-		"it ran":   {ran, "kubectl flink restore orders --from latest --no-savepoint -n prod"},
+		"it ran":                                {ran, "kubectl flink restore orders --from latest --no-savepoint -n prod"},
+		"it never, but has state to start from": {all(status("jobStatus.updateTime", nil), status("jobStatus.state", "RECONCILING"), spec("job.initialSavepointPath", "s3://state/savepoints/a b")), "kubectl flink restore orders --from 's3://state/savepoints/a b' --no-savepoint -n prod"},
+		"its pod was replaced": {all(ran, pods(jobManager, func(p *corev1.Pod) {
+			p.Status.ContainerStatuses[0].RestartCount, p.Status.ContainerStatuses[0].LastTerminationState = 0, corev1.ContainerState{}
+		})), "kubectl flink restore orders --from latest --no-savepoint -n prod"},
 		"it never": {all(status("jobStatus.updateTime", nil), status("jobStatus.startTime", nil), status("jobStatus.state", "RECONCILING")), "kubectl flink restart orders --lose-state -n prod"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -46,7 +46,10 @@ func statelessOnce(ctx context.Context, c *operator.Client, ch change.Change, ch
 	}
 	back := change.Change{Job: before, Spec: map[string]any{"job": map[string]any{"upgradeMode": value}}}
 	by := fmt.Sprintf("kubectl patch %s %s -n %s --type merge -p '%s'", ref.Kind.Singular, ref.Name, ref.Namespace, patchText(back))
-	object, getErr := c.Get(context.WithoutCancel(ctx), ref)
+	// Ctrl-C doesn't keep this from being said.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), change.AnswerLimit)
+	defer cancel()
+	object, getErr := c.Get(ctx, ref)
 	if getErr == nil && (api.Job{Kind: ref.Kind, Object: object}).UpgradeMode() != "stateless" {
 		return // the whole change was put back
 	}

@@ -48,11 +48,11 @@ func (c *Client) CrashCause(ctx context.Context, namespace string, pod Pod) stri
 // speaks of a JobGraph, 2.x of an ExecutionPlan.
 const takenForEnded = "already reached a globally-terminal state"
 
-// TakesForEnded reports whether a JobManager that has restarted takes its job
+// TakesForEnded reports whether a JobManager takes its job
 // for one that has ended, as its log tells: nothing but a start without what
 // high availability keeps makes it run again.
 func (c *Client) TakesForEnded(ctx context.Context, namespace string, pod Pod) bool {
-	if pod.Role != "jobmanager" || !pod.Ready || pod.Restarts == 0 {
+	if pod.Role != "jobmanager" || !pod.Ready {
 		return false
 	}
 	ctx, cancel := context.WithTimeout(ctx, causeLimit)
