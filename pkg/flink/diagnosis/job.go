@@ -447,6 +447,7 @@ type refusal struct {
 }
 
 var (
+	toStateless  = pattern(`upgradeMode : \S+ -> stateless\b`)
 	toItsEnd     = pattern(`changed from \w+ to (?:CANCELED|FAILED|FINISHED)$`)
 	workerEnded  = pattern(`Worker (\S+) is terminated\. Diagnostics: (.*)$`)
 	terminations = pattern(`container termination statuses: \[(.*?)\](?:, pod status: (\w+)|$|\s)`)

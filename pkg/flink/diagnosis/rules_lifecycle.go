@@ -191,11 +191,16 @@ var lifecycleRules = []Rule{
 			f := Finding{
 				Severity: Info, Subject: j.ref(), Means: "it runs without the state of the run before: Flink restored nothing, though " + oneLine(path) + " was known",
 				Evidence: []Evidence{{Source: "the JobManager, checkpoints", At: j.Now, Text: "0 restored"}, {Source: "status.jobStatus.upgradeSavepointPath", Text: path}, {Source: "status.reconciliationStatus.lastReconciledSpec", Text: "job.upgradeMode stateless; spec.job.upgradeMode is " + j.mode()}},
-				Cures:    []Cure{{Text: "see what is left of the state: a restore gives up what the job has done since", Command: j.flink("storage ls %s", j.target()), Safe: true}, {Text: "keep it from happening again: high availability makes the operator restart it with state"}},
+				Cures:    []Cure{{Text: "see what is left of the state: a restore gives up what the job has done since", Command: j.flink("storage ls %s", j.target()), Safe: true}},
+			}
+			// Who asks for it by the spec knows.
+			if _, asked := j.event(toStateless, "SpecChanged"); asked {
+				return []Finding{f}
 			}
 			if e, ok := j.event(toItsEnd, "JobStatusChanged"); ok {
 				f.Severity = Warning
 				f.Evidence = append(f.Evidence, e.evidence())
+				f.Cures = append(f.Cures, Cure{Text: "keep it from happening again: high availability makes the operator restart it with state"})
 			}
 			return []Finding{f}
 		},

@@ -366,6 +366,16 @@ var cameBack = pods(jobManager, func(p *corev1.Pod) {
 	p.Status.ContainerStatuses[0].State = corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}
 })
 
+// Who has thrown the state away by the spec isn't warned.
+func TestStateThatWasGivenUp(t *testing.T) {
+	given := event1("FlinkDeployment", "orders", "SpecChanged", "UPGRADE change(s) detected (Diff: FlinkDeploymentSpec[job.upgradeMode : savepoint -> stateless, restartNonce : null -> 1]), starting reconciliation.", m1)
+	for _, f := range Job(with(all(restartedEmpty, given))) {
+		if f.Rule == "FLINK-JOB-EMPTY-START" && f.Severity != Info {
+			t.Errorf("%+v", f)
+		}
+	}
+}
+
 // lostJob is a job that failed for good as it started, as recorded with operator
 // 1.16 and Flink 1.20.
 var lostJob = lostWith("java.lang.Exception: x 1")
