@@ -18,6 +18,7 @@ var (
 	javaModules   = pattern(`InaccessibleObjectException|Can not register process function transformation translator|module java\.base does not "?opens|does not "?opens [\w.]+"? to unnamed module|IllegalAccessError: class .* cannot access class`)
 	stateMap      = pattern(`Cannot map (?:checkpoint/)?savepoint state|allowNonRestoredState`)
 	stateSchema   = pattern(`StateMigrationException|new (?:state|key|namespace) serializer.* (?:must not be incompatible|incompatible)|InvalidClassException|The new key serializer`)
+	stateDivided  = pattern(`with max parallelism (\d{1,5}) to new program|maximum parallelism \((\d{1,5})\) with which the latest checkpoint .*current maximum parallelism`)
 	maxParallel   = pattern(`(?i)max(?:imum)? parallelism .*(?:lower|smaller|less|higher|exceed|changed|cannot)|parallelism .*(?:greater|higher|larger|exceeds) than (?:the )?max(?:imum)? ?parallelism`)
 	noSlots       = pattern(`NoResourceAvailableException|Could not acquire the minimum required resources|Slot request bulk is not fulfillable`)
 	frameSize     = pattern(`exceeds the maximum (?:pekko|akka) framesize|maximum (?:akka|pekko) framesize`)
@@ -110,7 +111,12 @@ var exceptionRules = []Rule{
 		stateSchema, oldestCause, says("the state was written with other types than the job has now"), advice("go back to the old types, or give the state a new name or the operator a new uid and leave the old state out")),
 	thrownRule("FLINK-JOB-MAX-PARALLELISM", "the parallelism is more than the state can be divided into", docParallelism,
 		"Keyed state is divided into as many key groups as the maximum parallelism says (128 or 1.5 times the first parallelism, unless it is set). The parallelism can't be more, and the maximum can't be changed with a savepoint.",
-		maxParallel, oldestCause, says("the parallelism doesn't fit the maximum parallelism"), advice("lower spec.job.parallelism; pipeline.max-parallelism can only be changed by a start without state")),
+		maxParallel, oldestCause, says("the parallelism doesn't fit the maximum parallelism"), func(_ *job, e Exception, _ []string) []Cure {
+			if had := e.match(stateDivided); had != nil {
+				return []Cure{{Text: fmt.Sprintf("set the max parallelism to %s again (pipeline.max-parallelism, or what the program sets), into which the state is divided; another one needs a start without state", cmp.Or(had[1], had[2]))}}
+			}
+			return []Cure{{Text: "lower spec.job.parallelism; pipeline.max-parallelism can only be changed by a start without state"}}
+		}),
 	thrownRule("FLINK-JOB-NO-JOB", "the main method starts no job", docJobs,
 		"The job's main method came to its end, and no job was defined or executed in it.",
 		noOperators, []Where{InMain, InJobManager, InOperator, Somewhere}, says("the main method ended without a job"), advice("see that main calls execute(), or an INSERT; and that its arguments (spec.job.args) are as it wants them")),

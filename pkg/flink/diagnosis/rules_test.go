@@ -376,6 +376,20 @@ func TestStateThatWasGivenUp(t *testing.T) {
 	}
 }
 
+// The number that the state was divided into is in Flink's words.
+func TestMaxParallelismOfTheState(t *testing.T) {
+	for said, want := range map[string]string{
+		"java.lang.IllegalStateException: The maximum parallelism (128) with which the latest checkpoint was taken is lower than the parallelism 200":                                                                                      "lower spec.job.parallelism",
+		"java.lang.IllegalStateException: The maximum parallelism (128) with which the latest checkpoint of the execution job vertex x has been taken and the current maximum parallelism (64) changed. This is currently not supported.":  "to 128 again",
+		"java.lang.IllegalStateException: Max parallelism mismatch between checkpoint/savepoint state and new program. Cannot map operator 20ba with max parallelism 720 to new program with max parallelism 64. This cannot be restored.": "to 720 again",
+	} {
+		found := Job(with(all(starts(10*m1), noTaskManager, ended(jobManager, mainContainer, 1, "Error", said))))
+		if len(found) == 0 || found[0].Rule != "FLINK-JOB-MAX-PARALLELISM" || !strings.Contains(found[0].Cures[0].Text, want) {
+			t.Errorf("%s: %+v", said, found)
+		}
+	}
+}
+
 // lostJob is a job that failed for good as it started, as recorded with operator
 // 1.16 and Flink 1.20.
 var lostJob = lostWith("java.lang.Exception: x 1")
