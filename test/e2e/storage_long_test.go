@@ -33,7 +33,7 @@ func TestOrphansInAVolume(t *testing.T) {
 	main.run(t, "flink", "-n", ns, "snapshot", "inspect", "flinkdep/basic-example").wants(t, 0)
 	main.run(t, "flink", "-n", ns, "restore", "basic-example", "--from", path, "--no-savepoint", "--yes").wants(t, 0)
 
-	// A _metadata that nobody can read may need anything.
+	// A _metadata that can't be read may need anything.
 	main.kubectl(t, "exec", "-n", ns, "deploy/basic-example", "--", "sh", "-ec", `mkdir -p "$1"; echo none > "$1/_metadata"`, "sh", "/flink-data/orphans/savepoints/savepoint-fedcba-1")
 	main.run(t, "flink", "-n", ns, "storage", "orphans", "basic-example", "--delete", "--yes").wants(t, 1, "nothing was deleted", "savepoint-fedcba-1/_metadata couldn't be read")
 }

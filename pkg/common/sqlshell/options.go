@@ -38,7 +38,7 @@ type Options struct {
 	Ran bool
 	// GoOn has Script run the statements behind one that failed, too.
 	GoOn bool
-	// Succeeded is told of each statement that ran; nil for nobody.
+	// Succeeded is called with each statement that ran, where it isn't nil.
 	Succeeded func(Statement)
 	// Commands are commands of the prompt beside its own.
 	Commands []Command

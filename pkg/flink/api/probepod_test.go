@@ -8,7 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// The pod has what the JobManager's has, and nothing by which somebody would take
+// The pod has what the JobManager's has, and nothing by which a Service or controller would take
 // it for one.
 func TestProbePod(t *testing.T) {
 	room := ProbeRoom{Dir: "/tmp/probe", Ready: "/tmp/probe/ready"}

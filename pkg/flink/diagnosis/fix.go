@@ -26,7 +26,7 @@ type Fix struct {
 	// Create are objects to make, in this order.
 	Create []map[string]any `json:"create,omitempty"`
 	// Asks is what a person has to know and agree to: that a job is restarted and
-	// what becomes of its state, for instance. "" needs nobody.
+	// what becomes of its state, for instance. "" where nothing has to be agreed to.
 	Asks string `json:"asks,omitempty"`
 
 	// spec is the part of Patch that changes the spec of a job.
@@ -236,7 +236,7 @@ func (j *job) ownedByBlueGreen() bool {
 }
 
 // brings is what a change of the spec brings with it, "" for nothing; ok is
-// false where state could be lost, or nobody knows.
+// false where state could be lost, or that isn't known.
 func (j *job) brings(spec map[string]any) (asks string, ok bool) {
 	quiet := isQuiet(spec)
 	also := ""

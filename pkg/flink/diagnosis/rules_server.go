@@ -327,7 +327,7 @@ var serverRules = []Rule{
 		},
 	},
 	{
-		ID: "FLINK-SERVER-TAKEN", Severity: Warning, Title: "the name is somebody else's", Link: docReference,
+		ID: "FLINK-SERVER-TAKEN", Severity: Warning, Title: "the name is taken by another owner", Link: docReference,
 		Explain: "An object of that name is there already, and something else made it: a Helm release or a GitOps tool manages it, it belongs to a blue/green deployment, or a Deployment of Kubernetes has the name that the operator would use for the JobManager. Applying the manifest changes what the other one manages, or fails.",
 		server: func(s *served) []Finding {
 			if s.Current != nil {

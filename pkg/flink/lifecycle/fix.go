@@ -26,7 +26,7 @@ var fixable = map[string]schema.GroupVersionResource{
 }
 
 // ApplyFix carries out a cure of diagnosis. object is the job as it was when it
-// was looked at, nil where the fix isn't a job's: whoever changed it since is not
+// was looked at, nil where the fix isn't a job's: a change made since is not
 // overwritten. dryRun is "" or "server"; in a dry run the API server checks all
 // and keeps nothing.
 func ApplyFix(ctx context.Context, c *operator.Client, fix *diagnosis.Fix, object *unstructured.Unstructured, dryRun string) error {

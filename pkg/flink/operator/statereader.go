@@ -67,7 +67,7 @@ func (c *Client) StartProbe(ctx context.Context, pod *corev1.Pod) (at SeeingPod,
 // startPod starts a pod that does something, as "reads the volume".
 func (c *Client) startPod(ctx context.Context, pod *corev1.Pod, does string, limit time.Duration) (at SeeingPod, remove func() error, err error) {
 	pods := c.core.CoreV1().Pods(pod.Namespace)
-	// Not ended by Ctrl-C: a pod whose creation nobody heard of would stay.
+	// Not ended by Ctrl-C: a pod whose creation wasn't confirmed would stay.
 	creating, stop := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 	defer stop()
 	created, err := pods.Create(creating, pod, metav1.CreateOptions{})

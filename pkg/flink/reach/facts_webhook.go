@@ -21,14 +21,14 @@ const mostNames = 20
 
 // servedCertificate asks the pod behind a webhook's Service for the certificate
 // that it serves, and holds that against what the API server asks for: the name of
-// the Service, and a signature by the CA bundle. nil where nobody could be asked.
+// the Service, and a signature by the CA bundle. nil where it couldn't be asked.
 func (g *Gatherer) servedCertificate(ctx context.Context, namespace, service string, port int64, bundle []byte) *diagnosis.ServedCertificate {
 	if g.Dial == nil || port < 1 || port > 65535 {
 		return nil
 	}
 	conn, err := g.Dial(ctx, portforward.Target{Namespace: namespace, Kind: portforward.Service, Name: service, Port: intstr.FromInt32(int32(port))})
 	if err != nil {
-		return nil // whether somebody is behind the Service is told apart
+		return nil // whether the Service has pods is another rule's matter
 	}
 	defer conn.Close()
 	if deadline, ok := ctx.Deadline(); ok {

@@ -271,7 +271,7 @@ func Mount(spec map[string]any, configMap string) {
 		return
 	}
 	// The operator lays the JobManager's template over the common one, lists by
-	// position: the end of the longer list is nobody's but ours.
+	// position: the end of the longer list is ours alone.
 	common, own := templateSpec(spec, "podTemplate", false), templateSpec(spec, "jobManager", false)
 	in := common
 	switch {

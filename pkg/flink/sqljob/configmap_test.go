@@ -55,7 +55,7 @@ func TestPruneKeepsWhatIsReferredTo(t *testing.T) {
 	}
 }
 
-// A script's ConfigMap that is there is used, unless somebody wrote another
+// A script's ConfigMap that is there is used, unless it holds another
 // script into it.
 func TestStoreOfWhatIsThere(t *testing.T) {
 	s := insert(t)

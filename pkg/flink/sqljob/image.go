@@ -101,7 +101,7 @@ func LookInto(ctx context.Context, c *operator.Client, job api.Job, reporter ope
 	}
 	reporter.Waitingf("looking into image %s", pod.Spec.Containers[0].Image)
 	pods := c.Core().CoreV1().Pods(pod.Namespace)
-	// Not ended by Ctrl-C: a pod whose creation nobody heard of would stay.
+	// Not ended by Ctrl-C: a pod whose creation wasn't confirmed would stay.
 	creating, stop := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 	defer stop()
 	created, err := pods.Create(creating, pod, metav1.CreateOptions{FieldManager: operator.FieldManager})

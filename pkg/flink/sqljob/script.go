@@ -182,7 +182,7 @@ func (s Script) Check() (notes []string, err error) {
 }
 
 // CheckSession finds what a script can't have that runs in a session cluster
-// with nobody to read rows. Its errors are usage errors.
+// with no reader for rows. Its errors are usage errors.
 func (s Script) CheckSession() error {
 	jobs := 0
 	for _, statement := range s.Statements {

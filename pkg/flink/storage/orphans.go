@@ -125,7 +125,7 @@ func (s Survey) Orphans(rule OrphanRule) []Orphan {
 			continue
 		}
 		if run == "" {
-			continue // not written as Flink writes it: nobody knows whose it is
+			continue // not written as Flink writes it: its owner isn't known
 		}
 		verdict, why, before := s.verdict(at.kind, at.path, run, rule, wholeRuns[run])
 		if verdict == "" {

@@ -24,7 +24,7 @@ import (
 type bucket struct {
 	objects map[string]string
 	asked   []string
-	// locked lets nobody delete.
+	// locked lets no file be deleted.
 	locked bool
 }
 

@@ -66,7 +66,7 @@ nothing is changed.
 With --fix, the cures that are known to be safe are carried out (doctor rules, column
 FIX): you are shown each as a kubectl command with what it brings with it, and asked.
 What restarts a job is only offered where its state is known to be kept, and the
-question says how. With --yes, nobody is asked, and only what restarts and grants
+question says how. With --yes, nothing is asked, and only what restarts and grants
 nothing is done. Afterwards the jobs are looked at again.
 
 With --contexts, several clusters are looked at, and told of one after the other, the
@@ -203,7 +203,7 @@ func (o *doctorOptions) site(c *common, tell func(string, ...any)) (*site, error
 func (o *doctorOptions) Run(ctx context.Context) error {
 	line := progress.New(o.ErrOut, false)
 	defer line.Done()
-	// In a pipe nobody waits for the next number.
+	// A pipe has no use for the next number.
 	tell := func(format string, args ...any) {
 		if term.IsTerminal(o.ErrOut) {
 			line.Set(format, args...)

@@ -109,7 +109,7 @@ type offer struct {
 }
 
 // offers are the cures of what was found that can be carried out. What is only
-// worth to know is nobody's to mend unasked.
+// worth to know isn't changed unasked.
 func (g *gathered) offers() []offer {
 	var out []offer
 	take := func(ref api.Ref, object *unstructured.Unstructured, findings []diagnosis.Finding) {

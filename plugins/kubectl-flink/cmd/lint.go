@@ -50,7 +50,7 @@ With --server, the cluster is asked, too, and nothing is changed: what the API s
 the CRD's schema and the operator's webhook say to a dry run; whether the namespace,
 Secrets, ConfigMaps, claims, service accounts and priority classes that pods name are
 there, or come with the manifests; whether a quota has room, an operator watches the
-namespace and supports the Flink version, and whether the name is somebody else's.
+namespace and supports the Flink version, and whether the name is taken by another owner.
 
 Objects of other kinds in the files are read for what the operator's refer to. It
 ends with 3 where there are errors; with --strict, where there are warnings.
@@ -168,7 +168,7 @@ func (o *lintOptions) Run(ctx context.Context) error {
 	return nil
 }
 
-// asker asks the cluster about a manifest; without --server nobody is asked.
+// asker asks the cluster about a manifest; without --server no cluster is asked.
 func (o *lintOptions) asker(all []*unstructured.Unstructured) (func(ctx context.Context, object *unstructured.Unstructured) ([]diagnosis.Finding, []reach.Unread), error) {
 	if !o.server {
 		return func(context.Context, *unstructured.Unstructured) ([]diagnosis.Finding, []reach.Unread) {

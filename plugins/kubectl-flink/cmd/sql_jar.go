@@ -67,7 +67,7 @@ func (b *jarBackend) path(ctx context.Context, what, file string) (string, error
 		return path, nil
 	}
 	if info, err := os.Stat(file); what == "REMOVE" || err != nil || !info.Mode().IsRegular() {
-		return file, nil // a file of the gateway, or of nobody, which it says
+		return file, nil // a file of the gateway, which says if there is none
 	}
 	in, err := source.Open(ctx, file)
 	if err != nil {

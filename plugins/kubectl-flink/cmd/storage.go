@@ -125,16 +125,7 @@ func (o *storageOptions) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	object, err := client.Get(ctx, ref)
-	if err != nil {
-		return err
-	}
-	job := api.Job{Kind: ref.Kind, Object: object}
-	cluster, err := client.RunsIn(ctx, job)
-	if err != nil {
-		return err
-	}
-	config, err := client.JobConfig(ctx, job, cluster)
+	job, _, config, err := configured(ctx, client, ref)
 	if err != nil {
 		return err
 	}
@@ -190,6 +181,20 @@ func (o *storageOptions) Run(ctx context.Context) error {
 		return &exit.Error{Code: exit.Failed, Err: fmt.Errorf("%d of %d directories couldn't be read", len(dirs)-read, len(dirs)), Quiet: false}
 	}
 	return nil
+}
+
+// configured is a job, the cluster that it runs in, and its configuration.
+func configured(ctx context.Context, client *operator.Client, ref api.Ref) (job, cluster api.Job, config api.Config, err error) {
+	object, err := client.Get(ctx, ref)
+	if err != nil {
+		return job, cluster, nil, err
+	}
+	job = api.Job{Kind: ref.Kind, Object: object}
+	if cluster, err = client.RunsIn(ctx, job); err != nil {
+		return job, cluster, nil, err
+	}
+	config, err = client.JobConfig(ctx, job, cluster)
+	return job, cluster, config, err
 }
 
 // stateDirs are the directories in which a job keeps state, each once.

@@ -85,16 +85,7 @@ func (o *storageCheckOptions) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	object, err := client.Get(ctx, ref)
-	if err != nil {
-		return err
-	}
-	job := api.Job{Kind: ref.Kind, Object: object}
-	cluster, err := client.RunsIn(ctx, job)
-	if err != nil {
-		return err
-	}
-	config, err := client.JobConfig(ctx, job, cluster)
+	job, cluster, config, err := configured(ctx, client, ref)
 	if err != nil {
 		return err
 	}

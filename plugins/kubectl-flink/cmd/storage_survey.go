@@ -55,16 +55,7 @@ func (f *surveyFlags) withSurvey(ctx context.Context, find func(context.Context,
 	if err != nil {
 		return err
 	}
-	object, err := client.Get(ctx, ref)
-	if err != nil {
-		return err
-	}
-	job := api.Job{Kind: ref.Kind, Object: object}
-	cluster, err := client.RunsIn(ctx, job)
-	if err != nil {
-		return err
-	}
-	config, err := client.JobConfig(ctx, job, cluster)
+	job, _, config, err := configured(ctx, client, ref)
 	if err != nil {
 		return err
 	}
