@@ -207,11 +207,9 @@ type FlinkFacts struct {
 	OtherJobs []string `json:"otherJobs,omitempty"`
 	// Started is when the job was submitted.
 	Started time.Time `json:"started"`
-	// Restarts is how often the job restarted, within Window; Down is how long
-	// it didn't run in it.
+	// Restarts is how often the job restarted, within Window.
 	Restarts int64         `json:"restarts,omitempty"`
 	Window   time.Duration `json:"window,omitempty"`
-	Down     time.Duration `json:"down,omitempty"`
 	// Exceptions are newest first.
 	Exceptions   []Exception   `json:"exceptions,omitempty"`
 	Checkpoints  *Checkpoints  `json:"checkpoints,omitempty"`

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 )
 
 var (
@@ -233,34 +232,8 @@ var exceptionRules = []Rule{
 	},
 	{
 		ID: "FLINK-JOB-RESTARTS", Severity: Error, Title: "the job restarts again and again", Link: docRecovery,
-		Explain: "The job has restarted several times within a short time: it holds its slots and gets nothing done while it goes back to its last checkpoint each time. Where the same exception comes again, a restart won't help.",
-		job: func(j *job) []Finding {
-			recent := 0
-			same := map[string]int{}
-			for _, e := range j.Flink.Exceptions {
-				if !e.At.IsZero() && j.age(e.At) < time.Hour {
-					recent++
-					same[e.Root().Name()]++
-				}
-			}
-			n, window := j.Flink.Restarts, j.Flink.Window
-			if window == 0 {
-				n, window = int64(recent), time.Hour
-			}
-			if n < 3 || j.over() || recent == 0 && j.Mark(FromExceptions) == Read {
-				return nil
-			}
-			f := Finding{Subject: j.ref(), Means: fmt.Sprintf("the job has restarted %d times in the last %s", n, ago(window)), Evidence: []Evidence{{Source: "the JobManager", Text: fmt.Sprintf("%d restarts, %d exceptions in the last hour", n, recent)}}}
-			if j.Flink.Down > 0 && j.Flink.SlotsTotal > 0 {
-				used := j.Flink.SlotsTotal - j.Flink.SlotsFree
-				f.Means += fmt.Sprintf("; %s slot hours did no work", trim(j.Flink.Down.Hours()*float64(max(used, 1))))
-			}
-			if j.running() {
-				f.Severity = Warning
-			}
-			f.Cures = []Cure{{Text: "see its failures", Command: j.flink("exceptions %s", j.target()), Safe: true}}
-			return []Finding{f}
-		},
+		Explain: "The job has restarted at least 3 times within an hour, or 6 times within a day: it holds its slots, and each time what was done since the last completed checkpoint is done again. What that cost is counted in slot hours, as far as the JobManager still lists failures and checkpoints. Where the same exception comes again, a restart won't help.",
+		job:     restartsOften,
 	},
 }
 
