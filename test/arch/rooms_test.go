@@ -20,6 +20,7 @@ var rooms = map[string][]string{
 	"diagnosis":  {"api"},
 	"foretell":   {"api", "statefile", "diagnosis"},
 	"timeline":   {"api", "diagnosis"},
+	"backup":     {"api", "operator", "savepoint", "lifecycle"},
 	"bundle":     {"api", "operator", "rest", "diagnosis", "reach"},
 	"operator":   {"api"},
 	"conf":       {"api", "operator"},

@@ -26,7 +26,7 @@ import (
 // Commands whose examples come in this order, after all others, which only
 // look: each finds the job running, and those at the end take it away.
 var changing = []string{
-	"savepoint", "checkpoint", "snapshot", "sql", "sql-client", "scale", "restart", "suspend", "resume", "stop", "restore",
+	"savepoint", "backup", "checkpoint", "snapshot", "sql", "sql-client", "scale", "restart", "suspend", "resume", "stop", "restore",
 	"upgrade", "clone", "submit", "cancel", "delete",
 }
 

@@ -85,6 +85,7 @@ func plugins(t *testing.T, dir string) []tested {
 			connect: func(_ *Server, kubeconfig string) []string { return []string{"--kubeconfig", kubeconfig} },
 			skip:    []string{"completion", "completion bash", "completion fish", "completion install", "completion powershell", "completion uninstall", "completion zsh", "doctor explain", "doctor rules", "help", "options"},
 			verbs: map[string]verb{
+				"backup":            {args: []string{example, "-o", "manifests"}, data: true},
 				"cancel":            {args: []string{example, "--job-id", "ebd8fd3ef03d2081e54b6c6153110bcd"}},
 				"clone":             {args: []string{example, "copy", "--from", "none"}},
 				"port-forward":      {args: []string{"deployment/" + example, ":8081"}, waits: true},

@@ -46,11 +46,52 @@ func (j Job) Fresh() Job {
 	return fresh
 }
 
+// lastApplied is where kubectl apply keeps the manifest.
+const lastApplied = "kubectl.kubernetes.io/last-applied-configuration"
+
+// Applied is an object's manifest as it was applied: without its status and what
+// the API server and controllers wrote into its metadata. Labels and annotations
+// stay, also those of what manages it.
+func Applied(object *unstructured.Unstructured) *unstructured.Unstructured {
+	source := object.DeepCopy()
+	out := &unstructured.Unstructured{Object: map[string]any{}}
+	for key, value := range source.Object {
+		if key != "metadata" && key != "status" {
+			out.Object[key] = value
+		}
+	}
+	out.SetName(source.GetName())
+	if namespace := source.GetNamespace(); namespace != "" {
+		out.SetNamespace(namespace)
+	}
+	if labels := source.GetLabels(); len(labels) > 0 {
+		out.SetLabels(labels)
+	}
+	if annotations := Without(source.GetAnnotations(), func(key string) bool { return key == lastApplied }); len(annotations) > 0 {
+		out.SetAnnotations(annotations)
+	}
+	return out
+}
+
+// Disown takes away the labels and annotations by which what manages an object
+// would know it for its own.
+func Disown(object *unstructured.Unstructured) {
+	object.SetLabels(orNil(Without(object.GetLabels(), notOurs)))
+	object.SetAnnotations(orNil(Without(object.GetAnnotations(), notOurs)))
+}
+
+func orNil(entries map[string]string) map[string]string {
+	if len(entries) == 0 {
+		return nil
+	}
+	return entries
+}
+
 // notOurs reports whether a label or annotation was put there by what applied
 // or manages the object: a copy with it would be taken for the object itself.
 func notOurs(key string) bool {
 	domain, _, _ := strings.Cut(key, "/")
-	return key == "kubectl.kubernetes.io/last-applied-configuration" || key == "app.kubernetes.io/managed-by" || key == "app.kubernetes.io/instance" ||
+	return key == lastApplied || key == "app.kubernetes.io/managed-by" || key == "app.kubernetes.io/instance" ||
 		slices.ContainsFunc([]string{"argocd.argoproj.io", "fluxcd.io", "helm.sh", "kubectl-flink", "platform.confluent.io", "applyset.kubernetes.io", "flink"}, func(owner string) bool {
 			return domain == owner || strings.HasSuffix(domain, "."+owner)
 		})

@@ -241,7 +241,7 @@ func checkTarget(ctx context.Context, c *operator.Client, source, fresh api.Job,
 	}
 	var missing []string
 	if away {
-		missing = missingReferences(ctx, target, namespace, references(fresh.Spec()))
+		missing = MissingReferences(ctx, target, namespace, References(fresh.Spec()))
 	}
 	cluster, err := c.ClusterOf(ctx, source)
 	if err != nil {

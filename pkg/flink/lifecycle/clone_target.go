@@ -14,15 +14,18 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
 )
 
-// reference is an object of its namespace that a job's pods need.
-type reference struct{ kind, name string }
+// Reference is an object of its namespace that a job's pods need.
+type Reference struct {
+	// Kind is serviceaccount, secret, configmap or persistentvolumeclaim.
+	Kind, Name string
+}
 
-// references are what a FlinkDeployment's spec names, sorted.
-func references(spec map[string]any) []reference {
-	found := map[reference]bool{}
+// References are what a FlinkDeployment's spec names, sorted.
+func References(spec map[string]any) []Reference {
+	found := map[Reference]bool{}
 	add := func(kind string, name any) {
 		if s, ok := name.(string); ok && s != "" {
-			found[reference{kind, s}] = true
+			found[Reference{kind, s}] = true
 		}
 	}
 	add("serviceaccount", spec["serviceAccount"])
@@ -70,8 +73,15 @@ func references(spec map[string]any) []reference {
 		name, _, _ := strings.Cut(pair, ":")
 		add("secret", strings.TrimSpace(name))
 	}
-	return slices.SortedFunc(maps.Keys(found), func(a, b reference) int {
-		return strings.Compare(a.kind+"/"+a.name, b.kind+"/"+b.name)
+	// kubernetes.env.secretKeyRef is env:VARIABLE,secret:NAME,key:KEY;…
+	for field := range strings.FieldsFuncSeq(flat["kubernetes.env.secretKeyRef"], func(r rune) bool { return r == ',' || r == ';' }) {
+		if name, ok := strings.CutPrefix(strings.TrimSpace(field), "secret:"); ok {
+			add("secret", strings.TrimSpace(name))
+		}
+	}
+	add("configmap", flat["kubernetes.hadoop.conf.config-map.name"])
+	return slices.SortedFunc(maps.Keys(found), func(a, b Reference) int {
+		return strings.Compare(a.Kind+"/"+a.Name, b.Kind+"/"+b.Name)
 	})
 }
 
@@ -85,26 +95,26 @@ func podTemplates(spec map[string]any) []map[string]any {
 	return out
 }
 
-// missing says which of the references a namespace doesn't have. What can't be
-// read without permission is taken to be there.
-func missingReferences(ctx context.Context, c *operator.Client, namespace string, wanted []reference) []string {
+// MissingReferences says which of the references a namespace doesn't have. What
+// can't be read without permission is taken to be there.
+func MissingReferences(ctx context.Context, c *operator.Client, namespace string, wanted []Reference) []string {
 	var out []string
 	core := c.Core().CoreV1()
 	for _, r := range wanted {
 		var err error
-		switch r.kind {
+		switch r.Kind {
 		case "serviceaccount":
-			_, err = core.ServiceAccounts(namespace).Get(ctx, r.name, metav1.GetOptions{})
+			_, err = core.ServiceAccounts(namespace).Get(ctx, r.Name, metav1.GetOptions{})
 		case "secret":
-			_, err = core.Secrets(namespace).Get(ctx, r.name, metav1.GetOptions{})
+			_, err = core.Secrets(namespace).Get(ctx, r.Name, metav1.GetOptions{})
 		case "configmap":
-			_, err = core.ConfigMaps(namespace).Get(ctx, r.name, metav1.GetOptions{})
+			_, err = core.ConfigMaps(namespace).Get(ctx, r.Name, metav1.GetOptions{})
 		case "persistentvolumeclaim":
-			_, err = core.PersistentVolumeClaims(namespace).Get(ctx, r.name, metav1.GetOptions{})
+			_, err = core.PersistentVolumeClaims(namespace).Get(ctx, r.Name, metav1.GetOptions{})
 		}
 		if apierrors.IsNotFound(err) {
-			line := fmt.Sprintf("namespace %s has no %s/%s, which the job's pods need", namespace, r.kind, r.name)
-			if r.kind == "serviceaccount" {
+			line := fmt.Sprintf("namespace %s has no %s/%s, which the job's pods need", namespace, r.Kind, r.Name)
+			if r.Kind == "serviceaccount" {
 				line += " (with a role for pods, configmaps, services and deployments)"
 			}
 			out = append(out, line)

@@ -151,10 +151,11 @@ func namedSource(ctx context.Context, c *operator.Client, job api.Ref, from stri
 	return sourceOf(api.SavedFrom(s)), nil
 }
 
-// isOwn reports whether state of one job belongs to another: a blue/green
+func isOwn(job api.Job, of api.Ref) bool { return IsOf(job.Ref(), of) }
+
+// IsOf reports whether state of one job, of, belongs to another: a blue/green
 // deployment's is its children's.
-func isOwn(job api.Job, of api.Ref) bool {
-	ref := job.Ref()
+func IsOf(ref, of api.Ref) bool {
 	if ref.Kind.Name == api.BlueGreen.Name && of.Kind.Name == api.Deployment.Name {
 		return of.Name == ref.Name+"-blue" || of.Name == ref.Name+"-green"
 	}

@@ -108,8 +108,8 @@ func TestWhatACloneNeeds(t *testing.T) {
 				"volumeMounts":[{"name":"data","mountPath":"/flink-data"},{"name":"tmp","mountPath":"/flink-data/tmp"}]}],
 			"volumes":[{"name":"data","persistentVolumeClaim":{"claimName":"pvc"}},{"name":"tmp","emptyDir":{}},{"name":"conf","configMap":{"name":"cm"}}]}}}}`).Spec()
 	var got []string
-	for _, r := range references(spec) {
-		got = append(got, r.kind+"/"+r.name)
+	for _, r := range References(spec) {
+		got = append(got, r.Kind+"/"+r.Name)
 	}
 	if want := "configmap/cm persistentvolumeclaim/pvc secret/pull secret/s1 secret/s2 secret/s3 serviceaccount/flink"; strings.Join(got, " ") != want {
 		t.Errorf("%v, want %s", got, want)

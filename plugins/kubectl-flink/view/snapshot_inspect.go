@@ -103,6 +103,9 @@ func (i Inspected) problems() []string {
 	return out
 }
 
+// Failures are why a restore is known to fail.
+func (i Inspected) Failures() []string { return i.problems() }
+
 // Result is the page in every format.
 func (p InspectPage) Result() printer.Result {
 	object := p.object(p.Files)
