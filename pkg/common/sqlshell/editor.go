@@ -19,6 +19,8 @@ type editor struct {
 	out     io.Writer
 	// room is how many rows are known to be below the prompt's first.
 	room int
+	// question stands in place of the prompt while something is asked.
+	question string
 }
 
 // errCleared says that Ctrl-C cleared the line.
@@ -49,15 +51,25 @@ func newEditor(ctx context.Context, s *shell, history *history) (*editor, error)
 		name = "sql"
 	}
 	primary := s.palette.Paint(term.Bold, name) + "> "
-	line.Prompt.Primary(func() string { return primary })
-	line.AcceptMultiline = func(text []rune) bool { return accepts(string(text)) }
+	line.Prompt.Primary(func() string {
+		if e.question != "" {
+			return e.question
+		}
+		return primary
+	})
+	line.AcceptMultiline = func(text []rune) bool { return e.question != "" || accepts(string(text)) }
 	indent := term.DisplayWidth(name) + 2
 	line.SyntaxHighlighter = func(text []rune) string {
 		e.makeRoom(string(text), indent)
 		return highlight(string(text), s.palette)
 	}
 	line.PasteTransformer = func(text string) string { return strings.ReplaceAll(term.Safe(text), "\t", "    ") }
-	line.Completer = func(text []rune, cursor int) readline.Completions { return s.complete(ctx, text, cursor) }
+	line.Completer = func(text []rune, cursor int) readline.Completions {
+		if e.question != "" {
+			return readline.CompleteValues()
+		}
+		return s.complete(ctx, text, cursor)
+	}
 	line.History.Delete()
 	line.History.Add("statements", history)
 	return e, nil
@@ -91,6 +103,14 @@ func (e *editor) read() (string, error) {
 		return "", errCleared
 	}
 	return text, err
+}
+
+// agreed reports whether the answer to a question is yes.
+func (e *editor) agreed(question string) bool {
+	e.question, e.history.paused = question, true
+	defer func() { e.question, e.history.paused = "", false }()
+	answer, err := e.read()
+	return err == nil && strings.EqualFold(strings.TrimSpace(answer), "yes")
 }
 
 // accepts reports whether Enter runs the text rather than begins a new line.

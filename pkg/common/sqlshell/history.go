@@ -17,6 +17,8 @@ import (
 type history struct {
 	file    string
 	entries []string
+	// paused says that what is typed is an answer, and no statement.
+	paused bool
 }
 
 // mostHistory entries are kept in the file; it is cut to them when it has
@@ -121,6 +123,9 @@ func historyLine(entry string) []byte {
 
 // Write adds an entry; it is the editor's to call.
 func (h *history) Write(entry string) (int, error) {
+	if h.paused {
+		return len(h.entries), nil
+	}
 	h.entries = append(h.entries, entry)
 	line := historyLine(entry)
 	if h.file == "" || len(line) > mostEntry {

@@ -18,7 +18,9 @@ type meta struct {
 	names    []string
 	argument string
 	does     string
-	run      func(ctx context.Context, s *shell, argument string) error
+	// prompt says that it needs somebody who types.
+	prompt bool
+	run    func(ctx context.Context, s *shell, argument string) error
 }
 
 var metas []meta
@@ -55,11 +57,13 @@ func init() {
 			if err := s.backend.CancelJob(ctx, id); err != nil {
 				return err
 			}
-			fmt.Fprintf(s.options.Out, "Job %s is being canceled\n", term.SafeLine(id))
+			s.note("Job %s is being canceled", term.SafeLine(id))
 			return nil
 		}},
-		{names: []string{"e", "edit"}, argument: "[FILE]", does: "edit the last statement or FILE, and run it", run: func(ctx context.Context, s *shell, file string) error { return s.edit(ctx, file) }},
+		{names: []string{"e", "edit"}, argument: "[FILE]", does: "edit the last statement or FILE, and run it", prompt: true, run: func(ctx context.Context, s *shell, file string) error { return s.edit(ctx, file) }},
 		{names: []string{"i", "include"}, argument: "FILE", does: "run the statements of FILE", run: func(ctx context.Context, s *shell, file string) error { return s.include(ctx, file) }},
+		{names: []string{"g"}, argument: "[FORMAT [FILE]]", does: "the last result again, such as \\g json or \\g csv out.csv", run: again},
+		{names: []string{"watch"}, argument: "[SECONDS]", does: "the last query again and again, until Ctrl-C", prompt: true, run: watchAgain},
 		{names: []string{"x"}, argument: "[on|off]", does: "a line for each field", run: func(_ context.Context, s *shell, a string) error {
 			return s.toggle("Expanded display", &s.expanded, a)
 		}},
@@ -111,7 +115,7 @@ func describe(ctx context.Context, s *shell, name string) error {
 
 func setFormat(_ context.Context, s *shell, format string) error {
 	if format == "" {
-		fmt.Fprintf(s.options.Out, "Format is %s, of %s\n", s.format, strings.Join(Formats(), ", "))
+		s.note("Format is %s, of %s", s.format, strings.Join(Formats(), ", "))
 		return nil
 	}
 	if !slices.Contains(Formats(), format) {
@@ -124,18 +128,29 @@ func setFormat(_ context.Context, s *shell, format string) error {
 // command runs one command to the shell.
 func (s *shell) command(ctx context.Context, line string) error {
 	name, argument, _ := strings.Cut(strings.TrimPrefix(line, `\`), " ")
-	name, argument = strings.TrimSpace(name), strings.TrimSuffix(strings.TrimSpace(argument), ";")
-	for _, m := range metas {
-		if slices.Contains(m.names, strings.TrimSuffix(name, ";")) {
-			return m.run(ctx, s, argument)
+	name, argument = strings.TrimSuffix(strings.TrimSpace(name), ";"), strings.TrimSuffix(strings.TrimSpace(argument), ";")
+	if m, ok := metaOf(name); ok {
+		if m.prompt && !s.prompt {
+			return fmt.Errorf(`\%s is for the prompt`, term.SafeLine(name))
 		}
+		return m.run(ctx, s, argument)
 	}
 	for _, own := range s.options.Commands {
-		if own.Name == strings.TrimSuffix(name, ";") {
+		if own.Name == name {
 			return own.Run(ctx, argument)
 		}
 	}
 	return fmt.Errorf(`there is no command \%s; \? lists them`, term.SafeLine(name))
+}
+
+// metaOf is the command of that name, without its backslash.
+func metaOf(name string) (meta, bool) {
+	for _, m := range metas {
+		if slices.Contains(m.names, name) {
+			return m, true
+		}
+	}
+	return meta{}, false
 }
 
 func (s *shell) help() error {
@@ -171,7 +186,7 @@ func (s *shell) toggle(what string, value *bool, argument string) error {
 	if *value {
 		state = "on"
 	}
-	fmt.Fprintf(s.options.Out, "%s is %s\n", what, state)
+	s.note("%s is %s", what, state)
 	return nil
 }
 
@@ -184,7 +199,7 @@ func (s *shell) export(file string) error {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(s.options.Out, "%s is written\n", term.SafeLine(name))
+		s.note("%s is written", term.SafeLine(name))
 	}
 	if file == "" {
 		return nil
@@ -201,7 +216,7 @@ func (s *shell) export(file string) error {
 		return err
 	}
 	s.exported, s.out, s.formatBefore, s.format = out, out, s.format, format
-	fmt.Fprintf(s.options.Out, "Results go to %s until \\export\n", term.SafeLine(file))
+	s.note("Results go to %s until \\export", term.SafeLine(file))
 	return nil
 }
 

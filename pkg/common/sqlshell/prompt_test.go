@@ -293,3 +293,66 @@ func TestTabCompletes(t *testing.T) {
 	terminal.Press("DESCRIBE ord\t")
 	terminal.Sees("order_lines", "orders")
 }
+
+func TestResultAgainAtThePrompt(t *testing.T) {
+	terminal, command, _ := startPrompt(t)
+	file := filepath.Join(t.TempDir(), "out.csv")
+	terminal.Press("SELECT 1;\r")
+	terminal.Sees("(2 rows)")
+	prompted(terminal)
+	terminal.Press("\\g json\r")
+	terminal.Sees("SELECT 1: as it was at", `{"EXPR$0":1,"name":null}`)
+	prompted(terminal)
+	terminal.Press("\\g csv " + file + "\r")
+	terminal.Sees("is written")
+	prompted(terminal)
+	for _, answer := range []string{"no", "yes"} {
+		terminal.Press("clear\r")
+		terminal.Until("an empty screen", func(text string) bool { return strings.TrimSpace(text) == "session-example>" })
+		terminal.Press("\\g tsv " + file + "\r")
+		terminal.Sees("Overwrite it? Type yes:")
+		terminal.Press(answer + "\r")
+		terminal.Sees(map[string]string{"no": "error: ", "yes": "is written"}[answer])
+		prompted(terminal)
+		content, err := os.ReadFile(file)
+		want := "EXPR$0,name\n1,\n22,two \x1b[31mred\n"
+		if answer == "yes" {
+			want = "EXPR$0\tname\n1\t\\N\n22\ttwo \x1b[31mred\n"
+		}
+		if err != nil || string(content) != want {
+			t.Errorf("%s: %v %q", answer, err, content)
+		}
+	}
+	terminal.Press("\x04")
+	terminal.Sees(`ran ["SELECT 1"]`)
+	if err := command.Wait(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestQueryIsWatched(t *testing.T) {
+	terminal, _, _ := startPrompt(t)
+	terminal.Press("\\watch\r")
+	terminal.Sees("there was no query yet")
+	prompted(terminal)
+	terminal.Press("INSERT INTO t SELECT 1;\r")
+	terminal.Sees("Job 5f0c started")
+	prompted(terminal)
+	terminal.Press("\\watch\r")
+	terminal.Sees("the last statement may change something: INSERT")
+	prompted(terminal)
+	terminal.Press("SHOW TABLES;\r")
+	prompted(terminal)
+	terminal.Press("\\watch 0.1\r")
+	terminal.Until("three results", func(text string) bool { return strings.Count(text, "(every 100ms, Ctrl-C ends)") >= 3 })
+	terminal.Press("\x03")
+	terminal.Sees("canceled")
+	prompted(terminal)
+	terminal.Press("SELECT never;\r")
+	terminal.Sees("SELECT never 0s")
+	terminal.Press("\x03")
+	prompted(terminal)
+	terminal.Press("\\watch\r")
+	terminal.Sees("SELECT never didn't end by itself")
+	prompted(terminal)
+}

@@ -173,7 +173,7 @@ func TestWrongTextAfterWorkIsNoUsageError(t *testing.T) {
 		t.Error(err)
 	}
 	for text, wrong := range map[string]bool{
-		"SELECT 1; SELECT 2": false, "QUIT; SELECT 'x": false, `\timing`: true, "SELECT `a": true, "BEGIN STATEMENT SET; INSERT 1;": true, "": false,
+		"SELECT 1; SELECT 2": false, "QUIT; SELECT 'x": false, `\timing`: false, `\watch 2`: true, `\no`: true, "SELECT `a": true, "BEGIN STATEMENT SET; INSERT 1;": true, "": false,
 	} {
 		source := strings.NewReader("head " + text)
 		_, _ = source.Seek(5, 0)

@@ -32,6 +32,15 @@ type runner struct {
 	last *Error
 	// told is the trouble of the query that was told last.
 	told string
+	// keeps says that results are kept, kept is the last one, latest the last
+	// statement that ran.
+	keeps  bool
+	kept   *kept
+	latest Statement
+	// forced is the format of one result only, which replays an old one; again
+	// says that a query runs again and again.
+	forced         string
+	replays, again bool
 }
 
 func newRunner(backend Backend, options Options) (*runner, error) {
@@ -65,6 +74,7 @@ func (r *runner) run(ctx context.Context, statement Statement) error {
 		one = r.runSteps
 	}
 	err := one(ctx, statement)
+	r.latest = statement
 	if err == nil && r.options.Succeeded != nil {
 		r.options.Succeeded(statement)
 	}
@@ -110,7 +120,7 @@ func (r *runner) runOne(ctx context.Context, statement Statement) error {
 			fmt.Fprintln(r.options.Out, "OK")
 		}
 	default:
-		rows, err = r.result(ctx, execution, schema, line)
+		rows, err = r.result(ctx, r.recorded(execution, statement, schema), schema, line)
 		if errors.Is(err, errLimit) {
 			r.stop(ctx, statement, execution)
 			err = nil
@@ -125,9 +135,21 @@ func (r *runner) runOne(ctx context.Context, statement Statement) error {
 	return nil
 }
 
+// recorded is an execution whose rows are kept for \g.
+func (r *runner) recorded(execution Execution, statement Statement, schema Schema) Execution {
+	if !r.keeps || r.replays {
+		return execution
+	}
+	r.kept = &kept{statement: statement, schema: schema, at: time.Now()}
+	return &recorder{execution, r.kept}
+}
+
 // footer says at the prompt how much there was and how long it took.
 func (r *runner) footer(schema Schema, rows int, took time.Duration) {
 	if !r.prompt {
+		if r.timing {
+			r.note("Time: %.3f s", took.Seconds())
+		}
 		return
 	}
 	text := ""
@@ -137,7 +159,7 @@ func (r *runner) footer(schema Schema, rows int, took time.Duration) {
 			text = "(1 row)"
 		}
 	}
-	if r.timing {
+	if r.timing && took > 0 {
 		if text != "" {
 			text += " "
 		}
@@ -145,6 +167,16 @@ func (r *runner) footer(schema Schema, rows int, took time.Duration) {
 	}
 	if text != "" {
 		fmt.Fprintln(r.options.Out, r.palette.Paint(term.Dim, text))
+	}
+}
+
+// note tells what a command to the shell did: not among the rows of a script.
+func (r *runner) note(format string, args ...any) {
+	switch {
+	case r.prompt:
+		fmt.Fprintf(r.options.Out, format+"\n", args...)
+	case !r.options.Quiet:
+		fmt.Fprintf(r.options.ErrOut, format+"\n", args...)
 	}
 }
 
@@ -373,6 +405,9 @@ func regular(out io.Writer) string {
 
 // shown is the format of results now; that of an exported file is its own.
 func (r *runner) shown() string {
+	if r.forced != "" {
+		return r.forced
+	}
 	if r.expanded && r.out == r.options.Out {
 		return Vertical
 	}

@@ -23,49 +23,75 @@ func Script(ctx context.Context, backend Backend, sources []Source, options Opti
 	if err != nil {
 		return err
 	}
-	refused := 0
-	for _, source := range sources {
-		splitter := NewSplitter(source.Name, source.Text)
-		for {
-			statement, err := nextOf(splitter)
-			if errors.Is(err, io.EOF) {
-				break
-			}
-			if err != nil {
-				if options.Ran {
-					// Something was changed: not the exit code for nothing was.
-					err = exit.With(exit.Failed, err)
-				}
-				return err
-			}
-			if ctx.Err() != nil {
-				return context.Cause(ctx)
-			}
-			switch statement.clientWord() {
-			case "QUIT", "EXIT":
-				return failures(refused)
-			case "CLEAR":
-				continue
-			case "HELP":
-				if err := r.scriptHelp(); err != nil {
-					return err
-				}
-				continue
-			}
-			options.Ran = true
-			err = r.run(ctx, statement)
-			var said *Error
-			switch {
-			case err == nil:
-			case options.GoOn && ctx.Err() == nil && errors.As(err, &said):
-				refused++
-				fmt.Fprintln(options.ErrOut, "error: "+strings.TrimPrefix(kube.Message(err), "error: "))
-			default:
-				return err
-			}
+	r.keeps = true
+	s := &shell{runner: r, names: newNames(backend)}
+	err = s.sources(ctx, sources)
+	if s.exported != nil {
+		if closed := s.export(""); err == nil {
+			err = closed
 		}
 	}
-	return failures(refused)
+	if err != nil {
+		return err
+	}
+	return failures(s.refused)
+}
+
+func (s *shell) sources(ctx context.Context, sources []Source) error {
+	for _, source := range sources {
+		err := s.script(ctx, source.Name, source.Text)
+		if errors.Is(err, errLeave) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// script runs the statements of a text up to the first that fails, unless it is
+// to go on.
+func (s *shell) script(ctx context.Context, name string, text io.Reader) error {
+	splitter := NewSplitter(name, text)
+	for {
+		statement, err := nextOf(splitter)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			if s.options.Ran {
+				// Something was changed: not the exit code for nothing was.
+				err = exit.With(exit.Failed, err)
+			}
+			return err
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		switch statement.clientWord() {
+		case "QUIT", "EXIT":
+			return errLeave
+		case "CLEAR":
+			continue
+		case "HELP":
+			if err := s.scriptHelp(); err != nil {
+				return err
+			}
+			continue
+		}
+		s.options.Ran = true
+		err = s.statement(ctx, statement)
+		var said *Error
+		switch {
+		case err == nil:
+		case s.options.GoOn && ctx.Err() == nil && !errors.Is(err, errLeave) && (statement.Meta || errors.As(err, &said)):
+			s.refused++
+			fmt.Fprintln(s.options.ErrOut, "error: "+strings.TrimPrefix(kube.Message(err), "error: "))
+		default:
+			return err
+		}
+	}
 }
 
 // failures is the error of a script that went on; nil where nothing failed.
@@ -88,7 +114,16 @@ func nextOf(splitter *Splitter) (Statement, error) {
 	case errors.As(err, &open):
 		return statement, exit.With(exit.Usage, err)
 	case err == nil && statement.Meta:
-		return statement, exit.Usagef("%s:%d:%d: %s: commands with a backslash are for the prompt", statement.Source, statement.Line, statement.Column, term.SafeLine(statement.Text))
+		name, _, _ := strings.Cut(strings.TrimPrefix(statement.Text, `\`), " ")
+		why := ""
+		if m, ok := metaOf(strings.TrimSuffix(name, ";")); !ok {
+			why = "there is no such command in files"
+		} else if m.prompt {
+			why = "this command is for the prompt"
+		}
+		if why != "" {
+			return statement, exit.Usagef("%s:%d:%d: %s: %s", statement.Source, statement.Line, statement.Column, term.SafeLine(redact(statement.Text)), why)
+		}
 	}
 	return statement, err
 }
@@ -139,7 +174,8 @@ func (r *runner) scriptHelp() error {
   SET 'KEY' = 'VALUE';  RESET;     options of the session
   BEGIN STATEMENT SET; … END;      several INSERTs as one job
   QUIT;  EXIT;                     end the file
-At the prompt, which opens without statements and files, \? lists more.
+Commands with a backslash, each on a line of its own, work here too, as far as
+they need nobody who types: \? lists them.
 `)
 	return err
 }

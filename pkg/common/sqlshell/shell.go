@@ -28,6 +28,10 @@ type shell struct {
 	previous     string
 	exported     *os.File
 	formatBefore string
+	// depth is how many files include each other.
+	depth int
+	// refused statements failed in a script that goes on.
+	refused int
 }
 
 var (
@@ -52,7 +56,7 @@ func Run(ctx context.Context, backend Backend, options Options) error {
 	if err != nil {
 		return err
 	}
-	r.prompt = true
+	r.prompt, r.keeps = true, true
 	s := &shell{runner: r, names: newNames(backend)}
 	history, err := openHistory(options.HistoryFile)
 	if err != nil {
@@ -89,37 +93,34 @@ func (s *shell) loop(ctx context.Context) error {
 		case err != nil:
 			return fmt.Errorf("the terminal: %w", err)
 		}
-		if s.text(ctx, "", strings.NewReader(text)) {
+		err = s.text(ctx, "", strings.NewReader(text))
+		switch {
+		case errors.Is(err, errLeave):
 			return nil
+		case err != nil && ctx.Err() == nil:
+			s.print(err)
 		}
 	}
 	return context.Cause(ctx)
 }
 
-// text runs the statements of a text and stops at the first that fails, which
-// is printed. It reports whether the user wants to leave.
-func (s *shell) text(ctx context.Context, name string, text io.Reader) (leave bool) {
+// text runs the statements of a text up to the first that fails. It is errLeave
+// where the user wants to leave.
+func (s *shell) text(ctx context.Context, name string, text io.Reader) error {
 	splitter := NewSplitter(name, text)
 	for ctx.Err() == nil {
 		statement, err := splitter.Next()
 		if errors.Is(err, io.EOF) {
-			return false
+			return nil
 		}
 		if err == nil {
 			err = s.one(ctx, statement)
 		}
-		switch {
-		case errors.Is(err, errLeave):
-			return true
-		case err == nil:
-		case ctx.Err() != nil:
-			return false
-		default:
-			s.print(err)
-			return false
+		if err != nil {
+			return err
 		}
 	}
-	return false
+	return context.Cause(ctx)
 }
 
 // print shows an error; the prompt goes on.
@@ -158,8 +159,13 @@ func (s *shell) one(ctx context.Context, statement Statement) error {
 		case <-ctx.Done():
 		}
 	}()
+	return s.statement(ctx, statement)
+}
+
+// statement runs a statement, or a command to the shell.
+func (s *shell) statement(ctx context.Context, statement Statement) error {
 	if statement.Meta {
-		return s.command(ctx, statement.Text)
+		return placed(statement, s.command(ctx, statement.Text))
 	}
 	err := s.run(ctx, statement)
 	if err == nil {
@@ -169,6 +175,20 @@ func (s *shell) one(ctx context.Context, statement Statement) error {
 		s.names.forget()
 	}
 	return err
+}
+
+// placedError is an error whose text tells the file and the line.
+type placedError struct{ error }
+
+func (e placedError) Unwrap() error { return e.error }
+
+// placed adds the place of a command in a file to its error.
+func placed(statement Statement, err error) error {
+	var done placedError
+	if err == nil || statement.Source == "" || errors.Is(err, errLeave) || exit.Code(err) == exit.Interrupted || errors.As(err, &done) {
+		return err
+	}
+	return placedError{fmt.Errorf("%s:%d:%d: %s: %w", statement.Source, statement.Line, statement.Column, term.SafeLine(redact(statement.Text)), err)}
 }
 
 // execute runs a statement that the shell made.
@@ -188,16 +208,31 @@ func (s *shell) include(ctx context.Context, file string) error {
 	if file == "" {
 		return errors.New(`\i needs a file`)
 	}
+	if s.depth >= mostIncludes {
+		return fmt.Errorf(`%s: files include each other more than %d deep`, file, mostIncludes)
+	}
 	in, err := source.Open(ctx, file)
 	if err != nil {
 		return err
 	}
 	defer in.Close()
-	if s.text(ctx, file, in) {
-		return errLeave
+	s.depth++
+	defer func() { s.depth-- }()
+	run := s.text
+	if !s.prompt {
+		run = s.script
+	}
+	if err := run(ctx, file, in); err != nil {
+		if errors.Is(err, errLeave) || exit.Code(err) == exit.Interrupted {
+			return err
+		}
+		return placedError{err} // its text has the place in the file
 	}
 	return context.Cause(ctx)
 }
+
+// mostIncludes is how many files may include each other.
+const mostIncludes = 16
 
 // edit opens the last statement, or a file, in the user's editor and runs what
 // was saved.
@@ -249,11 +284,15 @@ func (s *shell) edit(ctx context.Context, file string) error {
 	if _, err := s.editor.history.Write(sql); err != nil {
 		s.warn(err)
 	}
-	if s.text(ctx, "", strings.NewReader(sql)) {
-		return errLeave
+	if err := s.text(ctx, "", strings.NewReader(sql)); err != nil {
+		return err
 	}
 	return context.Cause(ctx)
 }
+
+// ask puts a question that only "yes" agrees to; where nobody can be asked, the
+// answer is no.
+func (s *shell) ask(question string) bool { return s.editor != nil && s.editor.agreed(question) }
 
 // clientOption honors what SQL files set for Flink's own client.
 func (s *shell) clientOption(statement Statement) {

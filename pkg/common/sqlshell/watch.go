@@ -29,7 +29,7 @@ const (
 
 // canLive reports whether a result can be shown while it changes.
 func (r *runner) canLive() bool {
-	return r.shown() == Table && r.out == r.options.Out && screen.Possible(r.options.Out) && term.IsTerminal(r.options.In)
+	return !r.again && r.shown() == Table && r.out == r.options.Out && screen.Possible(r.options.Out) && term.IsTerminal(r.options.In)
 }
 
 // errEnded ends the screen of a result that is complete.
