@@ -25,24 +25,18 @@ type meta struct {
 
 var metas []meta
 
-// shows is a command that is short for a statement.
-func shows(does, statement string, names ...string) meta {
-	return meta{names: names, does: does, run: func(ctx context.Context, s *shell, _ string) error {
-		return s.execute(ctx, statement)
-	}}
-}
-
 func init() {
 	metas = []meta{
 		{names: []string{"?", "h", "help"}, does: "this help", run: func(_ context.Context, s *shell, _ string) error { return s.help() }},
 		{names: []string{"q", "quit"}, does: "leave (also QUIT, EXIT, Ctrl-D)", run: func(context.Context, *shell, string) error { return errLeave }},
-		{names: []string{"d"}, argument: "[NAME]", does: "tables and views, or the columns of one", run: describe},
-		shows("tables", "SHOW TABLES", "dt"),
-		shows("views", "SHOW VIEWS", "dv"),
-		shows("databases", "SHOW DATABASES", "l", "dn"),
-		shows("catalogs", "SHOW CATALOGS", "dc"),
-		shows("functions of the user", "SHOW USER FUNCTIONS", "df"),
-		shows("modules", "SHOW MODULES", "dm"),
+		{names: []string{"d"}, argument: "[NAME]", does: "tables and views, or columns, keys and options of one", run: describe},
+		lists("tables and views whose names match, such as ord*", "SHOW TABLES", "dt"),
+		lists("views", "SHOW VIEWS", "dv"),
+		lists("databases", "SHOW DATABASES", "l", "dn"),
+		lists("catalogs", "SHOW CATALOGS", "dc"),
+		lists("functions of the user", "SHOW USER FUNCTIONS", "df"),
+		lists("functions, with those of the system", "SHOW FUNCTIONS", "dfS"),
+		lists("modules", "SHOW MODULES", "dm"),
 		{names: []string{"c"}, argument: "DATABASE", does: "use a database, also CATALOG.DATABASE", run: func(ctx context.Context, s *shell, name string) error {
 			if name == "" {
 				return errors.New(`\c needs a database, as in \c my_catalog.my_database`)
@@ -64,9 +58,11 @@ func init() {
 		{names: []string{"i", "include"}, argument: "FILE", does: "run the statements of FILE", run: func(ctx context.Context, s *shell, file string) error { return s.include(ctx, file) }},
 		{names: []string{"g"}, argument: "[FORMAT [FILE]]", does: "the last result again, such as \\g json or \\g csv out.csv", run: again},
 		{names: []string{"watch"}, argument: "[SECONDS]", does: "the last query again and again, until Ctrl-C", prompt: true, run: watchAgain},
-		{names: []string{"x"}, argument: "[on|off]", does: "a line for each field", run: func(_ context.Context, s *shell, a string) error {
-			return s.toggle("Expanded display", &s.expanded, a)
+		{names: []string{"x"}, argument: "[on|off|auto]", does: "a line for each field; auto: where rows are too wide", run: func(_ context.Context, s *shell, a string) error { return s.expandBy(a) }},
+		{names: []string{"pager"}, argument: "[on|off]", does: "show what is taller than the terminal in $PAGER or less", run: func(_ context.Context, s *shell, a string) error {
+			return s.toggle("Pager", &s.pager, a)
 		}},
+		{names: []string{"pset"}, argument: "NAME [VALUE]", does: "pager, format or expanded, as in psql", run: setVariable},
 		{names: []string{"whole"}, argument: "[on|off]", does: "don't cut columns to the width of the terminal", run: func(_ context.Context, s *shell, a string) error {
 			return s.toggle("Whole columns", &s.whole, a)
 		}},
@@ -92,8 +88,7 @@ func init() {
 			if s.last == nil {
 				return errors.New("there was no error yet")
 			}
-			fmt.Fprintln(s.options.Out, strings.TrimSpace(term.Safe(s.last.all())))
-			return nil
+			return s.printText(strings.TrimSpace(term.Safe(s.last.all())) + "\n")
 		}},
 	}
 }
@@ -104,13 +99,6 @@ func literal(text string) string {
 		return text
 	}
 	return "'" + strings.ReplaceAll(text, "'", "''") + "'"
-}
-
-func describe(ctx context.Context, s *shell, name string) error {
-	if name == "" {
-		return s.execute(ctx, "SHOW TABLES") // Flink lists views too
-	}
-	return s.execute(ctx, "DESCRIBE "+strings.TrimSuffix(name, ";"))
 }
 
 func setFormat(_ context.Context, s *shell, format string) error {
@@ -167,8 +155,7 @@ func (s *shell) help() error {
 		}
 		fmt.Fprintf(&out, "  %s %s\n", term.Pad(left, 21), m.does)
 	}
-	_, err := fmt.Fprint(s.options.Out, out.String())
-	return err
+	return s.printText(out.String())
 }
 
 func (s *shell) toggle(what string, value *bool, argument string) error {

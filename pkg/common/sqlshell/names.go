@@ -258,8 +258,8 @@ func (r reference) full(catalog, database string) []string {
 	return r.path
 }
 
-// tablesIn are the tables after FROM, JOIN, INTO and UPDATE, and after the
-// cursor's statement's other mentions of them.
+// tablesIn are the tables after FROM, JOIN, INTO and UPDATE, those behind commas
+// too.
 func tablesIn(words []token) []reference {
 	var all []reference
 	for i := range words {
@@ -268,29 +268,43 @@ func tablesIn(words []token) []reference {
 		default:
 			continue
 		}
-		var r reference
-		j := i + 1
-		for j < len(words) && (words[j].kind == tokenName || words[j].kind == tokenWord && !isKeyword(words[j].text)) {
-			r.path = append(r.path, unquote(words[j].text))
-			if j+1 >= len(words) || words[j+1].text != "." {
-				j++
+		for j := i + 1; ; j++ {
+			r, next := tableAt(words, j)
+			if len(r.path) > 0 && len(r.path) <= 3 {
+				all = append(all, r)
+			}
+			if j = next; j >= len(words) || words[j].text != "," {
 				break
 			}
-			j += 2
 		}
-		if len(r.path) == 0 || len(r.path) > 3 {
-			continue
-		}
-		r.alias = r.path[len(r.path)-1]
-		if j < len(words) && words[j].is("AS") {
-			j++
-		}
-		if j < len(words) && words[j].kind == tokenWord && !isKeyword(words[j].text) {
-			r.alias = words[j].text
-		}
-		all = append(all, r)
 	}
 	return all
+}
+
+// tableAt is the table that words name from j on, with its alias, and the place
+// behind it.
+func tableAt(words []token, j int) (reference, int) {
+	var r reference
+	for j < len(words) && (words[j].kind == tokenName || words[j].kind == tokenWord && !isKeyword(words[j].text)) {
+		r.path = append(r.path, unquote(words[j].text))
+		if j+1 >= len(words) || words[j+1].text != "." {
+			j++
+			break
+		}
+		j += 2
+	}
+	if len(r.path) == 0 {
+		return r, j
+	}
+	r.alias = r.path[len(r.path)-1]
+	if j < len(words) && words[j].is("AS") {
+		j++
+	}
+	if j < len(words) && (words[j].kind == tokenName || words[j].kind == tokenWord && !isKeyword(words[j].text)) {
+		r.alias = unquote(words[j].text)
+		j++
+	}
+	return r, j
 }
 
 func unquote(name string) string {

@@ -75,8 +75,11 @@ func promptMain() int {
 					return []Row{{Change: UpdateBefore, Fields: []any{key, number(n / 7)}}, {Change: UpdateAfter, Fields: []any{key, number(n/7 + 1)}}}, nil
 				},
 			},
-			"SHOW":   {schema: Schema{Columns: []Column{column("table name", "VARCHAR")}}, batches: rows(plus("orders"), plus("order_lines"))},
-			"INSERT": {schema: Schema{Job: true}, job: "5f0c"},
+			"SELECT tall": {schema: Schema{Query: true, Columns: []Column{column("n", "BIGINT"), column("text", "VARCHAR")}}, batches: [][]Row{manyRows(50), {plus("50", "\x1b]0;title\a\x1b[31mred")}}},
+			"SELECT wide": {schema: Schema{Query: true, Columns: []Column{column("n", "BIGINT"), column("text", "VARCHAR")}}, batches: rows(plus("1", strings.Repeat("wide ", 20)))},
+			"SHOW JOBS":   {schema: Schema{Columns: []Column{column("job id", "STRING"), column("job name", "STRING"), column("status", "STRING"), column("start time", "TIMESTAMP_LTZ")}}, batches: rows(plus("0123456789abcdef0123456789abcdef", "insert-into_default_catalog.default_database.some_long_sink", "RUNNING", "2026-11-29 12:00:00.000Z"))},
+			"SHOW":        {schema: Schema{Columns: []Column{column("table name", "VARCHAR")}}, batches: rows(plus("orders"), plus("order_lines"))},
+			"INSERT":      {schema: Schema{Job: true}, job: "5f0c"},
 			"SLOW": {schema: Schema{Query: true, Columns: []Column{column("n", "BIGINT")}}, more: func(n int) ([]Row, error) {
 				if n == 2 {
 					return nil, io.EOF
@@ -106,7 +109,7 @@ func startPrompt(t *testing.T) (terminal *screentest.Terminal, command *exec.Cmd
 	history = filepath.Join(t.TempDir(), "state", "history")
 	terminal = screentest.Open(t, 80, 24)
 	command = exec.Command(self)
-	command.Env = append(os.Environ(), "SQLSHELL_PROMPT=1", "SQLSHELL_HISTORY="+history, "TERM=xterm-256color", "INPUTRC=/dev/null", "EDITOR="+os.Getenv("SQLSHELL_EDITOR"), "VISUAL=")
+	command.Env = append(os.Environ(), "SQLSHELL_PROMPT=1", "SQLSHELL_HISTORY="+history, "TERM=xterm-256color", "INPUTRC=/dev/null", "PAGER="+os.Getenv("SQLSHELL_PAGER"), "EDITOR="+os.Getenv("SQLSHELL_EDITOR"), "VISUAL=")
 	terminal.Start(command)
 	t.Cleanup(func() {
 		_ = command.Process.Kill()
@@ -355,4 +358,60 @@ func TestQueryIsWatched(t *testing.T) {
 	terminal.Press("\\watch\r")
 	terminal.Sees("SELECT never didn't end by itself")
 	prompted(terminal)
+}
+
+func TestWideRowsAreExpandedWhereAsked(t *testing.T) {
+	terminal, _, _ := startPrompt(t)
+	terminal.Press("\\x auto\r")
+	terminal.Sees("Expanded display is auto")
+	prompted(terminal)
+	terminal.Press("SELECT 1;\r")
+	terminal.Sees("EXPR$0 │ name", "(2 rows)")
+	prompted(terminal)
+	terminal.Press("SELECT wide;\r")
+	terminal.Sees("-[ row 1 ]-", "text | wide wide", "(1 row)")
+	prompted(terminal)
+	terminal.Press("\\x wrong\r")
+	terminal.Sees("on, off or auto")
+	prompted(terminal)
+	// What names a line is whole on a terminal of 80 columns.
+	terminal.Press("\\x off\r")
+	prompted(terminal)
+	terminal.Press("SHOW JOBS;\r")
+	terminal.Sees("0123456789abcdef0123456789abcdef │ insert-into", "│ RUNNING │")
+}
+
+func TestTallResultsGoToThePager(t *testing.T) {
+	dir := t.TempDir()
+	paged, pager := filepath.Join(dir, "paged"), filepath.Join(dir, "pager")
+	if err := os.WriteFile(pager, []byte("#!/bin/sh\n[ \"$1\" = '-a;b' ] && cat >"+paged+" && echo PAGED\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("SQLSHELL_PAGER", pager+" -a;b")
+	terminal, _, _ := startPrompt(t)
+	terminal.Press("SELECT 1;\r")
+	terminal.Sees("(2 rows)")
+	prompted(terminal)
+	if strings.Contains(terminal.Text(), "PAGED") {
+		t.Error(terminal.Text())
+	}
+	terminal.Press("SELECT tall;\r")
+	terminal.Sees("PAGED", "(51 rows)")
+	prompted(terminal)
+	content, err := os.ReadFile(paged)
+	if err != nil || strings.Count(string(content), "\n") != 53 || !strings.Contains(string(content), "red") ||
+		strings.Contains(string(content), "\x1b]") || strings.Contains(string(content), "\x1b[31mred") {
+		t.Errorf("%v %q", err, content)
+	}
+	terminal.Press("\\pset pager off\r")
+	terminal.Sees("Pager is off")
+	prompted(terminal)
+	terminal.Press("clear\r")
+	prompted(terminal)
+	terminal.Press("SELECT tall;\r")
+	terminal.Sees("48 │ x", "(51 rows)")
+	prompted(terminal)
+	if strings.Contains(terminal.Text(), "PAGED") {
+		t.Error(terminal.Text())
+	}
 }

@@ -25,9 +25,12 @@ type runner struct {
 	// out is where results go: the standard output, or an exported file.
 	out io.Writer
 	// format is the current one; timing prints how long a statement took;
-	// expanded prints a line per field; whole cuts no columns.
-	format                  string
-	timing, expanded, whole bool
+	// expand prints a line per field; whole cuts no columns; pager shows what is
+	// taller than the terminal in a pager, for which pages hold it back.
+	format               string
+	timing, whole, pager bool
+	expand               expansion
+	pages                *pages
 	// last is the last failure, for \full.
 	last *Error
 	// told is the trouble of the query that was told last.
@@ -98,6 +101,9 @@ func (r *runner) runOne(ctx context.Context, statement Statement) error {
 	}
 	if !r.options.ShowSecrets {
 		execution = withoutSecrets(statement.Text, execution)
+	}
+	if statement.keep != nil {
+		execution = &sifted{execution, statement.keep}
 	}
 	defer func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closing)
@@ -281,6 +287,13 @@ func (r *runner) result(ctx context.Context, execution Execution, schema Schema,
 	if err != nil {
 		return 0, err
 	}
+	end := r.beginPages()
+	count, err := r.printRows(ctx, execution, schema, toEnd, line)
+	return count, errors.Join(err, end(err != nil && !errors.Is(err, errLimit)))
+}
+
+// printRows prints the rows of an execution.
+func (r *runner) printRows(ctx context.Context, execution Execution, schema Schema, toEnd bool, line *progress.Line) (int, error) {
 	feed := newFeed(ctx, execution)
 	defer feed.close()
 	r.told = ""
@@ -296,7 +309,7 @@ func (r *runner) result(ctx context.Context, execution Execution, schema Schema,
 	if err := writer.begin(schema.Columns); err != nil {
 		return 0, err
 	}
-	count, err := r.copy(ctx, feed, writer, settling, line)
+	count, err := r.copy(ctx, feed, writer, settling, !schema.Query, line)
 	line.Done()
 	// The end is printed after a failure too, so that what was printed can be
 	// read.
@@ -312,7 +325,9 @@ func (r *runner) result(ctx context.Context, execution Execution, schema Schema,
 // errLimit ends a result that has as many rows as were asked for.
 var errLimit = errors.New("limit")
 
-func (r *runner) copy(ctx context.Context, feed *feed, writer rowWriter, settling *settlingWriter, line *progress.Line) (int, error) {
+// copy prints what a feed gives; ends says that it is no query's, which may go
+// on for ever.
+func (r *runner) copy(ctx context.Context, feed *feed, writer rowWriter, settling *settlingWriter, ends bool, line *progress.Line) (int, error) {
 	count := 0
 	file := regular(r.out)
 	// shows ends the line of what is waited for when rows come on the terminal;
@@ -343,7 +358,11 @@ func (r *runner) copy(ctx context.Context, feed *feed, writer rowWriter, settlin
 			if settling != nil && !settling.streams {
 				continue
 			}
-			if err := writer.flush(); err != nil {
+			err := writer.flush()
+			if !ends {
+				err = errors.Join(err, r.pages.release())
+			}
+			if err != nil {
 				return count, err
 			}
 		case <-settle:
@@ -408,7 +427,7 @@ func (r *runner) shown() string {
 	if r.forced != "" {
 		return r.forced
 	}
-	if r.expanded && r.out == r.options.Out {
+	if r.expand == expandOn && r.out == r.options.Out {
 		return Vertical
 	}
 	return r.format
@@ -426,12 +445,23 @@ func (r *runner) writer(schema Schema) rowWriter {
 	if r.whole {
 		width = 0
 	}
-	writer := newRowWriter(r.shown(), r.out, width, palette)
-	if table, ok := writer.(*tableWriter); ok {
+	out := r.out
+	if r.pages != nil {
+		out = r.pages
+	}
+	writer := newRowWriter(r.shown(), out, width, palette)
+	switch inner := writer.(type) {
+	case *separatedWriter:
+		inner.safe = term.IsTerminal(r.out)
+	case *tableWriter:
+		table := inner
 		table.lines = r.prompt && r.out == r.options.Out && !table.op
 		table.keep(schema)
 		if !schema.Query && len(schema.Columns) == 1 {
 			return &answerWriter{tableWriter: table}
+		}
+		if r.expand == expandAuto && r.shown() == Table && term.IsTerminal(r.out) {
+			return &fittingWriter{table: table, vertical: newRowWriter(Vertical, out, 0, palette), width: term.Width(r.out)}
 		}
 	}
 	return writer

@@ -56,7 +56,7 @@ func Run(ctx context.Context, backend Backend, options Options) error {
 	if err != nil {
 		return err
 	}
-	r.prompt, r.keeps = true, true
+	r.prompt, r.keeps, r.pager = true, true, true
 	s := &shell{runner: r, names: newNames(backend)}
 	history, err := openHistory(options.HistoryFile)
 	if err != nil {

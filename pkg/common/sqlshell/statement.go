@@ -23,6 +23,8 @@ type Statement struct {
 	// steps are the statements of a set that has to be sent in pieces, from
 	// BEGIN STATEMENT SET to END.
 	steps []Statement
+	// keep, where it isn't nil, says which rows are printed.
+	keep func(Row) bool
 	// shifted says by how many columns the text that is sent differs from raw
 	// behind the column shiftedFrom of line shiftedLine, as a statement set in
 	// the old form is sent in the new one.
