@@ -26,7 +26,7 @@ import (
 // Commands whose examples come in this order, after all others, which only
 // look: each finds the job running, and those at the end take it away.
 var changing = []string{
-	"savepoint", "backup", "checkpoint", "snapshot", "sql", "sql-client", "scale", "restart", "suspend", "resume", "stop", "restore",
+	"savepoint", "backup", "recover", "checkpoint", "snapshot", "sql", "sql-client", "scale", "restart", "suspend", "resume", "stop", "restore",
 	"upgrade", "clone", "submit", "cancel", "delete",
 }
 
@@ -182,6 +182,12 @@ func (x *examples) prepare(t *testing.T, e sample) {
 		}
 	case "cancel":
 		x.unmanaged(t)
+	case "recover":
+		x.job(t)
+		x.must(t, "kubectl flink backup basic-example --savepoint -o ./backup --overwrite")
+		if !uses("--namespace-map") {
+			x.must(t, "kubectl flink delete basic-example --lose-state --yes")
+		}
 	case "delete":
 		if !uses("submit -f") { // that starts what the example before it deleted
 			x.job(t)
@@ -219,7 +225,7 @@ func (x *examples) clear(t *testing.T, e sample) {
 	t.Helper()
 	uses := func(text string) bool { return strings.Contains(e.script, text) }
 	switch verb := append(strings.Fields(e.command), "", "")[2]; {
-	case verb == "clone":
+	case verb == "clone", verb == "recover":
 		for _, namespace := range []string{"staging", "examples-other"} {
 			main.run(t, "delete", "flinkdeployments", "--all", "-n", namespace, "--timeout=3m").wants(t, 0)
 		}

@@ -67,6 +67,13 @@ func plugins(t *testing.T, dir string) []tested {
 		return path
 	}
 	job := file("job.yaml", `{apiVersion: flink.apache.org/v1beta1, kind: FlinkDeployment, metadata: {name: fresh}, spec: {image: "flink:1.20", flinkVersion: v1_20, serviceAccount: flink, jobManager: {resource: {cpu: 0.1, memory: 1024m}}, taskManager: {resource: {cpu: 0.1, memory: 1024m}}, job: {jarURI: "local:///a.jar", parallelism: 1, upgradeMode: stateless}}}`)
+	saved := filepath.Join(dir, "backup")
+	manifest := filepath.Join("ns", "flinkdeployment", "fresh")
+	if err := os.MkdirAll(filepath.Join(saved, manifest), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	file(filepath.Join("backup", manifest, "manifest.yaml"), `{apiVersion: flink.apache.org/v1beta1, kind: FlinkDeployment, metadata: {name: fresh, namespace: ns}, spec: {image: "flink:1.20", flinkVersion: v1_20, serviceAccount: flink, job: {jarURI: "local:///a.jar", parallelism: 1, upgradeMode: stateless}}}`)
+	file(filepath.Join("backup", "backup.json"), `{"apiVersion": "kubectl-flink/v1", "kind": "Backup", "version": 1, "namespaces": ["ns"], "jobs": [{"kind": "FlinkDeployment", "namespace": "ns", "name": "fresh", "manifest": "ns/flinkdeployment/fresh/manifest.yaml", "condition": "running", "state": {"kind": "savepoint", "path": "s3://flink/savepoint-1"}}]}`)
 	version, err := cmf.ParseVersion("2.4.0")
 	if err != nil {
 		t.Fatal(err)
@@ -89,6 +96,7 @@ func plugins(t *testing.T, dir string) []tested {
 				"cancel":            {args: []string{example, "--job-id", "ebd8fd3ef03d2081e54b6c6153110bcd"}},
 				"clone":             {args: []string{example, "copy", "--from", "none"}},
 				"port-forward":      {args: []string{"deployment/" + example, ":8081"}, waits: true},
+				"recover":           {wide: true, args: []string{"-f", saved}},
 				"rest":              {args: []string{example, "/jobs/overview"}, data: true},
 				"restore":           {args: []string{example, "--from", "file:/savepoints/a"}},
 				"scale":             {args: []string{example, "--parallelism", "2"}},

@@ -93,11 +93,11 @@ func (b *Collector) Job(ctx context.Context, ref api.Ref, reporter operator.Repo
 	if entry.Condition == SessionCluster {
 		return entry, nil
 	}
-	b.snapshots(ctx, &entry)
 	b.state(ctx, &entry, job, reporter)
 	if ctx.Err() != nil {
 		return entry, context.Cause(ctx)
 	}
+	b.snapshots(ctx, &entry) // after the savepoint that was taken
 	return entry, nil
 }
 

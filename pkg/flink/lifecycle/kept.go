@@ -46,3 +46,20 @@ func KeptState(ctx context.Context, c *operator.Client, job api.Job, finder Stat
 	}
 	return source, err
 }
+
+// NewerState is the newest whole state in a job's directories that is newer than
+// what is known, which may be the zero Source; known where there is none. The
+// job needn't be there: its manifest and the id of its last run are enough.
+func NewerState(ctx context.Context, c *operator.Client, job api.Job, known Source, finder StateFinder, reporter operator.Reporter) (Source, error) {
+	source, err := findState(ctx, c, job, known, finder, false, reporter)
+	if errors.Is(err, errNothingSaved) {
+		return known, nil
+	}
+	return source, err
+}
+
+// Follow follows a job that was created before until it runs, and proves that it
+// started from spec.job.initialSavepointPath.
+func Follow(ctx context.Context, c *operator.Client, job api.Job, reporter operator.Reporter) (SubmitReport, error) {
+	return followSubmitted(ctx, c, SubmitReport{Job: job}, reporter)
+}

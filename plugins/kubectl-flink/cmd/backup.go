@@ -51,6 +51,7 @@ func newBackup(c *common) *cobra.Command {
 as it was applied, where its newest state is and what is in that, the ConfigMaps that
 it names, its FlinkStateSnapshots, and the names of the Secrets, service accounts and
 claims that it needs. Session clusters are in it with the jobs that run in them.
+kubectl flink recover starts the jobs from it.
 
 State itself stays where Flink wrote it: keep it in storage that outlives the cluster.
 Of a running job the newest savepoint counts, because Flink deletes its checkpoints

@@ -7,8 +7,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
-	"github.com/kubectl-flink/kubectl-flink/pkg/common/kube"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/progress"
@@ -142,13 +140,13 @@ func (o *cloneOptions) target() (*common, error) {
 	if o.toContext == "" {
 		return o.common, nil
 	}
-	factory := kube.NewFactory("kubectl-flink", o.IOStreams)
-	factory.Flags.KubeConfig = o.factory.Flags.KubeConfig
-	factory.Flags.Context = &o.toContext
-	to := &common{IOStreams: o.IOStreams, factory: factory}
-	theirs, err := factory.Config()
+	to, err := o.contextOf(o.toContext)
 	if err != nil {
-		return nil, exit.Usagef("--to-context: %v", err)
+		return nil, err
+	}
+	theirs, err := to.factory.Config()
+	if err != nil {
+		return nil, err
 	}
 	ours, err := o.factory.Config()
 	if err != nil {
