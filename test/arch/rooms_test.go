@@ -32,6 +32,7 @@ var rooms = map[string][]string{
 	"sqlgateway": {"api", "operator", "rest", "httpapi"},
 	"sqljob":     {"api", "operator"},
 	"storage":    {"api", "operator", "statefile"},
+	"jar":        {"api"},
 	"reach":      {"api", "operator", "savepoint", "change", "lifecycle", "rest", "sqlgateway", "storage", "diagnosis", "foretell"},
 }
 

@@ -27,7 +27,7 @@ import (
 // look: each finds the job running, and those at the end take it away.
 var changing = []string{
 	"savepoint", "backup", "recover", "checkpoint", "snapshot", "sql", "sql-client", "scale", "restart", "suspend", "resume", "stop", "restore",
-	"upgrade", "clone", "submit", "cancel", "delete",
+	"jar", "upgrade", "clone", "submit", "cancel", "delete",
 }
 
 // snapshots are the verbs of snapshot in order: the example of wait takes the
@@ -71,7 +71,7 @@ func newExamples(t *testing.T) *examples {
 		{regexp.MustCompile(` top( basic-example)?( -A --sort-by lag)?$`), "q quit", "q", 0},
 		{regexp.MustCompile(` logs .*-f$`), "INFO", "\x03", 130},
 		{regexp.MustCompile(` checkpoints .*-f$`), "COMPLETED", "\x03", 130},
-		{regexp.MustCompile(` cancel session-example$| delete sessionjob/session-job-example --lose-state$`), "Type yes to go on", "yes\r", 0},
+		{regexp.MustCompile(` cancel session-example$| jar delete s3://flink/jars/top-speed-1.0.jar$| delete sessionjob/session-job-example --lose-state$`), "Type yes to go on", "yes\r", 0},
 		{regexp.MustCompile(` port-forward `), "Forwarding from", "\x03", 0},
 		{regexp.MustCompile(` ui `), "http://localhost:", "\x03", 0},
 		{regexp.MustCompile(` sql session-example --start-gateway$`), "session-example>", "QUIT;\r", 0},
@@ -103,6 +103,7 @@ func newExamples(t *testing.T) *examples {
 
 	x.write(t, "job.yaml", example(t, "basic-example.yaml", "parallelism: 2", "parallelism: 1"))
 	x.write(t, "basic.yaml", example(t, "basic-example.yaml"))
+	x.write(t, "basic-on-s3.yaml", strings.ReplaceAll(onS3(t, "basic-example"), "s3://flink/basic-example/", "s3://flink/examples/"))
 	x.write(t, "session.yaml", example(t, "session-example.yaml"))
 	x.write(t, "session-job.yaml", example(t, "session-job-example.yaml"))
 	x.write(t, "gateway.yaml", gateway)
@@ -192,6 +193,8 @@ func (x *examples) prepare(t *testing.T, e sample) {
 		if !uses("submit -f") { // that starts what the example before it deleted
 			x.job(t)
 		}
+	case "jar":
+		x.jars(t, e)
 	default:
 		x.job(t)
 	}
@@ -220,11 +223,36 @@ func (x *examples) prepare(t *testing.T, e sample) {
 	}
 }
 
+// jars makes what the examples of jar speak of, and has them reach the object store.
+func (x *examples) jars(t *testing.T, e sample) {
+	t.Helper()
+	before := x.env
+	t.Cleanup(func() { x.env = before })
+	x.env = append(slices.Clip(x.env), "AWS_ACCESS_KEY_ID=minioadmin", "AWS_SECRET_ACCESS_KEY=minioadmin", "AWS_ENDPOINT_URL_S3=http://minio.minio-dev:9000")
+	x.job(t)
+	x.must(t, "kubectl exec deploy/basic-example -- cat /opt/flink/examples/streaming/StateMachineExample.jar > top-speed.jar")
+	switch uses := func(text string) bool { return strings.Contains(e.script, text) }; {
+	case uses("--deploy"):
+		// Its state is in the object store then, and its credentials are known.
+		x.must(t, "kubectl flink delete basic-example --lose-state --yes && kubectl apply -f basic-on-s3.yaml")
+		main.running(t, "flinkdeployment", "basic-example", x.namespace)
+	case uses("--secret"):
+		x.must(t, "kubectl create secret generic minio --from-literal=AWS_ACCESS_KEY_ID=minioadmin --from-literal=AWS_SECRET_ACCESS_KEY=minioadmin")
+	case uses("jar delete s3:"):
+		x.must(t, "kubectl flink jar upload top-speed.jar s3://flink/jars/top-speed-1.0.jar --yes")
+	case uses("jar delete session"):
+		x.session(t)
+		x.must(t, "kubectl flink jar upload top-speed.jar session-example")
+	}
+}
+
 // clear takes away what the next example doesn't need.
 func (x *examples) clear(t *testing.T, e sample) {
 	t.Helper()
 	uses := func(text string) bool { return strings.Contains(e.script, text) }
 	switch verb := append(strings.Fields(e.command), "", "")[2]; {
+	case verb == "jar" && uses("--deploy"):
+		x.must(t, "kubectl flink delete basic-example --lose-state --yes")
 	case verb == "clone", verb == "recover":
 		for _, namespace := range []string{"staging", "examples-other"} {
 			main.run(t, "delete", "flinkdeployments", "--all", "-n", namespace, "--timeout=3m").wants(t, 0)

@@ -3,6 +3,7 @@
 package hostile
 
 import (
+	"archive/zip"
 	"bytes"
 	"cmp"
 	"context"
@@ -83,6 +84,7 @@ func plugins(t *testing.T, dir string) []tested {
 		manifests[kind.Name] = file(kind.Name+".yaml", cmf.Template(kind, version))
 	}
 	jar := file("job.jar", "PK\x05\x06"+strings.Repeat("\x00", 18))
+	program := file("program.jar", program(t))
 	manifests["kubernetes-cluster"] = file("cluster.yaml", "{apiVersion: cmf.confluent.io/v1, kind: KubernetesCluster, metadata: {name: basic-example}}")
 	honest := recording(t, "restarting")
 	return []tested{
@@ -106,6 +108,9 @@ func plugins(t *testing.T, dir string) []tested {
 				"snapshot inspect":  {args: []string{"flinkdep/" + example}},
 				"snapshot list":     {args: []string{}},
 				"snapshot prune":    {args: []string{"--keep", "1"}},
+				"jar upload":        {args: []string{program, "s3://flink/jars/", "--job", example, "--yes"}},
+				"jar list":          {args: []string{"s3://flink/jars", "--job", example}},
+				"jar delete":        {args: []string{"s3://flink/jars/a.jar", "--job", example, "--yes"}},
 				"storage ls":        {args: []string{example}},
 				"storage du":        {args: []string{example}},
 				"storage check":     {args: []string{example}},
@@ -447,4 +452,16 @@ func (p tested) start(t *testing.T, attack Attack) (*Server, string) {
 		t.Fatal(err)
 	}
 	return server, kubeconfig
+}
+
+// program is a jar with one class.
+func program(t *testing.T) string {
+	t.Helper()
+	var out bytes.Buffer
+	archive := zip.NewWriter(&out)
+	_, err := archive.Create("Job.class")
+	if err = cmp.Or(err, archive.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
 }

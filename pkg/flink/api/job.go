@@ -142,8 +142,14 @@ func (j Job) SavepointNonce() (int64, bool) { return Number(j.Spec(), "job", "sa
 
 // ReconciledSpec is the spec that the operator carried out last; nil where
 // unknown. The operator keeps it as JSON text.
-func (j Job) ReconciledSpec() map[string]any {
-	raw := Text(j.Object.Object, "status", "reconciliationStatus", "lastReconciledSpec")
+func (j Job) ReconciledSpec() map[string]any { return j.keptSpec("lastReconciledSpec") }
+
+// StableSpec is the last spec that the job ran with, which the operator rolls back
+// to; nil where unknown.
+func (j Job) StableSpec() map[string]any { return j.keptSpec("lastStableSpec") }
+
+func (j Job) keptSpec(field string) map[string]any {
+	raw := Text(j.Object.Object, "status", "reconciliationStatus", field)
 	if raw == "" {
 		return nil
 	}

@@ -74,6 +74,9 @@ func (c *Client) Do(ctx context.Context, method string, to Address, header http.
 	if err != nil {
 		return nil, err
 	}
+	if sized, ok := body.(*Sized); ok {
+		request.ContentLength = sized.Length
+	}
 	maps.Copy(request.Header, header)
 	response, err := c.http.Do(request)
 	var wrapped *url.Error
@@ -117,6 +120,21 @@ func (c *Client) Call(ctx context.Context, method string, to Address, in, out an
 		header.Set("Content-Type", "application/json")
 		body = bytes.NewReader(payload)
 	}
+	return c.exchange(ctx, method, to, header, body, out)
+}
+
+// Sized is a body whose length is known, in bytes.
+type Sized struct {
+	io.Reader
+	Length int64
+}
+
+// Upload is Call with a raw body.
+func (c *Client) Upload(ctx context.Context, to Address, contentType string, body *Sized, out any) error {
+	return c.exchange(ctx, http.MethodPost, to, http.Header{"Accept": {"application/json"}, "Content-Type": {contentType}}, body, out)
+}
+
+func (c *Client) exchange(ctx context.Context, method string, to Address, header http.Header, body io.Reader, out any) error {
 	response, err := c.send(ctx, method, to, header, body)
 	if err != nil {
 		return err

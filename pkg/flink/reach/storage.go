@@ -37,6 +37,9 @@ type StateStore struct {
 	NoReader bool
 	// Writes says that a pod that is started may write, to delete files.
 	Writes bool
+	// Secret names a Secret in the job's namespace, whose credentials are taken in
+	// place of the job's; "" for none.
+	Secret string
 }
 
 // Of opens the store that a path of a job's state is in. done must be called at
@@ -141,7 +144,7 @@ func (s StateStore) s3(ctx context.Context, cluster api.Job, config api.Config) 
 	options.PathStyle = strings.EqualFold(style, "true")
 
 	env, from, err := s.Client.StorageEnv(ctx, cluster)
-	if err != nil && (access == "" || secretKey == "") {
+	if err != nil && (access == "" || secretKey == "") && s.Secret == "" {
 		return nil, err
 	}
 	if options.Endpoint == "" {
@@ -151,6 +154,10 @@ func (s StateStore) s3(ctx context.Context, cluster api.Job, config api.Config) 
 		options.Region = or2(env["AWS_REGION"], env["AWS_DEFAULT_REGION"])
 	}
 	switch {
+	case s.Secret != "":
+		if err := s.useSecret(ctx, cluster.Object.GetNamespace(), &options); err != nil {
+			return nil, err
+		}
 	case access != "" && secretKey != "":
 		options.Credentials, options.CredentialsFrom = storage.Key(access, secretKey, token), "the configuration of "+cluster.Ref().String()+" ("+key+")"
 	case env["AWS_ACCESS_KEY_ID"] != "" && env["AWS_SECRET_ACCESS_KEY"] != "":
@@ -160,7 +167,7 @@ func (s StateStore) s3(ctx context.Context, cluster api.Job, config api.Config) 
 		}
 		options.Credentials = storage.Key(env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"], env["AWS_SESSION_TOKEN"])
 	case storage.AmazonHost(options.Endpoint) || ownEndpoint(options.Endpoint):
-		options.Credentials, options.CredentialsFrom = storage.UserCredentials(), "your environment (AWS_ACCESS_KEY_ID, AWS_PROFILE, …)"
+		options.Credentials, options.CredentialsFrom = storage.UserCredentials(), ofEnvironment
 	default:
 		// Your own credentials don't go to whatever host a manifest names.
 		return nil, fmt.Errorf("%s keeps its state at %s and names no credentials for it, neither in its configuration nor in its pods' environment\nTo use your own there, set AWS_ENDPOINT_URL_S3=%s beside AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY", cluster.Ref(), options.Endpoint, options.Endpoint)
@@ -169,16 +176,6 @@ func (s StateStore) s3(ctx context.Context, cluster api.Job, config api.Config) 
 		return nil, err
 	}
 	return storage.NewS3(options)
-}
-
-// UserS3 is the object store of the user's own environment, for a path that
-// belongs to no job.
-func UserS3() (storage.Store, error) {
-	endpoint := or2(os.Getenv("AWS_ENDPOINT_URL_S3"), os.Getenv("AWS_ENDPOINT_URL"))
-	return storage.NewS3(storage.S3Options{
-		Endpoint: endpoint, Region: or2(os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION")), PathStyle: !storage.AmazonHost(endpoint),
-		Credentials: storage.UserCredentials(), CredentialsFrom: "your environment (AWS_ACCESS_KEY_ID, AWS_PROFILE, …)",
-	})
 }
 
 func or2(a, b string) string {

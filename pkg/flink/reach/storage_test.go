@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/kubernetes/fake"
 
@@ -96,6 +98,56 @@ func TestWhoseCredentials(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	if _, err := of(map[string]any{}, "/x"); err == nil || !strings.Contains(err.Error(), "in no volume") {
+		t.Errorf("%v", err)
+	}
+}
+
+// The credentials of a Secret are taken whatever its keys are called, and go to
+// where it, or the user, says; without them it is told what the Secret lacks.
+func TestCredentialsOfASecret(t *testing.T) {
+	t.Setenv("AWS_ENDPOINT_URL_S3", "http://mine.example.org")
+	t.Setenv("AWS_ENDPOINT_URL", "")
+	for name, c := range map[string]struct {
+		data     map[string][]byte
+		endpoint string
+		where    string
+		want     string
+	}{
+		"of the SDK":   {map[string][]byte{"AWS_ACCESS_KEY_ID": []byte("a"), "AWS_SECRET_ACCESS_KEY": []byte("hush\n"), "AWS_ENDPOINT_URL_S3": []byte("http://store.example.org")}, "", "at store.example.org", ""},
+		"of Flink":     {map[string][]byte{"s3.access-key": []byte("a"), "s3.secret-key": []byte("hush")}, "http://other.example.org", "at other.example.org", ""},
+		"of MinIO":     {map[string][]byte{"rootUser": []byte("a"), "rootPassword": []byte("hush"), "endpoint": []byte("http://a.example.org")}, "http://b.example.org", "at b.example.org", ""},
+		"of Amazon's":  {map[string][]byte{"access_key": []byte("a"), "secret_key": []byte("hush")}, "", "at s3.amazonaws.com", ""},
+		"of something": {map[string][]byte{"password": []byte("hush"), "user": []byte("a")}, "", "", "and has password, user"},
+		"empty":        {nil, "", "", "and has none"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "minio", Namespace: "ns"}, Data: c.data}
+			s := StateStore{Client: operator.ClientOf(nil, fake.NewClientset(secret)), Secret: "minio"}
+			store, err := s.OfUser(t.Context(), "ns", c.endpoint)
+			if c.want != "" {
+				if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "hush") {
+					t.Errorf("%v, want %q", err, c.want)
+				}
+				return
+			}
+			if err != nil || !strings.HasSuffix(store.Where(), c.where) || store.CredentialsFrom() != "Secret minio" {
+				t.Errorf("%v, want %q", err, c.where)
+			}
+		})
+	}
+	s := StateStore{Client: operator.ClientOf(nil, fake.NewClientset()), Secret: "minio"}
+	if _, err := s.OfUser(t.Context(), "ns", ""); err == nil || !strings.Contains(err.Error(), "Secret minio") {
+		t.Error(err)
+	}
+	s.Secret = ""
+	if store, err := s.OfUser(t.Context(), "ns", ""); err != nil || !strings.HasSuffix(store.Where(), "mine.example.org") {
+		t.Errorf("%v", err)
+	}
+	// A job's endpoint with the Secret's credentials.
+	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "minio", Namespace: "ns"}, Data: map[string][]byte{"accesskey": []byte("a"), "secretkey": []byte("b"), "endpoint": []byte("http://no.example.org")}}
+	s = StateStore{Client: operator.ClientOf(nil, fake.NewClientset(secret)), Secret: "minio"}
+	store, _, err := s.Of(t.Context(), jobWith(map[string]any{"s3.endpoint": "http://store.example.org"}), "s3://flink/x")
+	if err != nil || !strings.HasSuffix(store.Where(), "store.example.org") {
 		t.Errorf("%v", err)
 	}
 }

@@ -126,6 +126,9 @@ func (b bounded) RoundTrip(request *http.Request) (*http.Response, error) {
 // Where names the host.
 func (s *S3) Where() string { return "in the object store at " + s.host }
 
+// CredentialsFrom says whose credentials are used; "" for nobody's.
+func (s *S3) CredentialsFrom() string { return s.options.CredentialsFrom }
+
 // object splits s3://bucket/key.
 func object(path string) (bucket, key string, err error) {
 	scheme, rest := Split(path)
@@ -138,6 +141,15 @@ func object(path string) (bucket, key string, err error) {
 		return "", "", fmt.Errorf("%q isn't asked for: %w", path, err)
 	}
 	return bucket, key, nil
+}
+
+// CheckAddress finds what can't be the address of an object.
+func CheckAddress(path string) error {
+	_, key, err := object(path)
+	if err == nil && (key == "" || strings.HasSuffix(key, "/")) {
+		err = fmt.Errorf("%s names no object", path)
+	}
+	return err
 }
 
 // Open reads an object.

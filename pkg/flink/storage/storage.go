@@ -1,6 +1,7 @@
 // Package storage reads the files that Flink keeps state in, wherever a job
 // keeps them: in a directory of this machine, in an object store that speaks
-// S3, or in a volume that only pods see. Nothing is changed there but by Remove.
+// S3, or in a volume that only pods see. Nothing is changed there but by Remove, and
+// by S3's Put.
 package storage
 
 import (

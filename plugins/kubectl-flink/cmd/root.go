@@ -80,6 +80,7 @@ FlinkSessionJob, FlinkStateSnapshot and FlinkBlueGreenDeployment.`,
 	addTo(groupSee, newTimeline(c), newReport(c))
 	addTo(groupSee, newThreads(c), newFlame(c), newMetrics(c), newProfile(c))
 	addTo(groupJob, newSubmit(c), newUpgrade(c), newClone(c), newDelete(c), newSuspend(c), newResume(c), newStop(c), newRestart(c), newScale(c), newCancel(c))
+	addTo(groupJob, newJar(c))
 	addTo(groupState, newSavepoint(c), newCheckpoint(c), newSnapshot(c), newRestore(c), newStorage(c), newBackup(c), newRecover(c))
 	addTo(groupReach, newUI(c), newPortForward(c), newREST(c), newSQL(c), newSQLClient(c))
 	addTo(groupOther, newVersion(c))
