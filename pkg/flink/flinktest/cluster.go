@@ -70,6 +70,7 @@ func Serving(served []api.Kind, objects ...runtime.Object) *Cluster {
 	scheme := runtime.NewScheme()
 	lists := map[schema.GroupVersionResource]string{
 		eventsResource: "EventList",
+		corev1.SchemeGroupVersion.WithResource("pods"):                              "PodList",
 		{Group: "autoscaling", Version: "v2", Resource: "horizontalpodautoscalers"}: "HorizontalPodAutoscalerList",
 	}
 	for _, kind := range []api.Kind{api.Deployment, api.SessionJob, api.StateSnap, api.BlueGreen} {

@@ -152,3 +152,16 @@ func storageOf(ctx context.Context, c *operator.Client, source, cluster api.Job,
 	}
 	return stop, warn
 }
+
+// Fits says whether a job made of source's manifest can run in the namespace of
+// to and read the state that source leaves: stop is why it can't, warn what has
+// to be checked. elsewhere says that it is to run in another cluster, where
+// nothing can be looked up.
+func Fits(ctx context.Context, c *operator.Client, source, to api.Job, elsewhere bool) (stop, warn []string) {
+	namespace := to.Object.GetNamespace()
+	if !elsewhere {
+		stop = MissingReferences(ctx, c, namespace, References(to.Spec()))
+	}
+	cannot, check := storageOf(ctx, c, source, source, CloneRequest{Namespace: namespace, Elsewhere: elsewhere}, "")
+	return append(stop, cannot...), append(warn, check...)
+}

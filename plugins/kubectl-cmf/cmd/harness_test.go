@@ -15,6 +15,7 @@ import (
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/cmftest"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/cmftest/contract"
 )
@@ -30,6 +31,8 @@ type rig struct {
 	state  string
 	stdin  string
 	now    func() time.Time
+	// operators, where set, is the way to Flink's operator.
+	operators func() (*operator.Client, func(), error)
 }
 
 // newRig starts a stand-in whose requests and answers are held against the
@@ -113,7 +116,7 @@ func (r *rig) start(ctx context.Context, out, errOut *buffer, args ...string) in
 	streams := genericiooptions.IOStreams{In: strings.NewReader(r.stdin), Out: out, ErrOut: errOut}
 	root, c := newRoot(streams)
 	c.poll = 2 * time.Millisecond
-	c.now = r.now
+	c.now, c.operators = r.now, r.operators
 	c.backoff = func(int) time.Duration { return time.Millisecond }
 	if r.url != "" {
 		args = append(args, "--cmf-url", r.url)

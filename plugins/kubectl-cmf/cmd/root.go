@@ -22,6 +22,7 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/progress"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/secret"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/apply"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/cmf"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/connect"
@@ -41,6 +42,9 @@ type common struct {
 	poll time.Duration
 	// backoff, where set, is the pause before an attempt; tests shorten it.
 	backoff func(int) time.Duration
+	// operators, where set, is the way to Flink's operator; tests have one of
+	// their own.
+	operators func() (*operator.Client, func(), error)
 
 	mu         sync.Mutex
 	connection *connect.Connection
@@ -176,7 +180,7 @@ func newKind(c *common, kind *cmf.Kind) *cobra.Command {
 // special are the verbs that only one kind has.
 var special = map[string][]func(*common) *cobra.Command{
 	"env":       {newEnvUse},
-	"app":       {newAppStatus, newAppStart, newAppSuspend, newAppRestart, newAppLogs, newAppSavepoint},
+	"app":       {newAppStatus, newAppStart, newAppSuspend, newAppRestart, newAppLogs, newAppSavepoint, newAppImport},
 	"statement": {newStatementStop, newStatementResume, newStatementRescale, newStatementExceptions, newStatementResults, newStatementLogs, newStatementEvents, newStatementSavepoint},
 	"savepoint": {newSavepointDetach, newSavepointPrune},
 	"artifact":  {newArtifactCreate, newArtifactUpdate, newArtifactDownload, newArtifactVersions},

@@ -1,7 +1,6 @@
 package cmftest
 
 import (
-	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
@@ -375,9 +374,7 @@ func (s *Server) onAction(c *collection, e *entry, words []string, r *http.Reque
 	case last(c.path) == "statements" && action == "results" && r.Method == http.MethodGet:
 		return s.results(e, r.URL.Query().Get("page-token"))
 	case (last(c.path) == "applications" || last(c.path) == "statements") && (action == "flink-web-ui" || strings.HasPrefix(action, "flink-web-ui/")):
-		// Confluent's CLI sends a dashboard's requests there (web-ui-forward); the
-		// published documents don't have it. The answer tells what came.
-		return reply{status: http.StatusOK, body: []byte(fmt.Sprintf(`{"flink":%q,"of":%q}`, strings.TrimPrefix(action, "flink-web-ui"), e.name)), header: map[string]string{"Set-Cookie": "a=b", "Access-Control-Allow-Origin": "*"}}
+		return s.dashboard(c, e, strings.TrimPrefix(action, "flink-web-ui"), r)
 	case last(c.path) == "environments" && action == "catalog" && s.version.has(4):
 		return jsonReply(http.StatusOK, map[string]any{"name": "_env_" + e.name, "databases": []any{}})
 	case c.rule.kind == "Artifact":

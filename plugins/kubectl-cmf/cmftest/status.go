@@ -1,6 +1,7 @@
 package cmftest
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -25,6 +26,9 @@ type Backend interface {
 	Snapshot(ctx context.Context, namespace, name, app string, spec map[string]any) error
 	// SnapshotStatus is how that savepoint is; nil where there is nothing yet.
 	SnapshotStatus(ctx context.Context, namespace, name string) (map[string]any, error)
+	// Ask has the JobManager answer what a dashboard asks; path begins with a
+	// slash.
+	Ask(ctx context.Context, namespace, name, path string) (status int, body []byte, err error)
 }
 
 // deployment is what is known of an application's current deployment.
@@ -35,8 +39,22 @@ type deployment struct {
 	spec     any
 	// number tells deployments of the same millisecond apart.
 	number int
-	// restored is the savepoint that it started from.
-	restored string
+	// restored is the savepoint that it started from, left the one that a
+	// suspension by savepoint took.
+	restored, left string
+	// again is the savepoint that it goes on from, after a suspension.
+	again string
+}
+
+// left is what the suspension of an application that ran leaves: a savepoint,
+// where its upgradeMode says so.
+func left(e *entry) string {
+	was, _ := e.deployment.spec.(map[string]any)
+	ran := was != nil && object{"spec": was}.text("spec.job.state") != "suspended"
+	if !ran || e.object.text("spec.job.state") != "suspended" || e.object.text("spec.job.upgradeMode") != "savepoint" {
+		return ""
+	}
+	return fmt.Sprintf("s3://flink/savepoints/savepoint-%06d", e.deployment.number)
 }
 
 // deployed makes a new deployment where the spec of an application changed.
@@ -62,15 +80,23 @@ func (s *Server) deployed(c *collection, e *entry, fresh bool) *reply {
 	if !fresh {
 		e.changed = now
 	}
+	again := ""
+	if e.object.text("spec.job.state") != "suspended" && e.object.text("spec.job.upgradeMode") == "savepoint" {
+		again = e.deployment.left
+	}
 	e.deployment = deployment{
 		instance: instance, started: now, spec: spec, restored: e.object.text("spec.job.initialSavepointPath"),
 		number: s.serial,
 		jobID:  fmt.Sprintf("%032x", s.serial),
+		left:   left(e), again: again,
 	}
 	base := c.path + "/" + e.name
 	instances := s.in(base + "/instances")
 	i := s.put(instances, nil, instance, object{"apiVersion": "cmf.confluent.io/v1", "kind": "FlinkApplicationInstance"})
 	i.deployment = e.deployment
+	// What an instance shows has the environment's defaults in it, say the
+	// documents of FlinkApplicationInstance.
+	i.deployment.spec = s.mergedSpec(c, e)
 	what := "FlinkApplication created"
 	if !fresh {
 		what = "FlinkApplication updated"
@@ -107,13 +133,14 @@ func (s *Server) namespaceOf(c *collection) string {
 	return s.environmentOf(c).text("kubernetesNamespace")
 }
 
-// mergedSpec is the application's spec over the environment's defaults.
+// mergedSpec is the application's spec under the environment's: CMF's documents,
+// "Configure Environments", give the environment's configuration precedence.
 func (s *Server) mergedSpec(c *collection, e *entry) map[string]any {
 	defaults, _ := s.environmentOf(c).copy().at("flinkApplicationDefaults.spec")
 	base, _ := defaults.(map[string]any)
 	own, _ := e.object.copy().at("spec")
 	spec, _ := own.(map[string]any)
-	return merge(base, spec)
+	return merge(spec, base)
 }
 
 func merge(base, over map[string]any) map[string]any {
@@ -250,6 +277,10 @@ func (s *Server) applicationStatus(c *collection, e *entry) map[string]any {
 			"jobId": d.jobID, "jobName": e.name, "state": state,
 			"startTime": fmt.Sprint(d.started.UnixMilli()), "updateTime": fmt.Sprint(d.started.UnixMilli()),
 			"checkpointInfo": nil, "savepointInfo": map[string]any{"lastSavepoint": nil},
+		}
+		if d.left != "" {
+			// As in the status of a FlinkDeployment, which CMF mirrors.
+			status["jobStatus"].(map[string]any)["upgradeSavepointPath"] = d.left
 		}
 	}
 	status["reconciliationStatus"] = map[string]any{"state": "DEPLOYED", "reconciliationTimestamp": json.Number(fmt.Sprint(d.started.UnixMilli() + int64(d.number))), "lastReconciledSpec": "", "lastStableSpec": ""}
@@ -388,6 +419,32 @@ func (s *Server) savepointStatus(c *collection, e *entry, o object) {
 		status["source"] = "MANUAL"
 	}
 	o["status"] = status
+}
+
+// dashboard answers as a JobManager does through CMF's proxy: what a job was
+// restored from is told, other answers tell what came. Confluent's CLI sends a
+// dashboard's requests there (web-ui-forward); the published documents don't have
+// it.
+func (s *Server) dashboard(c *collection, e *entry, path string, r *http.Request) reply {
+	header := map[string]string{"Set-Cookie": "a=b", "Access-Control-Allow-Origin": "*"}
+	if s.options.Backend != nil && last(c.path) == "applications" {
+		if r.URL.RawQuery != "" {
+			path += "?" + r.URL.RawQuery
+		}
+		status, body, err := s.options.Backend.Ask(r.Context(), s.namespaceOf(c), e.name, path)
+		if err != nil {
+			return failure(http.StatusBadGateway, "%s", err)
+		}
+		return reply{status: status, body: body, header: header}
+	}
+	if path == "/jobs/"+e.deployment.jobID+"/checkpoints" {
+		latest := map[string]any{}
+		if from := cmp.Or(e.deployment.again, e.deployment.restored); from != "" {
+			latest["restored"] = map[string]any{"id": 7, "restore_timestamp": e.deployment.started.UnixMilli(), "is_savepoint": true, "external_path": from}
+		}
+		return jsonReply(http.StatusOK, map[string]any{"latest": latest})
+	}
+	return reply{status: http.StatusOK, body: []byte(fmt.Sprintf(`{"flink":%q,"of":%q}`, path, e.name)), header: header}
 }
 
 // realSavepoint is what Flink's operator says of a savepoint; its fields are

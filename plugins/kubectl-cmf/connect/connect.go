@@ -68,6 +68,9 @@ type Finder struct {
 	Ask func(ctx context.Context, offer Offer) error
 	// Cluster looks into the cluster; nil uses Kube.
 	Cluster Cluster
+	// Elsewhere says that the flag for a namespace is about something else than
+	// CMF.
+	Elsewhere bool
 }
 
 // Connection is an open way to a CMF.

@@ -136,6 +136,10 @@ func (f *Finder) find(ctx context.Context) (*found, error) {
 	if err != nil {
 		return nil, err
 	}
+	if f.Elsewhere && explicit {
+		// The namespace that the flag names is another thing's.
+		namespace, explicit = "", false
+	}
 	var denied []string
 	own := namespace
 	look := func(namespace string) (*found, error) {

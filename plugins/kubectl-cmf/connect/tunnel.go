@@ -15,6 +15,15 @@ import (
 
 // OpenTunnel makes a tunnel through the API server that the kubeconfig names.
 func OpenTunnel(factory *kube.Factory) (Tunnel, error) {
+	inner, err := NewTunnel(factory)
+	if err != nil {
+		return nil, err
+	}
+	return tunnel{inner}, nil
+}
+
+// NewTunnel is OpenTunnel for what isn't CMF.
+func NewTunnel(factory *kube.Factory) (*portforward.Tunnel, error) {
 	config, err := factory.Config()
 	if err != nil {
 		return nil, err
@@ -27,11 +36,7 @@ func OpenTunnel(factory *kube.Factory) (Tunnel, error) {
 	if dir, err := os.UserCacheDir(); err == nil {
 		options.CacheDir = filepath.Join(dir, "kubectl-flink")
 	}
-	inner, err := portforward.New(config, options)
-	if err != nil {
-		return nil, err
-	}
-	return tunnel{inner}, nil
+	return portforward.New(config, options)
 }
 
 type tunnel struct{ *portforward.Tunnel }

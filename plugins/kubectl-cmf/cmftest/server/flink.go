@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
+	"net/http"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -124,4 +126,21 @@ func (f *flink) SnapshotStatus(ctx context.Context, namespace, name string) (map
 	}
 	status, _, err := unstructured.NestedMap(o.Object, "status")
 	return status, err
+}
+
+// Ask sends a dashboard's question to the JobManager's Service.
+func (f *flink) Ask(ctx context.Context, namespace, name, path string) (int, []byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+name+"-rest."+namespace+":8081"+path, nil)
+	if err != nil {
+		return 0, nil, err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(response.Body, 16<<20))
+	return response.StatusCode, body, err
 }
