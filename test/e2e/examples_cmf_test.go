@@ -3,6 +3,8 @@
 package e2e
 
 import (
+	"fmt"
+	"hash/crc32"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -130,6 +132,17 @@ echo "{\"context:prod\":$servers,\"context:$(kubectl config current-context)\":$
 		if verb == "resume" {
 			prepare("kubectl cmf statement savepoint clicks --name before-upgrade && kubectl cmf statement stop clicks --wait")
 		}
+	case kind == "app" && verb == "import":
+		// A job of its own: the one that all look at has to go on.
+		namespace := main.flinkNamespace(t, fmt.Sprintf("cmf-import-%08x", crc32.ChecksumIEEE([]byte(e.script))))
+		main.apply(t, namespace, exampleIn(t, namespace, "basic-example.yaml"))
+		main.running(t, "flinkdeployment", "basic-example", namespace)
+		own := filepath.Join(s.dir, "kubeconfig")
+		data, err := os.ReadFile(main.kubeconfig)
+		must(t, err)
+		must(t, os.WriteFile(own, data, 0o600))
+		s.env = append(s.env, "KUBECONFIG="+own)
+		prepare("kubectl config set-context --current --namespace " + namespace)
 	case e.command == "kubectl cmf app start":
 		prepare("kubectl cmf app suspend basic-example")
 	}
