@@ -22,6 +22,25 @@ type fake struct {
 	jobs          []Job
 	names         map[string][]string
 	asked         []string
+	// lost has every statement fail until Renew; renewed counts its calls.
+	lost    bool
+	renewed int
+}
+
+// Lost reports whether the session has ended.
+func (f *fake) Lost() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.lost
+}
+
+// Renew begins another session.
+func (f *fake) Renew(context.Context) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.lost = false
+	f.renewed++
+	return nil
 }
 
 // answer is what a statement gives: an error, or rows.
@@ -44,6 +63,12 @@ func (f *fake) Run(_ context.Context, statement string) (Execution, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.ran = append(f.ran, statement)
+	if statement == "END SESSION" && f.renewed < 2 {
+		f.lost = true
+	}
+	if f.lost {
+		return nil, &Error{Root: "the session has ended"}
+	}
 	a, ok := f.answers[statement]
 	if !ok {
 		a, ok = f.answers[strings.Fields(statement)[0]]

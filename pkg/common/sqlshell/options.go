@@ -40,6 +40,9 @@ type Options struct {
 	GoOn bool
 	// Succeeded is called with each statement that ran, where it isn't nil.
 	Succeeded func(Statement)
+	// Offer are statements of a session that has ended; the prompt asks whether
+	// they are to run again.
+	Offer []Statement
 	// Commands are commands of the prompt beside its own.
 	Commands []Command
 }

@@ -40,6 +40,8 @@ type runner struct {
 	keeps  bool
 	kept   *kept
 	latest Statement
+	// ran are the statements that defined and set something.
+	ran []Statement
 	// forced is the format of one result only, which replays an old one; again
 	// says that a query runs again and again.
 	forced         string
@@ -78,10 +80,22 @@ func (r *runner) run(ctx context.Context, statement Statement) error {
 	}
 	err := one(ctx, statement)
 	r.latest = statement
-	if err == nil && r.options.Succeeded != nil {
-		r.options.Succeeded(statement)
+	if err == nil {
+		r.succeeded(statement)
 	}
 	return err
+}
+
+// succeeded takes note of a statement that ran.
+func (r *runner) succeeded(statement Statement) {
+	if r.prompt {
+		if r.ran = append(r.ran, statement); len(r.ran) > 2*mostLasting {
+			r.ran = Lasting(r.ran)
+		}
+	}
+	if r.options.Succeeded != nil {
+		r.options.Succeeded(statement)
+	}
 }
 
 func (r *runner) runOne(ctx context.Context, statement Statement) error {
@@ -204,49 +218,6 @@ func (r *runner) stop(ctx context.Context, statement Statement, execution Execut
 	}
 }
 
-// feed is what an execution gives, read ahead by one batch in a goroutine of
-// its own, so that somebody can wait for it and for a key at once.
-type feed struct {
-	execution Execution
-	batches   <-chan batch
-	stop      context.CancelFunc
-	done      <-chan struct{}
-}
-
-type batch struct {
-	rows []Row
-	// err is io.EOF after the last row.
-	err error
-}
-
-func newFeed(ctx context.Context, execution Execution) *feed {
-	ctx, stop := context.WithCancel(ctx)
-	batches, done := make(chan batch), make(chan struct{})
-	go func() {
-		defer close(done)
-		for {
-			rows, err := execution.Next(ctx)
-			select {
-			case batches <- batch{rows, err}:
-			case <-ctx.Done():
-				return
-			}
-			if err != nil {
-				return
-			}
-		}
-	}()
-	return &feed{execution: execution, batches: batches, stop: stop, done: done}
-}
-
-// trouble is what keeps rows from coming; "" where that isn't known.
-func (f *feed) trouble() string {
-	if t, ok := f.execution.(Troubled); ok {
-		return secret.Text(term.SafeLine(t.Trouble()))
-	}
-	return ""
-}
-
 // lookAtTrouble is how often is looked for what keeps rows from coming.
 const lookAtTrouble = time.Second
 
@@ -270,12 +241,6 @@ func (r *runner) tellTrouble(ctx context.Context, feed *feed, line *progress.Lin
 	default:
 		fmt.Fprintln(r.options.ErrOut, text)
 	}
-}
-
-// close ends reading.
-func (f *feed) close() {
-	f.stop()
-	<-f.done
 }
 
 // result prints the rows of an execution and returns how many it printed.
@@ -420,64 +385,4 @@ func regular(out io.Writer) string {
 		return "the file"
 	}
 	return file.Name()
-}
-
-// shown is the format of results now; that of an exported file is its own.
-func (r *runner) shown() string {
-	if r.forced != "" {
-		return r.forced
-	}
-	if r.expand == expandOn && r.out == r.options.Out {
-		return Vertical
-	}
-	return r.format
-}
-
-func (r *runner) writer(schema Schema) rowWriter {
-	width := 0
-	if term.IsTerminal(r.out) {
-		width = term.Width(r.out)
-	}
-	palette := r.palette
-	if r.out != r.options.Out {
-		palette = term.Palette{}
-	}
-	if r.whole {
-		width = 0
-	}
-	out := r.out
-	if r.pages != nil {
-		out = r.pages
-	}
-	writer := newRowWriter(r.shown(), out, width, palette)
-	switch inner := writer.(type) {
-	case *separatedWriter:
-		inner.safe = term.IsTerminal(r.out)
-	case *tableWriter:
-		table := inner
-		table.lines = r.prompt && r.out == r.options.Out && !table.op
-		table.keep(schema)
-		if !schema.Query && len(schema.Columns) == 1 {
-			return &answerWriter{tableWriter: table}
-		}
-		if r.expand == expandAuto && r.shown() == Table && term.IsTerminal(r.out) {
-			return &fittingWriter{table: table, vertical: newRowWriter(Vertical, out, 0, palette), width: term.Width(r.out)}
-		}
-	}
-	return writer
-}
-
-// answerWriter prints a text of several lines, such as EXPLAIN's, as it is,
-// and other answers as a table.
-type answerWriter struct{ *tableWriter }
-
-func (w *answerWriter) row(row Row) error {
-	if len(row.Fields) == 1 && !w.started {
-		if text, ok := row.Fields[0].(string); ok && isLong(text) {
-			w.started, w.box = true, false
-			_, err := fmt.Fprintln(w.out, term.Safe(text))
-			return err
-		}
-	}
-	return w.tableWriter.row(row)
 }

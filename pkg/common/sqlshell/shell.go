@@ -68,6 +68,7 @@ func Run(ctx context.Context, backend Backend, options Options) error {
 	if !options.Quiet {
 		fmt.Fprintln(options.Out, s.palette.Paint(term.Dim, `Statements end with ; — \? for help, Tab completes, Ctrl-D leaves.`))
 	}
+	s.offer(ctx, options.Offer)
 	err = s.loop(ctx)
 	if s.exported != nil {
 		if closed := s.export(""); closed != nil {
@@ -99,6 +100,7 @@ func (s *shell) loop(ctx context.Context) error {
 			return nil
 		case err != nil && ctx.Err() == nil:
 			s.print(err)
+			s.offerRenewal(ctx)
 		}
 	}
 	return context.Cause(ctx)
@@ -148,6 +150,11 @@ func (s *shell) one(ctx context.Context, statement Statement) error {
 		}
 		s.previous = statement.raw + ";"
 	}
+	return s.interruptible(ctx, func(ctx context.Context) error { return s.statement(ctx, statement) })
+}
+
+// interruptible does something that Ctrl-C ends, in place of the prompt.
+func (s *shell) interruptible(ctx context.Context, do func(context.Context) error) error {
 	pressed, release := interrupt.Take()
 	defer release()
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -159,7 +166,7 @@ func (s *shell) one(ctx context.Context, statement Statement) error {
 		case <-ctx.Done():
 		}
 	}()
-	return s.statement(ctx, statement)
+	return do(ctx)
 }
 
 // statement runs a statement, or a command to the shell.

@@ -52,6 +52,9 @@ const (
 // it.
 func (s Statement) Written() string { return s.raw }
 
+// HasSecrets reports whether a password or a key stands in the statement.
+func (s Statement) HasSecrets() bool { return redact(s.Text) != s.Text }
+
 // Classify tells the kind of a statement from its text.
 func Classify(statement string) Kind { return classify(significant(statement, 12)) }
 

@@ -42,6 +42,11 @@ type Options struct {
 	// Ended tells why a gateway that nothing replaces is no more; its error is
 	// nil as long as that isn't so. nil is a gateway that may come back.
 	Ended func(ctx context.Context) error
+	// Handle is that of a session that is open already, which is gone on with; ""
+	// begins a new one.
+	Handle string
+	// Keep leaves the session open when this client closes it.
+	Keep bool
 	// StopHint is the command that stops a job later; nil is none.
 	StopHint func(job string) string
 }
@@ -70,10 +75,26 @@ type Session struct {
 	over   error
 }
 
-// Open begins a session and keeps it alive until Close.
+// ErrGone says that the gateway doesn't know a session any more.
+var ErrGone = errors.New("the SQL gateway doesn't know this session any more: it restarted, or the session was idle for too long")
+
+// Open begins a session, or goes on with the one of options.Handle, and keeps it
+// alive until Close. The error of one that has ended is ErrGone.
 func Open(ctx context.Context, client *Client, options Options) (*Session, error) {
 	s := &Session{client: client, options: options}
-	if _, err := s.begin(ctx); err != nil {
+	if options.Handle != "" {
+		if err := checkHandle("session", options.Handle); err != nil {
+			return nil, err
+		}
+		err := s.call(ctx, http.MethodPost, httpapi.Path("sessions", options.Handle, "heartbeat"), nil, nil)
+		if gone(err) {
+			return nil, ErrGone
+		}
+		if err != nil {
+			return nil, s.explain(err)
+		}
+		s.handle = options.Handle
+	} else if _, err := s.begin(ctx); err != nil {
 		return nil, err
 	}
 	background, end := context.WithCancel(context.WithoutCancel(ctx))
@@ -237,14 +258,48 @@ func (s *Session) started(job string) {
 	s.jobs = append(s.jobs, job)
 }
 
-// Close ends the session. Jobs that INSERTs started go on.
+// Handle is the session's at the gateway; "" where it has none at the moment.
+func (s *Session) Handle() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.handle
+}
+
+// Lost reports whether the session has ended: the gateway doesn't know it any
+// more, or is no more.
+func (s *Session) Lost() bool { return s.Over() || s.Handle() == "" }
+
+// Over reports whether the gateway is no more.
+func (s *Session) Over() bool { return s.isOver() != nil }
+
+// Renew begins another session with the same gateway, where this one has ended.
+func (s *Session) Renew(ctx context.Context) error {
+	_, err := s.begin(ctx)
+	return err
+}
+
+// Forget has Close end the session, also where it was to be kept.
+func (s *Session) Forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.options.Keep = false
+}
+
+// Close ends the session, unless it is to be kept. Jobs that INSERTs started go
+// on.
 func (s *Session) Close(ctx context.Context) error {
 	s.end()
 	s.work.Wait()
 	s.mu.Lock()
-	handle := s.handle
-	s.handle = ""
+	handle, keep := s.handle, s.options.Keep
 	s.mu.Unlock()
+	if handle != "" && keep {
+		// The next one finds its own zone, not what reading needed.
+		err := s.restoreZone(ctx, handle)
+		s.work.Wait()
+		return err
+	}
+	s.lost(handle)
 	if handle == "" {
 		return nil
 	}

@@ -41,6 +41,7 @@ type sqlOptions struct {
 	inJobManager bool
 	jars         []string
 	onError      string
+	session      string
 	// ready are statements that are there already; they run before all others.
 	ready []sqlshell.Source
 	// anyGateway starts a gateway where none is found.
@@ -73,6 +74,16 @@ and the job behind it.
 ADD JAR of a file of this computer, and --jar, copy it into the pod of the gateway
 that --start-gateway starts; it goes with the pod, and with the jobs that use it.
 
+--session NAME comes back to a session of a gateway that goes on: its temporary
+tables, views, functions and options are there while the gateway keeps it
+(sql-gateway.session.idle-timeout after the last client, 10 minutes by default).
+Where it has ended, a new one begins, and the prompt offers to run again what was
+defined and set, without what starts jobs and what has passwords in it. \forget
+ends it. Who can read its file, which is yours alone, can use the session.
+
+At the prompt, where the session or its gateway ends, another one is begun after
+you agree, and the same is offered.
+
 At the prompt, \deploy NAME makes an application (Flink 2.0 and newer) of the tables
 and options of the session and its last INSERT, with the session cluster's image,
 resources and configuration; see kubectl flink submit --sql.
@@ -91,6 +102,9 @@ NDJSON, or "_op" where a column has that name.`,
 
 			# With a function of this computer's
 			kubectl flink sql session-example --start-gateway --jar udf.jar -e 'SHOW JARS' -o csv
+
+			# Come back later to the same temporary tables; needs a gateway that goes on
+			kubectl flink sql session-example --session orders
 
 			# A gateway that runs somewhere else in the namespace
 			kubectl flink sql session-example --gateway svc/sql-gateway:8083`),
@@ -119,6 +133,7 @@ NDJSON, or "_op" where a column has that name.`,
 	flags.BoolVar(&o.startGateway, "start-gateway", false, "Start a SQL gateway for this session, in a pod of its own")
 	flags.BoolVar(&o.inJobManager, "in-jobmanager", false, "With --start-gateway: in the JobManager's pod, whose memory it shares")
 	flags.StringArrayVarP(&o.jars, "jar", "j", nil, "Jar for the session and its jobs, as ADD JAR: a file of this computer, which goes into the pod of a gateway that is started, or a URI; may be repeated")
+	flags.StringVar(&o.session, "session", "", "Session to come back to, with its temporary tables and options, as long as its gateway goes on; it is begun where there is none of that name")
 	cmd.MarkFlagsMutuallyExclusive("wait", "detach")
 	cmd.MarkFlagsMutuallyExclusive("gateway", "start-gateway")
 	o.tunnelFlags.add(cmd, true)
@@ -133,6 +148,9 @@ func (o *sqlOptions) interactive() bool { return len(o.execute)+len(o.files)+len
 func (o *sqlOptions) Validate() error {
 	if o.inJobManager && !o.startGateway {
 		return exit.Usagef("--in-jobmanager says where --start-gateway starts it: give both")
+	}
+	if err := o.checkSession(); err != nil {
+		return err
 	}
 	if o.onError != "stop" && o.onError != "continue" {
 		return exit.Usagef("--on-error: %q is neither stop nor continue", o.onError)

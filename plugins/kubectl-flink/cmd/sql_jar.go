@@ -89,7 +89,12 @@ func (b *jarBackend) path(ctx context.Context, what, file string) (string, error
 
 // add runs ADD JAR.
 func (b *jarBackend) add(ctx context.Context, jar string) error {
-	execution, err := b.Run(ctx, "ADD JAR '"+strings.ReplaceAll(jar, "'", "''")+"'")
+	return b.do(ctx, "ADD JAR "+sqlText(jar))
+}
+
+// do runs a statement without rows to its end.
+func (b *jarBackend) do(ctx context.Context, statement string) error {
+	execution, err := b.Run(ctx, statement)
 	if err != nil {
 		return err
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -73,56 +72,25 @@ func (o *sqlOptions) Run(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	gateway, where, started, err := o.connect(ctx, line, tunnel, client, place, settings)
-	if err != nil {
+	link := &sqlLink{o: o, line: line, tunnel: tunnel, client: client, place: place, settings: settings, properties: properties}
+	if o.session != "" {
+		if link.named, err = o.openNamed(place); err != nil {
+			return err
+		}
+	}
+	defer func() { link.close(ctx, err != nil) }()
+	if err := link.open(ctx, named); err != nil {
 		return reach.AskError(ctx, err)
 	}
-	options := sqlgateway.Options{Name: "kubectl-flink", Properties: maps.Clone(settings)}
-	if started != nil {
-		options.Ended = started.Ended
-		defer func() {
-			away, cancel := context.WithTimeout(context.WithoutCancel(ctx), partingLimit)
-			defer cancel()
-			if stopErr := started.Stop(away); stopErr != nil {
-				line.Print("warning: %v", stopErr)
-			}
-		}()
-	}
-	if named {
-		o.warnOfVersion(line, gateway, place)
-		for key, value := range reach.GatewayProperties(place) {
-			if _, own := options.Properties[key]; !own {
-				options.Properties[key] = value
-			}
-		}
-		o.useJobManager(&options, tunnel, place)
-	}
-	maps.Copy(options.Properties, properties)
-	session, err := sqlgateway.Open(ctx, gateway, options)
-	if err != nil {
-		return reach.AskError(ctx, fmt.Errorf("open a session with %s: %w", where, err))
-	}
-	defer func() {
-		away, cancel := context.WithTimeout(context.WithoutCancel(ctx), partingLimit)
-		defer cancel()
-		if closeErr := session.Close(away); closeErr != nil && err == nil {
-			line.Print("warning: the session with %s could not be closed: %v", where, closeErr)
-		}
-	}()
-	backend := &jarBackend{Backend: session, gateway: started, line: line}
-	for _, jar := range o.jars {
-		if err := backend.add(ctx, jar); err != nil {
-			return reach.AskError(ctx, fmt.Errorf("--jar %s: %w", jar, err))
-		}
-	}
-	return reach.AskError(ctx, o.statements(ctx, line, backend, o.explainStatement(client, place), place, sources, initial))
+	return reach.AskError(ctx, o.statements(ctx, link, sources, initial))
 }
 
 // statements runs what is asked for in the session.
-func (o *sqlOptions) statements(ctx context.Context, line *progress.Line, session sqlshell.Backend, explain func(context.Context, *sqlshell.Error) string, place reach.Place, sources, initial []sqlshell.Source) error {
+func (o *sqlOptions) statements(ctx context.Context, session *sqlLink, sources, initial []sqlshell.Source) error {
+	line, place := session.line, session.place
 	shell := sqlshell.Options{
 		IOStreams: o.IOStreams, Format: o.output, Limit: o.limit, Timeout: o.timeout,
-		Wait: o.wait, Full: o.full, Quiet: o.quiet, ShowSecrets: o.showSecrets, Explain: explain,
+		Wait: o.wait, Full: o.full, Quiet: o.quiet, ShowSecrets: o.showSecrets, Explain: o.explainStatement(session.client, place),
 		GoOn: o.onError == "continue",
 	}
 	deploy := &deployer{sql: o, cluster: place.Cluster}
@@ -132,6 +100,7 @@ func (o *sqlOptions) statements(ctx context.Context, line *progress.Line, sessio
 			Name: "deploy", Argument: "NAME", Does: "make an application of this session's tables, options and last INSERT", Run: deploy.run,
 		})
 	}
+	session.named.attach(session, &shell)
 	if len(initial) > 0 {
 		line.Set("running %s", o.initFile)
 		silent := shell
@@ -292,7 +261,10 @@ func (o *sqlOptions) sources(ctx context.Context) (sources, initial []sqlshell.S
 }
 
 // historyFile is where the prompt keeps its history; "" where there is no home.
-func historyFile() string {
+func historyFile() string { return stateFile("sql_history") }
+
+// stateFile is a file of this program's own; "" where there is no home.
+func stateFile(name ...string) string {
 	dir := os.Getenv("XDG_STATE_HOME")
 	if dir == "" {
 		home, err := os.UserHomeDir()
@@ -306,5 +278,5 @@ func historyFile() string {
 			}
 		}
 	}
-	return filepath.Join(dir, "kubectl-flink", "sql_history")
+	return filepath.Join(append([]string{dir, "kubectl-flink"}, name...)...)
 }
