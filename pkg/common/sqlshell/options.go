@@ -43,6 +43,9 @@ type Options struct {
 	// Offer are statements of a session that has ended; the prompt asks whether
 	// they are to run again.
 	Offer []Statement
+	// Had are statements that ran in the session before: another session needs what
+	// they define, too.
+	Had []Statement
 	// Commands are commands of the prompt beside its own.
 	Commands []Command
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
@@ -57,6 +58,7 @@ func Run(ctx context.Context, backend Backend, options Options) error {
 		return err
 	}
 	r.prompt, r.keeps, r.pager = true, true, true
+	r.ran = slices.Clone(options.Had)
 	s := &shell{runner: r, names: newNames(backend)}
 	history, err := openHistory(options.HistoryFile)
 	if err != nil {

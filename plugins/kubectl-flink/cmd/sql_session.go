@@ -246,6 +246,8 @@ func (n *namedSession) attach(link *sqlLink, shell *sqlshell.Options) {
 	}
 	if n.ended {
 		shell.Offer = n.statements
+	} else {
+		shell.Had = n.statements
 	}
 	shell.Commands = append(shell.Commands, sqlshell.Command{
 		Name: "forget", Does: "end the session " + n.name + " with this prompt",

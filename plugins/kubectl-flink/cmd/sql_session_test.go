@@ -158,6 +158,9 @@ func TestNamedSessions(t *testing.T) {
 	}
 	shell = sqlshell.Options{}
 	last.attach(&sqlLink{session: s5, line: line}, &shell)
+	if len(shell.Offer) != 0 || len(shell.Had) != 1 {
+		t.Errorf("offered %v, had %v", shell.Offer, shell.Had)
+	}
 	if err := shell.Commands[0].Run(t.Context(), ""); err != nil {
 		t.Fatal(err)
 	}
