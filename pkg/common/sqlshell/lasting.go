@@ -148,7 +148,7 @@ func (s *shell) offer(ctx context.Context, statements []Statement) {
 	for _, statement := range statements {
 		s.note("  %s", statement.label())
 	}
-	if !s.ask(fmt.Sprintf("Run these %d statements again in this one? Type yes: ", len(statements))) {
+	if !s.ask("Run this again here? Type yes: ") {
 		return
 	}
 	failures := 0
@@ -174,5 +174,5 @@ func (s *shell) offer(ctx context.Context, statements []Statement) {
 		s.print(err)
 		return
 	}
-	s.note("%d of %d statements ran", len(statements)-failures, len(statements))
+	s.note("Ran %d of %d statements", len(statements)-failures, len(statements))
 }

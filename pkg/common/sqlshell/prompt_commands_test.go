@@ -142,10 +142,10 @@ func TestAnotherSessionIsBegunAndFilled(t *testing.T) {
 		terminal.Sees("error: the session has ended", "Begin a new session now? Type yes:")
 		terminal.Press(answers[0] + "\r")
 		if len(answers) > 1 {
-			terminal.Sees("A new session has begun", "The session before had defined and set:\n  SET 'a' = 'b'\n  CREATE TABLE t (a INT)\n", "Run these 2 statements again in this one? Type yes:")
+			terminal.Sees("A new session has begun", "The session before had defined and set:\n  SET 'a' = 'b'\n  CREATE TABLE t (a INT)\n", "Run this again here? Type yes:")
 			terminal.Press(answers[1] + "\r")
 			if answers[1] == "yes" {
-				terminal.Sees("2 of 2 statements ran")
+				terminal.Sees("Ran 2 of 2 statements")
 			}
 		}
 		prompted(terminal)
