@@ -102,7 +102,7 @@ docs: ## Renew docs/reference from the commands
 	go run ./hack/docs reference docs/reference
 
 .PHONY: probe
-probe: ## Compile the Java class of kubectl flink storage check
+probe: ## Compile the Java classes of storage check and upgrade --compile
 	$(CLUSTER) probe $(CURDIR)/pkg/flink/probe/java
 
 .PHONY: pictures

@@ -43,7 +43,7 @@ Usage: cluster VERB [flags]
               print its directory: goreleaser, krew,
               validate-krew-manifest or golangci-lint
   shells      install the shells that completion is tested in: bash, zsh, fish
-  probe       compile the Java class of kubectl flink storage check: DIR
+  probe       compile the Java classes of kubectl flink: DIR
   fetch       fetch and build everything, without a cluster [flags of up]
 
 Everything that is fetched and built is kept in $KUBECTL_FLINK_CACHE, by

@@ -33,7 +33,7 @@ var rooms = map[string][]string{
 	"sqljob":     {"api", "operator"},
 	"storage":    {"api", "operator", "statefile"},
 	"jar":        {"api"},
-	"reach":      {"api", "operator", "savepoint", "change", "lifecycle", "rest", "sqlgateway", "storage", "diagnosis", "foretell"},
+	"reach":      {"api", "operator", "savepoint", "change", "lifecycle", "rest", "sqlgateway", "storage", "diagnosis", "foretell", "probe"},
 }
 
 // Each room of pkg/flink imports only what its row names, so that what a

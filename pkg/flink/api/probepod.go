@@ -10,21 +10,25 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// ProbeName is the beginning of the names of pods that try a job's storage.
-const ProbeName = "flink-storage-probe-"
+// Probe is what a probe pod is for, and what it needs.
+type Probe struct {
+	// Name is the beginning of the pod's name, Component the value of its label.
+	Name, Component string
+	// Dir is a directory of its own that the pod may write to, and Ready the file in
+	// it that says that the entry point is through.
+	Dir, Ready string
+	// Memory and Room, of Dir, are in bytes.
+	Memory, Room int64
+}
 
-// ProbeRoom is what such a pod may write to besides the storage: a directory of
-// its own, and the file in it that says that the entry point is through.
-type ProbeRoom struct{ Dir, Ready string }
-
-// ProbePod is a pod in which a job's storage can be tried: with the JobManager's
-// image, entry point, user, service account, volumes and environment, but nothing
-// that Services or Flink would take for a JobManager. running is the pod
-// template of the JobManager's Deployment, nil where there is none; it has what
-// Flink itself adds. node is where the JobManager runs, "" for anywhere: some
-// volumes are only there.
-func ProbePod(cluster Job, config Config, running *corev1.PodSpec, node string, room ProbeRoom) (*corev1.Pod, error) {
-	spec := cluster.RunsWith()
+// ProbePod is a pod in which something can be tried as the JobManager would do it:
+// with its image, entry point, user, service account, volumes and environment, but
+// nothing that Services or Flink would take for a JobManager. spec is the cluster's
+// with which it is to run. running is the pod template of the JobManager's
+// Deployment, nil where there is none or it isn't of that spec; it has what Flink
+// itself adds. node is where the JobManager runs, "" for anywhere: some volumes are
+// only there.
+func ProbePod(cluster Job, spec map[string]any, config Config, running *corev1.PodSpec, node string, p Probe) (*corev1.Pod, error) {
 	var own corev1.PodSpec
 	if running != nil {
 		own = *running.DeepCopy()
@@ -50,28 +54,28 @@ func ProbePod(cluster Job, config Config, running *corev1.PodSpec, node string, 
 		}
 	}
 	if main.Image == "" {
-		return nil, fmt.Errorf("%s names no image that its storage could be tried with", cluster.Ref())
+		return nil, fmt.Errorf("%s names no image that a pod could be made of", cluster.Ref())
 	}
 	life, grace := int64(ReaderLife.Seconds()), int64(0)
 	probe := corev1.Container{
 		Name: MainContainer, Image: main.Image, ImagePullPolicy: main.ImagePullPolicy, SecurityContext: main.SecurityContext,
-		Command: main.Command, Args: []string{"sh", "-c", fmt.Sprintf("touch %s; exec sleep %d", room.Ready, life)},
+		Command: main.Command, Args: []string{"sh", "-c", fmt.Sprintf("touch %s; exec sleep %d", p.Ready, life)},
 		Env: main.Env, EnvFrom: main.EnvFrom, WorkingDir: main.WorkingDir,
-		VolumeMounts: append(slices.Clone(main.VolumeMounts), corev1.VolumeMount{Name: "kubectl-flink-probe", MountPath: room.Dir}),
+		VolumeMounts: append(slices.Clone(main.VolumeMounts), corev1.VolumeMount{Name: "kubectl-flink-probe", MountPath: p.Dir}),
 		Resources: corev1.ResourceRequirements{
-			Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("10m"), corev1.ResourceMemory: resource.MustParse("256Mi")},
-			Limits:   corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("640Mi")},
+			Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("10m"), corev1.ResourceMemory: *resource.NewQuantity(min(p.Memory, 256<<20), resource.BinarySI)},
+			Limits:   corev1.ResourceList{corev1.ResourceMemory: *resource.NewQuantity(p.Memory, resource.BinarySI)},
 		},
 	}
-	small := resource.MustParse("16Mi")
+	room := resource.NewQuantity(p.Room, resource.BinarySI)
 	return &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{
-			GenerateName: ProbeName, Namespace: cluster.Object.GetNamespace(),
-			Labels: map[string]string{"app.kubernetes.io/managed-by": "kubectl-flink", "app.kubernetes.io/component": "storage-probe"},
+			GenerateName: p.Name, Namespace: cluster.Object.GetNamespace(),
+			Labels: map[string]string{"app.kubernetes.io/managed-by": "kubectl-flink", "app.kubernetes.io/component": p.Component},
 		},
 		Spec: corev1.PodSpec{
 			InitContainers: own.InitContainers, Containers: []corev1.Container{probe},
-			Volumes:       append(slices.Clone(own.Volumes), corev1.Volume{Name: "kubectl-flink-probe", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{SizeLimit: &small}}}),
+			Volumes:       append(slices.Clone(own.Volumes), corev1.Volume{Name: "kubectl-flink-probe", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{SizeLimit: room}}}),
 			RestartPolicy: corev1.RestartPolicyNever, ServiceAccountName: own.ServiceAccountName, AutomountServiceAccountToken: own.AutomountServiceAccountToken,
 			SecurityContext: own.SecurityContext, ImagePullSecrets: own.ImagePullSecrets, HostAliases: own.HostAliases, DNSPolicy: own.DNSPolicy, DNSConfig: own.DNSConfig,
 			NodeSelector: own.NodeSelector, Tolerations: own.Tolerations, Affinity: own.Affinity, NodeName: node, RuntimeClassName: own.RuntimeClassName,

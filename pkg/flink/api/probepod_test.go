@@ -11,9 +11,9 @@ import (
 // The pod has what the JobManager's has, and nothing by which a Service or controller would take
 // it for one.
 func TestProbePod(t *testing.T) {
-	room := ProbeRoom{Dir: "/tmp/probe", Ready: "/tmp/probe/ready"}
+	room := Probe{Name: "probe-", Component: "probe", Dir: "/tmp/probe", Ready: "/tmp/probe/ready", Memory: 640 << 20, Room: 16 << 20}
 	shop := jobAs(t, Deployment, `{"metadata": {"name": "shop", "namespace": "ns"}, "spec": {"image": "flink:1.20", "serviceAccount": "flink", "podTemplate": {"spec": {"containers": [{"name": "flink-main-container", "env": [{"name": "A", "value": "b"}]}, {"name": "sidecar", "image": "x"}]}}}}`)
-	pod, err := ProbePod(shop, Config{"containerized.master.env.ENABLE_BUILT_IN_PLUGINS": "flink-s3.jar"}, nil, "", room)
+	pod, err := ProbePod(shop, shop.RunsWith(), Config{"containerized.master.env.ENABLE_BUILT_IN_PLUGINS": "flink-s3.jar"}, nil, "", room)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -25,7 +25,7 @@ func TestProbePod(t *testing.T) {
 		ServiceAccountName: "other", InitContainers: []corev1.Container{{Name: "fetch"}}, Volumes: []corev1.Volume{{Name: "data"}},
 		Containers: []corev1.Container{{Name: MainContainer, Image: "own:1", Command: []string{"/docker-entrypoint.sh"}, Args: []string{"kubernetes-jobmanager.sh"}, Ports: []corev1.ContainerPort{{ContainerPort: 8081}}, LivenessProbe: &corev1.Probe{}, VolumeMounts: []corev1.VolumeMount{{Name: "data", MountPath: "/data"}}}},
 	}
-	if pod, err = ProbePod(shop, nil, template, "node-1", room); err != nil {
+	if pod, err = ProbePod(shop, shop.RunsWith(), nil, template, "node-1", room); err != nil {
 		t.Fatal(err)
 	}
 	main = pod.Spec.Containers[0]
@@ -36,7 +36,7 @@ func TestProbePod(t *testing.T) {
 	if len(template.Containers[0].VolumeMounts) != 1 || len(template.Volumes) != 1 {
 		t.Error("the Deployment's template was changed")
 	}
-	if _, err := ProbePod(jobAs(t, Deployment, `{"metadata": {"name": "shop"}, "spec": {}}`), nil, nil, "", room); err == nil {
+	if _, err := ProbePod(jobAs(t, Deployment, `{"metadata": {"name": "shop"}, "spec": {}}`), map[string]any{}, nil, nil, "", room); err == nil {
 		t.Error("a pod without image")
 	}
 }

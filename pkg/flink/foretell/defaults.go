@@ -55,7 +55,7 @@ func defaults(f *Facts) []Finding {
 			Todo: "set it to keep what it is now",
 		})
 	}
-	if was < 200 && is >= 200 {
+	if was < 200 && is >= 200 && f.Graph == nil {
 		out = append(out, Finding{
 			ID: "PROGRAM", Level: Unknown,
 			Text: "whether the program is built for Flink 2: the DataSet and the Scala API are gone, and SourceFunction and SinkFunction are no longer public",

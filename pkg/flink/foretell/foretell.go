@@ -99,17 +99,19 @@ type Facts struct {
 	State *State
 	// Stateless says that the job starts without the state.
 	Stateless bool
-	// Vertices are of the job as it runs; nil where they aren't known. Compiled
-	// says that they are of After instead: a graph that was made of what is
-	// going to run.
+	// Vertices are of the job as it runs; nil where they aren't known.
 	Vertices []Vertex
-	Compiled bool
+	// Graph are all operators of what is going to run; nil where no graph was made of
+	// it. Where one was asked for, GraphTrouble says why there is none.
+	Graph        []Node
+	GraphTrouble string
+	TroubleKind  Trouble
 }
 
 // rules are all of them. Each is a function of the facts alone.
 var rules = []func(*Facts) []Finding{
 	stateless, format, maxParallelism, maxParallelismSet, missing, backend, unaligned,
-	versions, places, claim, otherJob, java, manifest, defaults,
+	compiled, versions, places, claim, otherJob, java, manifest, defaults,
 }
 
 // Judge is all that the facts say, worst first.

@@ -66,6 +66,18 @@ func facts(t testing.TB, was, is spec, state string) Facts {
 	return f
 }
 
+// graph is one of what is going to run.
+func graph(nodes ...Node) func(*Facts) { return func(f *Facts) { f.Graph = nodes } }
+
+// The recorded job's operators.
+var (
+	source = Node{ID: "ca88eee0095684d687a1b6495617f957", Name: "Source: numbers"}
+	slow   = Node{ID: "59fa767824610e31f4a11d6125e09bf4", Name: "slow"}
+	other  = usual.with(func(s *spec) { s.jar = "local:///b.jar" })
+)
+
+const count = "b71731f1c0df9c3076c4a455334d0ad6"
+
 // said are findings as "level ID: text".
 func said(found []Finding) []string {
 	out := []string{}
@@ -195,21 +207,62 @@ func TestJudge(t *testing.T) {
 			usual, usual.with(func(s *spec) { s.jar, s.drops = "local:///b.jar", true }), v2, same,
 			[]string{"warning PLACE: whether these still have an operator isn't known, and state that has none is dropped without a word (allowNonRestoredState), of 48.2 KiB in all: count per key (uid count) (46.4 KiB), slow (uid slow) (1.3 KiB), Source: numbers (uid numbers) (546 B)"},
 		},
-		"a compiled graph without an operator": {
-			usual, usual.with(func(s *spec) { s.jar = "local:///b.jar" }), v2,
-			func(f *Facts) {
-				f.Compiled = true
-				f.Vertices = []Vertex{{ID: "ca88eee0095684d687a1b6495617f957", Name: "Source"}, {ID: "59fa767824610e31f4a11d6125e09bf4", Name: "slow"}}
-			},
-			[]string{"fails PLACE: 46.4 KiB of state have no operator any more: count per key (uid count) (46.4 KiB)"},
+		"a graph without an operator": {
+			usual, other, v2, graph(source, slow),
+			[]string{"fails PLACE: 46.4 KiB of state have no operator in the new graph: count per key (uid count) (46.4 KiB)"},
 		},
-		"a compiled graph with chains": {
-			usual, usual.with(func(s *spec) { s.jar = "local:///b.jar" }), v2,
-			func(f *Facts) {
-				f.Compiled = true
-				f.Vertices = []Vertex{{ID: "ca88eee0095684d687a1b6495617f957", Name: "Source -> count"}, {ID: "59fa767824610e31f4a11d6125e09bf4", Name: "slow"}}
+		"a graph without an operator, whose state may go": {
+			usual, other.with(func(s *spec) { s.drops = true }), v2, graph(source, slow),
+			[]string{"warning PLACE: 46.4 KiB of state have no operator in the new graph and are dropped, as allowNonRestoredState says: count per key (uid count) (46.4 KiB)"},
+		},
+		"a graph with another uid": {
+			usual, other, v2, graph(source, slow, Node{ID: "0f", Name: "count per key", UID: "counter"}),
+			[]string{"fails PLACE: 46.4 KiB of state have no operator in the new graph: count per key (uid count) (46.4 KiB); count per key (uid counter) looks like the same operator under another uid (it was count)"},
+		},
+		"a graph with all": {
+			usual, other, v2, graph(source, slow, Node{ID: count}),
+			[]string{"note PLACE: every state has its operator in the new graph: count per key (uid count) (46.4 KiB), slow (uid slow) (1.3 KiB), Source: numbers (uid numbers) (546 B)"},
+		},
+		"a graph in which the program sets the hash": {
+			usual, other, v2, graph(source, slow, Node{ID: "0f", UserID: count}),
+			[]string{"note PLACE: every state has its operator in the new graph: count per key (uid count) (46.4 KiB), slow (uid slow) (1.3 KiB), Source: numbers (uid numbers) (546 B)"},
+		},
+		"a graph with a parallelism that the state can't have": {
+			usual, other.with(func(s *spec) { s.parallelism = 17 }), v2, graph(source, slow, Node{ID: count, Parallelism: 17}),
+			[]string{
+				"fails MAX-PARALLELISM: the state of count per key (uid count) (46.4 KiB) is divided into at most 16 parts (its max parallelism), and the parallelism is to be 17",
+				"note PLACE: ",
 			},
-			[]string{"unknown PLACE: whether each state still has its operator (46.4 KiB in 1 operators: count per key (uid count) (46.4 KiB)): a JobManager names only the heads of chains, and of another program nothing. Flink refuses to start where one has none"},
+		},
+		"a graph whose program keeps the parallelism": {
+			usual, other.with(func(s *spec) { s.parallelism = 17 }), v2, graph(source, slow, Node{ID: count, Parallelism: 2}),
+			[]string{"note PLACE: "},
+		},
+		"a graph with another max parallelism": {
+			usual, other, v2, graph(source, slow, Node{ID: count, MaxParallelism: 64}),
+			[]string{"fails MAX-PARALLELISM-SET: a max parallelism of 64 is set, and the state has 16 (count per key (uid count) (46.4 KiB)): Flink refuses to change it", "note PLACE: "},
+		},
+		"a main method that fails": {
+			usual, other, v2, func(f *Facts) {
+				f.TroubleKind, f.GraphTrouble = TroubleMain, "IllegalArgumentException: --topic is missing"
+			},
+			[]string{"warning MAIN: the job's main method failed when its graph was to be made: IllegalArgumentException: --topic is missing", "unknown PLACE: "},
+		},
+		"an image that isn't there": {
+			usual, usual, "", func(f *Facts) { f.TroubleKind, f.GraphTrouble = TroubleImage, "ErrImagePull" },
+			[]string{"warning IMAGE: the image of what is going to run can't be had: ErrImagePull"},
+		},
+		"a jar that isn't there": {
+			usual, other, v2, func(f *Facts) { f.TroubleKind, f.GraphTrouble = TroubleJar, "/b.jar isn't in the image or a volume" },
+			[]string{"fails JAR: the job's jar isn't there: /b.jar isn't in the image or a volume", "unknown PLACE: "},
+		},
+		"a class that isn't there": {
+			usual, usual, "", func(f *Facts) { f.TroubleKind, f.GraphTrouble = TroubleClass, "no class com.acme.Job" },
+			[]string{"fails CLASS: the job's class can't be loaded: no class com.acme.Job"},
+		},
+		"a graph that couldn't be made": {
+			usual, usual, "", func(f *Facts) { f.GraphTrouble = "no rights" },
+			[]string{"unknown GRAPH: the graph of what is going to run couldn't be made: no rights"},
 		},
 		"operators without a uid, and another parallelism": {
 			usual, usual.with(func(s *spec) { s.parallelism = 3 }), v2,

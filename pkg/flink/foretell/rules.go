@@ -49,8 +49,16 @@ func (f *Facts) overrides() map[string]int {
 	return out
 }
 
-// parallelism is the job's that is going to run; 0 where it isn't known.
-func (f *Facts) parallelism() int {
+// Args are the arguments of the job that is going to run.
+func (f *Facts) Args() []string {
+	if f.After.Object == nil {
+		return nil
+	}
+	return texts(f.After.Spec(), "job", "args")
+}
+
+// Parallelism is the job's that is going to run; 0 where it isn't known.
+func (f *Facts) Parallelism() int {
 	if f.After.Object == nil {
 		return 0
 	}
@@ -73,7 +81,7 @@ func (f *Facts) follows(o statefile.OperatorSummary) bool {
 	}
 	if f.State.OwnRun && before > 0 {
 		for _, v := range f.Vertices {
-			if v.ID == o.ID && !f.Compiled {
+			if v.ID == o.ID {
 				return v.Parallelism == before
 			}
 		}
@@ -89,21 +97,28 @@ func (f *Facts) follows(o statefile.OperatorSummary) bool {
 // maxParallelism is Flink's check that state is divided into at least as many
 // key groups as there will be subtasks.
 func maxParallelism(f *Facts) []Finding {
-	job, overrides := f.parallelism(), f.overrides()
+	job, overrides := f.Parallelism(), f.overrides()
 	reactive := strings.EqualFold(f.Config["scheduler-mode"], "reactive")
 	adaptive := strings.EqualFold(f.Config["jobmanager.scheduler"], "adaptive")
 	var sure, maybe []statefile.OperatorSummary
 	lowest := 0
 	wanted := 0
 	for _, o := range f.stateful() {
-		want, given := overrides[o.ID]
-		if !given {
+		want, known := overrides[o.ID]
+		if f.Graph != nil && !known {
+			node := f.node(o)
+			if node == nil || node.Parallelism == 0 {
+				continue
+			}
+			want, known = node.Parallelism, true
+		}
+		if !known {
 			want = job
 		}
 		switch {
 		case o.MaxParallelism <= 0 || want <= o.MaxParallelism || o.Single():
 			continue
-		case given || f.follows(o):
+		case known || f.follows(o):
 			if sure = append(sure, o); lowest == 0 || o.MaxParallelism < lowest {
 				lowest = o.MaxParallelism
 			}
@@ -145,6 +160,9 @@ func derivedMax(parallelism int) int {
 // maxParallelismSet is Flink's check that a max parallelism that is set is the
 // one that the state has.
 func maxParallelismSet(f *Facts) []Finding {
+	if f.Graph != nil && f.State != nil && !f.Stateless {
+		return f.maxParallelismInGraph()
+	}
 	set, err := strconv.Atoi(f.Config["pipeline.max-parallelism"])
 	if err != nil || set <= 0 || f.State == nil || f.Stateless {
 		return nil
@@ -315,20 +333,20 @@ func places(f *Facts) []Finding {
 	if len(stateful) == 0 {
 		return nil
 	}
+	if f.Graph != nil {
+		return f.placesInGraph(stateful)
+	}
 	heads := map[string]bool{}
-	chained := false
 	for _, v := range f.Vertices {
 		heads[v.ID] = true
-		chained = chained || strings.Contains(v.Name, "->")
 	}
-	drops := f.drops()
 	same := f.sameProgram()
-	if f.State.OwnRun && same && !f.Compiled {
+	if f.State.OwnRun && same {
 		return f.chaining(stateful)
 	}
 	var unplaced []statefile.OperatorSummary
 	for _, o := range stateful {
-		if (same || f.Compiled) && heads[o.ID] {
+		if same && heads[o.ID] {
 			continue
 		}
 		unplaced = append(unplaced, o)
@@ -336,22 +354,15 @@ func places(f *Facts) []Finding {
 	if len(unplaced) == 0 {
 		return nil
 	}
-	found := Finding{ID: "PLACE"}.about(unplaced, f.names())
+	found := Finding{ID: "PLACE", Level: Unknown, Todo: "--compile has the new program make its graph, in a pod of its own"}.about(unplaced, f.names())
+	if f.GraphTrouble != "" {
+		found.Todo = ""
+	}
 	who := listed(found.Operators, len(unplaced))
-	switch {
-	case f.Compiled && !chained && drops:
-		found.Level = Warning
-		found.Text = fmt.Sprintf("%s of state have no operator any more and are dropped, as --allow-non-restored-state says: %s", api.Bytes(found.Bytes), who)
-	case f.Compiled && !chained:
-		found.Level = Fails
-		found.Text = fmt.Sprintf("%s of state have no operator any more: %s", api.Bytes(found.Bytes), who)
-		found.Todo = "give the operators the uids that they had, or drop their state with --allow-non-restored-state"
-	case drops:
+	found.Text = fmt.Sprintf("whether each state still has its operator (%s in %d operators: %s): a JobManager names only the heads of chains, and of another program nothing. Flink refuses to start where one has none", api.Bytes(found.Bytes), len(unplaced), who)
+	if f.drops() {
 		found.Level = Warning
 		found.Text = fmt.Sprintf("whether these still have an operator isn't known, and state that has none is dropped without a word (allowNonRestoredState), of %s in all: %s", api.Bytes(found.Bytes), who)
-	default:
-		found.Level = Unknown
-		found.Text = fmt.Sprintf("whether each state still has its operator (%s in %d operators: %s): a JobManager names only the heads of chains, and of another program nothing. Flink refuses to start where one has none", api.Bytes(found.Bytes), len(unplaced), who)
 	}
 	return []Finding{found}
 }
@@ -369,7 +380,7 @@ func (f *Facts) drops() bool {
 // without a uid from the graph, chains included, and another parallelism can
 // break a chain.
 func (f *Facts) chaining(stateful []statefile.OperatorSummary) []Finding {
-	was, is := f.Before.Parallelism(), f.parallelism()
+	was, is := f.Before.Parallelism(), f.Parallelism()
 	if is == 0 || was == is || f.State.Version < 5 {
 		return nil
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -58,10 +59,10 @@ func (c *Client) StartReader(ctx context.Context, pod *corev1.Pod) (at SeeingPod
 	return c.startPod(ctx, pod, "reads the volume", time.Minute)
 }
 
-// StartProbe is StartReader for a pod that tries storage. It has longer, because
-// it may have init containers.
-func (c *Client) StartProbe(ctx context.Context, pod *corev1.Pod) (at SeeingPod, remove func() error, err error) {
-	return c.startPod(ctx, pod, "tries the storage", 3*time.Minute)
+// StartProbe is StartReader for a pod that does something as the JobManager would, as
+// "tries the storage". It has longer, because it may have init containers.
+func (c *Client) StartProbe(ctx context.Context, pod *corev1.Pod, does string) (at SeeingPod, remove func() error, err error) {
+	return c.startPod(ctx, pod, does, 3*time.Minute)
 }
 
 // startPod starts a pod that does something, as "reads the volume".
@@ -100,7 +101,7 @@ func (c *Client) startPod(ctx context.Context, pod *corev1.Pod, does string, lim
 			}
 		}
 		if why := readerTrouble(now); why != "" {
-			return at, remove, fmt.Errorf("pod %s, which %s, can't run: %s", created.Name, does, why)
+			return at, remove, &ProbeError{Pod: created.Name, Does: does, reason: why}
 		}
 		select {
 		case <-waiting.Done():
@@ -108,6 +109,22 @@ func (c *Client) startPod(ctx context.Context, pod *corev1.Pod, does string, lim
 		case <-time.After(300 * time.Millisecond):
 		}
 	}
+}
+
+// ProbeError says why a pod that does something can't run.
+type ProbeError struct{ Pod, Does, reason string }
+
+func (e *ProbeError) Error() string {
+	return fmt.Sprintf("pod %s, which %s, can't run: %s", e.Pod, e.Does, e.reason)
+}
+
+// Why is the reason alone.
+func (e *ProbeError) Why() string { return e.reason }
+
+// Image reports whether it is the image that can't be had.
+func (e *ProbeError) Image() bool {
+	reason, _, _ := strings.Cut(e.reason, ":")
+	return slices.Contains([]string{"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"}, reason)
 }
 
 // readerTrouble is why a pod won't run; "" as long as it may.

@@ -1,28 +1,29 @@
-// Package probe tries a job's directories of state from inside the cluster,
-// through Flink's own file systems: it has the program that does it, the command
-// that runs it in a container of the job's image, and reads what it says.
+// Package probe finds out from inside the cluster what only Flink itself can tell:
+// StateProbe tries a job's directories of state through Flink's own file systems,
+// GraphProbe makes a job's graph. The package has the programs, the commands that run
+// them in a container of the job's image, and reads what they say.
 //
-// The program is Java, because plugins and credentials are only real there; its
-// source is java/StateProbe.java, and `make probe` builds the class beside it.
-// Flink's images have no compiler, and `go install` has none either, so the class
-// is in the repository as built.
+// The programs are Java, because plugins, credentials and the job's own code are only
+// real there; their sources are in java, and `make probe` builds the classes beside
+// them. Flink's images have no compiler, and `go install` has none either, so the
+// classes are in the repository as built.
 package probe
 
 import (
 	"bufio"
-	_ "embed" // the program
+	_ "embed" // the programs
 	"encoding/base64"
 	"fmt"
 	"io"
+	"iter"
 	"maps"
 	"slices"
-	"sort"
 	"strings"
 	"time"
 )
 
 //go:embed java/StateProbe.class
-var class []byte
+var stateProbe []byte
 
 // The steps of a probe, in their order.
 const (
@@ -47,23 +48,27 @@ const (
 	Ready = Room + "/ready"
 )
 
-// script runs the program: $1 is it, $2 what Java gets besides, and the rest its
-// arguments. Settings come on standard input, so that no list of processes shows
-// them.
-const script = `room=$1; ready=$2; class=$3; opts=$4; shift 4
+// script runs a program: its name, itself, what Java gets besides, and its arguments.
+// Settings come on standard input, so that no list of processes shows them.
+const script = `room=$1; ready=$2; name=$3; class=$4; opts=$5; shift 5
 n=0; while [ ! -e "$ready" ] && [ "$n" -lt 300 ]; do n=$((n+1)); sleep 0.1; done
 cd "${FLINK_HOME:=/opt/flink}"
-export FLINK_HOME FLINK_PLUGINS_DIR="${FLINK_PLUGINS_DIR:-$FLINK_HOME/plugins}"
+export FLINK_HOME FLINK_PLUGINS_DIR="${FLINK_PLUGINS_DIR:-$FLINK_HOME/plugins}" FLINK_OPT_DIR="${FLINK_OPT_DIR:-$FLINK_HOME/opt}"
 unset FLINK_CONF_DIR
-printf %s "$class" | base64 -d > "$room/StateProbe.class"
+printf %s "$class" | base64 -d > "$room/$name.class"
 java=java; if [ -n "$JAVA_HOME" ] && [ -x "$JAVA_HOME/bin/java" ]; then java=$JAVA_HOME/bin/java; fi
-exec "$java" -Xmx192m $opts -cp "$room:${FLINK_LIB_DIR:-$FLINK_HOME/lib}/*:$HADOOP_CLASSPATH" StateProbe "$@"`
+exec "$java" $opts -cp "$room:${FLINK_LIB_DIR:-$FLINK_HOME/lib}/*:$HADOOP_CLASSPATH" "$name" "$@"`
+
+// command is what is run in the container for a program.
+func command(name string, class []byte, options string, args ...string) []string {
+	return append([]string{"sh", "-ec", script, "sh", Room, Ready, name, base64.StdEncoding.EncodeToString(class), options}, args...)
+}
 
 // Command is what is run in the container for directories; name is that of the
 // file that is written there.
 func Command(name string, config map[string]string, dirs []string) []string {
-	args := []string{"sh", "-ec", script, "sh", Room, Ready, base64.StdEncoding.EncodeToString(class), javaOptions(config), name, fmt.Sprint(int(StepLimit.Seconds()))}
-	return append(args, dirs...)
+	args := append([]string{name, fmt.Sprint(int(StepLimit.Seconds()))}, dirs...)
+	return command("StateProbe", stateProbe, strings.TrimSpace("-Xmx192m "+javaOptions(config)), args...)
 }
 
 // javaOptions are those of a job's options for Java that open modules: without
@@ -91,19 +96,18 @@ var fewTries = map[string]string{
 func Input(config map[string]string) io.Reader {
 	all := maps.Clone(fewTries)
 	maps.Copy(all, config)
-	keys := make([]string, 0, len(all))
-	for key := range all {
-		if !strings.ContainsAny(key+all[key], "\n\r") && !strings.Contains(key, "=") {
-			keys = append(keys, key)
+	return strings.NewReader(settings(all))
+}
+
+// settings are a line each, up to an empty one.
+func settings(config map[string]string) string {
+	var out strings.Builder
+	for _, key := range slices.Sorted(maps.Keys(config)) {
+		if value := config[key]; !strings.ContainsAny(key+value, "\n\r") && !strings.Contains(key, "=") {
+			out.WriteString(key + "=" + value + "\n")
 		}
 	}
-	sort.Strings(keys)
-	var out strings.Builder
-	for _, key := range keys {
-		out.WriteString(key + "=" + all[key] + "\n")
-	}
-	out.WriteString("\n")
-	return strings.NewReader(out.String())
+	return out.String() + "\n"
 }
 
 // Outcome is how a step went.
@@ -124,26 +128,37 @@ const mostLine = 256 << 10
 
 // ReadOutcomes reads what the program said. whole is false where it ended early.
 func ReadOutcomes(in io.Reader) (out []Outcome, whole bool) {
-	lines := bufio.NewScanner(in)
-	lines.Buffer(nil, mostLine)
-	for lines.Scan() {
-		parts := strings.Split(lines.Text(), "\t")
-		if len(parts) != 5 || parts[0] != mark {
-			continue
-		}
-		var text [4]string
-		good := true
-		for n, part := range parts[1:] {
-			data, err := base64.StdEncoding.DecodeString(part)
-			text[n], good = string(data), good && err == nil
-		}
+	for parts := range said(in, mark) {
 		switch {
-		case !good:
-		case text[1] == "end":
+		case len(parts) != 4:
+		case parts[1] == "end":
 			return out, true
-		case slices.Contains(Steps, text[1]):
-			out = append(out, Outcome{Dir: text[0], Step: text[1], OK: text[2] == "ok", TimedOut: text[2] == "timeout", Trace: text[3]})
+		case slices.Contains(Steps, parts[1]):
+			out = append(out, Outcome{Dir: parts[0], Step: parts[1], OK: parts[2] == "ok", TimedOut: parts[2] == "timeout", Trace: parts[3]})
 		}
 	}
 	return out, false
+}
+
+// said are the lines that a program marked, taken apart. Other lines are of what
+// runs beside it.
+func said(in io.Reader, mark string) iter.Seq[[]string] {
+	return func(yield func([]string) bool) {
+		lines := bufio.NewScanner(in)
+		lines.Buffer(nil, mostLine)
+		for lines.Scan() {
+			parts := strings.Split(lines.Text(), "\t")
+			if parts[0] != mark {
+				continue
+			}
+			good := true
+			for n, part := range parts[1:] {
+				data, err := base64.StdEncoding.DecodeString(part)
+				parts[n+1], good = string(data), good && err == nil
+			}
+			if good && !yield(parts[1:]) {
+				return
+			}
+		}
+	}
 }

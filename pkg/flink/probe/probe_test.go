@@ -13,23 +13,29 @@ import (
 	"testing"
 )
 
-// The class is the one that was built from the source beside it.
-func TestTheClassIsOfItsSource(t *testing.T) {
+// The classes are those that were built from the sources beside them.
+func TestTheClassesAreOfTheirSources(t *testing.T) {
 	sums, err := os.ReadFile("java/SHA256SUMS")
 	if err != nil {
 		t.Fatal(err)
 	}
-	source, err := os.ReadFile("java/StateProbe.java")
-	if err != nil {
-		t.Fatal(err)
+	want := ""
+	for _, program := range []struct {
+		name  string
+		class []byte
+	}{{"StateProbe", stateProbe}, {"GraphProbe", graphProbe}} {
+		source, err := os.ReadFile("java/" + program.name + ".java")
+		if err != nil {
+			t.Fatal(err)
+		}
+		want += fmt.Sprintf("%x  %s.java\n%x  %s.class\n", sha256.Sum256(source), program.name, sha256.Sum256(program.class), program.name)
+		// 52 is Java 8, which Flink's oldest images have.
+		if !bytes.HasPrefix(program.class, []byte{0xca, 0xfe, 0xba, 0xbe, 0, 0, 0, 52}) {
+			t.Errorf("the class of %s begins with % x", program.name, program.class[:8])
+		}
 	}
-	want := fmt.Sprintf("%x  StateProbe.java\n%x  StateProbe.class\n", sha256.Sum256(source), sha256.Sum256(class))
 	if string(sums) != want {
-		t.Errorf("java/SHA256SUMS is\n%s\nwant\n%s\nThe source was changed: run make probe", sums, want)
-	}
-	// 52 is Java 8, which Flink's oldest images have.
-	if !bytes.HasPrefix(class, []byte{0xca, 0xfe, 0xba, 0xbe, 0, 0, 0, 52}) {
-		t.Errorf("the class begins with % x", class[:8])
+		t.Errorf("java/SHA256SUMS is\n%s\nwant\n%s\nA source was changed: run make probe", sums, want)
 	}
 }
 
@@ -111,7 +117,7 @@ func TestScript(t *testing.T) {
 		t.Errorf("%v %s\nwant %s", err, out, want)
 	}
 	written, err := os.ReadFile(filepath.Join(room, "StateProbe.class"))
-	if err != nil || !bytes.Equal(written, class) {
-		t.Errorf("%d bytes of %d arrived, %v", len(written), len(class), err)
+	if err != nil || !bytes.Equal(written, stateProbe) {
+		t.Errorf("%d bytes of %d arrived, %v", len(written), len(stateProbe), err)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	corev1 "k8s.io/api/core/v1"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/kube"
@@ -28,18 +29,24 @@ import (
 // checkFlags choose whether the state is looked at before a job is started from
 // it. A verb that doesn't add them doesn't look.
 type checkFlags struct {
-	check, noCheck, looks bool
+	check, noCheck, compile, looks bool
+	// coming is the ConfigMap that comes with the change of a job; nil for none.
+	coming func(job api.Ref) *corev1.ConfigMap
 }
 
 func (f *checkFlags) addCheck(cmd *cobra.Command) {
 	f.looks = true
 	cmd.Flags().BoolVar(&f.check, "check", false, "Only look whether the job would start from its state; change nothing. Ends with 3 where it would fail, with 1 where that can't be seen")
 	cmd.Flags().BoolVar(&f.noCheck, "no-check", false, "Don't look at the state first")
+	cmd.Flags().BoolVar(&f.compile, "compile", false, "For the check, have the job's main method make its graph, in a pod with the image and settings to come: then it is known whether each state has an operator. What the main method does besides, it does there, too")
 }
 
 func (f *checkFlags) validate() error {
 	if f.check && f.noCheck {
 		return exit.Usagef("give --check or --no-check, not both")
+	}
+	if f.compile && f.noCheck {
+		return exit.Usagef("--compile is part of the check: leave out --no-check")
 	}
 	return nil
 }
@@ -47,6 +54,9 @@ func (f *checkFlags) validate() error {
 // lookLimit is how long a look at the state may take: whoever changes a job
 // isn't to wait for it.
 const lookLimit = 10 * time.Second
+
+// compileLimit bounds how long a graph may take, with the start of its pod.
+const compileLimit = 8 * time.Minute
 
 // errForeseen ends a verb that was only to look.
 var errForeseen = errors.New("nothing was changed: it was only looked at")
@@ -59,8 +69,9 @@ type foreseer struct {
 	tunnel *portforward.Tunnel
 	output *printer.Flags
 	did    string
-	// only says that nothing is to be done.
-	only bool
+	// only says that nothing is to be done, compile that the graph is to be made.
+	only, compile bool
+	coming        func(job api.Ref) *corev1.ConfigMap
 	// noWay says why there is no way to JobManagers and stores.
 	noWay error
 
@@ -76,7 +87,7 @@ func (f *checkFlags) foreseer(c *common, client *operator.Client, way tunnelFlag
 	if !f.looks || f.noCheck {
 		return nil
 	}
-	s := &foreseer{common: c, client: client, tls: files, output: output, only: f.check, did: did}
+	s := &foreseer{common: c, client: client, tls: files, output: output, only: f.check, compile: f.compile, coming: f.coming, did: did}
 	way.reconnect = 0 // who isn't there isn't waited for
 	s.tunnel, s.noWay = c.tunnel(way, nil)
 	return s
@@ -97,7 +108,11 @@ func (s *foreseer) of(ref api.Ref, reporter operator.Reporter) func(context.Cont
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		out := view.Foreseen{Job: ref, Prospect: p, State: seen.State, Findings: foretell.Judge(seen)}
+		unmade, failed := s.graph(ctx, ref, &seen, reporter)
+		if failed != nil {
+			return failed
+		}
+		out := view.Foreseen{Job: ref, Prospect: p, State: seen.State, Findings: foretell.Judge(seen), Unmade: unmade}
 		if err != nil {
 			out.Unseen = strings.TrimPrefix(api.FirstLine(kube.Message(err)), "error: ")
 		}
@@ -128,6 +143,37 @@ func (s *foreseer) look(ctx context.Context, p change.Prospect) (foretell.Facts,
 	return gather.Facts(ctx, p)
 }
 
+// graph makes the graph of what is going to run, where that is asked for. unmade says
+// that it couldn't. Its error is only the end of ctx.
+func (s *foreseer) graph(ctx context.Context, ref api.Ref, seen *foretell.Facts, reporter operator.Reporter) (unmade bool, err error) {
+	if !s.compile || seen.Stateless {
+		return false, nil
+	}
+	reporter.Waitingf("%s: making its new graph in a pod", ref)
+	config, err := s.factory.Config()
+	if err == nil {
+		limited, cancel := context.WithTimeoutCause(ctx, compileLimit, fmt.Errorf("it took longer than %s", compileLimit))
+		defer cancel()
+		compiler := reach.Compiler{Client: s.client, Config: config}
+		if s.coming != nil {
+			compiler.Coming = s.coming(ref)
+		}
+		seen.Graph, err = compiler.Graph(limited, *seen)
+	}
+	if ctx.Err() != nil {
+		return false, context.Cause(ctx)
+	}
+	if err == nil {
+		return false, nil
+	}
+	var own *reach.GraphError
+	if errors.As(err, &own) {
+		seen.TroubleKind = own.Kind
+	}
+	seen.GraphTrouble = strings.TrimPrefix(api.FirstLine(kube.Message(err)), "error: ")
+	return seen.TroubleKind == "", nil
+}
+
 // print prints what was found, and tells by its error whether all is well.
 func (s *foreseer) print(asList bool) error {
 	s.mu.Lock()
@@ -149,7 +195,7 @@ func (s *foreseer) print(asList bool) error {
 		switch {
 		case one.Fails():
 			fails++
-		case one.Unseen != "":
+		case one.Unseen != "", one.Unmade:
 			unseen++
 		}
 	}

@@ -73,6 +73,9 @@ func (o *storageCheckOptions) Validate() error { return o.output.Validate() }
 // checkLimit bounds a check, with the start of its pod.
 const checkLimit = 10 * time.Minute
 
+// storageProbe is the pod that tries a job's storage.
+var storageProbe = api.Probe{Name: "flink-storage-probe-", Component: "storage-probe", Dir: probe.Room, Ready: probe.Ready, Memory: 640 << 20, Room: 16 << 20}
+
 // Run tries the directories.
 func (o *storageCheckOptions) Run(ctx context.Context) (err error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, checkLimit, fmt.Errorf("the check didn't end within %s", checkLimit))
@@ -99,13 +102,13 @@ func (o *storageCheckOptions) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	pod, err := api.ProbePod(cluster, config, template, node, api.ProbeRoom{Dir: probe.Room, Ready: probe.Ready})
+	pod, err := api.ProbePod(cluster, cluster.RunsWith(), config, template, node, storageProbe)
 	if err != nil {
 		return err
 	}
 	page := view.CheckPage{Job: ref, Image: pod.Spec.Containers[0].Image}
 	line.Set("starting a pod with the JobManager's image, user and settings")
-	at, remove, err := client.StartProbe(ctx, pod)
+	at, remove, err := client.StartProbe(ctx, pod, "tries the storage")
 	if remove != nil {
 		defer func() {
 			if failed := remove(); failed != nil {
@@ -152,23 +155,23 @@ func (o *storageCheckOptions) try(ctx context.Context, client *operator.Client, 
 		paths = append(paths, dir.Path)
 	}
 	line.Set("trying %s", plural(len(dirs), "place")+" through Flink's file systems")
-	var out, said bytes.Buffer
+	out, said := &podexec.Bounded{Most: mostSaid}, &podexec.Bounded{Most: mostSaid}
 	err = podexec.Run(ctx, restConfig, client.Core(), podexec.Command{
 		Namespace: at.Namespace, Pod: at.Pod, Container: at.Container,
 		Args: probe.Command("kubectl-flink-probe-"+hex.EncodeToString(random[:]), config, paths),
-		In:   probe.Input(config), Out: &atMost{to: &out, left: mostSaid}, ErrOut: &atMost{to: &said, left: mostSaid},
+		In:   probe.Input(config), Out: out, ErrOut: said,
 	})
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
-	outcomes, whole := probe.ReadOutcomes(&out)
+	outcomes, whole := probe.ReadOutcomes(bytes.NewReader(out.Bytes()))
 	if whole || len(outcomes) > 0 {
 		return outcomes, nil
 	}
 	if err == nil {
 		err = errors.New("the program said nothing")
 	}
-	return nil, fmt.Errorf("try the storage in pod %s: %w%s", at.Pod, err, lastLines(said.String()))
+	return nil, fmt.Errorf("try the storage in pod %s: %w%s", at.Pod, err, lastLines(string(said.Bytes())))
 }
 
 // lastLines is the end of what a program said, for an error.
@@ -178,19 +181,6 @@ func lastLines(said string) string {
 		return ""
 	}
 	return "\n" + strings.Join(lines[max(0, len(lines)-5):], "\n")
-}
-
-// atMost drops what is too much.
-type atMost struct {
-	to   *bytes.Buffer
-	left int
-}
-
-func (a *atMost) Write(p []byte) (int, error) {
-	n := min(len(p), a.left)
-	a.left -= n
-	a.to.Write(p[:n])
-	return len(p), nil
 }
 
 // tried says of each directory how its steps went, and why one failed.

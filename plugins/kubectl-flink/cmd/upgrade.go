@@ -48,6 +48,12 @@ that the new Flink can't read, missing files and the like are refused
 (--no-check: not). Where a savepoint is yet to be taken, the newest checkpoint
 stands for it. --check only looks, and lists what can't be seen, too.
 
+Whether each state still has its operator can only be seen in the graph of the new
+program. --compile has the job's main method make it, as Flink's client does, in a
+pod with the image, libraries, service account, volumes, environment and settings
+that the job is to have; nothing is submitted, and the pod is removed again. What the
+main method does besides, such as creating a topic, it does there, too.
+
 A redeployment is followed from the savepoint to the job running for
 --stable-for, and the JobManager has to tell that its state came from there.
 Where that fails, the cause is told as soon as it is seen: an image that can't
@@ -75,6 +81,9 @@ operator would roll back to, refers to it.`,
 
 			# Would it start from its state? Changes nothing
 			kubectl flink upgrade basic-example --parallelism 64 --check
+
+			# Has all of its state a place in the program of a new image?
+			kubectl flink upgrade basic-example --image flink:1.20 --check --compile
 
 			# What a manifest says
 			kubectl flink upgrade basic-example -f job.yaml

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -29,6 +30,7 @@ func (o *upgradeOptions) readScript(ctx context.Context) (err error) {
 			fmt.Fprintln(o.ErrOut, note)
 		}
 	}
+	o.coming = func(job api.Ref) *corev1.ConfigMap { return sqljob.ConfigMap(job, o.script) }
 	o.request.Edit = func(job api.Job) (map[string]any, error) { return sqljob.Edit(job, o.script) }
 	return nil
 }

@@ -20,6 +20,8 @@ type Foreseen struct {
 	State    *foretell.State
 	Unseen   string
 	Findings []foretell.Finding
+	// Unmade says that a graph was asked for and couldn't be made.
+	Unmade bool
 }
 
 // Fails reports whether the start would fail.
@@ -38,10 +40,18 @@ func (f Foreseen) Act(note func(format string, args ...any)) error {
 		case foretell.Fails:
 			fails = append(fails, text)
 		case foretell.Warning:
+			if found.ID == "MAIN" || found.ID == "IMAGE" {
+				// Only seen where the graph was asked for: who asks wants to know before.
+				return fmt.Errorf("%s was not changed: %s\nLeave out --compile to do it all the same", f.Job, text)
+			}
 			if found.ID != "STATELESS" || found.Bytes > 0 { // else the verb says so itself
 				note("%s: check: %s", f.Job, text)
 			}
-		case foretell.Unknown, foretell.Note:
+		case foretell.Unknown:
+			if found.ID == "GRAPH" {
+				note("%s: check: %s", f.Job, text)
+			}
+		case foretell.Note:
 		}
 	}
 	if f.Unseen != "" {
@@ -101,7 +111,7 @@ func (f Foreseen) verdict() string {
 	switch {
 	case f.Fails():
 		return "fails"
-	case f.Unseen != "":
+	case f.Unseen != "", f.Unmade:
 		return "unseen"
 	}
 	return "ok"

@@ -22,7 +22,10 @@ func java17() string {
 	return found[0]
 }
 
-// BuildProbe compiles StateProbe.java in dir, for Java 8 and against Flink 1.20, and
+// programs are the classes of pkg/flink/probe/java.
+var programs = []string{"StateProbe", "GraphProbe"}
+
+// BuildProbe compiles the programs in dir, for Java 8 and against Flink 1.20, and
 // notes what it was built from.
 func (f *Factory) BuildProbe(ctx context.Context, dir string) error {
 	if err := f.Tools(ctx, "javac-17"); err != nil {
@@ -49,18 +52,21 @@ func (f *Factory) BuildProbe(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	source := filepath.Join(dir, "StateProbe.java")
-	if err := run.Run(ctx, javac, "-nowarn", "-Xlint:-options", "--release", "8", "-g:none", "-proc:none", "-d", work, "-cp", dist, source); err != nil {
-		return err
-	}
 	var sums strings.Builder
-	for _, file := range []string{source, filepath.Join(work, "StateProbe.class")} {
-		data, err := os.ReadFile(file)
-		if err != nil {
+	for _, program := range programs {
+		source, class := filepath.Join(dir, program+".java"), filepath.Join(work, program+".class")
+		if err := run.Run(ctx, javac, "-nowarn", "-Xlint:-options", "--release", "8", "-g:none", "-proc:none", "-d", work, "-cp", dist, source); err != nil {
 			return err
 		}
-		fmt.Fprintf(&sums, "%x  %s\n", sha256.Sum256(data), filepath.Base(file))
-		if file != source {
+		for _, file := range []string{source, class} {
+			data, err := os.ReadFile(file)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(&sums, "%x  %s\n", sha256.Sum256(data), filepath.Base(file))
+			if file != class {
+				continue
+			}
 			if err := os.WriteFile(filepath.Join(dir, filepath.Base(file)), data, 0o644); err != nil {
 				return err
 			}
