@@ -63,7 +63,7 @@ func cmfShell(t *testing.T, e sample, files map[string]string) *shell {
 	t.Cleanup(web.Close)
 	s := &shell{dir: t.TempDir(), endless: []endless{
 		{regexp.MustCompile(`logs .*-f`), "INFO", "\x03", 130},
-		{regexp.MustCompile(`cmf ui `), "localhost", "\x03", 0},
+		{regexp.MustCompile(`cmf (ui|console)`), "localhost", "\x03", 0},
 	}}
 	s.env = append(os.Environ(), "KUBECONFIG="+main.kubeconfig,
 		"PATH="+filepath.Join(root, "bin")+":"+kubectl+":"+os.Getenv("PATH"),
@@ -132,6 +132,12 @@ echo "{\"context:prod\":$servers,\"context:$(kubectl config current-context)\":$
 		if verb == "resume" {
 			prepare("kubectl cmf statement savepoint clicks --name before-upgrade && kubectl cmf statement stop clicks --wait")
 		}
+	case kind == "console":
+		// Nothing but its name and port make a Service Control Center's.
+		service := fmt.Sprintf("controlcenter-%08x", crc32.ChecksumIEEE([]byte(e.script)))
+		t.Cleanup(func() { main.run(t, "delete", "service", service, "-n", "default") })
+		prepare("kubectl create service clusterip " + service + ` --tcp 9021:8081 && kubectl patch service ` + service + ` -p '{"spec": {"selector": {"app": "basic-example", "component": "jobmanager"}}}'`)
+		s.env = append(s.env, "BROWSER=true")
 	case kind == "app" && verb == "import":
 		// A job of its own: the one that all look at has to go on.
 		namespace := main.flinkNamespace(t, fmt.Sprintf("cmf-import-%08x", crc32.ChecksumIEEE([]byte(e.script))))

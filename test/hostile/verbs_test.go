@@ -151,6 +151,7 @@ func plugins(t *testing.T, dir string) []tested {
 				"doctor":            {wide: true, args: []string{}},
 				"rest":              {args: []string{"/v1/environments/env/applications"}, data: true},
 				"ui":                {args: []string{"app/" + example, "--print-url", "--port", "0"}, waits: true},
+				"console":           {args: []string{"--print-url", "--port", "0"}, waits: true},
 				"app import":        {args: []string{example, "--name", "copy"}},
 				"savepoint prune":   {args: []string{"--application", example, "--all"}},
 				"statement rescale": {args: []string{example, "--parallelism", "2"}},

@@ -255,7 +255,7 @@ func (f *Finder) overTunnel(ctx context.Context, tunnel Tunnel, found *found, m 
 	secure := found.scheme == "https" || m.cert != nil
 	if found.scheme == "" && !secure {
 		var err error
-		if secure, err = speaksTLS(ctx, dial); err != nil {
+		if secure, err = SpeaksTLS(ctx, dial); err != nil {
 			// Port-forward may be forbidden where the API server's proxy isn't.
 			klog.V(4).Infof("ask %s whether it speaks TLS: %v", found.service, err)
 		}
@@ -297,10 +297,10 @@ func (f *Finder) overTunnel(ctx context.Context, tunnel Tunnel, found *found, m 
 	return f.client(ctx, found, base, transport, m, login, c)
 }
 
-// speaksTLS begins a TLS handshake and looks at the answer. Nothing but a
+// SpeaksTLS begins a TLS handshake and looks at the answer. Nothing but a
 // greeting is sent, and the certificate isn't checked here: the connection is
 // thrown away.
-func speaksTLS(ctx context.Context, dial func(context.Context, string, string) (net.Conn, error)) (bool, error) {
+func SpeaksTLS(ctx context.Context, dial func(context.Context, string, string) (net.Conn, error)) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	conn, err := dial(ctx, "", "")
