@@ -169,6 +169,31 @@ func TestWhatIsThereIsNotOverwritten(t *testing.T) {
 	}
 }
 
+func TestTheOriginalThatGoesOnIsTold(t *testing.T) {
+	c := flinktest.New(flinktest.Object(api.Deployment, "orders", spec, runs))
+	r := recovering(t, kept(t), c)
+	r.Namespaces = map[string]string{"ns": "there"}
+	all := planned(t, r)
+	if said := strings.Join(all["orders"].Notes, "\n"); !strings.Contains(said, "same sources and sinks") {
+		t.Errorf("%q", said)
+	}
+	if said := strings.Join(all["stream"].Notes, "\n"); strings.Contains(said, "sinks") {
+		t.Errorf("%q", said)
+	}
+}
+
+func TestANameThatMayBeTwoIsRefused(t *testing.T) {
+	index := Index{Jobs: []Entry{
+		{Kind: "FlinkDeployment", Namespace: "a", Name: "shop"}, {Kind: "FlinkDeployment", Namespace: "b", Name: "shop"},
+	}}
+	if _, err := index.Select([]string{"shop"}, ""); err == nil || !strings.Contains(err.Error(), "a/flinkdeployment/shop, b/flinkdeployment/shop") {
+		t.Errorf("%v", err)
+	}
+	if got, err := index.Select([]string{"shop"}, "b"); err != nil || len(got) != 1 || got[0].Namespace != "b" {
+		t.Errorf("%v, %v", got, err)
+	}
+}
+
 func TestAConfigMapThatIsThereStays(t *testing.T) {
 	c := flinktest.New(&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "conf"}, Data: map[string]string{"a": "2"}})
 	r := recovering(t, kept(t), c)

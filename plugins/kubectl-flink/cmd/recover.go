@@ -195,6 +195,12 @@ func (o *recoverOptions) Run(ctx context.Context) error {
 			return err
 		}
 	}
+	if o.yes {
+		// Who isn't asked is told all the same what to know and what wasn't looked at.
+		for _, text := range page.Told() {
+			o.complain(nil, text)
+		}
+	}
 	return o.carry(ctx, to, client, recovery, page)
 }
 

@@ -77,6 +77,25 @@ func (r Recovery) text() string {
 	return out.String()
 }
 
+// Told are what to know of the jobs that are started, and what of them couldn't be
+// looked at, a line each.
+func (r Recovery) Told() []string {
+	var out []string
+	for _, s := range r.Steps {
+		if s.Action != backup.Start {
+			continue
+		}
+		name := s.Ref().Namespace + "/" + s.Ref().String()
+		for _, text := range s.Notes {
+			out = append(out, name+": "+text)
+		}
+		for _, text := range s.Unchecked {
+			out = append(out, name+": not looked at: "+text)
+		}
+	}
+	return out
+}
+
 // does says what is done with a job.
 func (r Recovery) does(s backup.Step) string {
 	switch s.Action {
