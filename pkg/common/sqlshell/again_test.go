@@ -106,7 +106,7 @@ func TestFilesAreWrittenAsAWhole(t *testing.T) {
 		_, err := io.WriteString(out, "whole")
 		return err
 	}
-	late := func(out io.Writer) error {
+	late := func(io.Writer) error {
 		return os.WriteFile(file, []byte("another's"), 0o600)
 	}
 	if err := writeFile(file, false, half); !errors.Is(err, broken) {

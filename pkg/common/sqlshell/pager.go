@@ -104,7 +104,7 @@ func (r *runner) page(p *pages) error {
 	if len(words) == 0 {
 		return p.release()
 	}
-	command := exec.Command(words[0], words[1:]...)
+	command := exec.CommandContext(context.Background(), words[0], words[1:]...) // it ends when the user leaves it
 	term.Attach(command, r.options.In, r.options.Out, r.options.ErrOut)
 	command.Stdin = strings.NewReader(term.Clean(p.text.String()))
 	if os.Getenv("LESS") == "" {

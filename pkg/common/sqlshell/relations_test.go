@@ -34,7 +34,7 @@ func TestPatterns(t *testing.T) {
 		"": {""}, "ord*": {"ord*"}, "db.ord*": {"db", "ord*"}, "c.d.*": {"c", "d", "*"}, "`a.b*`.x": {`a.b\*`, "x"},
 	} {
 		place, pattern := splitPattern(text)
-		if got := append(place, pattern); !slices.Equal(got, want) {
+		if got := slices.Concat(place, []string{pattern}); !slices.Equal(got, want) {
 			t.Errorf("%s: %q, want %q", text, got, want)
 		}
 	}

@@ -169,7 +169,7 @@ func (n node) sorted(t *made) node {
 	}
 	if t.name == "MAP" || t.name == "MULTISET" {
 		pairs := slices.SortedFunc(slices.Chunk(out.kids, 2), func(a, b []node) int { return strings.Compare(a[0].text, b[0].text) })
-		out.kids = slices.Concat([][]node(pairs)...)
+		out.kids = slices.Concat(pairs...)
 		if out.kids == nil {
 			out.kids = []node{}
 		}
@@ -251,12 +251,13 @@ func (r *reader) value(t *made) node {
 	}
 	if r.take("'") {
 		var text strings.Builder
-		for r.rest != "" {
-			if r.take("''") {
+		for closed := false; r.rest != "" && !closed; {
+			switch {
+			case r.take("''"):
 				text.WriteByte('\'')
-			} else if r.take("'") {
-				break
-			} else {
+			case r.take("'"):
+				closed = true
+			default:
 				text.WriteByte(r.rest[0])
 				r.rest = r.rest[1:]
 			}
