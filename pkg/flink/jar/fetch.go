@@ -54,7 +54,7 @@ func number(version string) int {
 // where nothing speaks against it. The notes are what has to be so and isn't known
 // here.
 func (o Operator) CanFetch(scheme string) (notes []string, err error) {
-	plugin := fmt.Sprintf("the operator fetches a session job's jar itself: its image needs the plugin for %s: (flink-s3-fs-hadoop or -presto below /opt/flink/plugins), and its configuration the endpoint and credentials", scheme)
+	plugin := fmt.Sprintf("the operator fetches a session job's jar itself: the operator's image needs the plugin for %s: (flink-s3-fs-hadoop or -presto below /opt/flink/plugins), and its configuration the endpoint and credentials", scheme)
 	version := number(o.Version)
 	switch {
 	case version != 0 && version < 116:
@@ -64,7 +64,7 @@ func (o Operator) CanFetch(scheme string) (notes []string, err error) {
 	}
 	allowed := schemes(o.Schemes)
 	if !slices.Contains(allowed, scheme) {
-		return nil, fmt.Errorf("the operator wouldn't fetch it: it allows %s for the jars of session jobs, and not %s:\nSet %s: %s in the operator's own configuration (not in the job's), and see that %s",
+		return nil, fmt.Errorf("the operator wouldn't fetch it: it allows %s for the jars of session jobs, and not %s:\nSet %s: %s in the operator's own configuration (not in the job's)\nAnd %s",
 			strings.Join(allowed, ", "), scheme, SchemesKey, strings.Join(append(allowed, scheme), ";"), plugin)
 	}
 	return []string{plugin}, nil

@@ -9,7 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/completion"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
@@ -32,6 +31,7 @@ type submitOptions struct {
 	files   []string
 	spec    lifecycle.SessionJobSpec
 	jars    []string
+	jarDir  string
 	args    []string
 	set     []string
 	labels  []string
@@ -60,6 +60,11 @@ The jar of a session job is fetched by the operator: a file: URI is a path in
 the operator's container, and operators from 1.16 on fetch from https only
 unless their configuration allows more.
 
+A jar of this computer, as --jar or as the jarURI of a manifest (a path without a
+scheme), is uploaded first: to S3, beside the state of the cluster that runs it, or to
+--jar-dir, under a name with digits of its checksum. Where what runs the job couldn't
+fetch it from there, that is said, with what to set, before anything is uploaded.
+
 Without --upgrade-mode a session job gets the one that keeps its state where the
 session cluster has directories for checkpoints and savepoints.
 
@@ -83,6 +88,9 @@ it, takes its savepoints or starts it again.
 			# A jar in a session cluster
 			kubectl flink submit --deployment session-example --jar file:///opt/flink/examples/streaming/TopSpeedWindowing.jar
 
+			# A jar of this computer, through the object store
+			kubectl flink submit --deployment session-example --jar top-speed.jar --jar-dir s3://flink/jars
+
 			# With a name, arguments, and the state of a savepoint
 			path=$(kubectl flink savepoint sessionjob/session-job-example -o jsonpath='{.status.path}')
 			kubectl flink submit top-speed --deployment session-example --jar file:///opt/flink/examples/streaming/TopSpeedWindowing.jar --from "$path" -- --discovery-interval 10s
@@ -102,7 +110,8 @@ it, takes its savepoints or starts it again.
 	o.output.AddFlags(cmd)
 	flags.StringArrayVarP(&o.files, "filename", "f", nil, "File, directory or URL of manifests; - is standard input")
 	flags.StringVar(&o.spec.Cluster, "deployment", "", "Session cluster (a FlinkDeployment without a job) to run the jar in")
-	flags.StringArrayVar(&o.jars, "jar", nil, "URI of the jar, as the operator can fetch it; with --sql one more jar for the script, in the image (local:///…) or for Flink to fetch, and may be repeated")
+	flags.StringArrayVar(&o.jars, "jar", nil, "URI of the jar, as the operator can fetch it, or a file of this computer, which is uploaded; with --sql one more jar for the script, in the image (local:///…) or for Flink to fetch, and may be repeated")
+	flags.StringVar(&o.jarDir, "jar-dir", "", "Directory in S3 that jars of this computer are uploaded to, as in s3://flink/jars (default jars, beside the cluster's state)")
 	o.sql.add(cmd)
 	flags.StringVar(&o.spec.Class, "class", "", "Class with the job's main method (default the jar's own)")
 	flags.StringArrayVar(&o.args, "args", nil, "Arguments of the job, split as a shell would; may be repeated. Or give them after --")
@@ -124,28 +133,6 @@ it, takes its savepoints or starts it again.
 	_ = cmd.RegisterFlagCompletionFunc("upgrade-mode", completion.Fixed("savepoint", "last-state", "stateless"))
 	_ = cmd.RegisterFlagCompletionFunc("deployment", o.completeSessionClusters())
 	return cmd
-}
-
-func (o *submitOptions) completeSessionClusters() cobra.CompletionFunc {
-	return completion.Values(func(ctx context.Context, _ []string, _ string) ([]completion.Choice, error) {
-		client, err := o.operator()
-		if err != nil {
-			return nil, err
-		}
-		namespace, _, err := o.factory.Namespace()
-		if err != nil {
-			return nil, err
-		}
-		objects, err := client.List(ctx, api.Deployment, namespace, metav1.ListOptions{ResourceVersion: "0"})
-		var out []completion.Choice
-		for i := range objects {
-			cluster := api.Job{Kind: api.Deployment, Object: &objects[i]}
-			if cluster.IsSessionCluster() {
-				out = append(out, completion.Choice{Value: objects[i].GetName(), Description: "JobManager " + cluster.JobManager()})
-			}
-		}
-		return out, err
-	})
 }
 
 // Complete takes over the name, and the job's arguments behind --.
@@ -171,6 +158,9 @@ func (o *submitOptions) Validate() (err error) {
 		return exit.Usagef("--allow-non-restored-state goes with --from")
 	}
 	if err := lifecycle.CheckClaimMode(o.request.ClaimMode); err != nil {
+		return err
+	}
+	if err := o.checkJarDir(); err != nil {
 		return err
 	}
 	if o.request.ClaimMode != "" && (o.request.From == "none" || o.request.From == "" && len(o.files) == 0) {
@@ -246,6 +236,9 @@ func (o *submitOptions) fromFlags() (err error) {
 		return exit.Usagef("--deployment is missing: the session cluster to run the jar in")
 	case o.spec.Jar == "":
 		return exit.Usagef("--jar is missing: the URI of what to run")
+	}
+	if err := o.checkOwnJar(); err != nil {
+		return err
 	}
 	if err := o.commonFlags(); err != nil {
 		return err
@@ -335,6 +328,11 @@ func (o *submitOptions) Run(ctx context.Context) error {
 		}
 		jobs = append(jobs, job)
 	}
+	jars, err := o.ownJars(ctx, client, jobs, line)
+	if err != nil {
+		return ended(ctx, err)
+	}
+	defer jars.Close()
 	looked := func() {}
 	if o.request.From == "latest" {
 		finder, done, err := o.stateFinder(client, o.tunnelFlags, reporter)
@@ -350,6 +348,9 @@ func (o *submitOptions) Run(ctx context.Context) error {
 		return ended(ctx, err)
 	}
 	o.request.Checked = true
+	if err := jars.upload(ctx, o, client, line); err != nil {
+		return ended(ctx, err)
+	}
 	if script != nil {
 		if err := script.store(ctx, client, o, reporter); err != nil {
 			return ended(ctx, err)

@@ -109,6 +109,29 @@ func jobChoices(jobs []api.Job, used []string, prefix string, now time.Time) []c
 	return out
 }
 
+// completeSessionClusters completes FlinkDeployments without a job of their own.
+func (c *common) completeSessionClusters() cobra.CompletionFunc {
+	return completion.Values(func(ctx context.Context, _ []string, _ string) ([]completion.Choice, error) {
+		client, err := c.operator()
+		if err != nil {
+			return nil, err
+		}
+		namespace, _, err := c.factory.Namespace()
+		if err != nil {
+			return nil, err
+		}
+		objects, err := client.List(ctx, api.Deployment, namespace, metav1.ListOptions{ResourceVersion: "0"})
+		var out []completion.Choice
+		for i := range objects {
+			cluster := api.Job{Kind: api.Deployment, Object: &objects[i]}
+			if cluster.IsSessionCluster() {
+				out = append(out, completion.Choice{Value: objects[i].GetName(), Description: "JobManager " + cluster.JobManager()})
+			}
+		}
+		return out, err
+	})
+}
+
 // completeConnectionFlags completes kubectl's own flags.
 func (c *common) completeConnectionFlags(root *cobra.Command) {
 	register := func(flag string, find completion.Func) {

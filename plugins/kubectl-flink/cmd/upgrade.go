@@ -139,6 +139,8 @@ func (o *upgradeOptions) Validate() (err error) {
 		return exit.Usagef("give --sql or --filename, not both")
 	case o.flags.Changed("parallelism") && o.request.Parallelism < 1:
 		return exit.Usagef("--parallelism: %d is less than 1", o.request.Parallelism)
+	case isOwn(o.request.Jar):
+		return exit.Usagef("--jar: %s is a file of this computer: bring it to where the job can fetch it, and the job to it, with: kubectl flink jar upload %s s3://BUCKET/KEY --deploy NAME", o.request.Jar, o.request.Jar)
 	case o.request.StableFor < 0:
 		return exit.Usagef("--stable-for: %s is negative", o.request.StableFor)
 	case o.request.RollBack && o.options.KeepTrying:
