@@ -104,6 +104,7 @@ func newExamples(t *testing.T) *examples {
 	x.write(t, "job.yaml", example(t, "basic-example.yaml", "parallelism: 2", "parallelism: 1"))
 	x.write(t, "basic.yaml", example(t, "basic-example.yaml"))
 	x.write(t, "basic-on-s3.yaml", strings.ReplaceAll(onS3(t, "basic-example"), "s3://flink/basic-example/", "s3://flink/examples/"))
+	x.write(t, "job-on-s3.yaml", strings.ReplaceAll(onS3(t, "basic-example"), "local:///opt/flink/examples/streaming/StateMachineExample.jar", "top-speed.jar"))
 	x.write(t, "session.yaml", example(t, "session-example.yaml"))
 	x.write(t, "session-job.yaml", example(t, "session-job-example.yaml"))
 	x.write(t, "gateway.yaml", gateway)
@@ -178,6 +179,10 @@ func (x *examples) prepare(t *testing.T, e sample) {
 		}
 		return
 	case "submit":
+		if uses("job-on-s3.yaml") {
+			x.job(t)
+			x.topSpeed(t)
+		}
 		if uses("submit -f") {
 			x.must(t, "kubectl flink delete basic-example --lose-state --yes")
 		}
@@ -230,7 +235,7 @@ func (x *examples) jars(t *testing.T, e sample) {
 	t.Cleanup(func() { x.env = before })
 	x.env = append(slices.Clip(x.env), "AWS_ACCESS_KEY_ID=minioadmin", "AWS_SECRET_ACCESS_KEY=minioadmin", "AWS_ENDPOINT_URL_S3=http://minio.minio-dev:9000")
 	x.job(t)
-	x.must(t, "kubectl exec deploy/basic-example -- cat /opt/flink/examples/streaming/StateMachineExample.jar > top-speed.jar")
+	x.topSpeed(t)
 	switch uses := func(text string) bool { return strings.Contains(e.script, text) }; {
 	case uses("--deploy"):
 		// Its state is in the object store then, and its credentials are known.
@@ -246,12 +251,18 @@ func (x *examples) jars(t *testing.T, e sample) {
 	}
 }
 
+// topSpeed makes a jar of this computer.
+func (x *examples) topSpeed(t *testing.T) {
+	t.Helper()
+	x.must(t, "kubectl exec deploy/basic-example -- cat /opt/flink/examples/streaming/StateMachineExample.jar > top-speed.jar")
+}
+
 // clear takes away what the next example doesn't need.
 func (x *examples) clear(t *testing.T, e sample) {
 	t.Helper()
 	uses := func(text string) bool { return strings.Contains(e.script, text) }
 	switch verb := append(strings.Fields(e.command), "", "")[2]; {
-	case verb == "jar" && uses("--deploy"):
+	case verb == "jar" && uses("--deploy"), uses("job-on-s3.yaml"):
 		x.must(t, "kubectl flink delete basic-example --lose-state --yes")
 	case verb == "clone", verb == "recover":
 		for _, namespace := range []string{"staging", "examples-other"} {

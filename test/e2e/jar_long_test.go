@@ -58,7 +58,7 @@ func TestJarUpload(t *testing.T) {
 		return main.run(t, "get", "flinkdep", "session-example", "-n", ns, "-o", "jsonpath={.status.jobManagerDeploymentStatus}").out
 	})
 	id := strings.TrimSpace(main.run(t, "flink", "-n", ns, "jar", "upload", jar, "session-example").wants(t, 0).out)
-	if r := main.run(t, "flink", "-n", ns, "jar", "list", "session-example").wants(t, 0); !strings.Contains(r.out, id) || !strings.Contains(r.out, "StateMachineExample") {
+	if r := main.run(t, "flink", "-n", ns, "jar", "list", "session-example").wants(t, 0); !strings.Contains(r.out, id) || !strings.Contains(r.out, "machine.jar") {
 		t.Error(r)
 	}
 	main.run(t, "flink", "-n", ns, "jar", "delete", "session-example", id, "--yes").wants(t, 0)

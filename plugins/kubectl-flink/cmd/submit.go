@@ -88,8 +88,8 @@ it, takes its savepoints or starts it again.
 			# A jar in a session cluster
 			kubectl flink submit --deployment session-example --jar file:///opt/flink/examples/streaming/TopSpeedWindowing.jar
 
-			# A jar of this computer, through the object store
-			kubectl flink submit --deployment session-example --jar top-speed.jar --jar-dir s3://flink/jars
+			# A manifest whose jarURI is a file of this computer, as in jarURI: top-speed.jar
+			kubectl flink submit -f job-on-s3.yaml
 
 			# With a name, arguments, and the state of a savepoint
 			path=$(kubectl flink savepoint sessionjob/session-job-example -o jsonpath='{.status.path}')
