@@ -125,7 +125,7 @@ func TestABackupHasWhatStartsAJobAgain(t *testing.T) {
 	if w := strings.Join(e.Warnings, "\n"); !strings.Contains(w, "secrets in it (s3.secret-key)") {
 		t.Errorf("%q", w)
 	}
-	for _, file := range strings.Fields(names(t, dir)) {
+	for file := range strings.FieldsSeq(names(t, dir)) {
 		if strings.Contains(text(t, dir, file), "swordfish") {
 			t.Errorf("%s has a Secret's value", file)
 		}

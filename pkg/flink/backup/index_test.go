@@ -11,8 +11,10 @@ import (
 
 func indexWith(change func(*Index)) Index {
 	index := New(time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC))
-	e := Entry{Kind: "FlinkDeployment", Namespace: "ns", Name: "orders", Condition: Running, Manifest: "ns/flinkdeployment/orders/manifest.yaml",
-		State: &State{Kind: "savepoint", Path: "s3://flink/orders/savepoint-1"}, Secrets: []string{"s3"}}
+	e := Entry{
+		Kind: "FlinkDeployment", Namespace: "ns", Name: "orders", Condition: Running, Manifest: "ns/flinkdeployment/orders/manifest.yaml",
+		State: &State{Kind: "savepoint", Path: "s3://flink/orders/savepoint-1"}, Secrets: []string{"s3"},
+	}
 	index.Complete([]Entry{e}, []ConfigMap{{Namespace: "ns", Name: "conf", Manifest: "ns/configmap/conf/manifest.yaml"}})
 	if change != nil {
 		change(&index)

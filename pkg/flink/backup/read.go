@@ -29,8 +29,10 @@ func (d *Dir) object(file, apiVersion, kind, namespace, name string) (*unstructu
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	for _, field := range [][3]string{
-		{"apiVersion", object.GetAPIVersion(), apiVersion}, {"kind", object.GetKind(), kind},
-		{"metadata.namespace", object.GetNamespace(), namespace}, {"metadata.name", object.GetName(), name},
+		{"apiVersion", object.GetAPIVersion(), apiVersion},
+		{"kind", object.GetKind(), kind},
+		{"metadata.namespace", object.GetNamespace(), namespace},
+		{"metadata.name", object.GetName(), name},
 	} {
 		if field[1] != field[2] {
 			return nil, fmt.Errorf("%s: %s is %q, and not %q as %s says", file, field[0], field[1], field[2], IndexName)
