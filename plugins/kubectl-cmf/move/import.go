@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -74,6 +75,11 @@ func Stops(points []Point) error {
 	return fmt.Errorf("nothing was changed, because of:\n%s", strings.Join(lines, "\n"))
 }
 
+// forbidden reports whether one of the points forbids the move.
+func forbidden(points []Point) bool {
+	return slices.ContainsFunc(points, func(p Point) bool { return p.Stops })
+}
+
 // Plan finds out what an import would do, and changes nothing.
 func (m *Import) Plan(ctx context.Context) (*ImportPlan, error) {
 	if err := m.CMF.Needs(ctx, cmf.Must("detached-savepoint").Since, "starting an application from a savepoint"); err != nil {
@@ -89,7 +95,7 @@ func (m *Import) Plan(ctx context.Context) (*ImportPlan, error) {
 		return nil, err
 	}
 	job := api.Job{Kind: m.Job.Kind, Object: object}
-	if p.Application, p.Points = Application(job, m.App.Name, p.environment); p.Application == nil || Stops(p.Points) != nil {
+	if p.Application, p.Points = Application(job, m.App.Name, p.environment); p.Application == nil || forbidden(p.Points) {
 		return p, nil
 	}
 	if job, err = change.Target(ctx, m.Operator, m.Job); err != nil {
@@ -108,7 +114,7 @@ func (m *Import) Plan(ctx context.Context) (*ImportPlan, error) {
 	if err := m.existing(ctx, p, job); err != nil {
 		return nil, err
 	}
-	if Stops(p.Points) != nil {
+	if forbidden(p.Points) {
 		return p, nil
 	}
 	return p, m.state(ctx, p, job)

@@ -45,7 +45,7 @@ func prove(ctx context.Context, client *cmf.Client, app cmf.Ref, path string, ev
 		select {
 		case <-ctx.Done():
 			timer.Stop()
-			return fmt.Errorf("%s runs, but that it was restored from %s is %w: its JobManager can't be asked through CMF: %v", app.Where(), path, errUnproven, err)
+			return fmt.Errorf("%s runs, but that it was restored from %s is %w: its JobManager can't be asked through CMF: %s", app.Where(), path, errUnproven, err.Error())
 		case <-timer.C:
 		}
 	}

@@ -139,6 +139,7 @@ func (w *importing) stands(ctx context.Context) string {
 		return fmt.Sprintf("%s is suspended; its state is at %s. %s is there, suspended: neither runs.", w.Job, w.from, w.App.Where())
 	case starting:
 		return fmt.Sprintf("%s is suspended; its state is at %s. %s was told to start from it.", w.Job, w.from, w.App.Where())
+	case unproven:
 	}
 	return fmt.Sprintf("%s is suspended; its state is at %s. %s runs, but that it runs from there isn't proven.", w.Job, w.from, w.App.Where())
 }
