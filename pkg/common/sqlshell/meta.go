@@ -27,7 +27,7 @@ var metas []meta
 
 func init() {
 	metas = []meta{
-		{names: []string{"?", "h", "help"}, does: "this help", run: func(_ context.Context, s *shell, _ string) error { return s.help() }},
+		{names: []string{"?", "h", "help"}, does: "this help", run: func(ctx context.Context, s *shell, _ string) error { return s.help(ctx) }},
 		{names: []string{"q", "quit"}, does: "leave (also QUIT, EXIT, Ctrl-D)", run: func(context.Context, *shell, string) error { return errLeave }},
 		{names: []string{"d"}, argument: "[NAME]", does: "tables and views, or columns, keys and options of one", run: describe},
 		lists("tables and views whose names match, such as ord*", "SHOW TABLES", "dt"),
@@ -84,11 +84,11 @@ func init() {
 			}
 			return s.execute(ctx, "RESET "+literal(key))
 		}},
-		{names: []string{"full"}, does: "all that was said of the last error", run: func(_ context.Context, s *shell, _ string) error {
+		{names: []string{"full"}, does: "all that was said of the last error", run: func(ctx context.Context, s *shell, _ string) error {
 			if s.last == nil {
 				return errors.New("there was no error yet")
 			}
-			return s.printText(strings.TrimSpace(term.Safe(s.last.all())) + "\n")
+			return s.printText(ctx, strings.TrimSpace(term.Safe(s.last.all())) + "\n")
 		}},
 	}
 }
@@ -141,7 +141,7 @@ func metaOf(name string) (meta, bool) {
 	return meta{}, false
 }
 
-func (s *shell) help() error {
+func (s *shell) help(ctx context.Context) error {
 	var out strings.Builder
 	out.WriteString("A statement ends with ; and may have several lines. Tab completes, ↑ recalls,\nCtrl-R searches, Ctrl-C ends the query or clears the line, Ctrl-D leaves.\n\n")
 	all := slices.Clone(metas)
@@ -155,7 +155,7 @@ func (s *shell) help() error {
 		}
 		fmt.Fprintf(&out, "  %s %s\n", term.Pad(left, 21), m.does)
 	}
-	return s.printText(out.String())
+	return s.printText(ctx, out.String())
 }
 
 func (s *shell) toggle(what string, value *bool, argument string) error {

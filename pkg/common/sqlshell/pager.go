@@ -52,19 +52,19 @@ func (p *pages) release() error {
 
 // beginPages has what is printed go through a pager where it is taller than the
 // terminal; end must be called after it.
-func (r *runner) beginPages() (end func(failed bool) error) {
+func (r *runner) beginPages() (end func(ctx context.Context, failed bool) error) {
 	if !r.prompt || !r.pager || r.again || r.out != r.options.Out || r.pages != nil || os.Getenv("TERM") == "dumb" ||
 		!term.IsTerminal(r.options.Out) || !term.IsTerminal(r.options.In) {
-		return func(bool) error { return nil }
+		return func(context.Context, bool) error { return nil }
 	}
 	p := &pages{out: r.options.Out}
 	r.pages = p
-	return func(failed bool) error {
+	return func(ctx context.Context, failed bool) error {
 		r.pages = nil
 		if p.released || failed || !tall(p.text.String(), term.Width(p.out), term.Height(p.out)) {
 			return p.release()
 		}
-		return r.page(p)
+		return r.page(ctx, p)
 	}
 }
 
@@ -99,12 +99,12 @@ func pagerCommand() []string {
 
 // page shows a text in the pager. The text is its standard input only, and has
 // no escape sequences but colors.
-func (r *runner) page(p *pages) error {
+func (r *runner) page(ctx context.Context, p *pages) error {
 	words := pagerCommand()
 	if len(words) == 0 {
 		return p.release()
 	}
-	command := exec.CommandContext(context.Background(), words[0], words[1:]...) // it ends when the user leaves it
+	command := exec.CommandContext(context.WithoutCancel(ctx), words[0], words[1:]...) // it ends when the user leaves it
 	term.Attach(command, r.options.In, r.options.Out, r.options.ErrOut)
 	command.Stdin = strings.NewReader(term.Clean(p.text.String()))
 	if os.Getenv("LESS") == "" {
@@ -129,14 +129,14 @@ func (r *runner) page(p *pages) error {
 }
 
 // printText prints a text of the shell's own, through the pager where it is tall.
-func (r *runner) printText(text string) error {
+func (r *runner) printText(ctx context.Context, text string) error {
 	end := r.beginPages()
 	out := r.options.Out
 	if r.pages != nil {
 		out = r.pages
 	}
 	_, err := io.WriteString(out, text)
-	return errors.Join(err, end(err != nil))
+	return errors.Join(err, end(ctx, err != nil))
 }
 
 // setVariable is \pset: names that users of psql know.

@@ -254,7 +254,7 @@ func (r *runner) result(ctx context.Context, execution Execution, schema Schema,
 	}
 	end := r.beginPages()
 	count, err := r.printRows(ctx, execution, schema, toEnd, line)
-	return count, errors.Join(err, end(err != nil && !errors.Is(err, errLimit)))
+	return count, errors.Join(err, end(ctx, err != nil && !errors.Is(err, errLimit)))
 }
 
 // printRows prints the rows of an execution.

@@ -145,7 +145,7 @@ func (s *shell) one(ctx context.Context, statement Statement) error {
 		case "QUIT", "EXIT":
 			return errLeave
 		case "HELP":
-			return s.help()
+			return s.help(ctx)
 		case "CLEAR":
 			_, err := io.WriteString(term.Raw(s.options.Out), "\x1b[H\x1b[2J")
 			return err

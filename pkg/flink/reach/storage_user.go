@@ -82,7 +82,7 @@ func (s StateStore) useSecret(ctx context.Context, namespace string, options *st
 	}
 	access, secretKey := value(accessNames), value(secretNames)
 	if access == "" || secretKey == "" {
-		return fmt.Errorf("Secret %s in namespace %s has no credentials for S3: it needs the keys AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (or access-key and secret-key), and has %s",
+		return fmt.Errorf("the Secret %s in namespace %s has no credentials for S3: it needs the keys AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (or access-key and secret-key), and has %s",
 			s.Secret, namespace, cmp.Or(strings.Join(slices.Sorted(maps.Keys(found.Data)), ", "), "none"))
 	}
 	options.Credentials, options.CredentialsFrom = storage.Key(access, secretKey, value(tokenNames)), "Secret "+s.Secret

@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"net/http"
 	"strings"
 	"testing"
 
@@ -54,7 +55,7 @@ func TestAppImportDryRun(t *testing.T) {
 		"spec.flinkConfiguration.kubernetes.cluster-id: left out", "spec.podTemplate.metadata.annotations.platform.confluent.io/x: left out",
 		`spec.flinkConfiguration.taskmanager.numberOfTaskSlots: becomes "2" in place of "4"`, "flink:1.20 is none of Confluent's images")
 	for _, request := range r.server.Requests() {
-		if request.Method != "GET" {
+		if request.Method != http.MethodGet {
 			t.Errorf("CMF got %s %s", request.Method, request.Path)
 		}
 	}

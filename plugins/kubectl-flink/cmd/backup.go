@@ -158,7 +158,7 @@ func (o *backupOptions) Run(ctx context.Context) error {
 		defer collector.Dir.Discard()
 	}
 	index := o.index(ctx, client)
-	entries, failure := o.collect(ctx, client, collector, refs, line)
+	entries, failure := o.collect(ctx, collector, refs, line)
 	if ctx.Err() != nil && (collector.Dir == nil || collector.Dir.Replaces()) {
 		return context.Cause(ctx) // half a backup replaces none
 	}
@@ -222,7 +222,7 @@ func (o *backupOptions) index(ctx context.Context, client *operator.Client) back
 }
 
 // collect gathers the backups of the jobs.
-func (o *backupOptions) collect(ctx context.Context, client *operator.Client, collector *backup.Collector, refs []api.Ref, line *progress.Line) ([]backup.Entry, error) {
+func (o *backupOptions) collect(ctx context.Context, collector *backup.Collector, refs []api.Ref, line *progress.Line) ([]backup.Entry, error) {
 	explain := explainer{common: o.common, way: o.tunnelFlags, files: o.tls}
 	defer explain.Close()
 	told := jobBatch[backup.Entry]{common: o.common, many: &o.many}
@@ -232,7 +232,7 @@ func (o *backupOptions) collect(ctx context.Context, client *operator.Client, co
 		defer cancel()
 		entry, err := collector.Job(bounded, ref, told.reporter(ref, len(refs), line))
 		return entry, ended(bounded, err)
-	}, func(r batch.Result[api.Ref, backup.Entry], done int) {
+	}, func(_ batch.Result[api.Ref, backup.Entry], done int) {
 		line.Set("%d of %d done", done, len(refs))
 	})
 	var entries []backup.Entry
