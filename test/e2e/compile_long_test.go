@@ -36,6 +36,16 @@ func TestUpgradeIsForetoldByItsGraph(t *testing.T) {
 	eventually(t, "pods that made graphs", "", func() string {
 		return main.run(t, "get", "pods", "-n", ns, "-l", "app.kubernetes.io/component=graph-probe", "-o", "name").out
 	})
+	path := main.run(t, "flink", "-n", ns, "savepoint", "basic-example", "-o", pathOnly).wants(t, 0).out
+	for want, text := range map[string]string{
+		"every state has its operator in the new graph": example(t, "basic-example.yaml", "name: basic-example", "name: copy"),
+		"of state have no operator in the new graph":    strings.Replace(other, "name: basic-example", "name: copy", 1),
+	} {
+		if r := main.run(t, "flink", "-n", ns, "submit", "-f", manifest(t, text), "--from", path, "--check", "--compile"); !strings.Contains(r.out, want) {
+			t.Error(r)
+		}
+	}
+	main.run(t, "get", "flinkdep", "copy", "-n", ns).wants(t, 1, "NotFound")
 	run := main.run(t, "get", "flinkdep", "basic-example", "-n", ns, "-o", "jsonpath={.status.jobStatus.jobId}").wants(t, 0).out
 	upgrade(1, other, "--compile", "--yes").wants(t, 1, "it would not start from")
 	if now := main.run(t, "get", "flinkdep", "basic-example", "-n", ns, "-o", "jsonpath={.status.jobStatus.jobId}").wants(t, 0).out; now != run {

@@ -55,6 +55,8 @@ func NewFactory(name string, streams genericiooptions.IOStreams) *Factory {
 // AddFlags adds kubectl's connection flags and its log level.
 func (f *Factory) AddFlags(flags *pflag.FlagSet) {
 	f.Flags.AddFlags(flags)
+	logging.Lock()
+	defer logging.Unlock()
 	var klogFlags flag.FlagSet
 	klog.InitFlags(&klogFlags)
 	level := pflag.PFlagFromGoFlag(klogFlags.Lookup("v"))
@@ -65,6 +67,10 @@ func (f *Factory) AddFlags(flags *pflag.FlagSet) {
 	_ = klogFlags.Set("stderrthreshold", "FATAL")
 	klog.SetOutput(logWriter{f.Streams.ErrOut})
 }
+
+// logging guards klog's settings, which are the whole process's, where several
+// commands are made at once.
+var logging sync.Mutex
 
 // logWriter shows the client libraries' log only to those who asked for it
 // with -v: what matters comes back as an error, and "context canceled" after

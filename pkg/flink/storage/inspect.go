@@ -87,7 +87,10 @@ func ReadAt(ctx context.Context, store Store, at string) (Inspection, error) {
 	}
 	defer in.Close()
 	out, err := Read(ctx, in)
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrNotExist): // names the file already
+		return out, fmt.Errorf("it was deleted while it was read: %w", err)
+	case err != nil:
 		return out, fmt.Errorf("%s: %w", file.Path, err)
 	}
 	out.Dir, out.Where, out.Taken = dir, store.Where(), file.Modified

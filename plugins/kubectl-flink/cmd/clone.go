@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/progress"
@@ -97,6 +98,9 @@ func (o *cloneOptions) Validate() error {
 	}
 	if err := o.checkFlags.validate(); err != nil {
 		return err
+	}
+	if o.compile && o.toContext != "" {
+		return exit.Usagef("--compile makes the graph in a pod of this cluster; with --to-context it can't tell how the copy would start there")
 	}
 	if o.check {
 		o.DryRun = "client"

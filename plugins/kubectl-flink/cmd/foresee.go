@@ -23,6 +23,7 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/reach"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/rest"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/storage"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/view"
 )
 
@@ -55,6 +56,9 @@ func (f *checkFlags) validate() error {
 // isn't to wait for it.
 const lookLimit = 10 * time.Second
 
+// readLimit is lookLimit where a pod may be started to read a volume.
+const readLimit = 2 * time.Minute
+
 // compileLimit bounds how long a graph may take, with the start of its pod.
 const compileLimit = 8 * time.Minute
 
@@ -68,10 +72,13 @@ type foreseer struct {
 	tls    reach.TLSFiles
 	tunnel *portforward.Tunnel
 	output *printer.Flags
-	did    string
+	// done is what the verb does to a job, as in "cloned"; "" is changed.
+	done string
 	// only says that nothing is to be done, compile that the graph is to be made.
 	only, compile bool
 	coming        func(job api.Ref) *corev1.ConfigMap
+	// reader allows to start a pod that reads a volume.
+	reader bool
 	// noWay says why there is no way to JobManagers and stores.
 	noWay error
 
@@ -83,11 +90,11 @@ func (f *changeFlags) foreseer(client *operator.Client) *foreseer {
 	return f.checkFlags.foreseer(f.common, client, f.tunnelFlags, f.tls, &f.output, "")
 }
 
-func (f *checkFlags) foreseer(c *common, client *operator.Client, way tunnelFlags, files reach.TLSFiles, output *printer.Flags, did string) *foreseer {
+func (f *checkFlags) foreseer(c *common, client *operator.Client, way tunnelFlags, files reach.TLSFiles, output *printer.Flags, done string) *foreseer {
 	if !f.looks || f.noCheck {
 		return nil
 	}
-	s := &foreseer{common: c, client: client, tls: files, output: output, only: f.check, compile: f.compile, coming: f.coming, did: did}
+	s := &foreseer{common: c, client: client, tls: files, output: output, only: f.check, compile: f.compile, coming: f.coming, done: done}
 	way.reconnect = 0 // who isn't there isn't waited for
 	s.tunnel, s.noWay = c.tunnel(way, nil)
 	return s
@@ -112,9 +119,12 @@ func (s *foreseer) of(ref api.Ref, reporter operator.Reporter) func(context.Cont
 		if failed != nil {
 			return failed
 		}
-		out := view.Foreseen{Job: ref, Prospect: p, State: seen.State, Findings: foretell.Judge(seen), Unmade: unmade}
+		out := view.Foreseen{Job: ref, Prospect: p, State: seen.State, Findings: foretell.Judge(seen), Unmade: unmade, Done: s.done}
 		if err != nil {
 			out.Unseen = strings.TrimPrefix(api.FirstLine(kube.Message(err)), "error: ")
+		}
+		if scheme, _ := storage.Split(p.Path); s.done == "created" && !s.reader && !storage.IsS3(scheme) {
+			out.Unseen = "" // no pod of it is there that sees a volume: that is so each time
 		}
 		if s.only {
 			s.mu.Lock()
@@ -127,7 +137,11 @@ func (s *foreseer) of(ref api.Ref, reporter operator.Reporter) func(context.Cont
 }
 
 func (s *foreseer) look(ctx context.Context, p change.Prospect) (foretell.Facts, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, lookLimit, fmt.Errorf("it took longer than %s", lookLimit))
+	limit := lookLimit
+	if s.reader {
+		limit = readLimit
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("it took longer than %s", limit))
 	defer cancel()
 	config, err := s.factory.Config()
 	if err == nil {
@@ -137,7 +151,7 @@ func (s *foreseer) look(ctx context.Context, p change.Prospect) (foretell.Facts,
 		return foretell.Facts{Before: p.Before, After: p.After, Cluster: p.After, Stateless: p.Stateless}, err
 	}
 	gather := reach.Foreseer{
-		Store: reach.StateStore{Client: s.client, Config: config, Tunnel: s.tunnel, NoReader: true},
+		Store: reach.StateStore{Client: s.client, Config: config, Tunnel: s.tunnel, NoReader: !s.reader},
 		Ask:   func(place reach.Place) (*rest.Client, error) { return restClient(s.tunnel, place, s.tls) },
 	}
 	return gather.Facts(ctx, p)
@@ -184,7 +198,7 @@ func (s *foreseer) print(asList bool) error {
 		return err
 	}
 	if len(s.found) == 0 && s.output.IsHuman() && !asList {
-		fmt.Fprintln(s.Out, "Nothing would be restarted: there is nothing to check")
+		fmt.Fprintln(s.Out, "Nothing would start from state: there is nothing to check")
 		return nil
 	}
 	if err := s.output.Print(s.Out, view.Foretold(s.found, palette, asList)); err != nil {

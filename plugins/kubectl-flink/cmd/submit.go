@@ -38,6 +38,7 @@ type submitOptions struct {
 	sql     sqlFlags
 	request lifecycle.SubmitRequest
 	plugin.RunFlags
+	checkFlags
 	// flags are the command's, and which were given.
 	flags *pflag.FlagSet
 	names []string
@@ -64,6 +65,11 @@ A jar of this computer, as --jar or as the jarURI of a manifest (a path without 
 scheme), is uploaded first: to S3, beside the state of the cluster that runs it, or to
 --jar-dir, under a name with digits of its checksum. Where what runs the job couldn't
 fetch it from there, that is said, with what to set, before anything is uploaded.
+
+Where it starts from state in an object store, that is looked at first, as upgrade
+does: a start that Flink would refuse is refused before anything is created. --check
+only looks, into a volume through a pod that is started for that, and --compile has
+the program make its graph.
 
 Without --upgrade-mode a session job gets the one that keeps its state where the
 session cluster has directories for checkpoints and savepoints.
@@ -128,6 +134,7 @@ it, takes its savepoints or starts it again.
 		Timeout: "How long to wait; the job goes on starting when this ends", TimeoutDefault: 5 * time.Minute,
 		Quiet: plugin.NoProgress,
 	})
+	o.addCheck(cmd)
 	o.tunnelFlags.add(cmd, true)
 	addRESTFlags(cmd, &o.tls)
 	_ = cmd.RegisterFlagCompletionFunc("upgrade-mode", completion.Fixed("savepoint", "last-state", "stateless"))
@@ -158,6 +165,9 @@ func (o *submitOptions) Validate() (err error) {
 		return exit.Usagef("--allow-non-restored-state goes with --from")
 	}
 	if err := lifecycle.CheckClaimMode(o.request.ClaimMode); err != nil {
+		return err
+	}
+	if err := o.checkFlags.validate(); err != nil {
 		return err
 	}
 	if err := o.checkJarDir(); err != nil {
@@ -346,6 +356,11 @@ func (o *submitOptions) Run(ctx context.Context) error {
 	looked() // a pod that was started to read isn't needed any more
 	if err != nil {
 		return ended(ctx, err)
+	}
+	if o.check || o.request.DryRun == "" {
+		if only, err := o.foretell(ctx, client, jobs, script, line); only || err != nil {
+			return ended(ctx, err)
+		}
 	}
 	o.request.Checked = true
 	if err := jars.upload(ctx, o, client, line); err != nil {

@@ -78,7 +78,7 @@ func (o *submitOptions) sqlFromFlags() error {
 		}
 		return o.commonFlags()
 	}
-	for _, flag := range append([]string{"filename", "from", "claim-mode", "upgrade-mode", "label", "dry-run", "output"}, ofScript...) {
+	for _, flag := range append([]string{"filename", "from", "claim-mode", "upgrade-mode", "label", "dry-run", "output", "check", "no-check", "compile"}, ofScript...) {
 		if o.flags.Changed(flag) {
 			return exit.Usagef("--%s: a script in a session cluster is a job without an object of Kubernetes, and has none of that\nWithout --deployment it becomes an application", flag)
 		}

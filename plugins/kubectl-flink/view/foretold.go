@@ -1,6 +1,7 @@
 package view
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -20,6 +21,8 @@ type Foreseen struct {
 	State    *foretell.State
 	Unseen   string
 	Findings []foretell.Finding
+	// Done is what was to be done to the job, as in "cloned"; "" is changed.
+	Done string
 	// Unmade says that a graph was asked for and couldn't be made.
 	Unmade bool
 }
@@ -42,7 +45,7 @@ func (f Foreseen) Act(note func(format string, args ...any)) error {
 		case foretell.Warning:
 			if found.ID == "MAIN" || found.ID == "IMAGE" {
 				// Only seen where the graph was asked for: who asks wants to know before.
-				return fmt.Errorf("%s was not changed: %s\nLeave out --compile to do it all the same", f.Job, text)
+				return fmt.Errorf("%s was not %s: %s\nLeave out --compile to do it all the same", f.Job, cmp.Or(f.Done, "changed"), text)
 			}
 			if found.ID != "STATELESS" || found.Bytes > 0 { // else the verb says so itself
 				note("%s: check: %s", f.Job, text)
@@ -60,7 +63,7 @@ func (f Foreseen) Act(note func(format string, args ...any)) error {
 	if len(fails) == 0 {
 		return nil
 	}
-	return fmt.Errorf("%s was not changed: it would not start from %s: %s\nUse --no-check to do it all the same", f.Job, f.from(), strings.Join(fails, "\n  "))
+	return fmt.Errorf("%s was not %s: it would not start from %s: %s\nUse --no-check to do it all the same", f.Job, cmp.Or(f.Done, "changed"), f.from(), strings.Join(fails, "\n  "))
 }
 
 // from is the state in a few words.

@@ -30,6 +30,13 @@ func TestForeseen(t *testing.T) {
 	}{
 		"nothing":          {func(*Foreseen) {}, "", "", "ok", "flinkdeployment/a: nothing seen speaks against the start\n  State     checkpoint s3://b/chk-1 (its newest, which stands for the one that will be used)\n"},
 		"it fails":         {func(f *Foreseen) { f.Findings = []foretell.Finding{fails, warns, unknown} }, "flinkdeployment/a was not changed: it would not start from checkpoint s3://b/chk-1", "look out", "fails", "would fail\n"},
+		"it isn't created": {func(f *Foreseen) { f.Done, f.Findings = "created", []foretell.Finding{fails} }, "flinkdeployment/a was not created: it would not start from", "", "fails", "would fail\n"},
+		"its main method fails": {func(f *Foreseen) {
+			f.Findings = []foretell.Finding{{ID: "MAIN", Level: foretell.Warning, Text: "main fails", Todo: "do that\nUse --no-check"}}
+		}, "flinkdeployment/a was not changed: main fails", "", "ok", "main fails"},
+		"no graph could be made": {func(f *Foreseen) {
+			f.Unmade, f.Findings = true, []foretell.Finding{{ID: "GRAPH", Level: foretell.Unknown, Text: "no graph"}}
+		}, "", "check: no graph", "unseen", "no graph"},
 		"it can't be seen": {func(f *Foreseen) { f.Unseen = "no rights" }, "", "the state wasn't checked: no rights", "unseen", "not checked: no rights\n"},
 		"only some":        {func(f *Foreseen) { f.Findings = []foretell.Finding{unknown} }, "", "", "ok", "some of it can't be seen\n"},
 		"with its state": {func(f *Foreseen) {
