@@ -71,12 +71,15 @@ func (f Finding) Advice() []string {
 func (f *JobFacts) EndsUnexplained() bool {
 	ends, _ := readLog(f.Flink.Log)
 	recent := 0
-	for _, e := range ends {
+	for n, e := range ends {
 		if e.reason == "OOMKilled" {
 			return false
 		}
 		if f.Now.Sub(e.at) < time.Minute {
 			recent++
+			if n == 0 && e.reason == neverRan {
+				recent++ // the next one won't do better
+			}
 		}
 	}
 	if recent < 2 {

@@ -192,7 +192,12 @@ var jobManagerRules = []Rule{
 			ended := j.endsLike(func(e workerEnd) bool {
 				return e.reason != "OOMKilled" && (e.container == mainContainer && e.code != 0 && e.code != 143 || e.reason == neverRan)
 			})
-			if len(ended) < 3 || j.running() && j.age(ended[0].at) > 10*time.Minute || j.over() {
+			// One whose containers never ran won't do better the next time.
+			enough := 3
+			if len(ended) > 0 && ended[0].reason == neverRan && !j.running() && j.age(ended[0].at) < 2*time.Minute {
+				enough = 1
+			}
+			if len(ended) < enough || j.running() && j.age(ended[0].at) > 10*time.Minute || j.over() {
 				return nil
 			}
 			e := ended[0]

@@ -40,6 +40,8 @@ func restoringState(cause string) change {
 	return thrown("java.lang.IllegalStateException: Could not restore from the savepoint\nCaused by: " + cause)
 }
 
+const neverStarted = "Worker orders-taskmanager-1-1 is terminated. Diagnostics: Pod terminated, container termination statuses: [], pod status: Failed(reason=null, message=null)"
+
 func jmFails(lines ...string) change {
 	return all(starts(2*m1), noTaskManager, ended(jobManager, mainContainer, 1, "Error", lines...))
 }
@@ -79,6 +81,7 @@ var podTrials = []trial{
 	{"FLINK-POD-KILLED", ended(taskManager, mainContainer, 137, "Error"), ended(taskManager, mainContainer, 143, "Error")},
 	{"FLINK-POD-CRASH", all(starts(2*m1), noTaskManager, crashed), ended(jobManager, mainContainer, 0, "Completed")},
 	{"FLINK-POD-ENDS", all(created(2*m1), logged(repeat("Worker orders-taskmanager-1-%d is terminated. Diagnostics: Pod terminated, container termination statuses: [flink-main-container(exitCode=1, reason=Error, message=null)]", 4)...)), all(created(2*m1), logged(repeat("Stopping worker orders-taskmanager-1-%d.", 4)...))},
+	{"FLINK-POD-ENDS", all(created(2*m1), logged(neverStarted)), logged(neverStarted)},
 	{"FLINK-POD-NO-TASKMANAGER", all(created(3*m1), noTaskManager), all(created(30*time.Second), noTaskManager)},
 }
 

@@ -131,7 +131,13 @@ const newestTries = 3
 // read.
 func ReadNewest(ctx context.Context, store storage.Store, path string, newest bool) (storage.Inspection, error) {
 	in, err := storage.ReadAt(ctx, store, path)
-	for try := 0; try < newestTries && newest && errors.Is(err, fs.ErrNotExist); try++ {
+	if !newest || !errors.Is(err, fs.ErrNotExist) {
+		return in, err
+	}
+	if pod, ok := store.(*storage.Pod); ok {
+		return pod.ReadNewest(ctx, storage.Dir(path))
+	}
+	for try := 0; try < newestTries && errors.Is(err, fs.ErrNotExist); try++ {
 		next, failed := storage.NewestCheckpoint(ctx, store, storage.Dir(path))
 		if failed != nil || next == path {
 			break
