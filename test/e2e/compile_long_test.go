@@ -27,7 +27,7 @@ func TestUpgradeIsForetoldByItsGraph(t *testing.T) {
 		{"the same program on Flink 2", example(t, "basic-example.yaml", "flink:1.20", "flink:2.3", "v1_20", "v2_3"), "every state has its operator in the new graph", 0},
 		{"no such class", example(t, "basic-example.yaml", "    parallelism: 2", "    entryClass: com.acme.Missing\n    parallelism: 2"), "FLINK-JOB-ENTRY", 3},
 		{"no such jar", example(t, "basic-example.yaml", "StateMachineExample.jar", "Missing.jar"), "the job's jar isn't there", 3},
-		{"a main method that fails", example(t, "basic-example.yaml", "    parallelism: 2", "    args: [\"--rps\", \"many\"]\n    parallelism: 2"), "the job's main method failed when its graph was to be made", 0},
+		{"a main method that fails", example(t, "basic-example.yaml", "    parallelism: 2", "    args: [\"--rps\", \"many\"]\n    parallelism: 2"), "the job's main method failed when its graph was to be made", 1},
 	} {
 		if r := upgrade(c.code, c.text, "--check", "--compile"); !strings.Contains(r.out, c.want) {
 			t.Errorf("%s: %s", c.name, r)

@@ -119,7 +119,7 @@ func writeFile(file string, replace bool, write func(io.Writer) error) error {
 	if replace {
 		return os.Rename(partial, file)
 	}
-	// A link, unlike a rename, fails where somebody has made the file meanwhile.
+	// A link, unlike a rename, fails where the file was made meanwhile.
 	err = os.Link(partial, file)
 	if errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("%s exists already; nothing was overwritten", file)

@@ -8,7 +8,7 @@ import (
 )
 
 // feed is what an execution gives, read ahead by one batch in a goroutine of
-// its own, so that somebody can wait for it and for a key at once.
+// its own, so that it can be waited for together with a key.
 type feed struct {
 	execution Execution
 	batches   <-chan batch

@@ -18,7 +18,7 @@ type meta struct {
 	names    []string
 	argument string
 	does     string
-	// prompt says that it needs somebody who types.
+	// prompt says that it works at the prompt only.
 	prompt bool
 	run    func(ctx context.Context, s *shell, argument string) error
 }
@@ -88,7 +88,7 @@ func init() {
 			if s.last == nil {
 				return errors.New("there was no error yet")
 			}
-			return s.printText(ctx, strings.TrimSpace(term.Safe(s.last.all())) + "\n")
+			return s.printText(ctx, strings.TrimSpace(term.Safe(s.last.all()))+"\n")
 		}},
 	}
 }

@@ -175,7 +175,7 @@ func (r *runner) scriptHelp() error {
   BEGIN STATEMENT SET; … END;      several INSERTs as one job
   QUIT;  EXIT;                     end the file
 Commands with a backslash, each on a line of its own, work here too, as far as
-they need nobody who types: \? lists them.
+they don't need a terminal: \? lists them.
 `)
 	return err
 }

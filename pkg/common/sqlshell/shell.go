@@ -299,7 +299,7 @@ func (s *shell) edit(ctx context.Context, file string) error {
 	return context.Cause(ctx)
 }
 
-// ask puts a question that only "yes" agrees to; where nobody can be asked, the
+// ask puts a question that only "yes" agrees to; where there is no terminal to ask on, the
 // answer is no.
 func (s *shell) ask(question string) bool { return s.editor != nil && s.editor.agreed(question) }
 

@@ -69,7 +69,7 @@ type Recovery struct {
 	Namespaces map[string]string
 	// Check asks the cluster about a manifest, others are those that come with
 	// it; Look looks at the state that a job starts from, and its error says that
-	// it would not start. nil asks nobody.
+	// it would not start. nil skips it.
 	Check func(ctx context.Context, object *unstructured.Unstructured, others []*unstructured.Unstructured) Verdict
 	Look  func(ctx context.Context, step Step, reporter operator.Reporter) error
 	// Finder finds a newer state of a job's last run; nil takes the backup's.
@@ -212,7 +212,7 @@ func (r *Recovery) steps(entries []Entry, names []string) ([]Step, error) {
 		}
 	}
 	if len(names) > 0 {
-		// A cluster that nobody named comes only with a job in it.
+		// A cluster that was not named comes only with a job in it.
 		steps = slices.DeleteFunc(steps, func(s Step) bool {
 			return s.Entry.Condition == SessionCluster && !needed[s.Ref()] && !slices.ContainsFunc(names, func(n string) bool {
 				return n == s.Entry.Name || strings.HasSuffix(n, "/"+s.Entry.Name)

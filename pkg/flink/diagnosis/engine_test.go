@@ -384,3 +384,30 @@ func TestSeenRulesExist(t *testing.T) {
 		}
 	}
 }
+
+// A stopped operator is the error of what waits for it, and only worth a warning of
+// what failed by itself or is Flink's to start.
+func TestWhoseFaultAStoppedOperatorIs(t *testing.T) {
+	t.Parallel()
+	gone := operators(func(o *OperatorFacts) { o.Wanted, o.Ready, o.Pods = 0, 0, nil })
+	for name, c := range map[string]struct {
+		facts change
+		want  Severity
+		first string
+	}{
+		"a job that runs":               {all(), Warning, "FLINK-OP-STOPPED"},
+		"a spec that isn't taken up":    {lags, Error, "FLINK-OP-STOPPED"},
+		"no status yet":                 {noStatus, Error, "FLINK-OP-STOPPED"},
+		"no JobManager":                 {all(created(time.Minute), status("jobManagerDeploymentStatus", "MISSING"), status("lifecycleState", "UPGRADING")), Error, "FLINK-OP-STOPPED"},
+		"a job that its JobManager has": {all(created(time.Minute)), Warning, "FLINK-OP-STOPPED"},
+		"a job that failed":             {mainFails("org.apache.flink.table.api.ValidationException: SQL validation failed. From line 3, column 8: Column 'user_idd' not found in any table"), Warning, "FLINK-JOB-SQL"},
+	} {
+		f := healthy()
+		all(c.facts, gone)(f)
+		found := Job(f)
+		at := slices.IndexFunc(found, func(f Finding) bool { return f.Rule == "FLINK-OP-STOPPED" })
+		if at < 0 || found[at].Severity != c.want || found[0].Rule != c.first {
+			t.Errorf("%s: %+v", name, found)
+		}
+	}
+}

@@ -195,6 +195,21 @@ func (j *job) over() bool {
 	return j.state == "FINISHED" || j.lifecycle == "SUSPENDED" || j.wants() == "suspended" && j.runsJob()
 }
 
+// waitsForOperator reports whether it is the operator's turn: to take up a spec, to
+// delete, or to bring a JobManager up. A job that has failed, or that a JobManager
+// starts, doesn't fare better with an operator.
+func (j *job) waitsForOperator() bool {
+	switch {
+	case !j.statusKnown, j.lags(), j.deleting():
+		return true
+	case j.failed, j.state == "FAILED", j.lifecycle == "FAILED":
+		return false
+	case j.kind == kindSessionJob:
+		return j.starting() && text(j.object.Object, "status", "jobStatus", "jobId") == ""
+	}
+	return j.starting() && j.jobManager != "READY"
+}
+
 // starting reports whether the job is to run and doesn't.
 func (j *job) starting() bool {
 	if j.deleting() || j.over() {

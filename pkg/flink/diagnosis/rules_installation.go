@@ -154,7 +154,7 @@ var installationRules = []Rule{
 			return operatorCrashes(i.Operators, i.Now)
 		},
 		job: func(j *job) []Finding {
-			if anyReady(j.Operators) || !j.starting() && !j.lags() && j.statusKnown {
+			if anyReady(j.Operators) || !j.waitsForOperator() {
 				return nil
 			}
 			return operatorCrashes(j.Operators, j.Now)
@@ -175,7 +175,7 @@ var installationRules = []Rule{
 				return nil
 			}
 			f := stoppedFinding(j.Operators)
-			if j.statusKnown && !j.lags() && !j.deleting() && !j.starting() {
+			if !j.waitsForOperator() {
 				f.Severity = Warning
 			}
 			return []Finding{f}

@@ -90,30 +90,6 @@ func (f *Facts) renamed(unplaced []statefile.OperatorSummary) string {
 	return ""
 }
 
-// maxParallelismInGraph is Flink's check that a max parallelism that is set is the
-// one that the state has, by the graph of what is going to run.
-func (f *Facts) maxParallelismInGraph() []Finding {
-	var wrong []statefile.OperatorSummary
-	set, has := 0, 0
-	for _, o := range f.State.Operators {
-		node := f.node(o)
-		if node == nil || node.MaxParallelism <= 0 || o.MaxParallelism <= 0 || node.MaxParallelism == o.MaxParallelism || o.Single() {
-			continue
-		}
-		if len(wrong) == 0 {
-			set, has = node.MaxParallelism, o.MaxParallelism
-		}
-		wrong = append(wrong, o)
-	}
-	if len(wrong) == 0 {
-		return nil
-	}
-	found := Finding{ID: "MAX-PARALLELISM-SET", Level: Fails}.about(wrong, f.names())
-	found.Text = fmt.Sprintf("a max parallelism of %d is set, and the state has %d (%s): Flink refuses to change it", set, has, listed(found.Operators, len(wrong)))
-	found.Todo = fmt.Sprintf("set it to %d (in the program, or pipeline.max-parallelism), or leave it out", has)
-	return []Finding{found}
-}
-
 // Trouble is what keeps a graph from being made.
 type Trouble string
 

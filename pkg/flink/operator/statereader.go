@@ -129,6 +129,11 @@ func (e *ProbeError) Image() bool {
 
 // readerTrouble is why a pod won't run; "" as long as it may.
 func readerTrouble(pod *corev1.Pod) string {
+	for _, s := range pod.Status.InitContainerStatuses {
+		if end := s.State.Terminated; end != nil && end.ExitCode != 0 {
+			return strings.TrimSuffix(fmt.Sprintf("its init container %s ended with %s (exit code %d): %s", s.Name, end.Reason, end.ExitCode, end.Message), ": ")
+		}
+	}
 	if pod.Status.Phase == corev1.PodFailed || pod.Status.Phase == corev1.PodSucceeded {
 		return cmp.Or(pod.Status.Message, "it has ended")
 	}

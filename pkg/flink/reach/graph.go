@@ -57,8 +57,14 @@ type GraphError struct {
 func (e *GraphError) Error() string { return e.Text }
 
 // Graph makes the graph of the job that facts are of. Its error is a *GraphError where
-// something is wrong with the job itself.
+// something is wrong with the job itself. With a graph, it says that the pod couldn't
+// be removed.
 func (c Compiler) Graph(ctx context.Context, facts foretell.Facts) (nodes []foretell.Node, err error) {
+	job := api.Section(facts.After.Spec(), "job")
+	jar := api.Text(job, "jarURI")
+	if facts.After.Kind.Name == api.SessionJob.Name && inContainer(jar) {
+		return nil, fmt.Errorf("its jar %s is a file in the operator's container: no graph can be made of it elsewhere", jar)
+	}
 	pod, err := c.pod(ctx, facts)
 	if err != nil {
 		return nil, err
@@ -75,8 +81,7 @@ func (c Compiler) Graph(ctx context.Context, facts foretell.Facts) (nodes []fore
 	if err != nil {
 		return nil, err
 	}
-	job := api.Section(facts.After.Spec(), "job")
-	program := probe.Program{Jar: api.Text(job, "jarURI"), Class: api.Text(job, "entryClass"), Parallelism: facts.Parallelism(), Args: facts.Args(), Files: files}
+	program := probe.Program{Jar: jar, Class: api.Text(job, "entryClass"), Parallelism: facts.Parallelism(), Args: facts.Args(), Files: files}
 	run := c.Run
 	if run == nil {
 		run = func(ctx context.Context, command podexec.Command) error {
@@ -102,6 +107,12 @@ func (c Compiler) Graph(ctx context.Context, facts foretell.Facts) (nodes []fore
 		return nil, fmt.Errorf("%w%s", failed, lastPrinted(printed.Bytes()))
 	}
 	return nodesOf(graph, facts.Parallelism() > 0)
+}
+
+// inContainer reports whether an address is a path in the container of whom reads it.
+func inContainer(address string) bool {
+	scheme, _, has := strings.Cut(address, ":")
+	return address != "" && (!has || scheme == "local" || scheme == "file")
 }
 
 // pod is the pod that it is made in.

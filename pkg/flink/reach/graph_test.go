@@ -1,6 +1,7 @@
 package reach
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -46,6 +47,7 @@ func TestGraphOfWhatIsGoingToRun(t *testing.T) {
 	for name, c := range map[string]struct {
 		kind   api.Kind
 		spec   string
+		jar    string // a session job's
 		says   string
 		prints string
 		fails  error
@@ -59,6 +61,7 @@ func TestGraphOfWhatIsGoingToRun(t *testing.T) {
 		"an application":            {spec: `"image":"job:2",`, says: whole, want: "[{" + id + "  Map  4 0} {" + id + "  Sink sink 4 64}]", image: "job:2", pods: 1},
 		"the operator's image":      {says: whole, want: "[{" + id, image: "job:1", pods: 1},
 		"a session job":             {kind: api.SessionJob, says: whole, want: "[{" + id, image: "session:1", pods: 1},
+		"a session job's own file":  {kind: api.SessionJob, jar: "file:///b.jar", want: "is a file in the operator's container", pods: 0},
 		"its main method fails":     {spec: `"image":"job:2",`, says: graphSays([]string{"failed", "run the main method", "java.lang.IllegalArgumentException: --topic is missing"}), want: "IllegalArgumentException: --topic is missing", trouble: foretell.TroubleMain, pods: 1},
 		"its jar isn't there":       {spec: `"image":"job:2",`, says: graphSays([]string{"failed", "find the jar", "java.io.IOException: /b.jar isn't in the image or a volume"}), want: "/b.jar isn't in", trouble: foretell.TroubleJar, pods: 1},
 		"its class isn't there":     {spec: `"image":"job:2",`, says: graphSays([]string{"failed", "load the class", "java.lang.ClassNotFoundException: com.acme.Job"}), want: "com.acme.Job", trouble: foretell.TroubleClass, pods: 1},
@@ -77,7 +80,11 @@ func TestGraphOfWhatIsGoingToRun(t *testing.T) {
 			if kind.Name == "" {
 				kind = api.Deployment
 			}
-			spec := `{` + c.spec + `"flinkVersion":"v1_20","serviceAccount":"flink","flinkConfiguration":{"s3.secret-key":"hush"},"job":{"jarURI":"local:///b.jar","args":["--password","hush"],"parallelism":4}}`
+			jar := "local:///b.jar"
+			if kind == api.SessionJob {
+				jar = cmp.Or(c.jar, "https://jars/b.jar")
+			}
+			spec := `{` + c.spec + `"flinkVersion":"v1_20","serviceAccount":"flink","flinkConfiguration":{"s3.secret-key":"hush"},"job":{"jarURI":"` + jar + `","args":["--password","hush"],"parallelism":4}}`
 			if kind == api.BlueGreen {
 				spec = `{"template":{"spec":` + spec + `}}`
 			}

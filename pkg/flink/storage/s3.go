@@ -126,7 +126,7 @@ func (b bounded) RoundTrip(request *http.Request) (*http.Response, error) {
 // Where names the host.
 func (s *S3) Where() string { return "in the object store at " + s.host }
 
-// CredentialsFrom says whose credentials are used; "" for nobody's.
+// CredentialsFrom says whose credentials are used; "" for none.
 func (s *S3) CredentialsFrom() string { return s.options.CredentialsFrom }
 
 // object splits s3://bucket/key.

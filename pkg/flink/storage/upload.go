@@ -31,7 +31,7 @@ var ErrExists = errors.New("it is there already")
 type Upload struct {
 	// Replace allows to replace a file that is there.
 	Replace bool
-	// Sent is told how many bytes were sent so far; nil for nobody. Several
+	// Sent is told how many bytes were sent so far; nil: no progress. Several
 	// goroutines call it.
 	Sent func(bytes int64)
 }

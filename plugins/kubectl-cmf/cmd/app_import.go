@@ -104,7 +104,7 @@ func (f *moveFlags) tell(points []move.Point, line *progress.Line) {
 	}
 }
 
-// agreed asks, where somebody can be asked.
+// agreed asks where there is a terminal.
 func (f *moveFlags) agreed(ctx context.Context, line *progress.Line, format string, args ...any) error {
 	if f.yes || !plugin.CanAsk(f.IOStreams) {
 		return nil

@@ -310,7 +310,7 @@ func (w *importing) hand(ctx context.Context) error {
 		return err
 	}
 	if job := (api.Job{Kind: w.Job.Kind, Object: object}); job.Wanted() != api.WantSuspended || job.IsRunning() {
-		return fmt.Errorf("%s was resumed by somebody else meanwhile: %s", w.Job, job.Describe(w.Now()))
+		return fmt.Errorf("%s was resumed by another user or program meanwhile: %s", w.Job, job.Describe(w.Now()))
 	}
 	before, err := w.CMF.Get(ctx, w.App)
 	if err != nil {

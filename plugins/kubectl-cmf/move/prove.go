@@ -15,7 +15,7 @@ import (
 // proofLimit bounds the question to the JobManager through CMF's proxy.
 const proofLimit = 30 * time.Second
 
-// errUnproven says that a job runs, and that nobody can be asked what from.
+// errUnproven says that a job runs, and that its JobManager can't be asked what from.
 var errUnproven = errors.New("not proven")
 
 // prove asks an application's JobManager, through CMF's proxy, what its job was

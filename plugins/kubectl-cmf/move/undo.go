@@ -78,7 +78,7 @@ func (w *importing) remove(ctx context.Context) error {
 	case err != nil:
 		return err
 	case !w.isOurs(now):
-		return errors.New("somebody else has replaced it")
+		return errors.New("it was replaced meanwhile")
 	}
 	if w.stage >= starting {
 		// stateless: what it did since is not wanted, and a savepoint of a job that
@@ -118,7 +118,7 @@ func stopped(ref cmf.Ref) apply.Condition {
 	}
 }
 
-// stands says how things are, for somebody who interrupted.
+// stands says how things are, for a user who interrupted.
 func (w *importing) stands(ctx context.Context) string {
 	switch w.stage {
 	case untouched:

@@ -77,8 +77,9 @@ type foreseer struct {
 	// only says that nothing is to be done, compile that the graph is to be made.
 	only, compile bool
 	coming        func(job api.Ref) *corev1.ConfigMap
-	// reader allows to start a pod that reads a volume.
-	reader bool
+	// reader allows to start a pod that reads a volume; without one, a volume of a job
+	// that is new can't be looked into, which isn't told each time.
+	reader, isNew bool
 	// noWay says why there is no way to JobManagers and stores.
 	noWay error
 
@@ -123,8 +124,8 @@ func (s *foreseer) of(ref api.Ref, reporter operator.Reporter) func(context.Cont
 		if err != nil {
 			out.Unseen = strings.TrimPrefix(api.FirstLine(kube.Message(err)), "error: ")
 		}
-		if scheme, _ := storage.Split(p.Path); s.done == "created" && !s.reader && !storage.IsS3(scheme) {
-			out.Unseen = "" // no pod of it is there that sees a volume: that is so each time
+		if scheme, _ := storage.Split(p.Path); s.isNew && !s.reader && !storage.IsS3(scheme) {
+			out.Unseen = ""
 		}
 		if s.only {
 			s.mu.Lock()
@@ -158,7 +159,7 @@ func (s *foreseer) look(ctx context.Context, p change.Prospect) (foretell.Facts,
 }
 
 // graph makes the graph of what is going to run, where that is asked for. unmade says
-// that it couldn't. Its error is only the end of ctx.
+// that there is none. Its error is only the end of ctx.
 func (s *foreseer) graph(ctx context.Context, ref api.Ref, seen *foretell.Facts, reporter operator.Reporter) (unmade bool, err error) {
 	if !s.compile || seen.Stateless {
 		return false, nil
@@ -177,7 +178,11 @@ func (s *foreseer) graph(ctx context.Context, ref api.Ref, seen *foretell.Facts,
 	if ctx.Err() != nil {
 		return false, context.Cause(ctx)
 	}
-	if err == nil {
+	switch {
+	case err == nil:
+		return false, nil
+	case seen.Graph != nil:
+		reporter.Mustf("%s", kube.Message(err)) // the pod stays
 		return false, nil
 	}
 	var own *reach.GraphError
@@ -185,7 +190,7 @@ func (s *foreseer) graph(ctx context.Context, ref api.Ref, seen *foretell.Facts,
 		seen.TroubleKind = own.Kind
 	}
 	seen.GraphTrouble = strings.TrimPrefix(api.FirstLine(kube.Message(err)), "error: ")
-	return seen.TroubleKind == "", nil
+	return true, nil
 }
 
 // print prints what was found, and tells by its error whether all is well.

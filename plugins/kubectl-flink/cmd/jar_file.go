@@ -77,7 +77,7 @@ func (f *jarFile) put(ctx context.Context, s3 *storage.S3, uri string, replace b
 	case err != nil:
 		return fmt.Errorf("%s was uploaded, and what is there now couldn't be checked: %w", uri, err)
 	case !there || !same:
-		return fmt.Errorf("%s was uploaded, and has other bytes now: somebody else wrote it, or %s", uri, f.path+" changed meanwhile")
+		return fmt.Errorf("%s was uploaded, and has other bytes now: another user wrote it, or %s", uri, f.path+" changed meanwhile")
 	}
 	return nil
 }

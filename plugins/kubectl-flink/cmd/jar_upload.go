@@ -1,7 +1,6 @@
 package cmd
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -212,10 +211,14 @@ func (o *jarUploadOptions) toS3(ctx context.Context, client *operator.Client, s3
 		page.DryRun = true
 		return nil
 	}
-	line.Print("uploading with the credentials of %s", cmp.Or(s3.CredentialsFrom(), "nobody"))
+	with := "without credentials"
+	if from := s3.CredentialsFrom(); from != "" {
+		with = "with the credentials of " + from
+	}
+	line.Print("uploading %s", with)
 	err = o.file.put(ctx, s3, o.uri, there, line)
 	if errors.Is(err, storage.ErrExists) {
-		return fmt.Errorf("%w\nSomebody else wrote it meanwhile; say the command again to see how it differs", err)
+		return fmt.Errorf("%w\nAnother user wrote it meanwhile; run the command again to see how it differs", err)
 	}
 	return err
 }

@@ -68,7 +68,9 @@ func explain(status *view.Status) {
 		return
 	}
 	rest := status.Findings[1:]
-	if !status.Health.OK() {
+	// An operator that isn't there is no reason of what doesn't wait for it.
+	beside := root.Severity != diagnosis.Error && strings.HasPrefix(root.Rule, "FLINK-OP-") && status.Why != ""
+	if !status.Health.OK() && !beside {
 		status.Why = root.Means + " (" + root.Rule + ")"
 		status.Next = append(status.Next, root.Advice()...)
 	} else {

@@ -343,6 +343,9 @@ func (o *submitOptions) Run(ctx context.Context) error {
 		return ended(ctx, err)
 	}
 	defer jars.Close()
+	if o.compile && len(jars) > 0 {
+		return exit.Usagef("--compile makes the graph in a pod, which has no file of this computer: bring the jar to where the job fetches it first (kubectl flink jar upload)")
+	}
 	looked := func() {}
 	if o.request.From == "latest" {
 		finder, done, err := o.stateFinder(client, o.tunnelFlags, reporter)

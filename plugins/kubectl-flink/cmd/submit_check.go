@@ -3,6 +3,7 @@ package cmd
 import (
 	"context"
 	"errors"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -23,10 +24,13 @@ func (o *submitOptions) foretell(ctx context.Context, client *operator.Client, j
 	if ahead == nil {
 		return false, nil
 	}
-	ahead.reader = o.check || o.compile
+	ahead.reader, ahead.isNew = o.check || o.compile, true
 	for _, job := range jobs {
-		if job.InitialPath() == "" {
-			continue
+		comes := slices.ContainsFunc(jobs, func(other api.Job) bool {
+			return other.IsSessionCluster() && other.Object.GetName() == job.SessionCluster() && other.Object.GetNamespace() == job.Object.GetNamespace()
+		})
+		if job.InitialPath() == "" || comes && !ahead.reader {
+			continue // what comes along can't be asked yet; who asks for a check is told
 		}
 		err := ahead.of(job.Ref(), reporterOf(line))(ctx, change.Prospect{Before: job, After: job, Path: job.InitialPath()})
 		if err != nil && !errors.Is(err, errForeseen) {

@@ -35,7 +35,7 @@ func (all ownJars) Close() {
 }
 
 // isOwn reports whether a jarURI names a file of this computer: it has no scheme,
-// without which nobody else takes it.
+// and neither Flink nor the operator takes such an address.
 func isOwn(uri string) bool {
 	if uri == "" || hasScheme.MatchString(uri) {
 		return false

@@ -158,6 +158,8 @@ func (f Foreseen) text(palette term.Palette) string {
 		verdict, color = "would fail", term.Red
 	case f.Unseen != "":
 		verdict, color = "not checked: "+f.Unseen, term.Yellow
+	case f.Unmade:
+		verdict, color = "not checked: the new program's graph couldn't be made", term.Yellow
 	case unknown:
 		verdict += "; some of it can't be seen"
 	}

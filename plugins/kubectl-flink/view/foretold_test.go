@@ -32,8 +32,8 @@ func TestForeseen(t *testing.T) {
 		"it fails":         {func(f *Foreseen) { f.Findings = []foretell.Finding{fails, warns, unknown} }, "flinkdeployment/a was not changed: it would not start from checkpoint s3://b/chk-1", "look out", "fails", "would fail\n"},
 		"it isn't created": {func(f *Foreseen) { f.Done, f.Findings = "created", []foretell.Finding{fails} }, "flinkdeployment/a was not created: it would not start from", "", "fails", "would fail\n"},
 		"its main method fails": {func(f *Foreseen) {
-			f.Findings = []foretell.Finding{{ID: "MAIN", Level: foretell.Warning, Text: "main fails", Todo: "do that\nUse --no-check"}}
-		}, "flinkdeployment/a was not changed: main fails", "", "ok", "main fails"},
+			f.Unmade, f.Findings = true, []foretell.Finding{{ID: "MAIN", Level: foretell.Warning, Text: "main fails", Todo: "do that\nUse --no-check"}}
+		}, "flinkdeployment/a was not changed: main fails", "", "unseen", "not checked: the new program's graph couldn't be made"},
 		"no graph could be made": {func(f *Foreseen) {
 			f.Unmade, f.Findings = true, []foretell.Finding{{ID: "GRAPH", Level: foretell.Unknown, Text: "no graph"}}
 		}, "", "check: no graph", "unseen", "no graph"},
