@@ -33,7 +33,7 @@ func (p *Pod) ReadNewest(ctx context.Context, dir string) (Inspection, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	out, in := io.Pipe()
-	defer out.Close()
+	defer func() { _ = out.Close() }()
 	go func() {
 		var said tail
 		err := p.Exec(ctx, []string{"sh", "-c", newestScript, "sh", file}, in, &said)
