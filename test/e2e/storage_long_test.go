@@ -62,3 +62,30 @@ func TestStorageCheckTellsWhatIsWrong(t *testing.T) {
 		return main.run(t, "get", "pods", "-n", ns, "-o", "name").out
 	})
 }
+
+// Credentials that only the TaskManagers lack are found, and whose they are.
+func TestStorageCheckOfTheTaskManagersSide(t *testing.T) {
+	t.Parallel()
+	const ns = "check-sides"
+	main.flinkNamespace(t, ns)
+	env := func(secret string) string {
+		return `{spec: {containers: [{name: flink-main-container, env: [{name: AWS_ACCESS_KEY_ID, value: minioadmin}, {name: AWS_SECRET_ACCESS_KEY, value: ` + secret + `}]}]}}`
+	}
+	for name, c := range map[string]struct {
+		jobManager, taskManager string
+		code                    int
+		want, wantErr           string
+	}{
+		"sameside": {"minioadmin", "minioadmin", 0, "the TaskManagers' pods have the same image", ""},
+		"tmside":   {"minioadmin", "wrong-one", 3, "(TaskManager): S3 refuses the credentials", "2 of 3 directories can't be used by the TaskManager"},
+		"jmside":   {"wrong-one", "minioadmin", 3, "(JobManager), ", "3 of 3 directories can't be used by the JobManager"},
+	} {
+		text := strings.NewReplacer("state: running", "state: suspended", "    s3.access-key: minioadmin\n", "", "    s3.secret-key: minioadmin\n", "",
+			"  jobManager:\n", "  jobManager:\n    podTemplate: "+env(c.jobManager)+"\n", "  taskManager:\n", "  taskManager:\n    podTemplate: "+env(c.taskManager)+"\n").Replace(onS3(t, name))
+		main.apply(t, ns, text)
+		r := main.run(t, "flink", "-n", ns, "storage", "check", name).wants(t, c.code, c.wantErr)
+		if !strings.Contains(r.out, c.want) || strings.Contains(r.out+r.err, "wrong-one") {
+			t.Errorf("%s: no %q in\n%s", name, c.want, r)
+		}
+	}
+}

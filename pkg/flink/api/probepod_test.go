@@ -40,3 +40,32 @@ func TestProbePod(t *testing.T) {
 		t.Error("a pod without image")
 	}
 }
+
+// The sides differ in what reaches the container, wherever it is set; not in what a
+// probe doesn't get anyway.
+func TestSidesDiffer(t *testing.T) {
+	both := `"image": "flink:1.20", "podTemplate": {"spec": {"volumes": [{"name": "v"}]}}`
+	for spec, want := range map[string]bool{
+		`{` + both + `}`: false,
+		`{` + both + `, "taskManager": {"replicas": 3, "resource": {"memory": "4g"}, "podTemplate": {"metadata": {"labels": {"a": "b"}}}}}`:                         false,
+		`{` + both + `, "taskManager": {"podTemplate": {"spec": {"volumes": [{"name": "other"}]}}}}`:                                                                true,
+		`{` + both + `, "jobManager": {"podTemplate": {"spec": {"containers": [{"name": "flink-main-container", "envFrom": [{"secretRef": {"name": "keys"}}]}]}}}}`: true,
+		`{` + both + `, "taskManager": {"podTemplate": {"spec": {"containers": [{"name": "sidecar", "image": "x"}]}}}}`:                                             false,
+		`{"podTemplate": {"spec": {"volumes": [{"name": "v"}]}}}`:                                                                                                   false,
+	} {
+		job := jobAs(t, Deployment, `{"metadata": {"name": "shop"}, "spec": `+spec+`}`)
+		if got, err := SidesDiffer(job, job.RunsWith(), Config{}); err != nil || got != want {
+			t.Errorf("%s: %v %v", spec, got, err)
+		}
+	}
+	job := jobAs(t, Deployment, `{"metadata": {"name": "shop"}, "spec": {"image": "flink", "serviceAccount": "flink"}}`)
+	for _, key := range []string{"containerized.taskmanager.env.AWS_REGION", "containerized.master.env.AWS_REGION", "kubernetes.taskmanager.service-account"} {
+		if got, err := SidesDiffer(job, job.RunsWith(), Config{key: "x"}); err != nil || !got {
+			t.Errorf("%s: %v %v", key, got, err)
+		}
+	}
+	pod, err := ProbePod(job, job.RunsWith(), Config{"kubernetes.taskmanager.service-account": "workers"}, nil, "", Probe{Side: TaskManagerSide})
+	if err != nil || pod.Spec.ServiceAccountName != "workers" {
+		t.Errorf("%+v %v", pod, err)
+	}
+}

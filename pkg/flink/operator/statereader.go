@@ -150,22 +150,26 @@ func readerTrouble(pod *corev1.Pod) string {
 	return ""
 }
 
-// JobManagerTemplate is what a cluster's JobManager pods are made of, with all
-// that Flink adds; nil where there is no Deployment of it. node is where such a
-// pod runs, "" where none does.
-func (c *Client) JobManagerTemplate(ctx context.Context, cluster api.Job) (template *corev1.PodSpec, node string, err error) {
+// Template is what a cluster's pods of a side are made of, with all that Flink adds;
+// nil where there is no Deployment of them and none runs. node is where such a pod
+// runs, "" where none does.
+func (c *Client) Template(ctx context.Context, cluster api.Job, side api.Side) (template *corev1.PodSpec, node string, err error) {
 	namespace, name := cluster.Object.GetNamespace(), cluster.Object.GetName()
-	deployment, err := c.core.AppsV1().Deployments(namespace).Get(ctx, name, metav1.GetOptions{})
+	of := name
+	if side == api.TaskManagerSide {
+		of += "-taskmanager" // in standalone mode; Flink's own TaskManagers are bare pods
+	}
+	deployment, err := c.core.AppsV1().Deployments(namespace).Get(ctx, of, metav1.GetOptions{})
 	switch {
 	case apierrors.IsNotFound(err), apierrors.IsForbidden(err):
 	case err != nil:
-		return nil, "", fmt.Errorf("read the JobManager's Deployment: %w", err)
-	case deployment.Spec.Selector != nil && deployment.Spec.Selector.MatchLabels["component"] == "jobmanager":
+		return nil, "", fmt.Errorf("read the %s's Deployment: %w", side, err)
+	case deployment.Spec.Selector != nil && deployment.Spec.Selector.MatchLabels["component"] == side.Component():
 		template = &deployment.Spec.Template.Spec
 	}
-	list, err := c.core.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{LabelSelector: "app=" + name + ",component=jobmanager", Limit: chunk})
+	list, err := c.core.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{LabelSelector: "app=" + name + ",component=" + side.Component(), Limit: chunk})
 	if err != nil {
-		return nil, "", fmt.Errorf("look for the JobManager's pod: %w", err)
+		return nil, "", fmt.Errorf("look for the %s's pod: %w", side, err)
 	}
 	for i := range list.Items {
 		if pod := &list.Items[i]; pod.Status.Phase == corev1.PodRunning && pod.DeletionTimestamp == nil {

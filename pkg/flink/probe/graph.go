@@ -39,7 +39,7 @@ type Program struct {
 
 // GraphCommand is what is run in the container.
 func GraphCommand(config map[string]string) []string {
-	options := "-Xmx640m -Djava.io.tmpdir=" + Room + " " + javaOptions(config)
+	options := "-Xmx640m -Djava.io.tmpdir=" + Room + " " + javaOptions(config, "jobmanager")
 	return command("GraphProbe", graphProbe, strings.TrimSpace(options), Room, fmt.Sprint(int(GraphLimit.Seconds())))
 }
 

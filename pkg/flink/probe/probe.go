@@ -65,17 +65,24 @@ func command(name string, class []byte, options string, args ...string) []string
 }
 
 // Command is what is run in the container for directories; name is that of the
-// file that is written there.
-func Command(name string, config map[string]string, dirs []string) []string {
+// file that is written there, component whose options for Java count: "jobmanager"
+// or "taskmanager".
+func Command(name string, config map[string]string, component string, dirs []string) []string {
 	args := append([]string{name, fmt.Sprint(int(StepLimit.Seconds()))}, dirs...)
-	return command("StateProbe", stateProbe, strings.TrimSpace("-Xmx192m "+javaOptions(config)), args...)
+	return command("StateProbe", stateProbe, strings.TrimSpace("-Xmx192m "+javaOptions(config, component)), args...)
 }
 
-// javaOptions are those of a job's options for Java that open modules: without
+// OptionsDiffer reports whether Java gets other options in a TaskManager than in a
+// JobManager, of those that Command passes on.
+func OptionsDiffer(config map[string]string) bool {
+	return javaOptions(config, "jobmanager") != javaOptions(config, "taskmanager")
+}
+
+// javaOptions are those of a component's options for Java that open modules: without
 // them some file systems can't be loaded.
-func javaOptions(config map[string]string) string {
+func javaOptions(config map[string]string, component string) string {
 	var out []string
-	for _, key := range []string{"env.java.opts.all", "env.java.opts.jobmanager"} {
+	for _, key := range []string{"env.java.opts.all", "env.java.opts." + component} {
 		for word := range strings.FieldsSeq(strings.Trim(config[key], `"`)) {
 			if (strings.HasPrefix(word, "--add-opens=") || strings.HasPrefix(word, "--add-exports=")) && !strings.ContainsAny(word, `*?[]"'\`) && !slices.Contains(out, word) {
 				out = append(out, word)

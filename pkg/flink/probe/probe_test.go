@@ -73,7 +73,7 @@ func TestInput(t *testing.T) {
 	if !strings.Contains(text, "s3.secret-key=hush\n") || !strings.Contains(text, "s3.retry.limit=7\n") || strings.Contains(text, "bad") || strings.Contains(text, "with=") || !strings.HasSuffix(text, "\n\n") {
 		t.Error(text)
 	}
-	if args := strings.Join(Command("probe", config, []string{"s3://b/c"}), " "); strings.Contains(args, "hush") {
+	if args := strings.Join(Command("probe", config, "jobmanager", []string{"s3://b/c"}), " "); strings.Contains(args, "hush") {
 		t.Error("the list of processes shows a secret")
 	}
 }
@@ -83,9 +83,18 @@ func TestJavaOptions(t *testing.T) {
 	got := javaOptions(map[string]string{
 		"env.java.opts.all":        `"--add-opens=java.base/java.lang=ALL-UNNAMED -XX:+UseG1GC --add-opens=*"`,
 		"env.java.opts.jobmanager": "--add-exports=a/b=ALL-UNNAMED --add-opens=java.base/java.lang=ALL-UNNAMED -Dx=$(id)",
-	})
+	}, "jobmanager")
 	if got != "--add-opens=java.base/java.lang=ALL-UNNAMED --add-exports=a/b=ALL-UNNAMED" {
 		t.Errorf("%q", got)
+	}
+}
+
+// Only options that are passed on make a difference between the sides.
+func TestOptionsDiffer(t *testing.T) {
+	for value, want := range map[string]bool{"-XX:+UseG1GC": false, "--add-opens=java.base/java.lang=ALL-UNNAMED": true} {
+		if got := OptionsDiffer(map[string]string{"env.java.opts.taskmanager": value}); got != want {
+			t.Errorf("%s: %v", value, got)
+		}
 	}
 }
 
@@ -106,7 +115,7 @@ func TestScript(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	args := Command("name", map[string]string{"env.java.opts.all": "--add-opens=a/b=C"}, []string{"s3://b/it's $(here)", "-x"})
+	args := Command("name", map[string]string{"env.java.opts.all": "--add-opens=a/b=C"}, "jobmanager", []string{"s3://b/it's $(here)", "-x"})
 	args[4], args[5] = room, filepath.Join(room, "ready")
 	cmd := exec.Command(shell, args[1:]...)
 	cmd.Env = append(os.Environ(), "JAVA_HOME=", "FLINK_HOME="+room, "HADOOP_CLASSPATH=", "FLINK_LIB_DIR=", "FLINK_PLUGINS_DIR=", "PATH="+bin+":"+os.Getenv("PATH"))

@@ -121,7 +121,7 @@ func (c Compiler) pod(ctx context.Context, facts foretell.Facts) (*corev1.Pod, e
 	if cluster.Object == nil {
 		return nil, errors.New("the cluster that the job is to run in isn't known")
 	}
-	template, node, err := c.Client.JobManagerTemplate(ctx, cluster)
+	template, node, err := c.Client.Template(ctx, cluster, api.JobManagerSide)
 	if err != nil {
 		return nil, err
 	}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	corev1 "k8s.io/api/core/v1"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
@@ -44,7 +45,9 @@ func newStorageCheck(c *common) *cobra.Command {
 		Long: `Try each directory in which a job keeps state, through Flink's own file systems: in a
 pod that is started for that, with the JobManager's image, user, service account,
 volumes, environment and settings, so that plugins and credentials are the real ones.
-The pod is removed again, and so is the file that was written.
+Where the TaskManagers' pods are configured otherwise, a second pod that is like theirs
+tries the directories of checkpoints and savepoints, too; SIDE tells which. The pods
+are removed again, and so are the files that were written.
 
 Every step is told, and of one that fails the reason: a plugin that isn't there,
 credentials that are refused, a bucket that doesn't exist, a store that can't be
@@ -98,50 +101,105 @@ func (o *storageCheckOptions) Run(ctx context.Context) (err error) {
 	}
 	line := progress.New(o.ErrOut, false)
 	defer line.Done()
-	template, node, err := client.JobManagerTemplate(ctx, cluster)
+	sides, differ, err := storageSides(ctx, client, cluster, config, dirs, line)
 	if err != nil {
 		return err
 	}
-	pod, err := api.ProbePod(cluster, cluster.RunsWith(), config, template, node, storageProbe)
-	if err != nil {
-		return err
+	page := view.CheckPage{Job: ref, Same: !differ}
+	var failed error
+	for _, s := range sides {
+		page.Images = append(page.Images, s.pod.Spec.Containers[0].Image)
+		outcomes, err := o.trySide(ctx, client, s, config, line)
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if err != nil {
+			// What the other side found is worth telling.
+			failed = errors.Join(failed, fmt.Errorf("the %s's side: %w", s.side, err))
+		}
+		if err != nil && len(outcomes) == 0 {
+			page.Untried = true
+		} else {
+			page.Dirs = append(page.Dirs, o.tried(job, cluster, config, s, outcomes)...)
+		}
 	}
-	page := view.CheckPage{Job: ref, Image: pod.Spec.Containers[0].Image}
-	line.Set("starting a pod with the JobManager's image, user and settings")
-	at, remove, err := client.StartProbe(ctx, pod, "tries the storage")
-	if remove != nil {
-		defer func() {
-			if failed := remove(); failed != nil {
-				err = errors.Join(err, failed)
-			}
-		}()
-	}
-	if err != nil {
-		return err
-	}
-	outcomes, err := o.try(ctx, client, at, config, dirs, line)
-	if err != nil {
-		return err
-	}
-	page.Dirs = o.tried(job, cluster, config, dirs, outcomes)
 	line.Clear()
+	if failed != nil && len(page.Dirs) == 0 {
+		return failed
+	}
 	if err := o.output.Print(o.Out, page.Result()); err != nil {
-		return err
+		return errors.Join(failed, err)
 	}
 	if o.output.IsHuman() {
-		fmt.Fprint(o.Out, secret.Text(term.Safe(troubles(page))))
+		fmt.Fprint(o.Out, secret.Text(term.Safe(troubles(page)+page.SidesText())))
 	}
 	if n := page.Failed(); n > 0 {
-		return exit.With(exit.No, fmt.Errorf("%d of %d directories can't be used", n, len(page.Dirs)))
+		return exit.With(exit.No, errors.Join(fmt.Errorf("%d of %d directories can't be used%s", n, len(dirs), page.ByWhom()), failed))
 	}
-	return nil
+	return failed
+}
+
+// storageSide is a kind of pods, one like them, and the directories that they use.
+type storageSide struct {
+	side api.Side
+	pod  *corev1.Pod
+	dirs []reach.StateDir
+}
+
+// storageSides are the sides from which a job's directories are to be tried: the
+// JobManager's alone where the pods of both would be the same.
+func storageSides(ctx context.Context, client *operator.Client, cluster api.Job, config api.Config, dirs []reach.StateDir, line *progress.Line) (out []storageSide, differ bool, err error) {
+	line.Set("looking at the job's pods")
+	if differ, err = api.SidesDiffer(cluster, cluster.RunsWith(), config); err != nil {
+		return nil, false, err
+	}
+	differ = differ || probe.OptionsDiffer(config)
+	kind := storageProbe
+	for _, side := range []api.Side{api.JobManagerSide, api.TaskManagerSide} {
+		s := storageSide{side: side}
+		for _, dir := range dirs {
+			// TaskManagers keep no state in the directory of high availability.
+			if side == api.JobManagerSide || !dir.HA {
+				s.dirs = append(s.dirs, dir)
+			}
+		}
+		if side == api.TaskManagerSide && (!differ || len(s.dirs) == 0) {
+			break
+		}
+		template, node, err := client.Template(ctx, cluster, side)
+		if err != nil {
+			return nil, false, err
+		}
+		kind.Side = side
+		if s.pod, err = api.ProbePod(cluster, cluster.RunsWith(), config, template, node, kind); err != nil {
+			return nil, false, err
+		}
+		// The operator's default, which only pods that run tell.
+		kind.Image = s.pod.Spec.Containers[0].Image
+		out = append(out, s)
+	}
+	return out, differ, nil
+}
+
+// trySide tries the directories from one side, in a pod that is removed again. What
+// was found is returned also with the error that the pod couldn't be removed.
+func (o *storageCheckOptions) trySide(ctx context.Context, client *operator.Client, s storageSide, config api.Config, line *progress.Line) (outcomes []probe.Outcome, err error) {
+	line.Set("starting a pod with the %s's image, user and settings", s.side)
+	at, remove, err := client.StartProbe(ctx, s.pod, "tries the storage")
+	if remove != nil {
+		defer func() { err = errors.Join(err, remove()) }()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return o.try(ctx, client, at, config, s, line)
 }
 
 // mostSaid bounds what is kept of what the program says, in bytes.
 const mostSaid = 4 << 20
 
 // try runs the program in the pod.
-func (o *storageCheckOptions) try(ctx context.Context, client *operator.Client, at operator.SeeingPod, config api.Config, dirs []reach.StateDir, line *progress.Line) ([]probe.Outcome, error) {
+func (o *storageCheckOptions) try(ctx context.Context, client *operator.Client, at operator.SeeingPod, config api.Config, s storageSide, line *progress.Line) ([]probe.Outcome, error) {
 	restConfig, err := o.factory.Config()
 	if err != nil {
 		return nil, err
@@ -150,15 +208,15 @@ func (o *storageCheckOptions) try(ctx context.Context, client *operator.Client, 
 	if _, err := rand.Read(random[:]); err != nil {
 		return nil, err
 	}
-	paths := make([]string, 0, len(dirs))
-	for _, dir := range dirs {
+	paths := make([]string, 0, len(s.dirs))
+	for _, dir := range s.dirs {
 		paths = append(paths, dir.Path)
 	}
-	line.Set("trying %s", plural(len(dirs), "place")+" through Flink's file systems")
+	line.Set("trying %s", plural(len(s.dirs), "place")+" through Flink's file systems")
 	out, said := &podexec.Bounded{Most: mostSaid}, &podexec.Bounded{Most: mostSaid}
 	err = podexec.Run(ctx, restConfig, client.Core(), podexec.Command{
 		Namespace: at.Namespace, Pod: at.Pod, Container: at.Container,
-		Args: probe.Command("kubectl-flink-probe-"+hex.EncodeToString(random[:]), config, paths),
+		Args: probe.Command("kubectl-flink-probe-"+hex.EncodeToString(random[:]), config, s.side.Component(), paths),
 		In:   probe.Input(config), Out: out, ErrOut: said,
 	})
 	if ctx.Err() != nil {
@@ -184,10 +242,10 @@ func lastLines(said string) string {
 }
 
 // tried says of each directory how its steps went, and why one failed.
-func (o *storageCheckOptions) tried(job, cluster api.Job, config api.Config, dirs []reach.StateDir, outcomes []probe.Outcome) []view.TriedDir {
+func (o *storageCheckOptions) tried(job, cluster api.Job, config api.Config, s storageSide, outcomes []probe.Outcome) []view.TriedDir {
 	var out []view.TriedDir
-	for _, dir := range dirs {
-		d := view.TriedDir{Path: dir.Path, Key: dir.Key, Steps: []view.TriedStep{}}
+	for _, dir := range s.dirs {
+		d := view.TriedDir{Path: dir.Path, Key: dir.Key, Side: s.side.String(), Steps: []view.TriedStep{}}
 		for _, outcome := range outcomes {
 			if outcome.Dir == dir.Path && slices.Contains(probe.Steps, outcome.Step) {
 				d.Steps = append(d.Steps, triedStep(job, cluster, config, outcome, o.now()))
@@ -237,16 +295,16 @@ func troubles(page view.CheckPage) string {
 	for _, d := range page.Dirs {
 		for _, s := range d.Steps {
 			k := key{s.Step, cmp.Or(s.Rule, s.Why)}
-			at[k] = append(at[k], d.Path)
+			at[k] = append(at[k], page.Named(d))
 		}
 	}
 	for _, d := range page.Dirs {
 		if len(d.Steps) == 0 {
-			fmt.Fprintf(&out, "\n%s wasn't tried: the program ended before\n", d.Path)
+			fmt.Fprintf(&out, "\n%s wasn't tried: the program ended before\n", page.Named(d))
 		}
 		for _, s := range d.Steps {
 			dirs := at[key{s.Step, cmp.Or(s.Rule, s.Why)}]
-			if s.OK || dirs[0] != d.Path {
+			if s.OK || dirs[0] != page.Named(d) {
 				continue
 			}
 			fmt.Fprintf(&out, "\n%s %s: %s\n", s.Step, strings.Join(dirs, ", "), s.Why)

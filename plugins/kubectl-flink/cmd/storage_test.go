@@ -1,11 +1,13 @@
 package cmd
 
 import (
+	"io"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/progress"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/flinktest"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/probe"
@@ -139,7 +141,7 @@ func TestCheckPage(t *testing.T) {
 		outcomes = append(outcomes, probe.Outcome{Dir: "s3://b/c", Step: step, OK: true})
 	}
 	outcomes = append(outcomes, probe.Outcome{Dir: "s3://b/s", Step: probe.Open, OK: true}, probe.Outcome{Dir: "s3://b/s", Step: probe.Delete, Trace: "java.io.IOException: no"})
-	page := view.CheckPage{Job: job.Ref(), Dirs: o.tried(job, job, api.Config{}, dirs, outcomes)}
+	page := view.CheckPage{Job: job.Ref(), Same: true, Images: []string{"flink"}, Dirs: o.tried(job, job, api.Config{}, storageSide{dirs: dirs}, outcomes)}
 	if page.Failed() != 2 || !page.Dirs[0].OK() || page.Dirs[1].OK() || page.Dirs[2].OK() {
 		t.Errorf("%+v", page)
 	}
@@ -147,6 +149,56 @@ func TestCheckPage(t *testing.T) {
 	for _, want := range []string{"delete s3://b/s: ", "may be left there", "s3://b/ha wasn't tried"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
+}
+
+// A directory that only the TaskManagers can't use is named with them, and once.
+func TestCheckPageOfTwoSides(t *testing.T) {
+	step := func(ok bool) view.TriedStep { return view.TriedStep{Step: probe.Open, OK: ok, Why: "no such bucket"} }
+	var good []view.TriedStep
+	for _, s := range probe.Steps {
+		good = append(good, view.TriedStep{Step: s, OK: true})
+	}
+	page := view.CheckPage{Images: []string{"flink", "flink"}, Dirs: []view.TriedDir{
+		{Path: "s3://b/c", Side: "JobManager", Steps: good}, {Path: "s3://b/c", Side: "TaskManager", Steps: []view.TriedStep{step(false)}},
+	}}
+	text := troubles(page) + page.SidesText()
+	if page.Failed() != 1 || page.ByWhom() != " by the TaskManager" || text != "\nopen s3://b/c (TaskManager): no such bucket\n" {
+		t.Errorf("%d%s\n%s", page.Failed(), page.ByWhom(), text)
+	}
+	page.Dirs[0].Steps = []view.TriedStep{step(false)}
+	text = troubles(page)
+	if page.Failed() != 1 || page.ByWhom() != " by the JobManager and the TaskManager" || text != "\nopen s3://b/c (JobManager), s3://b/c (TaskManager): no such bucket\n" {
+		t.Errorf("%d%s\n%s", page.Failed(), page.ByWhom(), text)
+	}
+	table := page.Result().Table
+	if table.Columns[1].Name != "SIDE" || table.Rows[1][1].Text != "TaskManager" {
+		t.Errorf("%+v", table)
+	}
+}
+
+// The TaskManagers' side is tried where their pods differ, and not for the directory of
+// high availability, where they keep nothing.
+func TestStorageSides(t *testing.T) {
+	dirs := []reach.StateDir{{Path: "s3://b/c"}, {Path: "s3://b/ha", HA: true}}
+	for name, c := range map[string]struct {
+		spec string
+		dirs []reach.StateDir
+		want int
+	}{
+		"same":     {`{"image": "flink"}`, dirs, 1},
+		"differ":   {`{"image": "flink", "taskManager": {"podTemplate": {"spec": {"containers": [{"name": "flink-main-container", "env": [{"name": "A", "value": "b"}]}]}}}}`, dirs, 2},
+		"only one": {`{"image": "flink", "taskManager": {"podTemplate": {"spec": {"hostAliases": [{"ip": "10.0.0.1"}]}}}}`, dirs[1:], 1},
+	} {
+		client := flinktest.New().Client
+		job := api.Job{Kind: api.Deployment, Object: flinktest.Object(api.Deployment, "shop", c.spec, "")}
+		sides, differ, err := storageSides(t.Context(), client, job, api.Config{}, c.dirs, progress.New(io.Discard, false))
+		if err != nil || len(sides) != c.want || differ != (name != "same") {
+			t.Fatalf("%s: %+v %v %v", name, sides, differ, err)
+		}
+		if len(sides) == 2 && (len(sides[1].dirs) != 1 || sides[1].dirs[0].HA || sides[1].pod.Spec.Containers[0].Env[0].Name != "A") {
+			t.Errorf("%s: %+v", name, sides[1])
 		}
 	}
 }
