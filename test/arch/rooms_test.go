@@ -12,7 +12,7 @@ import (
 var rooms = map[string][]string{
 	"api":        {},
 	"httpapi":    {},
-	"rest":       {"httpapi"},
+	"rest":       {"api", "httpapi"},
 	"logs":       {},
 	"jvm":        {},
 	"statefile":  {},

@@ -146,6 +146,13 @@ type Row struct {
 // Pair is one entry of a MAP; of a MULTISET, Value is the count.
 type Pair struct{ Key, Value any }
 
+// The states of jobs that something here depends on.
+const (
+	JobFinished = "FINISHED"
+	JobFailed   = "FAILED"
+	JobCanceled = "CANCELED"
+)
+
 // Job is one job that a session started.
 type Job struct {
 	ID, Name string
@@ -158,7 +165,7 @@ type Job struct {
 // Ended reports whether the job will not run any more.
 func (j Job) Ended() bool {
 	switch j.State {
-	case "FINISHED", "FAILED", "CANCELED":
+	case JobFinished, JobFailed, JobCanceled:
 		return true
 	}
 	return false

@@ -100,7 +100,7 @@ func (r *runner) follow(ctx context.Context, id string) error {
 				return fmt.Errorf("job %s can't be followed: %w", id, err)
 			}
 			line.Set("waiting for job %s: %s", id, err)
-		case job.State == "FINISHED":
+		case job.State == JobFinished:
 			return nil
 		case job.Ended():
 			cause := job.Cause

@@ -253,11 +253,11 @@ func (v *view) draw(s scene, width int) screen.Picture {
 	if err != nil || len(lines) < 2 {
 		return screen.Picture{Head: lines}
 	}
-	state := "running"
+	what := "running"
 	if s.ended {
-		state = "complete"
+		what = "complete"
 	}
-	status := fmt.Sprintf("%s  %s rows  %s changes  %s", state, thousands(len(s.rows)+s.dropped), thousands(s.changes), order)
+	status := fmt.Sprintf("%s  %s rows  %s changes  %s", what, thousands(len(s.rows)+s.dropped), thousands(s.changes), order)
 	if s.dropped > 0 {
 		status += fmt.Sprintf("  the %s oldest are no longer here", thousands(s.dropped))
 	}

@@ -25,7 +25,7 @@ func (j Job) Recreated(path string, allowNonRestored bool) Job {
 		for _, nonce := range []string{"savepointTriggerNonce", "checkpointTriggerNonce", "savepointRedeployNonce"} {
 			delete(job, nonce)
 		}
-		job["initialSavepointPath"], job["state"] = path, "running"
+		job["initialSavepointPath"], job["state"] = path, WantRunning
 		if allowNonRestored {
 			job["allowNonRestoredState"] = true
 		}
@@ -64,7 +64,7 @@ func (j Job) Wanted() string {
 		return ""
 	}
 	state, _ := job["state"].(string)
-	return cmp.Or(state, "running")
+	return cmp.Or(state, WantRunning)
 }
 
 // Patched is the job with a merge patch of its spec carried out.

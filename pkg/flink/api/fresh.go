@@ -36,7 +36,7 @@ func (j Job) Fresh() Job {
 		for _, field := range perRun {
 			delete(job, field)
 		}
-		job["state"] = "running"
+		job["state"] = WantRunning
 	}
 	if config, ok := spec["flinkConfiguration"].(map[string]any); ok {
 		for _, key := range PerCluster {

@@ -108,15 +108,17 @@ func (j Job) JobManager() JobManagerState {
 }
 
 // BlueGreenState is the state of a FlinkBlueGreenDeployment.
-func (j Job) BlueGreenState() string { return Text(j.Object.Object, "status", "blueGreenState") }
+func (j Job) BlueGreenState() BlueGreenState {
+	return Text(j.Object.Object, "status", "blueGreenState")
+}
 
 // ActiveChild is the FlinkDeployment that a FlinkBlueGreenDeployment serves
 // from; ok is false while it has none or is moving to the other color.
 func (j Job) ActiveChild() (name string, ok bool) {
 	switch j.BlueGreenState() {
-	case "ACTIVE_BLUE":
+	case BlueGreenActiveBlue:
 		return j.Object.GetName() + "-blue", true
-	case "ACTIVE_GREEN":
+	case BlueGreenActiveGreen:
 		return j.Object.GetName() + "-green", true
 	}
 	return "", false
@@ -197,7 +199,7 @@ func (j Job) Describe(now time.Time) string {
 		words = append(words, "since "+Ago(now.Sub(since)))
 	}
 	var more []string
-	if l := j.Lifecycle(); l != "" && l != "STABLE" {
+	if l := j.Lifecycle(); l != "" && l != LifecycleStable {
 		more = append(more, "lifecycle "+l)
 	}
 	if jm := j.JobManager(); jm != "" && jm != JobManagerReady {

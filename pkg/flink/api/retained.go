@@ -34,13 +34,13 @@ func (k RetainedState) IsZero() bool { return k.Kind == "" && k.Path == "" }
 // data, so it isn't known here.
 func (j Job) RetainedState() RetainedState {
 	switch mode := j.SuspendedMode(); mode {
-	case "savepoint":
+	case UpgradeSavepoint:
 		if path := j.UpgradeSavepointPath(); path != "" {
 			return RetainedState{Kind: KindOfPath(path), Path: path}
 		}
-	case "last-state":
+	case UpgradeLastState:
 		return RetainedState{Kind: RetainedCheckpoint}
-	case "stateless":
+	case UpgradeStateless:
 		return RetainedState{Kind: RetainedNone}
 	}
 	return RetainedState{}
@@ -118,7 +118,7 @@ type CheckpointFacts struct {
 // IsStopped reports whether the operator has stopped the job as its spec says.
 func (j Job) IsStopped() bool {
 	return j.Lifecycle() == LifecycleSuspended || j.Kind.Name == BlueGreen.Name && j.State() == JobSuspended ||
-		j.Lifecycle() == "" && j.ReconciledState() == WantSuspended && Text(j.Object.Object, "status", "reconciliationStatus", "state") == "DEPLOYED"
+		j.Lifecycle() == "" && j.ReconciledState() == WantSuspended && Text(j.Object.Object, "status", "reconciliationStatus", "state") == ReconciliationDeployed
 }
 
 // CanceledWith is the last checkpoint of a job that the operator canceled to
@@ -169,7 +169,7 @@ func (j Job) NeverRan() bool {
 		return false
 	}
 	switch j.State() {
-	case "", "RECONCILING", "INITIALIZING":
+	case "", JobReconciling, JobInitializing:
 		return true
 	}
 	return false

@@ -9,16 +9,6 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-// The states of a FlinkStateSnapshot. COMPLETED, FAILED and ABANDONED are
-// final; FAILED with retries left goes back to TRIGGER_PENDING.
-const (
-	SnapshotPending    = "TRIGGER_PENDING"
-	SnapshotInProgress = "IN_PROGRESS"
-	SnapshotCompleted  = "COMPLETED"
-	SnapshotFailed     = "FAILED"
-	SnapshotAbandoned  = "ABANDONED"
-)
-
 // The labels that the operator sets on a snapshot once it has found the job.
 // Set at creation they make it selectable at once.
 const (
@@ -34,7 +24,7 @@ type Snapshot struct{ Object *unstructured.Unstructured }
 func (s Snapshot) Name() string { return s.Object.GetName() }
 
 // State is one of the Snapshot… states; "" while the operator hasn't seen it.
-func (s Snapshot) State() string { return Text(s.Object.Object, "status", "state") }
+func (s Snapshot) State() SnapshotState { return Text(s.Object.Object, "status", "state") }
 
 // Path is where the data is; "" until it is completed.
 func (s Snapshot) Path() string { return Text(s.Object.Object, "status", "path") }

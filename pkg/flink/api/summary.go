@@ -232,9 +232,9 @@ func (w *Wire) Summary(kind Kind) Summary {
 // when the last savepoint was taken, by which the job stopped if stoppedBy.
 func stateSince(state, lifecycle string, updated, saved time.Time, stoppedBy bool) time.Time {
 	switch state {
-	case "RUNNING", "RESTARTING", "FAILING", "FAILED", "CREATED", "INITIALIZING":
+	case JobRunning, JobRestarting, JobFailing, JobFailed, JobCreated, JobInitializing:
 		return updated
-	case "FINISHED", "CANCELED":
+	case JobFinished, JobCanceled:
 		switch {
 		case lifecycle != LifecycleSuspended && lifecycle != LifecycleUpgrading:
 			return updated

@@ -49,9 +49,9 @@ func targetColorMissing(ctx context.Context, c *operator.Client, job api.Job) er
 	if _, err := c.Get(ctx, api.Ref{Kind: api.Deployment, Namespace: ref.Namespace, Name: name}); !apierrors.IsNotFound(err) {
 		return nil
 	}
-	serving := "ACTIVE_BLUE"
+	serving := api.BlueGreenActiveBlue
 	if strings.HasSuffix(name, "-blue") {
-		serving = "ACTIVE_GREEN"
+		serving = api.BlueGreenActiveGreen
 	}
 	return &FailedError{
 		Job: ref, How: ChangeFailed, Cause: "it moves to " + name + ", which doesn't exist: it was deleted, or it was still being deleted when the move began, and the operator can't go on",

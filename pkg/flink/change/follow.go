@@ -305,7 +305,7 @@ func (f *Follower) settle(now time.Time) bool {
 	if left <= 0 {
 		return true
 	}
-	f.reporter.Waitingf("%s: %s; it is to stay so for %s", f.Change.Job.Ref(), cmp.Or(f.job.RunState(), "READY"), f.Change.Goal.StableFor)
+	f.reporter.Waitingf("%s: %s; it is to stay so for %s", f.Change.Job.Ref(), cmp.Or(f.job.RunState(), api.JobManagerReady), f.Change.Goal.StableFor)
 	return false
 }
 

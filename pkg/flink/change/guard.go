@@ -65,7 +65,7 @@ func KeepState(job api.Job, verb string, choice api.StateChoice) (fields map[str
 	switch {
 	case choice.LoseState:
 		// The user wants to be rid of the state, whatever the mode.
-		return map[string]any{"job": map[string]any{"upgradeMode": "stateless"}}, "stateless", nil
+		return map[string]any{"job": map[string]any{"upgradeMode": api.UpgradeStateless}}, api.UpgradeStateless, nil
 	case choice.UpgradeMode != "":
 		return map[string]any{"job": map[string]any{"upgradeMode": choice.UpgradeMode}}, choice.UpgradeMode, nil
 	case mode == api.UpgradeStateless:

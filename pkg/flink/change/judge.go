@@ -89,15 +89,15 @@ func (ch Change) judge(job api.Job, generation int64) judgement {
 		job.JobID() == ch.Job.JobID() && job.StartTime() == ch.Job.StartTime():
 		// It was before, and the change was one that the operator takes note of.
 		return judgement{reached, ""}
-	case lifecycle == api.LifecycleRolledBack || reconciliation == "ROLLED_BACK":
+	case lifecycle == api.LifecycleRolledBack || reconciliation == api.ReconciliationRolledBack:
 		return judgement{lost, rolledBack + api.Because(failure.Root())}
-	case lifecycle == api.LifecycleRollingBack || reconciliation == "ROLLING_BACK":
+	case lifecycle == api.LifecycleRollingBack || reconciliation == api.ReconciliationRollingBack:
 		return judgement{moving, "the operator rolls it back" + api.Because(failure.Root())}
 	case ch.Goal.Suspended && lifecycle == api.LifecycleSuspended:
 		return judgement{reached, ""}
-	case ch.Goal.Suspended && lifecycle == "" && job.ReconciledState() == api.WantSuspended && reconciliation == "DEPLOYED":
+	case ch.Goal.Suspended && lifecycle == "" && job.ReconciledState() == api.WantSuspended && reconciliation == api.ReconciliationDeployed:
 		return judgement{reached, ""}
-	case lifecycle == api.LifecycleFailed || job.State() == api.JobFailed && reconciliation == "DEPLOYED" && ch.isNewRun(job):
+	case lifecycle == api.LifecycleFailed || job.State() == api.JobFailed && reconciliation == api.ReconciliationDeployed && ch.isNewRun(job):
 		return judgement{lost, cmp.Or(failure.Root(), "the job FAILED")}
 	case failure.Mentions("UpgradeFailureException"):
 		return judgement{failing, failure.Root()}
@@ -110,7 +110,7 @@ func (ch Change) judge(job api.Job, generation int64) judgement {
 		return judgement{reached, ""}
 	}
 	switch {
-	case reconciliation == "DEPLOYED" && ch.isSkipped(job):
+	case reconciliation == api.ReconciliationDeployed && ch.isSkipped(job):
 		return judgement{skipped, takenForFinished}
 	case !failure.IsZero() && (job.JobManager() == api.JobManagerError || !IsTransient(failure.Root()) || failure.Root() == JobNotFound):
 		return judgement{troubled, failure.Root()}
@@ -191,23 +191,23 @@ func (ch Change) postponed(job api.Job) string {
 		why = append(why, "the JobManager is "+jm)
 	}
 	switch state := job.RunState(); state {
-	case "", "RUNNING", "FINISHED", "CANCELED", "FAILED", "SUSPENDED":
+	case "", api.JobRunning, api.JobFinished, api.JobCanceled, api.JobFailed, api.JobSuspended:
 	default:
 		why = append(why, "the job is "+state)
 	}
 	switch l := job.Lifecycle(); {
-	case l == "UPGRADING" && ch.Job.Lifecycle() != l:
+	case l == api.LifecycleUpgrading && ch.Job.Lifecycle() != l:
 		// It has begun; it calls the spec accepted once the job is stopped.
 		return "the operator carries it out: lifecycle UPGRADING, the job is " + api.OrUnknown(job.RunState()) + api.Because(job.Failure().Root())
-	case l == "UPGRADING" || l == "ROLLING_BACK":
+	case l == api.LifecycleUpgrading || l == api.LifecycleRollingBack:
 		why = append(why, "an earlier change is in progress (lifecycle "+l+")")
 	}
-	if _, wasActive := ch.Job.ActiveChild(); wasActive && strings.HasPrefix(job.BlueGreenState(), "SAVEPOINTING") {
+	if _, wasActive := ch.Job.ActiveChild(); wasActive && strings.HasPrefix(job.BlueGreenState(), api.BlueGreenSavepointing) {
 		return "the operator takes a savepoint (" + job.BlueGreenState() + ")"
 	} else if wasActive && api.Text(job.Object.Object, "status", "savepointTriggerId") != "" {
 		return "the savepoint has ended; waiting for the operator to start the other color"
 	}
-	if bg := job.BlueGreenState(); strings.HasPrefix(bg, "TRANSITIONING") || strings.HasPrefix(bg, "SAVEPOINTING") || strings.HasPrefix(bg, "INITIALIZING") {
+	if bg := job.BlueGreenState(); strings.HasPrefix(bg, api.BlueGreenMoving) || strings.HasPrefix(bg, api.BlueGreenSavepointing) || strings.HasPrefix(bg, api.BlueGreenInitializing) {
 		if _, wasActive := ch.Job.ActiveChild(); wasActive {
 			return "the operator carries it out: " + bg + api.Because(job.Failure().Root())
 		}

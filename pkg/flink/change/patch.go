@@ -137,7 +137,7 @@ func LastWriter(job api.Job) string {
 // Redeploy is the change that has the operator restart a job from a path.
 func Redeploy(job api.Job, path string, allowNonRestored bool) Change {
 	nonce, _ := api.Number(job.Spec(), "job", "savepointRedeployNonce")
-	fields := map[string]any{"initialSavepointPath": path, "savepointRedeployNonce": nonce + 1, "state": "running"}
+	fields := map[string]any{"initialSavepointPath": path, "savepointRedeployNonce": nonce + 1, "state": api.WantRunning}
 	if allowNonRestored {
 		fields["allowNonRestoredState"] = true
 	}

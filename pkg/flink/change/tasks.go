@@ -3,6 +3,8 @@ package change
 import (
 	"context"
 	"time"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 )
 
 // askEvery is how long is waited between two questions to the JobManager;
@@ -15,11 +17,11 @@ const (
 // allTasksRunning reports whether all of the job's tasks run, as far as the JobManager
 // can be asked: Flink calls a job RUNNING also while its tasks wait for slots.
 func (f *Follower) allTasksRunning() bool {
-	if f.Change.Goal.Suspended || f.job.State() != "RUNNING" || f.client.Flink() == nil || f.missedAnswers >= MaxMissedAnswers {
+	if f.Change.Goal.Suspended || f.job.State() != api.JobRunning || f.client.Flink() == nil || f.missedAnswers >= MaxMissedAnswers {
 		return true
 	}
 	flink := f.flinkAnswer.state
-	if f.flinkAnswer.known && f.flinkAnswer.jobID == f.job.JobID() && flink.State == "RUNNING" && flink.Waiting == 0 {
+	if f.flinkAnswer.known && f.flinkAnswer.jobID == f.job.JobID() && flink.State == api.JobRunning && flink.Waiting == 0 {
 		return true
 	}
 	f.stableSince = time.Time{}

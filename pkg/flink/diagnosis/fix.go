@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
 )
@@ -250,15 +251,15 @@ func (j *job) brings(spec map[string]any) (asks string, ok bool) {
 		return "", false // jobs of a session cluster go with it
 	case j.notBegun():
 		return "The job, which has not run yet, is started with the changed spec" + also, true
-	case j.mode() == "stateless":
+	case j.mode() == api.UpgradeStateless:
 		return "", false
-	case j.wants() == "suspended" && j.over():
+	case j.wants() == api.WantSuspended && j.over():
 		return "The job stays suspended, and resumes with the changed spec and its state" + also, true
-	case j.state == "FINISHED" || j.over():
+	case j.state == api.JobFinished || j.over():
 		return "", false // the operator may begin it again
 	case !j.running():
-		return fmt.Sprintf("The operator starts the job again with the changed spec (upgradeMode %s: from its last savepoint or checkpoint; where it finds none, it waits and starts nothing)%s", j.mode(), also), j.mode() == "savepoint" || j.conf.ha() != ""
-	case j.mode() == "savepoint":
+		return fmt.Sprintf("The operator starts the job again with the changed spec (upgradeMode %s: from its last savepoint or checkpoint; where it finds none, it waits and starts nothing)%s", j.mode(), also), j.mode() == api.UpgradeSavepoint || j.conf.ha() != ""
+	case j.mode() == api.UpgradeSavepoint:
 		canonical := j.version() >= 200 && !strings.EqualFold(j.conf["kubernetes.operator.savepoint.format.type"], "NATIVE")
 		return "The job is restarted; its state is kept: the operator takes a savepoint first, and starts it again from that (upgradeMode savepoint)" + also, j.conf.savepointDir() != "" && !canonical
 	default:
@@ -314,7 +315,7 @@ func (j *job) notBegun() bool {
 	status := section(j.object.Object, "status")
 	return cmp.Or(text(status, "jobStatus", "jobId"), text(status, "jobStatus", "startTime"), text(status, "jobStatus", "upgradeSavepointPath"),
 		text(status, "reconciliationStatus", "lastStableSpec"), j.state) == "" && j.Flink.State == "" &&
-		!slices.Contains([]string{"READY", "DEPLOYED_NOT_READY", "DEPLOYING"}, j.jobManager)
+		!slices.Contains([]string{api.JobManagerReady, api.JobManagerNotReady, api.JobManagerDeploying}, j.jobManager)
 }
 
 // withoutFixes leaves cures to be carried out by hand.

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
@@ -187,12 +188,12 @@ func (j *job) lags() bool { return j.observed > 0 && j.observed < j.generation }
 
 // running reports whether the job is RUNNING and its JobManager answers for it.
 func (j *job) running() bool {
-	return j.state == "RUNNING" && (j.jobManager == "" || j.jobManager == "READY")
+	return j.state == api.JobRunning && (j.jobManager == "" || j.jobManager == api.JobManagerReady)
 }
 
 // over reports whether the job has come to an end that was meant.
 func (j *job) over() bool {
-	return j.state == "FINISHED" || j.lifecycle == "SUSPENDED" || j.wants() == "suspended" && j.runsJob()
+	return j.state == api.JobFinished || j.lifecycle == api.LifecycleSuspended || j.wants() == api.WantSuspended && j.runsJob()
 }
 
 // waitsForOperator reports whether it is the operator's turn: to take up a spec, to
@@ -202,12 +203,12 @@ func (j *job) waitsForOperator() bool {
 	switch {
 	case !j.statusKnown, j.lags(), j.deleting():
 		return true
-	case j.failed, j.state == "FAILED", j.lifecycle == "FAILED":
+	case j.failed, j.state == api.JobFailed, j.lifecycle == api.LifecycleFailed:
 		return false
 	case j.kind == kindSessionJob:
 		return j.starting() && text(j.object.Object, "status", "jobStatus", "jobId") == ""
 	}
-	return j.starting() && j.jobManager != "READY"
+	return j.starting() && j.jobManager != api.JobManagerReady
 }
 
 // starting reports whether the job is to run and doesn't.
@@ -216,9 +217,9 @@ func (j *job) starting() bool {
 		return false
 	}
 	if j.session {
-		return j.jobManager != "READY"
+		return j.jobManager != api.JobManagerReady
 	}
-	return j.state != "RUNNING" || j.jobManager != "" && j.jobManager != "READY"
+	return j.state != api.JobRunning || j.jobManager != "" && j.jobManager != api.JobManagerReady
 }
 
 // standing is for how long a job that should start has been where it is.
@@ -288,9 +289,9 @@ func (j *job) matters(e Exception) bool {
 		return false
 	case j.running() && j.kind != kindBlueGreen && (e.Where == InJobManager || e.Where == InMain || e.Where == InRestore):
 		return false // it has started since
-	case j.deleting(), j.over() && j.state != "FAILED":
+	case j.deleting(), j.over() && j.state != api.JobFailed:
 		return false
-	case j.starting(), j.state == "FAILED" || j.state == "RESTARTING" || j.state == "FAILING":
+	case j.starting(), j.state == api.JobFailed || j.state == api.JobRestarting || j.state == api.JobFailing:
 		return true
 	}
 	return j.age(e.At) < 10*time.Minute && !e.At.IsZero()
@@ -299,7 +300,7 @@ func (j *job) matters(e Exception) bool {
 // outdated reports whether something happened to what ran before the newest spec
 // was carried out: to another job, in a way.
 func (j *job) outdated(at time.Time) bool {
-	return !at.IsZero() && at.Before(j.reconciled) && j.reconciliation == "DEPLOYED" && !j.lags()
+	return !at.IsZero() && at.Before(j.reconciled) && j.reconciliation == api.ReconciliationDeployed && !j.lags()
 }
 
 // thrown is a finding about an exception that fits a pattern in one of the

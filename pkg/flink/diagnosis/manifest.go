@@ -141,8 +141,10 @@ func (m *manifest) podSpec(role string) map[string]any {
 // runsJob reports whether the object is to run a job of its own.
 func (m *manifest) runsJob() bool { return m.kind != kindSnapshot && section(m.spec, "job") != nil }
 
-func (m *manifest) mode() string  { return cmp.Or(text(m.spec, "job", "upgradeMode"), "stateless") }
-func (m *manifest) wants() string { return cmp.Or(text(m.spec, "job", "state"), "running") }
+func (m *manifest) mode() string {
+	return cmp.Or(text(m.spec, "job", "upgradeMode"), api.UpgradeStateless)
+}
+func (m *manifest) wants() string { return cmp.Or(text(m.spec, "job", "state"), api.WantRunning) }
 
 func (m *manifest) standalone() bool { return text(m.cluster, "mode") == "standalone" }
 
@@ -286,7 +288,7 @@ func nestedHead(have map[string]any, key string) (head, tail string) {
 }
 
 // keepsState reports whether a change of the spec carries the job's state over.
-func (m *manifest) keepsState() bool { return m.runsJob() && m.mode() != "stateless" }
+func (m *manifest) keepsState() bool { return m.runsJob() && m.mode() != api.UpgradeStateless }
 
 // setConf is the cure of setting keys.
 func (m *manifest) setConf(what string, values map[string]any) Cure {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 )
 
 // A job restarts again and again where it did so at least this often within
@@ -80,7 +82,7 @@ func (j *job) lostWork(failures []time.Time) time.Duration {
 	for _, at := range failures {
 		from := before
 		for _, h := range c.History {
-			if done := h.Triggered.Add(h.Duration); h.Status == "COMPLETED" && !done.After(at) && h.Triggered.After(from) {
+			if done := h.Triggered.Add(h.Duration); h.Status == api.CheckpointCompleted && !done.After(at) && h.Triggered.After(from) {
 				from = h.Triggered
 			}
 		}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 )
 
 var (
@@ -25,7 +27,7 @@ func (j *job) ckpt() *Checkpoints {
 func (c *Checkpoints) completed() []Checkpoint {
 	var out []Checkpoint
 	for _, h := range c.History {
-		if !h.Savepoint && h.Status == "COMPLETED" {
+		if !h.Savepoint && h.Status == api.CheckpointCompleted {
 			out = append(out, h)
 		}
 	}
@@ -38,9 +40,9 @@ func (c *Checkpoints) failing() []Checkpoint {
 	for i := range c.History {
 		switch h := &c.History[i]; {
 		case h.Savepoint:
-		case h.Status == "FAILED":
+		case h.Status == api.CheckpointFailed:
 			out = append(out, *h)
-		case h.Status == "COMPLETED":
+		case h.Status == api.CheckpointCompleted:
 			return out
 		}
 	}
@@ -55,12 +57,12 @@ func (c *Checkpoints) often() (failures []Checkpoint, ended int) {
 	for _, h := range c.History {
 		switch {
 		case h.Savepoint || notAllTasks.MatchString(h.Failure):
-		case h.Status == "FAILED":
+		case h.Status == api.CheckpointFailed:
 			failures = append(failures, h)
 			if ended++; ended <= 5 {
 				newest++
 			}
-		case h.Status == "COMPLETED":
+		case h.Status == api.CheckpointCompleted:
 			ended++
 		}
 	}
@@ -239,7 +241,7 @@ var checkpointRules = []Rule{
 				return nil
 			}
 			f := Finding{Severity: Info, Subject: j.ref(), Means: "the job takes no checkpoints: after a failure it starts from its beginning", Evidence: []Evidence{{Source: "the JobManager, checkpoints/config", Text: "no interval"}}}
-			if j.mode() != "stateless" {
+			if j.mode() != api.UpgradeStateless {
 				f.Severity = Warning
 				f.Evidence = append(f.Evidence, field("job.upgradeMode", j.mode()))
 			}
@@ -321,7 +323,7 @@ var checkpointRules = []Rule{
 				return nil
 			}
 			f := Finding{Severity: Info, Subject: j.ref(), Means: "checkpoints are in the JobManager's memory and go with its pod", Evidence: []Evidence{{Source: "the JobManager, checkpoints/config", Text: "checkpoint_storage " + c.Config.Storage}}, Cures: []Cure{{Text: "set execution.checkpointing.dir (state.checkpoints.dir before Flink 1.20)"}}}
-			if j.mode() != "stateless" {
+			if j.mode() != api.UpgradeStateless {
 				f.Severity = Warning
 			}
 			return []Finding{f}

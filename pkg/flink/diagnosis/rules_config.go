@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/secret"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 )
 
 // forbiddenKeys are those that the operator sets itself and refuses.
@@ -181,10 +182,10 @@ var configRules = []Rule{
 		ID: "FLINK-CONF-SAVEPOINT-FORMAT", Severity: Info, Title: "canonical savepoints on Flink 2", Link: docSavepoints,
 		Explain: "The operator takes canonical savepoints unless kubernetes.operator.savepoint.format.type says NATIVE. Jobs of Flink 2 whose operators use asynchronous state can't write canonical ones: the attempt fails and restarts the job.",
 		spec: func(m *manifest) []Finding {
-			if !m.runsJob() || m.version() < 200 || m.mode() != "savepoint" || m.conf["kubernetes.operator.savepoint.format.type"] != "" {
+			if !m.runsJob() || m.version() < 200 || m.mode() != api.UpgradeSavepoint || m.conf["kubernetes.operator.savepoint.format.type"] != "" {
 				return nil
 			}
-			return []Finding{{Subject: "kubernetes.operator.savepoint.format.type", Means: "savepoints of upgrades are canonical; a job with asynchronous state (Flink 2) can't write these", Evidence: []Evidence{field("flinkVersion", text(m.cluster, "flinkVersion")), field("job.upgradeMode", "savepoint")}, Cures: []Cure{m.setConf("take native ones", map[string]any{"kubernetes.operator.savepoint.format.type": "NATIVE"})}, Confidence: Possible}}
+			return []Finding{{Subject: "kubernetes.operator.savepoint.format.type", Means: "savepoints of upgrades are canonical; a job with asynchronous state (Flink 2) can't write these", Evidence: []Evidence{field("flinkVersion", text(m.cluster, "flinkVersion")), field("job.upgradeMode", api.UpgradeSavepoint)}, Cures: []Cure{m.setConf("take native ones", map[string]any{"kubernetes.operator.savepoint.format.type": "NATIVE"})}, Confidence: Possible}}
 		},
 	},
 	{

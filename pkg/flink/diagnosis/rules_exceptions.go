@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 )
 
 var (
@@ -195,7 +197,7 @@ var exceptionRules = []Rule{
 		Explain: "The job has no restart strategy, so that the first failure of a task ends it. Without checkpoints that is Flink's default; with them it restarts by exponential delay. What failed is told beside this.",
 		job: func(j *job) []Finding {
 			e, _, ok := j.findAnywhere(noRestart)
-			if !ok || j.state != "FAILED" && j.lifecycle != "FAILED" {
+			if !ok || j.state != api.JobFailed && j.lifecycle != api.LifecycleFailed {
 				return nil
 			}
 			f := Finding{Severity: Warning, Subject: j.ref(), Means: "the job has no restart strategy: its first failure ended it", Evidence: []Evidence{{Source: e.Source, At: e.At, Text: "Recovery is suppressed by NoRestartBackoffTimeStrategy"}}}
@@ -208,7 +210,7 @@ var exceptionRules = []Rule{
 		Explain: "The restart strategy allows a number of restarts (restart-strategy.fixed-delay.attempts, failure-rate …), and they are used up: the job has FAILED for good. The last failure is told beside this.",
 		job: func(j *job) []Finding {
 			e, found, ok := j.findAnywhere(attemptsUp)
-			if !ok || found[1] == "NoRestartBackoffTimeStrategy" || j.state != "FAILED" && j.lifecycle != "FAILED" {
+			if !ok || found[1] == "NoRestartBackoffTimeStrategy" || j.state != api.JobFailed && j.lifecycle != api.LifecycleFailed {
 				return nil
 			}
 			return []Finding{{Subject: j.ref(), Means: "the job has used up its restarts: " + found[1] + found[2], Evidence: []Evidence{{Source: e.Source, At: e.At, Text: "Recovery is suppressed by " + found[1] + found[2]}}, Cures: []Cure{{Text: "mend the cause, then start it again", Command: j.flink("restart %s", j.target())}}}}

@@ -5,6 +5,8 @@ import (
 	"math"
 	"slices"
 	"time"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 )
 
 // flowing are the job's vertices with metrics, where they count.
@@ -13,7 +15,7 @@ func (j *job) flowing() []Vertex {
 		return nil
 	}
 	return slices.DeleteFunc(slices.Clone(j.Flink.Vertices), func(v Vertex) bool {
-		return v.Metrics == nil || v.Status != "" && v.Status != "RUNNING"
+		return v.Metrics == nil || v.Status != "" && v.Status != api.TaskRunning
 	})
 }
 

@@ -213,7 +213,7 @@ var jobManagerRules = []Rule{
 		Explain:  "The JobManager runs and asks for TaskManagers, and after minutes there is none. In native mode it makes the pods itself; in standalone mode the operator makes a Deployment NAME-taskmanager.",
 		Explains: []string{"FLINK-JOB-STARTS-SLOWLY", "FLINK-JOB-NO-ENDPOINTS", "FLINK-JOB-NO-SLOTS", "FLINK-CKPT-*"},
 		job: func(j *job) []Finding {
-			if j.Mark(FromPods) != Read || j.session || j.state != "CREATED" && j.state != "RESTARTING" || j.standing() < 2*time.Minute || slices.ContainsFunc(j.pods, func(p pod) bool { return p.role == taskManager }) || !slices.ContainsFunc(j.pods, func(p pod) bool { return p.role == jobManager && p.ready }) {
+			if j.Mark(FromPods) != Read || j.session || j.state != api.JobCreated && j.state != api.JobRestarting || j.standing() < 2*time.Minute || slices.ContainsFunc(j.pods, func(p pod) bool { return p.role == taskManager }) || !slices.ContainsFunc(j.pods, func(p pod) bool { return p.role == jobManager && p.ready }) {
 				return nil
 			}
 			return []Finding{{Subject: j.ref(), Means: fmt.Sprintf("the job is %s, and has no TaskManager for %s", j.state, ago(j.standing())), Evidence: []Evidence{{Source: "pods", Text: "none of component taskmanager"}}, Cures: []Cure{{Text: "see what the JobManager says", Command: j.flink("logs %s --jm --level warn", j.target()), Safe: true}}, Confidence: Likely}}

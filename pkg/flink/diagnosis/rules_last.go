@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 )
 
 // lastRules say what is seen where nothing better is known.
@@ -49,7 +51,7 @@ var lastRules = []Rule{
 		ID: "FLINK-JOB-FAILED", Severity: Error, Title: "the job has failed for good", Link: docJobs,
 		Explain: "The job is FAILED and isn't started again by itself (kubernetes.operator.job.restart.failed is off by default). Nothing that is known of it says why.",
 		job: func(j *job) []Finding {
-			if j.deleting() || j.state != "FAILED" && j.lifecycle != "FAILED" && j.jobManager != "ERROR" || j.anyClaimed() {
+			if j.deleting() || j.state != api.JobFailed && j.lifecycle != api.LifecycleFailed && j.jobManager != api.JobManagerError || j.anyClaimed() {
 				return nil
 			}
 			if slices.ContainsFunc(j.seen, j.matters) {
@@ -62,7 +64,7 @@ var lastRules = []Rule{
 		ID: "FLINK-JOB-STARTS-SLOWLY", Severity: Warning, Title: "the job doesn't come up", Link: docOverview,
 		Explain: "The job should run, and has been on its way for more than 5 minutes. Nothing that is known of it says why; where its pods, events or JobManager couldn't be read, the cause may be there.",
 		job: func(j *job) []Finding {
-			if !j.statusKnown || !j.starting() || j.state == "FAILED" || j.lifecycle == "FAILED" || j.state == "CANCELED" || j.standing() < slowStart || j.kind == kindSnapshot || j.kind == kindBlueGreen && j.state == "" {
+			if !j.statusKnown || !j.starting() || j.state == api.JobFailed || j.lifecycle == api.LifecycleFailed || j.state == api.JobCanceled || j.standing() < slowStart || j.kind == kindSnapshot || j.kind == kindBlueGreen && j.state == "" {
 				return nil
 			}
 			f := Finding{Subject: j.ref(), Means: fmt.Sprintf("it is %s for %s", cmp.Or(j.state, "not running yet")+jobManagerWord(j), ago(j.standing())), Evidence: []Evidence{j.statusField("jobStatus.state %s, lifecycleState %s, jobManagerDeploymentStatus %s", j.state, j.lifecycle, j.jobManager)}, Confidence: Possible, Cures: []Cure{{Text: "see what its pods write", Command: j.flink("logs %s --tail 50", j.target()), Safe: true}}}
@@ -77,7 +79,7 @@ var lastRules = []Rule{
 }
 
 func jobManagerWord(j *job) string {
-	if j.jobManager == "" || j.jobManager == "READY" {
+	if j.jobManager == "" || j.jobManager == api.JobManagerReady {
 		return ""
 	}
 	return ", JobManager " + j.jobManager
@@ -99,7 +101,7 @@ func (j *job) covered(e Exception) bool {
 	if kubeletWords.MatchString(text) || lostHA.MatchString(text) || noAccount.MatchString(text) && j.Mark(FromPods) == Read {
 		return true
 	}
-	if alreadyExists.MatchString(text) && (j.jobManager == "MISSING" || j.jobManager == "ERROR") {
+	if alreadyExists.MatchString(text) && (j.jobManager == api.JobManagerMissing || j.jobManager == api.JobManagerError) {
 		return true
 	}
 	for i := range j.pods {

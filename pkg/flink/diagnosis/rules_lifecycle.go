@@ -15,10 +15,10 @@ var lifecycleRules = []Rule{
 		ID: "FLINK-JOB-SUSPENDED-RUNS", Severity: Error, Title: "a suspended job runs all the same", Link: docJobs,
 		Explain: "The job is suspended, and its tasks run. Without high availability a suspend with savepoint leaves the JobManager's Deployment in place for kubernetes.operator.jm-deployment.shutdown-ttl (1 day); when its pod is replaced in that time, Flink runs the main method again, from scratch and with the same job id, while the operator goes on saying SUSPENDED (FLINK-41262).",
 		job: func(j *job) []Finding {
-			if j.wants() != "suspended" || j.lifecycle != "SUSPENDED" || j.Flink.State == "" || j.Flink.State == "FINISHED" || j.Flink.State == "CANCELED" || j.Flink.State == "FAILED" || j.Flink.State == "SUSPENDED" || !j.runsJob() {
+			if j.wants() != api.WantSuspended || j.lifecycle != api.LifecycleSuspended || j.Flink.State == "" || j.Flink.State == api.JobFinished || j.Flink.State == api.JobCanceled || j.Flink.State == api.JobFailed || j.Flink.State == api.JobSuspended || !j.runsJob() {
 				return nil
 			}
-			f := Finding{Subject: j.ref(), Means: fmt.Sprintf("the job is suspended, and its JobManager says that it is %s: it runs without its state", j.Flink.State), Evidence: []Evidence{{Source: "the JobManager", At: j.Now, Text: fmt.Sprintf("job %s %s, %d tasks running", j.Flink.JobID, j.Flink.State, j.Flink.Tasks["RUNNING"])}, j.statusField("lifecycleState SUSPENDED, jobStatus.state %s", j.state)}}
+			f := Finding{Subject: j.ref(), Means: fmt.Sprintf("the job is suspended, and its JobManager says that it is %s: it runs without its state", j.Flink.State), Evidence: []Evidence{{Source: "the JobManager", At: j.Now, Text: fmt.Sprintf("job %s %s, %d tasks running", j.Flink.JobID, j.Flink.State, j.Flink.Tasks[api.TaskRunning])}, j.statusField("lifecycleState SUSPENDED, jobStatus.state %s", j.state)}}
 			if j.kind != kindSessionJob {
 				f.Cures = []Cure{{Text: "take its JobManager away; the savepoint of the suspend stays", Command: j.kubectl("delete deployment %s", j.name)}}
 			}
@@ -105,7 +105,7 @@ var lifecycleRules = []Rule{
 		Explain:  "The session job waits until the JobManager of its cluster is READY: the operator submits a job only to a JobManager that answers. Why it isn't is the cluster's own matter; look there.",
 		Explains: []string{"FLINK-JOB-STARTS-SLOWLY", "FLINK-JOB-NO-ENDPOINTS", "FLINK-JOB-UPGRADE-HANGS", "FLINK-OP-PENDING"},
 		job: func(j *job) []Finding {
-			if j.kind != kindSessionJob || j.Cluster == nil || j.jobManager == "READY" || j.over() || j.deleting() || j.standing() < 2*time.Minute {
+			if j.kind != kindSessionJob || j.Cluster == nil || j.jobManager == api.JobManagerReady || j.over() || j.deleting() || j.standing() < 2*time.Minute {
 				return nil
 			}
 			f := Finding{Subject: j.ref(), Means: fmt.Sprintf("its session cluster %s has no JobManager that is READY: it is %s", j.clusterRef(), cmp.Or(j.jobManager, "not deployed yet")), Evidence: []Evidence{{Source: j.clusterRef(), Text: "jobManagerDeploymentStatus " + cmp.Or(j.jobManager, "empty")}}, Cures: []Cure{{Text: "see why", Command: j.flink("status %s", word(j.Cluster.GetName())), Safe: true}}}
@@ -158,7 +158,7 @@ var lifecycleRules = []Rule{
 		ID: "FLINK-JOB-ROLLED-BACK", Severity: Warning, Title: "the last change was given up", Link: docJobs,
 		Explain: "The last spec didn't become stable within kubernetes.operator.deployment.readiness.timeout, and the operator went back to the one before (kubernetes.operator.deployment.rollback.enabled). The object still has the new spec, which isn't what runs; it is tried again when it changes.",
 		job: func(j *job) []Finding {
-			if j.lifecycle != "ROLLED_BACK" && j.lifecycle != "ROLLING_BACK" && j.reconciliation != "ROLLED_BACK" {
+			if j.lifecycle != api.LifecycleRolledBack && j.lifecycle != api.LifecycleRollingBack && j.reconciliation != api.ReconciliationRolledBack {
 				return nil
 			}
 			f := Finding{Subject: j.ref(), Means: "the last change of the spec was given up; the spec before it runs", Evidence: []Evidence{j.statusField("lifecycleState %s", j.lifecycle)}, Cures: []Cure{{Text: "see why it failed, then correct the spec", Command: j.flink("events %s", j.target()), Safe: true}}}
@@ -173,7 +173,7 @@ var lifecycleRules = []Rule{
 		ID: "FLINK-JOB-CANCELED", Severity: Error, Title: "the job was canceled outside the operator", Link: docJobs,
 		Explain: "The job was canceled through Flink itself (dashboard, flink cancel, REST), not by its spec. Some versions of the operator take it for ended and don't start it again; others do, without state where there is no high availability.",
 		job: func(j *job) []Finding {
-			if j.state != "CANCELED" || j.over() || j.deleting() || j.lifecycle == "UPGRADING" || j.reconciliation == "UPGRADING" {
+			if j.state != api.JobCanceled || j.over() || j.deleting() || j.lifecycle == api.LifecycleUpgrading || j.reconciliation == api.ReconciliationUpgrading {
 				return nil
 			}
 			return []Finding{{Subject: j.ref(), Means: "the job was canceled, but not by its spec", Evidence: []Evidence{j.statusField("jobStatus.state CANCELED, spec.job.state %s", j.wants())}, Cures: []Cure{{Text: "start it again", Command: j.flink("restart %s", j.target())}}}}
@@ -185,7 +185,7 @@ var lifecycleRules = []Rule{
 		job: func(j *job) []Finding {
 			path, c := text(j.object.Object, "status", "jobStatus", "upgradeSavepointPath"), j.Flink.Checkpoints
 			started := text(api.Section(api.Job{Object: j.object}.ReconciledSpec(), "job"), "upgradeMode")
-			if !j.running() || j.deleting() || path == "" || path == text(j.spec, "job", "initialSavepointPath") || j.mode() == "stateless" || started != "stateless" || c == nil || c.Restored > 0 || j.Flink.RestoredFrom != "" {
+			if !j.running() || j.deleting() || path == "" || path == text(j.spec, "job", "initialSavepointPath") || j.mode() == api.UpgradeStateless || started != api.UpgradeStateless || c == nil || c.Restored > 0 || j.Flink.RestoredFrom != "" {
 				return nil
 			}
 			f := Finding{
@@ -209,7 +209,7 @@ var lifecycleRules = []Rule{
 		ID: "FLINK-JOB-JOBMANAGER-GONE", Severity: Info, Title: "the JobManager was taken away after the end", Link: docOpConfig,
 		Explain: "The job has come to its end, and the operator took its JobManager away after kubernetes.operator.jm-deployment.shutdown-ttl (1 day by default). Exceptions, checkpoints and logs of it can't be asked for any more.",
 		job: func(j *job) []Finding {
-			if j.state != "FINISHED" && j.state != "FAILED" && j.state != "CANCELED" || j.jobManager != "MISSING" || j.kind == kindSessionJob || j.wants() == "suspended" || j.lifecycle == "UPGRADING" || j.reconciliation == "UPGRADING" {
+			if j.state != api.JobFinished && j.state != api.JobFailed && j.state != api.JobCanceled || j.jobManager != api.JobManagerMissing || j.kind == kindSessionJob || j.wants() == api.WantSuspended || j.lifecycle == api.LifecycleUpgrading || j.reconciliation == api.ReconciliationUpgrading {
 				return nil
 			}
 			return []Finding{{Subject: j.ref(), Means: fmt.Sprintf("the job has %s, and its JobManager was taken away (kubernetes.operator.jm-deployment.shutdown-ttl)", j.state), Evidence: []Evidence{j.statusField("jobStatus.state %s, jobManagerDeploymentStatus MISSING", j.state)}}}
@@ -219,7 +219,7 @@ var lifecycleRules = []Rule{
 		ID: "FLINK-JOB-UPGRADE-HANGS", Severity: Error, Title: "an upgrade takes very long", Link: docJobs,
 		Explain: "The operator has been upgrading the job for more than 15 minutes. It waits for a savepoint (10 minutes at most, then it fails), for the old JobManager to go, or for the new one to come.",
 		job: func(j *job) []Finding {
-			if j.deleting() || j.lifecycle != "UPGRADING" && j.reconciliation != "UPGRADING" || j.age(j.reconciled) < slowUpgrade || j.wants() == "suspended" && j.lifecycle == "SUSPENDED" {
+			if j.deleting() || j.lifecycle != api.LifecycleUpgrading && j.reconciliation != api.ReconciliationUpgrading || j.age(j.reconciled) < slowUpgrade || j.wants() == api.WantSuspended && j.lifecycle == api.LifecycleSuspended {
 				return nil
 			}
 			f := Finding{Subject: j.ref(), Means: fmt.Sprintf("the operator has been upgrading it for %s", ago(j.age(j.reconciled))), Evidence: []Evidence{{Source: "status.reconciliationStatus", At: j.reconciled, Text: "state UPGRADING, job " + cmp.Or(j.state, "not known")}}, Cures: []Cure{{Text: "see what the operator says", Command: j.flink("events %s", j.target()), Safe: true}}}

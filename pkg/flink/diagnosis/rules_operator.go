@@ -21,7 +21,7 @@ var operatorRules = []Rule{
 		ID: "FLINK-OP-IGNORED", Severity: Error, Title: "no operator has seen it", Link: docOverview,
 		Explain: "The operator writes a status as soon as it sees an object. None has for this one: none runs, none watches its namespace, or its label selector (kubernetes.operator.label.selector) leaves the object out.",
 		job: func(j *job) []Finding {
-			if j.statusKnown || j.deleting() || j.wants() == "suspended" && j.runsJob() || j.object.GetLabels()["flink.apache.org/canary"] == "true" || j.age(j.created) < slowSight {
+			if j.statusKnown || j.deleting() || j.wants() == api.WantSuspended && j.runsJob() || j.object.GetLabels()["flink.apache.org/canary"] == "true" || j.age(j.created) < slowSight {
 				return nil
 			}
 			f := Finding{Subject: j.ref(), Means: "no operator has written a status for " + ago(j.age(j.created)), Evidence: []Evidence{{Source: "status", At: j.created, Text: "empty since it was created"}}, Confidence: Likely, Cures: []Cure{{Text: "see whether an operator runs, and watches this namespace", Command: "kubectl get deployments -A -l app.kubernetes.io/name=flink-kubernetes-operator", Safe: true}}}
@@ -75,7 +75,7 @@ var operatorRules = []Rule{
 		Source:   "FLINK-39043",
 		Explains: []string{"FLINK-OP-PENDING", "FLINK-JOB-UPGRADE-HANGS"},
 		job: func(j *job) []Finding {
-			if j.state != "FINISHED" || j.wants() == "suspended" || !j.runsJob() || !j.lags() || j.lifecycle == "SUSPENDED" || j.age(j.reconciled) < 2*time.Minute || j.failed && j.failure.Where == InValidator {
+			if j.state != api.JobFinished || j.wants() == api.WantSuspended || !j.runsJob() || !j.lags() || j.lifecycle == api.LifecycleSuspended || j.age(j.reconciled) < 2*time.Minute || j.failed && j.failure.Where == InValidator {
 				return nil
 			}
 			return []Finding{{Subject: j.ref(), Means: "the job has FINISHED, and the operator doesn't carry out the change of its spec", Evidence: []Evidence{j.statusField("jobStatus.state FINISHED, observedGeneration %d, generation %d", j.observed, j.generation)}, Cures: []Cure{{Text: "for a bounded job that is to run again: delete it and apply the manifest again; it starts without state", Command: j.flink("delete %s", j.target())}}, Confidence: Likely}}
@@ -88,10 +88,10 @@ var operatorRules = []Rule{
 		Explains: []string{"FLINK-OP-PENDING", "FLINK-JOB-UPGRADE-HANGS"},
 		job: func(j *job) []Finding {
 			c := j.Flink.Checkpoints
-			if c == nil || j.mode() != "last-state" || c.Completed > 0 || c.Restored > 0 || !j.lags() && j.lifecycle != "UPGRADING" {
+			if c == nil || j.mode() != api.UpgradeLastState || c.Completed > 0 || c.Restored > 0 || !j.lags() && j.lifecycle != api.LifecycleUpgrading {
 				return nil
 			}
-			return []Finding{{Subject: j.ref(), Means: "the upgrade waits for a completed checkpoint, and there has been none", Evidence: []Evidence{{Source: "the JobManager, checkpoints", Text: fmt.Sprintf("%d completed, %d failed, %d restored", c.Completed, c.Failed, c.Restored)}, field("job.upgradeMode", "last-state")}, Cures: []Cure{{Text: "see why checkpoints fail", Command: j.flink("checkpoints %s", j.target()), Safe: true}, {Text: "or let it start without state", Command: j.patch(map[string]any{"job": map[string]any{"upgradeMode": "stateless"}})}}}}
+			return []Finding{{Subject: j.ref(), Means: "the upgrade waits for a completed checkpoint, and there has been none", Evidence: []Evidence{{Source: "the JobManager, checkpoints", Text: fmt.Sprintf("%d completed, %d failed, %d restored", c.Completed, c.Failed, c.Restored)}, field("job.upgradeMode", api.UpgradeLastState)}, Cures: []Cure{{Text: "see why checkpoints fail", Command: j.flink("checkpoints %s", j.target()), Safe: true}, {Text: "or let it start without state", Command: j.patch(map[string]any{"job": map[string]any{"upgradeMode": api.UpgradeStateless}})}}}}
 		},
 	},
 	{
@@ -160,7 +160,7 @@ var operatorRules = []Rule{
 		Explain:  "The operator thinks that the JobManager is MISSING and recreates it, and the API server says that a part of it is there already: a Deployment, Service or ConfigMap of the name that the operator didn't make or hasn't finished deleting. It tries again for ever.",
 		Explains: []string{"FLINK-JOB-STARTS-SLOWLY", "FLINK-JOB-NO-ENDPOINTS", "FLINK-JOB-UPGRADE-HANGS", "FLINK-OP-PENDING"},
 		job: func(j *job) []Finding {
-			if !j.failed || j.jobManager != "MISSING" && j.jobManager != "ERROR" || j.failure.Where == InMain {
+			if !j.failed || j.jobManager != api.JobManagerMissing && j.jobManager != api.JobManagerError || j.failure.Where == InMain {
 				return nil
 			}
 			if found := j.failure.match(alreadyExists); found == nil {
@@ -177,7 +177,7 @@ var operatorRules = []Rule{
 				return nil
 			}
 			means := fmt.Sprintf("the operator hasn't taken up generation %d (it is at %d)", j.generation, j.observed)
-			if !j.running() && j.state != "" && j.mode() == "savepoint" {
+			if !j.running() && j.state != "" && j.mode() == api.UpgradeSavepoint {
 				means += "; it waits until the job, which is " + j.state + ", can be stopped with a savepoint"
 			}
 			return []Finding{{Subject: j.ref(), Means: means, Evidence: []Evidence{j.statusField("observedGeneration %d, generation %d", j.observed, j.generation)}, Cures: []Cure{{Text: "see what the operator says", Command: j.flink("events %s", j.target()), Safe: true}}, Confidence: Likely}}

@@ -403,7 +403,7 @@ var serverRules = []Rule{
 // needs is what a cluster's pods ask for in all, as quotas count it; nil where
 // that isn't known.
 func (s *served) needs() map[corev1.ResourceName]resource.Quantity {
-	if !s.isCluster() || s.wants() == "suspended" && s.runsJob() {
+	if !s.isCluster() || s.wants() == api.WantSuspended && s.runsJob() {
 		return nil
 	}
 	count := map[string]int64{jobManager: max(number(s.cluster, "jobManager", "replicas"), 1)}

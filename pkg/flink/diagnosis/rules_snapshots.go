@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
@@ -38,7 +39,7 @@ func (j *job) snapshots() []snapshot {
 	var out []snapshot
 	if j.attempt != nil {
 		if j.attempt.Where == InCheckpoint {
-			out = append(out, snapshot{state: "FAILED", failure: *j.attempt, failed: true})
+			out = append(out, snapshot{state: api.SnapshotFailed, failure: *j.attempt, failed: true})
 		}
 		return out
 	}
@@ -56,7 +57,7 @@ func (j *job) snapshots() []snapshot {
 		}
 		s.failure, s.failed = ReadFailure(text(o.Object, "status", "error"), at)
 		s.failure.Source = "flinkstatesnapshot/" + s.name + ", status.error"
-		if s.failed && s.deleted.IsZero() && (s.state == "COMPLETED" || j.age(at) > time.Hour) {
+		if s.failed && s.deleted.IsZero() && (s.state == api.SnapshotCompleted || j.age(at) > time.Hour) {
 			continue
 		}
 		out = append(out, s)
@@ -193,8 +194,8 @@ var snapshotRules = []Rule{
 		job: func(j *job) []Finding {
 			for _, s := range j.snapshots() {
 				old := j.age(s.created)
-				if s.state != "TRIGGER_PENDING" || old < 2*time.Minute || s.failed {
-					if s.state != "IN_PROGRESS" || old < time.Hour {
+				if s.state != api.SnapshotPending || old < 2*time.Minute || s.failed {
+					if s.state != api.SnapshotInProgress || old < time.Hour {
 						continue
 					}
 				}
@@ -233,7 +234,7 @@ var snapshotRules = []Rule{
 		Explain: "A FlinkStateSnapshot failed for a reason that no other rule knows. The innermost cause is shown as it is.",
 		job: func(j *job) []Finding {
 			for _, s := range j.snapshots() {
-				if s.state != "FAILED" && s.state != "ABANDONED" || !s.failed {
+				if s.state != api.SnapshotFailed && s.state != api.SnapshotAbandoned || !s.failed {
 					continue
 				}
 				known := false

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 )
 
 var (
@@ -143,7 +145,7 @@ var specRules = []Rule{
 		ID: "FLINK-SPEC-CHECKPOINT-DIR", Severity: Error, Title: "the upgrade mode needs a checkpoint directory", Link: docJobs,
 		Explain: "upgradeMode savepoint and last-state carry state over, and the operator refuses them without execution.checkpointing.dir (state.checkpoints.dir before Flink 1.20). Directories that the operator's own default configuration gives aren't seen in a manifest.",
 		spec: func(m *manifest) []Finding {
-			if !m.runsJob() || m.cluster == nil || m.mode() == "stateless" || m.conf.checkpointDir() != "" {
+			if !m.runsJob() || m.cluster == nil || m.mode() == api.UpgradeStateless || m.conf.checkpointDir() != "" {
 				return nil
 			}
 			f := Finding{Subject: "spec.flinkConfiguration", Means: "upgradeMode " + m.mode() + " needs a checkpoint directory, and none is configured", Evidence: []Evidence{field("job.upgradeMode", m.mode())}, Cures: []Cure{{Text: "set execution.checkpointing.dir (state.checkpoints.dir before Flink 1.20)"}}, Confidence: Likely}
@@ -162,8 +164,8 @@ var specRules = []Rule{
 			switch {
 			case !m.runsJob() || m.cluster == nil || m.conf.savepointDir() != "":
 				return nil
-			case m.mode() == "savepoint":
-				why, evidence = "upgradeMode savepoint", field("job.upgradeMode", "savepoint")
+			case m.mode() == api.UpgradeSavepoint:
+				why, evidence = "upgradeMode savepoint", field("job.upgradeMode", api.UpgradeSavepoint)
 			case m.conf["kubernetes.operator.periodic.savepoint.interval"] != "" && m.conf["kubernetes.operator.periodic.savepoint.interval"] != "0":
 				why, evidence = "kubernetes.operator.periodic.savepoint.interval", m.key("kubernetes.operator.periodic.savepoint.interval")
 			case m.conf["kubernetes.operator.job.savepoint-on-deletion"] == "true":
@@ -182,14 +184,14 @@ var specRules = []Rule{
 		ID: "FLINK-SPEC-LAST-STATE", Severity: Warning, Title: "last-state without high availability or checkpoints", Link: docJobs,
 		Explain: "upgradeMode last-state goes on from the last checkpoint. Without checkpoints there is none. Without high availability the way to it is only known while the JobManager runs: if it is down when an upgrade comes, the job can't be carried over.",
 		spec: func(m *manifest) []Finding {
-			if !m.runsJob() || m.mode() != "last-state" || m.cluster == nil || m.kind == kindSessionJob {
+			if !m.runsJob() || m.mode() != api.UpgradeLastState || m.cluster == nil || m.kind == kindSessionJob {
 				return nil
 			}
 			if m.conf.ha() == "" {
-				return []Finding{{Subject: "spec.job.upgradeMode", Means: "upgradeMode last-state without high availability: where the last checkpoint is is only known while the JobManager runs", Evidence: []Evidence{field("job.upgradeMode", "last-state"), {Source: "configuration", Text: "high-availability.type: not set"}}, Cures: []Cure{m.setConf("turn high availability on", map[string]any{"high-availability.type": "kubernetes", haDirKey: haDirOf(m)})}}}
+				return []Finding{{Subject: "spec.job.upgradeMode", Means: "upgradeMode last-state without high availability: where the last checkpoint is is only known while the JobManager runs", Evidence: []Evidence{field("job.upgradeMode", api.UpgradeLastState), {Source: "configuration", Text: "high-availability.type: not set"}}, Cures: []Cure{m.setConf("turn high availability on", map[string]any{"high-availability.type": "kubernetes", haDirKey: haDirOf(m)})}}}
 			}
 			if m.conf["execution.checkpointing.interval"] == "" && m.conf["kubernetes.operator.periodic.checkpoint.interval"] == "" {
-				return []Finding{{Severity: Info, Subject: "spec.job.upgradeMode", Means: "upgradeMode last-state, and no checkpoint interval is configured; if the job's code sets none either, an upgrade never finds a checkpoint", Evidence: []Evidence{field("job.upgradeMode", "last-state"), {Source: "configuration", Text: "execution.checkpointing.interval: not set"}}, Cures: []Cure{m.setConf("take one every minute", map[string]any{"execution.checkpointing.interval": "1 min"})}, Confidence: Possible}}
+				return []Finding{{Severity: Info, Subject: "spec.job.upgradeMode", Means: "upgradeMode last-state, and no checkpoint interval is configured; if the job's code sets none either, an upgrade never finds a checkpoint", Evidence: []Evidence{field("job.upgradeMode", api.UpgradeLastState), {Source: "configuration", Text: "execution.checkpointing.interval: not set"}}, Cures: []Cure{m.setConf("take one every minute", map[string]any{"execution.checkpointing.interval": "1 min"})}, Confidence: Possible}}
 			}
 			return nil
 		},
@@ -198,12 +200,12 @@ var specRules = []Rule{
 		ID: "FLINK-SPEC-STATELESS", Severity: Info, Title: "an upgrade starts without state", Link: docJobs,
 		Explain: "upgradeMode is stateless (the default), and the job takes checkpoints: every change of the spec that redeploys it, and every suspend, throws its state away. That is right for jobs that can begin from nothing; for others use last-state or savepoint.",
 		spec: func(m *manifest) []Finding {
-			if !m.runsJob() || m.mode() != "stateless" || m.conf["execution.checkpointing.interval"] == "" || !m.streaming() {
+			if !m.runsJob() || m.mode() != api.UpgradeStateless || m.conf["execution.checkpointing.interval"] == "" || !m.streaming() {
 				return nil
 			}
-			f := Finding{Subject: "spec.job.upgradeMode", Means: "upgradeMode stateless on a job that takes checkpoints: an upgrade or suspend throws its state away", Evidence: []Evidence{field("job.upgradeMode", "stateless"), m.key("execution.checkpointing.interval")}}
+			f := Finding{Subject: "spec.job.upgradeMode", Means: "upgradeMode stateless on a job that takes checkpoints: an upgrade or suspend throws its state away", Evidence: []Evidence{field("job.upgradeMode", api.UpgradeStateless), m.key("execution.checkpointing.interval")}}
 			if m.conf.savepointDir() != "" && m.conf.checkpointDir() != "" {
-				f.Cures = []Cure{{Text: "carry the state over by savepoints", Command: m.patch(map[string]any{"job": map[string]any{"upgradeMode": "savepoint"}}), Safe: true}}
+				f.Cures = []Cure{{Text: "carry the state over by savepoints", Command: m.patch(map[string]any{"job": map[string]any{"upgradeMode": api.UpgradeSavepoint}}), Safe: true}}
 			} else {
 				f.Cures = []Cure{{Text: "set upgradeMode to savepoint or last-state, and the directories that they need"}}
 			}
@@ -215,15 +217,15 @@ var specRules = []Rule{
 		Explain: "The job was suspended with its state saved, and upgradeMode is stateless now: when it is resumed it starts empty. So it happens when a manifest in Git with upgradeMode stateless is applied again.",
 		job: func(j *job) []Finding {
 			path := text(j.object.Object, "status", "jobStatus", "upgradeSavepointPath")
-			if !j.runsJob() || j.lifecycle != "SUSPENDED" || j.mode() != "stateless" || path == "" {
+			if !j.runsJob() || j.lifecycle != api.LifecycleSuspended || j.mode() != api.UpgradeStateless || path == "" {
 				return nil
 			}
-			cure := j.mend("have it resume from its savepoint", map[string]any{"job": map[string]any{"upgradeMode": "savepoint"}})
+			cure := j.mend("have it resume from its savepoint", map[string]any{"job": map[string]any{"upgradeMode": api.UpgradeSavepoint}})
 			cure.Safe = true
 			if j.conf.savepointDir() == "" {
 				cure.Fix = nil // the operator asks for the directory
 			}
-			return []Finding{{Subject: "spec.job.upgradeMode", Means: "when it is resumed the job starts without its state: upgradeMode is stateless, and " + path + " is not used", Evidence: []Evidence{field("job.upgradeMode", "stateless"), {Source: "status.jobStatus.upgradeSavepointPath", Text: path}}, Cures: []Cure{cure}}}
+			return []Finding{{Subject: "spec.job.upgradeMode", Means: "when it is resumed the job starts without its state: upgradeMode is stateless, and " + path + " is not used", Evidence: []Evidence{field("job.upgradeMode", api.UpgradeStateless), {Source: "status.jobStatus.upgradeSavepointPath", Text: path}}, Cures: []Cure{cure}}}
 		},
 	},
 	{
@@ -247,7 +249,7 @@ var specRules = []Rule{
 					continue
 				}
 				f := Finding{Severity: Warning, Subject: key, Means: why, Evidence: []Evidence{m.key(key)}, Cures: []Cure{{Text: "mount a volume there in the JobManager and in every TaskManager (podTemplate, ReadWriteMany), or use an object store (s3://…)"}}}
-				if m.mode() != "stateless" && m.runsJob() {
+				if m.mode() != api.UpgradeStateless && m.runsJob() {
 					f.Severity = Error
 				}
 				out = append(out, f)

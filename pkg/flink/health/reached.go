@@ -12,7 +12,7 @@ func Reached(goal string, s api.Summary, v Verdict) (done bool, never string) {
 	case "running":
 		done = !s.Lags() && (s.State == api.JobRunning && (s.JobManager == "" || s.JobManager == api.JobManagerReady) || s.Session && v.Word == Healthy)
 	case "stable":
-		done = !s.Lags() && (s.Lifecycle == api.LifecycleStable || s.BlueGreen == "ACTIVE_BLUE" || s.BlueGreen == "ACTIVE_GREEN") && (v.Word == Healthy || v.Word == Finished)
+		done = !s.Lags() && (s.Lifecycle == api.LifecycleStable || s.BlueGreen == api.BlueGreenActiveBlue || s.BlueGreen == api.BlueGreenActiveGreen) && (v.Word == Healthy || v.Word == Finished)
 	case "suspended":
 		done = v.Word == Suspended
 	case "finished":

@@ -118,9 +118,9 @@ func of(s api.Summary, now time.Time) Verdict {
 		return Verdict{Starting, "its JobManager's pod is being made"}
 	case s.Lifecycle == api.LifecycleFailed || s.State == api.JobFailed || s.JobManager == api.JobManagerError:
 		return Verdict{Failed, root}
-	case s.Lifecycle == api.LifecycleRollingBack || s.Reconciliation == "ROLLING_BACK":
+	case s.Lifecycle == api.LifecycleRollingBack || s.Reconciliation == api.ReconciliationRollingBack:
 		return Verdict{RollingBack, root}
-	case s.Lifecycle == api.LifecycleRolledBack || s.Reconciliation == "ROLLED_BACK":
+	case s.Lifecycle == api.LifecycleRolledBack || s.Reconciliation == api.ReconciliationRolledBack:
 		return Verdict{RolledBack, "the last change was given up; the spec before it runs" + also(root)}
 	case s.Wanted == api.WantSuspended && (s.Lifecycle == api.LifecycleSuspended || s.Lifecycle == api.LifecycleCreated && s.State == ""):
 		return Verdict{Suspended, ""}
@@ -153,7 +153,7 @@ func mounts(s api.Summary, now time.Time) bool {
 }
 
 func moves(s api.Summary) bool {
-	return s.Lifecycle == api.LifecycleUpgrading || s.Lifecycle == api.LifecycleCreated || s.Reconciliation == "UPGRADING" ||
+	return s.Lifecycle == api.LifecycleUpgrading || s.Lifecycle == api.LifecycleCreated || s.Reconciliation == api.ReconciliationUpgrading ||
 		strings.HasPrefix(s.BlueGreen, "TRANSITIONING_") || strings.HasPrefix(s.BlueGreen, "SAVEPOINTING_") || strings.HasPrefix(s.BlueGreen, "INITIALIZING_")
 }
 

@@ -208,7 +208,7 @@ func lasting(job api.Job, states []savepoint.LastState) []savepoint.LastState {
 // saveForClone takes the savepoint that the copy starts from.
 func saveForClone(ctx context.Context, c *operator.Client, source api.Job, request CloneRequest, report *CloneReport, reporter operator.Reporter) (string, error) {
 	if request.SuspendSource {
-		suspended, err := Suspend(ctx, c, source.Ref(), SuspendRequest{Mode: "savepoint", Did: "suspended", Options: change.Options{Force: request.Force}}, reporter)
+		suspended, err := Suspend(ctx, c, source.Ref(), SuspendRequest{Mode: api.UpgradeSavepoint, Did: "suspended", Options: change.Options{Force: request.Force}}, reporter)
 		if err != nil {
 			return "", fmt.Errorf("%w\nNothing was cloned", err)
 		}

@@ -244,23 +244,23 @@ func planDelete(ctx context.Context, c *operator.Client, job api.Job, states []s
 		if stopped := c.Stopped(ctx); stopped != "" {
 			return deletion{}, refusal(job, "no savepoint can be taken of it: "+stopped, kept)
 		}
-		if err := change.CheckDirectories(ctx, c, job, "savepoint"); err != nil {
+		if err := change.CheckDirectories(ctx, c, job, api.UpgradeSavepoint); err != nil {
 			return deletion{}, fmt.Errorf("%s was not deleted: %w", job.Ref(), err)
 		}
-		return deletion{stops: "savepoint"}, nil
+		return deletion{stops: api.UpgradeSavepoint}, nil
 	case request.WithSavepoint:
 		return deletion{}, refusal(job, "no savepoint can be taken of it: it is "+job.Describe(time.Now()), kept)
 	}
 	if why := losesCheckpoint(ctx, c, job, facts, known); why != "" {
 		return deletion{}, refusal(job, why, kept)
 	}
-	if err := change.CheckDirectories(ctx, c, job, "last-state"); err != nil {
+	if err := change.CheckDirectories(ctx, c, job, api.UpgradeLastState); err != nil {
 		return deletion{}, refusal(job, err.Error(), kept)
 	}
 	if stopped := c.Stopped(ctx); stopped != "" {
 		return deletion{}, refusal(job, "it runs, and can't be stopped: "+stopped, kept)
 	}
-	plan := deletion{stops: "last-state"}
+	plan := deletion{stops: api.UpgradeLastState}
 	if facts.Checkpoint != nil {
 		plan.state = savepoint.LastState{Path: facts.Checkpoint.Path, At: facts.Checkpoint.At, Passing: true}
 	}
@@ -286,7 +286,7 @@ func refusal(job api.Job, why string, kept savepoint.LastState) error {
 func (d deletion) question(job api.Job) string {
 	question := fmt.Sprintf("%s in namespace %s will be deleted.", job.Ref(), job.Object.GetNamespace())
 	switch {
-	case d.stops == "savepoint":
+	case d.stops == api.UpgradeSavepoint:
 		return fmt.Sprintf("%s in namespace %s will be stopped with a savepoint and deleted.", job.Ref(), job.Object.GetNamespace())
 	case d.stops != "":
 		question = fmt.Sprintf("%s in namespace %s will be stopped with its last checkpoint and deleted.", job.Ref(), job.Object.GetNamespace())

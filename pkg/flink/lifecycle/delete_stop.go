@@ -185,7 +185,7 @@ func stopForDeletion(ctx context.Context, c *operator.Client, job api.Job, plan 
 	}, reporter)
 	if err != nil {
 		hint := "\nWithout its state: --lose-state"
-		if plan.stops == "last-state" {
+		if plan.stops == api.UpgradeLastState {
 			hint = "\nTo stop it with a savepoint instead: --with-savepoint; without its state: --lose-state"
 		}
 		return savepoint.LastState{}, fmt.Errorf("%w\n%s was not deleted%s", err, ref, hint)
@@ -209,7 +209,7 @@ func stopForDeletion(ctx context.Context, c *operator.Client, job api.Job, plan 
 		return savepoint.LastState{}, fmt.Errorf("%s has stopped, but its state at %s goes with its pods%s", ref, state.Path, back)
 	}
 	state.At = time.Now()
-	if plan.stops == "savepoint" && state.Savepoint {
+	if plan.stops == api.UpgradeSavepoint && state.Savepoint {
 		reporter.Notef("savepoint completed: %s", state.Path)
 	}
 	return state, nil

@@ -71,7 +71,7 @@ func (s SessionJobSpec) Manifest() (api.Job, error) {
 	if err := CheckName(api.SessionJob, s.Name); err != nil {
 		return api.Job{}, err
 	}
-	job := map[string]any{"jarURI": s.Jar, "parallelism": s.Parallelism, "upgradeMode": s.UpgradeMode, "state": "running"}
+	job := map[string]any{"jarURI": s.Jar, "parallelism": s.Parallelism, "upgradeMode": s.UpgradeMode, "state": api.WantRunning}
 	if s.Class != "" {
 		job["entryClass"] = s.Class
 	}
@@ -175,7 +175,7 @@ func SplitArgs(text string) ([]string, error) {
 }
 
 // upgradeModes are the operator's.
-var upgradeModes = []string{"savepoint", "last-state", "stateless"}
+var upgradeModes = []string{api.UpgradeSavepoint, api.UpgradeLastState, api.UpgradeStateless}
 
 // CheckUpgradeMode finds a wrong --upgrade-mode.
 func CheckUpgradeMode(mode string) error {

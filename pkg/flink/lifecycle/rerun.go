@@ -46,7 +46,7 @@ func (r *Rerun) String() string {
 // HasEnded reports whether a state of Flink's is one that a job doesn't leave.
 func HasEnded(state string) bool {
 	switch state {
-	case "FINISHED", "FAILED", "CANCELED":
+	case api.JobFinished, api.JobFailed, api.JobCanceled:
 		return true
 	}
 	return false

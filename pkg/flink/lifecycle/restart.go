@@ -36,7 +36,7 @@ func Restart(ctx context.Context, c *operator.Client, ref api.Ref, request Resta
 // Where that can't be done, it says how.
 func statelessOnce(ctx context.Context, c *operator.Client, ch change.Change, choice api.StateChoice, options change.Options, report change.Report, err error, reporter operator.Reporter) {
 	before := ch.Job
-	if !choice.LoseState || before.UpgradeMode() == "stateless" || api.Text(ch.Spec, "job", "upgradeMode") != "stateless" || options.DryRun != "" {
+	if !choice.LoseState || before.UpgradeMode() == api.UpgradeStateless || api.Text(ch.Spec, "job", "upgradeMode") != api.UpgradeStateless || options.DryRun != "" {
 		return
 	}
 	ref := before.Ref()
@@ -50,7 +50,7 @@ func statelessOnce(ctx context.Context, c *operator.Client, ch change.Change, ch
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), change.AnswerLimit)
 	defer cancel()
 	object, getErr := c.Get(ctx, ref)
-	if getErr == nil && (api.Job{Kind: ref.Kind, Object: object}).UpgradeMode() != "stateless" {
+	if getErr == nil && (api.Job{Kind: ref.Kind, Object: object}).UpgradeMode() != api.UpgradeStateless {
 		return // the whole change was put back
 	}
 	if err != nil || !report.Done {

@@ -43,7 +43,7 @@ func Resume(ctx context.Context, c *operator.Client, ref api.Ref, request Resume
 	}
 	if job.Lifecycle() == "" && job.State() == "" || job.Lifecycle() == api.LifecycleCreated {
 		reporter.Notef("%s was created suspended and has never run: it starts %s", ref, firstState(job))
-		ch.Spec = map[string]any{"job": map[string]any{"state": "running"}}
+		ch.Spec = map[string]any{"job": map[string]any{"state": api.WantRunning}}
 		path := api.Text(job.Spec(), "job", "initialSavepointPath")
 		if err := request.LookAhead(ctx, change.Prospect{Before: job, After: job.Patched(ch.Spec), Kind: firstKind(path), Path: path}); err != nil {
 			return report, err
@@ -58,7 +58,7 @@ func Resume(ctx context.Context, c *operator.Client, ref api.Ref, request Resume
 	if err != nil {
 		return report, err
 	}
-	ch.Spec = api.Merge(map[string]any{"job": map[string]any{"state": "running"}}, fields)
+	ch.Spec = api.Merge(map[string]any{"job": map[string]any{"state": api.WantRunning}}, fields)
 	if job.Drained() {
 		// Else every later suspension would drain it again.
 		ch.Spec = api.Merge(ch.Spec, map[string]any{"flinkConfiguration": map[string]any{api.DrainKey: nil}})
@@ -66,7 +66,7 @@ func Resume(ctx context.Context, c *operator.Client, ref api.Ref, request Resume
 	if err := request.LookAhead(ctx, resumeProspect(job, job.Patched(ch.Spec), kept)); err != nil {
 		return report, err
 	}
-	if request.DryRun == "" && kept.Path != "" && api.Text(ch.Spec, "job", "upgradeMode") != "stateless" {
+	if request.DryRun == "" && kept.Path != "" && api.Text(ch.Spec, "job", "upgradeMode") != api.UpgradeStateless {
 		if ch.Job, err = seesKept(ctx, c, job, kept, reporter); err != nil {
 			return report, err
 		}

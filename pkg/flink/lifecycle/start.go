@@ -287,7 +287,7 @@ func phase(j api.Job) string {
 			parts = append(parts, part)
 		}
 	}
-	if l := j.Lifecycle(); l != "" && l != j.State() && (l != "STABLE" || len(parts) == 0) {
+	if l := j.Lifecycle(); l != "" && l != j.State() && (l != api.LifecycleStable || len(parts) == 0) {
 		parts = append(parts, "lifecycle "+l)
 	}
 	if jm := j.JobManager(); jm != "" && jm != api.JobManagerReady {

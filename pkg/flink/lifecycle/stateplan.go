@@ -123,7 +123,7 @@ func (f PlanFacts) Plan() StatePlan {
 			return f.named(path, bySpec)
 		}
 		return StatePlan{Kind: api.RetainedNone, Why: "it has never run, and spec.job.initialSavepointPath is not set"}
-	case f.Mode == "stateless":
+	case f.Mode == api.UpgradeStateless:
 		plan := StatePlan{Kind: api.RetainedNone, Why: "by upgradeMode stateless its state is thrown away"}
 		switch kept := state.RetainedState(); {
 		case kept.Path != "" && suspended:
@@ -228,7 +228,7 @@ func (f PlanFacts) byMetadata() bool {
 
 // running is for a job that runs.
 func (f PlanFacts) running() StatePlan {
-	savepoint := f.Mode == "savepoint" || f.NewVersion
+	savepoint := f.Mode == api.UpgradeSavepoint || f.NewVersion
 	fallback := !f.NewVersion && !strings.EqualFold(f.Config[fallbackKey], "false")
 	switch {
 	case savepoint && f.Away != "" && f.byMetadata() && fallback:
@@ -292,9 +292,9 @@ func (f PlanFacts) troubled(state api.Job) StatePlan {
 	once := "once it runs again (it is " + phase(state) + ")"
 	fallback := !strings.EqualFold(f.Config[fallbackKey], "false")
 	switch {
-	case f.byMetadata() && (f.Mode == "last-state" || fallback):
+	case f.byMetadata() && (f.Mode == api.UpgradeLastState || fallback):
 		return f.checkpoint()
-	case f.Mode == "savepoint":
+	case f.Mode == api.UpgradeSavepoint:
 		return f.fresh(once)
 	case f.Flink != nil && f.Flink.Latest != nil:
 		return f.checkpoint()

@@ -97,7 +97,7 @@ func Submit(ctx context.Context, c *operator.Client, job api.Job, request Submit
 		return report, nil
 	}
 	reporter.Notef("%s created", ref.Printed())
-	if report.Job.Wanted() == "suspended" {
+	if report.Job.Wanted() == api.WantSuspended {
 		// The operator leaves it alone until it is to run.
 		return report, nil
 	}
@@ -210,7 +210,7 @@ func checkSessionCluster(ctx context.Context, c *operator.Client, job api.Job, r
 		return fmt.Errorf("%s runs a job of its own: no session job can run in it%s", cluster.Ref(), sessionClusters(ctx, c, namespace))
 	case object.GetDeletionTimestamp() != nil:
 		return fmt.Errorf("%s is being deleted: no job can run in it", cluster.Ref())
-	case cluster.JobManager() != "READY":
+	case cluster.JobManager() != api.JobManagerReady:
 		reporter.Notef("%s: its JobManager is %s; the job is submitted when it is READY", cluster.Ref(), cmp.Or(cluster.JobManager(), "not deployed yet"))
 	}
 	return nil
@@ -239,7 +239,7 @@ func followSubmitted(ctx context.Context, c *operator.Client, report SubmitRepor
 	ref := report.Job.Ref()
 	start := Start{Ref: ref, Since: operator.CreatedAt(report.Job.Object, began)}
 	if report.Job.IsSessionCluster() {
-		start.Done = func(j api.Job) bool { return j.JobManager() == "READY" && j.IsReconciled() }
+		start.Done = func(j api.Job) bool { return j.JobManager() == api.JobManagerReady && j.IsReconciled() }
 	}
 	job, err := AwaitRunning(ctx, c, start, reporter)
 	if job.Object != nil {
@@ -249,7 +249,7 @@ func followSubmitted(ctx context.Context, c *operator.Client, report SubmitRepor
 	if err != nil {
 		return report, err
 	}
-	report.Finished = job.State() == "FINISHED"
+	report.Finished = job.State() == api.JobFinished
 	report.Running = !report.Finished
 	wanted := api.Text(job.Spec(), "job", "initialSavepointPath")
 	if wanted == "" || report.Finished {

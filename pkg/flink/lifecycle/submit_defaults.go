@@ -41,12 +41,12 @@ func SessionDefaults(ctx context.Context, c *operator.Client, spec *SessionJobSp
 		checkpoints, _ := config.Get(api.CheckpointDirKeys...)
 		switch {
 		case checkpoints == "":
-			spec.UpgradeMode = "stateless"
+			spec.UpgradeMode = api.UpgradeStateless
 			reporter.Notef("upgrade mode stateless: the session cluster has no checkpoint directory (%s), so an upgrade will start the job without state", api.CheckpointDirKeys[0])
 		case savepoints == "":
-			spec.UpgradeMode = "last-state"
+			spec.UpgradeMode = api.UpgradeLastState
 		default:
-			spec.UpgradeMode = "savepoint"
+			spec.UpgradeMode = api.UpgradeSavepoint
 		}
 	}
 	return nil

@@ -33,11 +33,11 @@ type SuspendRequest struct {
 // Validate finds what is wrong with the request alone.
 func (r SuspendRequest) Validate() error {
 	switch r.Mode {
-	case "savepoint", "last-state":
+	case api.UpgradeSavepoint, api.UpgradeLastState:
 		if r.LoseState {
 			return exit.Usagef("--lose-state goes with --mode stateless; --mode %s keeps the state", r.Mode)
 		}
-	case "stateless":
+	case api.UpgradeStateless:
 		if !r.LoseState {
 			return exit.Usagef("--mode stateless throws the job's state away: nothing is left to resume from. If that is wanted, add --lose-state")
 		}
@@ -86,8 +86,8 @@ func Suspend(ctx context.Context, c *operator.Client, ref api.Ref, request Suspe
 	if err := checkSuspendable(ctx, c, job, request.Mode); err != nil {
 		return report, err
 	}
-	ch.Spec = map[string]any{"job": map[string]any{"state": "suspended", "upgradeMode": request.Mode}}
-	if request.Mode == "savepoint" {
+	ch.Spec = map[string]any{"job": map[string]any{"state": api.WantSuspended, "upgradeMode": request.Mode}}
+	if request.Mode == api.UpgradeSavepoint {
 		fields, why, err := change.SavepointFormat(ctx, c, job)
 		if err != nil {
 			return report, err
@@ -102,7 +102,7 @@ func Suspend(ctx context.Context, c *operator.Client, ref api.Ref, request Suspe
 	}
 	if mode := job.UpgradeMode(); mode != request.Mode && !request.deletes {
 		reporter.Notef("%s: spec.job.upgradeMode is %s and becomes %s%s", ref, mode, request.Mode, untilResumed(request.Mode))
-		if request.Mode != "stateless" {
+		if request.Mode != api.UpgradeStateless {
 			ch.Annotations = map[string]any{modeBeforeKey: cmp.Or(api.Text(job.Spec(), "job", "upgradeMode"), modeUnset)}
 		}
 	}
@@ -116,17 +116,17 @@ func Suspend(ctx context.Context, c *operator.Client, ref api.Ref, request Suspe
 	}
 	ch.Flink = flink
 	reporter.Notef("%s: %s", ref, plan.Text("resumes", time.Now()))
-	if request.Mode == "stateless" {
+	if request.Mode == api.UpgradeStateless {
 		if err := request.Confirmf(ctx, "%s will be stopped and its state thrown away%s.", ref, lastKnown(ch.Flink)); err != nil {
 			return report, err
 		}
 	}
 	report, err = change.CarryOut(ctx, c, ch, request.Options, reporter)
-	if err == nil && report.Done && request.Mode != "stateless" && report.Left.Kind == api.RetainedNone {
+	if err == nil && report.Done && request.Mode != api.UpgradeStateless && report.Left.Kind == api.RetainedNone {
 		err = fmt.Errorf("%s is suspended, but the operator kept no state of it", ref)
 	}
 	switch {
-	case err != nil || request.Mode == "stateless" || request.deletes || request.DryRun != "":
+	case err != nil || request.Mode == api.UpgradeStateless || request.deletes || request.DryRun != "":
 	case report.Done:
 		err = endStopped(ctx, c, ref, report.Left, reporter)
 	case request.NoWait:

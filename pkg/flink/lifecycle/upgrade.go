@@ -79,7 +79,7 @@ func Upgrade(ctx context.Context, c *operator.Client, ref api.Ref, request Upgra
 		}
 	}
 	switch {
-	case plan.Effect == Redeploy && plan.Mode == "stateless" && !plan.Suspended && !job.IsSessionCluster():
+	case plan.Effect == Redeploy && plan.Mode == api.UpgradeStateless && !plan.Suspended && !job.IsSessionCluster():
 		err = request.Confirmf(ctx, "%s will start without its state%s.", ref, lastKnown(ch.Flink))
 	case request.Ask && plan.Effect >= InPlace:
 		err = request.Confirmf(ctx, "%s will be upgraded: %s.", ref, plan.Words())
@@ -127,7 +127,7 @@ func upgradeTarget(ctx context.Context, c *operator.Client, ref api.Ref) (api.Jo
 // checkUpgradable refuses to restart a session cluster while jobs run in it:
 // the operator stops them all, and nothing sees to their state.
 func checkUpgradable(ctx context.Context, c *operator.Client, cluster api.Job) error {
-	jobs := jobsIn(ctx, c, cluster, func(job api.Job) bool { return job.Wanted() != "suspended" || job.IsRunning() })
+	jobs := jobsIn(ctx, c, cluster, func(job api.Job) bool { return job.Wanted() != api.WantSuspended || job.IsRunning() })
 	if len(jobs) == 0 {
 		return nil
 	}
@@ -160,8 +160,8 @@ func planUpgrade(ctx context.Context, c *operator.Client, job api.Job, request U
 		}
 		return ch, plan, err
 	}
-	plan.Suspended = job.Wanted() == "suspended" && after.Wanted() == "suspended"
-	ch.Goal = change.Goal{Suspended: after.Wanted() == "suspended", StableFor: request.StableFor}
+	plan.Suspended = job.Wanted() == api.WantSuspended && after.Wanted() == api.WantSuspended
+	ch.Goal = change.Goal{Suspended: after.Wanted() == api.WantSuspended, StableFor: request.StableFor}
 	if plan.Suspended {
 		ch.Goal.StableFor = 0
 	}
@@ -180,7 +180,7 @@ func planUpgrade(ctx context.Context, c *operator.Client, job api.Job, request U
 			return ch, plan, err
 		}
 		ch.Goal.NewRun = true
-		if plan.Mode == "savepoint" {
+		if plan.Mode == api.UpgradeSavepoint {
 			fields, why, err := change.SavepointFormat(ctx, c, job)
 			if err != nil {
 				return ch, plan, err
@@ -194,7 +194,7 @@ func planUpgrade(ctx context.Context, c *operator.Client, job api.Job, request U
 		if ctx.Err() != nil {
 			return ch, plan, fmt.Errorf("%w: nothing was changed; %s was still being looked at: %s", context.Cause(ctx), job.Ref(), job.Describe(time.Now()))
 		}
-		ch.Goal.State = job.Wanted() == "running" && job.JobID() != "" && plan.State.Kind != api.RetainedNone
+		ch.Goal.State = job.Wanted() == api.WantRunning && job.JobID() != "" && plan.State.Kind != api.RetainedNone
 	}
 	if plan.Effect == Redeploy && plan.Suspended && request.Look != nil {
 		plan.State, ch.Flink = planState(ctx, c, job, job.Patched(ch.Spec), plan.Mode)

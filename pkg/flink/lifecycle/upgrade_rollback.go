@@ -90,7 +90,7 @@ func rollBack(ctx context.Context, c *operator.Client, now api.Job, ch change.Ch
 		// JobManager nor a savepoint of it.
 		nonce, _ := api.Number(now.Spec(), "job", "savepointRedeployNonce")
 		back.Spec = api.Merge(back.Spec, map[string]any{"job": map[string]any{
-			"initialSavepointPath": path, "savepointRedeployNonce": nonce + 1, "state": "running",
+			"initialSavepointPath": path, "savepointRedeployNonce": nonce + 1, "state": api.WantRunning,
 		}})
 		back.Goal = change.Goal{State: true, Path: path, NewJobID: true}
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/untrusted"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/diagnosis"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/rest"
 )
@@ -35,7 +36,7 @@ func (g *Gatherer) askFlink(ctx context.Context, s *sources, f *diagnosis.JobFac
 			if err != nil {
 				return nil, err
 			}
-			if place.Cluster.Object != nil && place.Cluster.JobManager() != "READY" {
+			if place.Cluster.Object != nil && place.Cluster.JobManager() != api.JobManagerReady {
 				limited, cancel := context.WithTimeout(ctx, notReadyLimit)
 				defer cancel()
 				ctx = limited

@@ -165,7 +165,7 @@ func inShort(job api.Job) diagnosis.JobInShort {
 	j := diagnosis.JobInShort{
 		Kind: o.GetKind(), Namespace: o.GetNamespace(), Name: o.GetName(), Created: o.GetCreationTimestamp().Time, Generation: o.GetGeneration(),
 		HasError: api.Text(o.Object, "status", "error") != "", FlinkVersion: job.FlinkVersion(),
-		Suspended: api.Text(job.Spec(), "job", "state") == "suspended", Canary: o.GetLabels()["flink.apache.org/canary"] == "true",
+		Suspended: api.Text(job.Spec(), "job", "state") == api.WantSuspended, Canary: o.GetLabels()["flink.apache.org/canary"] == "true",
 	}
 	j.StatusKnown = len(api.Section(o.Object, "status")) > 0
 	j.Observed, _ = api.Number(o.Object, "status", "observedGeneration")

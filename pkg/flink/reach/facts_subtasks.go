@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/untrusted"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/diagnosis"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/rest"
 )
@@ -31,7 +32,7 @@ func (g *Gatherer) subtasks(ctx context.Context, client *rest.Client, load rest.
 	slots := make(chan struct{}, askedAtOnce)
 	asked := 0
 	for _, v := range load.Vertices {
-		if v.Parallelism < 2 || v.Status != "RUNNING" {
+		if v.Parallelism < 2 || v.Status != api.TaskRunning {
 			continue // nothing can be uneven
 		}
 		if asked++; asked > mostVertices {
@@ -90,7 +91,7 @@ func slowCheckpoints(ctx context.Context, client *rest.Client, job string, histo
 	out := map[int64]diagnosis.Checkpoint{}
 	var names map[string]string
 	for _, h := range history {
-		if h.IsSavepoint || h.Status == "COMPLETED" && h.Duration.Duration() < slowCheckpoint {
+		if h.IsSavepoint || h.Status == api.CheckpointCompleted && h.Duration.Duration() < slowCheckpoint {
 			continue
 		}
 		if len(out) == mostSlow || ctx.Err() != nil {

@@ -100,7 +100,7 @@ func urlPrefix(config api.Config) (string, error) {
 // deployment; during a transition still the old one.
 func servingColor(state string) string {
 	switch state {
-	case "ACTIVE_GREEN", "TRANSITIONING_TO_BLUE", "SAVEPOINTING_GREEN":
+	case api.BlueGreenActiveGreen, api.BlueGreenToBlue, api.BlueGreenSavepointingGreen:
 		return "green"
 	}
 	return "blue"
@@ -203,7 +203,7 @@ func (p Place) WhyNot() string {
 		parts = append(parts, fmt.Sprintf("%s is suspended; it has a JobManager again when spec.job.state is running", p.Cluster.Ref()))
 	}
 	switch state := p.Cluster.JobManager(); state {
-	case "", "READY":
+	case "", api.JobManagerReady:
 	default:
 		parts = append(parts, "JobManager "+state)
 	}
@@ -236,7 +236,7 @@ func fragment(u url.URL) string {
 
 func terminal(state string) bool {
 	switch state {
-	case "FINISHED", "FAILED", "CANCELED", "SUSPENDED":
+	case api.JobFinished, api.JobFailed, api.JobCanceled, api.JobSuspended:
 		return true
 	}
 	return false

@@ -66,10 +66,10 @@ func tasks(job rest.Job) (total, waiting int) {
 			total += n
 		}
 	}
-	busy := counts["RUNNING"] + counts["FINISHED"]
+	busy := counts[api.TaskRunning] + counts[api.TaskFinished]
 	// Flink before 1.20 doesn't say; there, tasks that nobody has asked a slot
 	// for yet are the sign.
-	batch := job.JobType == "BATCH" || job.JobType == "" && counts["CREATED"]+counts["FINISHED"] > 0
+	batch := job.JobType == "BATCH" || job.JobType == "" && counts[api.TaskCreated]+counts[api.TaskFinished] > 0
 	if batch && busy > 0 {
 		return total, 0
 	}

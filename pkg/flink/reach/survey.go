@@ -305,7 +305,7 @@ func (v *surveying) cluster(ctx context.Context, cluster api.Job, jobs []api.Job
 		live := storage.Run{Job: job, Own: mine, Live: true}
 		inHistory := int64(0)
 		for _, c := range run.Checkpoints.History {
-			if c.Status == "IN_PROGRESS" {
+			if c.Status == api.CheckpointInProgress {
 				inHistory++
 				live.Saving = live.Saving || c.IsSavepoint
 			}
@@ -369,7 +369,7 @@ func (v *surveying) isUp(ctx context.Context, cluster api.Job) bool {
 		return true
 	}
 	status := cluster.JobManager()
-	return status != "" && status != "MISSING" && status != "ERROR" && cluster.Lifecycle() != "SUSPENDED"
+	return status != "" && status != api.JobManagerMissing && status != api.JobManagerError && cluster.Lifecycle() != api.LifecycleSuspended
 }
 
 // list lists the directories; false says that one couldn't be.

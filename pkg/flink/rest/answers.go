@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/httpapi"
 )
 
@@ -138,6 +139,10 @@ type SavepointStatus struct {
 	FailureClass, FailureTrace string
 }
 
+// operationCompleted is the state of an operation that Flink has ended, well or
+// not.
+const operationCompleted = "COMPLETED"
+
 // Failed reports whether the savepoint ended without a location.
 func (s SavepointStatus) Failed() bool { return s.Completed && s.Location == "" }
 
@@ -189,7 +194,9 @@ func (c *Client) Jobs(ctx context.Context) ([]JobOverview, error) {
 }
 
 // Ended reports whether a job in state won't run again.
-func Ended(state string) bool { return state == "FINISHED" || state == "CANCELED" || state == "FAILED" }
+func Ended(state string) bool {
+	return state == api.JobFinished || state == api.JobCanceled || state == api.JobFailed
+}
 
 // Job asks for one job. Its error may be NotFound.
 func (c *Client) Job(ctx context.Context, id string) (Job, error) {
@@ -225,7 +232,7 @@ func (c *Client) SavepointStatus(ctx context.Context, job, trigger string) (Save
 	}
 	err := c.call(ctx, http.MethodGet, httpapi.IDPath("jobs", job, "savepoints", trigger), nil, &out)
 	return SavepointStatus{
-		Completed:    out.Status.ID == "COMPLETED",
+		Completed:    out.Status.ID == operationCompleted,
 		Location:     out.Operation.Location,
 		FailureClass: out.Operation.Cause.Class,
 		FailureTrace: out.Operation.Cause.Trace,

@@ -44,5 +44,5 @@ func (c *Client) CheckpointStatus(ctx context.Context, job, trigger string) (Che
 		} `json:"operation"`
 	}
 	err := c.call(ctx, http.MethodGet, httpapi.IDPath("jobs", job, "checkpoints", trigger), nil, &out)
-	return CheckpointStatus{Completed: out.Status.ID == "COMPLETED", ID: out.Operation.ID, FailureTrace: out.Operation.Cause.Trace}, err
+	return CheckpointStatus{Completed: out.Status.ID == operationCompleted, ID: out.Operation.ID, FailureTrace: out.Operation.Cause.Trace}, err
 }

@@ -1,6 +1,10 @@
 package rest
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+)
 
 // CheckpointEvent is something that happened to a job's checkpoints; one of
 // its fields is set.
@@ -46,7 +50,7 @@ func (w *CheckpointWatch) Look(job string, c Checkpoints) []CheckpointEvent {
 		if i == len(c.History)-1 && w.newest > 0 && one.ID > w.newest+1 && len(c.History) > 1 {
 			out = append(out, CheckpointEvent{Missed: one.ID - w.newest - 1})
 		}
-		if one.Status == "IN_PROGRESS" || w.ended[one.ID] {
+		if one.Status == api.CheckpointInProgress || w.ended[one.ID] {
 			continue
 		}
 		w.ended[one.ID] = true

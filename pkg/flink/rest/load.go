@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 )
 
 // Load is how much a job has to do at the moment.
@@ -136,7 +138,7 @@ func (m *Meter) Load(ctx context.Context, c *Client, id string) (Load, error) {
 			fed[node.ID], feeds[input.ID] = true, true
 		}
 	}
-	running := job.State == "RUNNING"
+	running := job.State == api.JobRunning
 	failures := make([]error, len(job.Vertices))
 	places := make(chan struct{}, vertexQuestions)
 	var group sync.WaitGroup

@@ -6,6 +6,12 @@ import (
 	"net/http"
 )
 
+// The states of a run of the profiler that are final.
+const (
+	ProfilingFinished = "FINISHED"
+	ProfilingFailed   = "FAILED"
+)
+
 // Profiling is one run of Flink's profiler in a JVM (Flink 1.19 and newer, where
 // rest.profiling.enabled is on).
 type Profiling struct {

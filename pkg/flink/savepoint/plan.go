@@ -149,7 +149,7 @@ func checkRunning(ctx context.Context, c *operator.Client, p *plan) error {
 	if failure := p.target.Failure(); !failure.IsZero() {
 		message += "\nThe operator says: " + failure.Root()
 	}
-	if strings.HasPrefix(p.target.Lifecycle(), "SUSPENDED") {
+	if strings.HasPrefix(p.target.Lifecycle(), api.LifecycleSuspended) {
 		message += "\nIts last state is kept: see status.jobStatus.upgradeSavepointPath of the object"
 	}
 	return errors.New(message)

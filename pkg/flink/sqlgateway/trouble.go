@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/rest"
 )
 
@@ -41,7 +42,7 @@ func (e *execution) watchJob(ctx context.Context) {
 	}
 	text := ""
 	switch {
-	case job.State == "RESTARTING" || job.State == "FAILING":
+	case job.State == api.JobRestarting || job.State == api.JobFailing:
 		text = "the query's job fails and is restarted: " + s.causeOf(limited, id)
 	case time.Since(job.StartTime.Time()) > 2*lookAfter && waitsForSlots(job.Vertices):
 		text = "the query's job waits for task slots: its TaskManagers are still starting, or the cluster has no room for more"
@@ -53,10 +54,10 @@ func (e *execution) watchJob(ctx context.Context) {
 func waitsForSlots(vertices []rest.Vertex) bool {
 	waiting := false
 	for _, v := range vertices {
-		if v.Tasks["RUNNING"]+v.Tasks["INITIALIZING"]+v.Tasks["DEPLOYING"]+v.Tasks["FINISHED"] > 0 {
+		if v.Tasks[api.TaskRunning]+v.Tasks[api.TaskInitializing]+v.Tasks[api.TaskDeploying]+v.Tasks[api.TaskFinished] > 0 {
 			return false
 		}
-		waiting = waiting || v.Tasks["SCHEDULED"] > 0 || v.Tasks["CREATED"] > 0
+		waiting = waiting || v.Tasks[api.TaskScheduled] > 0 || v.Tasks[api.TaskCreated] > 0
 	}
 	return waiting
 }

@@ -208,7 +208,7 @@ func (a App) run(spec map[string]any) {
 		job["upgradeMode"] = keepingMode(api.Flatten(api.Section(spec, "flinkConfiguration")))
 	}
 	if _, ok := job["state"]; !ok {
-		job["state"] = "running"
+		job["state"] = api.WantRunning
 	}
 }
 
@@ -229,11 +229,11 @@ func keepingMode(config api.Config) string {
 	checkpoints, _ := config.Get(api.CheckpointDirKeys...)
 	switch {
 	case checkpoints == "":
-		return "stateless"
+		return api.UpgradeStateless
 	case savepoints == "":
-		return "last-state"
+		return api.UpgradeLastState
 	}
-	return "savepoint"
+	return api.UpgradeSavepoint
 }
 
 // Lacks says what an application doesn't have that keeps its state.

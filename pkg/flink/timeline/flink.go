@@ -64,7 +64,7 @@ func (b *builder) checkpoints() {
 			e.Kind, what = Savepoint, "savepoint"
 		}
 		switch c.Status {
-		case "COMPLETED":
+		case api.CheckpointCompleted:
 			e.At = c.Triggered.Add(c.Duration)
 			e.Text = fmt.Sprintf("%s %d completed in %s, %s", what, c.ID, duration(c.Duration), size(c.Size))
 			if c.Savepoint {
@@ -74,7 +74,7 @@ func (b *builder) checkpoints() {
 			} else {
 				e.group, e.fold = "completed", foldCompleted
 			}
-		case "FAILED":
+		case api.CheckpointFailed:
 			e.At = cmp.Or(c.FailedAt, c.Triggered.Add(c.Duration))
 			cause := "for a reason that the JobManager doesn't tell"
 			if c.Failure != "" {
@@ -92,7 +92,7 @@ func (b *builder) checkpoints() {
 				e.group = "failed/" + cause
 				e.fold = func(same []Entry) string { return fmt.Sprintf("%s failed (%d): %s", span(same), len(same), cause) }
 			}
-		case "IN_PROGRESS":
+		case api.CheckpointInProgress:
 			if !c.Savepoint && b.f.Now.Sub(c.Triggered) < time.Minute {
 				continue // the next look tells how it ended
 			}
@@ -128,7 +128,7 @@ func (b *builder) snapshots() {
 	known := map[string]bool{}
 	if b.f.Flink.Checkpoints != nil {
 		for _, c := range b.f.Flink.Checkpoints.History {
-			if c.Status == "COMPLETED" && c.Savepoint && c.Path != "" {
+			if c.Status == api.CheckpointCompleted && c.Savepoint && c.Path != "" {
 				known[api.NormalPath(c.Path)] = true
 			}
 		}
@@ -286,7 +286,7 @@ func (b *builder) historyGaps(gap func(id string, until time.Time, source, text 
 	}
 	known, first := int64(0), b.f.Now
 	for _, h := range c.History {
-		if h.Status == "IN_PROGRESS" {
+		if h.Status == api.CheckpointInProgress {
 			continue
 		}
 		known++

@@ -108,7 +108,7 @@ func (e Exporter) list(ctx context.Context, kind *cmf.Kind, scope cmf.Scope, bud
 	}
 	var out []Item
 	for _, object := range found {
-		if object.Text("status.phase") == "DELETING" {
+		if object.Text("status.phase") == cmf.PhaseDeleting {
 			continue // as good as gone
 		}
 		ref := cmf.Ref{Kind: kind, Scope: scope, Name: object.Name()}

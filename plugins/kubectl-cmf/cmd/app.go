@@ -18,6 +18,7 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/kube"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/apply"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/cmf"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/connect"
@@ -279,14 +280,14 @@ func (a *appChange) suspend(ctx context.Context, client *connect.Connection, ref
 	if err := a.allowed(ref, before); err != nil {
 		return err
 	}
-	if before.Text("spec.job.state") == "suspended" {
+	if before.Text("spec.job.state") == api.WantSuspended {
 		if state, verdict, _ := ref.Kind.State(before); verdict == cmf.Ready {
 			_, err := fmt.Fprintf(a.Out, "%s is %s already\n", ref, state)
 			return err
 		}
 	}
 	// Without the field the operator takes stateless.
-	if mode := before.Text("spec.job.upgradeMode"); (mode == "stateless" || mode == "") && !a.loseState {
+	if mode := before.Text("spec.job.upgradeMode"); (mode == api.UpgradeStateless || mode == "") && !a.loseState {
 		return fmt.Errorf("%s: its upgradeMode is stateless, so that suspending loses its state; take a savepoint first (kubectl cmf app savepoint %s) or set spec.job.upgradeMode to savepoint, and use --lose-state if that is what you want",
 			ref.Where(), ref.Name)
 	}
@@ -298,7 +299,7 @@ func (a *appChange) suspend(ctx context.Context, client *connect.Connection, ref
 		defer line.Done()
 		condition := func(o cmf.Object) (bool, error) {
 			// CMF writes the wish into the spec; until then the status is old.
-			if o.Text("spec.job.state") != "suspended" {
+			if o.Text("spec.job.state") != api.WantSuspended {
 				return false, nil
 			}
 			return apply.Ready(ref, nil)(o)
@@ -319,13 +320,13 @@ func (a *appChange) start(ctx context.Context, client *connect.Connection, ref c
 	if err := a.allowed(ref, before); err != nil {
 		return err
 	}
-	if state, verdict, _ := ref.Kind.State(before); verdict == cmf.Ready && before.Text("spec.job.state") != "suspended" && a.from == "" {
+	if state, verdict, _ := ref.Kind.State(before); verdict == cmf.Ready && before.Text("spec.job.state") != api.WantSuspended && a.from == "" {
 		_, err := fmt.Fprintf(a.Out, "%s is %s already\n", ref, state)
 		return err
 	}
 	query := url.Values{}
 	if a.from != "" {
-		if before.Text("spec.job.state") != "suspended" {
+		if before.Text("spec.job.state") != api.WantSuspended {
 			return fmt.Errorf("%s runs; suspend it before it is started from a savepoint", ref.Where())
 		}
 		uid, name, err := findSavepoint(ctx, client, ref, a.from)
@@ -353,7 +354,7 @@ func (a *appChange) start(ctx context.Context, client *connect.Connection, ref c
 func started(ref cmf.Ref, before cmf.Object) apply.Condition {
 	ready := apply.Ready(ref, before)
 	return func(o cmf.Object) (bool, error) {
-		if o.Text("spec.job.state") == "suspended" {
+		if o.Text("spec.job.state") == api.WantSuspended {
 			return false, nil
 		}
 		return ready(o)

@@ -9,6 +9,7 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/apply"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/cmf"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/connect"
@@ -111,7 +112,7 @@ func (c *common) newestSavepoint(ctx context.Context, client *connect.Connection
 	var out *view.Savepoint
 	for _, o := range list {
 		created := o.Text("metadata.creationTimestamp")
-		if o.Text("status.state") == "COMPLETED" && (out == nil || created > out.Created) {
+		if o.Text("status.state") == api.SnapshotCompleted && (out == nil || created > out.Created) {
 			out = &view.Savepoint{Name: o.Name(), Path: o.Text("status.path"), Created: created}
 		}
 	}

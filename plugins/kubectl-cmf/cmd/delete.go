@@ -12,6 +12,7 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/completion"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/apply"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/cmf"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/connect"
@@ -253,7 +254,7 @@ func (d *deleter) guard(ctx context.Context, client *connect.Connection, items [
 func running(r apply.Risk, items []apply.Item) bool {
 	for _, item := range items {
 		if item.Ref == r.Ref {
-			return item.Object.Text("status.jobStatus.state") == "RUNNING"
+			return item.Object.Text("status.jobStatus.state") == api.JobRunning
 		}
 	}
 	return false

@@ -295,19 +295,19 @@ func (e *examination) environment(ctx context.Context, environment cmf.Object, s
 				shared[o.Name()] = true
 			}
 			state, verdict, why := kind.State(o)
-			if o.Text("status.phase") == "FAILING" {
-				state, verdict, why = "FAILING", cmf.Failed, kind.Why(o)
+			if o.Text("status.phase") == cmf.PhaseFailing {
+				state, verdict, why = cmf.PhaseFailing, cmf.Failed, kind.Why(o)
 			}
 			if warning := o.Text("status.warning"); warning != "" {
 				e.report.Add(view.DoctorFinding{Severity: diagnosis.Warning, Title: "CMF warns about " + one(kind), Cause: cmf.Bounded(warning)}, subject, o.Name())
 			}
-			if verdict != cmf.Ready && (name == "app" || shared[o.Name()] && name == "pool" || name == "statement" && !shared[o.Text("spec.computePoolName")] && state != "FAILED") {
+			if verdict != cmf.Ready && (name == "app" || shared[o.Name()] && name == "pool" || name == "statement" && !shared[o.Text("spec.computePoolName")] && state != cmf.PhaseFailed) {
 				e.suspect(namespace, o.Name())
 			}
 			if verdict != cmf.Failed {
 				continue
 			}
-			if name == "statement" && asked < maxAsked && (why == "" || state == "FAILING") {
+			if name == "statement" && asked < maxAsked && (why == "" || state == cmf.PhaseFailing) {
 				asked++
 				why = e.exception(ctx, cmf.Ref{Kind: kind, Scope: scope, Name: o.Name()}, why)
 			}

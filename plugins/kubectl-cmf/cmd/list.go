@@ -38,7 +38,7 @@ type lister struct {
 }
 
 // phases are those of statements.
-var phases = []string{"PENDING", "RUNNING", "COMPLETED", "STOPPED", "FAILING", "FAILED", "DELETING"}
+var phases = []string{cmf.PhasePending, cmf.PhaseRunning, cmf.PhaseCompleted, cmf.PhaseStopped, cmf.PhaseFailing, cmf.PhaseFailed, cmf.PhaseDeleting}
 
 func newList(c *common, kind *cmf.Kind) *cobra.Command {
 	l := &lister{common: c, kind: kind}

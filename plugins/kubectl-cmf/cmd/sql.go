@@ -258,7 +258,7 @@ func (o *stoppedOptions) Run(ctx context.Context) error {
 	}
 	var from map[string]any
 	if o.from != "" {
-		if phase := object.Text("status.phase"); object.Text("spec.stopped") != "true" || phase == "RUNNING" {
+		if phase := object.Text("status.phase"); object.Text("spec.stopped") != "true" || phase == cmf.PhaseRunning {
 			return fmt.Errorf("%s is not stopped (%s); stop it before it is started from a savepoint", ref.Where(), phase)
 		}
 		if from, err = startFrom(ctx, client, ref, o.from, o.nonRestored); err != nil {

@@ -198,7 +198,7 @@ func (o *rescaleOptions) Validate() error {
 }
 
 // rescalable are the phases in which CMF takes another parallelism.
-var rescalable = []string{"", "PENDING", "RUNNING", "STOPPED", "FAILING"}
+var rescalable = []string{"", cmf.PhasePending, cmf.PhaseRunning, cmf.PhaseStopped, cmf.PhaseFailing}
 
 // Run rescales the statement.
 func (o *rescaleOptions) Run(ctx context.Context) error {

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/untrusted"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 )
 
 // Group is the API group of CMF's resources.
@@ -96,7 +97,9 @@ type Kind struct {
 }
 
 // Stateless reports whether the job of o loses its state when it is stopped.
-func (k *Kind) Stateless(o Object) bool { return k.Mode != "" && o.Text(k.Mode) == "stateless" }
+func (k *Kind) Stateless(o Object) bool {
+	return k.Mode != "" && o.Text(k.Mode) == api.UpgradeStateless
+}
 
 // Keeps is what a resource holds that can't be made again.
 type Keeps struct {

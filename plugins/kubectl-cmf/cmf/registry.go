@@ -1,5 +1,7 @@
 package cmf
 
+import "github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+
 // Kinds are all kinds of resource, in the order of their dependencies.
 var Kinds = []*Kind{
 	secretKind, environmentKind, mappingKind, catalogKind, databaseKind, poolKind, artifactKind,
@@ -106,7 +108,7 @@ var poolKind = &Kind{
 	Create: true, UpdateSince: since(V23), Delete: true, ForceSince: since(V23),
 	Immutable: []string{"spec.type"},
 	Required:  []string{"spec.type", "spec.clusterSpec"},
-	Defaults:  map[string]any{"spec.state": "RUNNING"},
+	Defaults:  map[string]any{"spec.state": PhaseRunning},
 	Filter:    since(V23),
 	Columns: []Column{
 		nameColumn,
@@ -118,8 +120,8 @@ var poolKind = &Kind{
 		ageColumn, labelsColumn,
 	},
 	Phases: []Phase{
-		{When: map[string]string{"spec.state": "SUSPENDED"}, Path: "status.phase", Ready: []string{"SUSPENDED"}, Failed: []string{"FAILED"}},
-		{When: map[string]string{"spec.state": "!SUSPENDED"}, Path: "status.phase", Ready: []string{"DEDICATED", "RUNNING"}, Failed: []string{"FAILED"}},
+		{When: map[string]string{"spec.state": PhaseSuspended}, Path: "status.phase", Ready: []string{PhaseSuspended}, Failed: []string{PhaseFailed}},
+		{When: map[string]string{"spec.state": "!SUSPENDED"}, Path: "status.phase", Ready: []string{PhaseDedicated, PhaseRunning}, Failed: []string{PhaseFailed}},
 	},
 	Cause: []string{"status.message", "status.warning"},
 }
@@ -129,7 +131,7 @@ var applicationKind = &Kind{
 	Kind: "FlinkApplication", Type: "flinkapplication", Short: "applications: Flink jobs, each with its own cluster",
 	Path: "environments/{environment}/applications", Since: V20, Rank: 7,
 	Create: true, Upsert: true, Delete: true, ForceSince: since(V23),
-	Keeps:    &Keeps{What: "the state of its job and its attached savepoints go with it", NothingIn: []string{"FINISHED"}, Savepoint: true},
+	Keeps:    &Keeps{What: "the state of its job and its attached savepoints go with it", NothingIn: []string{api.JobFinished}, Savepoint: true},
 	Required: []string{"spec"},
 	Filter:   since(V23),
 	Columns: []Column{
@@ -145,18 +147,18 @@ var applicationKind = &Kind{
 		ageColumn, labelsColumn,
 	},
 	Phases: []Phase{
-		{Path: "status.lifecycleState", Failed: []string{"FAILED"}, Busy: []string{"UPGRADING", "ROLLING_BACK"}},
-		{When: map[string]string{"spec.job.state": "suspended"}, Path: "status.lifecycleState", Ready: []string{"SUSPENDED"}},
+		{Path: "status.lifecycleState", Failed: []string{api.LifecycleFailed}, Busy: []string{api.LifecycleUpgrading, api.LifecycleRollingBack}},
+		{When: map[string]string{"spec.job.state": api.WantSuspended}, Path: "status.lifecycleState", Ready: []string{api.LifecycleSuspended}},
 		// The job of a suspended application may be FINISHED; that isn't what
 		// starting it again asks for.
-		{When: map[string]string{"spec.job.state": "!suspended"}, Path: "status.lifecycleState", Busy: []string{"SUSPENDED"}},
+		{When: map[string]string{"spec.job.state": "!suspended"}, Path: "status.lifecycleState", Busy: []string{api.LifecycleSuspended}},
 		// Flink's operator says ERROR also while a pod waits for a ConfigMap
 		// that it is just about to make.
 		{
 			When: map[string]string{"spec.job.state": "!suspended"}, Path: "status.jobManagerDeploymentStatus",
-			Failed: []string{"ERROR"}, Passing: []string{"ERROR"}, Final: []string{"ImagePull", "InvalidImageName", "CrashLoopBackOff"},
+			Failed: []string{api.JobManagerError}, Passing: []string{api.JobManagerError}, Final: []string{"ImagePull", "InvalidImageName", "CrashLoopBackOff"},
 		},
-		{When: map[string]string{"spec.job.state": "!suspended"}, Path: "status.jobStatus.state", Ready: []string{"RUNNING", "FINISHED"}, Failed: []string{"FAILED"}},
+		{When: map[string]string{"spec.job.state": "!suspended"}, Path: "status.jobStatus.state", Ready: []string{api.JobRunning, api.JobFinished}, Failed: []string{api.JobFailed}},
 	},
 	Cause: []string{"status.error", "status.warning"},
 }
@@ -167,7 +169,7 @@ var statementKind = &Kind{
 	Path: "environments/{environment}/statements", Since: V20, Rank: 7,
 	Create: true, UpdateSince: since(V20), Delete: true, ForceSince: since(V23),
 	Keeps: &Keeps{
-		What: "the state of its job goes with it", NothingIn: []string{"COMPLETED", "FAILED"},
+		What: "the state of its job goes with it", NothingIn: []string{PhaseCompleted, PhaseFailed},
 		Path: "spec.statement", Prefixes: []string{"INSERT", "EXECUTE", "BEGIN", "CREATE", "WITH", "/*", "--"},
 	},
 	// Nothing says that CMF takes another text or pool for a statement: a PUT
@@ -193,8 +195,8 @@ var statementKind = &Kind{
 	},
 	// A statement that doesn't compile comes back as FAILED with HTTP 200.
 	Phases: []Phase{
-		{When: map[string]string{"spec.stopped": "true"}, Path: "status.phase", Ready: []string{"STOPPED", "COMPLETED"}, Failed: []string{"FAILED"}},
-		{When: map[string]string{"spec.stopped": "!true"}, Path: "status.phase", Ready: []string{"RUNNING", "COMPLETED"}, Failed: []string{"FAILED", "FAILING"}},
+		{When: map[string]string{"spec.stopped": "true"}, Path: "status.phase", Ready: []string{PhaseStopped, PhaseCompleted}, Failed: []string{PhaseFailed}},
+		{When: map[string]string{"spec.stopped": "!true"}, Path: "status.phase", Ready: []string{PhaseRunning, PhaseCompleted}, Failed: []string{PhaseFailed, PhaseFailing}},
 	},
 	Cause: []string{"status.detail", "status.warning"},
 }
@@ -215,12 +217,12 @@ var savepointKind = &Kind{
 	Kind: "Savepoint", Type: "savepoint", Short: "savepoints of an application or a statement",
 	Path: "environments/{environment}/{owner}/savepoints", Since: V21, Rank: 8,
 	Create: true, UpdateSince: since(V24), Only: []string{"spec.pinned"}, Delete: true, ForceSince: since(V21),
-	Keeps:    &Keeps{What: "its data is deleted with it", NothingIn: []string{"FAILED", "ABANDONED"}},
+	Keeps:    &Keeps{What: "its data is deleted with it", NothingIn: []string{api.SnapshotFailed, api.SnapshotAbandoned}},
 	Defaults: map[string]any{"spec.formatType": "CANONICAL", "spec.backoffLimit": -1, "spec.pinned": false},
 	Filter:   since(V23),
 	Columns:  savepointColumns,
 	Phases: []Phase{
-		{Path: "status.state", Ready: []string{"COMPLETED"}, Failed: []string{"FAILED", "ABANDONED"}},
+		{Path: "status.state", Ready: []string{api.SnapshotCompleted}, Failed: []string{api.SnapshotFailed, api.SnapshotAbandoned}},
 	},
 	Cause: []string{"status.error", "status.warning"},
 }
@@ -277,7 +279,7 @@ var artifactKind = &Kind{
 		{Header: "CHECKSUM", Path: "status.checksum", Wide: true},
 		ageColumn, labelsColumn,
 	},
-	Phases: []Phase{{Path: "status.phase", Ready: []string{"READY"}, Failed: []string{"FILE_MISSING", "STORE_UNREACHABLE"}}},
+	Phases: []Phase{{Path: "status.phase", Ready: []string{PhaseReady}, Failed: []string{PhaseFileMissing, PhaseStoreUnreachable}}},
 	Cause:  []string{"status.message"},
 }
 

@@ -169,7 +169,7 @@ func (m *Import) existing(ctx context.Context, p *ImportPlan, job api.Job) error
 	case err != nil:
 		return err
 	case m.isOurs(object):
-		p.there, p.started = true, object.Text("spec.job.state") != "suspended"
+		p.there, p.started = true, object.Text("spec.job.state") != api.WantSuspended
 		if p.started && job.Wanted() != api.WantSuspended {
 			p.Points = append(p.Points, Point{Field: "metadata.name", Stops: true, Text: fmt.Sprintf("%s was made of it and is to run, and %s is to run, too: suspend one of them", m.App.Where(), m.Job)})
 		}
@@ -326,7 +326,7 @@ func (w *importing) hand(ctx context.Context) error {
 			_, err := w.Operator.Get(ctx, w.deployed(w.plan.namespace))
 			w.seen = err == nil
 		}
-		if o.Text("spec.job.state") == "suspended" {
+		if o.Text("spec.job.state") == api.WantSuspended {
 			return false, nil
 		}
 		return ready(o)

@@ -172,7 +172,7 @@ func checks(job api.Job, name string, spec, environment cmf.Object) []Point {
 	if spec.Text("spec.mode") == "standalone" {
 		note("spec.mode", "standalone is in none of CMF's documents; whether it takes it is known when the application is created, before the job is touched")
 	}
-	if mode := spec.Text("spec.job.upgradeMode"); mode == "stateless" || mode == "" {
+	if mode := spec.Text("spec.job.upgradeMode"); mode == api.UpgradeStateless || mode == "" {
 		note("spec.job.upgradeMode", "is stateless: each time that the application is suspended it loses its state")
 	}
 	return points

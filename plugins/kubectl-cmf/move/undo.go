@@ -84,7 +84,7 @@ func (w *importing) remove(ctx context.Context) error {
 		// stateless: what it did since is not wanted, and a savepoint of a job that
 		// doesn't run would be waited for without end.
 		stop := apply.Clean(w.App.Kind, now)
-		stop.Set("spec.job.state", "suspended")
+		stop.Set("spec.job.state", api.WantSuspended)
 		stop.Set("spec.job.upgradeMode", api.UpgradeStateless)
 		if _, err := w.CMF.Update(ctx, w.App, stop); err != nil {
 			return err
@@ -114,7 +114,7 @@ func (w *importing) removed(ctx context.Context) error {
 func stopped(ref cmf.Ref) apply.Condition {
 	return func(o cmf.Object) (bool, error) {
 		_, verdict, _ := ref.Kind.State(o)
-		return o.Text("spec.job.state") == "suspended" && verdict == cmf.Ready, nil
+		return o.Text("spec.job.state") == api.WantSuspended && verdict == cmf.Ready, nil
 	}
 }
 

@@ -89,25 +89,25 @@ func (e *execution) Schema(ctx context.Context) (sqlshell.Schema, error) {
 func (e *execution) look() error {
 	phase := e.object.Text("status.phase")
 	switch phase {
-	case "FAILED", "FAILING":
+	case cmf.PhaseFailed, cmf.PhaseFailing:
 		return failure(e.object.Text("status.detail"), nil)
-	case "DELETING":
+	case cmf.PhaseDeleting:
 		return &sqlshell.Error{Root: fmt.Sprintf("%s is being deleted", e.ref)}
-	case "STOPPED":
+	case cmf.PhaseStopped:
 		return &sqlshell.Error{Root: fmt.Sprintf("%s was stopped", e.ref)}
 	}
 	columns := columnsOf(e.object)
 	data, inline := rowsOf(e.object, "result.results.data")
 	switch {
-	case e.kind == sqlshell.KindQuery && len(columns) > 0 && (phase == "RUNNING" || phase == "COMPLETED"):
+	case e.kind == sqlshell.KindQuery && len(columns) > 0 && (phase == cmf.PhaseRunning || phase == cmf.PhaseCompleted):
 		e.schema = &sqlshell.Schema{Columns: columns, Query: true}
 		e.ended = false
-	case e.kind == sqlshell.KindJob && (phase == "RUNNING" || phase == "COMPLETED"):
+	case e.kind == sqlshell.KindJob && (phase == cmf.PhaseRunning || phase == cmf.PhaseCompleted):
 		e.schema = &sqlshell.Schema{Job: true, Columns: []sqlshell.Column{{Name: "statement", Type: sqlshell.Type{Name: "STRING"}}}}
 		e.session.writes(e.ref.Name)
 		e.inline = []sqlshell.Row{{Fields: []any{e.ref.Name}}}
 		e.ended = true
-	case e.kind != sqlshell.KindQuery && phase == "COMPLETED":
+	case e.kind != sqlshell.KindQuery && phase == cmf.PhaseCompleted:
 		if !inline {
 			e.schema, e.ended = &sqlshell.Schema{Command: true}, true
 			return nil
@@ -117,7 +117,7 @@ func (e *execution) look() error {
 			return err
 		}
 		e.schema, e.inline, e.ended = &sqlshell.Schema{Columns: named(columns, rows)}, rows, true
-	case e.kind != sqlshell.KindQuery && phase == "RUNNING":
+	case e.kind != sqlshell.KindQuery && phase == cmf.PhaseRunning:
 		// Such as CREATE TABLE AS SELECT.
 		e.kind = sqlshell.KindJob
 		return e.look()
@@ -245,7 +245,7 @@ func (p *pages) follow(token, next string, rows bool) error {
 func (e *execution) fails(ctx context.Context, err error) error {
 	object, getErr := e.session.client.Get(ctx, e.ref)
 	if getErr == nil {
-		if phase := object.Text("status.phase"); phase == "FAILED" || phase == "FAILING" {
+		if phase := object.Text("status.phase"); phase == cmf.PhaseFailed || phase == cmf.PhaseFailing {
 			return failure(object.Text("status.detail"), err)
 		}
 	}

@@ -187,7 +187,7 @@ func (s *Session) Current(context.Context) (catalog, database string, err error)
 }
 
 // states are CMF's phases in the words for jobs.
-var states = map[string]string{"COMPLETED": "FINISHED", "STOPPED": "CANCELED"}
+var states = map[string]string{cmf.PhaseCompleted: sqlshell.JobFinished, cmf.PhaseStopped: sqlshell.JobCanceled}
 
 // Jobs are the statements of this session that write, and what became of them.
 func (s *Session) Jobs(ctx context.Context) ([]sqlshell.Job, error) {
@@ -208,7 +208,7 @@ func (s *Session) Jobs(ctx context.Context) ([]sqlshell.Job, error) {
 		if state, ok := states[phase]; ok {
 			job.State = state
 		}
-		if phase == "FAILED" || phase == "FAILING" {
+		if phase == cmf.PhaseFailed || phase == cmf.PhaseFailing {
 			job.Cause = object.Text("status.detail")
 		}
 		out = append(out, job)

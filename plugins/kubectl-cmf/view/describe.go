@@ -11,6 +11,7 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/secret"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/cmf"
 )
 
@@ -97,7 +98,7 @@ func traits(line func(name, value string), o cmf.Object) {
 		line("Upgrade mode", chosen+" (as the spec asks)")
 	case asked != "":
 		line("Upgrade mode", chosen+" (the spec asks for "+asked+")")
-	case chosen == "stateless":
+	case chosen == api.UpgradeStateless:
 		line("Upgrade mode", "stateless: its state is lost over a stop (CMF's choice, since the pool hasn't both a checkpoint and a savepoint directory)")
 	case chosen != "":
 		line("Upgrade mode", chosen+" (CMF's choice, since the pool has a checkpoint and a savepoint directory)")

@@ -14,6 +14,7 @@ import (
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/cmf"
 )
 
@@ -123,9 +124,9 @@ func size(text string) string {
 }
 
 var (
-	goodStates = []string{"RUNNING", "STABLE", "READY", "COMPLETED", "CONNECTED", "FINISHED", "DEDICATED"}
-	badStates  = []string{"FAILED", "FAILING", "ERROR", "ABANDONED", "MISSING", "DISCONNECTED", "FILE_MISSING", "STORE_UNREACHABLE", "ROLLED_BACK"}
-	idleStates = []string{"SUSPENDED", "STOPPED", "DECOMMISSIONED", "CANCELED"}
+	goodStates = []string{cmf.PhaseRunning, api.LifecycleStable, cmf.PhaseReady, cmf.PhaseCompleted, "CONNECTED", api.JobFinished, cmf.PhaseDedicated}
+	badStates  = []string{cmf.PhaseFailed, cmf.PhaseFailing, api.JobManagerError, api.SnapshotAbandoned, api.JobManagerMissing, "DISCONNECTED", cmf.PhaseFileMissing, cmf.PhaseStoreUnreachable, api.LifecycleRolledBack}
+	idleStates = []string{cmf.PhaseSuspended, cmf.PhaseStopped, "DECOMMISSIONED", api.JobCanceled}
 )
 
 func color(kind *cmf.Kind, state string) term.Color {

@@ -44,7 +44,7 @@ func (f *changeFlags) add(cmd *cobra.Command, each string, keepsState bool) {
 	if keepsState {
 		flags.StringVar(&f.state.UpgradeMode, "upgrade-mode", "", "Keep the job's state by savepoint or last-state (its last checkpoint); stays set in spec.job.upgradeMode")
 		flags.BoolVar(&f.state.LoseState, "lose-state", false, "Let the job start without its state (spec.job.upgradeMode: stateless)")
-		_ = cmd.RegisterFlagCompletionFunc("upgrade-mode", completion.Fixed("savepoint", "last-state"))
+		_ = cmd.RegisterFlagCompletionFunc("upgrade-mode", completion.Fixed(api.UpgradeSavepoint, api.UpgradeLastState))
 	}
 	f.addReach(cmd, each)
 }

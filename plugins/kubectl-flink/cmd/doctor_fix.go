@@ -331,10 +331,10 @@ func (g *gathered) rests() bool {
 		if job.ObservedGeneration() < job.Object.GetGeneration() {
 			return false
 		}
-		if state := api.Text(job.Object.Object, "status", "reconciliationStatus", "state"); state != "" && state != "DEPLOYED" {
+		if state := api.Text(job.Object.Object, "status", "reconciliationStatus", "state"); state != "" && state != api.ReconciliationDeployed {
 			return false
 		}
-		if job.Wanted() == "running" && !job.IsSessionCluster() && job.State() != "RUNNING" && job.State() != "FINISHED" {
+		if job.Wanted() == api.WantRunning && !job.IsSessionCluster() && job.State() != api.JobRunning && job.State() != api.JobFinished {
 			return false
 		}
 	}

@@ -113,7 +113,7 @@ with the table's derived values.
 	o.tunnelFlags.add(cmd, true)
 	addRESTFlags(cmd, &o.tls)
 	_ = cmd.RegisterFlagCompletionFunc("health", completion.Fixed(words...))
-	_ = cmd.RegisterFlagCompletionFunc("state", completion.Fixed("RUNNING", "RESTARTING", "FAILED", "FINISHED", "SUSPENDED", "STABLE", "UPGRADING"))
+	_ = cmd.RegisterFlagCompletionFunc("state", completion.Fixed(api.JobRunning, api.JobRestarting, api.JobFailed, api.JobFinished, api.JobSuspended, api.LifecycleStable, api.LifecycleUpgrading))
 	_ = cmd.RegisterFlagCompletionFunc("sort-by", completion.Fixed(sortColumns()...))
 	return cmd
 }

@@ -168,7 +168,7 @@ func (o *profileOptions) start(ctx context.Context, place reach.Place, jobManage
 			return run, fmt.Errorf("the profiler of Flink is off in %s, or Flink is older than 1.19: %s\nWithout it: kubectl flink flame %s -n %s", cluster, how, place.Job.Ref(), cluster.Namespace)
 		case err != nil:
 			return run, err
-		case run.Status != "FAILED":
+		case run.Status != rest.ProfilingFailed:
 			return run, nil
 		case mode == "cpu" && perfRefused(run.Message):
 			line.Print("perf events are refused in %s (%s): itimer is used instead, which sees Java code alone", p, term.Short(run.Message, 200))
@@ -203,9 +203,9 @@ func (o *profileOptions) wait(ctx context.Context, jobManager *rest.Client, p pr
 			return run, fmt.Errorf("%s has forgotten the run of its profiler: it was restarted", p)
 		}
 		switch all[at].Status {
-		case "FINISHED":
+		case rest.ProfilingFinished:
 			return all[at], nil
-		case "FAILED":
+		case rest.ProfilingFailed:
 			return run, fmt.Errorf("the profiler of %s failed: %s", p, all[at].Message)
 		}
 	}

@@ -4,11 +4,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/lifecycle"
 )
 
 func newStop(c *common) *cobra.Command {
-	o := &suspendOptions{changeFlags: changeFlags{common: c}, request: lifecycle.SuspendRequest{Did: "stopped", Mode: "savepoint"}}
+	o := &suspendOptions{changeFlags: changeFlags{common: c}, request: lifecycle.SuspendRequest{Did: "stopped", Mode: api.UpgradeSavepoint}}
 	cmd := &cobra.Command{
 		Use:   "stop [[TYPE/]NAME ...]",
 		Short: "Stop a job with a savepoint, drained if it is to end for good",

@@ -137,7 +137,7 @@ it, takes its savepoints or starts it again.
 	o.addCheck(cmd)
 	o.tunnelFlags.add(cmd, true)
 	addRESTFlags(cmd, &o.tls)
-	_ = cmd.RegisterFlagCompletionFunc("upgrade-mode", completion.Fixed("savepoint", "last-state", "stateless"))
+	_ = cmd.RegisterFlagCompletionFunc("upgrade-mode", completion.Fixed(api.UpgradeSavepoint, api.UpgradeLastState, api.UpgradeStateless))
 	_ = cmd.RegisterFlagCompletionFunc("deployment", o.completeSessionClusters())
 	return cmd
 }

@@ -55,9 +55,9 @@ job each time.`,
 	}
 	o.add(cmd, "Suspend", false)
 	flags := cmd.Flags()
-	flags.StringVar(&o.request.Mode, "mode", "savepoint", "How to keep the state: savepoint, last-state (the last checkpoint) or stateless (not at all; needs --lose-state)")
+	flags.StringVar(&o.request.Mode, "mode", api.UpgradeSavepoint, "How to keep the state: savepoint, last-state (the last checkpoint) or stateless (not at all; needs --lose-state)")
 	flags.BoolVar(&o.state.LoseState, "lose-state", false, "With --mode stateless: throw the job's state away")
-	_ = cmd.RegisterFlagCompletionFunc("mode", completion.Fixed("savepoint", "last-state", "stateless"))
+	_ = cmd.RegisterFlagCompletionFunc("mode", completion.Fixed(api.UpgradeSavepoint, api.UpgradeLastState, api.UpgradeStateless))
 	return cmd
 }
 

@@ -134,7 +134,7 @@ func (b *board) setUnmanaged(cluster api.Ref, jobs []rest.JobOverview) {
 		}
 		job.summary = api.Summary{
 			Kind: api.SessionJob, Namespace: cluster.Namespace, Name: cluster.Name, Cluster: cluster.Name, Created: found.StartTime.Time(),
-			StatusKnown: true, Wanted: "running", Lifecycle: "STABLE", State: found.State, StateSince: found.LastModification.Time(), JobID: found.ID, JobName: found.Name,
+			StatusKnown: true, Wanted: api.WantRunning, Lifecycle: api.LifecycleStable, State: found.State, StateSince: found.LastModification.Time(), JobID: found.ID, JobName: found.Name,
 		}
 		job.row.Type, job.row.Namespace, job.row.Name, job.row.Ref = cluster.Kind.Singular, cluster.Namespace, cluster.Name, cluster
 		job.row.State, job.row.JobID, job.row.JobName = found.State, found.ID, found.Name

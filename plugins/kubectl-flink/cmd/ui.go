@@ -17,6 +17,7 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/portforward"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/progress"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/reach"
 )
 
@@ -115,7 +116,7 @@ func (s *uiStatus) ready() {
 func (s *uiStatus) runs(place reach.Place) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if place.JobID == "" || place.JobID == s.job || place.Job.State() != "RUNNING" && s.job != "" {
+	if place.JobID == "" || place.JobID == s.job || place.Job.State() != api.JobRunning && s.job != "" {
 		return
 	}
 	known := s.job != ""

@@ -96,7 +96,7 @@ func (p CheckpointDetailPage) Result(d CheckpointDetail) printer.Result {
 }
 
 func (p CheckpointDetailPage) head(out *strings.Builder, d CheckpointDetail) {
-	color := map[string]term.Color{"COMPLETED": term.Green, "FAILED": term.Red, "IN_PROGRESS": term.Cyan}[d.Status]
+	color := map[string]term.Color{api.CheckpointCompleted: term.Green, api.CheckpointFailed: term.Red, api.CheckpointInProgress: term.Cyan}[d.Status]
 	fmt.Fprintf(out, "%s  checkpoint #%d  %s\n", p.Palette.Paint(term.Bold, term.SafeLine(d.Job)), d.ID, p.Palette.Paint(color, term.SafeLine(d.Status)))
 	line := func(label, format string, args ...any) {
 		for i, text := range wrapped(term.SafeLine(fmt.Sprintf(format, args...)), atLeast(room(p.Width, 12), 40)) {

@@ -57,7 +57,7 @@ func (l *CheckpointLines) Print(w io.Writer, job string, e rest.CheckpointEvent)
 	}}
 	c := e.Ended
 	color, what := term.Color(""), c.Path
-	if c.Status == "FAILED" {
+	if c.Status == api.CheckpointFailed {
 		color, what = term.Red, api.RootCause(c.Failure)
 	} else if c.IsSavepoint {
 		color = term.Green

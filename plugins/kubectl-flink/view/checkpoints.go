@@ -84,7 +84,7 @@ func (p CheckpointPage) head(out *strings.Builder, c Checkpoints) {
 	}
 	var sizes, durations []float64
 	for _, one := range slices.Backward(c.History) {
-		if one.Status == "COMPLETED" {
+		if one.Status == api.CheckpointCompleted {
 			sizes, durations = append(sizes, float64(one.State)), append(durations, float64(one.Duration))
 		}
 	}
@@ -111,9 +111,9 @@ func (p CheckpointPage) table(c Checkpoints) *printer.Table {
 	for _, one := range c.History {
 		color := term.Color("")
 		switch one.Status {
-		case "FAILED":
+		case api.CheckpointFailed:
 			color = term.Red
-		case "IN_PROGRESS":
+		case api.CheckpointInProgress:
 			color = term.Cyan
 		}
 		table.Rows = append(table.Rows, []printer.Cell{

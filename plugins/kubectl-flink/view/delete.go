@@ -60,7 +60,7 @@ func deletedLine(r lifecycle.DeleteReport, dryRun string) string {
 		line = r.Job.Printed() + " is being deleted"
 	}
 	switch {
-	case dryRun != "" && r.Stops == "savepoint":
+	case dryRun != "" && r.Stops == api.UpgradeSavepoint:
 		line += ": it would be stopped with a savepoint first"
 	case dryRun != "" && r.Stops != "":
 		line += ": it would be stopped with its last checkpoint first"

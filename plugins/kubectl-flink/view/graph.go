@@ -244,9 +244,9 @@ func (v GraphVertex) notes(source, sink bool) [][]note {
 // taskColor is that of a vertex's state.
 func taskColor(status string) term.Color {
 	switch status {
-	case "RUNNING", "FINISHED":
+	case api.TaskRunning, api.TaskFinished:
 		return ""
-	case "FAILED":
+	case api.TaskFailed:
 		return term.Red
 	}
 	return term.Yellow

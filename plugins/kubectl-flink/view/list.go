@@ -148,9 +148,9 @@ func (l List) cells(r Row) []printer.Cell {
 
 func stateColor(state string) term.Color {
 	switch state {
-	case "FAILED", "FAILING", api.SnapshotAbandoned:
+	case api.JobFailed, api.JobFailing, api.SnapshotAbandoned:
 		return term.Red
-	case "RESTARTING", "CANCELED", "CANCELLING":
+	case api.JobRestarting, api.JobCanceled, api.JobCancelling:
 		return term.Yellow
 	}
 	return ""

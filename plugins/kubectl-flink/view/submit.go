@@ -7,6 +7,7 @@ import (
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/lifecycle"
 )
 
@@ -56,7 +57,7 @@ func submittedLine(r lifecycle.SubmitReport, dryRun string) string {
 		return fmt.Sprintf("%s running%s, restored from %s", name, ofJob(r.Job.JobID()), r.Restored)
 	case r.Running:
 		return name + " running" + ofJob(r.Job.JobID())
-	case r.Job.Wanted() == "suspended":
+	case r.Job.Wanted() == api.WantSuspended:
 		return name + " created suspended: it runs when spec.job.state is running"
 	}
 	return name + " created"
