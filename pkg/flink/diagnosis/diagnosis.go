@@ -126,7 +126,8 @@ func (r Rule) OfServer() bool { return r.server != nil }
 // table is all rules: what is nearer to a root cause stands before what follows
 // from it.
 var table = slices.Concat(
-	installationRules, accessRules, operatorRules, specRules, memoryRules, schedulingRules, podRules,
+	crdRules, operatorStateRules, installationRules, accessRules, operatorRules, specRules, specStateRules, specClusterRules,
+	memoryRules, schedulingRules, podStartRules, podRules,
 	jobManagerRules, storageRules, exceptionRules, snapshotRules, lifecycleRules, configRules, checkpointRules,
 	autoscalerRules, flowRules, lastRules, serverRules,
 )

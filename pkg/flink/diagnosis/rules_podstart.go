@@ -1,0 +1,220 @@
+package diagnosis
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// badConfig is the container of a pod that can't be made, or whose volume can't
+// be mounted, because a named object is missing; with what says so.
+func (j *job) badConfig(pattern *lazy, object string, known []Existing) []Finding {
+	exists := func(name string) bool {
+		return slices.ContainsFunc(known, func(e Existing) bool { return e.Name == name && e.Exists == Read })
+	}
+	var out []Finding
+	at := map[string]bool{}
+	add := func(p *pod, where, message string, evidence Evidence) {
+		found := pattern.FindStringSubmatch(message)
+		if found == nil || at[p.role] {
+			return
+		}
+		var what string
+		switch name := found[1]; {
+		case found[4] != "":
+			what = fmt.Sprintf("key %s of %s %s", found[3], object, found[4])
+		case name == "":
+			what = "a key of a " + object + " (" + oneLine(message) + ")"
+		case exists(name):
+			return // it has come since
+		default:
+			what = object + " " + name
+		}
+		at[p.role] = true
+		f := Finding{Subject: "pod/" + p.name, Means: fmt.Sprintf("%s (%s) waits for %s, which isn't there in namespace %s", p.name, where, what, j.ns), Evidence: []Evidence{evidence}, Cures: []Cure{{Text: "create it, or correct its name in the spec", Command: j.kubectl("get %s", object+"s"), Safe: true}}}
+		out = append(out, f)
+	}
+	for i := range j.pods {
+		p := &j.pods[i]
+		if p.deleting || p.ready {
+			continue
+		}
+		for k := range p.containers {
+			if c := &p.containers[k]; strings.HasPrefix(c.reason, "CreateContainer") {
+				add(p, c.called(), c.message, Evidence{Source: p.source(c), Text: c.reason + ": " + oneLine(c.message)})
+			}
+		}
+		if e, ok := j.podEvent(p, pattern, "FailedMount", "FailedAttachVolume"); ok && p.waits() && p.age > 20*time.Second {
+			add(p, "a volume", e.message, e.evidence())
+		}
+	}
+	return out
+}
+
+// podStartRules are about pods that never get as far as running Flink.
+var podStartRules = []Rule{
+	{
+		ID: "FLINK-POD-IMAGE", Severity: Error, Title: "an image can't be had", Link: kubernetesDocs + "concepts/containers/images/",
+		Explain:  "The node can't get a container's image: the name or tag is wrong, the registry wants a login (imagePullSecrets in the pod template, or in the service account), or doesn't answer.",
+		Explains: whatFollows,
+		job: func(j *job) []Finding {
+			return j.troubled(func(p *pod, c *container) (string, []Evidence, bool) {
+				if !slices.Contains(imageReasons, c.reason) {
+					return "", nil, false
+				}
+				message := c.message
+				if e, ok := j.podEvent(p, pullFails, "Failed"); ok && strings.HasPrefix(message, "Back-off") {
+					message = e.message
+				}
+				return fmt.Sprintf("%s can't get the image %s of %s", p.name, c.image, c.called()) + withText(message), []Evidence{{Source: p.source(c), At: p.created, Text: c.reason + ": " + oneLine(message)}}, true
+			}, func(_ *pod, c *container) []Cure {
+				if c.main {
+					return []Cure{{Text: fmt.Sprintf("check spec.image %q and imagePullSecrets", text(j.cluster, "image"))}}
+				}
+				return []Cure{{Text: fmt.Sprintf("check %q in the pod template, and imagePullSecrets", c.image)}}
+			})
+		},
+	},
+	{
+		ID: "FLINK-POD-ARCH", Severity: Error, Title: "the image is for another processor", Link: kubernetesDocs + "concepts/containers/images/",
+		Explain:  "\"exec format error\": the container's program was built for another processor architecture than the node has, as an image of amd64 on an arm64 node.",
+		Source:   "Linux execve(2), ENOEXEC",
+		Explains: append([]string{"FLINK-POD-INIT", "FLINK-POD-SIDECAR", "FLINK-POD-CRASH", "FLINK-POD-ENTRYPOINT"}, whatFollows...),
+		job: func(j *job) []Finding {
+			return j.troubled(func(p *pod, c *container) (string, []Evidence, bool) {
+				said := c.said(true)
+				if c.end == nil || !c.down && c.ready || !execFormat.MatchString(said) && !execFormat.MatchString(c.message) {
+					return "", nil, false
+				}
+				return fmt.Sprintf("the image %s of %s is built for another processor than the node has", c.image, p.name), []Evidence{{Source: p.source(c), At: c.end.FinishedAt.Time, Text: cmp.Or(said, oneLine(c.message))}}, true
+			}, func(*pod, *container) []Cure {
+				return []Cure{{Text: "use an image for the node's architecture, or a nodeSelector for the image's", Command: "kubectl get nodes -L kubernetes.io/arch", Safe: true}}
+			})
+		},
+	},
+	{
+		ID: "FLINK-POD-INIT", Severity: Error, Title: "an init container fails", Link: docTemplate,
+		Explain:  "An init container of the pod template ends with an error, so that Flink never starts. For a TaskManager in native mode Flink deletes the pod at once and makes another: Init:CrashLoopBackOff never stays, the pods' numbers grow, and the JobManager's log says only \"container termination statuses: []\".",
+		Explains: whatFollows,
+		job: func(j *job) []Finding {
+			out := j.troubled(func(p *pod, c *container) (string, []Evidence, bool) {
+				if !c.init || !c.failing() || execFormat.MatchString(c.said(true)) {
+					return "", nil, false
+				}
+				return fmt.Sprintf("init container %s of %s ended with %s", c.name, p.name, ending(c.end)) + withText(c.said(true)), []Evidence{{Source: p.source(c), At: c.end.FinishedAt.Time, Text: ending(c.end) + withText(c.said(true))}}, true
+			}, func(_ *pod, c *container) []Cure {
+				return []Cure{{Text: "see what it writes, pod after pod", Command: j.flink("logs %s -c %s -f", clusterTarget(j), word(c.name)), Safe: true}, {Text: "correct the init container in the pod template"}}
+			})
+			if len(out) > 0 || !j.starting() {
+				return out
+			}
+			// Pods that are gone: those that come have init containers, and end
+			// before Flink's runs.
+			ended := j.endsLike(func(e workerEnd) bool { return e.reason == neverRan })
+			for i := range j.pods {
+				p := &j.pods[i]
+				if p.role != taskManager || len(p.Spec.InitContainers) == 0 || len(ended) < 3 {
+					continue
+				}
+				name := p.Spec.InitContainers[0].Name
+				return []Finding{{Subject: "pod/" + p.name, Means: fmt.Sprintf("%d TaskManagers ended before their containers ran; init container %s comes first", len(ended), name), Evidence: []Evidence{{Source: "the JobManager's log", At: ended[0].at, Text: oneLine(ended[0].line)}}, Cures: []Cure{{Text: "see what it writes, pod after pod", Command: j.flink("logs %s -c %s -f", clusterTarget(j), word(name)), Safe: true}}, Confidence: Likely}}
+			}
+			return nil
+		},
+	},
+	{
+		ID: "FLINK-POD-SECRET", Severity: Error, Title: "a Secret is missing", Link: docTemplate,
+		Explain:  "A container reads an environment variable from, or mounts, a Secret or a key of one that isn't there in the job's namespace. For a TaskManager only its own pod's events say so.",
+		Explains: whatFollows,
+		job:      func(j *job) []Finding { return j.badConfig(missingSecret, "secret", j.Secrets) },
+	},
+	{
+		ID: "FLINK-POD-CONFIGMAP", Severity: Error, Title: "a ConfigMap is missing", Link: docTemplate,
+		Explain:  "A container reads an environment variable from, or mounts, a ConfigMap or a key of one that isn't there in the job's namespace. For some seconds after a start that is normal for those that Flink makes itself: the pod is made before them.",
+		Explains: whatFollows,
+		job: func(j *job) []Finding {
+			return j.badConfig(missingConfig, "configmap", j.ConfigMaps)
+		},
+	},
+	{
+		ID: "FLINK-POD-VOLUME", Severity: Error, Title: "a volume can't be mounted", Link: kubernetesDocs + "concepts/storage/volumes/",
+		Explain:  "The kubelet can't mount a volume of the pod: a hostPath of the wrong type, a CSI driver that isn't installed, a volume that is attached to another node (ReadWriteOnce), a network filesystem that doesn't answer.",
+		Explains: whatFollows,
+		job: func(j *job) []Finding {
+			var out []Finding
+			for i := range j.pods {
+				p := &j.pods[i]
+				if !p.waits() || p.age < 30*time.Second {
+					continue
+				}
+				e, ok := j.podEvent(p, nil, "FailedMount", "FailedAttachVolume")
+				if !ok || missingSecret.MatchString(e.message) || missingConfig.MatchString(e.message) {
+					continue
+				}
+				cure := Cure{Text: "correct the volume in the pod template", Command: j.kubectl("describe pod %s", p.name), Safe: true}
+				if strings.Contains(e.message, "Multi-Attach") {
+					cure.Text = "the volume is attached to another node: use an access mode that several nodes may have (ReadWriteMany), or wait until the old pod is gone"
+				}
+				return append(out, Finding{Subject: "pod/" + p.name, Means: p.name + " can't mount a volume: " + oneLine(e.message), Evidence: []Evidence{e.evidence()}, Cures: []Cure{cure}})
+			}
+			return out
+		},
+	},
+	{
+		ID: "FLINK-POD-CONTAINER", Severity: Error, Title: "a container can't be made", Link: docTemplate,
+		Explain:  "The container runtime can't make the container, for another reason than a missing Secret or ConfigMap: a security context that the image doesn't fit (runAsNonRoot), a wrong subPath, an invalid variable.",
+		Explains: whatFollows,
+		job: func(j *job) []Finding {
+			return j.troubled(func(p *pod, c *container) (string, []Evidence, bool) {
+				if !strings.HasPrefix(c.reason, "CreateContainer") || missingSecret.MatchString(c.message) || missingConfig.MatchString(c.message) {
+					return "", nil, false
+				}
+				return fmt.Sprintf("%s of %s can't be made: %s", c.called(), p.name, oneLine(c.message)), []Evidence{{Source: p.source(c), Text: c.reason + ": " + oneLine(c.message)}}, true
+			}, func(p *pod, _ *container) []Cure {
+				return []Cure{{Text: "correct the container in the pod template", Command: j.kubectl("describe pod %s", p.name), Safe: true}}
+			})
+		},
+	},
+	{
+		ID: "FLINK-POD-JVM", Severity: Error, Title: "the JVM doesn't start", Link: docConfig + "#environment",
+		Explain:  "Java itself gives up before Flink begins: a -javaagent in env.java.opts whose jar isn't in the image, an option that it doesn't know, more heap than the machine gives. There is no exception in the log, only the JVM's own lines.",
+		Explains: append([]string{"FLINK-POD-CRASH", "FLINK-POD-PROBE"}, whatFollows...),
+		job: func(j *job) []Finding {
+			return j.troubled(func(p *pod, c *container) (string, []Evidence, bool) {
+				said := lastWords(c.log, false)
+				if !c.main || !c.failing() || !jvmFails.MatchString(said) {
+					return "", nil, false
+				}
+				return fmt.Sprintf("the JVM of %s doesn't start: %s", p.name, oneLine(said)), []Evidence{{Source: "log of " + p.source(c), At: c.end.FinishedAt.Time, Text: oneLine(said)}}, true
+			}, func(p *pod, _ *container) []Cure {
+				for _, key := range []string{"env.java.opts." + p.role, "env.java.opts.all", "env.java.opts"} {
+					if value := j.conf[key]; strings.Contains(value, "-javaagent") || strings.Contains(value, "-XX") {
+						return []Cure{{Text: fmt.Sprintf("put the file into the image, or correct %s (%s)", key, oneLine(value))}}
+					}
+				}
+				return []Cure{{Text: "correct env.java.opts.* and the container's environment"}}
+			})
+		},
+	},
+	{
+		ID: "FLINK-POD-ENTRYPOINT", Severity: Error, Title: "the image isn't one that Flink can be started in", Link: docNative,
+		Explain:  "The operator starts Flink by /docker-entrypoint.sh (kubernetes.entry.path) and the scripts in the image's path, as Flink's own images have them. This image has something else there: another entry point, no Flink in $FLINK_HOME, or a program that can't be executed.",
+		Explains: append([]string{"FLINK-POD-CRASH", "FLINK-POD-PROBE"}, whatFollows...),
+		job: func(j *job) []Finding {
+			return j.troubled(func(p *pod, c *container) (string, []Evidence, bool) {
+				if !c.main || c.end == nil || !c.failing() && c.reason != "RunContainerError" || c.exception != nil {
+					return "", nil, false
+				}
+				said := cmp.Or(lastWords(c.log, false), oneLine(c.end.Message))
+				if c.end.ExitCode != 126 && c.end.ExitCode != 127 && c.end.ExitCode != 128 && c.end.Reason != "StartError" && c.end.Reason != "ContainerCannotRun" || execFormat.MatchString(said) || said != "" && !entryFails.MatchString(said) {
+					return "", nil, false
+				}
+				return fmt.Sprintf("Flink can't be started in image %s", c.image) + withText(said), []Evidence{{Source: p.source(c), At: c.end.FinishedAt.Time, Text: ending(c.end) + withText(said)}}, true
+			}, func(*pod, *container) []Cure {
+				return []Cure{{Text: "build the image on one of Flink's (flink:VERSION), or set kubernetes.entry.path to the script in it that runs its arguments"}}
+			})
+		},
+	},
+}
