@@ -135,8 +135,9 @@ func (f *Follower) failed(ctx context.Context, how, cause string) error {
 	return failed
 }
 
-// putBackLimit is how long the job may take to be again as it was.
-const putBackLimit = 90 * time.Second
+// putBackLimit is how long the job may take to be again as it was. A job that
+// failed with the change, too, restarts more than once on the way.
+const putBackLimit = 3 * time.Minute
 
 // putBack makes the spec what it was before, so that the operator stops trying,
 // and says in failed what is there now.

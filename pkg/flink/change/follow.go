@@ -140,6 +140,7 @@ func (f *Follower) apply(ctx context.Context) error {
 	f.since, f.job = f.now(), f.Change.Job
 	f.silence.Begin(f.since)
 	f.before = api.Text(f.job.Object.Object, "status", "error")
+	f.earlierPending = !f.job.IsReconciled()
 	if f.Report.Changed {
 		changed, err := Apply(ctx, f.client, f.Change, "")
 		if err != nil {

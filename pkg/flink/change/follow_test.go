@@ -392,8 +392,8 @@ func TestAChangeThatIsRefused(t *testing.T) {
 			check: failedAs(ChangeStuck, true),
 		},
 		"can't begin, and the job is not as it was": {
-			operate: step(2*time.Second, noUpgrade), code: exit.Failed, within: 95 * time.Second,
-			says: []string{"The spec was put back", "; after 1m30s the job is RUNNING"}, check: failedAs(ChangeStuck, true),
+			operate: step(2*time.Second, noUpgrade), code: exit.Failed, within: 185 * time.Second,
+			says: []string{"The spec was put back", "; after 3m0s the job is RUNNING"}, check: failedAs(ChangeStuck, true),
 		},
 		"can't begin, Ctrl-C while it is put back": {
 			operate: step(2*time.Second, noUpgrade), cut: 5 * time.Second, ctrlC: true, code: exit.Failed, within: 6 * time.Second,
@@ -418,6 +418,19 @@ func TestAChangeThatIsRefused(t *testing.T) {
 				}
 			},
 		},
+		"couldn't begin with the spec before this one": {
+			status:  `{"observedGeneration":0}`,
+			operate: steps(step(time.Second, noUpgrade), step(12*time.Second, `{"error":null}`), step(12*time.Second, stopping), step(13*time.Second, starting), step(14*time.Second, runsAgain)), restored: "file:/s/2",
+		},
+		"couldn't begin with the spec before, nor with this one": {
+			status: `{"observedGeneration":0}`, operate: step(time.Second, noUpgrade), code: exit.Failed,
+			says: []string{"the change was not carried out: Savepoint failed: no room"},
+			check: func(t *testing.T, _ *flinktest.Cluster, r Report, _ error) {
+				if r.Took < earlierLimit || r.Took > earlierLimit+3*time.Second {
+					t.Errorf("given up after %s", r.Took)
+				}
+			},
+		},
 		"can't begin for a moment": {
 			operate: steps(step(2*time.Second, strings.ReplaceAll(noUpgrade, "no room", "Connection refused")), step(30*time.Second, `{"error":null}`), step(31*time.Second, stopping), step(32*time.Second, starting), step(33*time.Second, runsAgain)), restored: "file:/s/2",
 		},
@@ -439,7 +452,7 @@ func TestAChangeThatIsRefused(t *testing.T) {
 			},
 		},
 		"an error from before stays": {
-			status: noUpgrade, code: exit.Failed, says: []string{"the change was not carried out"}, within: 100 * time.Second,
+			status: noUpgrade, code: exit.Failed, says: []string{"the change was not carried out"}, within: 190 * time.Second,
 			check: func(t *testing.T, _ *flinktest.Cluster, r Report, _ error) {
 				if r.Took < 6*time.Second || r.Took > 8*time.Second {
 					t.Errorf("given up after %s", r.Took)

@@ -18,12 +18,19 @@ const (
 	// staleLimit is how long an error that stood before the change may be left
 	// over from before: the operator hasn't reacted yet.
 	staleLimit = 6 * time.Second
+	// earlierLimit is for what keeps the operator from beginning while it may
+	// still be about the spec before ours. It tries again after 5, 12 and 24
+	// seconds.
+	earlierLimit = 30 * time.Second
 )
 
 // patience is how long what is observed has stood.
 type patience struct {
 	// silence is the operator's.
 	silence operator.Silence
+	// earlierPending says that the operator hadn't taken up the spec before ours
+	// when it was changed: it may have been at work on that, and fail with it.
+	earlierPending bool
 	// trouble is the error that stands, troubleSince since when.
 	trouble      string
 	troubleSince time.Time
@@ -85,17 +92,17 @@ func (p *patience) weigh(j judgement, stale, keepTrying bool, now time.Time) ver
 		}
 		return verdict{failed, ChangeFailed, j.what}
 	case refused:
-		if stands >= limitOf(j, stale) {
+		if stands >= p.limitOf(j, stale) {
 			return verdict{failed, ChangeRejected, j.what}
 		}
 		return verdict{what: "the operator tries again: " + j.what}
 	case failing:
-		if stands >= limitOf(j, stale) && !keepTrying {
+		if stands >= p.limitOf(j, stale) && !keepTrying {
 			return verdict{failed, ChangeStuck, j.what}
 		}
 		return verdict{what: "the operator tries again: " + j.what}
 	case troubled:
-		if stands >= limitOf(j, stale) && !keepTrying {
+		if stands >= p.limitOf(j, stale) && !keepTrying {
 			return verdict{failed, ChangeFailed, j.what}
 		}
 	case notTaken, moving:
@@ -104,8 +111,10 @@ func (p *patience) weigh(j judgement, stale, keepTrying bool, now time.Time) ver
 }
 
 // limitOf is how long the error of a judgement may stand.
-func limitOf(j judgement, stale bool) time.Duration {
+func (p *patience) limitOf(j judgement, stale bool) time.Duration {
 	switch {
+	case j.stage == failing && p.earlierPending && !IsTransient(j.what):
+		return earlierLimit
 	case j.stage != troubled && stale:
 		return staleLimit
 	case j.stage != refused && IsTransient(j.what):
