@@ -21,10 +21,13 @@ func (c *cluster) dataAt(t *testing.T, path string) string {
 	return filepath.Join(c.data, inside)
 }
 
+// isGone sees that no file is left at a path. Flink removes the directory
+// last.
 func (c *cluster) isGone(t *testing.T, path string) {
 	t.Helper()
-	if _, err := os.Stat(c.dataAt(t, path)); !os.IsNotExist(err) {
-		t.Errorf("%s is still there: %v", path, err)
+	left, err := os.ReadDir(c.dataAt(t, path))
+	if err == nil && len(left) > 0 || err != nil && !os.IsNotExist(err) {
+		t.Errorf("%s is still there: %v, %v", path, left, err)
 	}
 }
 

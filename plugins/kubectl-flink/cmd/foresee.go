@@ -122,7 +122,7 @@ func (s *foreseer) of(ref api.Ref, reporter operator.Reporter) func(context.Cont
 		}
 		out := view.Foreseen{Job: ref, Prospect: p, State: seen.State, Findings: foretell.Judge(seen), Unmade: unmade, Done: s.done}
 		if err != nil {
-			out.Unseen = strings.TrimPrefix(api.FirstLine(kube.Message(err)), "error: ")
+			out.Unseen = shortly(err)
 		}
 		if scheme, _ := storage.Split(p.Path); s.isNew && !s.reader && !storage.IsS3(scheme) {
 			out.Unseen = ""
@@ -189,7 +189,7 @@ func (s *foreseer) graph(ctx context.Context, ref api.Ref, seen *foretell.Facts,
 	if errors.As(err, &own) {
 		seen.TroubleKind = own.Kind
 	}
-	seen.GraphTrouble = strings.TrimPrefix(api.FirstLine(kube.Message(err)), "error: ")
+	seen.GraphTrouble = shortly(err)
 	return true, nil
 }
 

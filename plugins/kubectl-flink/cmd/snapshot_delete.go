@@ -8,17 +8,16 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/batch"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/kube"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
-	"github.com/kubectl-flink/kubectl-flink/pkg/common/portforward"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/progress"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
-	"github.com/kubectl-flink/kubectl-flink/pkg/flink/reach"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/savepoint"
 )
 
@@ -193,26 +192,42 @@ func (c *common) carryOut(ctx context.Context, client *operator.Client, plan []s
 			lost = append(lost, "  "+d.Snapshot.Name()+"  "+d.Snapshot.Path())
 		}
 	}
-	if len(lost) > 0 && !f.force {
-		if err := c.refuseNeeded(ctx, client, plan, f); err != nil {
+	line := progress.New(c.ErrOut, f.Quiet)
+	defer line.Done()
+	data := doomedData{client: client, line: line, stores: map[types.UID]doomedStore{}}
+	if len(lost) > 0 {
+		closed, err := data.open(ctx, c, plan)
+		if err != nil {
 			return err
+		}
+		defer closed()
+		if !f.force {
+			if err := data.refuseNeeded(ctx, plan); err != nil {
+				return err
+			}
 		}
 	}
 	if len(lost) > 0 && f.DryRun == "" {
+		line.Clear()
 		what := "This deletes the data of " + plural(len(lost), "savepoint") + ", for good:\n" + strings.Join(lost, "\n")
 		if err := c.confirm(ctx, f.yes, what); err != nil {
 			return err
 		}
 	}
-	line := progress.New(c.ErrOut, f.Quiet)
-	defer line.Done()
 	results := batch.Run(ctx, plan, many.Options, func(ctx context.Context, d savepoint.Deletion) (string, error) {
 		ctx, cancel := f.Bounded(ctx)
 		defer cancel()
 		if err := deletionEnd(ctx, savepoint.DeleteSnapshot(ctx, client, d, f.DryRun, !f.Wait, reporterOf(line))); err != nil {
 			return "", err
 		}
-		return deletedLine(d, f), nil
+		unseen := ""
+		if d.Loses && f.DryRun == "" && f.Wait {
+			var err error
+			if unseen, err = data.awaitGone(ctx, d.Snapshot); err != nil {
+				return "", err
+			}
+		}
+		return deletedLine(d, f, unseen), nil
 	}, func(r batch.Result[savepoint.Deletion, string], _ int) {
 		if r.Err != nil && len(plan) > 1 {
 			c.complain(line, kube.Message(r.Err))
@@ -232,63 +247,6 @@ func (c *common) carryOut(ctx context.Context, client *operator.Client, plan []s
 	})
 }
 
-// neededLimit bounds the look for checkpoints that need a savepoint's files.
-const neededLimit = 30 * time.Second
-
-// refuseNeeded refuses to delete the data of savepoints whose files a checkpoint
-// names. Where that can't be found out it is said.
-func (c *common) refuseNeeded(ctx context.Context, client *operator.Client, plan []savepoint.Deletion, f deleteFlags) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, neededLimit, errors.New("it took too long"))
-	defer cancel()
-	line := progress.New(c.ErrOut, f.Quiet)
-	defer line.Done()
-	line.Set("looking for checkpoints that need the savepoints' files")
-	way := tunnelFlags{transport: string(portforward.Auto), via: string(portforward.ViaAuto)}
-	stores, closed, err := c.stateFinder(client, way, reporterOf(line))
-	if err != nil {
-		return err
-	}
-	defer closed()
-	stores.Store.NoReader = true // a pod only for this isn't worth it
-	for _, d := range plan {
-		if !d.Loses || d.Snapshot.Path() == "" {
-			continue
-		}
-		by, err := neededBy(ctx, client, stores, d.Snapshot)
-		switch {
-		case by != "":
-			return fmt.Errorf("%s: %s needs files of its data at %s\nDelete with --keep-data, or delete the data with --force", d.Snapshot.Ref(), by, d.Snapshot.Path())
-		case err != nil && errors.Is(context.Cause(ctx), context.Canceled):
-			return context.Cause(ctx)
-		case err != nil:
-			line.Print("whether checkpoints need files of %s couldn't be found out: %s", d.Snapshot.Path(), api.FirstLine(kube.Message(err)))
-		}
-	}
-	return nil
-}
-
-// neededBy is a checkpoint of a snapshot's job that needs its files.
-func neededBy(ctx context.Context, client *operator.Client, stores *reach.StateFinder, s api.Snapshot) (string, error) {
-	ref := s.Job()
-	if ref.Name == "" {
-		return "", errors.New("it names no job")
-	}
-	object, err := client.Get(ctx, ref)
-	if err != nil {
-		return "", err
-	}
-	job := api.Job{Kind: ref.Kind, Object: object}
-	cluster, err := client.RunsIn(ctx, job)
-	if err != nil {
-		return "", err
-	}
-	config, err := client.JobConfig(ctx, job, cluster)
-	if err != nil {
-		return "", err
-	}
-	return reach.NeededBy(ctx, stores.Open, job, reach.StateDirs(config), s.Path())
-}
-
 // restOfPlan are the commands that go on with the deletions.
 func (m *manyFlags) restOfPlan(plan []savepoint.Deletion) []string {
 	var refs []api.Ref
@@ -305,8 +263,9 @@ func plural(n int, noun string) string {
 	return fmt.Sprintf("%d %ss", n, noun)
 }
 
-// deletedLine says what went and what became of the data.
-func deletedLine(d savepoint.Deletion, f deleteFlags) string {
+// deletedLine says what went and what became of the data. unseen is why nobody
+// looked whether that has gone.
+func deletedLine(d savepoint.Deletion, f deleteFlags, unseen string) string {
 	text := d.Snapshot.Ref().Printed() + " deleted"
 	if !f.Wait && f.DryRun == "" {
 		text = d.Snapshot.Ref().Printed() + " marked for deletion"
@@ -320,8 +279,9 @@ func deletedLine(d savepoint.Deletion, f deleteFlags) string {
 		text += "; it was being taken: its data went with it"
 	case d.Loses && path == "":
 		text += "; it is being taken: its data goes too"
+	case d.Loses && f.DryRun == "" && f.Wait && unseen != "":
+		text += "; the job's JobManager was told to delete its data, which can't be looked at from here (" + unseen + "): " + path
 	case d.Loses && f.DryRun == "" && f.Wait:
-		// Its finalizer goes only after the job's JobManager deleted the data.
 		text += "; its data is deleted: " + path
 	case d.Loses:
 		text += "; its data goes too: " + path

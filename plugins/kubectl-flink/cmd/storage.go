@@ -5,13 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"strings"
 
 	"github.com/spf13/cobra"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
-	"github.com/kubectl-flink/kubectl-flink/pkg/common/kube"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/progress"
@@ -157,7 +155,7 @@ func (o *storageOptions) Run(ctx context.Context) error {
 			dir.Problem = "is not there"
 			read++
 		case err != nil:
-			dir.Problem = strings.TrimPrefix(api.FirstLine(kube.Message(err)), "error: ")
+			dir.Problem = shortly(err)
 		default:
 			read++
 		}
