@@ -89,7 +89,9 @@ it can't, and the object would stay for ever: that is refused, and one that
 hangs so already goes with --keep-data. --dispose is refused, too, where
 nothing would delete the data: of a snapshot that names no job, or that no operator has
 taken up; and where a checkpoint of the job needs files of the savepoint, as after a
-start from it in claim mode CLAIM.`,
+start from it in claim mode CLAIM. The operator doesn't wait for the JobManager: that
+the files are gone is looked for afterwards where the job keeps them, and what is
+still there after a minute is an error.`,
 		Example: plugin.Examples(`
 			# Forget the object, keep the savepoint
 			kubectl flink snapshot delete nightly --keep-data
