@@ -80,7 +80,6 @@ var podStartRules = []Rule{
 	{
 		ID: "FLINK-POD-ARCH", Severity: Error, Title: "the image is for another processor", Link: kubernetesDocs + "concepts/containers/images/",
 		Explain:  "\"exec format error\": the container's program was built for another processor architecture than the node has, as an image of amd64 on an arm64 node.",
-		Source:   "Linux execve(2), ENOEXEC",
 		Explains: append([]string{"FLINK-POD-INIT", "FLINK-POD-SIDECAR", "FLINK-POD-CRASH", "FLINK-POD-ENTRYPOINT"}, whatFollows...),
 		job: func(j *job) []Finding {
 			return j.troubled(func(p *pod, c *container) (string, []Evidence, bool) {
