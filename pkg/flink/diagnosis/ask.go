@@ -41,10 +41,11 @@ func Attempt(facts *JobFacts, thrown ...Exception) []Finding {
 }
 
 // Root is the finding that explains why a job isn't as it should be: the first
-// that is more than worth to know. ok is false where there is none.
+// that is more than worth to know, and of what has gone wrong, not of what may.
+// ok is false where there is none.
 func Root(findings []Finding) (root Finding, ok bool) {
 	for _, f := range findings {
-		if f.Severity != Info {
+		if f.Severity != Info && !f.Risk {
 			return f, true
 		}
 	}

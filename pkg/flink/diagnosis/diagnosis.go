@@ -85,6 +85,9 @@ type Finding struct {
 	Evidence   []Evidence `json:"evidence,omitempty"`
 	Cures      []Cure     `json:"cures,omitempty"`
 	Confidence Confidence `json:"confidence"`
+	// Risk says that it tells what may go wrong later, or beside it, and not why
+	// the object is as it is.
+	Risk bool `json:"risk,omitempty"`
 	// Consequences are findings that this one explains.
 	Consequences []Finding `json:"consequences,omitempty"`
 }
@@ -111,6 +114,8 @@ type Rule struct {
 	// stands for any ending.
 	Explains []string `json:"explains,omitempty"`
 
+	// risk is for every finding of the rule.
+	risk         bool
 	job          func(*job) []Finding
 	spec         func(*manifest) []Finding
 	installation func(*installation) []Finding
@@ -138,6 +143,7 @@ var byID = func() map[string]int {
 		out[table[i].ID] = i
 		table[i].Fix = fixes[table[i].ID]
 		table[i].Seen = slices.Contains(seen, table[i].ID)
+		table[i].risk = slices.Contains(risks, table[i].ID)
 	}
 	return out
 }()
@@ -154,6 +160,19 @@ var seen = []string{
 	"FLINK-POD-SECRET", "FLINK-POD-SIDECAR", "FLINK-RBAC-ACCOUNT", "FLINK-S3-AWAY", "FLINK-S3-BUCKET",
 	"FLINK-S3-DENIED", "FLINK-SPEC-LAST-STATE", "FLINK-SPEC-REJECTED", "FLINK-SPEC-VOLUME",
 	"FLINK-STATE-NOT-FOUND",
+}
+
+// risks are the rules that tell of what may go wrong. Whatever else is wrong, they
+// don't explain it.
+var risks = []string{
+	"FLINK-AUTO-ERROR", "FLINK-AUTO-INEFFECTIVE", "FLINK-AUTO-MAX", "FLINK-AUTO-MEMORY", "FLINK-AUTO-NO-EFFECT",
+	"FLINK-AUTO-QUOTA", "FLINK-CKPT-GROWING", "FLINK-CKPT-IN-MEMORY", "FLINK-CKPT-NONE", "FLINK-CONF-NO-EFFECT",
+	"FLINK-CONF-REMOVED", "FLINK-CONF-SECRET", "FLINK-CONF-UNKNOWN", "FLINK-CRD-OLD", "FLINK-INST-CLAIM",
+	"FLINK-JM-NO-HA", "FLINK-JOB-BALANCER", "FLINK-JOB-INGRESS", "FLINK-JOB-TIME", "FLINK-OP-CANARY",
+	"FLINK-OP-FLINK", "FLINK-OP-KUBERNETES", "FLINK-OP-MEMORY", "FLINK-OP-RESTARTS", "FLINK-OP-SNAPSHOTS",
+	"FLINK-POD-DRAIN", "FLINK-POD-PDB", "FLINK-SNAP-FAILED", "FLINK-SNAP-STUCK", "FLINK-SPEC-FINALIZER",
+	"FLINK-SPEC-INGRESS", "FLINK-SPEC-LAST-STATE", "FLINK-SPEC-RESOURCES", "FLINK-SPEC-SNAPSHOT-DISPOSE",
+	"FLINK-SPEC-STATELESS-RESUME",
 }
 
 // Rules are all rules, in the order of the table.
@@ -248,6 +267,7 @@ func (r *Rule) sign(found []Finding) []Finding {
 		f := &found[i]
 		f.Rule, f.Title = r.ID, r.Title
 		f.Severity = cmp.Or(f.Severity, r.Severity)
+		f.Risk = f.Risk || r.risk
 		f.Confidence = cmp.Or(f.Confidence, Certain)
 		f.hide()
 	}
@@ -286,7 +306,8 @@ func (r *Rule) explains(id string) bool {
 
 const jobLost = "FLINK-JOB-LOST"
 
-// arrange puts root causes first and hangs on them what they explain.
+// arrange puts root causes first and hangs on them what they explain. What may go
+// wrong comes after what has.
 func arrange(found []Finding) []Finding {
 	if len(found) < 2 {
 		return found
@@ -294,6 +315,7 @@ func arrange(found []Finding) []Finding {
 	slices.SortStableFunc(found, func(a, b Finding) int {
 		return cmp.Or(
 			cmp.Compare(a.Severity.rank(), b.Severity.rank()),
+			compareBool(a.Risk, b.Risk),
 			cmp.Compare(byID[a.Rule], byID[b.Rule]),
 			cmp.Compare(confidenceRank(a.Confidence), confidenceRank(b.Confidence)),
 			cmp.Compare(a.Subject, b.Subject),
@@ -320,6 +342,17 @@ func arrange(found []Finding) []Finding {
 		}
 	}
 	return out
+}
+
+// compareBool puts false before true.
+func compareBool(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case b:
+		return -1
+	}
+	return 1
 }
 
 // under reports whether finding k hangs, by way of others, on finding i.

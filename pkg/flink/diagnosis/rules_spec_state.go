@@ -115,7 +115,7 @@ var specStateRules = []Rule{
 					}
 					continue
 				}
-				f := Finding{Severity: Warning, Subject: key, Means: why, Evidence: []Evidence{m.key(key)}, Cures: []Cure{{Text: "mount a volume there in the JobManager and in every TaskManager (podTemplate, ReadWriteMany), or use an object store (s3://…)"}}}
+				f := Finding{Severity: Warning, Risk: true, Subject: key, Means: why, Evidence: []Evidence{m.key(key)}, Cures: []Cure{{Text: "mount a volume there in the JobManager and in every TaskManager (podTemplate, ReadWriteMany), or use an object store (s3://…)"}}}
 				if m.mode() != api.UpgradeStateless && m.runsJob() {
 					f.Severity = Error
 				}

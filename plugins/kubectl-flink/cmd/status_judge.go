@@ -64,21 +64,16 @@ func explain(status *view.Status) {
 			}
 		}()
 	}
-	if !ok {
-		return
-	}
-	rest := status.Findings[1:]
 	// An operator that isn't there is no reason of what doesn't wait for it.
 	beside := root.Severity != diagnosis.Error && strings.HasPrefix(root.Rule, "FLINK-OP-") && status.Why != ""
-	if !status.Health.OK() && !beside {
+	explained := ok && !status.Health.OK() && !beside
+	if explained {
 		status.Why = root.Means + " (" + root.Rule + ")"
 		status.Next = append(status.Next, root.Advice()...)
-	} else {
-		rest = status.Findings
 	}
 	said := 0
-	for _, f := range rest {
-		if f.Severity == diagnosis.Info {
+	for _, f := range status.Findings {
+		if f.Severity == diagnosis.Info || explained && f.Rule == root.Rule && f.Subject == root.Subject {
 			continue
 		}
 		if said++; said > mostFindings {
