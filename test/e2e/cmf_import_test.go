@@ -10,8 +10,9 @@ import (
 )
 
 // A job of Flink's operator becomes an application, with real Flink behind the
-// stand-in for CMF: it goes on from its savepoint, and comes back.
-func TestCMFImport(t *testing.T) {
+// stand-in for CMF, and the application a job of the operator: both times it goes
+// on from its savepoint.
+func TestCMFImportAndEject(t *testing.T) {
 	t.Parallel()
 	const from, to = "cmf-import-from", "cmf-import-to"
 	main := main.space(t, to)
@@ -47,8 +48,39 @@ func TestCMFImport(t *testing.T) {
 	// Said again it finds all done, and starts nothing.
 	cmf(0, "app", "import", "basic-example", "-n", from, "-e", "imports", "--name", "imported")
 
-	// And back, by hand, as the command says it.
-	cmf(0, "app", "delete", "imported", "-e", "imports", "--lose-state")
-	main.run(t, "flink", "resume", "flinkdeployment/basic-example", "-n", from).wants(t, 0)
-	main.running(t, "flinkdeployment", "basic-example", from)
+	// And back: the name of the job that was imported is taken.
+	if got := cmf(1, "app", "eject", "imported", "-n", from, "-e", "imports", "--name", "basic-example").err; !strings.Contains(got, "has a flinkdeployment/basic-example already") {
+		t.Errorf("a name that is taken: %s", got)
+	}
+	printed = cmf(0, "app", "eject", "imported", "-n", from, "-e", "imports", "--name", "ejected", "--dry-run=client")
+	if !strings.Contains(printed.out, "kind: FlinkDeployment") || strings.Contains(printed.out, "initialSavepointPath") {
+		t.Errorf("the dry run of the way back: %s\n%s", printed.out, printed.err)
+	}
+	main.running(t, "flinkdeployment", "imported", to)
+	ejected := cmf(0, "app", "eject", "imported", "-n", from, "-e", "imports", "--name", "ejected").out
+	_, second, ok := strings.Cut(ejected, "restored from ")
+	if second = strings.TrimSpace(second); !ok || second == strings.TrimSpace(path) {
+		t.Fatalf("the ejection: %s", ejected)
+	}
+	main.hasMetadata(t, second)
+	main.running(t, "flinkdeployment", "ejected", from)
+	if got := main.kubectl(t, "-n", from, "logs", "deployment/ejected"); !strings.Contains(got, second) {
+		t.Errorf("the JobManager's log doesn't speak of %s", second)
+	}
+	if got := main.kubectl(t, "-n", to, "get", "flinkdeployment", "imported", "-o", "jsonpath={.spec.job.state} {.status.lifecycleState}"); got != "suspended SUSPENDED" {
+		t.Errorf("CMF's job is %s", got)
+	}
+	// Said again it finds all done, and creates nothing.
+	cmf(0, "app", "eject", "imported", "-n", from, "-e", "imports", "--name", "ejected")
+
+	// What can't be created costs nothing, and one that never runs leaves the
+	// application running from where it was.
+	cmf(0, "app", "start", "imported", "-e", "imports")
+	if got := cmf(1, "app", "eject", "imported", "-n", "no-such-namespace", "-e", "imports", "--force").err; !strings.Contains(got, "no-such-namespace") {
+		t.Errorf("a namespace that isn't there: %s", got)
+	}
+	failed := cmf(1, "app", "eject", "imported", "-n", from, "-e", "imports", "--name", "ejected").err
+	if !strings.Contains(failed, "is to run, too") {
+		t.Errorf("both would run: %s", failed)
+	}
 }

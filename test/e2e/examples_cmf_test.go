@@ -16,6 +16,7 @@ import (
 
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/cmd"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/cmftest"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/cmftest/incluster"
 )
 
 // cmfKinds are those that files describe, each after what it needs.
@@ -143,14 +144,29 @@ echo "{\"context:prod\":$servers,\"context:$(kubectl config current-context)\":$
 		namespace := main.flinkNamespace(t, fmt.Sprintf("cmf-import-%08x", crc32.ChecksumIEEE([]byte(e.script))))
 		main.apply(t, namespace, exampleIn(t, namespace, "basic-example.yaml"))
 		main.running(t, "flinkdeployment", "basic-example", namespace)
-		own := filepath.Join(s.dir, "kubeconfig")
-		data, err := os.ReadFile(main.kubeconfig)
-		must(t, err)
-		must(t, os.WriteFile(own, data, 0o600))
-		s.env = append(s.env, "KUBECONFIG="+own)
-		prepare("kubectl config set-context --current --namespace " + namespace)
+		s.inNamespace(t, namespace)
+	case kind == "app" && verb == "eject":
+		// Its savepoint has to be a real one, so the application is real Flink's.
+		namespace := fmt.Sprintf("cmf-eject-%08x", crc32.ChecksumIEEE([]byte(e.script)))
+		own := main.space(t, namespace)
+		own.standIn(t, incluster.Options{Namespace: namespace})
+		s.inNamespace(t, namespace)
+		s.env = append(s.env, "CONFLUENT_CMF_URL=service:"+namespace+"/cmf-service")
+		s.write(t, "real.yaml", strings.NewReplacer("flink.apache.org/v1beta1", "cmf.confluent.io/v1", "kind: FlinkDeployment", "kind: FlinkApplication").Replace(exampleIn(t, namespace, "basic-example.yaml")))
+		prepare("kubectl cmf env create dev-env --kubernetes-namespace " + namespace + " && kubectl cmf app create -f real.yaml -e dev-env --wait")
 	case e.command == "kubectl cmf app start":
 		prepare("kubectl cmf app suspend basic-example")
 	}
 	return s
+}
+
+// inNamespace gives the shell a kube context of its own, with that namespace.
+func (s *shell) inNamespace(t *testing.T, namespace string) {
+	t.Helper()
+	own := filepath.Join(s.dir, "kubeconfig")
+	data, err := os.ReadFile(main.kubeconfig)
+	must(t, err)
+	must(t, os.WriteFile(own, data, 0o600))
+	s.env = append(s.env, "KUBECONFIG="+own)
+	s.run(t, "kubectl config set-context --current --namespace "+namespace).wants(t, 0)
 }

@@ -153,6 +153,7 @@ func plugins(t *testing.T, dir string) []tested {
 				"ui":                {args: []string{"app/" + example, "--print-url", "--port", "0"}, waits: true},
 				"console":           {args: []string{"--print-url", "--port", "0"}, waits: true},
 				"app import":        {args: []string{example, "--name", "copy"}},
+				"app eject":         {args: []string{example, "--name", "copy"}},
 				"savepoint prune":   {args: []string{"--application", example, "--all"}},
 				"statement rescale": {args: []string{example, "--parallelism", "2"}},
 				"statement results": {args: []string{example}, data: true},

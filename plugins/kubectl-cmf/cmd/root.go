@@ -180,7 +180,7 @@ func newKind(c *common, kind *cmf.Kind) *cobra.Command {
 // special are the verbs that only one kind has.
 var special = map[string][]func(*common) *cobra.Command{
 	"env":       {newEnvUse},
-	"app":       {newAppStatus, newAppStart, newAppSuspend, newAppRestart, newAppLogs, newAppSavepoint, newAppImport},
+	"app":       {newAppStatus, newAppStart, newAppSuspend, newAppRestart, newAppLogs, newAppSavepoint, newAppImport, newAppEject},
 	"statement": {newStatementStop, newStatementResume, newStatementRescale, newStatementExceptions, newStatementResults, newStatementLogs, newStatementEvents, newStatementSavepoint},
 	"savepoint": {newSavepointDetach, newSavepointPrune},
 	"artifact":  {newArtifactCreate, newArtifactUpdate, newArtifactDownload, newArtifactVersions},

@@ -2,7 +2,6 @@ package move
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
@@ -11,7 +10,6 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
@@ -142,22 +140,14 @@ func (s *Sides) deployed(namespace string) api.Ref {
 
 // fits looks whether the application could run in its namespace.
 func (m *Import) fits(ctx context.Context, job api.Job, p *ImportPlan) (stop, warn []string) {
-	body, err := json.Marshal(map[string]any{
-		"apiVersion": api.Group + "/" + api.Version, "kind": api.Deployment.Name,
-		"metadata": map[string]any{"name": m.App.Name, "namespace": p.namespace},
-		"spec":     Merged(p.Application, p.environment),
-	})
-	object := &unstructured.Unstructured{}
-	if err == nil {
-		err = object.UnmarshalJSON(body)
-	}
+	to, err := jobOf(p.Application, p.environment, m.deployed(p.namespace))
 	if err != nil {
 		return []string{err.Error()}, nil
 	}
 	if p.elsewhere {
 		warn = append(warn, "the environment is in another Kubernetes cluster: what its namespace has can't be looked up, and its pods must be able to read the savepoint")
 	}
-	stop, more := lifecycle.Fits(ctx, m.Operator, job, api.Job{Kind: api.Deployment, Object: object}, p.elsewhere)
+	stop, more := lifecycle.Fits(ctx, m.Operator, job, to, p.elsewhere)
 	return stop, append(warn, more...)
 }
 
@@ -234,20 +224,30 @@ const (
 // stopped and removed first, and the job resumed only when that is certain. An
 // interrupted one is left as it is, and the error says how that is.
 func (m *Import) Run(ctx context.Context, p *ImportPlan) (Imported, error) {
-	bounded, cancel := ctx, context.CancelFunc(func() {})
-	if m.Timeout > 0 {
-		bounded, cancel = context.WithTimeoutCause(ctx, m.Timeout, exit.Timeoutf("timed out after %s", m.Timeout))
-	}
+	bounded, cancel := m.bounded(ctx)
 	defer cancel()
 	w := &importing{Import: m, plan: p, from: p.From}
 	out, err := w.steps(bounded)
 	if err == nil {
 		return out, nil
 	}
-	if cause := context.Cause(bounded); cause != nil && exit.Code(err) != exit.Code(cause) {
-		err = exit.With(exit.Code(cause), fmt.Errorf("%w: %w", cause, err))
+	return out, w.failed(ctx, caused(bounded, err))
+}
+
+// bounded is ctx with the move's own end.
+func (s *Sides) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	if s.Timeout <= 0 {
+		return ctx, func() {}
 	}
-	return out, w.failed(ctx, err)
+	return context.WithTimeoutCause(ctx, s.Timeout, exit.Timeoutf("timed out after %s", s.Timeout))
+}
+
+// caused is err with the reason why ctx ended, where it did.
+func caused(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); cause != nil && exit.Code(err) != exit.Code(cause) {
+		return exit.With(exit.Code(cause), fmt.Errorf("%w: %w", cause, err))
+	}
+	return err
 }
 
 // importing is an import under way.

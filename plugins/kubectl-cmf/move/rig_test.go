@@ -37,6 +37,30 @@ type rig struct {
 	// wrong, where set, is what the operator starts jobs from in place of what
 	// they should.
 	wrong string
+	// deaf JobManagers don't answer.
+	deaf bool
+	// onReconcile, where set, is called before the operator starts a job.
+	onReconcile func()
+}
+
+// setDeaf has no JobManager answer any more.
+func (r *rig) setDeaf() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.deaf = true
+}
+
+// suspendApp has another user suspend the application.
+func (r *rig) suspendApp() error {
+	_, err := r.client.Act(context.Background(), r.sides().App, "suspend", nil)
+	return err
+}
+
+// setWrong has the operator start jobs from something else.
+func (r *rig) setWrong(path string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.wrong = path
 }
 
 // direct has a handler answer requests.
@@ -87,6 +111,9 @@ func newRig(t *testing.T, objects ...runtime.Object) *rig {
 	r.cluster.Ask(flinktest.Flink{OnState: func(_ context.Context, ref api.Ref) (api.FlinkState, error) {
 		r.mu.Lock()
 		defer r.mu.Unlock()
+		if r.deaf {
+			return api.FlinkState{}, flinktest.ErrNoAnswer
+		}
 		state := api.FlinkState{State: "RUNNING", Tasks: 2, Latest: &api.FlinkSnapshot{Path: "s3://b/s/savepoint-1", Savepoint: true}}
 		if path := r.restored[ref.Name]; path != "" {
 			state.Restored = &api.FlinkSnapshot{Path: path, Savepoint: true}
@@ -143,6 +170,9 @@ func (r *rig) reconcile(job api.Job, n int) {
 	if from == "" {
 		from = job.InitialPath()
 	}
+	if r.onReconcile != nil {
+		r.onReconcile()
+	}
 	r.mu.Lock()
 	if r.wrong != "" {
 		from = r.wrong
@@ -181,6 +211,16 @@ func (r *rig) job() string {
 	}
 	job := api.Job{Kind: api.Deployment, Object: object}
 	return job.Wanted() + " " + job.State()
+}
+
+// text is a value as JSON.
+func text(t *testing.T, value any) string {
+	t.Helper()
+	out, err := json.Marshal(value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(out)
 }
 
 func wants(t *testing.T, what, text string, parts ...string) {

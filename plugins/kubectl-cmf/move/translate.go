@@ -50,9 +50,6 @@ func Application(job api.Job, name string, environment cmf.Object) (cmf.Object, 
 	stop := func(field, format string, args ...any) {
 		points = append(points, Point{Field: field, Text: fmt.Sprintf(format, args...), Stops: true})
 	}
-	note := func(field, format string, args ...any) {
-		points = append(points, Point{Field: field, Text: fmt.Sprintf(format, args...)})
-	}
 	// CMF's documents, "Deploy and Manage Applications": every application runs on
 	// a cluster of its own.
 	if job.Kind.Name != api.Deployment.Name || job.IsSessionCluster() {
@@ -72,17 +69,7 @@ func Application(job api.Job, name string, environment cmf.Object) (cmf.Object, 
 	if namespace := environment.Text("kubernetesNamespace"); namespace == job.Object.GetNamespace() && name == job.Object.GetName() {
 		stop("metadata.name", "CMF's own FlinkDeployment would be %s, too, in the same namespace %s; give another name with --name", job.Ref(), namespace)
 	}
-	for _, path := range once {
-		if cmf.Object(job.Object.Object).Text(path) != "" {
-			note(path, "left out: it asked something of the operator once")
-		}
-	}
-	was := api.Flatten(api.Section(job.Spec(), "flinkConfiguration"))
-	for _, key := range api.PerCluster {
-		if was[key] != "" {
-			note("spec.flinkConfiguration."+key, "left out: it belongs to the cluster of %s", job.Ref())
-		}
-	}
+	points = append(points, leftOut(job)...)
 	fresh := job.Fresh()
 	spec := cmf.Object{"spec": fresh.Spec()}.Copy()
 	spec.Set("spec.job.state", "suspended")
@@ -104,6 +91,24 @@ func Application(job api.Job, name string, environment cmf.Object) (cmf.Object, 
 	return cmf.Object{"apiVersion": cmf.Group + "/v1", "kind": "FlinkApplication", "metadata": metadata, "spec": spec["spec"]}, points
 }
 
+// leftOut says which fields of a job don't go over, because they asked something
+// of the operator once or belong to the cluster of the job.
+func leftOut(job api.Job) []Point {
+	var points []Point
+	for _, path := range once {
+		if cmf.Object(job.Object.Object).Text(path) != "" {
+			points = append(points, Point{Field: path, Text: "left out: it asked something of the operator once"})
+		}
+	}
+	was := api.Flatten(api.Section(job.Spec(), "flinkConfiguration"))
+	for _, key := range api.PerCluster {
+		if was[key] != "" {
+			points = append(points, Point{Field: "spec.flinkConfiguration." + key, Text: fmt.Sprintf("left out: it belongs to the cluster of %s", job.Ref())})
+		}
+	}
+	return points
+}
+
 // trim takes out of a spec what an application doesn't have.
 func trim(spec cmf.Object) []Point {
 	var points []Point
@@ -113,6 +118,12 @@ func trim(spec cmf.Object) []Point {
 		spec.Remove("spec.ingress")
 		points = append(points, Point{Field: "spec.ingress", Text: "left out: CMF's documents have none for applications; the dashboard is at kubectl cmf ui, through CMF's own proxy"})
 	}
+	return append(points, unmark(spec)...)
+}
+
+// unmark takes out of a spec the marks of CMF's own pods.
+func unmark(spec cmf.Object) []Point {
+	var points []Point
 	for _, template := range []string{"spec.podTemplate", "spec.jobManager.podTemplate", "spec.taskManager.podTemplate"} {
 		for _, marks := range []string{".metadata.labels", ".metadata.annotations"} {
 			entries := spec.Map(template + marks)
@@ -158,13 +169,9 @@ func checks(job api.Job, name string, spec, environment cmf.Object) []Point {
 		points = append(points, Point{Field: field, Text: fmt.Sprintf(format, args...)})
 	}
 	config := api.Flatten(api.Section(Merged(spec, environment), "flinkConfiguration"))
-	for _, key := range claimKeys {
-		if strings.EqualFold(config[key], "CLAIM") {
-			points = append(points, Point{Field: "spec.flinkConfiguration." + key, Stops: true, Text: "is CLAIM: the application would own the savepoint, and delete what the job needs to run again; set NO_CLAIM first"})
-		}
-	}
-	if dir := config["high-availability.storageDir"]; dir != "" && name == job.Object.GetName() {
-		note("spec.flinkConfiguration.high-availability.storageDir", "both would keep files in %s under the same name: deleting the job may delete the application's; give another name with --name", dir)
+	points = append(points, claims(config, "the application", "the job")...)
+	if name == job.Object.GetName() {
+		points = append(points, sharedFiles(config, "the job", "the application")...)
 	}
 	if image := spec.Text("spec.image"); image != "" && !strings.Contains(image, "cp-flink") {
 		note("spec.image", "%s is none of Confluent's images (confluentinc/cp-flink:…), which are what it supports", image)
@@ -176,6 +183,27 @@ func checks(job api.Job, name string, spec, environment cmf.Object) []Point {
 		note("spec.job.upgradeMode", "is stateless: each time that the application is suspended it loses its state")
 	}
 	return points
+}
+
+// claims forbids that what starts from a savepoint owns it: what left it needs it
+// to run again.
+func claims(config map[string]string, starts, left string) []Point {
+	var points []Point
+	for _, key := range claimKeys {
+		if strings.EqualFold(config[key], "CLAIM") {
+			points = append(points, Point{Field: "spec.flinkConfiguration." + key, Stops: true, Text: fmt.Sprintf("is CLAIM: %s would own the savepoint, and delete what %s needs to run again; set NO_CLAIM first", starts, left)})
+		}
+	}
+	return points
+}
+
+// sharedFiles warns where both of a name keep files of high availability.
+func sharedFiles(config map[string]string, left, starts string) []Point {
+	const key = "high-availability.storageDir"
+	if config[key] == "" {
+		return nil
+	}
+	return []Point{{Field: "spec.flinkConfiguration." + key, Text: fmt.Sprintf("both would keep files in %s under the same name: deleting %s may delete %s's; give another name with --name", config[key], left, starts)}}
 }
 
 // Merged is the spec that CMF deploys: the application's with the environment's

@@ -16,6 +16,9 @@ import (
 // undoLimit bounds each step back.
 const undoLimit = 5 * time.Minute
 
+// interruptLimit bounds what is still asked after Ctrl-C.
+const interruptLimit = 5 * time.Second
+
 // failed goes back, where the move has failed for good, and says in the error
 // how things stand.
 func (w *importing) failed(ctx context.Context, err error) error {
@@ -128,7 +131,7 @@ func (w *importing) stands(ctx context.Context) string {
 	case created:
 		return fmt.Sprintf("%s is there, suspended. %s was not touched.", w.App.Where(), w.Job)
 	case suspending:
-		limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), interruptLimit)
 		defer cancel()
 		object, err := w.Operator.Get(limit, w.Job)
 		if err == nil && (api.Job{Kind: w.Job.Kind, Object: object}).Wanted() != api.WantSuspended {
