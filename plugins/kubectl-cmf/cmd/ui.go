@@ -17,6 +17,7 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/portforward"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/reach"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/cmf"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/connect"
 )
 
 // defaultUIPort is Flink's own.
@@ -30,6 +31,8 @@ type uiOptions struct {
 	anyPort   bool
 	noBrowser bool
 	printURL  bool
+	// straight is --direct.
+	straight bool
 }
 
 // newUI is `kubectl cmf ui`.
@@ -39,13 +42,16 @@ func newUI(c *common) *cobra.Command {
 		Use: "ui (app/NAME | statement/NAME)", Short: "Open the Flink dashboard of an application or a statement", GroupID: other,
 		Long: `Open the Flink dashboard of an application or a statement, through CMF's own proxy
 and with the identity that all commands have: no access to Kubernetes is needed
-where CMF's address is given. Ctrl-C ends it.
+where CMF's address is given. With --direct it comes straight from the JobManager,
+through the Kubernetes API server of the kube context, and follows the job when it
+restarts or moves. Ctrl-C ends it.
 
 The page is served on this computer only, as localhost, and refuses requests that
 pages of other sites, or of other ports of this computer, make a browser send.`,
 		Example: plugin.Examples(`
 			kubectl cmf ui app/basic-example
 			kubectl cmf ui statement/clicks -e dev-env --print-url
+			kubectl cmf ui app/basic-example --direct --print-url
 			kubectl cmf ui app/basic-example --port 0 --no-browser`),
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: completion.Values(c.completeUI),
@@ -53,6 +59,7 @@ pages of other sites, or of other ports of this computer, make a browser send.`,
 	}
 	flags := cmd.Flags()
 	flags.IntVar(&o.port, "port", defaultUIPort, "Local port (default 8081, or another one where that is in use); 0 is any")
+	flags.BoolVar(&o.straight, "direct", false, "Go straight to the JobManager, through the Kubernetes API server, and not through CMF's proxy")
 	flags.BoolVar(&o.noBrowser, "no-browser", false, "Don't open a browser")
 	flags.BoolVar(&o.printURL, "print-url", false, "Print the address on standard output, and don't open a browser")
 	return cmd
@@ -116,19 +123,20 @@ func (o *uiOptions) Run(ctx context.Context) error {
 	if _, err := client.Get(ctx, ref); err != nil {
 		return err
 	}
-	way, err := client.WebUI(ref)
+	line := o.progress()
+	defer line.Done()
+	way, err := o.way(ctx, client, ref, line.Print)
 	if err != nil {
 		return err
 	}
+	defer way.close()
 	listener, err := portforward.Serve(ctx, portforward.ListenOptions{Handler: portforward.NewProxy(way), Port: o.port, AnyPort: o.anyPort})
 	if err != nil {
 		return err
 	}
 	defer listener.Close()
-	line := o.progress()
-	defer line.Done()
 	o.tellAnswer(ctx, way, ref, line.Print)
-	address := fmt.Sprintf("http://localhost:%d/", listener.Port())
+	address := fmt.Sprintf("http://localhost:%d/%s", listener.Port(), way.page)
 	switch {
 	case o.printURL:
 		fmt.Fprintln(o.Out, address)
@@ -142,10 +150,18 @@ func (o *uiOptions) Run(ctx context.Context) error {
 			line.Print("Open in a browser: %s", address)
 		}
 	}
-	line.Set("serving the dashboard of %s at %s", ref.Where(), address)
+	line.Set("serving the dashboard of %s%s at %s", ref.Where(), way.by, address)
 	<-ctx.Done()
 	// Ctrl-C is how serving ends; it failed at nothing.
 	return listener.Close()
+}
+
+// way is the way to the dashboard that the user wants.
+func (o *uiOptions) way(ctx context.Context, client *connect.Connection, ref cmf.Ref, tell func(string, ...any)) (dashboard, error) {
+	if o.straight {
+		return o.direct(ctx, client, ref, tell)
+	}
+	return proxied(client, ref)
 }
 
 // firstAnswer is how long the JobManager's first answer is waited for.
@@ -153,10 +169,10 @@ const firstAnswer = 10 * time.Second
 
 // tellAnswer says where the JobManager doesn't answer yet; pages try again by
 // themselves.
-func (o *uiOptions) tellAnswer(ctx context.Context, way http.RoundTripper, ref cmf.Ref, tell func(string, ...any)) {
+func (o *uiOptions) tellAnswer(ctx context.Context, way dashboard, ref cmf.Ref, tell func(string, ...any)) {
 	ctx, cancel := context.WithTimeout(ctx, firstAnswer)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://tunnel/config", nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://tunnel"+way.probe, nil)
 	if err != nil {
 		return
 	}
@@ -167,6 +183,9 @@ func (o *uiOptions) tellAnswer(ctx context.Context, way http.RoundTripper, ref c
 			return
 		}
 		err = fmt.Errorf("CMF's proxy answers %s", response.Status)
+		if o.straight {
+			err = fmt.Errorf("it answers %s", response.Status)
+		}
 	}
 	tell("warning: the JobManager of %s doesn't answer yet: %v", ref.Where(), err)
 }
