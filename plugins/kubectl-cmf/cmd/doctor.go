@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
@@ -39,9 +40,12 @@ func newDoctor(c *common) *cobra.Command {
 		Long: `Go the way to CMF step by step (how it is found, connection, TLS, identity, version,
 license), then look at what it manages, in all environments or that of -e: what has
 failed, grouped by cause; secrets that are missing; Kubernetes clusters that don't
-answer. Where Kubernetes can be read: whether Flink's operator watches the
-environments' namespaces, and the pods of what doesn't run, by the rules of
-kubectl flink doctor. Nothing is changed.
+answer; images that don't fit their flinkVersion. Where Kubernetes can be read:
+whether Flink's operator watches the environments' namespaces, the pods of what
+doesn't run, by the rules of kubectl flink doctor, and whether the addresses of
+catalogs and databases resolve and answer inside the cluster: that is tried in a pod
+of a JobManager or of CMF, with its getent and bash (which needs create on
+pods/exec). What wasn't tried is named. Nothing is changed.
 
 It ends with 3 where there are errors, with --strict where there are warnings, and
 with 1 where something of CMF couldn't be read.`,
@@ -79,7 +83,7 @@ func (o *doctorOptions) Run(ctx context.Context) error {
 	line.Set("looking at CMF")
 	report := &view.DoctorReport{}
 	if client := o.way(ctx, report); client != nil {
-		e := examination{o, client, report, nil}
+		e := examination{doctorOptions: o, client: client, report: report}
 		e.look(ctx)
 		line.Set("looking at Kubernetes")
 		e.kubernetes(ctx)
@@ -205,6 +209,11 @@ type examination struct {
 	report *view.DoctorReport
 	// suspects are FlinkDeployments that don't run as they should.
 	suspects []api.Ref
+	// endpoints are the addresses that catalogs and databases name, namespaces
+	// those of environments that are in this Kubernetes cluster, as far as CMF
+	// tells.
+	endpoints  []endpoint
+	namespaces []string
 }
 
 // list is a list that may fail; what couldn't be read is noted.
@@ -237,40 +246,71 @@ func (e *examination) look(ctx context.Context) {
 	for _, o := range e.list(ctx, cmf.Must("secret"), cmf.Scope{}, budget) {
 		secrets[o.Name()] = true
 	}
-	mapped := map[string]bool{}
+	mapped := mappings{}
 	for _, environment := range environments {
 		scope := cmf.Scope{Environment: environment.Name()}
 		if cmf.CheckName("environment", scope.Environment) != nil {
 			continue
 		}
 		for _, o := range e.list(ctx, cmf.Must("secret-mapping"), scope, budget) {
-			mapped[o.Name()] = true
+			mapped.add(o.Name(), scope.Environment)
 			if name := o.Text("spec.secretName"); !secrets[name] {
 				e.report.Add(view.DoctorFinding{Severity: diagnosis.Error, Title: "Secret of a secret mapping is not there", Cause: fmt.Sprintf("the secret %q is missing", name), Cure: "kubectl cmf secret create " + name + " --from-env KEY=VARIABLE"}, scope.Environment+"/secret-mapping/"+o.Name(), "")
 			}
 		}
 		e.environment(ctx, environment, scope, budget)
 	}
-	if e.scope.Environment == "" {
-		e.connections(ctx, mapped, budget)
-	}
+	e.connections(ctx, mapped, budget)
 }
+
+// mappings are the environments in which a connectionSecretId has a secret.
+type mappings map[string][]string
+
+func (m mappings) add(id, environment string) { m[id] = append(m[id], environment) }
 
 // connections are those of catalogs and databases, whose ids need a mapping:
 // without one a catalog isn't accessible, and nobody says so.
-func (e *examination) connections(ctx context.Context, mapped map[string]bool, budget *cmf.Budget) {
+func (e *examination) connections(ctx context.Context, mapped mappings, budget *cmf.Budget) {
 	check := func(subject, id string) {
-		if id != "" && !mapped[id] {
+		// With -e the mappings of other environments aren't known.
+		if id != "" && len(mapped[id]) == 0 && e.scope.Environment == "" {
 			e.report.Add(view.DoctorFinding{Severity: diagnosis.Warning, Title: "connectionSecretId has no secret mapping in any environment", Cause: "no environment can use it with " + id, Cure: "kubectl cmf secret-mapping create " + id + " --secret SECRET -e ENVIRONMENT"}, subject, "")
 		}
 	}
 	for _, catalog := range e.list(ctx, cmf.Must("catalog"), cmf.Scope{}, budget) {
-		check("catalog/"+catalog.Name(), catalog.Text("spec.srInstance.connectionSecretId"))
+		subject := "catalog/" + catalog.Name()
+		check(subject, catalog.Text("spec.srInstance.connectionSecretId"))
+		e.connectionsOf(subject, catalog)
 		if cmf.CheckName("catalog", catalog.Name()) != nil {
 			continue
 		}
 		for _, database := range e.list(ctx, cmf.Must("database"), cmf.Scope{Catalog: catalog.Name()}, budget) {
-			check("database/"+catalog.Name()+"/"+database.Name(), database.Text("spec.kafkaCluster.connectionSecretId"))
+			subject, id := "database/"+catalog.Name()+"/"+database.Name(), database.Text("spec.kafkaCluster.connectionSecretId")
+			check(subject, id)
+			e.changers(subject, id, database, mapped)
+			e.connectionsOf(subject, database)
+		}
+	}
+}
+
+// changers are the environments that may change a database's tables, for which
+// they need its secret.
+func (e *examination) changers(subject, id string, database cmf.Object, mapped mappings) {
+	if id == "" || len(mapped[id]) == 0 {
+		return // none is wanted, or that is told already
+	}
+	for _, field := range []string{"spec.ddlEnvironments", "spec.alterEnvironments"} {
+		value, _ := database.At(field)
+		names, _ := value.([]any)
+		for _, entry := range names {
+			name, _ := entry.(string)
+			if name == "" || e.scope.Environment != "" && name != e.scope.Environment || slices.Contains(mapped[id], name) {
+				continue
+			}
+			e.report.Add(view.DoctorFinding{
+				Severity: diagnosis.Warning, Title: "Environment may change a database's tables and has no secret mapping for it",
+				Cause: fmt.Sprintf("environment %q has no mapping %s", name, id), Cure: "kubectl cmf secret-mapping create " + id + " --secret SECRET -e " + name,
+			}, subject, "")
 		}
 	}
 }
@@ -281,6 +321,9 @@ const maxAsked = 20
 
 func (e *examination) environment(ctx context.Context, environment cmf.Object, scope cmf.Scope, budget *cmf.Budget) {
 	namespace := environment.Text("kubernetesNamespace")
+	if cluster := environment.Text("kubernetesClusterName"); (cluster == "" || cluster == "default" || cluster == "default-k8s-cluster") && len(validation.IsDNS1123Label(namespace)) == 0 && !slices.Contains(e.namespaces, namespace) {
+		e.namespaces = append(e.namespaces, namespace)
+	}
 	shared := map[string]bool{}
 	asked := 0
 	for _, name := range []string{"pool", "app", "statement"} {
@@ -289,6 +332,9 @@ func (e *examination) environment(ctx context.Context, environment cmf.Object, s
 			subject := scope.Environment + "/" + kind.Name + "/" + o.Name()
 			if name == "pool" && o.Text("spec.type") == "SHARED" {
 				shared[o.Name()] = true
+			}
+			if name != "statement" {
+				e.imageFits(kind, o, environment, subject)
 			}
 			state, verdict, why := kind.State(o)
 			if o.Text("status.phase") == cmf.PhaseFailing {

@@ -38,8 +38,12 @@ func (e *examination) kubernetes(ctx context.Context) {
 	}
 	if err != nil {
 		e.report.Skipped = append(e.report.Skipped, "Kubernetes: "+api.FirstLine(err.Error()))
+		if len(e.endpoints) > 0 {
+			e.notTried(err)
+		}
 		return
 	}
+	e.inside(ctx)
 	gatherer := &reach.Gatherer{Client: client, Limit: perSource, Now: e.now}
 	e.watched(ctx, gatherer)
 	for i, ref := range e.suspects {

@@ -148,7 +148,7 @@ func (m *Eject) state(ctx context.Context, p *EjectPlan, application cmf.Object,
 	p.mode, p.before = job.UpgradeMode(), job.UpgradeSavepointPath()
 	state, verdict, why := m.App.Kind.State(application)
 	if job.Wanted() != api.WantSuspended {
-		if job.State() != "RUNNING" || verdict != cmf.Ready {
+		if job.State() != api.JobRunning || verdict != cmf.Ready {
 			if why != "" {
 				why = ": " + why
 			}

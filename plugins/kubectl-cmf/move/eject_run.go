@@ -127,7 +127,7 @@ func (w *ejecting) suspend(ctx context.Context) error {
 		return err
 	}
 	stop := apply.Clean(w.App.Kind, now)
-	stop.Set("spec.job.state", "suspended")
+	stop.Set("spec.job.state", api.WantSuspended)
 	stop.Set("spec.job.upgradeMode", api.UpgradeSavepoint)
 	_, err = w.CMF.Update(ctx, w.App, stop)
 	return err
@@ -137,7 +137,7 @@ func (w *ejecting) suspend(ctx context.Context) error {
 func suspendedOrFailed(ref cmf.Ref) apply.Condition {
 	ready := apply.Ready(ref, nil)
 	return func(o cmf.Object) (bool, error) {
-		if o.Text("spec.job.state") != "suspended" {
+		if o.Text("spec.job.state") != api.WantSuspended {
 			return false, nil
 		}
 		return ready(o)

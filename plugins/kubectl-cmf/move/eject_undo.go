@@ -85,7 +85,7 @@ func (w *ejecting) start(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if before.Text("spec.job.state") != "suspended" {
+	if before.Text("spec.job.state") != api.WantSuspended {
 		return w.App.Where() + " is to run, as before", nil
 	}
 	if _, err := w.CMF.Act(ctx, w.App, "start", nil); err != nil {
@@ -93,7 +93,7 @@ func (w *ejecting) start(ctx context.Context) (string, error) {
 	}
 	ready := apply.Ready(w.App, before)
 	now, err := w.waiter().For(ctx, w.App, func(o cmf.Object) (bool, error) {
-		if o.Text("spec.job.state") == "suspended" {
+		if o.Text("spec.job.state") == api.WantSuspended {
 			return false, nil
 		}
 		return ready(o)
@@ -122,7 +122,7 @@ func (w *ejecting) stands(ctx context.Context) string {
 	case appStopping:
 		limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), interruptLimit)
 		defer cancel()
-		if now, err := w.CMF.Get(limit, w.App); err == nil && now.Text("spec.job.state") != "suspended" {
+		if now, err := w.CMF.Get(limit, w.App); err == nil && now.Text("spec.job.state") != api.WantSuspended {
 			return fmt.Sprintf("%s is to run, as before. %s was not created.", w.App.Where(), w.Job)
 		}
 		return fmt.Sprintf("%s is being suspended with a savepoint, and CMF goes on with it. %s was not created.", w.App.Where(), w.Job)
