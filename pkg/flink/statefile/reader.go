@@ -33,12 +33,10 @@ type reader struct {
 	in  *bufio.Reader
 	at  int64
 	err error
-	// text is where strings are read into before they are kept or not.
-	text [1 << 16]byte
 }
 
 func newReader(in io.Reader) *reader {
-	return &reader{in: bufio.NewReaderSize(in, 64<<10)}
+	return &reader{in: bufio.NewReaderSize(in, 1<<16)} // next gives any text in one piece
 }
 
 func (r *reader) fail(format string, args ...any) {
@@ -68,6 +66,22 @@ func (r *reader) fill(to []byte) bool {
 	return r.err == nil
 }
 
+// next are the next n bytes, at most 65,536, until something else is read: a copy of
+// each number and text would be garbage by the million. They are nil after an error.
+func (r *reader) next(n int) []byte {
+	if r.err != nil {
+		return nil
+	}
+	out, err := r.in.Peek(n)
+	done, _ := r.in.Discard(len(out)) // they are in the buffer
+	r.at += int64(done)
+	r.stop(err)
+	if r.err != nil {
+		return nil
+	}
+	return out
+}
+
 // skip passes over n bytes.
 func (r *reader) skip(n int64) {
 	const step = 1 << 30 // Discard takes an int, which has 32 bits on some machines
@@ -93,11 +107,7 @@ func (r *reader) byte() byte {
 }
 
 func (r *reader) uint(bytes int) (out uint64) {
-	var buffer [8]byte
-	if !r.fill(buffer[:bytes]) {
-		return 0
-	}
-	for _, b := range buffer[:bytes] {
+	for _, b := range r.next(bytes) {
 		out = out<<8 | uint64(b)
 	}
 	return out
@@ -120,11 +130,7 @@ func (r *reader) count(what string) int {
 
 // string reads Java's modified UTF-8, at most 65,535 bytes.
 func (r *reader) string() string {
-	raw := r.text[:r.short()]
-	if !r.fill(raw) {
-		return ""
-	}
-	out, ok := decode(raw)
+	out, ok := decode(r.next(r.short()))
 	if !ok {
 		r.fail("a text isn't in Java's UTF-8")
 	}

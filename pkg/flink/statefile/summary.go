@@ -188,7 +188,7 @@ func Summarize(in io.Reader, piece func(op *Operator, p *Piece, isNew bool) erro
 				out.Inline = add(out.Inline, size)
 			} else {
 				// Segments of a file are different pieces of the same file.
-				name := maphash.String(seed, string(p.Place)+p.Path)
+				name := maphash.String(seed, p.Path) ^ maphash.String(seed, string(p.Place))
 				_, known := seen[name]
 				switch {
 				case known:

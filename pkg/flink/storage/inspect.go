@@ -103,13 +103,13 @@ func Read(ctx context.Context, in io.Reader) (Inspection, error) {
 	files := map[string]*File{}
 	many := false
 	summary, err := statefile.Summarize(stoppable{ctx, in}, func(op *statefile.Operator, p *statefile.Piece, _ bool) error {
-		if p.Place == statefile.Inline {
+		if p.Place == statefile.Inline || many {
 			return nil
 		}
 		known := files[p.Path]
 		if known == nil {
 			if len(files) >= maxFiles {
-				many = true
+				files, many = nil, true // they'd be of no use
 				return nil
 			}
 			known = &File{Path: p.Path, Operator: op.ID, Kind: p.Kind, relative: p.Place == statefile.Relative}
