@@ -12,7 +12,7 @@ var (
 	pluginNamed = pattern(`The scheme is directly supported by Flink through the following plugins?(?:\(s\))?: ([\w-]+(?:, [\w-]+)*)`)
 	pluginNone  = pattern(`(?:Could not find a file system implementation for scheme|No FileSystem for scheme:?) '?"?(s3a?|s3p|gs|abfss?|wasbs?|oss|hdfs)\b`)
 	noWriter    = pattern(`UnsupportedOperationException: (?:.*\b(?:not support|do(?:es)? not support)\w* recoverable writers|Recoverable writers on \w+ are only supported|.*[Rr]ecoverable ?[Ww]riters? .*(?:only supported|not supported|unsupported))`)
-	s3Denied    = pattern(`(?i)Status Code: 403|AccessDenied|Access Denied|InvalidAccessKeyId|SignatureDoesNotMatch|Unable to load (?:AWS )?credentials|No AWS Credentials|NoAwsCredentialsException|AWSBadRequestException.*403|Forbidden \(Service: (?:Amazon )?S3`)
+	s3Denied    = pattern(`(?i)Status Code: 403|AccessDenied|Access Denied|InvalidAccessKeyId|SignatureDoesNotMatch|ExpiredToken|InvalidToken|Unable to load (?:AWS )?credentials|No AWS Credentials|NoAwsCredentialsException|AWSBadRequestException.*403|Forbidden \(Service: (?:Amazon )?S3`)
 	s3Bucket    = pattern(`NoSuchBucket|The specified bucket does not exist`)
 	s3Clock     = pattern(`RequestTimeTooSkewed|difference between the request time and the (?:current|server's) time is too large`)
 	s3Pool      = pattern(`Timeout waiting for connection from pool|Acquire operation took longer than the configured maximum time`)

@@ -300,7 +300,7 @@ func (s *S3) explainAs(ctx context.Context, verb, path string, err error) error 
 		return fmt.Errorf("%s: there is no bucket %q %s: %w", path, bucket, s.Where(), notThere(path, "no such bucket"))
 	case minio.AccessDenied:
 		return fmt.Errorf("%s: access denied %s\nThe credentials are those of %s; they may not %s there", path, s.Where(), from, verb)
-	case minio.InvalidAccessKeyID, minio.SignatureDoesNotMatch:
+	case minio.InvalidAccessKeyID, minio.SignatureDoesNotMatch, "InvalidTokenId", "InvalidToken": // MinIO says the third, Amazon the fourth
 		return fmt.Errorf("%s: %s doesn't know the credentials (%s), which are those of %s", path, s.host, answer.Code, from)
 	case "ExpiredToken", "ExpiredTokenException":
 		return fmt.Errorf("%s: the credentials have expired (%s)", path, from)
