@@ -126,13 +126,15 @@ release-snapshot: ## Archives and packages of all six platforms into dist/, and 
 bench: build ## Sizes and times, as ratios against kubectl
 	@go run ./test/bench --bin $(BIN)
 	@go run ./test/bench/cmf --bin $(BIN)
+	@go run ./test/bench/state --bin $(BIN)
 	@echo "list of 5,000 jobs"; go test -tags 'api bench' -count=1 -timeout 20m -v -run TestListOfThousands ./test/api/ | grep -E 'jobs:|FAIL|panic'
 	@if [ "$$(uname -s)$$(id -u)" = Linux0 ]; then \
 		go test -tags release -count=1 -v -run TestCompletionAnswersFromItsCache ./test/release/ | grep -E 'completion:|FAIL|panic'; \
-		$(CLUSTER) up --name demo && \
+		$(CLUSTER) up --name demo --minio && \
+		go run ./test/bench/state --bin $(BIN) --only du --kubeconfig "$$($(CLUSTER) kubeconfig --name demo)" --kubectl "$$($(CLUSTER) assets)/kubectl" --mc "$$($(CLUSTER) tool mc)/mc" && \
 		go run ./test/bench/tunnel --kubeconfig "$$($(CLUSTER) kubeconfig --name demo)" --kubectl "$$($(CLUSTER) assets)/kubectl" && \
 		go run ./test/bench/sql --kubeconfig "$$($(CLUSTER) kubeconfig --name demo)" --kubectl "$$($(CLUSTER) assets)/kubectl" --bin $(BIN); \
-	else echo "not run: the tunnel's and SQL's parts, which need a cluster (Linux and root)"; fi
+	else echo "not run: the tunnel's, SQL's and du's parts, which need a cluster (Linux and root)"; fi
 
 .PHONY: cluster-up
 cluster-up: ## Bring the demo's cluster up

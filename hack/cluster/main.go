@@ -41,7 +41,7 @@ Usage: cluster VERB [flags]
   assets      build kube-apiserver, etcd and kubectl, and print their directory
   tool        build a program that releases and checks are made with, and
               print its directory: goreleaser, krew,
-              validate-krew-manifest or golangci-lint
+              validate-krew-manifest, golangci-lint or mc
   shells      install the shells that completion is tested in: bash, zsh, fish
   probe       compile the Java classes of kubectl flink: DIR
   fetch       fetch and build everything, without a cluster [flags of up]

@@ -119,9 +119,9 @@ func (f *Factory) Etcd(ctx context.Context) (string, error) {
 	return f.component(ctx, "etcd", "-s -w")
 }
 
-// BuildTools are programs that releases and checks are made with; component
+// BuildTools are programs that releases, checks and measurements are made with; component
 // modules pin them and all they are made of.
-var BuildTools = []string{"goreleaser", "krew", "validate-krew-manifest", "golangci-lint"}
+var BuildTools = []string{"goreleaser", "krew", "validate-krew-manifest", "golangci-lint", "mc"}
 
 // BuildTool is the directory of one of BuildTools.
 func (f *Factory) BuildTool(ctx context.Context, name string) (string, error) {
