@@ -83,7 +83,11 @@ func (r *Recovery) Carry(ctx context.Context, step Step, reporter operator.Repor
 		if r.NoWait {
 			return lifecycle.SubmitReport{Job: step.existing}, nil
 		}
-		return lifecycle.Follow(ctx, r.Client, step.existing, reporter)
+		report, err := lifecycle.Follow(ctx, r.Client, step.existing, reporter)
+		if err == nil {
+			err = r.register(ctx, step, reporter)
+		}
+		return report, err
 	case Start:
 	default:
 		return lifecycle.SubmitReport{Job: step.Job}, fmt.Errorf("%s can't be recovered: %s", step.Ref(), step.Stops[0])
@@ -92,5 +96,9 @@ func (r *Recovery) Carry(ctx context.Context, step Step, reporter operator.Repor
 		return lifecycle.SubmitReport{Job: step.Job}, err
 	}
 	job := api.Job{Kind: step.Job.Kind, Object: step.Job.Object.DeepCopy()}
-	return lifecycle.Submit(ctx, r.Client, job, lifecycle.SubmitRequest{Checked: true, NoWait: r.NoWait}, reporter)
+	report, err := lifecycle.Submit(ctx, r.Client, job, lifecycle.SubmitRequest{Checked: true, NoWait: r.NoWait}, reporter)
+	if err == nil {
+		err = r.register(ctx, step, reporter)
+	}
+	return report, err
 }

@@ -43,6 +43,8 @@ type Step struct {
 	Stops, Notes, Unchecked []string
 
 	existing api.Job
+	// snapshots are the savepoints that are registered again.
+	snapshots []*unstructured.Unstructured
 }
 
 // Ref names the job where it goes.
@@ -183,6 +185,9 @@ func (r *Recovery) Plan(ctx context.Context, names []string, namespace string, r
 		}
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
+		}
+		if step.Action == Start || step.Action == Await {
+			r.readSnapshots(ctx, step)
 		}
 	}
 	dependents(steps)

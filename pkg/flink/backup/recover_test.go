@@ -329,3 +329,71 @@ func TestAHostileBackup(t *testing.T) {
 		}
 	})
 }
+
+// Completed savepoints come back as objects that register what exists, once; what was
+// set in them stays, and nothing that would delete data unasked.
+func TestSavepointsAreRegisteredAgain(t *testing.T) {
+	job := `"jobReference":{"kind":"FlinkDeployment","name":"orders"}`
+	done := func(n string) string { return `{"state":"COMPLETED","path":"s3://b/savepoint-` + n + `"}` }
+	labeled := flinktest.Object(api.StateSnap, "nightly", `{`+job+`,"savepoint":{"formatType":"NATIVE"}}`, done("8"))
+	labeled.SetLabels(map[string]string{"team": "orders", api.LabelTrigger: "PERIODIC", "snapshot.state": "COMPLETED"})
+	c := flinktest.New(flinktest.Object(api.Deployment, "orders", spec, suspended), labeled,
+		flinktest.Object(api.StateSnap, "disposed", `{`+job+`,"savepoint":{"disposeOnDelete":true}}`, done("7")),
+		flinktest.Object(api.StateSnap, "failed", `{`+job+`,"savepoint":{}}`, `{"state":"FAILED"}`),
+		flinktest.Object(api.StateSnap, "checkpoint", `{`+job+`,"checkpoint":{}}`, done("6")),
+		&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "conf"}})
+	dir, _ := collected(t, c, &files{}, false, ref(api.Deployment, "orders"))
+
+	to := flinktest.New()
+	r := recovering(t, dir, to)
+	r.Namespaces = map[string]string{"ns": "elsewhere"}
+	step := planned(t, r)["orders"]
+	if notes := strings.Join(step.Notes, "\n"); !strings.Contains(notes, "registered again, 2 FlinkStateSnapshots") {
+		t.Fatalf("%q", notes)
+	}
+	for range 2 { // what is there already is left alone
+		if err := r.register(t.Context(), step, operator.Reporter{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	list, err := to.Client.List(t.Context(), api.StateSnap, "elsewhere", metav1.ListOptions{})
+	if err != nil || len(list) != 2 {
+		t.Fatalf("%d objects, %v", len(list), err)
+	}
+	for i := range list {
+		s := api.Snapshot{Object: &list[i]}
+		path, format, disposes := "s3://b/savepoint-8", "NATIVE", false
+		if s.Name() == "disposed" {
+			path, format, disposes = "s3://b/savepoint-7", "CANONICAL", true
+		}
+		if !s.Adopted() || s.Disposes() != disposes || s.Format() != format || api.Text(s.Object.Object, "spec", "savepoint", "path") != path || s.Trigger() != "MANUAL" || s.Object.GetLabels()["snapshot.state"] != "" || !s.Refers(step.Ref()) {
+			t.Errorf("%+v", s.Object)
+		}
+		if s.Name() == "nightly" && s.Object.GetLabels()["team"] != "orders" {
+			t.Errorf("%v", s.Object.GetLabels())
+		}
+	}
+}
+
+// What a foreign directory says isn't created where it isn't of the job, and keeps no
+// job from being recovered.
+func TestForgedSnapshots(t *testing.T) {
+	dir := kept(t)
+	name := filepath.Join(dir, "ns", "flinkdeployment", "orders", "snapshots.yaml")
+	good := `{apiVersion: flink.apache.org/v1beta1, kind: FlinkStateSnapshot, metadata: {name: a, namespace: ns}, spec: {savepoint: {}}, status: {state: COMPLETED, path: "s3://b/s"}}`
+	for from, to := range map[string]string{"kind: FlinkStateSnapshot": "kind: Secret", "namespace: ns": "namespace: other", "name: a": `name: "../a"`, "s3://b/s": "b/s", "spec": "spec: {}, spec", good: "{"} {
+		if err := os.WriteFile(name, []byte(strings.Replace(good, from, to, 1)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		r := recovering(t, dir, flinktest.New())
+		for n := range r.Index.Jobs {
+			if e := &r.Index.Jobs[n]; e.Name == "orders" {
+				e.Snapshots = e.file("snapshots.yaml")
+			}
+		}
+		step := planned(t, r)["orders"]
+		if step.Action != Start || len(step.snapshots) > 0 || !strings.Contains(strings.Join(step.Notes, "\n"), "aren't made again: ns/flinkdeployment/orders/snapshots.yaml: document 1: ") {
+			t.Errorf("%s: %s %v", to, step.Action, step.Notes)
+		}
+	}
+}

@@ -67,8 +67,9 @@ else is never overwritten. ConfigMaps are created where they aren't there. Names
 Secrets, service accounts and claims have to be there before.
 
 Suspended jobs come back suspended, and resume from their state. Jobs that had finished
-are left out, unless they are named. FlinkStateSnapshots aren't made again; their
-objects are in the backup to be read.
+are left out, unless they are named. Completed savepoints that had a FlinkStateSnapshot
+are registered again under its name, as snapshot adopt does: nothing is taken, and the
+data stays when the object is deleted, unless disposeOnDelete was set to true in it.
 
 A backup may be older than what the jobs saved since: --latest looks for a newer
 checkpoint or savepoint of each job's last run in its directories.`,
