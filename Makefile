@@ -65,9 +65,9 @@ test: build ## Every test that this machine can run
 
 .PHONY: test-unit
 test-unit: ## Tests of functions, without a cluster
-	go test $(RACE) -coverprofile=coverage.txt $$(go list ./... | grep -Ev '/test/(arch|hostile)')
+	go test $(RACE) -vet=off -coverprofile=coverage.txt $$(go list ./... | grep -Ev '/test/(arch|hostile)') # vet is part of make lint
 	@./hack/coverage coverage.txt
-	go test ./test/hostile # measures memory, of which the race detector needs more
+	go test ./test/hostile ./pkg/flink/statefile # measure memory, of which the race detector needs more
 	go test -count=1 ./test/arch # looks at what the cache of tests doesn't know of
 	go -C hack/cluster vet ./... && go -C hack/cluster test ./...
 

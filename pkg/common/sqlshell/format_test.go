@@ -106,7 +106,7 @@ func TestLongAnswersArePrintedAsTheyAre(t *testing.T) {
 
 // The heap doesn't grow with the number of rows, in any format.
 func TestMemoryIsConstant(t *testing.T) {
-	const each, batches = 1000, 5000
+	const each, batches = 1000, 1000
 	batch := make([]Row, each)
 	for i := range batch {
 		batch[i] = plus(json.Number("1234567890"), "some text of a row", nil)
@@ -114,7 +114,7 @@ func TestMemoryIsConstant(t *testing.T) {
 	for _, format := range []string{Table, NDJSON, Changelog} {
 		count := batches
 		if format != NDJSON {
-			count /= 50 // 100,000 rows would not fit either
+			count /= 10 // 100,000 rows would not fit either
 		}
 		var worst uint64
 		backend := &fake{answers: map[string]answer{"SELECT": {

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -37,16 +38,18 @@ func (c *closing) Watch(context.Context, metav1.ListOptions) (watch.Interface, e
 
 // A proxy that ends every watch must not be asked thousands of times.
 func TestFollowIsPatientWithWatchesThatEnd(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 600*time.Millisecond)
-	defer cancel()
-	c := &closing{}
-	err := Follow(ctx, c, Named("x"), func(watch.EventType, *unstructured.Unstructured) (bool, error) { return false, nil })
-	if !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("error %v", err)
-	}
-	if c.watches < 1 || c.watches > 4 {
-		t.Errorf("%d watches in 600 ms", c.watches)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 600*time.Millisecond)
+		defer cancel()
+		c := &closing{}
+		err := Follow(ctx, c, Named("x"), func(watch.EventType, *unstructured.Unstructured) (bool, error) { return false, nil })
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("error %v", err)
+		}
+		if c.watches < 1 || c.watches > 4 {
+			t.Errorf("%d watches in 600 ms", c.watches)
+		}
+	})
 }
 
 // What has come true at the last moment is no time-out.
@@ -86,60 +89,66 @@ func (s *scripted) Watch(context.Context, metav1.ListOptions) (watch.Interface, 
 
 func idle(watch.EventType, *unstructured.Unstructured) (bool, error) { return false, nil }
 
-func TestFollowTellsOfAServerThatIsAway(t *testing.T) {
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	away := &url.Error{Op: "Get", URL: "https://long", Err: errors.New("connection refused")}
-	var told []string
-	err := Follow(ctx, &scripted{errs: []error{nil, away, away, nil, away}}, Named("x"), idle, OnTrouble(func(err error) {
-		if err == nil {
-			told = append(told, "back")
-			return
+func TestFollowReportsAServerThatIsAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		away := &url.Error{Op: "Get", URL: "https://long", Err: errors.New("connection refused")}
+		var reported []string
+		err := Follow(ctx, &scripted{errs: []error{nil, away, away, nil, away}}, Named("x"), idle, OnTrouble(func(err error) {
+			if err == nil {
+				reported = append(reported, "back")
+				return
+			}
+			reported = append(reported, Reason(err))
+			if len(reported) == 4 {
+				cancel()
+			}
+		}))
+		if want := []string{"connection refused", "connection refused", "back", "connection refused"}; !slices.Equal(reported, want) {
+			t.Errorf("reported %q, want %q", reported, want)
 		}
-		told = append(told, Reason(err))
-		if len(told) == 4 {
-			cancel()
+		if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "the API server doesn't answer (connection refused)") || strings.Contains(err.Error(), "https:") {
+			t.Errorf("error %v", err)
 		}
-	}))
-	if want := []string{"connection refused", "connection refused", "back", "connection refused"}; !slices.Equal(told, want) {
-		t.Errorf("told %q, want %q", told, want)
-	}
-	if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "the API server doesn't answer (connection refused)") || strings.Contains(err.Error(), "https:") {
-		t.Errorf("error %v", err)
-	}
+	})
 }
 
 // Another server at the same address doesn't become the one that was asked.
 func TestFollowGivesUpOnAStranger(t *testing.T) {
-	stranger := &url.Error{Op: "Get", URL: "https://long", Err: &tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}}
-	s := &scripted{errs: []error{nil, stranger, stranger, stranger, stranger, stranger, stranger}}
-	err := Follow(t.Context(), s, Named("x"), idle)
-	if !errors.As(err, new(x509.UnknownAuthorityError)) || len(s.errs) != 1 {
-		t.Errorf("%d answers left, error %v", len(s.errs), err)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		stranger := &url.Error{Op: "Get", URL: "https://long", Err: &tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}}
+		s := &scripted{errs: []error{nil, stranger, stranger, stranger, stranger, stranger, stranger}}
+		err := Follow(t.Context(), s, Named("x"), idle)
+		if !errors.As(err, new(x509.UnknownAuthorityError)) || len(s.errs) != 1 {
+			t.Errorf("%d answers left, error %v", len(s.errs), err)
+		}
+	})
 }
 
 // A token may expire between two watches; the next request renews it.
 func TestFollowAsksAgainWithANewToken(t *testing.T) {
-	unknown := apierrors.NewUnauthorized("who?")
-	if err := Follow(t.Context(), &scripted{errs: []error{unknown}}, Named("x"), idle); !apierrors.IsUnauthorized(err) {
-		t.Errorf("at first: error %v", err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	recovered := false
-	s := &scripted{errs: []error{nil, unknown, unknown, nil}}
-	err := Follow(ctx, s, Named("x"), idle, OnTrouble(func(err error) {
-		if err == nil {
-			recovered = true
-			cancel()
+	synctest.Test(t, func(t *testing.T) {
+		unknown := apierrors.NewUnauthorized("who?")
+		if err := Follow(t.Context(), &scripted{errs: []error{unknown}}, Named("x"), idle); !apierrors.IsUnauthorized(err) {
+			t.Errorf("at first: error %v", err)
 		}
-	}))
-	if !recovered || !errors.Is(err, context.Canceled) {
-		t.Errorf("later: recovered %v, error %v", recovered, err)
-	}
-	s = &scripted{errs: []error{nil, unknown, unknown, unknown, unknown, unknown, unknown}}
-	if err := Follow(t.Context(), s, Named("x"), idle); !apierrors.IsUnauthorized(err) || len(s.errs) != 1 {
-		t.Errorf("for good: error %v, %d answers left", err, len(s.errs))
-	}
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		recovered := false
+		s := &scripted{errs: []error{nil, unknown, unknown, nil}}
+		err := Follow(ctx, s, Named("x"), idle, OnTrouble(func(err error) {
+			if err == nil {
+				recovered = true
+				cancel()
+			}
+		}))
+		if !recovered || !errors.Is(err, context.Canceled) {
+			t.Errorf("later: recovered %v, error %v", recovered, err)
+		}
+		s = &scripted{errs: []error{nil, unknown, unknown, unknown, unknown, unknown, unknown}}
+		if err := Follow(t.Context(), s, Named("x"), idle); !apierrors.IsUnauthorized(err) || len(s.errs) != 1 {
+			t.Errorf("for good: error %v, %d answers left", err, len(s.errs))
+		}
+	})
 }

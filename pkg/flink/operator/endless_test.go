@@ -46,10 +46,12 @@ func page(items, token string) string {
 
 func TestListsWithoutEndAreRefused(t *testing.T) {
 	var n atomic.Int64
-	// What is kept of whole objects comes to its bound with few large ones, and
-	// what is kept of rows, which leave long texts out, with small ones.
-	many := func(size int) string { return item("x", size) + strings.Repeat(","+item("x", size), chunk-1) }
-	large, small := many(10_000), many(10)
+	// What is kept of whole objects comes to its bound with few large ones (a
+	// number takes most memory for its text), and what is kept of rows, which
+	// leave the rest out, with small ones.
+	many := func(one string) string { return one + strings.Repeat(","+one, chunk-1) }
+	small := many(item("x", 10))
+	large := many(strings.TrimSuffix(item("x", 10), "}") + `,"numbers":[1` + strings.Repeat(",1", 3000) + `]}`)
 	var objects atomic.Pointer[string]
 	for name, answer := range map[string]func() string{
 		"objects":             func() string { return page(*objects.Load(), strconv.FormatInt(n.Add(1), 10)) },

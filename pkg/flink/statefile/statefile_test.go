@@ -209,7 +209,7 @@ func TestSorts(t *testing.T) {
 // A file that ends anywhere is told to end too early, never read as whole.
 func TestCutOff(t *testing.T) {
 	for name, data := range samples(t) {
-		step := 1 + len(data)/2000
+		step := 1 + len(data)/400 // small files at every byte
 		for n := 0; n < len(data); n += step {
 			_, err := Summarize(bytes.NewReader(data[:n]), nil)
 			if n < 4 && errors.Is(err, ErrNotMetadata) {
@@ -230,10 +230,14 @@ func (w *writer) put(values ...any) *writer {
 	for _, v := range values {
 		switch v := v.(type) {
 		case string:
-			_ = binary.Write(w, binary.BigEndian, uint16(len(v)))
+			w.Write(binary.BigEndian.AppendUint16(w.AvailableBuffer(), uint16(len(v))))
 			w.WriteString(v)
+		case byte:
+			w.WriteByte(v)
 		case int:
-			_ = binary.Write(w, binary.BigEndian, int32(v))
+			w.Write(binary.BigEndian.AppendUint32(w.AvailableBuffer(), uint32(v)))
+		case int64:
+			w.Write(binary.BigEndian.AppendUint64(w.AvailableBuffer(), uint64(v)))
 		default:
 			_ = binary.Write(w, binary.BigEndian, v)
 		}
@@ -374,12 +378,17 @@ func (e *endless) Read(p []byte) (int, error) {
 }
 
 // A _metadata of a gigabyte, with inline state and a million files, takes at
-// most 64 MiB.
+// most 64 MiB. Under the race detector, which reads ten times slower and has
+// memory of its own, a tenth of it is read and only its contents are compared.
 func TestMemoryIsBounded(t *testing.T) {
 	if testing.Short() {
 		t.Skip("reads a gigabyte")
 	}
-	const operators, files, inline = 100, 10_000, 10 << 20
+	const files, inline = 10_000, 10 << 20
+	operators := 100
+	if underRace {
+		operators = 10
+	}
 	in := &endless{}
 	op, file := 0, -2
 	in.parts = func() []byte {
@@ -419,12 +428,12 @@ func TestMemoryIsBounded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if summary.Inline != operators*inline || len(summary.Operators) != operators || n != operators*(files+1) {
+	if summary.Inline != int64(operators)*inline || len(summary.Operators) != operators || n != operators*(files+1) {
 		t.Errorf("inline %d, %d operators, %d pieces", summary.Inline, len(summary.Operators), n)
 	}
 	used := int64(peak) - int64(before.HeapInuse)
 	t.Logf("%d MB read, %d pieces, %.1f MiB of memory", in.made/1e6, n, float64(used)/(1<<20))
-	if in.made < 1e9 || used > 64<<20 {
+	if !underRace && (in.made < 1e9 || used > 64<<20) {
 		t.Errorf("%d bytes read, %d bytes of memory used", in.made, used)
 	}
 }

@@ -291,12 +291,12 @@ func TestEncodeKeepsNumbersAndText(t *testing.T) {
 // What a text takes when it is decoded is never far above the estimate.
 func TestMemoryIsEstimated(t *testing.T) {
 	for name, text := range map[string]string{
-		"small objects":  `[` + strings.Repeat(`{"a":1},`, 100_000) + `1]`,
-		"empty objects":  `[` + strings.Repeat(`{},`, 100_000) + `1]`,
-		"lists in lists": `[` + strings.Repeat(`[[]],`, 100_000) + `1]`,
-		"numbers":        `[` + strings.Repeat(`1,`, 100_000) + `1]`,
-		"fields":         `{` + strings.Repeat(`"a":1,`, 3) + `"b":"` + strings.Repeat(`{,`, 100_000) + `"}`,
-		"short strings":  `[` + strings.Repeat(`"a",`, 100_000) + `1]`,
+		"small objects":  `[` + strings.Repeat(`{"a":1},`, 20_000) + `1]`,
+		"empty objects":  `[` + strings.Repeat(`{},`, 20_000) + `1]`,
+		"lists in lists": `[` + strings.Repeat(`[[]],`, 20_000) + `1]`,
+		"numbers":        `[` + strings.Repeat(`1,`, 20_000) + `1]`,
+		"fields":         `{` + strings.Repeat(`"a":1,`, 3) + `"b":"` + strings.Repeat(`{,`, 20_000) + `"}`,
+		"short strings":  `[` + strings.Repeat(`"a",`, 20_000) + `1]`,
 	} {
 		value, err := decodeValue([]byte(text))
 		if err != nil {
