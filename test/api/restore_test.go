@@ -14,7 +14,7 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 )
 
-// acceptedSpec is a status of an operator that tells which spec it has accepted.
+// acceptedSpec is a status of an operator that says which spec it has accepted.
 func acceptedSpec(status map[string]any) map[string]any {
 	status["observedGeneration"] = int64(1)
 	return status

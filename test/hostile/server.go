@@ -154,7 +154,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(answer)
 }
 
-// watch tells of each item once, and then nothing until the client goes.
+// watch reports each item once, and then nothing until the client goes.
 func (s *Server) watch(w http.ResponseWriter, r *http.Request, items []any) {
 	w.Header().Set("Content-Type", "application/json")
 	for _, item := range items {
@@ -255,7 +255,7 @@ func (c *cluster) recorded(r *http.Request) (json.RawMessage, bool) {
 	return nil, false
 }
 
-// jvmAnswers are what a JobManager tells of its JVMs, by path.
+// jvmAnswers are what a JobManager says of its JVMs, by path.
 var jvmAnswers = map[string]any{
 	"taskmanagers": map[string]any{"taskmanagers": []any{map[string]any{"id": "basic-example-taskmanager-1-1"}}},
 	"taskmanagers/basic-example-taskmanager-1-1/thread-dump": threadDump,

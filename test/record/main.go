@@ -5,7 +5,7 @@
 //	go run ./test/record -n NAMESPACE > testdata/recorded/NAME.json
 //
 // It asks through `kubectl get --raw`, so the kubeconfig is kubectl's. What
-// tells of the machine (addresses, node names, uids, resource versions) is
+// reports the machine (addresses, node names, uids, resource versions) is
 // replaced.
 package main
 
@@ -234,7 +234,7 @@ var (
 	identity = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
 )
 
-// scrub replaces what tells of the machine, and drops what no page shows.
+// scrub replaces what shows the machine, and drops what no page shows.
 func scrub(raw []byte) (json.RawMessage, error) {
 	var value any
 	decoder := json.NewDecoder(bytes.NewReader(raw))

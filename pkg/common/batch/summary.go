@@ -9,14 +9,14 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 )
 
-// Words are how a batch is told of.
+// Words are how a batch is described.
 type Words[T any] struct {
 	// Noun is one of the objects: "job".
 	Noun string
 	// Name is an object's name in the summary.
 	Name func(T) string
 	// Rest are the commands, one a line, that go on with the objects that were
-	// not done; nil tells of none.
+	// not done; nil reports none.
 	Rest func([]T) []string
 }
 

@@ -104,7 +104,7 @@ func keep(prefix string, choices []Choice) {
 	if err != nil {
 		return
 	}
-	// Written aside and renamed, so that no reader sees half of it.
+	// Written under another name and renamed, so that no reader sees half of it.
 	temporary, err := os.CreateTemp(answers.dir, "new-*")
 	if err != nil {
 		return

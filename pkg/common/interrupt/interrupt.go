@@ -9,8 +9,8 @@ var (
 	owners []chan struct{}
 )
 
-// Take makes the caller the one who is told of Ctrl-C, until release is
-// called. Who took it last is told.
+// Take makes the caller the one whom Ctrl-C is for, until release is
+// called. Who took it last gets it.
 func Take() (pressed <-chan struct{}, release func()) {
 	own := make(chan struct{}, 1)
 	mu.Lock()

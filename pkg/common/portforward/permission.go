@@ -9,7 +9,7 @@ import (
 )
 
 // permitted is asked before a wait for pod to become ready, so that nobody
-// waits only to be told then that it was forbidden all along. It returns a
+// waits only to learn then that it was forbidden all along. It returns a
 // *PermissionError, or nil where the API server doesn't say.
 func (t *Tunnel) permitted(ctx context.Context, pod Pod) error {
 	t.mu.Lock()
@@ -34,7 +34,7 @@ func (t *Tunnel) permitted(ctx context.Context, pod Pod) error {
 			}},
 		}, metav1.CreateOptions{})
 		if err != nil {
-			return nil //nolint:nilerr // the connection itself will tell
+			return nil //nolint:nilerr // the connection itself will say
 		}
 		if review.Status.Allowed {
 			t.mu.Lock()

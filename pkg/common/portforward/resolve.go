@@ -70,7 +70,7 @@ func (t *Tunnel) ready(ctx context.Context, target Target, until time.Time, forw
 		return last.end, nil
 	}
 	started := time.Now()
-	var told string
+	var reported string
 	for {
 		f, err := t.lookup(ctx, target)
 		switch {
@@ -111,8 +111,8 @@ func (t *Tunnel) ready(ctx context.Context, target Target, until time.Time, forw
 				return endpoint{}, err
 			}
 		}
-		if f.why != told {
-			told = f.why
+		if f.why != reported {
+			reported = f.why
 			t.log(Event{Type: Waiting, Target: target, Text: f.why})
 		}
 		if err := t.change(ctx, target, f, until); err != nil {
@@ -155,16 +155,16 @@ func (t *Tunnel) choose(ends []endpoint, last Pod) (endpoint, bool) {
 	return free[0], true
 }
 
-// firstHalf reports whether a pod that is half ready hasn't been told of.
+// firstHalf reports whether a pod that is half ready hasn't been reported.
 func (t *Tunnel) firstHalf(pod Pod) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.half == nil {
 		t.half = map[Pod]bool{}
 	}
-	told := t.half[pod]
+	reported := t.half[pod]
 	t.half[pod] = true
-	return !told
+	return !reported
 }
 
 // change waits until a pod changes, or for a while.

@@ -66,7 +66,7 @@ type Options struct {
 	// Clients serves look-ups of pods and Services; nil makes one from the
 	// configuration.
 	Clients clientset.Interface
-	// Log is told what happens, from several goroutines; nil is silent. It
+	// Log is called with what happens, from several goroutines; nil is silent. It
 	// must not block.
 	Log func(Event)
 
@@ -78,19 +78,19 @@ type EventType string
 
 // The events.
 const (
-	// Connected tells of a new connection to a pod.
+	// Connected reports a new connection to a pod.
 	Connected EventType = "connected"
-	// Waiting tells that no pod is ready, and why.
+	// Waiting says that no pod is ready, and why.
 	Waiting EventType = "waiting"
-	// HalfReady tells of a pod that isn't ready, although the container with
+	// HalfReady reports a pod that isn't ready, although the container with
 	// the port is: connections go there as long as no pod is ready.
 	HalfReady EventType = "halfready"
-	// Lost tells that a connection broke.
+	// Lost says that a connection broke.
 	Lost EventType = "lost"
-	// SwitchedToProxy tells that port-forward is forbidden and the API
+	// SwitchedToProxy says that port-forward is forbidden and the API
 	// server's proxy is used.
 	SwitchedToProxy EventType = "proxy"
-	// Failed tells that a local connection could not be served.
+	// Failed says that a local connection could not be served.
 	Failed EventType = "failed"
 )
 
@@ -123,7 +123,7 @@ type Tunnel struct {
 	last  map[Target]resolved
 	known map[Target]bool
 	avoid map[string]time.Time // pod UID → until when
-	// half are the pods that were told of as half ready.
+	// half are the pods that were reported as half ready.
 	half map[Pod]bool
 	// permits are the namespaces where port-forward is known to be allowed.
 	permits map[string]bool

@@ -52,7 +52,7 @@ func sweep(prefix string) {
 	}
 }
 
-// alive reports whether a process runs, as far as can be told.
+// alive reports whether a process runs, as far as is known.
 func alive(pid int) bool {
 	process, err := os.FindProcess(pid)
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 )
 
-// failed is a statement's failure, told in the words of its source.
+// failed is a statement's failure, in the words of its source.
 type failed struct {
 	text  string
 	cause error

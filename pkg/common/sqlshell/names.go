@@ -29,7 +29,7 @@ func (n *names) forget() {
 	n.known = map[string][]string{}
 }
 
-// below are the names below path; none where the backend doesn't tell in time.
+// below are the names below path; none where the backend doesn't say in time.
 func (n *names) below(ctx context.Context, path ...string) []string {
 	key := strings.Join(path, "\x00")
 	return n.get(key, func(ctx context.Context) ([]string, error) { return n.backend.Names(ctx, path...) }, ctx)

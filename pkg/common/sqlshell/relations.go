@@ -182,7 +182,7 @@ func (s *shell) textOf(ctx context.Context, statement string) (string, error) {
 	}
 }
 
-// printDefinition prints what of a definition the columns don't tell: the
+// printDefinition prints what of a definition the columns don't say: the
 // options of a table, or the query of a view.
 func (s *shell) printDefinition(definition string) error {
 	rows := details(definition)

@@ -15,7 +15,7 @@ import (
 type settlingWriter struct {
 	rowWriter
 	// limit is how many rows are printed at most; 0 is no limit. toEnd says that
-	// only the result's end tells which.
+	// only the result's end says which.
 	limit int
 	toEnd bool
 	held  *picture
@@ -35,7 +35,7 @@ const (
 )
 
 func newSettlingWriter(inner rowWriter, limit int, toEnd bool) *settlingWriter {
-	// One more than what may be there, so that too many can be told.
+	// One more than what may be there, so that too many can be noticed.
 	return &settlingWriter{rowWriter: inner, limit: limit, toEnd: toEnd, gathering: toEnd, held: newPicture(mostGathered+1, mostBytes)}
 }
 

@@ -33,8 +33,8 @@ type runner struct {
 	pages                *pages
 	// last is the last failure, for \full.
 	last *Error
-	// told is the trouble of the query that was told last.
-	told string
+	// lastTrouble is the trouble of the query that was printed last.
+	lastTrouble string
 	// keeps says that results are kept, kept is the last one, latest the last
 	// statement that ran.
 	keeps  bool
@@ -190,7 +190,7 @@ func (r *runner) footer(schema Schema, rows int, took time.Duration) {
 	}
 }
 
-// note tells what a command to the shell did: not among the rows of a script.
+// note says what a command to the shell did: not among the rows of a script.
 func (r *runner) note(format string, args ...any) {
 	switch {
 	case r.prompt:
@@ -225,10 +225,10 @@ const lookAtTrouble = time.Second
 // ever runs in between. Why, and what to do, is said where it is known.
 func (r *runner) tellTrouble(ctx context.Context, feed *feed, line *progress.Line) {
 	text := feed.trouble()
-	if text == "" || text == r.told {
+	if text == "" || text == r.lastTrouble {
 		return
 	}
-	r.told = text
+	r.lastTrouble = text
 	if r.options.Explain != nil && !r.options.Quiet {
 		if why := r.options.Explain(ctx, &Error{Root: text, Full: text}); why != "" {
 			text += "\n" + secret.Text(term.Safe(why))
@@ -261,7 +261,7 @@ func (r *runner) result(ctx context.Context, execution Execution, schema Schema,
 func (r *runner) printRows(ctx context.Context, execution Execution, schema Schema, toEnd bool, line *progress.Line) (int, error) {
 	feed := newFeed(ctx, execution)
 	defer feed.close()
-	r.told = ""
+	r.lastTrouble = ""
 	if schema.Query && r.canLive() {
 		return r.watch(ctx, feed, schema, toEnd, line)
 	}

@@ -31,7 +31,7 @@ type Statement struct {
 	shifted, shiftedLine, shiftedFrom int
 }
 
-// Kind is what a statement does, as far as its first words tell.
+// Kind is what a statement does, as far as its first words show.
 type Kind int
 
 // The kinds of statements.
@@ -42,7 +42,7 @@ const (
 	// brackets.
 	KindQuery
 	// KindJob starts a job: INSERT, UPDATE, DELETE, statement sets, compiled
-	// plans. That CREATE TABLE … AS SELECT does too is told by its Schema only.
+	// plans. That CREATE TABLE … AS SELECT does too is known by its Schema only.
 	KindJob
 	// KindExit ends the shell: QUIT, EXIT.
 	KindExit

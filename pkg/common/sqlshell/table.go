@@ -21,7 +21,7 @@ type tableWriter struct {
 	// hold is how many rows are held back; 0 is firstRows.
 	hold int
 	// whole is how many columns, from the first, are never cut: they name what
-	// a line tells of, and are typed into the next statement.
+	// a line is about, and are typed into the next statement.
 	whole   int
 	columns []Column
 	widths  []int
@@ -70,7 +70,7 @@ func (w *tableWriter) row(row Row) error {
 	return nil
 }
 
-// keep has the columns that name what an answer's lines tell of printed whole.
+// keep has the columns that name what an answer's lines are about printed whole.
 func (w *tableWriter) keep(schema Schema) {
 	if schema.Query {
 		return

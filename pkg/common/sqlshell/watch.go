@@ -119,7 +119,7 @@ type view struct {
 	// changed says that rows were not only added.
 	changed bool
 	// end is errLimit where the limit ended the result; toEnd says that only
-	// the result's end tells which rows the limit takes.
+	// the result's end says which rows the limit takes.
 	end   error
 	toEnd bool
 

@@ -43,7 +43,7 @@ func (i Info) Latest(ctx context.Context, url, program string) (Latest, error) {
 		if ctx.Err() != nil {
 			return Latest{}, context.Cause(ctx)
 		}
-		// Not wrapped: an unreachable GitHub isn't to be told as a cluster that
+		// Not wrapped: an unreachable GitHub isn't to be reported as a cluster that
 		// can't be reached.
 		return Latest{}, fmt.Errorf("ask for the latest release: %v\nLook at %s with a browser", err, releasesPage) //nolint:errorlint // as said above
 	}

@@ -25,10 +25,10 @@ func Named(name string) metav1.ListOptions {
 	return metav1.ListOptions{FieldSelector: fields.OneTermEqualSelector("metadata.name", name).String()}
 }
 
-// Handler is told of every object and every change. It says done to end the
+// Handler is called with every object and every change. It says done to end the
 // watch; its error ends it too. event is Added, Modified, Deleted, or
 // Bookmark with a nil object once after the first list: all that exists has
-// been told.
+// been reported.
 type Handler func(event watch.EventType, object *unstructured.Unstructured) (done bool, err error)
 
 // Option changes how Follow works.
@@ -51,7 +51,7 @@ func Reason(err error) string {
 
 // Follow lists what options select and then watches it until handle is done,
 // an error is final, or ctx ends. Expired and broken watches are taken up
-// again; what was missed in between is told as if it happened then. A
+// again; what was missed in between is reported as if it happened then. A
 // permission that is missing is final at once. If the server doesn't answer
 // when ctx ends, the error says so beside ctx's cause.
 func Follow(ctx context.Context, client dynamic.ResourceInterface, options metav1.ListOptions, handle Handler, opts ...Option) error {

@@ -21,7 +21,7 @@ type RetainedState struct {
 	Kind string
 	// Path is where it is; "" where that isn't known.
 	Path string
-	// Proven says that the JobManager itself told of it, not just the operator.
+	// Proven says that the JobManager itself reported it, not just the operator.
 	Proven bool
 }
 
@@ -55,7 +55,7 @@ func KindOfPath(path string) string {
 	return RetainedSavepoint
 }
 
-// FlinkState is what a JobManager tells of a job, as far as changes care.
+// FlinkState is what a JobManager says of a job, as far as changes care.
 type FlinkState struct {
 	// State is Flink's: RUNNING, …; Started is when this run began.
 	State   string

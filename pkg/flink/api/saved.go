@@ -8,11 +8,11 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-// Saved is a savepoint or checkpoint that something in the cluster tells of:
+// Saved is a savepoint or checkpoint that something in the cluster reports:
 // a FlinkStateSnapshot, or the status of a job.
 type Saved struct {
 	// Snapshot is the object; its Object is nil where only a job's status
-	// tells of it, as with operators before 1.10.
+	// reports it, as with operators before 1.10.
 	Snapshot  Snapshot
 	Namespace string
 	Job       Ref
@@ -66,7 +66,7 @@ func SavedFrom(s Snapshot) Saved {
 	}
 }
 
-// SavedIn are the savepoints and checkpoints that a job's status tells of,
+// SavedIn are the savepoints and checkpoints that a job's status reports,
 // newest first. An upgradeSavepointPath that a job was told to start from is
 // none of its own.
 func SavedIn(job Job) []Saved {

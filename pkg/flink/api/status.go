@@ -101,7 +101,7 @@ func (j Job) UpgradeSavepointPath() string {
 }
 
 // newestSaved is the newest savepoint that the status of an operator before 1.10
-// tells of. The one that it noted last may be a checkpoint from before.
+// reports. The one that it noted last may be a checkpoint from before.
 func (j Job) newestSaved() string {
 	info := Section(j.Object.Object, "status", "jobStatus", "savepointInfo")
 	entries, _, _ := unstructured.NestedSlice(info, "savepointHistory")

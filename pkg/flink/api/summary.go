@@ -56,13 +56,13 @@ type Summary struct {
 	JobID       string
 	JobName     string
 	Error       Failure
-	// LastSavepoint is the newest savepoint that the status tells of. Since
+	// LastSavepoint is the newest savepoint that the status reports. Since
 	// operator 1.10 snapshots are objects of their own instead.
 	LastSavepoint  time.Time
 	LastCheckpoint time.Time
 	// ResultAt is when a snapshot was completed.
 	ResultAt time.Time
-	// updated is when the operator last heard from Flink of another state.
+	// updated is when Flink last reported another state to the operator.
 	updated time.Time
 	// StatusKnown says that an operator has written a status at all.
 	StatusKnown bool
@@ -227,7 +227,7 @@ func (w *Wire) Summary(kind Kind) Summary {
 
 // stateSince is when a job came into its state; zero where the status doesn't
 // tell. updated is jobStatus.updateTime: when the operator last asked Flink and
-// heard of another state than before. The states that the operator writes by
+// got another state than before. The states that the operator writes by
 // itself, when it stops or starts a job, leave updateTime as it was. saved is
 // when the last savepoint was taken, by which the job stopped if stoppedBy.
 func stateSince(state, lifecycle string, updated, saved time.Time, stoppedBy bool) time.Time {

@@ -124,7 +124,7 @@ type full struct{}
 
 func (full) Write([]byte) (int, error) { return 0, errors.New("no space left") }
 
-// A disk that is full is told, at once.
+// A disk that is full is reported, at once.
 func TestArchiveOnAFullDisk(t *testing.T) {
 	a := NewArchive(full{}, "x", 1<<20, now)
 	a.Text("a.txt", "a", []byte("a"))

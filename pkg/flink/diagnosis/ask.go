@@ -6,7 +6,7 @@ import (
 )
 
 // Attempt is why something failed that was asked for just now, a savepoint for
-// instance: what the rules know of the exceptions that tell of it, root cause
+// instance: what the rules know of the exceptions that report it, root cause
 // first. The facts tell about the job that it was asked of; its other troubles
 // aren't looked at. What no rule has a cure for isn't among the findings: the
 // exception itself says as much.

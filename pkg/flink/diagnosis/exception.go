@@ -29,7 +29,7 @@ func (c Cause) String() string {
 type Exception struct {
 	At    time.Time `json:"at"`
 	Where Where     `json:"where,omitempty"`
-	// Source is who told: "the JobManager", "status.error", "log of pod/…".
+	// Source is who says so: "the JobManager", "status.error", "log of pod/…".
 	Source      string `json:"source,omitempty"`
 	Task        string `json:"task,omitempty"`
 	TaskManager string `json:"taskManager,omitempty"`
@@ -250,7 +250,7 @@ func (e Exception) Naming() string {
 	return ""
 }
 
-// generic are messages that tell of every failure alike.
+// generic are messages that are the same for every failure.
 var generic = pattern(`^(Recovery is suppressed|The main method caused an error|Could not execute|Failed to execute|Internal server error|Could not submit|An Exception occurred while triggering the checkpoint)`)
 
 // Telling is the root in a line, with what names the thing.

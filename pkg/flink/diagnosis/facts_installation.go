@@ -86,7 +86,7 @@ type CRDFacts struct {
 	Established bool     `json:"established"`
 	// Conversion is None or Webhook.
 	Conversion string `json:"conversion,omitempty"`
-	// Fields are the paths in the schema that tell of its age, as in
+	// Fields are the paths in the schema that show its age, as in
 	// spec.jobManager.resources.
 	Fields []string `json:"fields,omitempty"`
 }

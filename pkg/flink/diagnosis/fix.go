@@ -211,8 +211,8 @@ func (m *manifest) labelFix(key, value string) *Fix {
 	}
 }
 
-// judgeFixes decides which cures can be carried out, and what a person has to be
-// told before.
+// judgeFixes decides which cures can be carried out, and what a person has to know
+// before.
 func (j *job) judgeFixes(found []Finding) {
 	for i := range found {
 		for n := range found[i].Cures {

@@ -63,7 +63,7 @@ func TestFixesAreWhatRulesSay(t *testing.T) {
 	}
 }
 
-// Lint changes nothing: what is wrong is mended where it is written.
+// Lint changes nothing: what is wrong is fixed where it is written.
 func TestLintHasNoFixes(t *testing.T) {
 	for _, tr := range trials() {
 		f := with(tr.yes)

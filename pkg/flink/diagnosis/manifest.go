@@ -41,7 +41,7 @@ type manifest struct {
 	cluster map[string]any
 	// others are the objects that came with it.
 	others []*unstructured.Unstructured
-	// inFile says that the object isn't in a cluster yet: it is mended where it
+	// inFile says that the object isn't in a cluster yet: it is fixed where it
 	// is written.
 	inFile bool
 

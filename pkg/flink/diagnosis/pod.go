@@ -183,7 +183,7 @@ func exceptionIn(lines []string) (Exception, bool) {
 	return ReadException(strings.Join(lines[start:end], "\n"), time.Time{}, Somewhere), true
 }
 
-// mostWords is how many lines of a complaint are told.
+// mostWords is how many lines of a complaint are reported.
 const mostWords = 4
 
 // lastWords is the complaint that a log ends with, without exceptions; else,

@@ -68,7 +68,7 @@ var flowRules = []Rule{
 				out = append(out, f)
 			}
 			// A vertex that isn't busy and still holds up others waits for
-			// something outside, or its metrics don't tell.
+			// something outside, or its metrics don't say.
 			if len(out) == 0 {
 				for _, v := range vertices {
 					if v.Metrics.Backpressured < 0.8 {

@@ -402,7 +402,7 @@ func lostWith(log string) change {
 	return all(starts(10*m1), noTaskManager, failure("Job Not Found"), ended(jobManager, mainContainer, 1, "Error", log), cameBack, logged("2026-11-29 12:52:31,193 WARN  org.apache.flink.runtime.dispatcher.StandaloneDispatcher     [] - Ignoring JobGraph submission 'orders' (39691835b8090534c6b1e3204fbec127) because the job already reached a globally-terminal state (i.e. FAILED, CANCELED, FINISHED) in a previous execution."))
 }
 
-// A lost job is told what starts it again, and why it failed is told first.
+// A lost job is told what starts it again, and why it failed is reported first.
 func TestALostJobIsStartedAgain(t *testing.T) {
 	ran := status("jobStatus.startTime", "1795954848287")
 	for name, c := range map[string]struct {

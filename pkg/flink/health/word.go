@@ -184,7 +184,7 @@ func ofCluster(s api.Summary, root string, now time.Time) Verdict {
 }
 
 // deployedAt is when the operator began to start what isn't up yet; zero for a
-// job that was up before: since when it isn't the object doesn't tell.
+// job that was up before: since when it isn't the object doesn't say.
 func deployedAt(s api.Summary) time.Time {
 	if s.Lifecycle == api.LifecycleStable {
 		return time.Time{}

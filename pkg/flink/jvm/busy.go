@@ -18,7 +18,7 @@ var waits = []string{
 	"sun.management.ThreadImpl.dumpThreads0", "sun.management.ThreadImpl.getThreadInfo1", // who makes the dump
 }
 
-// OnCPU reports whether a thread computes, as far as a dump tells: it may also
+// OnCPU reports whether a thread computes, as far as a dump shows: it may also
 // wait for a processor, or for a disk.
 func (t Thread) OnCPU() bool {
 	if t.State != Runnable || len(t.Frames) == 0 {

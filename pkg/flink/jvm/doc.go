@@ -1,4 +1,4 @@
-// Package jvm reads what JVMs tell of their threads: dumps, grouped by stack,
+// Package jvm reads what JVMs say of their threads: dumps, grouped by stack,
 // with the deadlocks and the threads that work; and flame graphs, in the forms
 // that people and programs read. It asks nobody: texts come in, texts go out.
 // All of them are foreign, so each has a bound.

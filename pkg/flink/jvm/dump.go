@@ -24,7 +24,7 @@ const (
 	TimedWaiting State = "TIMED_WAITING"
 )
 
-// Thread is one thread of a dump. What the dump doesn't tell is zero.
+// Thread is one thread of a dump. What the dump doesn't say is zero.
 type Thread struct {
 	Name  string
 	ID    int64

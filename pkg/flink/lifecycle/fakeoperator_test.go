@@ -120,7 +120,7 @@ func (f *fakeOperator) ask(flink flinktest.Flink) {
 	f.client = f.client.Asking(flink)
 }
 
-// reporter keeps what a user is told.
+// reporter keeps what a user is shown.
 func (f *fakeOperator) reporter() operator.Reporter {
 	return operator.Reporter{Note: func(s string) {
 		f.mu.Lock()
@@ -484,7 +484,7 @@ func (f *fakeOperator) check(err error, code int, want []string, patches ...stri
 	}
 }
 
-// noted checks that the user was told something.
+// noted checks that the user was shown something.
 func (f *fakeOperator) noted(parts ...string) {
 	f.t.Helper()
 	f.mu.Lock()

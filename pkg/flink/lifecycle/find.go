@@ -15,13 +15,13 @@ import (
 )
 
 // FoundState is a savepoint or checkpoint whose files are in a job's
-// directories, whether an object tells of it or not.
+// directories, whether an object reports it or not.
 type FoundState struct {
 	Path string
 	// At is when it was written.
 	At time.Time
 	// Run is the ID of the run that it is of, or how that begins; "" where its
-	// path doesn't tell.
+	// path doesn't say.
 	Run string
 }
 
@@ -34,7 +34,7 @@ type StateFinder interface {
 	Whole(ctx context.Context, job api.Job, path string) error
 }
 
-// errNothingSaved says that no object and no JobManager tells of any state.
+// errNothingSaved says that no object and no JobManager reports any state.
 var errNothingSaved = errors.New("nothing is known to be saved")
 
 // mostTried is how many states are read until one is whole.

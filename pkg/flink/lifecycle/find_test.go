@@ -31,7 +31,7 @@ func (f *files) Whole(_ context.Context, _ api.Job, path string) error {
 	return nil
 }
 
-// What objects don't tell of is found by its files: the newest whole one that is
+// What objects don't report is found by its files: the newest whole one that is
 // the job's.
 func TestLatestByFiles(t *testing.T) {
 	const run, old = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"

@@ -10,7 +10,7 @@ import (
 )
 
 // NewestState is the newest savepoint or checkpoint of a job that its
-// JobManager, its status or a FlinkStateSnapshot tells of. A JobManager that
+// JobManager, its status or a FlinkStateSnapshot reports. A JobManager that
 // should run and can't be asked is noted: it may know a newer one.
 func NewestState(ctx context.Context, c *operator.Client, job api.Job, reporter operator.Reporter) (Source, error) {
 	inventory, err := savepoint.InventoryOf(ctx, c, job.Ref().Namespace, "")

@@ -101,7 +101,7 @@ func TestObstacles(t *testing.T) {
 			t.Errorf("%d: %v", i, got)
 		}
 	}
-	// What the operator passes on of the job's own failure is told once.
+	// What the operator passes on of the job's own failure is reported once.
 	twice := situation{job: job(api.Deployment, map[string]any{"error": "E: a", "jobStatus": map[string]any{"state": "FAILED"}}), failures: []string{"E: a"}}
 	if got := twice.obstacles(); len(got) != 1 {
 		t.Errorf("%v", got)

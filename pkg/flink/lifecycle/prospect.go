@@ -13,7 +13,7 @@ import (
 )
 
 // prospectOf is a start by a plan. Where a savepoint is still to be taken, the
-// newest that the JobManager told of stands for it: it is of the same operators.
+// newest that the JobManager reported stands for it: it is of the same operators.
 func prospectOf(before, after api.Job, plan StatePlan, flink *api.FlinkState) change.Prospect {
 	p := change.Prospect{Before: before, After: after, Kind: plan.Kind, Path: plan.Path, Of: before.Ref(), Proxy: plan.Newer, OwnRun: plan.By != bySpec}
 	var newest *api.FlinkSnapshot

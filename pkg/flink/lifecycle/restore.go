@@ -31,7 +31,7 @@ type RestoreRequest struct {
 	// operators before 1.8, and for suspended session jobs.
 	Recreate bool
 	change.Options
-	// Finder looks into the job's directories for what no object tells of, for
+	// Finder looks into the job's directories for what no object reports, for
 	// "latest"; nil doesn't look.
 	Finder StateFinder
 	// Pick asks a person what to restore from; nil where nobody can be asked.

@@ -187,7 +187,7 @@ func fit(job api.Job, inventory savepoint.Inventory) (out, registered []api.Save
 }
 
 // latest is the newest state of the job that still exists, as far as that is
-// known. Checkpoints count only where the JobManager tells of them, for Flink
+// known. Checkpoints count only where the JobManager reports them, for Flink
 // deletes old ones by itself, and only where the job doesn't go on meanwhile.
 func latest(job api.Job, inventory savepoint.Inventory, flink api.FlinkState, reporter operator.Reporter) (Source, error) {
 	ref := job.Ref()

@@ -145,10 +145,10 @@ const seesLimit = 15 * time.Second
 // it left, and gives the job as it is then.
 //
 // An operator before 1.10 looks at a stopped job, too, as long as its JobManager
-// is there, and starts from the newest state that this tells of. For 3 s
-// (web.refresh-interval) the JobManager tells of what was before the last
+// is there, and starts from the newest state that this reports. For 3 s
+// (web.refresh-interval) the JobManager reports what was before the last
 // savepoint: a job resumed then starts from an older checkpoint, or not at all.
-// Once the JobManager tells of the savepoint, whatever the operator sees after
+// Once the JobManager reports the savepoint, whatever the operator sees after
 // that is right, because a finished job has no newer state.
 func seesKept(ctx context.Context, c *operator.Client, job api.Job, kept api.RetainedState, reporter operator.Reporter) (api.Job, error) {
 	ref := job.Ref()

@@ -107,7 +107,7 @@ type runWaiter struct {
 	missing map[string]bool
 	deleted bool
 	err     error
-	// first is when an obstacle was first seen, noted which were told.
+	// first is when an obstacle was first seen, noted which were reported.
 	first map[string]time.Time
 	noted map[string]bool
 	last  []Obstacle

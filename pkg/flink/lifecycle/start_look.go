@@ -99,7 +99,7 @@ func (s *runWaiter) look(ctx context.Context, cluster string) {
 // eventsEvery is after how many looks events are read where no pod asks for it.
 const eventsEvery = 5
 
-// wantsEvents reports whether events may tell what pods don't: there are none,
+// wantsEvents reports whether events may say what pods don't: there are none,
 // or one of them waits.
 func wantsEvents(pods []operator.Pod) bool {
 	return len(pods) == 0 || slices.ContainsFunc(pods, func(p operator.Pod) bool { return p.Waits() || p.Unscheduled })

@@ -10,7 +10,7 @@ import (
 )
 
 // StatePlan is the state that a job will start from when it is redeployed, or
-// resumed. It is told in the same words wherever that comes up.
+// resumed. It is reported in the same words wherever that comes up.
 type StatePlan struct {
 	// Kind is one of the Retained… constants or PlanNew; "" where it isn't known.
 	Kind string `json:"kind,omitempty"`
@@ -67,7 +67,7 @@ func (p StatePlan) Text(verb string, now time.Time) string {
 	return text
 }
 
-// The ones who tell of state.
+// The ones who report state.
 const (
 	byJobManager = "the JobManager"
 	byOperator   = "the operator"
@@ -85,13 +85,13 @@ type PlanFacts struct {
 	Mode string
 	// Config is the configuration that the job runs with.
 	Config api.Config
-	// Flink is what its JobManager told; nil where it didn't, and NoAnswer says
+	// Flink is what its JobManager reported; nil where it didn't, and NoAnswer says
 	// why.
 	Flink    *api.FlinkState
 	NoAnswer string
 	// Away says why no pod of the JobManager is ready, where that is known.
 	Away string
-	// Snapshots of the job tell how old a path is.
+	// Snapshots of the job say how old a path is.
 	Snapshots []api.Snapshot
 	// NewVersion says that the Flink version changes, for which the operator
 	// takes a savepoint whatever the mode.
@@ -195,8 +195,8 @@ func (f PlanFacts) named(path, by string) StatePlan {
 	return plan
 }
 
-// told is state that the JobManager told of. When the state that a run started
-// from was taken it doesn't tell.
+// told is state that the JobManager reported. When the state that a run started
+// from was taken it doesn't say.
 func (f PlanFacts) told(s *api.FlinkSnapshot) StatePlan {
 	if s == f.Flink.Restored {
 		return f.named(s.Path, byJobManager)

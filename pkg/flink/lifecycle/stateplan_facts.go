@@ -15,7 +15,7 @@ import (
 
 // planState finds out from what a job would start by an upgrade mode. job has the
 // spec that it is to start with; before is the job as it is. It gives what the
-// JobManager told, too; nil where it didn't.
+// JobManager reported, too; nil where it didn't.
 func planState(ctx context.Context, c *operator.Client, before, job api.Job, mode string) (StatePlan, *api.FlinkState) {
 	facts := PlanFacts{Job: job, Mode: mode, Now: time.Now(), NewVersion: before.FlinkVersion() != job.FlinkVersion()}
 	cluster, err := c.RunsIn(ctx, before)
@@ -67,7 +67,7 @@ func askFront(ctx context.Context, c *operator.Client, job, cluster api.Job) (st
 }
 
 // snapshotsOf are the FlinkStateSnapshots of a job's namespace by which the age
-// of a path can be told; none where they can't be read.
+// of a path can be known; none where they can't be read.
 func snapshotsOf(ctx context.Context, c *operator.Client, job api.Job) []api.Snapshot {
 	if served, err := c.Serves(ctx, api.StateSnap); err == nil && !served {
 		return nil

@@ -36,7 +36,7 @@ type SubmitRequest struct {
 	Checked bool
 	// Finder is as in RestoreRequest.
 	Finder StateFinder
-	// Created is told of the object that was created before it is followed; nil
+	// Created is called with the object that was created before it is followed; nil
 	// for nobody.
 	Created func(context.Context, api.Job) error
 	// coming are the jobs that are created with it.

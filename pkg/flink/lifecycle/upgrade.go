@@ -22,7 +22,7 @@ type UpgradeRequest struct {
 	RollBack bool
 	// StableFor is how long the job has to go on running.
 	StableFor time.Duration
-	// Show is told the plan before anything is done.
+	// Show is called with the plan before anything is done.
 	Show func(UpgradePlan)
 	// Prepare makes what the new spec refers to, right before the spec is changed,
 	// and not in a dry run; nil makes nothing.
@@ -209,7 +209,7 @@ func planUpgrade(ctx context.Context, c *operator.Client, job api.Job, request U
 const crashPatience = 45 * time.Second
 
 // changeWatched is Change with an eye on the new pods and the job's own
-// exceptions, which the operator tells of late or not at all. Where nothing is to
+// exceptions, which the operator reports late or not at all. Where nothing is to
 // be changed, an earlier command has done it, and the pods that are there count.
 func changeWatched(ctx context.Context, c *operator.Client, ch change.Change, options change.Options, reporter operator.Reporter) (change.Report, error) {
 	if options.DryRun != "" || options.NoWait || ch.Goal.Suspended || options.KeepTrying {

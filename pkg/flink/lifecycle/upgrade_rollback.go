@@ -149,7 +149,7 @@ func ownRollback(ctx context.Context, c *operator.Client, job api.Job) (patience
 }
 
 // followOwnRollback follows the operator on its own way back instead of racing
-// it. It is told in the error how that ended.
+// it. It is reported in the error how that ended.
 func followOwnRollback(ctx context.Context, c *operator.Client, patience time.Duration, ch change.Change, report UpgradeReport, failure error, timedOut bool, reporter operator.Reporter) (UpgradeReport, error) {
 	ref := ch.Job.Ref()
 	now, err := c.Get(ctx, ref)

@@ -18,8 +18,8 @@ import (
 type Pods interface {
 	// List lists the pods that a selector selects.
 	List(ctx context.Context, namespace, selector string) ([]corev1.Pod, error)
-	// Follow tells of them and their changes until ctx ends; a nil pod says
-	// once that all that exist have been told.
+	// Follow reports them and their changes until ctx ends; a nil pod says
+	// once that all that exist have been reported.
 	Follow(ctx context.Context, namespace, selector string, handle func(watch.EventType, *corev1.Pod)) error
 	// Open opens the log of a container.
 	Open(ctx context.Context, namespace, pod string, options *corev1.PodLogOptions) (io.ReadCloser, error)
@@ -47,7 +47,7 @@ type Reading struct {
 	Tail  int64
 	// Previous reads the containers' run before the current one.
 	Previous bool
-	// Tell is told of pods that come and go, and of logs that can't be read.
+	// Tell is called with pods that come and go, and of logs that can't be read.
 	// It is called from several goroutines.
 	Tell func(format string, args ...any)
 }
@@ -143,14 +143,14 @@ func (r *run) source(ctx context.Context, source Source) error {
 // started later, as pods come and go.
 func (r *run) follow(ctx context.Context, source Source) error {
 	var mu sync.Mutex
-	streams, told := map[string]bool{}, map[string]bool{}
+	streams, known := map[string]bool{}, map[string]bool{}
 	synced := false
 	return r.Pods.Follow(ctx, source.Namespace, source.Selector, func(event watch.EventType, pod *corev1.Pod) {
 		mu.Lock()
 		defer mu.Unlock()
 		if pod == nil {
 			synced = true
-			if len(told) == 0 {
+			if len(known) == 0 {
 				r.Tell("no pods yet; waiting for them")
 			}
 			return
@@ -163,13 +163,13 @@ func (r *run) follow(ctx context.Context, source Source) error {
 		status := statusOf(pod, container)
 		switch {
 		case event == watch.Deleted:
-			if told[id] {
+			if known[id] {
 				r.Tell("%s is gone", pod.Name)
 			}
-			delete(told, id)
+			delete(known, id)
 			return
-		case !told[id]:
-			told[id] = true
+		case !known[id]:
+			known[id] = true
 			if synced {
 				r.Tell("%s is new", pod.Name)
 			}

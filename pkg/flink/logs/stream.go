@@ -107,7 +107,7 @@ func (s *stream) copy(ctx context.Context, body io.Reader) error {
 			}
 			if !l.at.IsZero() {
 				if !l.at.After(resumed) {
-					continue // told before it broke off
+					continue // written before it broke off
 				}
 				s.last = l.at
 			}

@@ -13,8 +13,8 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 )
 
-// causeLimit bounds the search for a deeper cause; without one the failure is
-// told all the same.
+// causeLimit bounds the search for a deeper cause; the failure is reported
+// without one, too.
 const causeLimit = 5 * time.Second
 
 // RootCauseOf looks for the reason below the one that the operator passed on: from

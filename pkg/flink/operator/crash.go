@@ -110,7 +110,7 @@ var (
 	frameLine     = regexp.MustCompile(`^(at |\.\.\. \d+ )`)
 )
 
-// mostWords is how many lines of a complaint are told.
+// mostWords is how many lines of a complaint are reported.
 const mostWords = 4
 
 // lastWords is why a container ended by its log: the innermost cause of the

@@ -75,7 +75,7 @@ func (e Ended) How() string {
 }
 
 // diagnostics is how Flink's KubernetesPod.getTerminatedDiagnostics spells what
-// became of the containers; of several the last that failed is told.
+// became of the containers; of several the last that failed is reported.
 var diagnostics = regexp.MustCompile(`container termination statuses: \[(.*?)\](?:, pod status|$|\s)`)
 
 var containerEnd = regexp.MustCompile(`([\w.-]+)\(exitCode=(-?\d+), reason=([^,)]*), message=`)

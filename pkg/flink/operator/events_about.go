@@ -149,7 +149,7 @@ func (s Subject) is(e *corev1.Event) bool {
 }
 
 // belongings are the objects of a job, those that are there and those that are
-// gone, as far as Kubernetes' and Flink's exact names tell.
+// gone, as far as Kubernetes' and Flink's exact names show.
 type belongings struct {
 	// own are ours by kind and name; foreign are others' that exist.
 	own     map[string]Subject

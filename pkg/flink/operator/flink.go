@@ -14,7 +14,7 @@ type Flink interface {
 	// State is the state that a job runs from and has: the proof that a change
 	// kept it.
 	State(ctx context.Context, job api.Ref) (api.FlinkState, error)
-	// Checkpoints tells whether a job's checkpoints outlive it, and the newest.
+	// Checkpoints says whether a job's checkpoints outlive it, and the newest.
 	Checkpoints(ctx context.Context, job api.Ref) (api.CheckpointFacts, error)
 	// Failures are the root causes of a job's failures since a moment, newest
 	// first; none where its JobManager can't be asked.
@@ -41,7 +41,7 @@ func (c *Client) Flink() Flink { return c.flink }
 // AskLimit bounds a question to the JobManager.
 const AskLimit = 20 * time.Second
 
-// State is what the JobManager tells of a job; known is false where it can't
+// State is what the JobManager says of a job; known is false where it can't
 // be asked, and why says so.
 func (c *Client) State(ctx context.Context, job api.Job) (state api.FlinkState, known bool, why string) {
 	switch {

@@ -12,7 +12,7 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 )
 
-// Follow watches several kinds and tells of every object and every change, one
+// Follow watches several kinds and reports every object and every change, one
 // at a time, until ctx ends or handle has an error. Each kind's first list ends
 // with a Bookmark without object.
 func (c *Client) Follow(ctx context.Context, kinds []api.Kind, selection Selection,

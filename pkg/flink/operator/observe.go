@@ -143,8 +143,8 @@ func (c *Client) Pods(ctx context.Context, namespace, cluster string) ([]Pod, er
 // PodsResource is what pods are asked for as.
 var PodsResource = schema.GroupVersionResource{Version: "v1", Resource: "pods"}
 
-// FollowPods tells of a Flink cluster's pods and their changes until ctx ends;
-// a Bookmark with the zero Pod says that all that exist have been told.
+// FollowPods reports a Flink cluster's pods and their changes until ctx ends;
+// a Bookmark with the zero Pod says that all that exist have been reported.
 func (c *Client) FollowPods(ctx context.Context, namespace, cluster string, handle func(watch.EventType, Pod)) error {
 	return PodLogs{c}.Follow(ctx, namespace, PodSelector(cluster), func(event watch.EventType, pod *corev1.Pod) {
 		if pod == nil {

@@ -42,7 +42,7 @@ type OperatorDeployment struct {
 
 // OperatorHealth looks for the operator in all namespaces, for at most 5 s. A
 // chart may give it any name and labels; what doesn't carry the common one is
-// told by what it runs.
+// known by what it runs.
 func (c *Client) OperatorHealth(ctx context.Context) OperatorState {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()

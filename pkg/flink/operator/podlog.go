@@ -26,8 +26,8 @@ func (p PodLogs) List(ctx context.Context, namespace, selector string) ([]corev1
 	return clientset.Pods(ctx, p.Client.core, namespace, metav1.ListOptions{LabelSelector: selector})
 }
 
-// Follow tells of pods and their changes until ctx ends; a Bookmark with a nil
-// pod says that all that exist have been told.
+// Follow reports pods and their changes until ctx ends; a Bookmark with a nil
+// pod says that all that exist have been reported.
 func (p PodLogs) Follow(ctx context.Context, namespace, selector string, handle func(watch.EventType, *corev1.Pod)) error {
 	return wait.Follow(ctx, p.Client.dynamic.Resource(PodsResource).Namespace(namespace), metav1.ListOptions{LabelSelector: selector},
 		func(event watch.EventType, object *unstructured.Unstructured) (bool, error) {

@@ -120,7 +120,7 @@ var (
 	// missingObject is what the kubelet and the scheduler say of an object that
 	// isn't there.
 	missingObject = regexp.MustCompile(`(?i)\b(secret|configmap|persistentvolumeclaim)s? "?(?:[a-z0-9.-]+/)?([a-z0-9]([-a-z0-9.]*[a-z0-9])?)"? not found`)
-	// stuckMount are complaints that time doesn't mend.
+	// stuckMount are complaints that don't go away by waiting.
 	stuckMount = regexp.MustCompile(`references non-existent|type check failed|not found in the list of registered CSI drivers`)
 	// nodesOf is the beginning of what the scheduler says.
 	nodesOf = regexp.MustCompile(`^\d+/(\d+) nodes are available: `)
@@ -184,7 +184,7 @@ func (c *Client) IsMissing(ctx context.Context, namespace, message string) bool 
 	return apierrors.IsNotFound(err) || apierrors.IsForbidden(err)
 }
 
-// WithEvents adds to pods what only events tell of them.
+// WithEvents adds to pods what only events say of them.
 func WithEvents(pods []Pod, events []Event) []Pod {
 	out := make([]Pod, len(pods))
 	for i, pod := range pods {

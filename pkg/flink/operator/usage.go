@@ -35,7 +35,7 @@ func (e *NoMetricsError) Error() string { return e.Why }
 var podMetrics = schema.GroupVersionResource{Group: "metrics.k8s.io", Version: "v1beta1", Resource: "pods"}
 
 // Usages asks the cluster's metrics API (metrics-server) for Flink's pods in a
-// namespace, or in all with "", and tells which pods each Flink cluster has as
+// namespace, or in all with "", and says which pods each Flink cluster has as
 // NAMESPACE/CLUSTER → its usage. cluster limits it to one; "" is all. The
 // error is an *NoMetricsError where nobody serves that API.
 func (c *Client) Usages(ctx context.Context, namespace, cluster string) (pods, clusters Usages, err error) {

@@ -62,7 +62,7 @@ type Operator struct {
 	// program sets itself, "" for none. Flink finds state by either. Both are 32
 	// hexadecimal digits.
 	ID, UserID string
-	// Name and UID are the operator's; "" where this Flink doesn't tell.
+	// Name and UID are the operator's; "" where this Flink doesn't say.
 	Name, UID string
 	// Vertex is the name of the vertex that it is in.
 	Vertex      string

@@ -41,7 +41,7 @@ var Steps = []string{Open, Write, Read, List, Delete}
 const StepLimit = 40 * time.Second
 
 // Room is the directory, a volume of the container, that the program may use, and
-// Ready the file in it that tells that the container's entry point is through:
+// Ready the file in it that says that the container's entry point is through:
 // that puts plugins in place.
 const (
 	Room  = "/tmp/kubectl-flink-probe"

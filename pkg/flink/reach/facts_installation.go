@@ -144,7 +144,7 @@ func readCRD(object *unstructured.Unstructured) diagnosis.CRDFacts {
 	return c
 }
 
-// deepestField is how deep fields of a schema are named: what tells of a CRD's
+// deepestField is how deep fields of a schema are named: what shows a CRD's
 // age lies near the top, a pod template has thousands below.
 const deepestField = 3
 

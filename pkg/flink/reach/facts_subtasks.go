@@ -53,7 +53,7 @@ func (g *Gatherer) subtasks(ctx context.Context, client *rest.Client, load rest.
 					records[i], complete = s.Metrics.Written, s.Metrics.WriteComplete
 				}
 				if !complete {
-					return // some haven't told yet: that isn't nothing
+					return // some haven't reported yet: that isn't nothing
 				}
 			}
 			mu.Lock()
@@ -147,7 +147,7 @@ func (g *Gatherer) sampleFlow(ctx context.Context, s *sources, f *diagnosis.JobF
 		}
 		before, ok := look()
 		if !ok {
-			return // the first look tells why
+			return // the first look says why
 		}
 		timer := time.NewTimer(g.Sample)
 		defer timer.Stop()

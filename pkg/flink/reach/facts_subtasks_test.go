@@ -41,7 +41,7 @@ func (to rewrite) RoundTrip(r *http.Request) (*http.Response, error) {
 
 const jobOfTest = "0123456789abcdef0123456789abcdef"
 
-// Subtasks that read nothing are only counted where all have told what they read.
+// Subtasks that read nothing are only counted where all have reported what they read.
 func TestFactsOfSubtasks(t *testing.T) {
 	subtask := func(read, written int, complete bool) string {
 		return fmt.Sprintf(`{"subtask":0,"status":"RUNNING","metrics":{"read-records":%d,"read-records-complete":%t,"write-records":%d,"write-records-complete":%t}}`, read, complete, written, complete)
@@ -80,7 +80,7 @@ func TestFactsOfSubtasks(t *testing.T) {
 	}
 }
 
-// Of slow checkpoints it is told where their time went; of a failed one, which
+// Of slow checkpoints it is shown where their time went; of a failed one, which
 // vertex didn't answer.
 func TestFactsOfSlowCheckpoints(t *testing.T) {
 	const quick, slow = "11111111111111111111111111111111", "22222222222222222222222222222222"

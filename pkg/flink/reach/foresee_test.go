@@ -10,7 +10,7 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/foretell"
 )
 
-// Facts are gathered also where the state can't be read, and why is told. No pod
+// Facts are gathered also where the state can't be read, and why is reported. No pod
 // is started to read it.
 func TestFactsWithoutState(t *testing.T) {
 	cluster := flinktest.New(flinktest.Object(api.Deployment, "a",

@@ -170,7 +170,7 @@ func (p preset) find(ctx context.Context, core clientset.Interface, namespace st
 	found := p.among(services)
 	if len(found) == 0 {
 		// It often has a namespace of its own; who may not list all of them
-		// is told of the one that was looked at.
+		// learns which one was looked at.
 		if all, err := clientset.Services(ctx, core, metav1.NamespaceAll); err == nil {
 			found = p.among(all)
 		}

@@ -22,7 +22,7 @@ type Front struct {
 	tunnel *portforward.Tunnel
 	ref    api.Ref
 	files  TLSFiles
-	// changed is told of every new place; may be nil.
+	// changed is called with every new place; may be nil.
 	changed func(Place)
 
 	mu        sync.Mutex
@@ -33,7 +33,7 @@ type Front struct {
 	looked    time.Time
 }
 
-// NewFront starts at place. changed, where not nil, is told of every later
+// NewFront starts at place. changed, where not nil, is called with every later
 // one.
 func NewFront(client *operator.Client, tunnel *portforward.Tunnel, place Place, files TLSFiles, changed func(Place)) (*Front, error) {
 	f := &Front{client: client, tunnel: tunnel, ref: place.Job.Ref(), files: files, changed: changed}
@@ -99,7 +99,7 @@ func (f *Front) refresh(ctx context.Context) { look(ctx, f.client, f.ref, f.foun
 var ErrNotUp = errors.New("the JobManager doesn't answer")
 
 // Up waits until the JobManager answers and returns nil, or until ctx ends.
-// told is given what is being waited for, again and again.
+// told is called with what is being waited for, again and again.
 func (f *Front) Up(ctx context.Context, told func(string)) error {
 	client := &http.Client{Transport: f}
 	for {

@@ -179,7 +179,7 @@ func candidates(ctx context.Context, core clientset.Interface, cluster api.Ref) 
 const mostProbed = 8
 
 // gatewayPort is the port of a Service that may be a gateway's by its number or
-// name; "" if none is. named says that a name tells of a gateway.
+// name; "" if none is. named says that a name is that of a gateway.
 func gatewayPort(s *corev1.Service) (port string, named bool) {
 	whole := aboutGateway(s.Name) || aboutGateway(s.Labels["app"]) ||
 		aboutGateway(s.Labels["app.kubernetes.io/name"]) || aboutGateway(s.Labels["app.kubernetes.io/component"])

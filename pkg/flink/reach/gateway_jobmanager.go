@@ -57,7 +57,7 @@ func (g *GatewayStarter) InJobManager(ctx context.Context, p Place) (*StartedGat
 				_ = hold.Close()
 			}()
 			select {
-			case <-done: //nolint:errcheck // how it ended was told by those who used it
+			case <-done: //nolint:errcheck // how it ended was reported by those who used it
 			case <-ctx.Done():
 			}
 			end()

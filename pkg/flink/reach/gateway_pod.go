@@ -204,7 +204,7 @@ func mounted(volumes []corev1.Volume, containers []corev1.Container) []corev1.Vo
 	})
 }
 
-// saidWhy is the line of a log that tells why a gateway didn't start.
+// saidWhy is the line of a log that says why a gateway didn't start.
 func saidWhy(log string) string {
 	last := saidAtEnd(log)
 	if last != "" {
@@ -223,7 +223,7 @@ func saidWhy(log string) string {
 	return last
 }
 
-// saidAtEnd is the line of a log that tells why a gateway that ran ended. The
+// saidAtEnd is the line of a log that says why a gateway that ran ended. The
 // exceptions in it may be those of its statements.
 func saidAtEnd(log string) string {
 	last := ""
@@ -240,5 +240,5 @@ func saidAtEnd(log string) string {
 	return last
 }
 
-// harmlessLine is a line of Flink's log that tells of no failure.
+// harmlessLine is a line of Flink's log that reports no failure.
 var harmlessLine = regexp.MustCompile(`^[0-9-]+ [0-9:,]+ +(TRACE|DEBUG|INFO|WARN) `)

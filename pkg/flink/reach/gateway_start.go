@@ -28,8 +28,8 @@ const (
 	startLimit = 3 * time.Minute
 	// lookEvery is how often a starting gateway is looked at.
 	lookEvery = 200 * time.Millisecond
-	// knockLimit bounds one try to reach a starting gateway.
-	knockLimit = 3 * time.Second
+	// connectLimit bounds one try to reach a starting gateway.
+	connectLimit = 3 * time.Second
 	// outOfMemory is how a JVM with -XX:+ExitOnOutOfMemoryError exits.
 	outOfMemory = 3
 	// noGateway is how gatewayScript exits where the image has no gateway.
@@ -51,7 +51,7 @@ type GatewayStarter struct {
 	Transport string
 	// Settings are the gateway's further configuration.
 	Settings map[string]string
-	// Waiting is told what is being waited for.
+	// Waiting is called with what is being waited for.
 	Waiting func(text string)
 }
 
@@ -81,7 +81,7 @@ func (g *StartedGateway) Upload(ctx context.Context, name string, in io.Reader) 
 	return g.upload(ctx, name, in)
 }
 
-// Ended tells why the gateway is no more: nothing replaces it. Its error is nil
+// Ended says why the gateway is no more: nothing replaces it. Its error is nil
 // as long as that isn't known.
 func (g *StartedGateway) Ended(ctx context.Context) error { return g.ended(ctx) }
 
@@ -167,7 +167,7 @@ func (g *GatewayStarter) InPod(ctx context.Context, p Place) (*StartedGateway, e
 // tryConnect tries to connect for a moment: a connection that was opened just
 // before somebody listens may stay unanswered.
 func (g *GatewayStarter) tryConnect(ctx context.Context, transport http.RoundTripper) (*sqlgateway.Client, error) {
-	short, cancel := context.WithTimeoutCause(ctx, knockLimit, errUnanswered)
+	short, cancel := context.WithTimeoutCause(ctx, connectLimit, errUnanswered)
 	defer cancel()
 	client, err := sqlgateway.Connect(short, transport)
 	if err != nil && ctx.Err() == nil && short.Err() != nil {

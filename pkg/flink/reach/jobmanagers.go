@@ -134,7 +134,7 @@ func (m *JobManagers) State(ctx context.Context, job api.Ref) (state api.FlinkSt
 	return state, err
 }
 
-// Checkpoints tells whether a job's checkpoints outlive it, and the newest.
+// Checkpoints says whether a job's checkpoints outlive it, and the newest.
 func (m *JobManagers) Checkpoints(ctx context.Context, job api.Ref) (facts api.CheckpointFacts, err error) {
 	err = m.askJob(ctx, job, func(jobManager *rest.Client, id string) error {
 		facts, err = CheckpointFacts(ctx, jobManager, id)

@@ -32,7 +32,7 @@ func State(ctx context.Context, client *rest.Client, jobID string) (api.FlinkSta
 	return state, nil
 }
 
-// Marked fills in what a JobManager told of a job's checkpoints.
+// Marked fills in what a JobManager reported of a job's checkpoints.
 func Marked(state *api.FlinkState, checkpoints rest.Checkpoints) {
 	if c := checkpoints.Latest.Completed; c != nil && c.Path != "" && !c.IsSavepoint {
 		state.Checkpoint = &api.FlinkSnapshot{ID: c.ID, Path: c.Path, At: c.Acknowledged.Time()}

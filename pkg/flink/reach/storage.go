@@ -31,7 +31,7 @@ type StateStore struct {
 	Config *restclient.Config
 	// Tunnel reaches an object store that is a Service of the cluster.
 	Tunnel *portforward.Tunnel
-	// Note is told what is done besides reading.
+	// Note is called with what is done besides reading.
 	Note func(string)
 	// NoReader starts no pod to read a volume that no running pod sees.
 	NoReader bool

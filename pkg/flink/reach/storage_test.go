@@ -103,7 +103,7 @@ func TestWhoseCredentials(t *testing.T) {
 }
 
 // The credentials of a Secret are taken whatever its keys are called, and go to
-// where it, or the user, says; without them it is told what the Secret lacks.
+// where it, or the user, says; without them the error says what the Secret lacks.
 func TestCredentialsOfASecret(t *testing.T) {
 	t.Setenv("AWS_ENDPOINT_URL_S3", "http://mine.example.org")
 	t.Setenv("AWS_ENDPOINT_URL", "")

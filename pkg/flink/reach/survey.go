@@ -83,7 +83,7 @@ type Surveyor struct {
 	// Spare are directories whose _metadata needn't be readable: they are what is
 	// to be deleted.
 	Spare func(dir string) bool
-	// Progress is told what is being done.
+	// Progress is called with what is being done.
 	Progress func(format string, args ...any)
 }
 

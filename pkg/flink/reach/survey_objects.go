@@ -15,7 +15,7 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/storage"
 )
 
-// objects finds the runs and paths that objects and JobManagers tell of.
+// objects finds the runs and paths that objects and JobManagers report.
 func (v *surveying) objects(ctx context.Context) {
 	namespace := metav1.NamespaceAll
 	jobs, err := v.Client.Jobs(ctx, namespace, metav1.ListOptions{})

@@ -249,7 +249,7 @@ func TestSurveyRuns(t *testing.T) {
 		t.Errorf("a suspended job's: %v, asked %v", got, s.asked)
 	}
 
-	// An earlier run that a snapshot or high availability tells of is the job's own.
+	// An earlier run that a snapshot or high availability reports is the job's own.
 	s = newTrial(t)
 	s.store.files["s3://b/c/"+foreignRun+"/shared/1"] = []byte("x")
 	s.objects = append(s.objects, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "shop-" + foreignRun + "-config-map", Namespace: flinktest.Namespace, Labels: map[string]string{"app": "shop"}}})
@@ -314,7 +314,7 @@ func TestSurveySpares(t *testing.T) {
 	}
 }
 
-// Directories are told once, and those of the changelog too.
+// Directories are listed once, and those of the changelog too.
 func TestStateDirs(t *testing.T) {
 	var got []string
 	for _, dir := range StateDirs(api.Config{

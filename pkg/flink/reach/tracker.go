@@ -55,7 +55,7 @@ func NewTracker(client *operator.Client, place Place) *Tracker {
 	return &Tracker{client: client, place: place}
 }
 
-// Follow keeps the place up to date until ctx ends. moved is told when the job
+// Follow keeps the place up to date until ctx ends. moved is called when the job
 // has moved to another cluster.
 func (t *Tracker) Follow(ctx context.Context, moved func(Place)) error {
 	return follow(ctx, t.client, t.Place().Job.Ref(), func(place Place) {

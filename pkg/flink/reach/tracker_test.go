@@ -32,7 +32,7 @@ func object(kind api.Kind, name, metrics string, status map[string]any) *unstruc
 	}}
 }
 
-// fakeClient has objects; watching is told of each watch that has begun.
+// fakeClient has objects; watching is called with each watch that has begun.
 func fakeClient(objects ...runtime.Object) (client *operator.Client, watching <-chan struct{}) {
 	lists := map[schema.GroupVersionResource]string{}
 	for _, kind := range api.JobKinds {
@@ -136,7 +136,7 @@ func TestTrackerFollowsAnUpgrade(t *testing.T) {
 	if got := metrics(); got.Port != intstr.FromInt(9300) {
 		t.Errorf("got port %s", got.Port.String())
 	}
-	// Where the port is configured no more, its last number tells why not.
+	// Where the port is configured no more, its last number says why not.
 	update("")
 	if got := metrics(); got.Port != intstr.FromInt(9300) {
 		t.Errorf("got port %s", got.Port.String())

@@ -112,7 +112,7 @@ type Vertex struct {
 }
 
 // VertexMetrics are what a Vertex's tasks have counted; complete once each has
-// told.
+// reported.
 type VertexMetrics struct {
 	Read          int64 `json:"read-records"`
 	ReadComplete  bool  `json:"read-records-complete"`

@@ -17,7 +17,7 @@ type Load struct {
 	Vertices []VertexLoad // in the order of Job.Vertices
 }
 
-// VertexLoad is how much a vertex has to do. What Flink doesn't tell is NaN.
+// VertexLoad is how much a vertex has to do. What Flink doesn't say is NaN.
 type VertexLoad struct {
 	Vertex
 	// Busy, Idle and Backpressured are in milliseconds of each second.

@@ -36,7 +36,7 @@ type TaskManager struct {
 	ID        string `json:"id"`
 	Slots     int    `json:"slotsNumber"`
 	Free      int    `json:"freeSlots"`
-	Heartbeat Millis `json:"timeSinceLastHeartbeat"` // when it was heard of last
+	Heartbeat Millis `json:"timeSinceLastHeartbeat"` // how long ago its last heartbeat was
 }
 
 // TaskManagerList asks for the registered TaskManagers.

@@ -35,7 +35,7 @@ func (r Request) noun() string {
 // nonceField is the field of spec.job that asks for it.
 func (r Request) nonceField() string { return r.noun() + "TriggerNonce" }
 
-// infoField is the field of status.jobStatus that tells of it where no
+// infoField is the field of status.jobStatus that reports it where no
 // FlinkStateSnapshot does.
 func (r Request) infoField() string { return r.noun() + "Info" }
 

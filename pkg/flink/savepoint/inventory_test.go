@@ -90,7 +90,7 @@ func TestAdopt(t *testing.T) {
 	})
 }
 
-// told is orders with a savepoint that only its status tells of.
+// told is orders with a savepoint that only its status reports.
 func told() *unstructured.Unstructured {
 	return flinktest.Object(api.Deployment, "orders", `{"job":{"initialSavepointPath":"s3://b/s/first"}}`,
 		`{"jobStatus":{"upgradeSavepointPath":"s3://b/s/savepoint-a-1","savepointInfo":{"lastSavepoint":{"location":"file:///tmp/s/2","timeStamp":946684000000}}}}`)

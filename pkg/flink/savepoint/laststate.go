@@ -101,7 +101,7 @@ func refersTo(s api.Snapshot, job api.Job) bool {
 	return s.Refers(api.Ref{Kind: api.Deployment, Namespace: ref.Namespace, Name: ref.Name + "-blue"}) || s.Refers(api.Ref{Kind: api.Deployment, Namespace: ref.Namespace, Name: ref.Name + "-green"})
 }
 
-// StatesInStatus are the savepoints that the object itself tells of.
+// StatesInStatus are the savepoints that the object itself reports.
 func StatesInStatus(job api.Job) []LastState {
 	var out []LastState
 	status := api.Section(job.Object.Object, "status", "jobStatus")

@@ -54,7 +54,7 @@ func (r Request) lastField() string {
 	return "lastSavepoint"
 }
 
-// lastTaken is when the last one was taken that the status tells of.
+// lastTaken is when the last one was taken that the status reports.
 func (p *plan) lastTaken() time.Time {
 	return api.Millis(p.target.Object.Object, "status", "jobStatus", p.request.infoField(), p.request.lastField(), "timeStamp")
 }

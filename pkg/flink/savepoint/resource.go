@@ -104,7 +104,7 @@ type snapshotFollower struct {
 	// that is known.
 	asked   time.Time
 	created bool
-	// seen says that the watch has told of the object.
+	// seen says that the watch has reported the object.
 	seen bool
 	// done says that it has come to its end, err why it failed or can't be
 	// followed any longer; ended that err is the savepoint's end, not the wait's.

@@ -13,7 +13,7 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
 )
 
-// Inventory is all the state that the cluster tells of.
+// Inventory is all the state that the cluster reports.
 type Inventory struct {
 	// Saved is newest first within each job, and by namespace and job.
 	Saved []api.Saved
@@ -52,8 +52,8 @@ func (i Inventory) NoteMounts(job api.Job) {
 func (i Inventory) UsedBy(path string) []string { return i.uses[api.NormalPath(path)] }
 
 // InventoryOf reads the snapshots of a namespace ("" is all) that the label
-// selector matches, and what the jobs' status tells of; the latter has no
-// labels and is left out where there is a selector. Each path is told once.
+// selector matches, and what the jobs' status reports; the latter has no
+// labels and is left out where there is a selector. Each path is listed once.
 func InventoryOf(ctx context.Context, c *operator.Client, namespace, labels string) (Inventory, error) {
 	return inventory(ctx, c, namespace, labels, true)
 }
@@ -73,7 +73,7 @@ func InventoryForDisposal(ctx context.Context, c *operator.Client, namespace str
 }
 
 // UsesIn is an Inventory that only knows which state the jobs of a namespace
-// use, and what their status tells of.
+// use, and what their status reports.
 func UsesIn(ctx context.Context, c *operator.Client, namespace string) (Inventory, error) {
 	return inventory(ctx, c, namespace, "", false)
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/sqlshell"
 )
 
-// expected is the most that is told of what a parser would have taken.
+// expected is the most that is shown of what a parser would have taken.
 const expected = 6
 
 var (
@@ -80,7 +80,7 @@ func vague(reason string) bool {
 	return false
 }
 
-// withoutPlace takes the place out of a reason: it is told beside it.
+// withoutPlace takes the place out of a reason: it is shown beside it.
 func withoutPlace(reason string) string {
 	loc := place.FindStringIndex(reason)
 	if loc == nil {

@@ -279,7 +279,7 @@ func (e *execution) at(segments ...string) httpapi.Address {
 	return httpapi.Path(append([]string{"sessions", e.handle, "operations", e.operation}, segments...)...)
 }
 
-// shape is what the first page tells of the result. REST v1 of Flink 1.16
+// shape is what the first page says of the result. REST v1 of Flink 1.16
 // doesn't say what a result is: there the statement and the columns do.
 func (e *execution) shape(p page) *sqlshell.Schema {
 	s := &sqlshell.Schema{Query: p.Query != nil && *p.Query}

@@ -9,7 +9,7 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/httpapi"
 )
 
-// changelogMode is how a plan tells of an operator which changes it gives.
+// changelogMode is how a plan says of an operator which changes it gives.
 var changelogMode = regexp.MustCompile(`changelogMode=\[([A-Z,]*)\]`)
 
 // AppendOnly asks the planner which changes the query gives: results don't say

@@ -137,7 +137,7 @@ func (s *Session) Jobs(ctx context.Context) ([]sqlshell.Job, error) {
 	return out, nil
 }
 
-// causeOf is why a job failed last; "" where the JobManager doesn't tell.
+// causeOf is why a job failed last; "" where the JobManager doesn't say.
 func (s *Session) causeOf(ctx context.Context, job string) string {
 	if s.options.JobManager == nil {
 		return ""

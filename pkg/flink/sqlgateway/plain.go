@@ -12,7 +12,7 @@ import (
 
 // plain reads one value of the PLAIN_TEXT row format, in which Flink casts
 // every value to text. Text inside of an array, map or row has no quotes there
-// and can't be told from what is around it, so that such a value stays text as
+// and can't be distinguished from what is around it, so that such a value stays text as
 // a whole.
 func plain(t sqlshell.Type, s string, zone *time.Location) any {
 	if nested(t) {

@@ -297,7 +297,7 @@ func fromCell(t *made, text string) node {
 	return fromText(t, text)
 }
 
-// separated reads CSV of one column, and tells what is in quotes.
+// separated reads CSV of one column, and says what is in quotes.
 func separated(out string) (values []string, quoted []bool) {
 	for out != "" {
 		value, inQuotes := strings.Builder{}, false

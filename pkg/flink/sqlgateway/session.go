@@ -39,7 +39,7 @@ type Options struct {
 	// JobManager is that of the cluster where statements run; nil asks the
 	// gateway for jobs instead.
 	JobManager *rest.Client
-	// Ended tells why a gateway that nothing replaces is no more; its error is
+	// Ended says why a gateway that nothing replaces is no more; its error is
 	// nil as long as that isn't so. nil is a gateway that may come back.
 	Ended func(ctx context.Context) error
 	// Handle is that of a session that is open already, which is gone on with; ""

@@ -36,7 +36,7 @@ type Image struct {
 	Foreign bool
 }
 
-// listScript tells what is in an image. The names of a jar's files stand in it
+// listScript says what is in an image. The names of a jar's files stand in it
 // uncompressed. FLINK_HOME is where Flink's own scripts look.
 const listScript = `
 home="${FLINK_HOME:-/opt/flink}"
@@ -51,7 +51,7 @@ echo end
 // seconds; pulling the image counts.
 const imageLife = 600
 
-// imagePod is a pod that tells what is in the image of an application.
+// imagePod is a pod that says what is in the image of an application.
 func imagePod(job api.Job) (*corev1.Pod, error) {
 	spec := job.Spec()
 	own, err := api.FlinkPodSpec(spec, "jobManager")

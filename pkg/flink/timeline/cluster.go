@@ -27,7 +27,7 @@ var reasons = map[string]Kind{
 // a controller does its daily work.
 var everyday = []string{"Scheduled", "Pulling", "Pulled", "Created", "Started", "ScalingReplicaSet", "SuccessfulCreate", "SuccessfulDelete", "SuccessfulAttachVolume", "WaitForFirstConsumer", "Provisioning", "ProvisioningSucceeded", "ExternalProvisioning"}
 
-// events tells of the operator's events and of Kubernetes' own.
+// events reports the operator's events and Kubernetes' own.
 func (b *builder) events() {
 	exists := map[string]bool{}
 	for _, p := range b.f.Pods {
@@ -114,7 +114,7 @@ func times(e *corev1.Event) (first, last time.Time, count int) {
 	return first, last, count
 }
 
-// knowsException reports whether the JobManager tells of the exception of an
+// knowsException reports whether the JobManager reports the exception of an
 // event, too: it knows more.
 func (b *builder) knowsException(e *corev1.Event, at time.Time) bool {
 	if ms, err := strconv.ParseInt(e.Annotations["exception-timestamp"], 10, 64); err == nil {
@@ -125,7 +125,7 @@ func (b *builder) knowsException(e *corev1.Event, at time.Time) bool {
 	return slices.ContainsFunc(b.f.Flink.Exceptions, func(x diagnosis.Exception) bool { return x.At.Sub(at).Abs() < 2*time.Second })
 }
 
-// pods tells of starts and ends of all containers, of the job's pods and of the
+// pods reports starts and ends of all containers, of the job's pods and of the
 // operator's.
 func (b *builder) pods() {
 	for _, p := range b.f.Pods {

@@ -13,7 +13,7 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/diagnosis"
 )
 
-// flink tells what the JobManager knows, and the operator's status of the job.
+// flink says what the JobManager knows, and the operator's status of the job.
 func (b *builder) flink() {
 	f := &b.f.Flink
 	if f.JobID != "" {
@@ -52,7 +52,7 @@ func (b *builder) flink() {
 	b.checkpoints()
 }
 
-// checkpoints tells of the checkpoints and savepoints in the JobManager's memory.
+// checkpoints reports the checkpoints and savepoints in the JobManager's memory.
 func (b *builder) checkpoints() {
 	if b.f.Flink.Checkpoints == nil {
 		return
@@ -94,7 +94,7 @@ func (b *builder) checkpoints() {
 			}
 		case api.CheckpointInProgress:
 			if !c.Savepoint && b.f.Now.Sub(c.Triggered) < time.Minute {
-				continue // the next look tells how it ended
+				continue // the next look says how it ended
 			}
 			e.At = c.Triggered
 			e.Text = fmt.Sprintf("%s %d began and isn't complete: %d of %d subtasks have answered", what, c.ID, c.Acked, c.Subtasks)
@@ -122,7 +122,7 @@ func foldCompleted(same []Entry) string {
 	return fmt.Sprintf("%s completed (%d), each in %s to %s, the last one %s", span(same), len(same), duration(least), duration(most), size(same[len(same)-1].one.Size))
 }
 
-// snapshots tells of savepoints that objects and statuses tell of and the
+// snapshots reports savepoints that objects and statuses report and the
 // JobManager, which forgets, doesn't.
 func (b *builder) snapshots() {
 	known := map[string]bool{}
@@ -173,7 +173,7 @@ func (b *builder) snapshots() {
 	}
 }
 
-// scalings tells what the autoscaler decided.
+// scalings says what the autoscaler decided.
 func (b *builder) scalings() {
 	if b.f.Autoscaler == nil {
 		return

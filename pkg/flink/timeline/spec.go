@@ -17,7 +17,7 @@ import (
 // keptSpec is a spec that the operator keeps in the status.
 type keptSpec struct {
 	spec map[string]any
-	// generation is 0 where it isn't told.
+	// generation is 0 where it isn't reported.
 	generation int64
 }
 
@@ -38,10 +38,10 @@ func readKept(text string) (k keptSpec) {
 	return k
 }
 
-// mostFields bounds how many fields of a change are told.
+// mostFields bounds how many fields of a change are reported.
 const mostFields = 40
 
-// specs tells who wrote the spec, and in what the current one, the one carried out
+// specs says who wrote the spec, and in what the current one, the one carried out
 // last and the last stable one differ.
 func (b *builder) specs() {
 	object := b.f.Object
@@ -89,7 +89,7 @@ func (b *builder) specs() {
 	}
 }
 
-// generationsUnknown is how many generations of the spec nobody tells of.
+// generationsUnknown is how many generations of the spec nobody reports.
 func (b *builder) generationsUnknown() int64 {
 	status := func(field string) string {
 		return api.Text(b.f.Object.Object, "status", "reconciliationStatus", field)

@@ -1,7 +1,7 @@
-// Package timeline tells what happened to a job as one story, out of what is
+// Package timeline shows what happened to a job as one story, out of what is
 // otherwise in six places: the object, its events, its pods, the JobManager, the
 // snapshots and the autoscaler. It is given facts and asks nobody. What isn't
-// known is told, too: as gaps.
+// known is shown, too: as gaps.
 package timeline
 
 import (
@@ -76,13 +76,13 @@ type Timeline struct {
 	Kind       string `json:"kind"`
 	// Job is "Kind/namespace/name".
 	Job string `json:"job"`
-	// From and To bound what is told.
+	// From and To bound what is reported.
 	From  time.Time `json:"from"`
 	To    time.Time `json:"to"`
 	Items []Entry   `json:"items"`
 }
 
-// Options choose what is told.
+// Options choose what is reported.
 type Options struct {
 	// Since is how far back it goes; 0 is as far as anything is known.
 	Since time.Duration
@@ -139,7 +139,7 @@ type builder struct {
 	created time.Time
 	from    time.Time
 	entries []Entry
-	// changes counts the changes of the spec that the operator told of.
+	// changes counts the changes of the spec that the operator reported.
 	changes int
 }
 
@@ -195,7 +195,7 @@ func hide(text string) string {
 	return secret.Text(text)
 }
 
-// together is how far apart pods' starts and ends may be to be told as one.
+// together is how far apart pods' starts and ends may be to be shown as one.
 const together = time.Minute
 
 // Fold makes one entry of those that follow each other and are alike. Starts and

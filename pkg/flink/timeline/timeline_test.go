@@ -349,7 +349,7 @@ func TestWriters(t *testing.T) {
 	}
 }
 
-// News are told once, and not again when a source comes back that couldn't be
+// News are reported once, and not again when a source comes back that couldn't be
 // read for a while.
 func TestNews(t *testing.T) {
 	look := func(events ...string) *diagnosis.JobFacts {

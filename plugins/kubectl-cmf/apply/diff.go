@@ -12,7 +12,7 @@ import (
 )
 
 // Diff is what a step would change, as a unified diff of YAML without
-// secrets; "" for no change. note tells what can't be compared.
+// secrets; "" for no change. note says what can't be compared.
 func Diff(s Step) (diff, note string, err error) {
 	kind := s.Ref.Kind
 	for _, path := range kind.WriteOnly {

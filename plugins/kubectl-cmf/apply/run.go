@@ -21,9 +21,9 @@ type Runner struct {
 	Client *cmf.Client
 	// Parallel bounds requests at a time within one rank.
 	Parallel int
-	// Done is told of each step as it ends, in any order within a rank.
+	// Done is called with each step as it ends, in any order within a rank.
 	Done func(step Step, result cmf.Object, err error)
-	// Warn is told what to know before a step.
+	// Warn is called with what to know before a step.
 	Warn func(text string)
 	// MetadataOnly deletes CMF's records only.
 	MetadataOnly bool
@@ -33,7 +33,7 @@ type Runner struct {
 	Poll time.Duration
 	// Limit bounds each wait for what other objects need; 0 is none.
 	Limit time.Duration
-	// Show is told what is waited for; it may be nil.
+	// Show is called with what is waited for; it may be nil.
 	Show func(format string, args ...any)
 	// Again says what to do when the steps weren't all taken.
 	Again string

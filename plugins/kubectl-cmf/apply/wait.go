@@ -27,7 +27,7 @@ type Condition func(o cmf.Object) (done bool, err error)
 type Waiter struct {
 	Client *cmf.Client
 	Poll   time.Duration
-	// Show is told what the wait is for and what state it found.
+	// Show is called with what the wait is for and what state it found.
 	Show func(format string, args ...any)
 }
 

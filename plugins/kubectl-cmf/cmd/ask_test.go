@@ -53,7 +53,7 @@ func (u *user) onTerminal(keys string, args ...string) (code int, shown string) 
 }
 
 func TestAServerThatWasFoundIsAskedForOnATerminal(t *testing.T) {
-	stranger := newWitness(t, true, emptyCMF)
+	stranger := newRecorder(t, true, emptyCMF)
 	ca, by := stranger.ca.PEM, "tenant\x1b]0;x\x07"
 	u := newUser(t)
 	u.cluster(by, func() (string, []byte) { return stranger.URL, ca })

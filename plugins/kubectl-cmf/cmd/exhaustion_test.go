@@ -71,7 +71,7 @@ func TestExhaustion(t *testing.T) {
 		}, nil, []string{"(cut; "}},
 	} {
 		t.Run(what, func(t *testing.T) {
-			cmf := newWitness(t, false, func(out http.ResponseWriter, r *http.Request) {
+			cmf := newRecorder(t, false, func(out http.ResponseWriter, r *http.Request) {
 				if strings.HasSuffix(r.URL.Path, "/system-information") {
 					emptyCMF(out, r)
 					return
@@ -117,7 +117,7 @@ func bomb(n int) []byte {
 }
 
 func TestADownloadIsNotUnpacked(t *testing.T) {
-	cmf := newWitness(t, false, func(out http.ResponseWriter, r *http.Request) {
+	cmf := newRecorder(t, false, func(out http.ResponseWriter, r *http.Request) {
 		if strings.HasSuffix(r.URL.Path, "/content") {
 			out.Header().Set("Content-Encoding", "gzip")
 			_, _ = out.Write(bomb(64 << 20))

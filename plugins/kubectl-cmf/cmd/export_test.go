@@ -193,7 +193,7 @@ func TestExportOfOneEnvironment(t *testing.T) {
 	if again := r.ok("apply", "-f", "-"); strings.Count(again, " unchanged\n") != 6 {
 		t.Errorf("applied from a stream:\n%s", again)
 	}
-	// What is gone on the server is told, and removed on demand.
+	// What is gone on the server is reported, and removed on demand.
 	r.ok("statement", "delete", "insert", "-e", "env-a", "--lose-state")
 	contains(t, r.run("export", "-e", "env-a", "-o", dir).err, "statement_env-a_insert.yaml; --prune removes them")
 	contains(t, r.ok("export", "-e", "env-a", "-o", dir, "--prune"), "statement_env-a_insert.yaml removed")

@@ -23,8 +23,8 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/cmftest/testca"
 )
 
-// witness is a server that keeps what it was sent.
-type witness struct {
+// recorder is a server that keeps what it was sent.
+type recorder struct {
 	*httptest.Server
 	ca *testca.CA
 
@@ -33,10 +33,10 @@ type witness struct {
 	secrets  []string
 }
 
-// newWitness starts one with TLS, or without, that answers with handler.
-func newWitness(t *testing.T, secure bool, handler http.HandlerFunc) *witness {
+// newRecorder starts one with TLS, or without, that answers with handler.
+func newRecorder(t *testing.T, secure bool, handler http.HandlerFunc) *recorder {
 	t.Helper()
-	w := &witness{}
+	w := &recorder{}
 	w.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
 		w.mu.Lock()
 		w.requests = append(w.requests, r.Method+" "+r.URL.EscapedPath())
@@ -58,7 +58,7 @@ func newWitness(t *testing.T, secure bool, handler http.HandlerFunc) *witness {
 }
 
 // saw is what came, and which credentials did.
-func (w *witness) saw() (requests, secrets []string) {
+func (w *recorder) saw() (requests, secrets []string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.requests, w.secrets
@@ -163,7 +163,7 @@ contexts: [{name: work, context: {cluster: c, user: u, namespace: default}}]
 }
 
 func TestTokensDontGoToServersThatATenantNames(t *testing.T) {
-	stranger := newWitness(t, true, emptyCMF)
+	stranger := newRecorder(t, true, emptyCMF)
 	for name, login := range map[string]func(*user) []string{
 		"a token file": func(u *user) []string { return []string{"--cmf-token-file", u.file("token", "t0ken")} },
 		"the login of Confluent's CLI": func(u *user) []string {
@@ -171,7 +171,7 @@ func TestTokensDontGoToServersThatATenantNames(t *testing.T) {
 			return nil
 		},
 		"the Metadata Service's token": func(u *user) []string {
-			mds := newWitness(t, false, emptyCMF)
+			mds := newRecorder(t, false, emptyCMF)
 			u.env["CONFLUENT_PLATFORM_MDS_URL"], u.env["CONFLUENT_PLATFORM_USERNAME"], u.env["CONFLUENT_PLATFORM_PASSWORD"] = mds.URL, "alice", hidden
 			return nil
 		},
@@ -200,7 +200,7 @@ func TestTokensDontGoToServersThatATenantNames(t *testing.T) {
 }
 
 func TestCompletionAsksNoStranger(t *testing.T) {
-	stranger := newWitness(t, true, emptyCMF)
+	stranger := newRecorder(t, true, emptyCMF)
 	u := newUser(t)
 	u.cluster("tenant", func() (string, []byte) { return stranger.URL, stranger.ca.PEM })
 	got := u.run("__complete", "app", "get", "--cmf-token-file", u.file("token", "t0ken"), "-e", "")
@@ -213,7 +213,7 @@ func TestCompletionAsksNoStranger(t *testing.T) {
 }
 
 func TestTheLoginOfConfluentsCLIStaysWithItsServer(t *testing.T) {
-	other := newWitness(t, true, emptyCMF)
+	other := newRecorder(t, true, emptyCMF)
 	u := newUser(t)
 	u.env["CONFLUENT_CMF_CERTIFICATE_AUTHORITY_PATH"] = u.file("ca.pem", string(other.ca.PEM))
 	u.cliLogin("https://mds.example.com:8090")
@@ -232,7 +232,7 @@ func TestTheLoginOfConfluentsCLIStaysWithItsServer(t *testing.T) {
 	if _, secrets := other.saw(); len(secrets) == 0 || secrets[0] != "Bearer "+token {
 		t.Errorf("its own login was not sent: %q", secrets)
 	}
-	refuses := newWitness(t, true, func(out http.ResponseWriter, _ *http.Request) { out.WriteHeader(http.StatusUnauthorized) })
+	refuses := newRecorder(t, true, func(out http.ResponseWriter, _ *http.Request) { out.WriteHeader(http.StatusUnauthorized) })
 	u.env["CONFLUENT_CMF_CERTIFICATE_AUTHORITY_PATH"] = u.file("ca.pem", string(refuses.ca.PEM))
 	contains(t, u.run("env", "list", "--cmf-url", refuses.URL).err, "the login of Confluent's CLI is for "+other.URL+" and is not sent elsewhere")
 }
@@ -243,11 +243,11 @@ func TestPasswordsDontFollowRedirects(t *testing.T) {
 		"another name": func(address string) string { return strings.Replace(address, "127.0.0.1", "localhost", 1) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			thief := newWitness(t, false, emptyCMF)
-			mds := newWitness(t, false, func(out http.ResponseWriter, r *http.Request) {
+			thief := newRecorder(t, false, emptyCMF)
+			mds := newRecorder(t, false, func(out http.ResponseWriter, r *http.Request) {
 				http.Redirect(out, r, to(thief.URL)+r.URL.Path, http.StatusFound)
 			})
-			real := newWitness(t, false, emptyCMF)
+			real := newRecorder(t, false, emptyCMF)
 			u := newUser(t)
 			u.env["CONFLUENT_PLATFORM_MDS_URL"], u.env["CONFLUENT_PLATFORM_USERNAME"], u.env["CONFLUENT_PLATFORM_PASSWORD"] = mds.URL, "alice", hidden
 			got := u.run("env", "list", "--cmf-url", real.URL)
@@ -306,8 +306,8 @@ func TestHostileMetadataService(t *testing.T) {
 		"long life":        {func(w io.Writer) { fmt.Fprint(w, `{"auth_token":"x","expires_in":1e300}`) }, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			mds := newWitness(t, false, func(out http.ResponseWriter, _ *http.Request) { tc.answer(out) })
-			real := newWitness(t, false, emptyCMF)
+			mds := newRecorder(t, false, func(out http.ResponseWriter, _ *http.Request) { tc.answer(out) })
+			real := newRecorder(t, false, emptyCMF)
 			u := newUser(t)
 			u.env["CONFLUENT_PLATFORM_MDS_URL"], u.env["CONFLUENT_PLATFORM_USERNAME"], u.env["CONFLUENT_PLATFORM_PASSWORD"] = mds.URL, "alice", hidden
 			got := u.run("env", "list", "--cmf-url", real.URL)
@@ -323,7 +323,7 @@ func TestHostileMetadataService(t *testing.T) {
 
 // What a server names never leads out of the API.
 func TestNamesOfAServerStayInTheirPlace(t *testing.T) {
-	cmf := newWitness(t, false, func(out http.ResponseWriter, r *http.Request) {
+	cmf := newRecorder(t, false, func(out http.ResponseWriter, r *http.Request) {
 		switch {
 		case strings.HasSuffix(r.URL.Path, "/environments"):
 			fmt.Fprint(out, `{"items":[{"name":"../../../../security/1.0/x","kubernetesNamespace":"x"}],"pageable":{"size":100}}`)
@@ -345,11 +345,11 @@ func TestNamesOfAServerStayInTheirPlace(t *testing.T) {
 	}
 }
 
-// Each keeps what it was told, however many run at once.
+// Each keeps what it chose, however many run at once.
 func TestManyChooseAnEnvironmentAtOnce(t *testing.T) {
 	state := filepath.Join(t.TempDir(), "state.json")
 	t.Setenv("KUBECTL_CMF_STATE", state)
-	cmf := newWitness(t, false, func(out http.ResponseWriter, _ *http.Request) {
+	cmf := newRecorder(t, false, func(out http.ResponseWriter, _ *http.Request) {
 		fmt.Fprint(out, `{"items":[{"name":"dev-env"}],"pageable":{"size":100}}`)
 	})
 	const many = 30

@@ -15,7 +15,7 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/view"
 )
 
-// newSystem is `kubectl cmf system`: what a CMF tells of itself.
+// newSystem is `kubectl cmf system`: what a CMF says of itself.
 func newSystem(c *common) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "system", Short: "Show what CMF reports about itself: license, resources, configuration, logins",

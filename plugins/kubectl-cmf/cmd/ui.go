@@ -119,7 +119,7 @@ func (o *uiOptions) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// One that isn't there is told now, and not on a page.
+	// One that isn't there is reported now, and not on a page.
 	if _, err := client.Get(ctx, ref); err != nil {
 		return err
 	}

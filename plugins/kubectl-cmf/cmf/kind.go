@@ -75,7 +75,7 @@ type Kind struct {
 
 	// Columns are those of a table.
 	Columns []Column
-	// Phases tell when the resource is ready and when it has failed; Cause is
+	// Phases say when the resource is ready and when it has failed; Cause is
 	// where it says why.
 	Phases []Phase
 	Cause  []string

@@ -148,7 +148,7 @@ func (r Ref) path() ([]string, error) {
 	return append(path, r.Name), nil
 }
 
-// named tells which resource err is about, and whether this CMF is only too
+// named says which resource err is about, and whether this CMF is only too
 // old for its kind.
 func (c *Client) named(ctx context.Context, ref Ref, err error) error {
 	if err == nil {

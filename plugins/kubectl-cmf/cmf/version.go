@@ -73,7 +73,7 @@ type Server struct {
 	Version  Version
 	Revision string
 	// Guessed says that the version follows from what the server serves:
-	// CMF before 2.2 doesn't tell it.
+	// CMF before 2.2 doesn't say it.
 	Guessed bool
 }
 

@@ -40,7 +40,7 @@ func (s *Server) savepointStatus(c *collection, e *entry, o object) {
 }
 
 // dashboard answers as a JobManager does through CMF's proxy: what a job was
-// restored from is told, other answers tell what came. Confluent's CLI sends a
+// restored from is reported, other answers say what came. Confluent's CLI sends a
 // dashboard's requests there (web-ui-forward); the published documents don't have
 // it.
 func (s *Server) dashboard(c *collection, e *entry, path string, r *http.Request) reply {

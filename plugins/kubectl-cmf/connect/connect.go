@@ -61,7 +61,7 @@ type Finder struct {
 	Env func(string) string
 	// OpenTunnel makes the tunnel when it is needed.
 	OpenTunnel func() (Tunnel, error)
-	// Warn and Note are told what a user should know.
+	// Warn and Note are called with what a user should know.
 	Warn, Note func(format string, args ...any)
 	// Ask asks the user about a server that was found. No error is consent;
 	// ErrNoTerminal says that the user can't be asked, as where Ask is nil.

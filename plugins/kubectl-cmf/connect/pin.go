@@ -25,7 +25,7 @@ type Pin struct {
 	// CA is the fingerprint of its certificate authority, "" where no other
 	// than the system's is known.
 	CA string `json:"ca,omitempty"`
-	// Cluster is the address of the API server that told of it.
+	// Cluster is the address of the API server that reported it.
 	Cluster string `json:"cluster,omitempty"`
 	// NamedBy is the object that named it.
 	NamedBy string `json:"namedBy"`

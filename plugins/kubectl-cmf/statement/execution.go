@@ -125,7 +125,7 @@ func (e *execution) look() error {
 	return nil
 }
 
-// named are columns for rows of which CMF doesn't tell any.
+// named are columns for rows of which CMF doesn't say any.
 func named(columns []sqlshell.Column, rows []sqlshell.Row) []sqlshell.Column {
 	if len(columns) > 0 || len(rows) == 0 {
 		return columns

@@ -89,7 +89,7 @@ func Describe(w io.Writer, d Description) error {
 	return err
 }
 
-// traits tell what CMF made of a statement, and why.
+// traits say what CMF made of a statement, and why.
 func traits(line func(name, value string), o cmf.Object) {
 	switch asked, chosen := o.Text("spec.upgradeMode"), o.Text("status.traits.upgradeMode"); {
 	case chosen == "" && asked != "":

@@ -119,7 +119,7 @@ func (f *checkpointFollower) look(ctx context.Context, place reach.Place) (ended
 	}
 	answer, err := f.asked.Checkpoints(asking, id)
 	if ctx.Err() != nil {
-		return false, nil // why is told by whoever ended it
+		return false, nil // why is reported by whoever ended it
 	}
 	if err != nil {
 		f.line.Set("%s: waiting for its JobManager: %s", ref, term.SafeLine(reach.AskError(asking, err).Error()))

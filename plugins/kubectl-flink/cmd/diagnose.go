@@ -131,7 +131,7 @@ func objectOf(ref api.Ref) *unstructured.Unstructured {
 // reasonOf is what stands before an exception in a line about it.
 var reasonOf = regexp.MustCompile(`^(?:cause: |event \S+ \([^)]*\): )`)
 
-// attemptsOf are the exceptions that err tells of, the most telling first, and
+// attemptsOf are the exceptions that err reports, the most telling first, and
 // where they were thrown. A change that wasn't begun failed at the savepoint that
 // it begins with.
 func attemptsOf(err error) (texts []string, where diagnosis.Where) {

@@ -38,7 +38,7 @@ func contexts(t *testing.T, namespace string, servers map[string]string) string 
 	return path
 }
 
-// A cluster that can't be reached is told of first, and doesn't keep the others;
+// A cluster that can't be reached is reported first, and doesn't keep the others;
 // every form names the context.
 func TestDoctorOfSeveralContexts(t *testing.T) {
 	data, err := os.ReadFile("testdata/recorded/restarting.json")

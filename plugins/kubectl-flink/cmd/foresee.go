@@ -78,7 +78,7 @@ type foreseer struct {
 	only, compile bool
 	coming        func(job api.Ref) *corev1.ConfigMap
 	// reader allows to start a pod that reads a volume; without one, a volume of a job
-	// that is new can't be looked into, which isn't told each time.
+	// that is new can't be looked into, which isn't reported each time.
 	reader, isNew bool
 	// noWay says why there is no way to JobManagers and stores.
 	noWay error

@@ -97,7 +97,7 @@ func (f *jarFile) left(ctx context.Context, s3 *storage.S3, uri string) string {
 	return "Nothing of it is at " + uri + "; it can be uploaded again"
 }
 
-// reading tells how much of a file is read.
+// reading says how much of a file is read.
 type reading struct {
 	io.Reader
 	done int64

@@ -98,7 +98,7 @@ func (o *askOptions) unknownJob(place reach.Place, err error) error {
 	return fmt.Errorf("the JobManager of %s doesn't know the job %s: %s", place.Cluster.Ref(), id, next)
 }
 
-// poll asks a job's JobManager at intervals until ctx ends; failed is told of
+// poll asks a job's JobManager at intervals until ctx ends; failed is called with
 // what goes wrong, with the job's state as far as it is known. The way is
 // looked up each time: an upgrade gives the job another id, a switch another
 // cluster.
@@ -145,7 +145,7 @@ func (o *askOptions) poll(ctx context.Context, client *operator.Client, ref api.
 }
 
 // followModel shows a model of a job at intervals until ctx ends, and the last one
-// with what failed tells of it while the job can't be asked.
+// with what failed reports it while the job can't be asked.
 func followModel[M any](ctx context.Context, o *askOptions, client *operator.Client, ref api.Ref, interval time.Duration, last M,
 	ask func(context.Context, reach.Place, *rest.Client) (M, error), failed func(last *M, state string, err error), show func(M),
 ) error {

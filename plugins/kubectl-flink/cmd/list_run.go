@@ -70,7 +70,7 @@ func (o *listOptions) nothing() string {
 }
 
 // servedKinds are the kinds wanted that this cluster has. A kind asked for by
-// name that it doesn't have is an error, told when it is listed.
+// name that it doesn't have is an error, reported when it is listed.
 func (o *listOptions) servedKinds(ctx context.Context, client *operator.Client) ([]api.Kind, error) {
 	if len(o.kinds) < len(allKinds) {
 		return o.kinds, nil

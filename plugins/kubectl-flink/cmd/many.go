@@ -19,7 +19,7 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
 )
 
-// mostTold is how many jobs may be worked on at once for each to be told of
+// mostTold is how many jobs may be worked on at once for each to be reported
 // while it goes on; of more, only the ends are.
 const mostTold = 10
 
@@ -141,7 +141,7 @@ type jobBatch[R any] struct {
 	keep func(R, error) bool
 }
 
-// run does it and tells of each as it ends. The reports are those of the jobs
+// run does it and reports each as it ends. The reports are those of the jobs
 // that were done, in the order of refs.
 func (b jobBatch[R]) run(ctx context.Context, refs []api.Ref, line *progress.Line) ([]R, error) {
 	total := len(refs)
@@ -179,7 +179,7 @@ func (b jobBatch[R]) run(ctx context.Context, refs []api.Ref, line *progress.Lin
 
 func (b jobBatch[R]) name(ref api.Ref) string { return named(ref, b.many.allNamespaces) }
 
-// reporter tells of one job among several: its name is in each line.
+// reporter reports one job among several: its name is in each line.
 func (b jobBatch[R]) reporter(ref api.Ref, total int, line *progress.Line) operator.Reporter {
 	name := b.name(ref)
 	reporter := operator.Reporter{Must: func(s string) { b.complain(line, ofJob(name, ref, s)) }}

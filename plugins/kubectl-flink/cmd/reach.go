@@ -61,7 +61,7 @@ func (c *common) tunnel(f tunnelFlags, log func(portforward.Event)) (*portforwar
 	return tunnel, exit.With(exit.Usage, err)
 }
 
-// noteHalfReady tells of a pod that is reached although it isn't ready.
+// noteHalfReady reports a pod that is reached although it isn't ready.
 func (c *common) noteHalfReady(e portforward.Event) {
 	if e.Type == portforward.HalfReady {
 		fmt.Fprintln(c.ErrOut, term.SafeLine(halfReady(e)))

@@ -197,7 +197,7 @@ func (o *recoverOptions) Run(ctx context.Context) error {
 		}
 	}
 	if o.yes {
-		// Who isn't asked is told all the same what to know and what wasn't looked at.
+		// Who isn't asked is shown nevertheless what to know and what wasn't looked at.
 		for _, text := range page.Told() {
 			o.complain(nil, text)
 		}

@@ -30,7 +30,7 @@ server has them, with the secrets that are in them, as kubectl does.`
 type common struct {
 	genericiooptions.IOStreams
 	factory *kube.Factory
-	// now is the clock that ages are told by.
+	// now is the clock that ages are counted by.
 	now func() time.Time
 	// hurried makes pauses between questions short: for tests.
 	hurried bool

@@ -198,7 +198,7 @@ func (o *inspectOptions) remote(ctx context.Context, arg string, line *progress.
 	out.Inspection, err = storage.Inspect(ctx, store, state.path)
 	for try := 0; try < newestTries && state.newest && (errors.Is(err, fs.ErrNotExist) || len(out.Missing) > 0); try++ {
 		// A running job deletes a checkpoint when it has the next one, and its
-		// JobManager tells of that up to three seconds later: its directory knows.
+		// JobManager reports that up to three seconds later: its directory knows.
 		next, failed := storage.NewestCheckpoint(ctx, store, storage.Dir(state.path))
 		if failed != nil || next == state.path {
 			break
@@ -218,7 +218,7 @@ func (o *inspectOptions) remote(ctx context.Context, arg string, line *progress.
 	return out, nil
 }
 
-// target is what the job is now, as far as its objects tell.
+// target is what the job is now, as far as its objects show.
 func (o *inspectOptions) target(ctx context.Context, client *operator.Client, job api.Job) statefile.Target {
 	cluster, err := client.RunsIn(ctx, job)
 	if err != nil {

@@ -177,7 +177,7 @@ func (o *pruneOptions) plan(ctx context.Context, client *operator.Client) ([]sav
 	return plan, nil
 }
 
-// labeled tells which snapshots the label selector chooses. The rule counts
+// labeled says which snapshots the label selector chooses. The rule counts
 // all of a job's, whatever their labels.
 func (o *pruneOptions) labeled(ctx context.Context, client *operator.Client) (func(api.Snapshot) bool, error) {
 	if o.selector == "" {

@@ -20,7 +20,7 @@ import (
 var snapshotsNow = time.Date(2026, 11, 25, 1, 20, 0, 0, time.UTC)
 
 // recordedSnapshots are FlinkStateSnapshots of a real cluster, and one that
-// only the status of a job tells of.
+// only the status of a job reports.
 func recordedSnapshots(t *testing.T) []api.Saved {
 	t.Helper()
 	data, err := os.ReadFile("testdata/snapshot/snapshots.json")

@@ -13,20 +13,20 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/sqlshell"
 )
 
-// heard is a backend, and a gateway's place, that note what they are given.
-type heard struct {
+// recorder is a backend, and a gateway's place, that note what they are given.
+type recorder struct {
 	sqlshell.Backend
 	statements, uploads []string
 }
 
-var errHeard = errors.New("heard")
+var errRecorded = errors.New("recorded")
 
-func (h *heard) Run(_ context.Context, statement string) (sqlshell.Execution, error) {
+func (h *recorder) Run(_ context.Context, statement string) (sqlshell.Execution, error) {
 	h.statements = append(h.statements, statement)
-	return nil, errHeard
+	return nil, errRecorded
 }
 
-func (h *heard) Upload(_ context.Context, name string, in io.Reader) (string, error) {
+func (h *recorder) Upload(_ context.Context, name string, in io.Reader) (string, error) {
 	data, err := io.ReadAll(in)
 	h.uploads = append(h.uploads, name+" "+string(data))
 	return "/tmp/there/" + name, err
@@ -40,7 +40,7 @@ func TestJarsOfThisComputer(t *testing.T) {
 		t.Fatal(err)
 	}
 	quoted := strings.ReplaceAll(jar, "'", "''")
-	h := &heard{}
+	h := &recorder{}
 	b := &jarBackend{Backend: h, gateway: h, line: progress.New(io.Discard, true)}
 	for statement, want := range map[string]string{
 		"ADD JAR 's3://b/a.jar'":            "",
@@ -51,13 +51,13 @@ func TestJarsOfThisComputer(t *testing.T) {
 		if want == "" {
 			want = statement
 		}
-		if _, err := b.Run(t.Context(), statement); !errors.Is(err, errHeard) || h.statements[len(h.statements)-1] != want {
+		if _, err := b.Run(t.Context(), statement); !errors.Is(err, errRecorded) || h.statements[len(h.statements)-1] != want {
 			t.Errorf("%s: %v, %v", statement, h.statements, err)
 		}
 	}
 	h.statements = nil
 	for _, statement := range []string{"add  jar '" + quoted + "'", "ADD JAR '" + quoted + "'", "REMOVE JAR '" + quoted + "'"} {
-		if _, err := b.Run(t.Context(), statement); !errors.Is(err, errHeard) {
+		if _, err := b.Run(t.Context(), statement); !errors.Is(err, errRecorded) {
 			t.Error(err)
 		}
 	}

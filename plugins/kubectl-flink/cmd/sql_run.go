@@ -198,7 +198,7 @@ func (o *sqlOptions) useJobManager(options *sqlgateway.Options, tunnel *portforw
 	}
 }
 
-// warnOfVersion tells of a gateway of another Flink: it sends the cluster
+// warnOfVersion reports a gateway of another Flink: it sends the cluster
 // serialized jobs that another version can't read.
 func (o *sqlOptions) warnOfVersion(line *progress.Line, gateway *sqlgateway.Client, place reach.Place) {
 	major, rest, _ := strings.Cut(gateway.Flink, ".")

@@ -230,7 +230,7 @@ func (n *namedSession) begun() {
 	n.kept.Statements, n.kept.WithSecrets = nil, 0
 }
 
-// attach has the shell tell what ran, and offer what is lost.
+// attach has the shell say what ran, and offer what is lost.
 func (n *namedSession) attach(link *sqlLink, shell *sqlshell.Options) {
 	if n == nil {
 		return

@@ -284,7 +284,7 @@ func statusOf(s api.Summary, place reach.Place) view.Status {
 	return status
 }
 
-// flinkAnswer is what the JobManager told of the job's state; nil where it
+// flinkAnswer is what the JobManager reported of the job's state; nil where it
 // didn't, and why says so.
 type flinkAnswer struct {
 	state *api.FlinkState

@@ -26,7 +26,7 @@ func (o *statusOptions) await(ctx context.Context, client *operator.Client, ref 
 	defer cancel()
 	line := progress.New(o.ErrOut, o.quiet)
 	defer line.Done()
-	// A name that doesn't exist is told at once.
+	// A name that doesn't exist is reported at once.
 	if _, err := client.Get(ctx, ref); err != nil {
 		return err
 	}

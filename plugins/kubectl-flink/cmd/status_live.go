@@ -74,7 +74,7 @@ type statusSource struct {
 	summary api.Summary
 	seen    bool
 	around  operator.Surroundings
-	// pods are those watched; nil until the watch has told all.
+	// pods are those watched; nil until the watch has shown all.
 	pods map[string]operator.Pod
 	// answer is the JobManager's part, and run what it does with a job that is
 	// suspended.

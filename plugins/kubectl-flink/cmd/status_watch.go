@@ -75,7 +75,7 @@ func (o *statusOptions) follow(ctx context.Context, client *operator.Client, ref
 		go func() {
 			known := map[string]string{}
 			synced := false
-			// Without permission to watch pods the job's own changes are told.
+			// Without permission to watch pods the job's own changes are reported.
 			_ = client.FollowPods(ctx, ref.Namespace, place.Cluster.Object.GetName(), func(event watch.EventType, pod operator.Pod) {
 				mu.Lock()
 				defer mu.Unlock()

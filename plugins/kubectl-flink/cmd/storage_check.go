@@ -287,7 +287,7 @@ func triedStep(job, cluster api.Job, config api.Config, outcome probe.Outcome, n
 }
 
 // troubles are the reasons of what failed. One that several directories have is
-// told once.
+// printed once.
 func troubles(page view.CheckPage) string {
 	var out strings.Builder
 	type key struct{ step, why string }

@@ -30,7 +30,7 @@ func (o *submitOptions) foretell(ctx context.Context, client *operator.Client, j
 			return other.IsSessionCluster() && other.Object.GetName() == job.SessionCluster() && other.Object.GetNamespace() == job.Object.GetNamespace()
 		})
 		if job.InitialPath() == "" || comes && !ahead.reader {
-			continue // what comes along can't be asked yet; who asks for a check is told
+			continue // what comes along can't be asked yet; who asks for a check is told so
 		}
 		err := ahead.of(job.Ref(), reporterOf(line))(ctx, change.Prospect{Before: job, After: job, Path: job.InitialPath()})
 		if err != nil && !errors.Is(err, errForeseen) {

@@ -146,7 +146,7 @@ func (b *board) setUnmanaged(cluster api.Ref, jobs []rest.JobOverview) {
 	}
 }
 
-// take takes the numbers of a row that the JobManager told.
+// take takes the numbers of a row that the JobManager reported.
 func (b *boardJob) take(from view.TopJob) {
 	b.row.In, b.row.Out, b.row.Lag, b.row.Busy, b.row.Backpressured = from.In, from.Out, from.Lag, from.Busy, from.Backpressured
 	b.row.LastCheckpoint = from.LastCheckpoint

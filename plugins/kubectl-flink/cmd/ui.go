@@ -111,7 +111,7 @@ func (s *uiStatus) ready() {
 	}
 }
 
-// runs tells where the job's page is when the job was restarted: its id,
+// runs says where the job's page is when the job was restarted: its id,
 // and so the page, is another one then.
 func (s *uiStatus) runs(place reach.Place) {
 	s.mu.Lock()

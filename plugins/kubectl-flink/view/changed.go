@@ -15,7 +15,7 @@ import (
 type ChangeForm struct {
 	// List makes a list also of one.
 	List bool
-	// Namespaces tells which namespace each is in.
+	// Namespaces says which namespace each is in.
 	Namespaces bool
 }
 

@@ -16,7 +16,7 @@ type CheckpointLines struct {
 	Palette term.Palette
 	// JSON prints an object a line.
 	JSON bool
-	// Zone is where times are told; nil is local time.
+	// Zone is where times are shown; nil is local time.
 	Zone *time.Location
 
 	layout printer.Layout

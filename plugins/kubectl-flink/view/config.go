@@ -23,7 +23,7 @@ type Config struct {
 	// Cluster is the FlinkDeployment that the job runs in.
 	Cluster      string `json:"cluster,omitempty"`
 	FlinkVersion string `json:"flinkVersion,omitempty"`
-	// Asked says that the JobManager told what it runs with.
+	// Asked says that the JobManager reported what it runs with.
 	Asked bool           `json:"jobManagerAsked"`
 	Items []conf.Setting `json:"items"`
 	// Restarts and Parameters are what the job's code set beside the keys.

@@ -164,7 +164,7 @@ func doctorJob(ref api.Ref) DoctorJob {
 	return DoctorJob{Kind: ref.Kind.Name, Namespace: ref.Namespace, Name: ref.Name, short: ref.String()}
 }
 
-// AddJob takes in what was found of a job. What another job has, too, is told
+// AddJob takes in what was found of a job. What another job has, too, is reported
 // once.
 func (r *DoctorReport) AddJob(ref api.Ref, findings []diagnosis.Finding, unread []reach.Unread) {
 	job := doctorJob(ref)

@@ -41,7 +41,7 @@ type Faults struct {
 	Items      []Fault `json:"items"`
 	Truncated  bool    `json:"truncated,omitempty"`
 	// Ended are pods that ended in the last hour without an exception among
-	// Items that tells of them.
+	// Items that reports them.
 	Ended []operator.Ended `json:"ended,omitempty"`
 	// Next is what to do.
 	Next []string `json:"next,omitempty"`
@@ -89,7 +89,7 @@ func endOf(e rest.Exception, ends []operator.Ended) *operator.Ended {
 	return nil
 }
 
-// matched finds the ends that no exception tells of.
+// matched finds the ends that no exception reports.
 func (f *Faults) matched(ends []operator.Ended) {
 	shown := map[string]bool{}
 	var visit func(faults []Fault)
@@ -157,7 +157,7 @@ func (p ExceptionPage) text(f Faults) string {
 	return out.String()
 }
 
-// ended tells of pods that ended without an exception.
+// ended reports pods that ended without an exception.
 func (p ExceptionPage) ended(out *strings.Builder, f Faults) {
 	const most = 5
 	for i, end := range f.Ended {

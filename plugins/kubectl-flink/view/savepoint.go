@@ -18,7 +18,7 @@ import (
 type SavepointForm struct {
 	// List makes a list also of one.
 	List bool
-	// Namespaces tells which namespace each is in.
+	// Namespaces says which namespace each is in.
 	Namespaces bool
 	// DryRun is "", "client" or "server".
 	DryRun string

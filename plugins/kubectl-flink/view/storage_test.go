@@ -10,7 +10,7 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/storage"
 )
 
-// What is in a job's directories is listed with who tells of it, and summed up
+// What is in a job's directories is listed with who reports it, and summed up
 // by kind.
 func TestStoragePage(t *testing.T) {
 	const run = "0123456789abcdef0123456789abcdef"

@@ -17,7 +17,7 @@ import (
 )
 
 // ProcessThreads are the threads of one JVM, as dumps of it have them: the last
-// one is what is shown, all of them tell who works.
+// one is what is shown, all of them say who works.
 type ProcessThreads struct {
 	// Process is "jobmanager", or a TaskManager's id.
 	Process string
@@ -54,7 +54,7 @@ type processModel struct {
 	Deadlocks []deadlockModel `json:"deadlocks"`
 	Contended []lockModel     `json:"contended,omitempty"`
 	Work      []workModel     `json:"work,omitempty"`
-	// Dumps is how many tell of the work.
+	// Dumps is how many report the work.
 	Dumps  int          `json:"dumps,omitempty"`
 	Groups []groupModel `json:"groups"`
 	Cut    bool         `json:"stacksCut,omitempty"`

@@ -19,7 +19,7 @@ type TimelinePage struct {
 	// Width is the number of columns of the terminal; 0 where there is none, and
 	// then nothing is broken.
 	Width int
-	// Zone is where times are told; nil is local time.
+	// Zone is where times are shown; nil is local time.
 	Zone *time.Location
 
 	day string
@@ -143,7 +143,7 @@ const (
 	storyLane  = 30
 	storyTop   = 62
 	storyRow   = 19
-	// storyTold is how many entries are told below the lanes, the newest.
+	// storyTold is how many entries are shown below the lanes, the newest.
 	storyTold = 40
 	storyMost = 128
 )

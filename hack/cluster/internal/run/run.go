@@ -86,7 +86,7 @@ func (c Cmd) Run(ctx context.Context, name string, args ...string) error {
 	if c.Finish {
 		sys.Setpgid = true // out of reach of Ctrl-C too
 	} else {
-		// A build that goes on after its starter was killed would race with
+		// A build that goes on after its caller was killed would race with
 		// the next attempt.
 		sys.Pdeathsig = syscall.SIGKILL
 	}
