@@ -95,7 +95,7 @@ func once(args []string) (sample, error) {
 	s := sample{wall: time.Since(began)}
 	usage, ok := command.ProcessState.SysUsage().(*syscall.Rusage)
 	if !ok {
-		return s, errors.New("this system doesn't tell a process's memory")
+		return s, errors.New("this system doesn't report a process's memory")
 	}
 	s.rss = usage.Maxrss
 	return s, nil

@@ -162,7 +162,7 @@ var accessRules = []Rule{
 	},
 	{
 		ID: "FLINK-RBAC-ACCOUNT", Severity: Error, Title: "the jobs' service account is missing or may too little", Link: docRBAC,
-		Explain:  "Flink's pods run as spec.serviceAccount. In native mode the JobManager makes TaskManagers itself and keeps its state in ConfigMaps: the account needs pods, configmaps, services and deployments in its namespace. The operator's chart makes the account flink with its role only in the namespaces that it is told of.",
+		Explain:  "Flink's pods run as spec.serviceAccount. In native mode the JobManager makes TaskManagers itself and keeps its state in ConfigMaps: the account needs pods, configmaps, services and deployments in its namespace. The operator's chart makes the account flink with its role only in the namespaces that it is given.",
 		Explains: []string{"FLINK-POD-FORBIDDEN", "FLINK-POD-NO-ACCOUNT", "FLINK-POD-NO-TASKMANAGER"},
 		installation: func(i *installation) []Finding {
 			var out []Finding

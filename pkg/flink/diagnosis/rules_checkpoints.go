@@ -173,7 +173,7 @@ var checkpointRules = []Rule{
 	},
 	{
 		ID: "FLINK-CKPT-TOLERABLE", Severity: Error, Title: "the job restarts because checkpoints fail", Link: docCheckpoints,
-		Explain:  "A failed checkpoint fails the job when more have failed in a row than execution.checkpointing.tolerable-failed-checkpoints allows (0 by default). Why they fail is told beside this.",
+		Explain:  "A failed checkpoint fails the job when more have failed in a row than execution.checkpointing.tolerable-failed-checkpoints allows (0 by default). Why they fail is shown beside this.",
 		Explains: []string{"FLINK-JOB-RESTARTS", "FLINK-JOB-EXCEPTION"},
 		job: func(j *job) []Finding {
 			e, _, ok := j.find(ckptTolerate)

@@ -194,7 +194,7 @@ var exceptionRules = []Rule{
 	},
 	{
 		ID: "FLINK-JOB-NO-RESTART", Severity: Error, Title: "the job isn't restarted after a failure", Link: docRecovery,
-		Explain: "The job has no restart strategy, so that the first failure of a task ends it. Without checkpoints that is Flink's default; with them it restarts by exponential delay. What failed is told beside this.",
+		Explain: "The job has no restart strategy, so that the first failure of a task ends it. Without checkpoints that is Flink's default; with them it restarts by exponential delay. What failed is shown beside this.",
 		job: func(j *job) []Finding {
 			e, _, ok := j.findAnywhere(noRestart)
 			if !ok || j.state != api.JobFailed && j.lifecycle != api.LifecycleFailed {
@@ -207,7 +207,7 @@ var exceptionRules = []Rule{
 	},
 	{
 		ID: "FLINK-JOB-ATTEMPTS", Severity: Warning, Title: "the job has used up its restarts", Link: docRecovery,
-		Explain: "The restart strategy allows a number of restarts (restart-strategy.fixed-delay.attempts, failure-rate …), and they are used up: the job has FAILED for good. The last failure is told beside this.",
+		Explain: "The restart strategy allows a number of restarts (restart-strategy.fixed-delay.attempts, failure-rate …), and they are used up: the job has FAILED for good. The last failure is shown beside this.",
 		job: func(j *job) []Finding {
 			e, found, ok := j.findAnywhere(attemptsUp)
 			if !ok || found[1] == "NoRestartBackoffTimeStrategy" || j.state != api.JobFailed && j.lifecycle != api.LifecycleFailed {

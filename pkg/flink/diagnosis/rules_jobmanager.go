@@ -186,7 +186,7 @@ var jobManagerRules = []Rule{
 	},
 	{
 		ID: "FLINK-POD-ENDS", Severity: Error, Title: "TaskManagers end again and again", Link: docNative,
-		Explain:  "TaskManagers end and Flink puts others in their place; none of them stays to be looked at. The JobManager's log tells of each how its containers ended.",
+		Explain:  "TaskManagers end and Flink puts others in their place; none of them stays to be looked at. The JobManager's log says of each how its containers ended.",
 		Explains: []string{"FLINK-JOB-TASKMANAGER-LOST", "FLINK-POD-NO-TASKMANAGER", "FLINK-JOB-STARTS-SLOWLY", "FLINK-JOB-NO-ENDPOINTS", "FLINK-JOB-NO-SLOTS", "FLINK-CKPT-*"},
 		job: func(j *job) []Finding {
 			ended := j.endsLike(func(e workerEnd) bool {

@@ -100,7 +100,7 @@ var schedulingRules = []Rule{
 	},
 	{
 		ID: "FLINK-POD-FORBIDDEN", Severity: Error, Title: "the job's service account may not create pods", Link: docRBAC,
-		Explain:  "In native mode the JobManager makes its TaskManagers and keeps its state in ConfigMaps, as spec.serviceAccount. That account lacks the right. The operator's chart makes the account flink with its role only in the namespaces that it is told of.",
+		Explain:  "In native mode the JobManager makes its TaskManagers and keeps its state in ConfigMaps, as spec.serviceAccount. That account lacks the right. The operator's chart makes the account flink with its role only in the namespaces that it is given.",
 		Explains: whatFollows,
 		job: func(j *job) []Finding {
 			why, evidence := "", Evidence{}
@@ -118,7 +118,7 @@ var schedulingRules = []Rule{
 	},
 	{
 		ID: "FLINK-POD-NO-ACCOUNT", Severity: Error, Title: "the service account isn't there", Link: docRBAC,
-		Explain:  "The Deployment can't make pods because spec.serviceAccount names an account that doesn't exist in the namespace. The operator's chart makes the account flink only in the namespaces that it is told of.",
+		Explain:  "The Deployment can't make pods because spec.serviceAccount names an account that doesn't exist in the namespace. The operator's chart makes the account flink only in the namespaces that it is given.",
 		Explains: whatFollows,
 		job: func(j *job) []Finding {
 			said, evidence := "", Evidence{}

@@ -232,7 +232,7 @@ var serverRules = []Rule{
 	missingRule("FLINK-SERVER-CLUSTER", Error, NamedSessionCluster, "the session cluster isn't there",
 		"A FlinkSessionJob runs in the FlinkDeployment that spec.deploymentName names, of the same namespace. It isn't there, and doesn't come with the manifests.", "apply the session cluster, too, or correct spec.deploymentName", docReference),
 	missingRule("FLINK-SERVER-ACCOUNT", Error, NamedAccount, "the service account isn't there",
-		"Flink's pods run as spec.serviceAccount, which isn't there in the namespace: no pod can be made. The operator's chart makes the account flink only in the namespaces that it is told of.", "make it, with the role that Flink needs", docRBAC),
+		"Flink's pods run as spec.serviceAccount, which isn't there in the namespace: no pod can be made. The operator's chart makes the account flink only in the namespaces that it is given.", "make it, with the role that Flink needs", docRBAC),
 	missingRule("FLINK-SERVER-SECRET", Error, NamedSecret, "a Secret isn't there",
 		"A pod template names a Secret as a volume or for environment variables, and it isn't there: the pods wait for it and don't start. Something else may make it later (External Secrets, Sealed Secrets).", "make it before, or correct its name", kubernetesDocs+"concepts/configuration/secret/"),
 	missingRule("FLINK-SERVER-CONFIGMAP", Error, NamedConfigMap, "a ConfigMap isn't there",

@@ -26,7 +26,7 @@ func KeptState(ctx context.Context, c *operator.Client, job api.Job, finder Stat
 		case why == "" && len(savepoint.LastingStates(ctx, c, job, []savepoint.LastState{left}, reporter)) > 0:
 			return Source{Kind: left.Kind(), Path: left.Path, At: left.At, Of: job.Ref()}, nil
 		case why != "":
-			reporter.Notef("%s: it is suspended, and the operator doesn't tell where its state is: %s", job.Ref(), why)
+			reporter.Notef("%s: it is suspended, and the operator doesn't say where its state is: %s", job.Ref(), why)
 		}
 	}
 	inventory, err := savepoint.InventoryOf(ctx, c, job.Ref().Namespace, "")

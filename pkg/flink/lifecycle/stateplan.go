@@ -214,7 +214,7 @@ func (f PlanFacts) resumed(state api.Job) StatePlan {
 	case kept.Kind == api.RetainedCheckpoint:
 		return StatePlan{Kind: api.RetainedCheckpoint, By: byOperator, Why: "its JobManager is gone"}
 	}
-	return StatePlan{Why: "the operator doesn't tell what state it left (" + state.Describe(f.Now) + ")"}
+	return StatePlan{Why: "the operator doesn't say what state it left (" + state.Describe(f.Now) + ")"}
 }
 
 // byMetadata reports whether the operator restores the job by its

@@ -134,7 +134,7 @@ func (a App) Job() (api.Job, error) {
 	case !ok && api.Text(spec, "image") == "":
 		return api.Job{}, exit.Usagef("--image is missing: an image of Flink with the script's connectors in it, such as flink:2.3")
 	case !ok:
-		return api.Job{}, exit.Usagef("--flink-version is missing: the tag of image %s doesn't tell it", api.Text(spec, "image"))
+		return api.Job{}, exit.Usagef("--flink-version is missing: the tag of image %s doesn't name it", api.Text(spec, "image"))
 	case major < 2:
 		return api.Job{}, tooOld(major, minor)
 	}

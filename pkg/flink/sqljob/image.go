@@ -160,7 +160,7 @@ func readImage(ctx context.Context, c *operator.Client, pod *corev1.Pod) (Image,
 	}
 	image, ok := parseImage(string(text))
 	if !ok {
-		return image, fmt.Errorf("pod %s, which looked into the image, told only a part", pod.Name)
+		return image, fmt.Errorf("pod %s, which looked into the image, printed only a part", pod.Name)
 	}
 	return image, nil
 }

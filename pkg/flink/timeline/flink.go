@@ -76,7 +76,7 @@ func (b *builder) checkpoints() {
 			}
 		case api.CheckpointFailed:
 			e.At = cmp.Or(c.FailedAt, c.Triggered.Add(c.Duration))
-			cause := "for a reason that the JobManager doesn't tell"
+			cause := "for a reason that the JobManager doesn't give"
 			if c.Failure != "" {
 				cause = api.RootCause(c.Failure)
 			}

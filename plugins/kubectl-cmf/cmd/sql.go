@@ -76,7 +76,7 @@ statement.`,
 	flags.DurationVar(&o.timeout, "timeout", 0, "How long each statement may take; 0 is no bound")
 	flags.StringArrayVar(&o.set, "set", nil, "Flink configuration KEY=VALUE, as SET does; may be repeated")
 	flags.BoolVar(&o.wait, "wait", false, "Wait until a statement that writes has ended, and fail where it fails")
-	flags.BoolVar(&o.showSecrets, "show-secrets", false, "Print passwords and keys that SET, SHOW CREATE and EXPLAIN tell")
+	flags.BoolVar(&o.showSecrets, "show-secrets", false, "Print passwords and keys that SET, SHOW CREATE and EXPLAIN show")
 	flags.BoolVar(&o.full, "full", false, "Print all of an error that CMF sent")
 	return cmd
 }

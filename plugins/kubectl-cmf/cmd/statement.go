@@ -111,7 +111,7 @@ standard error: --page-token goes on there. Rows that were on their way are lost
 	flags.StringVar(&o.token, "page-token", "", "Page to begin with (default: the first)")
 	flags.IntVar(&o.limit, "limit", 0, "End after so many rows; 0 is no limit")
 	flags.DurationVar(&o.timeout, "timeout", 0, "How long it may take; 0 is no bound")
-	flags.BoolVar(&o.showSecrets, "show-secrets", false, "Print passwords and keys that SHOW CREATE and EXPLAIN tell")
+	flags.BoolVar(&o.showSecrets, "show-secrets", false, "Print passwords and keys that SHOW CREATE and EXPLAIN show")
 	return cmd
 }
 

@@ -105,7 +105,7 @@ func (v versions) print(w io.Writer) error {
 	}
 	guessed := ""
 	if v.Server.Guessed {
-		guessed = " (guessed from what it serves: CMF before 2.2 doesn't tell)"
+		guessed = " (guessed from what it serves: CMF before 2.2 doesn't say)"
 	}
 	_, err = fmt.Fprintf(w, "CMF:    %s%s at %s, found by %s\n", term.SafeLine(v.Server.Version), guessed, term.SafeLine(v.Server.Address), term.SafeLine(v.Server.Found))
 	if v.Server.You != "" {

@@ -115,7 +115,7 @@ func (o *backupOptions) Validate() error {
 	case o.to == "":
 		return exit.Usagef("where to? Give a directory with -o DIR, or -o manifests to print the manifests")
 	case slices.Contains([]string{printer.Wide, printer.Name, printer.JSON, printer.YAML, "jsonpath", "custom-columns", "go-template"}, format):
-		return exit.Usagef("--output: %q is no directory: -o says where the backup is written (./%s for a directory of that name), or manifests; what is in it is told by DIR/%s", o.to, format, backup.IndexName)
+		return exit.Usagef("--output: %q is no directory: -o says where the backup is written (./%s for a directory of that name), or manifests; DIR/%s lists what is in it", o.to, format, backup.IndexName)
 	case remote:
 		return exit.Usagef("--output: %s:// can't be written to, only a directory of this machine: write to one and copy it, as with aws s3 cp --recursive DIR %s", scheme, batch.Quote(o.to))
 	case o.to == manifestsOnly && o.overwrite:

@@ -40,7 +40,7 @@ func newClone(c *common) *cobra.Command {
 		Long: `Start a copy of a job under another name, in another namespace or in another
 cluster, from the job's state: a savepoint taken now where the job runs, else
 the state that it was suspended with, or what --from names. It ends when the
-copy runs and its JobManager has told that its state came from there.
+copy runs and its JobManager has confirmed that its state came from there.
 
 The copy has the job's spec without what belongs to the job alone: status,
 owners, labels and annotations of what deployed it, nonces and old savepoint
@@ -100,7 +100,7 @@ func (o *cloneOptions) Validate() error {
 		return err
 	}
 	if o.compile && o.toContext != "" {
-		return exit.Usagef("--compile makes the graph in a pod of this cluster; with --to-context it can't tell how the copy would start there")
+		return exit.Usagef("--compile makes the graph in a pod of this cluster; with --to-context it can't say how the copy would start there")
 	}
 	if o.check {
 		o.DryRun = "client"

@@ -60,14 +60,14 @@ func newConfig(c *common) *cobra.Command {
   job       what the job's code sets
 
 Where the spec, the pods' configuration file, the JobManager and the job don't
-agree, that is told below the table (--diff shows nothing else), and so are
+agree, that is shown below the table (--diff shows nothing else), and so are
 deprecated keys and their successors. Secrets are shown as ` + "******" + ` in every format,
 unless --show-secrets asks for them; what the JobManager itself hides stays so.
 
 KEY is a key, or a pattern such as 'execution.checkpointing.*'; without any,
 keys that are rarely set by hand and Flink's own values are left out (--all).
 
-The JobManager is asked if it is ready; without it, the objects alone tell.`,
+The JobManager is asked if it is ready; without it, only the objects are read.`,
 		Example: plugin.Examples(`
 			# Everything that is set, and by whom
 			kubectl flink config basic-example
@@ -220,7 +220,7 @@ func (o *configOptions) nothing(ref api.Ref, asked bool) string {
 	case o.diff && asked:
 		return ref.String() + " runs as it was asked to"
 	case o.diff:
-		return ref.String() + " runs as it was asked to, as far as the objects tell; its JobManager was not asked"
+		return ref.String() + " runs as it was asked to, as far as the objects show; its JobManager was not asked"
 	case o.old:
 		return ref.String() + " has no deprecated keys"
 	}

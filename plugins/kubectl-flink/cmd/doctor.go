@@ -56,7 +56,7 @@ func newDoctor(c *common) *cobra.Command {
 		Long: `Look at jobs and at the operator's installation, and say what is wrong, what shows
 it, and what to do: the root cause first, what follows from it below it. Without a
 name, the installation and every job of the namespace are looked at, the worst
-first; what several jobs have in common is told once.
+first; what several jobs have in common is shown once.
 
 Objects, pods, events, logs, the JobManager and what surrounds a job are read, each
 for at most --timeout. What can't be read is named at the end: without it, some
@@ -69,7 +69,7 @@ What restarts a job is only offered where its state is known to be kept, and the
 question says how. With --yes, nothing is asked, and only what restarts and grants
 nothing is done. Afterwards the jobs are looked at again.
 
-With --contexts, several clusters are looked at, and told of one after the other, the
+With --contexts, several clusters are looked at, and shown one after the other, the
 worst first. One that can't be reached doesn't keep the others.
 
 It ends with 3 where there are errors; with --strict, where there are warnings; and

@@ -34,7 +34,7 @@ The JobManager keeps the last web.exception-history-size (16) of them, and none
 once it is gone; the operator's own error is in kubectl flink status.
 
 A TaskManager that was killed, out of memory for example, shows as a lost
-connection: how its pod ended in the last hour is told from the pod, or from the
+connection: how its pod ended in the last hour is read from the pod, or from the
 JobManager's log where the pod is gone.`,
 		Example: plugin.Examples(`
 			# The root causes

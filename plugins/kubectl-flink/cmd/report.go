@@ -67,7 +67,7 @@ index.html opens in a browser without a network: findings first.
 Secrets are hidden by the names of what holds them, by their form, and those that are
 known so are hidden wherever else they stand. To know them, the Secrets that pods name
 are read, too; they are not put in. Look through the bundle all the same before you
-pass it on: a secret without a telling name or form is not recognized.
+pass it on: a secret whose name and form don't show it is not recognized.
 
 What can't be read is listed in the bundle, and no reason to fail. Nothing is changed
 in the cluster. Without a name, all jobs of the namespace are in it.`,

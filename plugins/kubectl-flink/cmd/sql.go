@@ -126,7 +126,7 @@ NDJSON, or "_op" where a column has that name.`,
 	_ = cmd.RegisterFlagCompletionFunc("on-error", completion.Fixed("stop", "continue"))
 	flags.BoolVar(&o.wait, "wait", false, "Wait until a job that a statement started has ended, and fail where it fails")
 	flags.BoolVar(&o.detach, "detach", false, "Don't wait for jobs (the default)")
-	flags.BoolVar(&o.showSecrets, "show-secrets", false, "Print passwords and keys that SET, SHOW CREATE and EXPLAIN tell")
+	flags.BoolVar(&o.showSecrets, "show-secrets", false, "Print passwords and keys that SET, SHOW CREATE and EXPLAIN show")
 	flags.BoolVar(&o.full, "full", false, "Print all of an error that the gateway sent")
 	flags.BoolVarP(&o.quiet, "quiet", "q", false, "No progress and no notes on standard error")
 	flags.StringVar(&o.gateway, "gateway", "", "SQL gateway to use, as [TYPE/]NAME[:PORT] (default: the one that is found)")

@@ -46,10 +46,10 @@ func newStorageCheck(c *common) *cobra.Command {
 pod that is started for that, with the JobManager's image, user, service account,
 volumes, environment and settings, so that plugins and credentials are the real ones.
 Where the TaskManagers' pods are configured otherwise, a second pod that is like theirs
-tries the directories of checkpoints and savepoints, too; SIDE tells which. The pods
+tries the directories of checkpoints and savepoints, too; SIDE says which. The pods
 are removed again, and so are the files that were written.
 
-Every step is told, and of one that fails the reason: a plugin that isn't there,
+Every step is reported, and of one that fails the reason: a plugin that isn't there,
 credentials that are refused, a bucket that doesn't exist, a store that can't be
 reached, a directory that can't be written to. It ends with 3 where a directory can't
 be used. The job itself isn't touched and needn't run.`,

@@ -38,7 +38,7 @@ JobManager's Deployment is deleted once the state is safe; where that is
 forbidden, the command says so and fails.
 
 It ends when the job has stopped, and prints where its state is. If the operator
-can't take the savepoint, the cause is told and the spec put back, so that the
+can't take the savepoint, the cause is reported and the spec put back, so that the
 job goes on; otherwise the operator would try again and again, and restart the
 job each time.`,
 		Example: plugin.Examples(`

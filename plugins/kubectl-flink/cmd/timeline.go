@@ -43,8 +43,8 @@ func newTimeline(c *common) *cobra.Command {
 	o := &timelineOptions{common: c}
 	cmd := &cobra.Command{
 		Use:   "timeline [[TYPE/]NAME]",
-		Short: "Tell what happened to a job as one story",
-		Long: `Tell what happened to a job, oldest first, out of what is otherwise in six places:
+		Short: "Show what happened to a job as one story",
+		Long: `Show what happened to a job, oldest first, out of what is otherwise in six places:
 changes of the spec with the last writer of each field, the operator's events, starts
 and ends of all containers, exceptions, checkpoints, savepoints, scalings and restores.
 Checkpoints that follow each other, and pods that start together, are shown as one.
@@ -77,7 +77,7 @@ With -f it goes on until Ctrl-C: what is new is printed as it is seen.`,
 	flags.BoolVarP(&o.follow, "follow", "f", false, "Go on printing what is new; with -o json, one object a line")
 	flags.DurationVar(&o.interval, "interval", 5*time.Second, "With -f, how often to look")
 	flags.DurationVar(&o.timeout, "timeout", reach.SourceLimit, "How long each source is waited for")
-	flags.BoolVar(&o.utc, "utc", false, "Tell times in UTC, not in local time")
+	flags.BoolVar(&o.utc, "utc", false, "Show times in UTC, not in local time")
 	o.tunnelFlags.add(cmd, true)
 	addRESTFlags(cmd, &o.tls)
 	addColor(cmd, &o.color)

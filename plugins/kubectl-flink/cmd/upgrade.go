@@ -55,8 +55,8 @@ that the job is to have; nothing is submitted, and the pod is removed again. Wha
 main method does besides, such as creating a topic, it does there, too.
 
 A redeployment is followed from the savepoint to the job running for
---stable-for, and the JobManager has to tell that its state came from there.
-Where that fails, the cause is told as soon as it is seen: an image that can't
+--stable-for, and the JobManager has to confirm that its state came from there.
+Where that fails, the cause is reported as soon as it is seen: an image that can't
 be pulled, a pod that crashes, the job's own exception, a spec that the operator
 rejects. With --rollback-on-failure the spec of before is put back then and the
 job started from the savepoint just taken. Where the operator's own rollback is
