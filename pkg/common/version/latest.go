@@ -17,7 +17,7 @@ const LatestURL = "https://api.github.com/repos/kubectl-flink/kubectl-flink/rele
 // releasesPage is for people who can't be answered.
 const releasesPage = "https://github.com/kubectl-flink/kubectl-flink/releases"
 
-// Latest is what became of the question for a newer release.
+// Latest is the answer to the question for a newer release.
 type Latest struct {
 	Version string `json:"latest"`
 	// Page is where to read about it and get it.

@@ -8,7 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-// Mark says what became of a source of facts. A rule concludes from something
+// Mark says whether a source of facts was read. A rule concludes from something
 // missing only where its source was read.
 type Mark string
 
@@ -71,7 +71,7 @@ type JobFacts struct {
 	// Cluster is what serves the job where that isn't Object itself: a session
 	// job's FlinkDeployment, the active color's of a blue/green deployment.
 	Cluster *unstructured.Unstructured `json:"cluster,omitempty"`
-	// Marks say what became of each source; a missing one is NotAsked.
+	// Marks say of each source whether it was read; a missing one is NotAsked.
 	Marks map[Source]Mark `json:"marks,omitempty"`
 
 	// Config is the effective configuration, one value a key; where FromConfig
@@ -103,7 +103,7 @@ type JobFacts struct {
 	Operators []OperatorFacts `json:"operators,omitempty"`
 }
 
-// Mark is what became of a source.
+// Mark says whether a source was read.
 func (f *JobFacts) Mark(s Source) Mark { return f.Marks[s] }
 
 // PodFacts is a pod with what its containers wrote.

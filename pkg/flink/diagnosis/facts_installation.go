@@ -73,7 +73,7 @@ type InstallationFacts struct {
 	Storage []StorageFacts `json:"storage,omitempty"`
 }
 
-// Mark is what became of a source.
+// Mark says whether a source was read.
 func (f *InstallationFacts) Mark(s Source) Mark { return f.Marks[s] }
 
 // CRDFacts is one of the operator's CustomResourceDefinitions.

@@ -47,7 +47,7 @@ type CloneRequest struct {
 	Look func(ctx context.Context, p change.Prospect) error
 }
 
-// CloneReport is what became of it.
+// CloneReport is the outcome of a clone.
 type CloneReport struct {
 	Source api.Ref
 	// From is the state that the copy starts from; "" for none.

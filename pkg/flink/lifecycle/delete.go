@@ -36,7 +36,7 @@ type DeleteRequest struct {
 	Question func(question string)
 }
 
-// DeleteReport is what became of it.
+// DeleteReport is the outcome of a deletion.
 type DeleteReport struct {
 	Job api.Ref
 	// State is what the job can be started from again; its Path is "" where

@@ -196,7 +196,7 @@ func (s situation) ofWorkers() []Obstacle {
 // isLost is what lost says, by the operator's error.
 func (s situation) isLost() bool { return s.job.Failure().Root() == change.JobNotFound }
 
-// lostJob is what became of a job that isLost.
+// lostJob is the obstacle of a job that isLost.
 const lostJob = "ended while it started, and its JobManager doesn't know it any more"
 
 // ofLostJob finds a job that ended while it started, and its JobManager with

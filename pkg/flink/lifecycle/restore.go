@@ -60,7 +60,7 @@ func (r RestoreRequest) Validate() error {
 	return nil
 }
 
-// RestoreReport is what became of it.
+// RestoreReport is the outcome of a restore.
 type RestoreReport struct {
 	change.Report
 	Source Source

@@ -43,7 +43,7 @@ type SubmitRequest struct {
 	coming map[api.Ref]api.Job
 }
 
-// SubmitReport is what became of it.
+// SubmitReport is the outcome of a submit.
 type SubmitReport struct {
 	Job api.Job
 	// Running and Finished say what was seen of the job; both are false where

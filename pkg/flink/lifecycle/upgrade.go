@@ -32,7 +32,7 @@ type UpgradeRequest struct {
 	Ask bool
 }
 
-// UpgradeReport is what became of it.
+// UpgradeReport is the outcome of an upgrade.
 type UpgradeReport struct {
 	change.Report
 	Plan UpgradePlan

@@ -34,7 +34,7 @@ type Merger struct {
 type queue struct {
 	records []*Record
 	arrived []time.Time
-	// quiet says that the stream was waited for in vain since its last record.
+	// quiet says that the stream was waited for without result since its last record.
 	quiet bool
 	ended bool
 	room  chan struct{}

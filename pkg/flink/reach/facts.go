@@ -83,7 +83,7 @@ func (g *Gatherer) now() time.Time {
 	return time.Now()
 }
 
-// sources asks several sources at once and notes what became of each.
+// sources asks several sources at once and notes which were read.
 type sources struct {
 	limit  time.Duration
 	slots  chan struct{}

@@ -215,7 +215,7 @@ func (c *Client) TriggerSavepoint(ctx context.Context, job string, request Savep
 	return out.ID, err
 }
 
-// SavepointStatus asks what became of a savepoint. Its error is NotFound once
+// SavepointStatus asks how far a savepoint is. Its error is NotFound once
 // the JobManager has forgotten the trigger.
 func (c *Client) SavepointStatus(ctx context.Context, job, trigger string) (SavepointStatus, error) {
 	var out struct {

@@ -29,7 +29,7 @@ func (c *Client) TriggerCheckpoint(ctx context.Context, job, checkpointType stri
 	return out.ID, err
 }
 
-// CheckpointStatus asks what became of a checkpoint that was asked for. Its
+// CheckpointStatus asks how far a checkpoint is that was asked for. Its
 // error is NotFound once the JobManager has forgotten the trigger.
 func (c *Client) CheckpointStatus(ctx context.Context, job, trigger string) (CheckpointStatus, error) {
 	var out struct {

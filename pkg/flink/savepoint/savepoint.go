@@ -51,7 +51,7 @@ type Request struct {
 	JobID string
 }
 
-// Report is what became of it.
+// Report is the outcome of a Request.
 type Report struct {
 	Job    api.Ref
 	Method Method

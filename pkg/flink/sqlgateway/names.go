@@ -93,7 +93,7 @@ func (s *Session) Current(ctx context.Context) (catalog, database string, err er
 	return catalog, database, nil
 }
 
-// Jobs are what became of the jobs that this session started, in their order.
+// Jobs are the jobs that this session started with their states, in their order.
 // The JobManager is asked where it can be, else the gateway, which doesn't
 // tell causes.
 func (s *Session) Jobs(ctx context.Context) ([]sqlshell.Job, error) {

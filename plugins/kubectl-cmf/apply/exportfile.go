@@ -108,7 +108,7 @@ func nameOf(item Item) (name string, shared bool, err error) {
 	return name + ".yaml", shared, nil
 }
 
-// Exported says what became of a directory.
+// Exported says which files an export wrote and removed.
 type Exported struct {
 	// Written and Unchanged are files of this export, Stale those of an earlier
 	// one that this one doesn't have, which are removed where that was asked for.

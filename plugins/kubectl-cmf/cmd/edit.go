@@ -92,7 +92,7 @@ func (c *common) edit(ctx context.Context, kind *cmf.Kind, name string, force bo
 	return os.RemoveAll(dir)
 }
 
-// editFile lets the user edit text and returns what became of it.
+// editFile lets the user edit text and returns the edited text.
 func (c *common) editFile(ctx context.Context, path string, text []byte, head string) ([]byte, error) {
 	if err := os.WriteFile(path, append([]byte(head), text...), 0o600); err != nil {
 		return nil, err

@@ -216,7 +216,7 @@ func (c *Client) DeleteVersion(ctx context.Context, ref Ref, version int) error 
 	return c.named(ctx, ref, err)
 }
 
-// Pruned is what became of savepoints that were deleted together.
+// Pruned is the outcome for savepoints that were deleted together.
 type Pruned struct {
 	Deleted int64
 	// Failed are those that weren't, with the reasons.

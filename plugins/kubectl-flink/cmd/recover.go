@@ -261,7 +261,7 @@ func lookAhead(ctx context.Context, ahead *foreseer, step backup.Step, reporter 
 	return ahead.of(step.Ref(), reporter)(ctx, change.Prospect{Before: runs, After: runs, Kind: step.State.Kind, Path: step.State.Path, Of: step.Ref()})
 }
 
-// recovered is what became of a step.
+// recovered is the outcome of a step.
 type recovered = batch.Result[backup.Step, lifecycle.SubmitReport]
 
 // carry starts the jobs: session clusters first, and no job whose cluster

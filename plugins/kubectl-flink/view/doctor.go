@@ -101,7 +101,7 @@ func FixOf(ref api.Ref, f diagnosis.Finding, cure diagnosis.Cure) DoctorFix {
 	return out
 }
 
-// Line is what became of it, for people.
+// Line is the outcome, for people.
 func (f DoctorFix) Line() string {
 	about := f.Rule
 	if f.short != "" {

@@ -10,7 +10,7 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/rest"
 )
 
-// JarPage is what became of a jar that was to be uploaded.
+// JarPage is the outcome for a jar that was to be uploaded.
 type JarPage struct {
 	// URI is its jarURI in an object store; else Session is the cluster that has
 	// it, by ID.
