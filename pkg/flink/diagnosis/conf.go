@@ -154,19 +154,7 @@ func trim(f float64) string {
 }
 
 // ago is a duration as people write it.
-func ago(d time.Duration) string {
-	switch {
-	case d < 0:
-		return "0s"
-	case d < 2*time.Minute:
-		return fmt.Sprintf("%ds", int(d.Seconds()))
-	case d < 2*time.Hour:
-		return fmt.Sprintf("%dm", int(d.Minutes()))
-	case d < 48*time.Hour:
-		return fmt.Sprintf("%dh", int(d.Hours()))
-	}
-	return fmt.Sprintf("%dd", int(d.Hours()/24))
-}
+func ago(d time.Duration) string { return api.Ago(max(d, 0)) }
 
 // section is the map at a path; nil where there is none.
 func section(object map[string]any, path ...string) map[string]any {

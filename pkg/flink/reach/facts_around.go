@@ -42,18 +42,22 @@ var (
 	podMetricResource = schema.GroupVersionResource{Group: "metrics.k8s.io", Version: "v1beta1", Resource: "pods"}
 )
 
+// quotas are the quotas of a namespace, which are read once.
+func (g *Gatherer) quotas(ctx context.Context, namespace string) ([]corev1.ResourceQuota, error) {
+	return once(ctx, g, "quotas/"+namespace, func(ctx context.Context) ([]corev1.ResourceQuota, error) {
+		list, err := g.Client.Core().CoreV1().ResourceQuotas(namespace).List(ctx, metav1.ListOptions{})
+		if err != nil {
+			return nil, err
+		}
+		return list.Items, nil
+	})
+}
+
 // askAround reads what isn't the job's own, and still decides whether it runs.
 func (g *Gatherer) askAround(ctx context.Context, s *sources, f *diagnosis.JobFacts, ref api.Ref, cluster string) {
 	namespace := ref.Namespace
-	core := g.Client.Core().CoreV1()
 	s.ask(ctx, diagnosis.FromQuotas, func(ctx context.Context) (func(), error) {
-		quotas, err := once(ctx, g, "quotas/"+namespace, func(ctx context.Context) ([]corev1.ResourceQuota, error) {
-			list, err := core.ResourceQuotas(namespace).List(ctx, metav1.ListOptions{})
-			if err != nil {
-				return nil, err
-			}
-			return list.Items, nil
-		})
+		quotas, err := g.quotas(ctx, namespace)
 		return func() { f.Quotas = quotas }, err
 	})
 	s.ask(ctx, diagnosis.FromNodes, func(ctx context.Context) (func(), error) {

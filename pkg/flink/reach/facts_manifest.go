@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"strings"
 
-	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -63,13 +62,7 @@ func (g *Gatherer) Manifest(ctx context.Context, object *unstructured.Unstructur
 		})
 	}
 	s.ask(ctx, diagnosis.FromQuotas, func(ctx context.Context) (func(), error) {
-		quotas, err := once(ctx, g, "quotas/"+namespace, func(ctx context.Context) ([]corev1.ResourceQuota, error) {
-			list, err := core.ResourceQuotas(namespace).List(ctx, metav1.ListOptions{})
-			if err != nil {
-				return nil, err
-			}
-			return list.Items, nil
-		})
+		quotas, err := g.quotas(ctx, namespace)
 		return func() { f.Quotas = quotas }, err
 	})
 	s.ask(ctx, diagnosis.FromOperator, func(ctx context.Context) (func(), error) {

@@ -40,11 +40,7 @@ func (c *common) completeStart(ctx context.Context, args []string, _ string) ([]
 	if len(args) == 0 {
 		return nil, nil
 	}
-	client, err := c.client(ctx)
-	if err != nil {
-		return nil, err
-	}
-	app, err := c.ref(ctx, cmf.Must("app"), args[0])
+	client, app, err := c.named(ctx, cmf.Must("app"), args[0])
 	if err != nil {
 		return nil, err
 	}

@@ -92,11 +92,7 @@ func (o *statementEventsOptions) Validate() error { return o.output.Validate() }
 
 // Run prints the events.
 func (o *statementEventsOptions) Run(ctx context.Context) error {
-	client, err := o.client(ctx)
-	if err != nil {
-		return err
-	}
-	ref, err := o.ref(ctx, cmf.Must("statement"), o.Args[0])
+	client, ref, err := o.named(ctx, cmf.Must("statement"), o.Args[0])
 	if err != nil {
 		return err
 	}

@@ -133,11 +133,7 @@ func (o *appSavepointOptions) Validate() error {
 func (o *appSavepointOptions) Run(ctx context.Context) error {
 	ctx, cancel := o.Bounded(ctx)
 	defer cancel()
-	client, err := o.client(ctx)
-	if err != nil {
-		return err
-	}
-	app, err := o.ref(ctx, o.kind, o.Args[0])
+	client, app, err := o.named(ctx, o.kind, o.Args[0])
 	if err != nil {
 		return err
 	}
@@ -171,11 +167,7 @@ func newSavepointDetach(c *common) *cobra.Command {
 
 // Run detaches the savepoint.
 func (o *detachOptions) Run(ctx context.Context) error {
-	client, err := o.client(ctx)
-	if err != nil {
-		return err
-	}
-	ref, err := o.ref(ctx, o.kind, o.Args[0])
+	client, ref, err := o.named(ctx, o.kind, o.Args[0])
 	if err != nil {
 		return err
 	}

@@ -94,6 +94,16 @@ func (c *common) ref(ctx context.Context, kind *cmf.Kind, name string) (cmf.Ref,
 	return cmf.Ref{Kind: kind, Scope: scope, Name: name}, err
 }
 
+// named is the resource called name, and the client to ask for it.
+func (c *common) named(ctx context.Context, kind *cmf.Kind, name string) (*connect.Connection, cmf.Ref, error) {
+	client, err := c.client(ctx)
+	if err != nil {
+		return nil, cmf.Ref{}, err
+	}
+	ref, err := c.ref(ctx, kind, name)
+	return client, ref, err
+}
+
 // gather lists kind in every scope at the same time.
 func gather(ctx context.Context, client *connect.Connection, kind *cmf.Kind, scopes []cmf.Scope, options cmf.ListOptions) ([][]cmf.Object, error) {
 	out := make([][]cmf.Object, len(scopes))

@@ -238,11 +238,7 @@ func (o *stoppedOptions) Validate() error {
 func (o *stoppedOptions) Run(ctx context.Context) error {
 	ctx, cancel := o.Bounded(ctx)
 	defer cancel()
-	client, err := o.client(ctx)
-	if err != nil {
-		return err
-	}
-	ref, err := o.ref(ctx, o.kind, o.Args[0])
+	client, ref, err := o.named(ctx, o.kind, o.Args[0])
 	if err != nil {
 		return err
 	}

@@ -53,11 +53,7 @@ func (o *exceptionsOptions) Validate() error { return o.output.Validate() }
 
 // Run prints the exceptions.
 func (o *exceptionsOptions) Run(ctx context.Context) error {
-	client, err := o.client(ctx)
-	if err != nil {
-		return err
-	}
-	ref, err := o.ref(ctx, cmf.Must("statement"), o.Args[0])
+	client, ref, err := o.named(ctx, cmf.Must("statement"), o.Args[0])
 	if err != nil {
 		return err
 	}
@@ -121,11 +117,7 @@ func (o *resultsOptions) Validate() error { return sqlshell.CheckFormat(o.output
 // Run prints the results.
 func (o *resultsOptions) Run(ctx context.Context) error {
 	o.noteSecrets(o.showSecrets)
-	client, err := o.client(ctx)
-	if err != nil {
-		return err
-	}
-	ref, err := o.ref(ctx, cmf.Must("statement"), o.Args[0])
+	client, ref, err := o.named(ctx, cmf.Must("statement"), o.Args[0])
 	if err != nil {
 		return err
 	}
@@ -204,11 +196,7 @@ var rescalable = []string{"", cmf.PhasePending, cmf.PhaseRunning, cmf.PhaseStopp
 func (o *rescaleOptions) Run(ctx context.Context) error {
 	ctx, cancel := o.Bounded(ctx)
 	defer cancel()
-	client, err := o.client(ctx)
-	if err != nil {
-		return err
-	}
-	ref, err := o.ref(ctx, o.kind, o.Args[0])
+	client, ref, err := o.named(ctx, o.kind, o.Args[0])
 	if err != nil {
 		return err
 	}
@@ -313,11 +301,7 @@ func (c *common) completeStatementStart(ctx context.Context, args []string, _ st
 	if len(args) == 0 {
 		return nil, nil
 	}
-	client, err := c.client(ctx)
-	if err != nil {
-		return nil, err
-	}
-	ref, err := c.ref(ctx, cmf.Must("statement"), args[0])
+	client, ref, err := c.named(ctx, cmf.Must("statement"), args[0])
 	if err != nil {
 		return nil, err
 	}

@@ -76,11 +76,7 @@ func (c *common) completeClusters() cobra.CompletionFunc {
 		if len(args) > 0 {
 			return nil, nil
 		}
-		client, err := c.operator()
-		if err != nil {
-			return nil, err
-		}
-		namespace, _, err := c.factory.Namespace()
+		client, namespace, err := c.operatorHere()
 		if err != nil {
 			return nil, err
 		}

@@ -176,11 +176,7 @@ func (c *common) completeSnapshots(many bool) cobra.CompletionFunc {
 		if len(args) > 0 && !many {
 			return nil, nil
 		}
-		client, err := c.operator()
-		if err != nil {
-			return nil, err
-		}
-		namespace, _, err := c.factory.Namespace()
+		client, namespace, err := c.operatorHere()
 		if err != nil {
 			return nil, err
 		}

@@ -60,17 +60,23 @@ func (c *common) pick(ctx context.Context, prompt string, choices []string) (int
 	return n - 1, nil
 }
 
+// operatorHere is the client of the operator's objects, and the namespace that
+// names without one are of.
+func (c *common) operatorHere() (client *operator.Client, namespace string, err error) {
+	if client, err = c.operator(); err != nil {
+		return nil, "", err
+	}
+	namespace, _, err = c.factory.Namespace()
+	return client, namespace, err
+}
+
 // completeJobs completes [TYPE/]NAME with the job's state beside it.
 func (c *common) completeJobs(many bool) cobra.CompletionFunc {
 	return completion.Values(func(ctx context.Context, args []string, prefix string) ([]completion.Choice, error) {
 		if len(args) > 0 && !many {
 			return nil, nil
 		}
-		client, err := c.operator()
-		if err != nil {
-			return nil, err
-		}
-		namespace, _, err := c.factory.Namespace()
+		client, namespace, err := c.operatorHere()
 		if err != nil {
 			return nil, err
 		}
@@ -112,11 +118,7 @@ func jobChoices(jobs []api.Job, used []string, prefix string, now time.Time) []c
 // completeSessionClusters completes FlinkDeployments without a job of their own.
 func (c *common) completeSessionClusters() cobra.CompletionFunc {
 	return completion.Values(func(ctx context.Context, _ []string, _ string) ([]completion.Choice, error) {
-		client, err := c.operator()
-		if err != nil {
-			return nil, err
-		}
-		namespace, _, err := c.factory.Namespace()
+		client, namespace, err := c.operatorHere()
 		if err != nil {
 			return nil, err
 		}

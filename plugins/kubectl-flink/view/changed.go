@@ -45,24 +45,31 @@ func Changed(reports []change.Report, form ChangeForm) printer.Result {
 		}
 		result.Table.Rows = append(result.Table.Rows, row)
 	}
+	form.finish(&result, objects, func(i int) string {
+		line := changeLine(reports[i])
+		if form.Namespaces {
+			line += " (namespace " + reports[i].Job.Namespace + ")"
+		}
+		return term.SafeLine(line)
+	})
+	return result
+}
+
+// finish sets what -o json prints of some objects, and the text of each.
+func (form ChangeForm) finish(result *printer.Result, objects []any, text func(i int) string) {
 	if form.List {
 		result.Object = printer.List(objects)
 	} else if len(objects) == 1 {
 		result.Object = objects[0]
 	}
 	result.Text = func(w io.Writer) error {
-		for _, r := range reports {
-			line := changeLine(r)
-			if form.Namespaces {
-				line += " (namespace " + r.Job.Namespace + ")"
-			}
-			if _, err := fmt.Fprintln(w, term.SafeLine(line)); err != nil {
+		for i := range objects {
+			if _, err := fmt.Fprintln(w, text(i)); err != nil {
 				return err
 			}
 		}
 		return nil
 	}
-	return result
 }
 
 // changeWord is what was done, as kubectl would say it.

@@ -2,7 +2,6 @@ package view
 
 import (
 	"fmt"
-	"io"
 	"strings"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
@@ -41,23 +40,13 @@ func Upgraded(reports []lifecycle.UpgradeReport, form ChangeForm) printer.Result
 		changes[i], objects[i] = r.Report, upgradeObject(r)
 	}
 	result := Changed(changes, form)
-	if form.List {
-		result.Object = printer.List(objects)
-	} else if len(objects) == 1 {
-		result.Object = objects[0]
-	}
-	result.Text = func(w io.Writer) error {
-		for _, r := range reports {
-			text := upgradeText(r)
-			if form.Namespaces {
-				text += " (namespace " + r.Job.Namespace + ")"
-			}
-			if _, err := fmt.Fprintln(w, term.Safe(text)); err != nil {
-				return err
-			}
+	form.finish(&result, objects, func(i int) string {
+		text := upgradeText(reports[i])
+		if form.Namespaces {
+			text += " (namespace " + reports[i].Job.Namespace + ")"
 		}
-		return nil
-	}
+		return term.Safe(text)
+	})
 	return result
 }
 
