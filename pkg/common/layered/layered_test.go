@@ -231,7 +231,7 @@ func TestRandomGraphs(t *testing.T) {
 	for seed := range uint64(400) {
 		random := rand.New(rand.NewPCG(seed, 7))
 		n := 1 + random.IntN(24)
-		if seed%40 == 0 {
+		if seed%100 == 0 {
 			n = 200
 		}
 		var edges []Edge

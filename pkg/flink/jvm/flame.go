@@ -169,7 +169,10 @@ func cleanName(name string) string {
 	if strings.Contains(name, "/") {
 		name = hidden.ReplaceAllString(name, "$1")
 	}
-	return noLine.ReplaceAllString(name, "")
+	if strings.Contains(name, ":-") {
+		name = noLine.ReplaceAllString(name, "")
+	}
+	return name
 }
 
 // Under puts graphs under one root.

@@ -92,7 +92,7 @@ func TestGraphsOfOthersAreTidied(t *testing.T) {
 		deep = leaf("x", 1, deep)
 	}
 	wide := leaf("root", 1)
-	for i := range 2 * maxNodes {
+	for i := range maxNodes + 1000 {
 		wide.Children = append(wide.Children, leaf(fmt.Sprint(i), 1))
 	}
 	for what, n := range map[string]*Node{"deep": deep, "wide": wide} {
