@@ -80,12 +80,12 @@ func TestListsOfManyPages(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := newFaultyRig(t, o)
 			r.env("dev-env")
-			r.ok("apply", "-f", r.file("pools.yaml", manyPools(500)), "--parallel", "16")
-			if n := strings.Count(r.ok("pool", "list", "-o", "name"), "\n"); n != 500 {
-				t.Errorf("%d pools, want 500", n)
+			r.ok("apply", "-f", r.file("pools.yaml", manyPools(250)), "--parallel", "16")
+			if n := strings.Count(r.ok("pool", "list", "-o", "name"), "\n"); n != 250 {
+				t.Errorf("%d pools, want 250", n)
 			}
-			if n := strings.Count(r.ok("apply", "-f", r.file("pools.yaml", manyPools(500))), " unchanged\n"); n != 500 {
-				t.Errorf("%d unchanged, want 500", n)
+			if n := strings.Count(r.ok("apply", "-f", r.file("pools.yaml", manyPools(250))), " unchanged\n"); n != 250 {
+				t.Errorf("%d unchanged, want 250", n)
 			}
 		})
 	}
