@@ -22,7 +22,7 @@ var rooms = map[string][]string{
 	"timeline":   {"api", "diagnosis"},
 	"backup":     {"api", "operator", "savepoint", "lifecycle"},
 	"bundle":     {"api", "operator", "rest", "diagnosis", "reach"},
-	"operator":   {"api"},
+	"operator":   {"api", "logs"},
 	"conf":       {"api", "operator"},
 	"savepoint":  {"api", "operator"},
 	"change":     {"api", "operator"},
@@ -33,7 +33,7 @@ var rooms = map[string][]string{
 	"sqljob":     {"api", "operator"},
 	"storage":    {"api", "operator", "statefile"},
 	"jar":        {"api"},
-	"reach":      {"api", "operator", "savepoint", "change", "lifecycle", "rest", "sqlgateway", "storage", "diagnosis", "foretell", "probe"},
+	"reach":      {"api", "operator", "savepoint", "change", "lifecycle", "rest", "sqlgateway", "storage", "diagnosis", "foretell", "probe", "logs"},
 }
 
 // Each room of pkg/flink imports only what its row names, so that what a

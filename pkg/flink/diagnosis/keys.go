@@ -7,7 +7,8 @@ import (
 )
 
 // configKeys are the options of Flink 1.20 and 2.3 and of operator 1.16, as
-// their own classes declare them: key, kind of value, the major versions that
+// their own classes declare them: a line with a namespace ("." is none), and below
+// it the keys in it, each with the kind of its value, the major versions that
 // read it, and what it is called now.
 //
 //go:embed configkeys.tsv
@@ -27,8 +28,14 @@ type knownKey struct {
 // keys are all known keys; prefixes are those that take others below them.
 var keys = sync.OnceValues(func() (all map[string]knownKey, prefixes map[string]bool) {
 	all, prefixes = map[string]knownKey{}, map[string]bool{}
+	namespace := ""
 	for line := range strings.Lines(configKeys) {
-		fields := strings.Split(strings.TrimSpace(line), "\t")
+		line, below := strings.CutPrefix(strings.TrimRight(line, "\n"), "\t")
+		if !below {
+			namespace = strings.TrimPrefix(line, ".")
+			continue
+		}
+		fields := strings.Split(line, "\t")
 		if len(fields) < 3 {
 			continue
 		}
@@ -40,9 +47,10 @@ var keys = sync.OnceValues(func() (all map[string]knownKey, prefixes map[string]
 				k.now = fields[3]
 			}
 		}
-		all[fields[0]] = k
+		key := namespace + fields[0]
+		all[key] = k
 		if k.kind == "map" {
-			prefixes[fields[0]] = true
+			prefixes[key] = true
 		}
 	}
 	return all, prefixes

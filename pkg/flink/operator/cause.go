@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/logs"
 )
 
 // causeLimit bounds the search for a deeper cause; the failure is reported
@@ -71,7 +72,7 @@ func (c *Client) causeInLog(ctx context.Context, cluster api.Ref, jobID string, 
 		if err != nil {
 			continue
 		}
-		lines := bufio.NewScanner(io.LimitReader(stream, logLimit))
+		lines := bufio.NewScanner(logs.NewPlain(io.LimitReader(stream, logLimit)))
 		// A line may be as long as a job's whole configuration.
 		lines.Buffer(nil, logLimit)
 		root := lastCheckpointFailure(lines, jobID)

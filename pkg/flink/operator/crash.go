@@ -12,6 +12,7 @@ import (
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/logs"
 )
 
 // crashLines is how much of a crashed container's log is read.
@@ -34,7 +35,7 @@ func (c *Client) CrashCause(ctx context.Context, namespace string, pod Pod) stri
 	cause := ""
 	if err == nil {
 		defer stream.Close()
-		cause = lastWords(stream, !container.Main())
+		cause = lastWords(logs.NewPlain(stream), !container.Main())
 	}
 	if cause == "" && container.End != "" && !strings.HasPrefix(container.Message, "back-off ") {
 		// A container that couldn't even begin has no log.

@@ -17,6 +17,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/logs"
 )
 
 // Ended is a JobManager or TaskManager whose container ended by itself or was
@@ -251,7 +252,7 @@ func (c *Client) WorkersOf(ctx context.Context, namespace string, pods []Pod, no
 		if err != nil {
 			continue
 		}
-		logged, no := WorkersInLog(log)
+		logged, no := WorkersInLog(logs.NewPlain(log))
 		for _, end := range logged {
 			if !known[end.Name] {
 				known[end.Name] = true

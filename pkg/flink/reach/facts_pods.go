@@ -16,6 +16,7 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/clientset"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/diagnosis"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/logs"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
 )
 
@@ -30,8 +31,10 @@ const (
 	// logLines and logBack bound what is read of the JobManager's log.
 	logLines = 5000
 	logBack  = time.Hour
-	// longestLine is in bytes; what is longer is cut.
-	longestLine = 8 << 10
+	// longestLine is in bytes; what is longer is cut. A record in JSON may be
+	// longestRecord, since it has all lines of a stack trace.
+	longestLine   = 8 << 10
+	longestRecord = 64 << 10
 	// keptLines is how many lines of a log are kept, the newest.
 	keptLines = 2000
 )
@@ -164,14 +167,15 @@ func stamped(lines []string) []diagnosis.LogLine {
 	return out
 }
 
-// tail reads the end of a container's log: the newest lines, long ones cut.
+// tail reads the end of a container's log: the newest lines, long ones cut, and
+// records in JSON as lines.
 func (g *Gatherer) tail(ctx context.Context, namespace, pod string, options *corev1.PodLogOptions) ([]string, error) {
 	stream, err := g.Client.Core().CoreV1().Pods(namespace).GetLogs(pod, options).Stream(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer stream.Close()
-	in := bufio.NewReaderSize(stream, longestLine)
+	in := bufio.NewReaderSize(stream, longestRecord)
 	var lines []string
 	// A log whose end never comes is cut off after as much as was asked for.
 	for range 4 * logLines {
@@ -186,7 +190,10 @@ func (g *Gatherer) tail(ctx context.Context, namespace, pod string, options *cor
 			}
 			return lines, err
 		}
-		if lines = append(lines, text); len(lines) >= 2*keptLines {
+		for _, plain := range logs.Plain(text) {
+			lines = append(lines, plain[:min(len(plain), longestLine)])
+		}
+		if len(lines) >= 2*keptLines {
 			lines = slices.Clone(lines[len(lines)-keptLines:])
 		}
 	}
