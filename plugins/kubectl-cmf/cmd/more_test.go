@@ -193,3 +193,20 @@ func TestUsageErrors(t *testing.T) {
 	old.env("dev-env")
 	old.fails(1, "--metadata-only needs CMF 2.3", "env", "delete", "dev-env", "--metadata-only")
 }
+
+// What Confluent for Kubernetes manages is shown as such.
+func TestWideListsNameTheManager(t *testing.T) {
+	r := newRig(t, cmftest.Options{})
+	r.ok("apply", "-f", r.file("env.yaml", "name: managed\nkubernetesNamespace: flink\nmetadata: {name: managed, annotations: {cmf.platform.confluent.io/managed-by: confluent/prod}}\n"))
+	r.env("free-env")
+	lines := strings.Split(r.ok("env", "list", "-o", "wide"), "\n")
+	contains(t, lines[0], "MANAGED BY")
+	for _, line := range lines[1:] {
+		if strings.Contains(line, "confluent/prod") != strings.HasPrefix(line, "managed") {
+			t.Error(line)
+		}
+	}
+	if strings.Contains(r.ok("env", "list"), "MANAGED BY") {
+		t.Error("it is shown where nobody asked for more")
+	}
+}

@@ -26,7 +26,7 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/version"
 )
 
-// The bounds of what is read of a server. A page of 100 large applications is
+// The bounds of what is read of a server. A page of 250 large applications is
 // far below maxBody.
 const (
 	// maxBody is of one answer, in bytes.

@@ -79,7 +79,7 @@ func TestOnePageIsOneRequest(t *testing.T) {
 	if _, err := client(t, transport).List(t.Context(), Must("env"), Scope{}, ListOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]string{"page=0&size=100"}, transport.queries); diff != "" {
+	if diff := cmp.Diff([]string{"page=0&size=250"}, transport.queries); diff != "" {
 		t.Error(diff)
 	}
 }

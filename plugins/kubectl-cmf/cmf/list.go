@@ -19,8 +19,9 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/untrusted"
 )
 
-// PageSize is how many items a page is asked for.
-const PageSize = 100
+// PageSize is how many items a page is asked for: a list of a few hundred is one
+// question, and as many large applications stay below maxBody.
+const PageSize = 250
 
 // ahead is how many pages are asked for at once after a full first one. No
 // page says how many there are, so the last ones may be empty.

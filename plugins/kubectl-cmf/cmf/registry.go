@@ -13,6 +13,9 @@ var (
 	nameColumn   = Column{Header: "NAME", Path: "metadata.name|name"}
 	ageColumn    = Column{Header: "AGE", Path: "metadata.creationTimestamp|created_time", Format: "age"}
 	labelsColumn = Column{Header: "LABELS", Path: "metadata.labels", Format: "labels", Wide: true}
+	// managedColumn names the resource of Confluent for Kubernetes that something is
+	// made of, as its annotation does (NAMESPACE/NAME): what changes it for good.
+	managedColumn = Column{Header: "MANAGED BY", Path: "metadata.annotations.cmf~1platform~1confluent~1io/managed-by", Wide: true}
 )
 
 var environmentKind = &Kind{
@@ -30,7 +33,7 @@ var environmentKind = &Kind{
 		{Header: "NAMESPACE", Path: "kubernetesNamespace"},
 		{Header: "CLUSTER", Path: "kubernetesClusterName", Wide: true},
 		{Header: "CLUSTER STATE", Path: "status.kubernetesCluster.state", Format: "state", Wide: true},
-		ageColumn, labelsColumn,
+		ageColumn, managedColumn, labelsColumn,
 	},
 }
 
@@ -45,7 +48,7 @@ var secretKind = &Kind{
 		nameColumn,
 		{Header: "VERSION", Path: "status.version"},
 		{Header: "ENVIRONMENTS", Path: "status.environments", Format: "list"},
-		ageColumn, labelsColumn,
+		ageColumn, managedColumn, labelsColumn,
 	},
 }
 
@@ -78,7 +81,7 @@ var catalogKind = &Kind{
 		{Header: "SCHEMA REGISTRY", Path: "spec.srInstance.connectionConfig.schema~1registry~1url"},
 		{Header: "SECRET ID", Path: "spec.srInstance.connectionSecretId"},
 		{Header: "ENVIRONMENTS", Path: "status.environmentsWithAccess", Format: "list", Wide: true},
-		ageColumn, labelsColumn,
+		ageColumn, managedColumn, labelsColumn,
 	},
 }
 
@@ -97,7 +100,7 @@ var databaseKind = &Kind{
 		{Header: "BOOTSTRAP SERVERS", Path: "spec.kafkaCluster.connectionConfig.bootstrap~1servers"},
 		{Header: "SECRET ID", Path: "spec.kafkaCluster.connectionSecretId"},
 		{Header: "DDL ENVIRONMENTS", Path: "spec.ddlEnvironments|spec.alterEnvironments", Format: "list"},
-		ageColumn, labelsColumn,
+		ageColumn, managedColumn, labelsColumn,
 	},
 }
 
@@ -117,7 +120,7 @@ var poolKind = &Kind{
 		{Header: "FLINK", Path: "spec.clusterSpec.flinkVersion"},
 		{Header: "IMAGE", Path: "spec.clusterSpec.image", Wide: true},
 		{Header: "MESSAGE", Path: "status.message|status.warning", Wide: true},
-		ageColumn, labelsColumn,
+		ageColumn, managedColumn, labelsColumn,
 	},
 	Phases: []Phase{
 		{When: map[string]string{"spec.state": PhaseSuspended}, Path: "status.phase", Ready: []string{PhaseSuspended}, Failed: []string{PhaseFailed}},
@@ -144,7 +147,7 @@ var applicationKind = &Kind{
 		{Header: "JOB NAME", Path: "status.jobStatus.jobName", Wide: true},
 		{Header: "IMAGE", Path: "spec.image", Wide: true},
 		{Header: "ERROR", Path: "status.error|status.warning", Wide: true},
-		ageColumn, labelsColumn,
+		ageColumn, managedColumn, labelsColumn,
 	},
 	Phases: []Phase{
 		{Path: "status.lifecycleState", Failed: []string{api.LifecycleFailed}, Busy: []string{api.LifecycleUpgrading, api.LifecycleRollingBack}},
@@ -191,7 +194,7 @@ var statementKind = &Kind{
 		{Header: "STATEMENT", Path: "spec.statement", Format: "cut"},
 		{Header: "KIND", Path: "status.traits.sqlKind", Wide: true},
 		{Header: "DETAIL", Path: "status.detail|status.warning", Wide: true},
-		ageColumn, labelsColumn,
+		ageColumn, managedColumn, labelsColumn,
 	},
 	// A statement that doesn't compile comes back as FAILED with HTTP 200.
 	Phases: []Phase{
