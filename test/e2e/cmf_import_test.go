@@ -3,6 +3,10 @@
 package e2e
 
 import (
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -82,5 +86,32 @@ func TestCMFImportAndEject(t *testing.T) {
 	failed := cmf(1, "app", "eject", "imported", "-n", from, "-e", "imports", "--name", "ejected").err
 	if !strings.Contains(failed, "is to run, too") {
 		t.Errorf("both would run: %s", failed)
+	}
+
+	// Straight to the JobManager, and what pods say of the addresses of catalogs.
+	address := main.served(t, "cmf", "ui", "app/imported", "-e", "imports", "--direct", "--cmf-url", "service:"+to+"/cmf-service")
+	page, _, running := strings.Cut(address, "#/job/running/")
+	response, err := http.Get(page + "jobs/overview")
+	must(t, err)
+	defer response.Body.Close()
+	if body, err := io.ReadAll(response.Body); err != nil || !running || !strings.Contains(string(body), "RUNNING") {
+		t.Errorf("%s answers %s, %v", address, body, err)
+	}
+	file := filepath.Join(t.TempDir(), "catalog.yaml")
+	must(t, os.WriteFile(file, []byte(`
+apiVersion: cmf.confluent.io/v1
+kind: KafkaCatalog
+metadata: {name: main}
+spec: {srInstance: {connectionConfig: {schema.registry.url: "http://cmf-service.`+to+`"}}}
+---
+apiVersion: cmf.confluent.io/v1
+kind: KafkaDatabase
+metadata: {name: kafka, annotations: {kubectl-cmf/catalog: main}}
+spec: {kafkaCluster: {connectionConfig: {bootstrap.servers: "no-such-kafka.`+to+`.svc.cluster.local:9092"}}}
+`), 0o600))
+	cmf(0, "apply", "-f", file)
+	report := cmf(3, "doctor", "-e", "imports").out
+	if !strings.Contains(report, "no such host: no-such-kafka."+to) || !strings.Contains(report, "tried in pod "+to+"/imported") || strings.Contains(report, "not tried") || strings.Contains(report, "catalog/main") {
+		t.Errorf("the doctor: %s", report)
 	}
 }

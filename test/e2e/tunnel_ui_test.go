@@ -64,8 +64,15 @@ func browser(t *testing.T) context.Context {
 // ui starts `kubectl flink ui` and returns the address that it prints.
 func (c *cluster) ui(t *testing.T, args ...string) string {
 	t.Helper()
+	return c.served(t, append([]string{"flink", "ui"}, args...)...)
+}
+
+// served starts a verb that serves a dashboard, and returns the address that it
+// prints.
+func (c *cluster) served(t *testing.T, args ...string) string {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 3*patience)
-	command := c.command(ctx, append([]string{"flink", "ui", "--print-url", "--port", "0"}, args...)...)
+	command := c.command(ctx, append(args, "--print-url", "--port", "0")...)
 	out, err := command.StdoutPipe()
 	must(t, err)
 	var errs strings.Builder

@@ -90,8 +90,7 @@ func TestEject(t *testing.T) {
 		},
 		"where its state is isn't told": {
 			fault: func(r *rig, _ func()) {
-				r.server.Inject(cmftest.Fault{Method: http.MethodGet, Path: app + "/orders", Skip: 1, Times: 100, Status: 200,
-					Body: `{"kind":"FlinkApplication","metadata":{"name":"orders"},"spec":{"job":{"state":"suspended","upgradeMode":"savepoint"}},"status":{"lifecycleState":"SUSPENDED","jobStatus":{"state":"FINISHED"}}}`})
+				r.server.Inject(cmftest.Fault{Method: http.MethodGet, Path: app + "/orders", Skip: 1, Times: 100, Status: 200, Body: `{"kind":"FlinkApplication","metadata":{"name":"orders"},"spec":{"job":{"state":"suspended","upgradeMode":"savepoint"}},"status":{"lifecycleState":"SUSPENDED","jobStatus":{"state":"FINISHED"}}}`})
 			},
 			code: 1, words: []string{"CMF doesn't tell where its state is", "is RUNNING again"},
 			app: "running RUNNING", job: "none",
@@ -309,6 +308,19 @@ func TestThereAndBack(t *testing.T) {
 		was, is := r.cluster.Job(api.Deployment, "orders").Fresh().Spec(), done.Deployment.Fresh().Spec()
 		if a, b := text(t, was), text(t, is); a != b {
 			t.Errorf("before:\n%s\nafter:\n%s", a, b)
+		}
+		if got := text(t, done.Deployment.Object.GetAnnotations()); got != `{"kubectl-cmf/ejected-from":"prod/orders"}` {
+			t.Errorf("annotations: %s", got)
+		}
+		// And over once more: each side knows its own by where that came from last.
+		third := &Import{r.sides()}
+		third.Job.Name, third.App.Name = "again", "third"
+		over, err := third.Plan(t.Context())
+		if err != nil || Stops(over.Points) != nil {
+			t.Fatalf("%v, %v", err, over)
+		}
+		if got := text(t, over.Application.Map("metadata.annotations")); got != `{"kubectl-cmf/imported-from":"ns/again"}` {
+			t.Errorf("annotations: %s", got)
 		}
 	})
 }

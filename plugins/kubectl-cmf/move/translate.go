@@ -31,6 +31,10 @@ func (p Point) String() string { return p.Field + ": " + p.Text }
 // as NAMESPACE/NAME: an import that was interrupted knows its own by it.
 const Source = "kubectl-cmf/imported-from"
 
+// ownMarks begins annotations that say where something is, or came from: of the
+// other side they would say something wrong.
+const ownMarks = "kubectl-cmf/"
+
 // confluents are the labels and annotations that CMF puts on what it deploys
 // ("Savepoints", "Applications" in its documents: platform.confluent.io/…).
 const confluents = "platform.confluent.io/"
@@ -78,7 +82,9 @@ func Application(job api.Job, name string, environment cmf.Object) (cmf.Object, 
 	points = append(points, checks(job, name, spec, environment)...)
 	annotations := map[string]any{Source: job.Object.GetNamespace() + "/" + job.Object.GetName()}
 	for key, value := range fresh.Object.GetAnnotations() {
-		annotations[key] = value
+		if !strings.HasPrefix(key, ownMarks) {
+			annotations[key] = value
+		}
 	}
 	metadata := map[string]any{"name": name, "annotations": annotations}
 	if labels := fresh.Object.GetLabels(); len(labels) > 0 {

@@ -54,10 +54,7 @@ func Deployment(application, environment cmf.Object, app cmf.Ref, ref api.Ref) (
 	points = append(points, unmark(spec)...)
 	points = append(points, defaults(application, environment)...)
 	points = append(points, checksBack(app, ref, spec)...)
-	annotations := fresh.Object.GetAnnotations()
-	if annotations == nil {
-		annotations = map[string]string{}
-	}
+	annotations := api.Without(fresh.Object.GetAnnotations(), func(key string) bool { return strings.HasPrefix(key, ownMarks) })
 	annotations[Origin] = app.Scope.Environment + "/" + app.Name
 	fresh.Object.SetAnnotations(annotations)
 	return fresh, points
