@@ -9,6 +9,7 @@ import (
 	"go/token"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -106,8 +107,8 @@ func beside(above []ast.Node, show func(ast.Node) string) string {
 			return show(parent.Key)
 		}
 	case *ast.CaseClause:
-		for i := len(above) - 1; i >= 0; i-- {
-			if of, ok := above[i].(*ast.SwitchStmt); ok && of.Tag != nil {
+		for _, node := range slices.Backward(above) {
+			if of, ok := node.(*ast.SwitchStmt); ok && of.Tag != nil {
 				return show(of.Tag)
 			}
 		}
