@@ -64,16 +64,10 @@ var podStartRules = []Rule{
 				if !slices.Contains(imageReasons, c.reason) {
 					return "", nil, false
 				}
-				message := c.message
-				if e, ok := j.podEvent(p, pullFails, "Failed"); ok && strings.HasPrefix(message, "Back-off") {
-					message = e.message
-				}
+				message := j.pullMessage(p, c)
 				return fmt.Sprintf("%s can't get the image %s of %s", p.name, c.image, c.called()) + withText(message), []Evidence{{Source: p.source(c), At: p.created, Text: c.reason + ": " + oneLine(message)}}, true
-			}, func(_ *pod, c *container) []Cure {
-				if c.main {
-					return []Cure{{Text: fmt.Sprintf("check spec.image %q and imagePullSecrets", text(j.cluster, "image"))}}
-				}
-				return []Cure{{Text: fmt.Sprintf("check %q in the pod template, and imagePullSecrets", c.image)}}
+			}, func(p *pod, c *container) []Cure {
+				return []Cure{pullCure(j.pullMessage(p, c), c, text(j.cluster, "image"))}
 			})
 		},
 	},

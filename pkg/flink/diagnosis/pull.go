@@ -1,0 +1,53 @@
+package diagnosis
+
+import (
+	"fmt"
+	"strings"
+)
+
+// What container runtimes and registries say of images that can't be had.
+var (
+	pullDenied   = pattern(`(?i)unauthorized|authentication required|access denied|requested access|\b40[13]\b|forbidden`)
+	pullMissing  = pattern(`(?i)not found|manifest unknown|name unknown|does not exist|\b404\b`)
+	pullLimited  = pattern(`(?i)toomanyrequests|rate limit|\b429\b`)
+	pullPlatform = pattern(`(?i)no match(ing manifest)? for (linux|platform)|no match for platform`)
+	pullTrust    = pattern(`(?i)x509:|certificate signed by unknown|server gave HTTP response to HTTPS`)
+	pullNetwork  = pattern(`(?i)no such host|i/o timeout|connection refused|network is unreachable|no route to host|TLS handshake timeout|deadline exceeded|connection reset`)
+)
+
+// pullMessage is what the kubelet says of an image that it couldn't pull: the
+// last attempt's failure, not that it waits for the next.
+func (j *job) pullMessage(p *pod, c *container) string {
+	if e, ok := j.podEvent(p, pullFails, "Failed"); ok && strings.HasPrefix(c.message, "Back-off") {
+		return e.message
+	}
+	return c.message
+}
+
+// pullCure is what to do about an image that can't be had. specImage is
+// spec.image, from which Flink's own container has its image.
+func pullCure(message string, c *container, specImage string) Cure {
+	image := fmt.Sprintf("%q in the pod template", c.image)
+	if c.main {
+		image = fmt.Sprintf("spec.image %q", specImage)
+	}
+	switch {
+	case c.reason == "InvalidImageName":
+		return Cure{Text: "correct " + image + ": that is no name of an image"}
+	case c.reason == "ErrImageNeverPull":
+		return Cure{Text: "imagePullPolicy is Never and the node hasn't the image: load it there, or let it be pulled; check " + image}
+	case pullLimited.MatchString(message):
+		return Cure{Text: "the registry limits how often images are pulled: log in (imagePullSecrets), or use a mirror; " + image}
+	case pullPlatform.MatchString(message):
+		return Cure{Text: image + " isn't built for the node's processor: use one that is, or a nodeSelector", Command: "kubectl get nodes -L kubernetes.io/arch", Safe: true}
+	case pullTrust.MatchString(message):
+		return Cure{Text: "the node doesn't trust the registry's certificate: give the node's container runtime its CA; " + image}
+	case pullNetwork.MatchString(message):
+		return Cure{Text: "the node doesn't reach the registry: check the host in " + image + ", and the node's DNS, proxy and firewall"}
+	case pullDenied.MatchString(message):
+		return Cure{Text: "check " + image + " and imagePullSecrets: the registry wants a login, and some say so of a name that isn't there, too"}
+	case pullMissing.MatchString(message):
+		return Cure{Text: "check " + image + ": the registry has no such name or tag"}
+	}
+	return Cure{Text: "check " + image + " and imagePullSecrets"}
+}
