@@ -261,3 +261,26 @@ func TestJarUploadBegunAgain(t *testing.T) {
 	}
 	main.run(t, upload...).wants(t, 0, "unchanged")
 }
+
+// A backup in the object store starts a job again whose objects are gone; one that is
+// there isn't replaced.
+func TestBackupInTheObjectStore(t *testing.T) {
+	t.Parallel()
+	const ns, place = "kept-in-s3", "s3://flink/kept-in-s3/backups/one"
+	main.flinkNamespace(t, ns)
+	at := main.store(t, ns)
+	at.fill(t, "kept-in-s3/", map[string][]byte{"other": []byte("not of the backup")})
+	main.apply(t, ns, strings.ReplaceAll(onS3(t, "kept-in-s3"), "state: running", "state: suspended"))
+	main.run(t, "flink", "-n", ns, "backup", "--all", "-o", place).wants(t, 0)
+	main.run(t, "flink", "-n", ns, "backup", "--all", "-o", place).wants(t, 2, "holds a backup already")
+	main.run(t, "flink", "-n", ns, "delete", "kept-in-s3", "--yes").wants(t, 0)
+	main.kubectl(t, "create", "secret", "generic", "keys", "-n", ns, "--from-literal=access-key=minioadmin", "--from-literal=secret-key=minioadmin")
+	recovery := []string{"flink", "-n", ns, "recover", "-f", place, "--secret", "keys", "--endpoint", "http://minio.minio-dev:9000", "--yes"}
+	r := main.run(t, recovery...).wants(t, 0)
+	if strings.Contains(r.out+r.err, "minioadmin") {
+		t.Errorf("a secret was printed\n%s", r)
+	}
+	if got := main.kubectl(t, "get", "flinkdep", "kept-in-s3", "-n", ns, "-o", "jsonpath={.spec.job.state}"); got != "suspended" {
+		t.Errorf("it is wanted %q", got)
+	}
+}

@@ -239,6 +239,24 @@ func (e Entry) check() error {
 	return nil
 }
 
+// Files are the files of a backup besides its index, with "/" between directories.
+func (i Index) Files() []string {
+	var out []string
+	for _, e := range i.Jobs {
+		for _, name := range []string{e.Manifest, e.Inspection, e.Snapshots} {
+			if name != "" {
+				out = append(out, name)
+			}
+		}
+	}
+	for _, m := range i.ConfigMaps {
+		if m.Manifest != "" {
+			out = append(out, m.Manifest)
+		}
+	}
+	return out
+}
+
 // New is the index of a backup that is begun.
 func New(now time.Time) Index {
 	return Index{APIVersion: "kubectl-flink/v1", Kind: "Backup", Version: Version, Created: now.UTC()}

@@ -37,6 +37,9 @@ type backupOptions struct {
 	to        string
 	savepoint bool
 	overwrite bool
+	place     backupPlace
+	// kept says that what was gathered for an object store stays on this machine.
+	kept bool
 }
 
 // manifestsOnly is the -o that prints manifests.
@@ -45,7 +48,7 @@ const manifestsOnly = "manifests"
 func newBackup(c *common) *cobra.Command {
 	o := &backupOptions{common: c}
 	cmd := &cobra.Command{
-		Use:   "backup ([TYPE/]NAME ... | -l SELECTOR | --all | -A) -o (DIR | manifests)",
+		Use:   "backup ([TYPE/]NAME ... | -l SELECTOR | --all | -A) -o (DIR | s3://BUCKET/PREFIX | manifests)",
 		Short: "Keep what starts jobs again when their cluster is lost",
 		Long: `Write what starts jobs again elsewhere into a directory: for each job its manifest
 as it was applied, where its newest state is and what is in that, the ConfigMaps that
@@ -61,6 +64,9 @@ alone.
 
 It ends with 1 where the backup of any job isn't whole, and says which and why; what
 could be is written. DIR/` + backup.IndexName + ` says what there is, for scripts, too.
+
+At s3:// each backup has a prefix of its own, and is reached as kubectl flink jar upload
+reaches jars.
 
 With -o manifests the manifests are printed and nothing is written, for Git: ConfigMaps
 first, then session clusters, then jobs with their state as initialSavepointPath, which
@@ -78,7 +84,7 @@ counts only where the job isn't there yet.`,
 		RunE:              plugin.RunE(o),
 	}
 	flags := cmd.Flags()
-	flags.StringVarP(&o.to, "output", "o", "", "Directory to write to, or manifests: print the manifests only")
+	flags.StringVarP(&o.to, "output", "o", "", "Directory or s3:// prefix to write to, or manifests: print the manifests only")
 	flags.BoolVar(&o.savepoint, "savepoint", false, "Take a savepoint of each job that runs")
 	flags.BoolVar(&o.overwrite, "overwrite", false, "Replace the backup that is in the directory, once the new one is complete")
 	o.many.add(cmd, "Back up", "job")
@@ -87,6 +93,7 @@ counts only where the job isn't there yet.`,
 		Timeout: "How long each job may take; a savepoint goes on when this ends", TimeoutDefault: 10 * time.Minute,
 		Quiet: plugin.NoProgress + "; warnings are said all the same",
 	})
+	addStoreFlags(cmd, &o.place.secret, &o.place.endpoint)
 	o.tunnelFlags.add(cmd, true)
 	addRESTFlags(cmd, &o.tls)
 	return cmd
@@ -116,14 +123,19 @@ func (o *backupOptions) Validate() error {
 		return exit.Usagef("where to? Give a directory with -o DIR, or -o manifests to print the manifests")
 	case slices.Contains([]string{printer.Wide, printer.Name, printer.JSON, printer.YAML, "jsonpath", "custom-columns", "go-template"}, format):
 		return exit.Usagef("--output: %q is no directory: -o says where the backup is written (./%s for a directory of that name), or manifests; DIR/%s lists what is in it", o.to, format, backup.IndexName)
-	case remote:
-		return exit.Usagef("--output: %s:// can't be written to, only a directory of this machine: write to one and copy it, as with aws s3 cp --recursive DIR %s", scheme, batch.Quote(o.to))
+	case remote && !inS3(o.to):
+		return exit.Usagef("--output: %s:// can't be written to, only s3:// and a directory of this machine: write to one and copy it", scheme)
+	case remote && o.overwrite:
+		return exit.Usagef("--overwrite goes with a directory")
 	case o.to == manifestsOnly && o.overwrite:
 		return exit.Usagef("--overwrite goes with a directory; -o manifests writes none")
 	case o.to != manifestsOnly && backup.Holds(o.to) && !o.overwrite:
 		return exit.Usagef("--output: %s holds a backup already: give another directory, or say --overwrite", o.to)
 	case len(o.many.args) == 0 && !o.many.chosen():
 		return exit.Usagef("which jobs? Give one or more NAMEs, --all, -A or -l")
+	}
+	if err := o.place.validate("--output", o.to); err != nil || remote {
+		return err
 	}
 	if info, err := os.Stat(o.to); o.to != manifestsOnly && err == nil && !info.IsDir() {
 		return exit.Usagef("--output: %s is no directory", o.to)
@@ -150,8 +162,24 @@ func (o *backupOptions) Run(ctx context.Context) error {
 		finder, done, err := o.stateFinder(client, o.tunnelFlags, reporter)
 		return backupStores{finder, o.now}, done, err
 	}}
+	into := o.to
+	if inS3(o.to) {
+		line.Set("looking whether %s is free", o.to)
+		err := o.place.at(ctx, o.common, client, o.tunnelFlags, o.to, func(s3 *storage.S3) error { return checkFree(ctx, s3, o.to) })
+		if err != nil {
+			return err
+		}
+		if into, err = os.MkdirTemp("", "flink-backup-"); err != nil {
+			return err
+		}
+		defer func() {
+			if !o.kept {
+				_ = os.RemoveAll(into)
+			}
+		}()
+	}
 	if o.to != manifestsOnly {
-		if collector.Dir, err = backup.Create(o.to, o.overwrite); err != nil {
+		if collector.Dir, err = backup.Create(into, o.overwrite); err != nil {
 			return exit.With(exit.Usage, fmt.Errorf("--output: %w", err))
 		}
 		defer func() { _ = collector.Dir.Close() }()
@@ -159,8 +187,8 @@ func (o *backupOptions) Run(ctx context.Context) error {
 	}
 	index := o.index(ctx, client)
 	entries, failure := o.collect(ctx, collector, refs, line)
-	if ctx.Err() != nil && (collector.Dir == nil || collector.Dir.Replaces()) {
-		return context.Cause(ctx) // half a backup replaces none
+	if ctx.Err() != nil && (collector.Dir == nil || collector.Dir.Replaces() || inS3(o.to)) {
+		return context.Cause(ctx) // half a backup replaces none, and isn't sent
 	}
 	index.Complete(entries, collector.WriteConfigMaps(context.WithoutCancel(ctx), entries))
 	line.Done()
@@ -172,7 +200,9 @@ func (o *backupOptions) Run(ctx context.Context) error {
 			o.complain(nil, named(e.Ref(), o.many.allNamespaces)+": not whole: "+failed)
 		}
 	}
-	if err := o.write(collector, index); err != nil {
+	if err := o.write(collector, index, func() error {
+		return o.send(ctx, client, into, index, line)
+	}); err != nil {
 		return err
 	}
 	return o.verdict(ctx, index, failure)
@@ -253,8 +283,25 @@ func (o *backupOptions) collect(ctx context.Context, collector *backup.Collector
 	return entries, errors.Join(errs...)
 }
 
+// send brings the backup to the object store that it goes to. Where that fails what was
+// gathered stays.
+func (o *backupOptions) send(ctx context.Context, client *operator.Client, dir string, index backup.Index, line *progress.Line) error {
+	if !inS3(o.to) {
+		return nil
+	}
+	err := o.place.at(ctx, o.common, client, o.tunnelFlags, o.to, func(s3 *storage.S3) error {
+		return sendBackup(ctx, s3, dir, o.to, index, line)
+	})
+	line.Done()
+	if err != nil {
+		o.kept = true
+		return fmt.Errorf("%w\nThe backup is in %s", err, dir)
+	}
+	return nil
+}
+
 // write puts the backup in its place, or prints the manifests.
-func (o *backupOptions) write(collector *backup.Collector, index backup.Index) error {
+func (o *backupOptions) write(collector *backup.Collector, index backup.Index, send func() error) error {
 	if collector.Dir == nil {
 		text, err := collector.Manifests(index.ConfigMaps, index.Jobs)
 		if err == nil {
@@ -264,6 +311,9 @@ func (o *backupOptions) write(collector *backup.Collector, index backup.Index) e
 	}
 	if err := collector.Dir.Finish(index); err != nil {
 		return fmt.Errorf("the backup couldn't be written to %s: %w", o.to, err)
+	}
+	if err := send(); err != nil {
+		return err
 	}
 	output := printer.Flags{}
 	return output.Print(o.Out, view.BackedUp(index, o.to, o.now()))

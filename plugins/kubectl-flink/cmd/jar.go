@@ -49,11 +49,17 @@ type jarFlags struct {
 func (f *jarFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&f.job, "job", "", "The job, as [TYPE/]NAME, whose endpoint and credentials are used for s3://")
-	flags.StringVar(&f.secret, "secret", "", "Secret with the credentials for s3://: the keys AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or access-key and secret-key")
-	flags.StringVar(&f.endpoint, "endpoint", "", "URL of the object store, as in http://minio.minio-dev:9000 (default the Secret's, the environment's, or Amazon's)")
+	addStoreFlags(cmd, &f.secret, &f.endpoint)
 	_ = cmd.RegisterFlagCompletionFunc("job", f.completeJobs(false))
 	f.tunnelFlags.add(cmd, true)
 	addRESTFlags(cmd, &f.tls)
+}
+
+// addStoreFlags adds the flags that say how an object store is reached.
+func addStoreFlags(cmd *cobra.Command, secret, endpoint *string) {
+	flags := cmd.Flags()
+	flags.StringVar(secret, "secret", "", "Secret with the credentials for s3://: the keys AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or access-key and secret-key")
+	flags.StringVar(endpoint, "endpoint", "", "URL of the object store, as in http://minio.minio-dev:9000 (default the Secret's, the environment's, or Amazon's)")
 }
 
 // validate finds what is wrong with the flags for a place.

@@ -3,6 +3,7 @@ package cmd
 import (
 	"context"
 	"fmt"
+	"os"
 	"strings"
 	"sync"
 	"time"
@@ -23,6 +24,7 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/lifecycle"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/reach"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/storage"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/view"
 )
 
@@ -41,6 +43,7 @@ type recoverOptions struct {
 	latest    bool
 	noCheck   bool
 	yes       bool
+	place     backupPlace
 
 	namespaces map[string]string
 	rest       batch.Rest
@@ -49,7 +52,7 @@ type recoverOptions struct {
 func newRecover(c *common) *cobra.Command {
 	o := &recoverOptions{common: c}
 	cmd := &cobra.Command{
-		Use:   "recover -f DIR [[TYPE/]NAME ...]",
+		Use:   "recover -f (DIR | s3://BUCKET/PREFIX) [[TYPE/]NAME ...]",
 		Short: "Start the jobs of a backup from their state, and prove that they did",
 		Long: `Start the jobs that kubectl flink backup wrote into a directory, each from the state
 that the backup names, session clusters before the jobs in them. It ends when all run
@@ -68,8 +71,7 @@ Secrets, service accounts and claims have to be there before.
 
 Suspended jobs come back suspended, and resume from their state. Jobs that had finished
 are left out, unless they are named. Completed savepoints that had a FlinkStateSnapshot
-are registered again under its name, as snapshot adopt does: nothing is taken, and the
-data stays when the object is deleted, unless disposeOnDelete was set to true in it.
+are registered again; disposeOnDelete stays true only where it was set.
 
 A backup may be older than what the jobs saved since: --latest looks for a newer
 checkpoint or savepoint of each job's last run in its directories.`,
@@ -90,7 +92,8 @@ checkpoint or savepoint of each job's last run in its directories.`,
 	}
 	flags := cmd.Flags()
 	o.output.AddFlags(cmd)
-	flags.StringVarP(&o.dir, "filename", "f", "", "Directory of the backup")
+	flags.StringVarP(&o.dir, "filename", "f", "", "Directory of the backup, or its s3:// prefix")
+	addStoreFlags(cmd, &o.place.secret, &o.place.endpoint)
 	flags.StringVar(&o.toContext, "to-context", "", "Context of the kubeconfig that leads to the cluster to recover in (default the current one)")
 	flags.StringArrayVar(&o.mapped, "namespace-map", nil, "Namespace of the backup and where its jobs go instead, as old=new; may be repeated")
 	flags.BoolVar(&o.latest, "latest", false, "Start from a newer state of a job's last run, where its directories have one; to read a volume, a pod may be started for that")
@@ -130,6 +133,9 @@ func (o *recoverOptions) Validate() error {
 	if o.dir == "" {
 		return exit.Usagef("--filename is missing: the directory of the backup")
 	}
+	if err := o.place.validate("--filename", o.dir); err != nil {
+		return err
+	}
 	o.namespaces = map[string]string{}
 	for _, pair := range o.mapped {
 		from, to, ok := strings.Cut(pair, "=")
@@ -146,15 +152,20 @@ func (o *recoverOptions) Validate() error {
 
 // Run recovers the jobs.
 func (o *recoverOptions) Run(ctx context.Context) error {
-	dir, index, err := backup.Open(o.dir)
-	if err != nil {
-		return exit.With(exit.Usage, fmt.Errorf("--filename: %s: %w", o.dir, err))
-	}
-	defer func() { _ = dir.Close() }()
 	to, err := o.contextOf(o.toContext)
 	if err != nil {
 		return err
 	}
+	from, fetched, err := o.fetch(ctx, to)
+	defer fetched()
+	if err != nil {
+		return err
+	}
+	dir, index, err := backup.Open(from)
+	if err != nil {
+		return exit.With(exit.Usage, fmt.Errorf("--filename: %s: %w", o.dir, err))
+	}
+	defer func() { _ = dir.Close() }()
 	namespace, explicit, err := o.factory.Namespace()
 	if err != nil {
 		return err
@@ -203,6 +214,25 @@ func (o *recoverOptions) Run(ctx context.Context) error {
 		}
 	}
 	return o.carry(ctx, to, client, recovery, page)
+}
+
+// fetch is the directory of the backup; one in an object store is brought to this machine
+// for as long as it is needed. What it returns takes that away, and is never nil.
+func (o *recoverOptions) fetch(ctx context.Context, to *common) (dir string, done func(), err error) {
+	if !inS3(o.dir) {
+		return o.dir, func() {}, nil
+	}
+	client, err := to.operator()
+	if err != nil {
+		return "", func() {}, err
+	}
+	if dir, err = os.MkdirTemp("", "flink-backup-"); err != nil {
+		return "", func() {}, err
+	}
+	line := progress.New(o.ErrOut, o.Quiet)
+	defer line.Done()
+	err = o.place.at(ctx, to, client, o.tunnelFlags, o.dir, func(s3 *storage.S3) error { return fetchBackup(ctx, s3, o.dir, dir, line) })
+	return dir, func() { _ = os.RemoveAll(dir) }, err
 }
 
 // plan looks at everything; a newer state is looked for where that is wanted.

@@ -45,9 +45,8 @@ func newStorageCheck(c *common) *cobra.Command {
 		Long: `Try each directory in which a job keeps state, through Flink's own file systems: in a
 pod that is started for that, with the JobManager's image, user, service account,
 volumes, environment and settings, so that plugins and credentials are the real ones.
-Where the TaskManagers' pods are configured otherwise, a second pod that is like theirs
-tries the directories of checkpoints and savepoints, too; SIDE says which. The pods
-are removed again, and so are the files that were written.
+Where the TaskManagers' pods differ, one like theirs tries the directories of checkpoints
+and savepoints, too. Pods and files are removed again.
 
 Every step is reported, and of one that fails the reason: a plugin that isn't there,
 credentials that are refused, a bucket that doesn't exist, a store that can't be
