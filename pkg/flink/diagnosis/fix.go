@@ -8,9 +8,10 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 )
 
 // Fix is a cure as data, so that a program can carry it out. The command that is

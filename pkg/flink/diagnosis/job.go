@@ -6,8 +6,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 )
 
 // Times after which being on the way counts as standing still.

@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	aTrace = "org.apache.flink.util.FlinkException: Could not start\n\tat a.B.c(B.java:1)\nCaused by: java.io.FileNotFoundException: /opt/x (No such file or directory)\n\tat d.E.f(E.java:2)\n\t... 3 more"
+	aTrace  = "org.apache.flink.util.FlinkException: Could not start\n\tat a.B.c(B.java:1)\nCaused by: java.io.FileNotFoundException: /opt/x (No such file or directory)\n\tat d.E.f(E.java:2)\n\t... 3 more"
 	aRecord = "ERROR o.a.f.Entry [] - Could not start cluster entrypoint."
 )
 

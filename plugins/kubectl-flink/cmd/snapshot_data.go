@@ -128,7 +128,7 @@ func (d *doomedData) awaitGone(ctx context.Context, s api.Snapshot) (unseen stri
 	case !ok: // it was being taken
 		return "", nil
 	case at.why != nil:
-		return shortly(at.why), nil
+		return shortly(at.why), nil //nolint:nilerr // that nobody could look is said, and is no failure
 	}
 	d.line.Set("%s is deleted; waiting for its data to be gone: %s", s.Name(), s.Path())
 	err = storage.AwaitGone(ctx, at.store, s.Path(), goneLimit)
