@@ -54,9 +54,10 @@ func newDoctor(c *common) *cobra.Command {
 		Use:   "doctor [[TYPE/]NAME ...]",
 		Short: "Find out why jobs don't run as they should, and what to do",
 		Long: `Look at jobs and at the operator's installation, and say what is wrong, what shows
-it, and what to do: the root cause first, what follows from it below it. Without a
-name, the installation and every job of the namespace are looked at, the worst
-first; what several jobs have in common is shown once.
+it, and what to do: the root cause first, what follows from it below it, and then
+what may go wrong later (risk in JSON). Without a name, the installation and every
+job of the namespace are looked at, the worst first; what several jobs have in
+common is shown once.
 
 Objects, pods, events, logs, the JobManager and what surrounds a job are read, each
 for at most --timeout. What can't be read is named at the end: without it, some

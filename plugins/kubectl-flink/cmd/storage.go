@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"sync"
 
 	"github.com/spf13/cobra"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -141,7 +142,11 @@ func (o *storageOptions) Run(ctx context.Context) error {
 		return fmt.Errorf("%s names no directory for checkpoints, savepoints or high availability", ref)
 	}
 	owners := &storage.Owners{Runs: map[string]string{}, Clusters: map[string]string{}}
-	ownersInJobManager(ctx, client, job, owners)
+	// What the JobManager has now may have been replaced when the listing ends, and
+	// what it has then may not be there yet: it is asked before and after.
+	var before sync.WaitGroup
+	before.Go(func() { ownersInJobManager(ctx, client, job, owners) })
+	defer before.Wait()
 	read := 0
 	for _, dir := range dirs {
 		line.Set("reading %s", dir.Path)
@@ -165,6 +170,7 @@ func (o *storageOptions) Run(ctx context.Context) error {
 		page.Dirs = append(page.Dirs, dir)
 	}
 	line.Set("looking for owners")
+	before.Wait()
 	ownersInJobManager(ctx, client, job, owners)
 	ownersInNamespace(ctx, client, job.Object.GetNamespace(), owners)
 	for _, unit := range units.List() {
