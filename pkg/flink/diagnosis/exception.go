@@ -103,7 +103,7 @@ func readChain(trace string) []Cause {
 			out[current].Message = strings.TrimSpace(out[current].Message + "\n" + line)
 		}
 	}
-	return out
+	return withPython(out)
 }
 
 var typeName = pattern(`^[a-zA-Z]\w*(\.\w+)*[.$][A-Z]\w*([$]\w+)*$`)

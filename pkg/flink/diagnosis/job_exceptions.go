@@ -57,6 +57,7 @@ func (j *job) gatherExceptions(raw string) {
 	if e, ok := j.checkpointFailure(); ok {
 		j.seen = append(j.seen, e)
 	}
+	j.findPython()
 	// The operator's events hold the first lines of a stack trace: they count
 	// where nobody knows more.
 	if len(j.seen) == 0 {

@@ -37,6 +37,7 @@ const (
 	docWatermarks  = flinkDocs + "dev/datastream/event-time/generating_watermarks/"
 	docFileSink    = flinkDocs + "connectors/datastream/filesystem/"
 	docKafka       = flinkDocs + "connectors/datastream/kafka/"
+	docPython      = flinkDocs + "dev/python/dependency_management/"
 	docTable       = flinkDocs + "connectors/table/overview/"
 	docSQL         = flinkDocs + "dev/table/sql/overview/"
 	docSchema      = flinkDocs + "dev/datastream/fault-tolerance/serialization/schema_evolution/"

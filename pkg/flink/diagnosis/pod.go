@@ -157,7 +157,10 @@ func ending(end *corev1.ContainerStateTerminated) string {
 
 var (
 	// exceptionLine is a line that begins with a Java exception.
-	exceptionLine = pattern(`^(Caused by: |Exception in thread "[^"]*" )?([a-z]\w*(\.\w+)+(Exception|Error)\w*(: .*)?)$`)
+	exceptionLine = pattern(`^(Caused by: |Exception in thread "[^"]*" )?([a-z]\w*(\.[\w$]+)+(Exception|Error)\w*(: .*)?)$`)
+	// throwableLine is one that may begin with an exception of any name, if a stack
+	// frame follows.
+	throwableLine = pattern(`^(?:Exception in thread "[^"]*" )?(?:[\w$]+\.)*[A-Z][\w$]*(?:: .*)?$`)
 	// recordLine is the beginning of a log's record.
 	recordLine = pattern(`^\d{4}-\d\d-\d\d[ T]\d\d:\d\d|^\{"`)
 	// complaintLine is how a JVM, a shell or the kernel complains.
@@ -169,7 +172,8 @@ func exceptionIn(lines []string) (Exception, bool) {
 	start := -1
 	for i, line := range lines {
 		line = strings.TrimSpace(line)
-		if found := exceptionLine.FindStringSubmatch(line); found != nil && !strings.HasPrefix(line, "Caused by: ") {
+		framed := i+1 < len(lines) && strings.HasPrefix(strings.TrimSpace(lines[i+1]), "at ")
+		if !strings.HasPrefix(line, "Caused by: ") && (exceptionLine.MatchString(line) || framed && throwableLine.MatchString(line)) {
 			start = i
 		}
 	}

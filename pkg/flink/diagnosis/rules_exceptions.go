@@ -57,6 +57,15 @@ func thrownRule(id, title, link, explain string, pattern *lazy, places []Where, 
 	}
 }
 
+// pythonRule is about facts written from what Flink's sources print.
+var pythonRule = func() Rule {
+	r := thrownRule("FLINK-JOB-PYTHON", "the Python program fails", docPython,
+		"The job is a Python program, and it, or a function of it in a TaskManager's worker, ended with an error. What Flink throws names an exit code or quotes a whole traceback; the error is the traceback's last line, in the JobManager's log.",
+		pythonFails, oldestCause, says("the Python program failed"), pythonCure)
+	r.Source = "apache/flink, PythonDriver and BeamPythonFunctionRunner"
+	return r
+}()
+
 func advice(text string) func(*job, Exception, []string) []Cure {
 	return func(*job, Exception, []string) []Cure { return []Cure{{Text: text}} }
 }
@@ -102,6 +111,7 @@ var exceptionRules = []Rule{
 		noProgram, oldestCause, func(_ *job, _ Exception, found []string) string {
 			return fmt.Sprintf("the image has no program %s", found[1])
 		}, advice("install it in the image, or correct its path (for Python: python.executable and python.client.executable)")),
+	pythonRule,
 	thrownRule("FLINK-STATE-MAP", "the savepoint has state that the job doesn't know", docSavepoints,
 		"The savepoint has state of an operator that the job doesn't have any more, or whose uid changed. Flink refuses to start rather than to lose it.",
 		stateMap, oldestCause, says("the savepoint has state of an operator that the job doesn't have"), func(j *job, _ Exception, _ []string) []Cure {

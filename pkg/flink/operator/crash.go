@@ -100,7 +100,7 @@ func bounded(text string) string {
 
 // exceptionLine is a line that begins with a Java exception, as printed by a
 // stack trace or by the JVM.
-var exceptionLine = regexp.MustCompile(`^(Caused by: |Exception in thread "[^"]*" )?([a-z]\w*(\.\w+)+(Exception|Error)\w*(: .*)?)$`)
+var exceptionLine = regexp.MustCompile(`^(Caused by: |Exception in thread "[^"]*" )?([a-z]\w*(\.[\w$]+)+(Exception|Error)\w*(: .*)?)$`)
 
 var (
 	// recordLine is the beginning of a log's record, after which what was
