@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"io"
+	"regexp"
 	"strings"
 	"time"
 
@@ -99,7 +100,7 @@ func lastCheckpointFailure(lines *bufio.Scanner, jobID string) string {
 	}
 	for lines.Scan() {
 		line := lines.Text()
-		if isEntry := len(line) > 4 && line[0] >= '0' && line[0] <= '9' && line[4] == '-'; !isEntry {
+		if !beginsRecord(line) {
 			if into != nil {
 				block = append(block, line)
 			}
@@ -122,10 +123,24 @@ func lastCheckpointFailure(lines *bufio.Scanner, jobID string) string {
 	return ofCheckpoint
 }
 
+var (
+	// levelWord is a level near the beginning of a record, in whatever layout.
+	levelWord = regexp.MustCompile(`^.{0,120}?\b(?:TRACE|DEBUG|INFO|WARN|WARNING|ERROR|FATAL)\b`)
+	badWord   = regexp.MustCompile(`\b(?:WARN|WARNING|ERROR|FATAL)\b`)
+	traceLine = regexp.MustCompile(`^(?:\s+at |\s+\.\.\. \d|\s*Caused by: |\s*Suppressed: )`)
+)
+
+// beginsRecord reports whether a line begins a record of a log: with a date, as
+// Flink's own layout has it, or with a level somewhere near its beginning.
+func beginsRecord(line string) bool {
+	dated := len(line) > 4 && line[0] >= '0' && line[0] <= '9' && line[4] == '-'
+	return dated || levelWord.MatchString(line) && !traceLine.MatchString(line) && !exceptionLine.MatchString(line)
+}
+
 func saysCheckpointFailed(line, jobID string) bool {
 	lower := strings.ToLower(line)
 	about := strings.Contains(lower, "checkpoint") || strings.Contains(lower, "savepoint")
-	bad := strings.Contains(line, " WARN ") || strings.Contains(line, " ERROR ") || strings.Contains(lower, "failed")
+	bad := badWord.MatchString(line) || strings.Contains(lower, "failed")
 	other := jobID != "" && strings.Contains(lower, " for job ") && !strings.Contains(line, jobID)
 	return about && bad && !other
 }

@@ -2,6 +2,7 @@ package operator
 
 import (
 	"bufio"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -18,9 +19,19 @@ java.lang.IllegalStateException: unrelated
 2026-11-23 03:20:23,000 WARN  o.a.f.r.checkpoint.CheckpointFailureManager [] - Failed to trigger or complete checkpoint 3 for job other.
 java.io.IOException: of another job
 `
-	got := lastCheckpointFailure(bufio.NewScanner(strings.NewReader(log)), "abc")
-	if want := "IOException: Failed to create savepoint directory at file:/proc/nope"; got != want {
-		t.Errorf("got %q, want %q", got, want)
+	record := regexp.MustCompile(`(?m)^(\d{4}-\d\d-\d\d) ([\d:,]+) (\w+) +(\S+) \[\] - (.*)$`)
+	for name, layout := range map[string]string{
+		"Flink's own":      "$0",
+		"brackets":         "[${1}T$2][$3][$4] $5",
+		"the time alone":   "$2 [flink-pekko.actor.default-dispatcher-17] $3 $4 - $5",
+		"the level first":  "$3 $1 $2 $4: $5",
+		"a date of others": "25/Nov/2026:$2 $3 $4 $5",
+	} {
+		in := record.ReplaceAllString(log, layout)
+		got := lastCheckpointFailure(bufio.NewScanner(strings.NewReader(in)), "abc")
+		if want := "IOException: Failed to create savepoint directory at file:/proc/nope"; got != want {
+			t.Errorf("%s: got %q, want %q in\n%s", name, got, want, in)
+		}
 	}
 }
 
