@@ -197,7 +197,7 @@ func (c *common) carryOut(ctx context.Context, client *operator.Client, plan []s
 	line := progress.New(c.ErrOut, f.Quiet)
 	defer line.Done()
 	data := doomedData{client: client, line: line, stores: map[types.UID]doomedStore{}}
-	if len(lost) > 0 {
+	if len(lost) > 0 && (!f.force || f.DryRun == "" && f.Wait) {
 		closed, err := data.open(ctx, c, plan)
 		if err != nil {
 			return err
