@@ -141,13 +141,13 @@ var schedulingRules = []Rule{
 		Explains: whatFollows,
 		job: func(j *job) []Finding {
 			if r, ok := j.stillRefused(); ok && !strings.Contains(r.why, "quota") && !cannotCreate.MatchString(r.why) {
-				return []Finding{{Subject: j.ref(), Means: "the API server refuses the TaskManagers' pods: " + oneLine(r.why), Evidence: []Evidence{{Source: "the JobManager's log", At: r.at, Text: oneLine(r.why)}}, Cures: []Cure{{Text: "correct spec.taskManager and the pod template as it says"}}}}
+				return []Finding{{Subject: j.ref(), Means: "the API server refuses the TaskManagers' pods: " + oneLine(r.why), Evidence: []Evidence{{Source: "the JobManager's log", At: r.at, Text: oneLine(r.why)}}, Cures: []Cure{j.refusedCure(r.why, "spec.taskManager and the pod template")}}}
 			}
 			e, ok := j.event(nil, "FailedCreate")
 			if !ok || strings.Contains(e.message, "quota") || noAccount.MatchString(e.message) || !j.starting() || j.madeSince(e) {
 				return nil
 			}
-			return []Finding{{Subject: j.ref(), Means: "the API server refuses the pods: " + oneLine(e.message), Evidence: []Evidence{e.evidence()}, Cures: []Cure{{Text: "correct the spec and its pod template as it says"}}}}
+			return []Finding{{Subject: j.ref(), Means: "the API server refuses the pods: " + oneLine(e.message), Evidence: []Evidence{e.evidence()}, Cures: []Cure{j.refusedCure(e.message, "the spec and its pod template")}}}
 		},
 	},
 	{
