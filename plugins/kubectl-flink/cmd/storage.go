@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"sync"
 
 	"github.com/spf13/cobra"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -142,11 +141,9 @@ func (o *storageOptions) Run(ctx context.Context) error {
 		return fmt.Errorf("%s names no directory for checkpoints, savepoints or high availability", ref)
 	}
 	owners := &storage.Owners{Runs: map[string]string{}, Clusters: map[string]string{}}
-	// What the JobManager has now may have been replaced when the listing ends, and
-	// what it has then may not be there yet: it is asked before and after.
-	var before sync.WaitGroup
-	before.Go(func() { ownersInJobManager(ctx, client, job, owners) })
-	defer before.Wait()
+	// Before the listing: what is listed is this one or newer. And after it, since
+	// this one may have been replaced meanwhile.
+	ownersInJobManager(ctx, client, job, owners)
 	read := 0
 	for _, dir := range dirs {
 		line.Set("reading %s", dir.Path)
@@ -170,7 +167,6 @@ func (o *storageOptions) Run(ctx context.Context) error {
 		page.Dirs = append(page.Dirs, dir)
 	}
 	line.Set("looking for owners")
-	before.Wait()
 	ownersInJobManager(ctx, client, job, owners)
 	ownersInNamespace(ctx, client, job.Object.GetNamespace(), owners)
 	for _, unit := range units.List() {
