@@ -50,8 +50,11 @@ func (u *uploads) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	_, key, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 	query := r.URL.Query()
-	if n, err := strconv.Atoi(query.Get("partNumber")); err == nil && u.part != nil {
-		if err := u.part(n); err != nil {
+	u.mu.Lock()
+	part := u.part
+	u.mu.Unlock()
+	if n, err := strconv.Atoi(query.Get("partNumber")); err == nil && part != nil {
+		if err := part(n); err != nil {
 			fail(http.StatusForbidden, "AccessDenied")
 			return
 		}
@@ -203,6 +206,14 @@ func TestPutReplacesOnlyAsked(t *testing.T) {
 	}
 }
 
+// meet sets what parts meet from now on. Requests of an upload that was broken
+// off may still be on their way.
+func (u *uploads) meet(part func(n int) error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.part = part
+}
+
 // An upload that is interrupted, or fails, leaves nothing, and can be begun again.
 func TestPutLeavesNothing(t *testing.T) {
 	data := bytes.Repeat([]byte("0123456789abcdef"), 5*PartSize/16)
@@ -229,7 +240,7 @@ func TestPutLeavesNothing(t *testing.T) {
 			return nil
 		}, "those of the test; they may not write there"},
 	} {
-		u.part = c.part
+		u.meet(c.part)
 		err := s3.Put(c.ctx, "s3://flink/a.jar", bytes.NewReader(data), d, Upload{})
 		u.mu.Lock()
 		if err == nil || !strings.Contains(err.Error(), c.want) || len(u.open) > 0 || len(u.objects) > 0 || strings.Contains(err.Error(), "hush") {
@@ -237,7 +248,7 @@ func TestPutLeavesNothing(t *testing.T) {
 		}
 		u.mu.Unlock()
 	}
-	u.part = nil
+	u.meet(nil)
 	if err := s3.Put(t.Context(), "s3://flink/a.jar", bytes.NewReader(data), d, Upload{}); err != nil || !bytes.Equal(u.objects["a.jar"], data) {
 		t.Errorf("once more: %v", err)
 	}
