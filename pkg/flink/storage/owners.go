@@ -14,15 +14,16 @@ type Owners struct {
 	newest                []span
 }
 
-// span are the checkpoints that a job took last while its files were listed: the
-// JobManager deletes each as the next is complete.
+// span are the checkpoints that a job took last: the JobManager deletes each as
+// the next is complete.
 type span struct {
-	dir, owner  string
-	first, last int
+	dir, owner string
+	first      int
 }
 
 // AddNewest notes the newest checkpoint that a JobManager says it has. It is
-// asked before and after the listing: what came in between was in use, too.
+// asked before the listing: what came since is its, too, also what it doesn't
+// name yet, since it answers from a cache (web.refresh-interval, 3 s).
 func (o *Owners) AddNewest(path, owner string) {
 	o.AddPath(path, owner)
 	n, ok := CheckpointNumber(path)
@@ -32,11 +33,11 @@ func (o *Owners) AddNewest(path, owner string) {
 	dir := normal(Dir(strings.TrimRight(path, "/")))
 	for i := range o.newest {
 		if s := &o.newest[i]; s.dir == dir {
-			s.first, s.last = min(s.first, n), max(s.last, n)
+			s.first = min(s.first, n)
 			return
 		}
 	}
-	o.newest = append(o.newest, span{dir: dir, owner: owner, first: n, last: n})
+	o.newest = append(o.newest, span{dir: dir, owner: owner, first: n})
 }
 
 // CheckpointNumber is N of a directory chk-N.
@@ -63,7 +64,7 @@ func (o *Owners) Of(unit Unit) string {
 	}
 	if n, ok := CheckpointNumber(unit.Path); ok && unit.Kind == CheckpointUnit {
 		for _, s := range o.newest {
-			if n >= s.first && n <= s.last && s.dir == normal(Dir(unit.Path)) {
+			if n >= s.first && s.dir == normal(Dir(unit.Path)) {
 				return s.owner
 			}
 		}

@@ -45,14 +45,14 @@ ha s3://b/ha/orders  1 1 false
 	}
 }
 
-// A JobManager takes checkpoints while the files are listed: what it had in
-// between is its, too; those of another run, older and later ones are not.
+// A JobManager takes checkpoints while the files are listed, and answers from a
+// cache: newer ones are its, too; those of another run and older ones are not.
 func TestNewestWhileListing(t *testing.T) {
 	var owners Owners
 	owners.AddNewest("file:/c/"+aRun+"/chk-7", "JobManager of a")
 	owners.AddNewest("file:///c/"+aRun+"/chk-9/", "JobManager of a")
 	owners.AddNewest("file:///c/"+strings.Repeat("b", 32)+"/savepoint-1", "b")
-	for path, want := range map[string]string{"chk-6": "", "chk-7": "JobManager of a", "chk-8": "JobManager of a", "chk-9": "JobManager of a", "chk-10": "", "chk-x": ""} {
+	for path, want := range map[string]string{"chk-6": "", "chk-7": "JobManager of a", "chk-8": "JobManager of a", "chk-9": "JobManager of a", "chk-10": "JobManager of a", "chk-x": ""} {
 		if got := owners.Of(Unit{Kind: CheckpointUnit, Path: "file:///c/" + aRun + "/" + path}); got != want {
 			t.Errorf("%s: %q, want %q", path, got, want)
 		}
