@@ -1,6 +1,7 @@
 package diagnosis
 
 import (
+	"slices"
 	"strings"
 )
 
@@ -107,7 +108,7 @@ func (j *job) findPython() {
 			}
 			causes = pythonCauses(log)
 		}
-		e.Chain = append(e.Chain[:len(e.Chain):len(e.Chain)], causes...)
+		e.Chain = append(slices.Clip(e.Chain), causes...)
 		if j.failed && e.Source == j.failure.Source && e.At.Equal(j.failure.At) {
 			j.failure.Chain = e.Chain
 		}

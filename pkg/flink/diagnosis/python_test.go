@@ -1,6 +1,7 @@
 package diagnosis
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
@@ -34,20 +35,41 @@ func TestPythonPrograms(t *testing.T) {
 		says  []string
 		never string
 	}{
-		"a module that isn't there": {all(mainFails("java.lang.RuntimeException: Python process exits with code: 1"), logged(pythonLog...)),
-			[]string{"ModuleNotFoundError: No module named 'orders_lib'", "python.requirements"}, "exits with code"},
-		"in the log of a JobManager that ended": {jmFails(append(pythonLog[:len(pythonLog):len(pythonLog)], "\tat org.apache.flink.client.program.PackagedProgram.callMainMethod(PackagedProgram.java:373)")...),
-			[]string{"ModuleNotFoundError: No module named 'orders_lib'", "python.requirements"}, "exits with code"},
-		"a program that isn't there": {all(mainFails("java.lang.RuntimeException: Python process exits with code: 2"), logged("python: can't open file '/opt/flink/usrlib/nope.py': [Errno 2] No such file or directory")),
-			[]string{"can't open file '/opt/flink/usrlib/nope.py'", "spec.job.args"}, "python.requirements"},
-		"a log that is gone": {mainFails("java.lang.RuntimeException: Python process exits with code: 1"),
-			[]string{"Python process exits with code: 1", "kubectl flink logs orders --jm -n prod"}, "python.requirements"},
-		"a function": {harness("Traceback (most recent call last):\n  File \"/usr/lib/x.py\", line 1, in f\n    return a / 0\nZeroDivisionError: division by zero"),
-			[]string{"the Python program failed: ZeroDivisionError: division by zero"}, "python.requirements"},
-		"a table that isn't there": {all(mainFails("java.lang.RuntimeException: Python process exits with code: 1"), logged("Traceback (most recent call last):", "  File \"/x.py\", line 1, in <module>", "pyflink.util.exceptions.TableException: org.apache.flink.table.api.ValidationException: SQL validation failed. Object 'orders' not found", "\tat org.apache.flink.X.y(X.java:1)")),
-			[]string{"Object 'orders' not found", "correct the statement"}, "python.requirements"},
-		"errors within errors": {all(mainFails("java.lang.RuntimeException: Python process exits with code: 1"), logged("Traceback (most recent call last):", "KeyError: 'a'", "", "During handling of the above exception, another exception occurred:", "", "Traceback (most recent call last):", "  File \"/x.py\", line 1, in <module>", "ValueError: no a")),
-			[]string{"ValueError: no a"}, "KeyError"},
+		"a module that isn't there": {
+			all(mainFails("java.lang.RuntimeException: Python process exits with code: 1"), logged(pythonLog...)),
+			[]string{"ModuleNotFoundError: No module named 'orders_lib'", "python.requirements"},
+			"exits with code",
+		},
+		"in the log of a JobManager that ended": {
+			jmFails(append(slices.Clip(pythonLog), "\tat org.apache.flink.client.program.PackagedProgram.callMainMethod(PackagedProgram.java:373)")...),
+			[]string{"ModuleNotFoundError: No module named 'orders_lib'", "python.requirements"},
+			"exits with code",
+		},
+		"a program that isn't there": {
+			all(mainFails("java.lang.RuntimeException: Python process exits with code: 2"), logged("python: can't open file '/opt/flink/usrlib/nope.py': [Errno 2] No such file or directory")),
+			[]string{"can't open file '/opt/flink/usrlib/nope.py'", "spec.job.args"},
+			"python.requirements",
+		},
+		"a log that is gone": {
+			mainFails("java.lang.RuntimeException: Python process exits with code: 1"),
+			[]string{"Python process exits with code: 1", "kubectl flink logs orders --jm -n prod"},
+			"python.requirements",
+		},
+		"a function": {
+			harness("Traceback (most recent call last):\n  File \"/usr/lib/x.py\", line 1, in f\n    return a / 0\nZeroDivisionError: division by zero"),
+			[]string{"the Python program failed: ZeroDivisionError: division by zero"},
+			"python.requirements",
+		},
+		"a table that isn't there": {
+			all(mainFails("java.lang.RuntimeException: Python process exits with code: 1"), logged("Traceback (most recent call last):", "  File \"/x.py\", line 1, in <module>", "pyflink.util.exceptions.TableException: org.apache.flink.table.api.ValidationException: SQL validation failed. Object 'orders' not found", "\tat org.apache.flink.X.y(X.java:1)")),
+			[]string{"Object 'orders' not found", "correct the statement"},
+			"python.requirements",
+		},
+		"errors within errors": {
+			all(mainFails("java.lang.RuntimeException: Python process exits with code: 1"), logged("Traceback (most recent call last):", "KeyError: 'a'", "", "During handling of the above exception, another exception occurred:", "", "Traceback (most recent call last):", "  File \"/x.py\", line 1, in <module>", "ValueError: no a")),
+			[]string{"ValueError: no a"},
+			"KeyError",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			found := Job(with(c.facts))

@@ -96,7 +96,7 @@ func fetchBackup(ctx context.Context, s3 *storage.S3, place, dir string, line *p
 	if err != nil {
 		return err
 	}
-	defer root.Close()
+	defer func() { _ = root.Close() }()
 	names := []string{backup.IndexName}
 	for n := 0; n < len(names); n++ {
 		line.Set("reading %s: %d of %d", place, n, len(names))
