@@ -90,8 +90,8 @@ func (e *editor) makeRoom(text string, indent int) {
 	}
 }
 
-// mostOffered completions are listed at once: nobody could tell a
-// longer list from the text above it.
+// mostOffered completions are listed at once: a longer list would run into the
+// text above it.
 const mostOffered = 40
 
 // read is the next text that the user ends with Enter: one or more statements.

@@ -80,6 +80,8 @@ func checkSnapshot(e Entry, s api.Snapshot) error {
 
 // registered is a savepoint of a backup as an object that registers what exists: the
 // operator takes none for it, and its cleanup of periodic ones leaves it alone.
+// Deleting it keeps the data, also where that was set otherwise: where the backup
+// was made, an object may still stand for the same files.
 func registered(s api.Snapshot, job api.Ref) *unstructured.Unstructured {
 	labels := map[string]string{}
 	for key, value := range s.Object.GetLabels() {
@@ -89,14 +91,12 @@ func registered(s api.Snapshot, job api.Ref) *unstructured.Unstructured {
 		}
 	}
 	maps.Copy(labels, map[string]string{api.LabelJobKind: job.Kind.Name, api.LabelJobName: job.Name, api.LabelTrigger: "MANUAL"})
-	// Not set it would be true: deleting the object would delete the data.
-	dispose, _, _ := unstructured.NestedBool(s.Object.Object, "spec", "savepoint", "disposeOnDelete")
 	out := &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": api.Group + "/" + api.Version, "kind": api.StateSnap.Name,
 		"spec": map[string]any{
 			"backoffLimit": int64(0),
 			"jobReference": map[string]any{"kind": job.Kind.Name, "name": job.Name},
-			"savepoint":    map[string]any{"alreadyExists": true, "path": s.Path(), "formatType": s.Format(), "disposeOnDelete": dispose},
+			"savepoint":    map[string]any{"alreadyExists": true, "path": s.Path(), "formatType": s.Format(), "disposeOnDelete": false},
 		},
 	}}
 	out.SetName(s.Name())
@@ -129,7 +129,7 @@ func (r *Recovery) readSnapshots(ctx context.Context, step *Step) {
 		}
 	}
 	if n := len(step.snapshots); n > 0 {
-		step.Notes = append(step.Notes, fmt.Sprintf("its savepoints are registered again, %d FlinkStateSnapshots; whether their data is there still isn't looked at", n))
+		step.Notes = append(step.Notes, fmt.Sprintf("its savepoints are registered again, %d FlinkStateSnapshots; deleting these keeps their data, and whether that is still there isn't looked at", n))
 	}
 }
 

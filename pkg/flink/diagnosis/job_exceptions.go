@@ -12,7 +12,7 @@ import (
 )
 
 // jobNotFound is the operator's error while a JobManager that has just come up
-// doesn't know the job yet; it tells nobody anything.
+// doesn't know the job yet; it explains nothing.
 const jobNotFound = "Job Not Found"
 
 func (j *job) gatherExceptions(raw string) {
@@ -59,7 +59,7 @@ func (j *job) gatherExceptions(raw string) {
 	}
 	j.findPython()
 	// The operator's events hold the first lines of a stack trace: they count
-	// where nobody knows more.
+	// where nothing else is known.
 	if len(j.seen) == 0 {
 		for _, e := range j.events {
 			if e.reason == "JobException" && !j.outdated(e.at) {

@@ -174,7 +174,7 @@ func (c *Cluster) watch(action clienttesting.Action) (bool, watch.Interface, err
 }
 
 // filtered is a watch of the objects that options select. Its goroutine ends
-// when it is stopped, whether or not somebody reads its channel.
+// when it is stopped, whether or not its channel is read.
 type filtered struct {
 	watch.Interface
 	out     chan watch.Event

@@ -94,7 +94,7 @@ func Of(s api.Summary, now time.Time) Verdict {
 }
 
 // jobNotFound is the operator's error while a JobManager that has just come
-// up doesn't know the job yet; it tells nobody anything.
+// up doesn't know the job yet; it explains nothing.
 const jobNotFound = "Job Not Found"
 
 func of(s api.Summary, now time.Time) Verdict {

@@ -56,10 +56,10 @@ func Plain(line string) []string {
 	if !ok || message == "" && trace == "" {
 		return []string{line}
 	}
-	if at.IsZero() {
-		at = time.Unix(0, 0).UTC()
+	head := level
+	if !at.IsZero() {
+		head = at.Format("2006-01-02 15:04:05,000") + " " + level
 	}
-	head := at.Format("2006-01-02 15:04:05,000") + " " + level
 	if logger := textOf(fields, loggerKeys); logger != "" {
 		head += " " + logger
 	}

@@ -43,7 +43,7 @@ func (g *Gatherer) rights(ctx context.Context, namespace string) ([]diagnosis.Ri
 			Namespace: namespace, Verb: n.action, Group: n.group, Resource: n.resource, Subresource: n.subresource,
 		}}}
 		if n.resource == api.StateSnap.Plural {
-			// Older operators have no such kind: nobody misses the right.
+			// Older operators have no such kind: the right is not needed.
 			if served, err := g.Client.Serves(ctx, api.StateSnap); err != nil || !served {
 				continue
 			}

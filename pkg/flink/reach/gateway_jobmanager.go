@@ -44,7 +44,7 @@ func (g *GatewayStarter) InJobManager(ctx context.Context, p Place) (*StartedGat
 			Namespace: pod.Namespace, Pod: pod.Name, Container: container, Args: command,
 			Transport: g.Transport, In: input, Out: output, ErrOut: output,
 		})
-		_ = input.Close() // nobody reads any more
+		_ = input.Close() // its reader has ended
 	}()
 	go func() { _, _ = io.WriteString(hold, HiddenArguments(hidden)) }()
 	var once sync.Once

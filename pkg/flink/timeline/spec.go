@@ -89,7 +89,7 @@ func (b *builder) specs() {
 	}
 }
 
-// generationsUnknown is how many generations of the spec nobody reports.
+// generationsUnknown is how many generations of the spec are not recorded anywhere.
 func (b *builder) generationsUnknown() int64 {
 	status := func(field string) string {
 		return api.Text(b.f.Object.Object, "status", "reconciliationStatus", field)

@@ -71,7 +71,7 @@ Secrets, service accounts and claims have to be there before.
 
 Suspended jobs come back suspended, and resume from their state. Jobs that had finished
 are left out, unless they are named. Completed savepoints that had a FlinkStateSnapshot
-are registered again; disposeOnDelete stays true only where it was set.
+are registered again, with disposeOnDelete false: deleting them keeps the data.
 
 A backup may be older than what the jobs saved since: --latest looks for a newer
 checkpoint or savepoint of each job's last run in its directories.`,

@@ -47,7 +47,8 @@ type doomedStore struct {
 
 // open finds out where the data is, while the jobs run that see it.
 func (d *doomedData) open(ctx context.Context, c *common, plan []savepoint.Deletion) (closed func(), err error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, neededLimit, errors.New("it took too long"))
+	parent := ctx
+	ctx, cancel := context.WithTimeoutCause(parent, neededLimit, errors.New("it took too long"))
 	defer cancel()
 	d.line.Set("looking for the savepoints' files")
 	way := tunnelFlags{transport: string(portforward.Auto), via: string(portforward.ViaAuto)}
@@ -63,9 +64,9 @@ func (d *doomedData) open(ctx context.Context, c *common, plan []savepoint.Delet
 		at.why = err
 		d.stores[each.Snapshot.Object.GetUID()] = at
 	}
-	if errors.Is(context.Cause(ctx), context.Canceled) {
+	if parent.Err() != nil {
 		closed()
-		return nil, context.Cause(ctx)
+		return nil, context.Cause(parent)
 	}
 	return closed, nil
 }
@@ -96,7 +97,8 @@ func (d *doomedData) storeOf(ctx context.Context, s api.Snapshot) (at doomedStor
 // refuseNeeded refuses to delete the data of savepoints whose files a checkpoint
 // names. Where that can't be found out it is said.
 func (d *doomedData) refuseNeeded(ctx context.Context, plan []savepoint.Deletion) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, neededLimit, errors.New("it took too long"))
+	parent := ctx
+	ctx, cancel := context.WithTimeoutCause(parent, neededLimit, errors.New("it took too long"))
 	defer cancel()
 	d.line.Set("looking for checkpoints that need the savepoints' files")
 	for _, each := range plan {
@@ -111,8 +113,8 @@ func (d *doomedData) refuseNeeded(ctx context.Context, plan []savepoint.Deletion
 		switch {
 		case by != "":
 			return fmt.Errorf("%s: %s needs files of its data at %s\nDelete with --keep-data, or delete the data with --force", each.Snapshot.Ref(), by, each.Snapshot.Path())
-		case err != nil && errors.Is(context.Cause(ctx), context.Canceled):
-			return context.Cause(ctx)
+		case parent.Err() != nil:
+			return context.Cause(parent)
 		case err != nil:
 			d.line.Print("whether checkpoints need files of %s couldn't be found out: %s", each.Snapshot.Path(), shortly(err))
 		}
