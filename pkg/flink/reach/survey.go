@@ -83,6 +83,8 @@ type Surveyor struct {
 	// Spare are directories whose _metadata needn't be readable: they are what is
 	// to be deleted.
 	Spare func(dir string) bool
+	// Patience is how long JobManagers that don't answer are asked again.
+	Patience time.Duration
 	// Progress is called with what is being done.
 	Progress func(format string, args ...any)
 }
@@ -255,6 +257,9 @@ func (v *surveying) complete(ctx context.Context) {
 		}
 	}
 }
+
+// SurveyPatience is time enough for a JobManager to start or to be replaced.
+const SurveyPatience = time.Minute
 
 // SurveyLimit bounds a survey: directories can be large.
 const SurveyLimit = 30 * time.Minute

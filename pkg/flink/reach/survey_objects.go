@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -64,14 +65,53 @@ func (v *surveying) objects(ctx context.Context) {
 	var group sync.WaitGroup
 	var mu sync.Mutex
 	atOnce := make(chan struct{}, 8)
+	until := time.Now().Add(v.Patience)
 	for _, cluster := range all {
 		group.Go(func() {
 			atOnce <- struct{}{}
 			defer func() { <-atOnce }()
-			v.cluster(ctx, cluster, jobs, &mu)
+			v.patiently(ctx, until, cluster, jobs, &mu)
 		})
 	}
 	group.Wait()
+}
+
+// betweenAsks is how long to wait before a JobManager that didn't answer is asked
+// again.
+const betweenAsks = 3 * time.Second
+
+// patiently asks a cluster until its JobManager answers, nothing here needs it any
+// more, or until has come: it may be starting, or being deleted just now.
+func (v *surveying) patiently(ctx context.Context, until time.Time, cluster api.Job, jobs []api.Job, mu *sync.Mutex) {
+	for {
+		err := v.cluster(ctx, cluster, jobs, mu)
+		if err == nil {
+			return
+		}
+		ref := cluster.Ref()
+		fresh, lookErr := v.Client.Resource(ref.Kind, ref.Namespace).Get(ctx, ref.Name, metav1.GetOptions{})
+		if apierrors.IsNotFound(lookErr) {
+			return // it went since it was listed
+		}
+		again := lookErr == nil && cluster.Object.GetDeletionTimestamp().IsZero() && !fresh.GetDeletionTimestamp().IsZero()
+		if lookErr == nil {
+			cluster.Object = fresh
+		}
+		switch {
+		case again:
+		case ctx.Err() != nil || !time.Now().Before(until):
+			mu.Lock()
+			v.problem("%s in namespace %s runs, and its JobManager couldn't be asked: %s", ref, ref.Namespace, api.FirstLine(err.Error()))
+			mu.Unlock()
+			return
+		default:
+			v.say("waiting for the JobManager of %s in namespace %s: %s", ref, ref.Namespace, api.FirstLine(err.Error()))
+			select {
+			case <-time.After(betweenAsks):
+			case <-ctx.Done():
+			}
+		}
+	}
 }
 
 // know notes a run; what is known for certain before stays.
@@ -90,8 +130,9 @@ func (v *surveying) own(cluster api.Job) bool {
 	return cluster.Ref() == ref || ref.Kind.Name == api.BlueGreen.Name && ref.Namespace == cluster.Object.GetNamespace() && cluster.BlueGreenParent() == ref.Name
 }
 
-// cluster asks one FlinkDeployment.
-func (v *surveying) cluster(ctx context.Context, cluster api.Job, jobs []api.Job, mu *sync.Mutex) {
+// cluster asks one FlinkDeployment. Its error is that a JobManager, which may use
+// the directories, couldn't be asked.
+func (v *surveying) cluster(ctx context.Context, cluster api.Job, jobs []api.Job, mu *sync.Mutex) error {
 	ref := cluster.Ref()
 	var inside []api.Job
 	serves := v.own(cluster)
@@ -149,18 +190,17 @@ func (v *surveying) cluster(ctx context.Context, cluster api.Job, jobs []api.Job
 		mu.Lock()
 		v.problem("%s in namespace %s was started from %s as its owner (claim mode) and keeps its checkpoints elsewhere: they may need files here", ref, ref.Namespace, startedHere)
 		mu.Unlock()
-		return
+		return nil
 	}
 	if !near || !v.isUp(ctx, cluster) {
-		return
+		return nil
 	}
 	runs, err := v.Runs(ctx, ref)
+	if err != nil {
+		return err
+	}
 	mu.Lock()
 	defer mu.Unlock()
-	if err != nil {
-		v.problem("%s in namespace %s runs, and its JobManager couldn't be asked: %s", ref, ref.Namespace, api.FirstLine(err.Error()))
-		return
-	}
 	for _, run := range runs {
 		job, mine := own(run.ID)
 		live := storage.Run{Job: job, Own: mine, Live: true}
@@ -192,6 +232,7 @@ func (v *surveying) cluster(ctx context.Context, cluster api.Job, jobs []api.Job
 		}
 		v.know(run.ID, live)
 	}
+	return nil
 }
 
 func put(m map[string]string, key, value string) map[string]string {

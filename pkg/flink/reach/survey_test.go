@@ -11,10 +11,12 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	clienttesting "k8s.io/client-go/testing"
 
@@ -81,8 +83,11 @@ type surveyTrial struct {
 	runs    map[string][]LiveRun
 	fails   map[string]error
 	refuse  func(*flinktest.Cluster)
-	mu      sync.Mutex
-	asked   []string
+	// whenAsked is called after a JobManager was asked.
+	whenAsked func(c *flinktest.Cluster, name string)
+	patience  time.Duration
+	mu        sync.Mutex
+	asked     []string
 }
 
 func jobManagerPod(cluster string) *corev1.Pod {
@@ -128,13 +133,18 @@ func (s *surveyTrial) look(t *testing.T) storage.Survey {
 	}
 	job := cluster.Job(api.Deployment, "shop")
 	surveyor := Surveyor{
-		Client: cluster.Client,
-		Store:  func(context.Context, api.Job, string) (storage.Store, error) { return s.store, nil },
+		Client:   cluster.Client,
+		Patience: s.patience,
+		Store:    func(context.Context, api.Job, string) (storage.Store, error) { return s.store, nil },
 		Runs: func(_ context.Context, ref api.Ref) ([]LiveRun, error) {
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			s.asked = append(s.asked, ref.Name)
-			return s.runs[ref.Name], s.fails[ref.Name]
+			runs, err := s.runs[ref.Name], s.fails[ref.Name]
+			if s.whenAsked != nil {
+				s.whenAsked(cluster, ref.Name)
+			}
+			return runs, err
 		},
 	}
 	out, err := surveyor.Survey(context.Background(), job, StateDirs(api.Config{"execution.checkpointing.dir": "s3://b/c", "execution.checkpointing.savepoint-dir": "s3://b/s"}))
@@ -207,6 +217,63 @@ func TestSurveyProblems(t *testing.T) {
 		if c.want == "" && got != "" || c.want != "" && !strings.Contains(got, c.want) {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
+	}
+}
+
+// A cluster that went, or is going, since it was listed needs nothing; one that
+// starts is asked again. Its ConfigMap goes before its pods do, so that what it
+// uses isn't known while it ends.
+func TestSurveyAsksAgain(t *testing.T) {
+	other := func(c *flinktest.Cluster) *unstructured.Unstructured {
+		object, err := c.Client.Resource(api.Deployment, flinktest.Namespace).Get(t.Context(), "other", metav1.GetOptions{})
+		if err != nil {
+			t.Error(err)
+		}
+		return object
+	}
+	for name, c := range map[string]struct {
+		asked func(s *surveyTrial, c *flinktest.Cluster, n int)
+		asks  int
+		fails bool
+	}{
+		"it is gone": {asks: 1, asked: func(_ *surveyTrial, c *flinktest.Cluster, _ int) {
+			if err := c.Client.Resource(api.Deployment, flinktest.Namespace).Delete(t.Context(), "other", metav1.DeleteOptions{}); err != nil {
+				t.Error(err)
+			}
+		}},
+		"it is being deleted": {asks: 1, asked: func(_ *surveyTrial, c *flinktest.Cluster, _ int) {
+			object := other(c)
+			now := metav1.Now()
+			object.SetDeletionTimestamp(&now)
+			if _, err := c.Client.Resource(api.Deployment, flinktest.Namespace).Update(t.Context(), object, metav1.UpdateOptions{}); err != nil {
+				t.Error(err)
+			}
+		}},
+		"it starts": {asks: 4, asked: func(s *surveyTrial, _ *flinktest.Cluster, n int) {
+			if n == 3 {
+				delete(s.fails, "other")
+			}
+		}},
+		"it never answers": {asks: 21, fails: true},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			s := newTrial(t)
+			s.patience = SurveyPatience
+			s.objects = append(s.objects, surveyed("other", "", `"state": "running"`, `{"jobManagerDeploymentStatus": "READY"}`), jobManagerPod("other"))
+			s.fails["other"] = errors.New("no answer")
+			asks := 0
+			s.whenAsked = func(cluster *flinktest.Cluster, name string) {
+				if name == "other" {
+					asks++
+					if c.asked != nil {
+						c.asked(s, cluster, asks)
+					}
+				}
+			}
+			if got := s.look(t).Problems; len(got) > 0 != c.fails || asks != c.asks {
+				t.Errorf("%s: asked %d times, want %d: %q", name, asks, c.asks, got)
+			}
+		})
 	}
 }
 

@@ -73,7 +73,7 @@ func (f *surveyFlags) withSurvey(ctx context.Context, find func(context.Context,
 	stores.Store.Writes = writes
 	return do(ctx, &surveyed{
 		job: job, dirs: dirs, stores: stores, line: line,
-		surveyor: reach.Surveyor{Client: client, Store: stores.Open, Runs: jobManagers.LiveRuns, Progress: line.Set},
+		surveyor: reach.Surveyor{Client: client, Store: stores.Open, Runs: jobManagers.LiveRuns, Patience: reach.SurveyPatience, Progress: line.Set},
 	})
 }
 
