@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"math"
 	"slices"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/sorting"
 )
 
 // align moves items below and above what they are linked to.
@@ -205,7 +207,7 @@ func (p *plan) arrive(i int, at []int, boxes []Box, foreign func(column, net int
 	one := p.items[i]
 	links := slices.Clone(one.up)
 	start := func(k int) int { return p.leaves(p.links[k].from, at, boxes) }
-	slices.SortStableFunc(links, func(a, b int) int { return cmp.Compare(start(a), start(b)) })
+	sorting.By(links, func(a, b int) int { return cmp.Compare(start(a), start(b)) })
 	room := func(n int) int { return p.edges[p.links[links[n]].edge].Room }
 	if len(links) == 0 {
 		return nil

@@ -3,6 +3,8 @@ package layered
 import (
 	"cmp"
 	"slices"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/sorting"
 )
 
 // item is what has a place in a layer: a vertex, or the edges of one that pass.
@@ -39,7 +41,7 @@ func newPlan(g *graph, layers []int) *plan {
 	}
 	for v := range layers {
 		targets := slices.Clone(g.out[v])
-		slices.SortStableFunc(targets, func(a, b int) int { return cmp.Compare(layers[g.edges[a].To], layers[g.edges[b].To]) })
+		sorting.By(targets, func(a, b int) int { return cmp.Compare(layers[g.edges[a].To], layers[g.edges[b].To]) })
 		at := v
 		for len(targets) > 0 {
 			next := p.items[at].layer + 1
@@ -104,7 +106,7 @@ func (p *plan) fits() bool {
 		}
 		free -= p.Gap * (len(vertices) - 1)
 		// The narrow ones leave the rest to the others.
-		slices.SortStableFunc(vertices, func(a, b int) int { return cmp.Compare(p.items[a].width, p.items[b].width) })
+		sorting.By(vertices, func(a, b int) int { return cmp.Compare(p.items[a].width, p.items[b].width) })
 		least := 0
 		for _, i := range vertices {
 			least += p.sizes[p.items[i].vertex].Least
@@ -219,7 +221,7 @@ func (p *plan) sortLayer(l int, down bool) {
 			moving = append(moving, i)
 		}
 	}
-	slices.SortStableFunc(moving, func(a, b int) int { return cmp.Compare(middle[a], middle[b]) })
+	sorting.By(moving, func(a, b int) int { return cmp.Compare(middle[a], middle[b]) })
 	next := 0
 	for at, i := range layer {
 		if middle[i] >= 0 {
@@ -278,7 +280,7 @@ func (p *plan) crossings() int {
 		var ends []int // in the order of the links' starts
 		for _, i := range layer {
 			links := slices.Clone(p.items[i].down)
-			slices.SortFunc(links, func(a, b int) int {
+			sorting.By(links, func(a, b int) int {
 				return cmp.Compare(p.items[p.links[a].to].at, p.items[p.links[b].to].at)
 			})
 			for _, k := range links {

@@ -3,6 +3,8 @@ package layered
 import (
 	"cmp"
 	"slices"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/sorting"
 )
 
 // net is the lines of one vertex in a channel.
@@ -32,7 +34,7 @@ func tracks(lines []Line) Channel {
 		n.low, n.high = min(n.low, line.To), max(n.high, line.To)
 	}
 	nets = slices.DeleteFunc(nets, func(n *net) bool { return n.low == n.high })
-	slices.SortStableFunc(nets, func(a, b *net) int { return cmp.Compare(a.from, b.from) })
+	sorting.By(nets, func(a, b *net) int { return cmp.Compare(a.from, b.from) })
 	nets = sorted(nets)
 	channel := Channel{Lines: lines}
 	for i, n := range nets {

@@ -4,8 +4,9 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"net/url"
-	"slices"
 	"strings"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/sorting"
 )
 
 // Known are secrets that a name or a form gave away in one place, to be hidden
@@ -134,7 +135,7 @@ func (k *Known) Seal() {
 	for value := range k.values {
 		values = append(values, value)
 	}
-	slices.SortFunc(values, func(a, b string) int {
+	sorting.By(values, func(a, b string) int {
 		if len(a) != len(b) {
 			return len(b) - len(a)
 		}

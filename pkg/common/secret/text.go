@@ -1,8 +1,9 @@
 package secret
 
 import (
-	"slices"
 	"strings"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/sorting"
 )
 
 // span is a part of a text that is hidden.
@@ -33,7 +34,7 @@ func find(text string) []span {
 	for i := 0; i < len(text); {
 		i = max(f.at(i), i+1)
 	}
-	slices.SortFunc(f.spans, func(a, b span) int { return a.start - b.start })
+	sorting.By(f.spans, func(a, b span) int { return a.start - b.start })
 	var out []span
 	for _, s := range f.spans {
 		switch n := len(out); {

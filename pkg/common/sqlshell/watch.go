@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/sorting"
+
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/progress"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/screen"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
@@ -283,7 +285,7 @@ func (v *view) order(s scene) string {
 		return "oldest first"
 	}
 	column := v.columns[v.sortBy]
-	slices.SortStableFunc(s.rows, func(a, b held) int {
+	sorting.By(s.rows, func(a, b held) int {
 		c := compare(a.fields[v.sortBy], b.fields[v.sortBy], column.Type)
 		if v.descending {
 			c = -c

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/sorting"
+
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
@@ -137,7 +139,7 @@ func MergeSaved(own, told []Saved, ownOnly bool) []Saved {
 			out = append(out, s)
 		}
 	}
-	slices.SortStableFunc(out, func(a, b Saved) int {
+	sorting.By(out, func(a, b Saved) int {
 		for _, order := range []int{
 			strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Job.String(), b.Job.String()), b.At().Compare(a.At()),
 		} {

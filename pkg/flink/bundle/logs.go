@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/sorting"
+
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -46,7 +48,7 @@ const (
 // Of very many pods, JobManagers and those with trouble come first.
 func (c *Collector) LogsOf(about, dir string, pods []diagnosis.PodFacts) []Log {
 	pods = slices.DeleteFunc(slices.Clone(pods), func(p diagnosis.PodFacts) bool { return p.Pod == nil || !isName(p.Pod.Name) })
-	slices.SortStableFunc(pods, func(a, b diagnosis.PodFacts) int { return urgency(b) - urgency(a) })
+	sorting.By(pods, func(a, b diagnosis.PodFacts) int { return urgency(b) - urgency(a) })
 	if len(pods) > mostPods {
 		c.Archive.Miss(fmt.Sprintf("logs of %d of %d pods of %s", len(pods)-mostPods, len(pods), about), "only so many are read: JobManagers and pods with trouble first")
 		pods = pods[:mostPods]

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/sorting"
+
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/secret"
@@ -312,7 +314,7 @@ func arrange(found []Finding) []Finding {
 	if len(found) < 2 {
 		return found
 	}
-	slices.SortStableFunc(found, func(a, b Finding) int {
+	sorting.By(found, func(a, b Finding) int {
 		return cmp.Or(
 			cmp.Compare(a.Severity.rank(), b.Severity.rank()),
 			compareBool(a.Risk, b.Risk),

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/sorting"
+
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
@@ -94,7 +96,7 @@ func newJob(facts *JobFacts) *job {
 	for i := range facts.Events {
 		j.events = append(j.events, readEvent(&facts.Events[i]))
 	}
-	slices.SortStableFunc(j.events, func(a, b event) int { return b.at.Compare(a.at) })
+	sorting.By(j.events, func(a, b event) int { return b.at.Compare(a.at) })
 	j.ends, j.refused = readLog(facts.Flink.Log)
 	j.gatherExceptions(text(status, "error"))
 	return j

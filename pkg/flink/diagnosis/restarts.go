@@ -5,6 +5,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/sorting"
+
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 )
 
@@ -55,7 +57,7 @@ func (j *job) failures() []time.Time {
 			out = append(out, e.At)
 		}
 	}
-	slices.SortFunc(out, time.Time.Compare)
+	sorting.By(out, time.Time.Compare)
 	return out
 }
 

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/sorting"
+
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/statefile"
 )
@@ -120,7 +122,7 @@ func Judge(f Facts) []Finding {
 	for _, rule := range rules {
 		out = append(out, rule(&f)...)
 	}
-	slices.SortStableFunc(out, func(a, b Finding) int { return cmp.Compare(a.Level.rank(), b.Level.rank()) })
+	sorting.By(out, func(a, b Finding) int { return cmp.Compare(a.Level.rank(), b.Level.rank()) })
 	return out
 }
 
@@ -135,7 +137,7 @@ const mostListed = 20
 // about fills in which operators a finding is about.
 func (f Finding) about(operators []statefile.OperatorSummary, names map[string]string) Finding {
 	sorted := slices.Clone(operators)
-	slices.SortStableFunc(sorted, func(a, b statefile.OperatorSummary) int { return cmp.Compare(b.Size, a.Size) })
+	sorting.By(sorted, func(a, b statefile.OperatorSummary) int { return cmp.Compare(b.Size, a.Size) })
 	for n, o := range sorted {
 		f.Bytes += max(o.Size, 0)
 		if n < mostListed {

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/sorting"
 )
 
 // waits are calls in which a thread that the JVM calls RUNNABLE waits for the
@@ -86,12 +88,12 @@ func Busy(dumps [][]Thread) []Work {
 		for frame, times := range w.places {
 			w.Places = append(w.Places, Place{frame, times})
 		}
-		slices.SortFunc(w.Places, func(a, b Place) int {
+		sorting.By(w.Places, func(a, b Place) int {
 			return cmp.Or(cmp.Compare(b.Times, a.Times), cmp.Compare(a.Frame.String(), b.Frame.String()))
 		})
 		out = append(out, w.Work)
 	}
-	slices.SortFunc(out, func(a, b Work) int {
+	sorting.By(out, func(a, b Work) int {
 		return cmp.Or(cmp.Compare(b.Busy, a.Busy), cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID))
 	})
 	return out

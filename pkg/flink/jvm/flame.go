@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/sorting"
 )
 
 const (
@@ -112,7 +114,7 @@ func (b *branch) node(name string) *Node {
 }
 
 func order(nodes []*Node) {
-	slices.SortFunc(nodes, func(a, b *Node) int {
+	sorting.By(nodes, func(a, b *Node) int {
 		return cmp.Or(cmp.Compare(b.Value, a.Value), cmp.Compare(a.Name, b.Name))
 	})
 }
@@ -238,7 +240,7 @@ func (n *Node) Hottest(most int) []Hot {
 			out = append(out, *h)
 		}
 	}
-	slices.SortFunc(out, func(a, b Hot) int {
+	sorting.By(out, func(a, b Hot) int {
 		return cmp.Or(cmp.Compare(b.Self, a.Self), cmp.Compare(b.Total, a.Total), cmp.Compare(a.Name, b.Name))
 	})
 	return out[:min(len(out), most)]

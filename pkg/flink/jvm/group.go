@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/sorting"
 )
 
 // Group is threads that are at the same place, in the same state.
@@ -32,9 +34,9 @@ func Groups(threads []Thread) []Group {
 		out[i].Threads = append(out[i].Threads, t)
 	}
 	for _, g := range out {
-		slices.SortStableFunc(g.Threads, byName)
+		sorting.By(g.Threads, byName)
 	}
-	slices.SortStableFunc(out, func(a, b Group) int {
+	sorting.By(out, func(a, b Group) int {
 		return cmp.Or(
 			cmp.Compare(b.tasks(), a.tasks()),
 			cmp.Compare(min(len(b.Frames()), 1), min(len(a.Frames()), 1)),
@@ -195,6 +197,6 @@ func Contended(threads []Thread) []Contention {
 		out[i].Waiting++
 	}
 	out = slices.DeleteFunc(out, func(c Contention) bool { return c.Waiting < 2 })
-	slices.SortStableFunc(out, func(a, b Contention) int { return cmp.Compare(b.Waiting, a.Waiting) })
+	sorting.By(out, func(a, b Contention) int { return cmp.Compare(b.Waiting, a.Waiting) })
 	return out
 }

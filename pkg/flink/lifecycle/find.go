@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/sorting"
+
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
@@ -98,7 +100,7 @@ func findState(ctx context.Context, c *operator.Client, job api.Job, known Sourc
 	if len(looked) > 0 {
 		reporter.Notef("%s: looked for savepoints and checkpoints in %s", job.Ref(), strings.Join(looked, ", "))
 	}
-	slices.SortStableFunc(states, func(a, b FoundState) int { return b.At.Compare(a.At) })
+	sorting.By(states, func(a, b FoundState) int { return b.At.Compare(a.At) })
 	shared := map[string]string{}
 	var foreign []FoundState
 	tried := 0

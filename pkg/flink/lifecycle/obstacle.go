@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/sorting"
+
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/change"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
@@ -111,7 +113,7 @@ func (s situation) ranked(out []Obstacle) []Obstacle {
 			return troubled && strings.Contains(o.Text, "pod="+p.Name+"_")
 		})
 	})
-	slices.SortStableFunc(out, func(a, b Obstacle) int { return int(b.Weight) - int(a.Weight) })
+	sorting.By(out, func(a, b Obstacle) int { return int(b.Weight) - int(a.Weight) })
 	var once []Obstacle
 	for _, o := range out {
 		if !slices.ContainsFunc(once, func(t Obstacle) bool { return strings.Contains(t.Text, o.Text) }) {

@@ -7,10 +7,11 @@ import (
 	"encoding/base64"
 	"fmt"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/sorting"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
@@ -100,7 +101,7 @@ func ReadAutoscaler(data map[string]string) (Autoscaler, error) {
 			out.Decisions = append(out.Decisions, one)
 		}
 	}
-	slices.SortFunc(out.Decisions, func(a, b Scaling) int {
+	sorting.By(out.Decisions, func(a, b Scaling) int {
 		return cmp.Or(b.At.Compare(a.At), strings.Compare(a.VertexID, b.VertexID))
 	})
 	return out, nil

@@ -4,8 +4,9 @@ import (
 	"cmp"
 	"context"
 	"io"
-	"slices"
 	"strings"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/sorting"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -74,7 +75,7 @@ func (c *Client) LoggingConfig(ctx context.Context, cluster api.Job, namespace s
 	}
 	names := api.SortedKeys(files)
 	// The console's go first: they are what the containers write.
-	slices.SortStableFunc(names, func(a, b string) int {
+	sorting.By(names, func(a, b string) int {
 		return cmp.Compare(boolToInt(!strings.Contains(a, "console")), boolToInt(!strings.Contains(b, "console")))
 	})
 	var out strings.Builder

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/sorting"
+
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -164,7 +166,7 @@ func (s *sources) note(source diagnosis.Source, mark diagnosis.Mark, err error) 
 
 func (s *sources) wait() (map[diagnosis.Source]diagnosis.Mark, []Unread) {
 	s.group.Wait()
-	slices.SortStableFunc(s.unread, func(a, b Unread) int { return strings.Compare(string(a.Source), string(b.Source)) })
+	sorting.By(s.unread, func(a, b Unread) int { return strings.Compare(string(a.Source), string(b.Source)) })
 	return s.marks, s.unread
 }
 

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/sorting"
+
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
@@ -331,7 +333,7 @@ func (g *Gatherer) readOperator(ctx context.Context, d operator.OperatorDeployme
 			out.MemoryUsed = max(out.MemoryUsed, memoryOf(usage))
 		}
 	}
-	slices.SortStableFunc(out.Log, func(a, b diagnosis.LogLine) int { return a.At.Compare(b.At) })
+	sorting.By(out.Log, func(a, b diagnosis.LogLine) int { return a.At.Compare(b.At) })
 	if config["kubernetes.operator.leader-election.enabled"] == "true" {
 		out.Lease = g.lease(ctx, d.Namespace, config["kubernetes.operator.leader-election.lease-name"])
 	}

@@ -4,9 +4,10 @@ import (
 	"context"
 	"errors"
 	"math"
-	"slices"
 	"strings"
 	"time"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/sorting"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/untrusted"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
@@ -232,7 +233,7 @@ func readExceptions(history []rest.Exception) []diagnosis.Exception {
 		}
 		out = append(out, x)
 	}
-	slices.SortStableFunc(history, func(a, b rest.Exception) int { return int(min(max(int64(b.Time-a.Time), -1), 1)) })
+	sorting.By(history, func(a, b rest.Exception) int { return int(min(max(int64(b.Time-a.Time), -1), 1)) })
 	for _, e := range history {
 		add(e)
 		for i, c := range e.Concurrent {

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/sorting"
+
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -149,7 +151,7 @@ func (g *Gatherer) readLogs(ctx context.Context, namespace string, pods []corev1
 		})
 	}
 	group.Wait()
-	slices.SortStableFunc(log, func(a, b diagnosis.LogLine) int { return a.At.Compare(b.At) })
+	sorting.By(log, func(a, b diagnosis.LogLine) int { return a.At.Compare(b.At) })
 	return ends, log, err
 }
 

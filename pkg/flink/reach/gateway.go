@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/sorting"
+
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -171,7 +173,7 @@ func candidates(ctx context.Context, core clientset.Interface, cluster api.Ref) 
 		}
 		return rank
 	}
-	slices.SortStableFunc(found, func(a, b candidate) int { return likely(a) - likely(b) })
+	sorting.By(found, func(a, b candidate) int { return likely(a) - likely(b) })
 	return found[:min(len(found), mostProbed)], nil
 }
 

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/sorting"
+
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -57,7 +59,7 @@ func LastStates(ctx context.Context, c *operator.Client, job api.Job, reporter o
 		latest := state.Latest
 		out = append(out, LastState{Savepoint: latest.Savepoint, Path: latest.Path, At: latest.At, Passing: !latest.Savepoint})
 	}
-	slices.SortStableFunc(out, func(a, b LastState) int {
+	sorting.By(out, func(a, b LastState) int {
 		if a.Final != b.Final {
 			if a.Final {
 				return -1

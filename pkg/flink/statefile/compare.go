@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/sorting"
 )
 
 // Change is what became of an operator between two snapshots.
@@ -57,7 +59,7 @@ func Compare(was, is Summary) []Change {
 		}
 	}
 	order := []string{Went, Came, Changed, Same}
-	slices.SortStableFunc(out, func(a, b Change) int {
+	sorting.By(out, func(a, b Change) int {
 		if d := slices.Index(order, a.What) - slices.Index(order, b.What); d != 0 {
 			return d
 		}

@@ -3,6 +3,8 @@ package storage
 import (
 	"slices"
 	"strings"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/sorting"
 )
 
 // Doomed is a savepoint or checkpoint that is to be deleted.
@@ -35,7 +37,7 @@ func (s Survey) Saveds() []Doomed {
 	var out []Doomed
 	for _, unit := range units.List() {
 		d := Doomed{Unit: unit, Entries: files[normal(unit.Path)]}
-		slices.SortFunc(d.Entries, func(a, b Entry) int {
+		sorting.By(d.Entries, func(a, b Entry) int {
 			if x, y := Base(a.Path) == MetadataFile, Base(b.Path) == MetadataFile; x != y {
 				if x {
 					return -1

@@ -7,10 +7,11 @@ import (
 	"io"
 	"io/fs"
 	"path"
-	"slices"
 	"sort"
 	"strings"
 	"time"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/sorting"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/statefile"
 )
@@ -128,7 +129,7 @@ func Read(ctx context.Context, in io.Reader) (Inspection, error) {
 	for _, file := range files {
 		out.Files = append(out.Files, *file)
 	}
-	slices.SortFunc(out.Files, func(a, b File) int { return strings.Compare(a.Path, b.Path) })
+	sorting.By(out.Files, func(a, b File) int { return strings.Compare(a.Path, b.Path) })
 	return out, err
 }
 

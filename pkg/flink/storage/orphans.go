@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/sorting"
 )
 
 // Run is what is known of a run of a job.
@@ -139,7 +141,7 @@ func (s Survey) Orphans(rule OrphanRule) []Orphan {
 			out = append(out, o)
 		}
 	}
-	slices.SortFunc(out, func(a, b Orphan) int {
+	sorting.By(out, func(a, b Orphan) int {
 		if a.Size != b.Size {
 			if a.Size > b.Size {
 				return -1

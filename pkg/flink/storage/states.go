@@ -5,9 +5,10 @@ import (
 	"errors"
 	"io/fs"
 	"regexp"
-	"slices"
 	"strings"
 	"time"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/sorting"
 )
 
 // Saved is a savepoint or checkpoint that was found by its _metadata.
@@ -62,7 +63,7 @@ func SavedBelow(ctx context.Context, store Store, dir string) ([]Saved, error) {
 		s.Size = sizes[at]
 		out = append(out, *s)
 	}
-	slices.SortFunc(out, func(a, b Saved) int {
+	sorting.By(out, func(a, b Saved) int {
 		if c := b.Written.Compare(a.Written); c != 0 {
 			return c
 		}

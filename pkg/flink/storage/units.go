@@ -1,9 +1,10 @@
 package storage
 
 import (
-	"slices"
 	"strings"
 	"time"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/sorting"
 )
 
 // Unit is a savepoint, a checkpoint, or what several of them share: files that
@@ -128,7 +129,7 @@ func (u *Units) List() []Unit {
 		one.Incomplete = (one.Kind == SavepointUnit || one.Kind == CheckpointUnit) && !u.meta[path]
 		out = append(out, one)
 	}
-	slices.SortFunc(out, func(a, b Unit) int {
+	sorting.By(out, func(a, b Unit) int {
 		if c := b.Written.Compare(a.Written); c != 0 {
 			return c
 		}

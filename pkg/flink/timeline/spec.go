@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/sorting"
+
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
@@ -185,7 +187,7 @@ func readWriters(entries []metav1.ManagedFieldsEntry) writers {
 		slices.Sort(w.fields)
 		out = append(out, w)
 	}
-	slices.SortStableFunc(out, func(a, b writer) int { return a.at.Compare(b.at) })
+	sorting.By(out, func(a, b writer) int { return a.at.Compare(b.at) })
 	return out
 }
 

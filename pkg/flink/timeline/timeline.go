@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/sorting"
+
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/secret"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/diagnosis"
@@ -153,7 +155,7 @@ func (b *builder) add(e Entry) {
 // secrets in it.
 func (b *builder) finish() []Entry {
 	out := slices.DeleteFunc(b.entries, func(e Entry) bool { return e.end().Before(b.from) })
-	slices.SortStableFunc(out, func(x, y Entry) int {
+	sorting.By(out, func(x, y Entry) int {
 		return cmp.Or(x.At.Compare(y.At), cmp.Compare(slices.Index(Kinds, x.Kind), slices.Index(Kinds, y.Kind)))
 	})
 	if left := len(out) - mostEntries; left > 0 {

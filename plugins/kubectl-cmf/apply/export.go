@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/sorting"
+
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/cmf"
 )
 
@@ -64,7 +66,7 @@ func (e Exporter) Items(ctx context.Context) ([]Item, error) {
 	if err := each(work, e.Parallel); err != nil {
 		return nil, err
 	}
-	slices.SortStableFunc(out, func(a, b Item) int {
+	sorting.By(out, func(a, b Item) int {
 		if a.Ref.Kind.Rank != b.Ref.Kind.Rank {
 			return a.Ref.Kind.Rank - b.Ref.Kind.Rank
 		}
@@ -119,7 +121,7 @@ func (e Exporter) list(ctx context.Context, kind *cmf.Kind, scope cmf.Scope, bud
 		out = append(out, Item{Ref: ref, Object: object})
 	}
 	// Lists have an order, but not all the same one; that of creation is stable.
-	slices.SortStableFunc(out, func(a, b Item) int {
+	sorting.By(out, func(a, b Item) int {
 		const created = "metadata.creationTimestamp|created_time"
 		if c := strings.Compare(a.Object.Text(created), b.Object.Text(created)); c != 0 {
 			return c

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/sorting"
+
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/cmf"
 )
 
@@ -91,7 +93,7 @@ func (p Planner) Plan(ctx context.Context, items []Item) ([]Step, error) {
 			problems = append(problems, fmt.Errorf("%s: %w", steps[i].Location, err))
 		}
 	}
-	slices.SortStableFunc(steps, func(a, b Step) int { return a.Ref.Kind.Rank - b.Ref.Kind.Rank })
+	sorting.By(steps, func(a, b Step) int { return a.Ref.Kind.Rank - b.Ref.Kind.Rank })
 	return steps, errors.Join(problems...)
 }
 

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/sorting"
+
 	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/cmf"
@@ -67,7 +69,7 @@ func (p Pruner) Find(ctx context.Context, items []Item, environments []string) (
 	if err := each(work, p.Parallel); err != nil {
 		return nil, err
 	}
-	slices.SortFunc(out, func(a, b Item) int {
+	sorting.By(out, func(a, b Item) int {
 		if a.Ref.Kind.Rank != b.Ref.Kind.Rank {
 			return b.Ref.Kind.Rank - a.Ref.Kind.Rank
 		}

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/sorting"
+
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/cmf"
 )
@@ -282,6 +284,6 @@ func DeletePlan(items []Item, action Action) []Step {
 	for i, item := range items {
 		steps[i] = Step{Item: item, Action: action}
 	}
-	slices.SortStableFunc(steps, func(a, b Step) int { return b.Ref.Kind.Rank - a.Ref.Kind.Rank })
+	sorting.By(steps, func(a, b Step) int { return b.Ref.Kind.Rank - a.Ref.Kind.Rank })
 	return steps
 }

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/sorting"
+
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/labels"
 
@@ -164,7 +166,7 @@ func (l *lister) sort(rows []view.Row) {
 	default:
 		return // events come in the server's order: newest first
 	}
-	slices.SortStableFunc(rows, func(a, b view.Row) int {
+	sorting.By(rows, func(a, b view.Row) int {
 		if c := strings.Compare(a.Scope.Environment, b.Scope.Environment); c != 0 && l.sortBy == "" {
 			return c
 		}

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/sorting"
+
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/secret"
 )
 
@@ -162,7 +164,7 @@ func hide(err error, object Object) error {
 		known = append(known, secret.Find(value)...)
 	})
 	// A secret may be a part of another.
-	slices.SortFunc(known, func(a, b string) int { return len(b) - len(a) })
+	sorting.By(known, func(a, b string) int { return len(b) - len(a) })
 	for i, message := range status.Messages {
 		for _, value := range known {
 			if len(value) < 4 {

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/sorting"
+
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/secret"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
@@ -94,7 +96,7 @@ const maxSubjects = 10
 
 // Result shows the report.
 func (r *DoctorReport) Result(palette term.Palette) printer.Result {
-	slices.SortStableFunc(r.Findings, func(a, b DoctorFinding) int {
+	sorting.By(r.Findings, func(a, b DoctorFinding) int {
 		switch {
 		case a.Severity.Worse(b.Severity):
 			return -1

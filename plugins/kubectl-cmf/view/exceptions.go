@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/sorting"
+
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/secret"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
@@ -34,7 +36,7 @@ func Exceptions(list []cmf.Object) []Exception {
 		e.RootCause = api.Telling(e.Causes)
 		out = append(out, e)
 	}
-	slices.SortStableFunc(out, func(a, b Exception) int { return strings.Compare(b.Time, a.Time) })
+	sorting.By(out, func(a, b Exception) int { return strings.Compare(b.Time, a.Time) })
 	return out
 }
 

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 
 	"github.com/spf13/cobra"
@@ -13,6 +12,7 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/sorting"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/reach"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/rest"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/view"
@@ -203,6 +203,6 @@ func checkpointDetail(ctx context.Context, jobManager *rest.Client, job string, 
 	for i, vertex := range graph.Vertices {
 		order[vertex.ID] = i
 	}
-	slices.SortFunc(detail.Vertices, func(a, b view.VertexCheckpoint) int { return cmp.Compare(order[a.VertexID], order[b.VertexID]) })
+	sorting.By(detail.Vertices, func(a, b view.VertexCheckpoint) int { return cmp.Compare(order[a.VertexID], order[b.VertexID]) })
 	return detail, errors.Join(errs...)
 }

@@ -4,10 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/sorting"
 
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
@@ -197,7 +198,7 @@ func (s *foreseer) graph(ctx context.Context, ref api.Ref, seen *foretell.Facts,
 func (s *foreseer) print(asList bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	slices.SortFunc(s.found, func(a, b view.Foreseen) int { return strings.Compare(a.Job.String(), b.Job.String()) })
+	sorting.By(s.found, func(a, b view.Foreseen) int { return strings.Compare(a.Job.String(), b.Job.String()) })
 	palette, err := term.NewPalette("auto", s.Out)
 	if err != nil {
 		return err

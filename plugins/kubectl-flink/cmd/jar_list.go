@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/sorting"
+
 	"github.com/spf13/cobra"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
@@ -111,7 +113,7 @@ func (o *jarListOptions) Run(ctx context.Context) error {
 	if err := o.addUsers(ctx, client, jars); err != nil {
 		return ended(ctx, err)
 	}
-	slices.SortStableFunc(jars, func(a, b view.StoredJar) int { return b.Modified.Compare(a.Modified) })
+	sorting.By(jars, func(a, b view.StoredJar) int { return b.Modified.Compare(a.Modified) })
 	return o.output.Print(o.Out, view.StoredJars(jars, o.now()))
 }
 

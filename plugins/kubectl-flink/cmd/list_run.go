@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/sorting"
+
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/watch"
@@ -339,7 +341,7 @@ func (o *listOptions) follow(ctx context.Context) error {
 			if synced++; synced < len(kinds) {
 				return nil
 			}
-			slices.SortStableFunc(first, func(a, b view.Row) int {
+			sorting.By(first, func(a, b view.Row) int {
 				return slices.Index(kinds, a.Kind) - slices.Index(kinds, b.Kind)
 			})
 			if o.watchOnly {

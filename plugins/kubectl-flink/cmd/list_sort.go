@@ -3,9 +3,10 @@ package cmd
 import (
 	"cmp"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/sorting"
 
 	"k8s.io/client-go/util/jsonpath"
 
@@ -75,7 +76,7 @@ func sortRows(rows []view.Row, by string) error {
 		return nil
 	}
 	if order := orders[strings.ToLower(by)]; order != nil {
-		slices.SortStableFunc(rows, order)
+		sorting.By(rows, order)
 		return nil
 	}
 	path, err := parsePath(by)
@@ -106,7 +107,7 @@ func sortRows(rows []view.Row, by string) error {
 			}
 		}
 	}
-	slices.SortStableFunc(sorted, func(a, b keyed) int {
+	sorting.By(sorted, func(a, b keyed) int {
 		if a.isText || b.isText {
 			return cmp.Compare(a.text, b.text)
 		}

@@ -14,6 +14,7 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/sorting"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/savepoint"
@@ -135,7 +136,7 @@ func (o *snapshotListOptions) Run(ctx context.Context) error {
 		return !o.wants(s) || !o.before.IsZero() && s.At().After(o.before)
 	})
 	if order != nil {
-		slices.SortStableFunc(saved, order)
+		sorting.By(saved, order)
 	}
 	if len(saved) == 0 && (o.output.IsHuman() || o.output.Format() == printer.Name) {
 		fmt.Fprintln(o.ErrOut, term.SafeLine(o.nothing()))

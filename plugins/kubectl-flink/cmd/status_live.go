@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/sorting"
+
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/watch"
 
@@ -323,7 +325,7 @@ func (s *statusSource) status() (status view.Status, ok bool) {
 			}
 			around.Pods = append(around.Pods, pod)
 		}
-		slices.SortFunc(around.Pods, func(a, b operator.Pod) int {
+		sorting.By(around.Pods, func(a, b operator.Pod) int {
 			return cmp.Or(strings.Compare(a.Role, b.Role), strings.Compare(a.Name, b.Name))
 		})
 	}

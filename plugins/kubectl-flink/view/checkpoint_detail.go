@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/sorting"
+
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
@@ -177,7 +179,7 @@ func (p CheckpointDetailPage) subtasks(d CheckpointDetail) *printer.Table {
 	}}
 	for _, v := range d.Vertices {
 		each := slices.Clone(v.Each)
-		slices.SortStableFunc(each, func(a, b rest.SubtaskCheckpoint) int { return int(b.Duration - a.Duration) })
+		sorting.By(each, func(a, b rest.SubtaskCheckpoint) int { return int(b.Duration - a.Duration) })
 		for _, s := range each {
 			row := []printer.Cell{printer.C(v.Name), printer.C(fmt.Sprint(s.Index + 1)), {Text: s.Status}}
 			if s.Done() {

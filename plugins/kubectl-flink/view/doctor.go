@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/sorting"
+
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/secret"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
@@ -259,7 +261,7 @@ func causeOf(f diagnosis.Finding, ref api.Ref) string {
 // sorted are the findings, the worst and the most common first.
 func (r *DoctorReport) sorted() []DoctorFinding {
 	out := slices.Clone(r.Findings)
-	slices.SortStableFunc(out, func(a, b DoctorFinding) int {
+	sorting.By(out, func(a, b DoctorFinding) int {
 		switch {
 		case a.Severity.Worse(b.Severity):
 			return -1
@@ -295,7 +297,7 @@ func (d DoctorContexts) Sort() {
 		}
 		return c.Report.Errors, c.Report.Warnings
 	}
-	slices.SortStableFunc(d.Contexts, func(a, b DoctorContext) int {
+	sorting.By(d.Contexts, func(a, b DoctorContext) int {
 		errorsA, warningsA := count(a)
 		errorsB, warningsB := count(b)
 		return cmp.Or(cmp.Compare(errorsB, errorsA), cmp.Compare(warningsB, warningsA))

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/sorting"
+
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
@@ -36,7 +38,7 @@ func Jobs(jobs []rest.JobOverview, managers map[string]api.Ref, palette term.Pal
 		{Name: "JOB ID"}, {Name: "STATE"}, {Name: "MANAGED BY"}, {Name: "TASKS"}, {Name: "AGE"}, {Name: "NAME"},
 	}}
 	jobs = slices.Clone(jobs)
-	slices.SortStableFunc(jobs, func(a, b rest.JobOverview) int {
+	sorting.By(jobs, func(a, b rest.JobOverview) int {
 		if ended := rest.Ended(a.State); ended != rest.Ended(b.State) {
 			if ended {
 				return 1

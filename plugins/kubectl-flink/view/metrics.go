@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/sorting"
+
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
@@ -242,7 +244,7 @@ func (m *Metrics) prometheus(w io.Writer) error {
 	out := bufio.NewWriter(w)
 	// All lines of one name have to stand together.
 	latest := m.latest()
-	slices.SortStableFunc(latest, func(a, b point) int {
+	sorting.By(latest, func(a, b point) int {
 		return strings.Compare(promName(a.metric.Scope+"_"+a.metric.Name), promName(b.metric.Scope+"_"+b.metric.Name))
 	})
 	last := ""

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/sorting"
+
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
@@ -277,7 +279,7 @@ func (p InspectPage) operators(out *strings.Builder) error {
 		{Name: "OPERATOR"}, {Name: "SIZE"}, {Name: "SHARE"}, {Name: "PARALLELISM", Short: "PAR"}, {Name: "MAX"}, {Name: "STATE", Give: 1},
 	}}
 	sorted := slices.Clone(p.Operators)
-	slices.SortStableFunc(sorted, func(a, b statefile.OperatorSummary) int {
+	sorting.By(sorted, func(a, b statefile.OperatorSummary) int {
 		switch {
 		case a.Size > b.Size:
 			return -1

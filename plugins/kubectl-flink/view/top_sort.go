@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/sorting"
 )
 
 // Order is a way to sort lines. The biggest are on top and the unknown at the
@@ -81,7 +83,7 @@ func Sort[R any](rows []R, orders []Order[R], name string, reverse bool) {
 		return
 	}
 	number := orders[at].number
-	slices.SortStableFunc(rows, func(a, b R) int {
+	sorting.By(rows, func(a, b R) int {
 		x, y := number(a), number(b)
 		switch {
 		case x == nil && y == nil:
@@ -99,7 +101,7 @@ func Sort[R any](rows []R, orders []Order[R], name string, reverse bool) {
 
 // ByName puts jobs in the order of namespace and name.
 func ByName(rows []TopJob) {
-	slices.SortFunc(rows, func(a, b TopJob) int {
+	sorting.By(rows, func(a, b TopJob) int {
 		return cmp.Or(strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Name, b.Name), strings.Compare(a.Type, b.Type),
 			strings.Compare(a.JobName, b.JobName), strings.Compare(a.JobID, b.JobID))
 	})
