@@ -143,7 +143,11 @@ func (o *storageOptions) Run(ctx context.Context) error {
 	owners := &storage.Owners{Runs: map[string]string{}, Clusters: map[string]string{}}
 	// Before the listing: what is listed is this one or newer. And after it, since
 	// this one may have been replaced meanwhile.
-	ownersInJobManager(ctx, client, job, owners)
+	noteAnswer := askJobManager(ctx, client, job)
+	if scheme, _ := storage.Split(dirs[0].Path); storage.IsS3(scheme) {
+		_, _ = stores.Open(ctx, job, dirs[0].Path) // what is wrong is met again below
+	}
+	noteAnswer(owners)
 	read := 0
 	for _, dir := range dirs {
 		line.Set("reading %s", dir.Path)
@@ -167,8 +171,9 @@ func (o *storageOptions) Run(ctx context.Context) error {
 		page.Dirs = append(page.Dirs, dir)
 	}
 	line.Set("looking for owners")
-	ownersInJobManager(ctx, client, job, owners)
+	noteAnswer = askJobManager(ctx, client, job)
 	ownersInNamespace(ctx, client, job.Object.GetNamespace(), owners)
+	noteAnswer(owners)
 	for _, unit := range units.List() {
 		page.Items = append(page.Items, view.StorageItem{Unit: unit, Owner: owners.Of(unit)})
 	}
@@ -206,20 +211,25 @@ func stateDirs(config api.Config) []view.StorageDir {
 	return out
 }
 
-// ownersInJobManager notes what the JobManager of a job says it has now.
-func ownersInJobManager(ctx context.Context, client *operator.Client, job api.Job, out *storage.Owners) {
-	flink, known, _ := client.State(ctx, job)
-	if !known {
-		return
-	}
-	owner := "JobManager of " + job.Ref().String()
-	for _, s := range []*api.FlinkSnapshot{flink.Latest, flink.Checkpoint} {
-		if s != nil {
-			out.AddNewest(s.Path, owner)
+// askJobManager begins to ask the JobManager of a job what it has now. The function
+// that it returns waits for the answer and notes it.
+func askJobManager(ctx context.Context, client *operator.Client, job api.Job) func(*storage.Owners) {
+	answer := make(chan api.FlinkState, 1)
+	go func() {
+		flink, _, _ := client.State(ctx, job) // empty where it doesn't answer
+		answer <- flink
+	}()
+	return func(out *storage.Owners) {
+		flink := <-answer
+		owner := "JobManager of " + job.Ref().String()
+		for _, s := range []*api.FlinkSnapshot{flink.Latest, flink.Checkpoint} {
+			if s != nil {
+				out.AddNewest(s.Path, owner)
+			}
 		}
-	}
-	if flink.Restored != nil {
-		out.AddPath(flink.Restored.Path, owner)
+		if flink.Restored != nil {
+			out.AddPath(flink.Restored.Path, owner)
+		}
 	}
 }
 
