@@ -133,6 +133,10 @@ echo "{\"context:prod\":$servers,\"context:$(kubectl config current-context)\":$
 		if verb == "resume" {
 			prepare("kubectl cmf statement savepoint clicks --name before-upgrade && kubectl cmf statement stop clicks --wait")
 		}
+	case kind == "plugin":
+		// Beside a copy, so that nothing is left in the work tree.
+		prepare("mkdir bin && cp " + filepath.Join(root, "bin", "kubectl-cmf") + " bin")
+		s.env = append(s.env, "PATH="+filepath.Join(s.dir, "bin")+":"+kubectl+":"+os.Getenv("PATH"))
 	case kind == "console":
 		// Nothing but its name and port make a Service Control Center's.
 		service := fmt.Sprintf("controlcenter-%08x", crc32.ChecksumIEEE([]byte(e.script)))

@@ -141,7 +141,7 @@ func plugins(t *testing.T, dir string) []tested {
 			connect: func(server *Server, kubeconfig string) []string {
 				return []string{"--cmf-url", server.URL, "--kubeconfig", kubeconfig, "-e", "env"}
 			},
-			skip: []string{"completion", "completion bash", "completion fish", "completion install", "completion powershell", "completion uninstall", "completion zsh", "help", "options", "env use"},
+			skip: []string{"completion", "completion bash", "completion fish", "completion install", "completion powershell", "completion uninstall", "completion zsh", "help", "options", "env use", "plugin", "plugin install"},
 			verbs: map[string]verb{
 				"apply":             {args: []string{"-f", manifests["env"]}},
 				"delete":            {args: []string{"-f", manifests["env"]}},

@@ -82,10 +82,17 @@ func hookName(program string) string {
 }
 
 // installHook puts the hook beside the plugin and returns its path.
+func installHook(dir, program string) (string, error) {
+	return InstallLink(dir, program, hookName(program))
+}
+
+// InstallLink gives program, a name like kubectl-flink, a second name in dir, ""
+// for the directory that it is in, and returns the link's path. Whatever else has
+// that name stays, and is an error.
 //
 // It points to the plugin's name on PATH and not to the file behind it: krew
 // moves that with every upgrade and keeps the name.
-func installHook(dir, program string) (string, error) {
+func InstallLink(dir, program, name string) (string, error) {
 	found, err := exec.LookPath(program)
 	if err != nil && !errors.Is(err, exec.ErrDot) {
 		if found, err = os.Executable(); err != nil {
@@ -98,31 +105,33 @@ func installHook(dir, program string) (string, error) {
 	if dir == "" {
 		dir = filepath.Dir(found)
 	}
-	name := hookName(program)
 	if runtime.GOOS == "windows" {
 		name += ".exe"
 	}
-	hook := filepath.Join(dir, name)
-	if info, err := os.Lstat(hook); err == nil {
+	link := filepath.Join(dir, name)
+	if info, err := os.Lstat(link); err == nil {
 		if info.Mode()&os.ModeSymlink == 0 && runtime.GOOS != "windows" {
-			return "", exit.Usagef("%s exists and is not a link of ours; remove it first", hook)
+			return "", exit.Usagef("%s exists and is not a link of ours; remove it first", link)
 		}
-		if err := os.Remove(hook); err != nil {
+		if to, err := os.Readlink(link); err == nil && filepath.Base(to) != filepath.Base(found) {
+			return "", exit.Usagef("%s exists and is a link to %s; remove it first", link, to)
+		}
+		if err := os.Remove(link); err != nil {
 			return "", err
 		}
 	}
 	if runtime.GOOS == "windows" {
 		// Links need a privilege there.
-		return hook, copyFile(found, hook)
+		return link, copyFile(found, link)
 	}
 	target := found
 	if filepath.Dir(found) == filepath.Clean(dir) {
 		target = filepath.Base(found)
 	}
-	if err := os.Symlink(target, hook); err != nil {
+	if err := os.Symlink(target, link); err != nil {
 		return "", fmt.Errorf("%w\nName a directory on PATH that you may write to with --dir", err)
 	}
-	return hook, nil
+	return link, nil
 }
 
 func copyFile(from, to string) error {

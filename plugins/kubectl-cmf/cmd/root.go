@@ -94,7 +94,7 @@ CMF is found in the cluster and reached through an in-process tunnel; --cmf-url 
 	for _, kind := range cmf.Kinds {
 		root.AddCommand(newKind(c, kind))
 	}
-	root.AddCommand(newSQL(c), newREST(c), newUI(c), newConsole(c), newDoctor(c))
+	root.AddCommand(newSQL(c), newREST(c), newUI(c), newConsole(c), newDoctor(c), newPlugin(c))
 	versions := newVersion(c)
 	versions.GroupID = other
 	servers := newServer(c)
