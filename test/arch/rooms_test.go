@@ -31,6 +31,7 @@ var rooms = map[string][]string{
 	"health":     {"api", "operator", "conf", "change", "savepoint", "lifecycle"},
 	"sqlgateway": {"api", "operator", "rest", "httpapi"},
 	"sqljob":     {"api", "operator"},
+	"sqlplan":    {},
 	"storage":    {"api", "operator", "statefile"},
 	"jar":        {"api"},
 	"reach":      {"api", "operator", "savepoint", "change", "lifecycle", "rest", "sqlgateway", "storage", "diagnosis", "foretell", "probe", "logs"},
