@@ -80,6 +80,8 @@ func TestInsideARunningJob(t *testing.T) {
 		t.Errorf("a series of too few rows:\n%s", csv)
 	}
 	flink("metrics", "basic-example", "no.such.metric").wants(t, 1)
+	flink("accumulators", "basic-example").wants(t, 0, "has no accumulators")
+	flink("rescales", "basic-example").wants(t, 1, "it came with Flink 2.3")
 	// Off by default; the setting is named.
 	flink("profile", "basic-example", "--duration", "1s", "--no-browser", "--file", filepath.Join(t.TempDir(), "p.html")).wants(t, 1, "rest.profiling.enabled")
 }
