@@ -67,13 +67,13 @@ func readChain(trace string) []Cause {
 	}
 	var out []Cause
 	current := -1
-	skipping := false
+	skipping := -1 // how far a suppressed exception is indented, with its own causes
 	add := func(text string) {
 		out = append(out, split(text)...)
 		current = len(out) - 1
 	}
-	for line := range strings.Lines(trace) {
-		line = strings.TrimSpace(line)
+	for raw := range strings.Lines(trace) {
+		line := strings.TrimSpace(raw)
 		if i := strings.LastIndex(line, serverSide); i >= 0 {
 			if current < 0 && i > 0 {
 				add(strings.TrimRight(line[:i], " [,"))
@@ -88,11 +88,11 @@ func readChain(trace string) []Cause {
 		switch {
 		case line == "" || line == "]":
 		case strings.HasPrefix(line, "Suppressed: "):
-			skipping = true // not what went wrong
-		case strings.HasPrefix(line, "Caused by: "):
-			skipping = false
+			skipping = indent(raw) // not what went wrong
+		case strings.HasPrefix(line, "Caused by: ") && (skipping <= 0 || indent(raw) < skipping):
+			skipping = -1
 			add(strings.TrimPrefix(line, "Caused by: "))
-		case skipping:
+		case skipping >= 0:
 		case strings.HasPrefix(line, "at "), strings.HasPrefix(line, "... "):
 			if current >= 0 && len(out[current].Frames) < mostFrames && strings.HasPrefix(line, "at ") {
 				out[current].Frames = append(out[current].Frames, strings.TrimPrefix(line, "at "))
@@ -105,6 +105,9 @@ func readChain(trace string) []Cause {
 	}
 	return withPython(out)
 }
+
+// indent is how many spaces and tabs a line begins with.
+func indent(line string) int { return len(line) - len(strings.TrimLeft(line, " \t")) }
 
 var typeName = pattern(`^[a-zA-Z]\w*(\.\w+)*[.$][A-Z]\w*([$]\w+)*$`)
 

@@ -169,12 +169,16 @@ var (
 
 // exceptionIn reads the last stack trace of a log.
 func exceptionIn(lines []string) (Exception, bool) {
-	start := -1
-	for i, line := range lines {
-		line = strings.TrimSpace(line)
-		framed := i+1 < len(lines) && strings.HasPrefix(strings.TrimSpace(lines[i+1]), "at ")
-		if !strings.HasPrefix(line, "Caused by: ") && (exceptionLine.MatchString(line) || framed && throwableLine.MatchString(line)) {
-			start = i
+	start, over := -1, false // over: the message of the exception at start has ended
+	for i, raw := range lines {
+		line := strings.TrimSpace(raw)
+		switch {
+		case strings.HasPrefix(line, "at "), recordLine.MatchString(line):
+			over = true
+		case strings.HasPrefix(line, "Caused by: "), strings.HasPrefix(line, "Suppressed: "):
+		case exceptionLine.MatchString(line),
+			(start < 0 || over) && throwableLine.MatchString(strings.TrimRight(raw, " \r")) && i+1 < len(lines) && strings.HasPrefix(strings.TrimSpace(lines[i+1]), "at "):
+			start, over = i, false
 		}
 	}
 	if start < 0 {

@@ -122,8 +122,19 @@ func lastWords(log io.Reader, anything bool) string {
 	lines.Buffer(nil, logLimit)
 	var root, last string
 	var complaint []string
+	suppressed := -1 // how far a suppressed exception is indented, with its own causes
 	for lines.Scan() {
-		line := strings.TrimSpace(term.SafeLine(strings.TrimSpace(lines.Text())))
+		raw := lines.Text()
+		line := strings.TrimSpace(term.SafeLine(strings.TrimSpace(raw)))
+		indent := len(raw) - len(strings.TrimLeft(raw, " \t"))
+		if strings.HasPrefix(line, "Suppressed: ") {
+			suppressed = indent
+		} else if indent < suppressed && !frameLine.MatchString(line) {
+			suppressed = -1
+		}
+		if suppressed > 0 {
+			continue
+		}
 		line = strings.TrimSpace(strings.TrimLeft(line, "#"))
 		if line == "" || frameLine.MatchString(line) {
 			continue

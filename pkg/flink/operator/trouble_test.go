@@ -90,6 +90,7 @@ func TestLastWordsOfAContainer(t *testing.T) {
 		"a heap":                    {"Invalid maximum heap size: -Xmx1y\nError: Could not create the Java Virtual Machine.\nError: A fatal exception has occurred. Program will exit.\n", false, "Invalid maximum heap size: -Xmx1y; Error: Could not create the Java Virtual Machine.; Error: A fatal exception has occurred. Program will exit."},
 		"went on":                   {"Error: only a hint\n2026-01-01 00:00:00,000 INFO x - started\n", false, ""},
 		"a downloader":              {"connecting\nwget: server returned error: HTTP/1.1 403 Forbidden\n", true, "wget: server returned error: HTTP/1.1 403 Forbidden"},
+		"a suppressed exception":    {"java.lang.RuntimeException: outer\n\tat a.B.c(B.java:1)\nCaused by: java.lang.IllegalStateException: the cause\n\tat a.B.c(B.java:1)\n\tSuppressed: java.lang.Throwable: waiting here\n\t\tat a.B.c(B.java:1)\n\tCaused by: java.io.IOException: not it\n\t\t... 3 more\n", false, "IllegalStateException: the cause"},
 		"Flink's own last line":     {"all is well\n", false, ""},
 	} {
 		if got := lastWords(strings.NewReader(c.log), c.anything); got != c.want {
