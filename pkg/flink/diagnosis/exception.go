@@ -267,12 +267,18 @@ func (e Exception) Telling() string {
 
 // match finds the innermost cause whose line fits.
 func (e Exception) match(pattern *lazy) []string {
+	_, found := e.fitting(pattern)
+	return found
+}
+
+// fitting is match with the cause itself.
+func (e Exception) fitting(pattern *lazy) (Cause, []string) {
 	for _, c := range slices.Backward(e.Chain) {
 		if found := pattern.FindStringSubmatch(c.String()); found != nil {
-			return found
+			return c, found
 		}
 	}
-	return nil
+	return Cause{}, nil
 }
 
 // passes reports whether a frame has the text.

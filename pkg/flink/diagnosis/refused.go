@@ -10,7 +10,8 @@ var (
 	podSecurity = pattern(`violates PodSecurity`)
 	noPriority  = pattern(`no PriorityClass with name (\S+) was found`)
 	terminating = pattern(`because it is being terminated`)
-	limitRange  = pattern(`(?:maximum|minimum) \w+ usage per (?:Container|Pod)|ratio per Container`)
+	limitRange  = pattern(`(?:maximum|minimum) [\w.-]+ usage per (?:Container|Pod|PersistentVolumeClaim)|ratio per (?:Container|Pod)`)
+	hookTrust   = pattern(`x509:|tls: `)
 )
 
 // refusedCure is what to do about pods that the API server refuses; spec is what
@@ -21,6 +22,9 @@ func (j *job) refusedCure(message, spec string) Cure {
 		hook := "the admission webhook"
 		if found := hookAway.FindStringSubmatch(message); found[1] != "" {
 			hook += " " + found[1]
+		}
+		if hookTrust.MatchString(message) {
+			return Cure{Text: hook + " can't be asked, and nothing is wrong with the job: the API server doesn't trust its certificate (caBundle), which has expired or was renewed without it", Command: "kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations", Safe: true}
 		}
 		return Cure{Text: hook + " can't be asked, and nothing is wrong with the job: see that its Service has pods that are ready, and that the API server reaches them", Command: "kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations", Safe: true}
 	case terminating.MatchString(message):

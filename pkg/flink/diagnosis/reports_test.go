@@ -6,17 +6,35 @@ import (
 	"testing"
 )
 
-// Situations as strangers report them: what is said first, and what must not be
-// said. A wrong explanation is worse than none.
+// report is a situation as strangers report it: what is said first, and what
+// must not be said. A wrong explanation is worse than none.
+type report struct {
+	facts change
+	rule  string
+	// says is in the finding or its cures, never isn't.
+	says  string
+	never []string
+}
+
+func (c report) hold(t *testing.T) {
+	t.Helper()
+	findings := Job(with(c.facts))
+	if len(findings) == 0 || findings[0].Rule != c.rule {
+		t.Fatalf("found are %v", ids(findings))
+	}
+	f := findings[0]
+	text := strings.Join(append([]string{f.Means}, f.Advice()...), "\n")
+	if !strings.Contains(text, c.says) {
+		t.Errorf("no %q in\n%s", c.says, text)
+	}
+	if i := slices.IndexFunc(c.never, func(wrong string) bool { return strings.Contains(text, wrong) }); i >= 0 {
+		t.Errorf("%q in\n%s", c.never[i], text)
+	}
+}
+
 func TestReportsOfStrangers(t *testing.T) {
 	unauthorized := `Failed to pull image "reg.example.com/f:1": failed to authorize: failed to fetch oauth token: unexpected status: 401 Unauthorized`
-	for name, c := range map[string]struct {
-		facts change
-		rule  string
-		// says is in the finding or its cures, never isn't.
-		says  string
-		never []string
-	}{
+	for name, c := range map[string]report{
 		"FileSink to a Hadoop filesystem":        {task("java.lang.UnsupportedOperationException: Recoverable writers on Hadoop are only supported for HDFS"), "FLINK-FS-WRITER", "FileSink", []string{"canonical", "--format native"}},
 		"a schema registry's name":               {task("java.net.UnknownHostException: schema-registry"), "FLINK-JOB-UNKNOWN-HOST", "schema-registry", []string{"bucket", "endpoint"}},
 		"SQL without its connector":              {mainFails("org.apache.flink.table.api.ValidationException: Could not find any factory for identifier 'kafka' that implements 'org.apache.flink.table.factories.DynamicTableFactory' in the classpath."), "FLINK-JOB-CONNECTOR", "kafka", []string{"rejects the spec"}},
@@ -54,19 +72,6 @@ func TestReportsOfStrangers(t *testing.T) {
 		"a database that refuses connections":    {task("java.net.ConnectException: Connection refused"), "FLINK-JOB-EXCEPTION", "Connection refused", []string{"NetworkPolic", "s3.endpoint"}},
 		"the user's own mistake":                 {task("java.lang.NullPointerException: Cannot invoke \"String.length()\""), "FLINK-JOB-EXCEPTION", "NullPointerException", []string{"memory", "savepoint"}},
 	} {
-		t.Run(name, func(t *testing.T) {
-			findings := Job(with(c.facts))
-			if len(findings) == 0 || findings[0].Rule != c.rule {
-				t.Fatalf("found are %v", ids(findings))
-			}
-			f := findings[0]
-			text := strings.Join(append([]string{f.Means}, f.Advice()...), "\n")
-			if !strings.Contains(text, c.says) {
-				t.Errorf("no %q in\n%s", c.says, text)
-			}
-			if i := slices.IndexFunc(c.never, func(wrong string) bool { return strings.Contains(text, wrong) }); i >= 0 {
-				t.Errorf("%q in\n%s", c.never[i], text)
-			}
-		})
+		t.Run(name, c.hold)
 	}
 }

@@ -10,11 +10,14 @@ import (
 )
 
 var (
-	sqlInvalid    = pattern(`^(?:ValidationException|SqlParserException|SqlValidateException|ParseException|TableException): ?(.*)`)
+	sqlInvalid    = pattern(`^(?:ValidationException|SqlParserException|SqlParserEOFException|SqlValidateException|SqlParseException|CalciteContextException|ParseException|TableException): ?(.*)`)
+	sqlNotFault   = pattern(`Multiple factories for identifier|planner module|Could not instantiate the executor|Could not find any factor`)
 	noFactory     = pattern(`Could not find any (?:format )?factory for identifier '([^']+)'`)
-	noClass       = pattern(`^(ClassNotFoundException|NoClassDefFoundError): (\S+)`)
+	noClass       = pattern(`^(ClassNotFoundException|NoClassDefFoundError): ((?:[\w$-]+[./])+[\w$-]+|[\w$]+$)`)
+	ofFlink       = pattern(`^org[./]apache[./]flink[./]`)
+	ofConnector   = pattern(`^org[./]apache[./]flink[./](?:streaming[./]connectors|connector|formats|cdc)[./]`)
 	noMethod      = pattern(`^(NoSuchMethodError|NoSuchFieldError|IncompatibleClassChangeError|AbstractMethodError|VerifyError|LinkageError)(?:: (.*))?`)
-	classCast     = pattern(`ClassCastException: .*(?:cannot be cast to class|incompatible types|X cannot be cast to X|LinkedMap)`)
+	classCast     = pattern(`ClassCastException: (?:(?:class )?([\w.$\[;]+) cannot be cast to (?:class )?([\w.$\[;]+)|cannot assign instance of (\S+) to field \S+ of type (\S+))`)
 	oldJava       = pattern(`UnsupportedClassVersionError: (.*)`)
 	javaModules   = pattern(`InaccessibleObjectException|Can not register process function transformation translator|module java\.base does not "?opens|does not "?opens [\w.]+"? to unnamed module|IllegalAccessError: class .* cannot access class`)
 	stateMap      = pattern(`Cannot map (?:checkpoint/)?savepoint state|allowNonRestoredState`)
@@ -23,9 +26,6 @@ var (
 	maxParallel   = pattern(`(?i)max(?:imum)? parallelism .*(?:lower|smaller|less|higher|exceed|changed|cannot)|parallelism .*(?:greater|higher|larger|exceeds) than (?:the )?max(?:imum)? ?parallelism`)
 	noSlots       = pattern(`NoResourceAvailableException|Could not acquire the minimum required resources|Slot request bulk is not fulfillable`)
 	frameSize     = pattern(`exceeds the maximum (?:pekko|akka) framesize|maximum (?:akka|pekko) framesize`)
-	kafkaWords    = pattern(`UnknownTopicOrPartitionException|SaslAuthenticationException|SslAuthenticationException|TopicAuthorizationException|GroupAuthorizationException|ClusterAuthorizationException|Failed to get metadata for topics|Timed out waiting for a node assignment|Topic .* not present in metadata|Failed to construct kafka|InvalidPidMappingException|ProducerFencedException|No resolvable bootstrap urls`)
-	kafkaTrust    = pattern(`SSL handshake failed|PKIX path|SSLHandshakeException|CertificateException`)
-	kafkaAuth     = pattern(`Sasl|Ssl|Authoriz|Authentic`)
 	taskLost      = pattern(`Heartbeat of TaskManager with id (\S+) timed out|TaskManager with id (\S+) is no longer reachable|RemoteTransportException: .*(?:Connection unexpectedly closed|Lost connection)|Connection unexpectedly closed by remote task manager|The TaskExecutor is shutting down|TaskExecutor .* has no more allocated slots|container termination statuses|Pod terminated`)
 	noProgram     = pattern(`Cannot run program "([^"]+)"`)
 	noRestart     = pattern(`Recovery is suppressed by NoRestartBackoffTimeStrategy`)
@@ -84,7 +84,7 @@ var exceptionRules = []Rule{
 		"Flink's SQL planner refuses a statement of the job: a column or table that isn't there, a syntax error. The exception is thrown by the job's main method; the operator has accepted the spec, and nothing in the YAML is to be corrected.",
 		sqlInvalid, []Where{InMain}, func(_ *job, e Exception, _ []string) string {
 			return "the job's main method failed: " + oneLine(e.Root().String())
-		}, advice("correct the statement in the job")),
+		}, advice("correct the statement in the job")).unless(notSQL),
 	thrownRule("FLINK-JOB-MODULES", "Java keeps Flink from its own classes", docJava,
 		"Java 17 and newer open packages of the JDK only to those that are named by --add-opens. Flink's own configuration has the list under env.java.opts.all; the operator replaces that file, so that the list has to be in the operator's default configuration (as in its chart) or in the spec.",
 		javaModules, oldestCause, says("Java 17 keeps Flink from classes of the JDK"), advice("put the --add-exports and --add-opens list of the distribution's conf/config.yaml into env.java.opts.all")),
@@ -96,8 +96,8 @@ var exceptionRules = []Rule{
 	thrownRule("FLINK-JOB-CLASS", "a class isn't found", docClasses,
 		"A class is on neither the job's nor Flink's class path. Classes of connectors have to be in the job's jar; what both the job and a plugin use goes by Flink's parent-first patterns; Hadoop's are in no image.",
 		noClass, oldestCause, func(_ *job, _ Exception, found []string) string {
-			return "class " + found[2] + " is neither in the job's jar nor in the image"
-		}, advice("put the library into the job's jar, or into /opt/flink/lib of the image")),
+			return "class " + strings.ReplaceAll(found[2], "/", ".") + " is neither in the job's jar nor in the image"
+		}, classCure),
 	thrownRule("FLINK-JOB-LINKAGE", "the jar doesn't fit this Flink", docClasses,
 		"A method or field that a class was compiled against isn't there: the job or a connector is built for another version of Flink or of a library than the one that is loaded first.",
 		noMethod, oldestCause, says("the job's jar doesn't fit the libraries that it meets"), func(j *job, _ Exception, _ []string) []Cure {
@@ -105,7 +105,7 @@ var exceptionRules = []Rule{
 		}),
 	thrownRule("FLINK-JOB-CAST", "a class is loaded twice", docClasses,
 		"One class was loaded by two class loaders, Flink's and the job's, and isn't the same to Java. It is in lib and in the job's jar; or a cache kept it from the run before.",
-		classCast, oldestCause, says("one class was loaded twice"), advice("have the library in one place only, or list its packages in classloader.parent-first-patterns.additional")),
+		classCast, oldestCause, says("one class was loaded twice"), advice("have the library in one place only, or list its packages in classloader.parent-first-patterns.additional")).unless(otherCast),
 	thrownRule("FLINK-JOB-PROGRAM", "a program isn't in the image", docConfig,
 		"The job starts a program of the operating system (Python, for instance) that the image doesn't have at that path, or that isn't executable.",
 		noProgram, oldestCause, func(_ *job, _ Exception, found []string) string {
@@ -154,15 +154,7 @@ var exceptionRules = []Rule{
 		}),
 	thrownRule("FLINK-JOB-KAFKA", "Kafka refuses or doesn't answer", docKafka,
 		"The Kafka client of the job can't work with its cluster: a topic isn't there, credentials or rights are wrong, or brokers aren't reached by the names that they advertise.",
-		kafkaWords, []Where{InTask, InMain, InJobManager, InCheckpoint, InRestore, Somewhere, InOperator}, says("Kafka doesn't serve the job"), func(_ *job, e Exception, _ []string) []Cure {
-			if kafkaTrust.MatchString(e.text()) {
-				return []Cure{{Text: "have the client trust the brokers' certificate (ssl.truststore.*), and name them as it does"}}
-			}
-			if kafkaAuth.MatchString(e.Root().String()) {
-				return []Cure{{Text: "check the client's security.protocol, sasl.* and ssl.* properties, and what its user may do"}}
-			}
-			return []Cure{{Text: "check that the topic exists, and that the brokers' advertised listeners are reached from the job's namespace"}}
-		}),
+		kafkaWords, []Where{InTask, InMain, InJobManager, InCheckpoint, InRestore, Somewhere, InOperator}, kafkaMeans, kafkaCure),
 	{
 		ID: "FLINK-JOB-NO-SLOTS", Severity: Error, Title: "there aren't enough slots", Link: docParallelism,
 		Explain:  "The job needs more slots than there are, and none came in slot.request.timeout (5 min): in a session cluster or in standalone mode the TaskManagers are too few for its parallelism; in native mode new ones don't come up.",

@@ -9,7 +9,7 @@ import (
 )
 
 var (
-	imageReasons  = []string{"ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName", "ImageInspectError", "RegistryUnavailable"}
+	imageReasons  = []string{"ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName", "ImageInspectError", "RegistryUnavailable", "SignatureValidationFailed"}
 	pullFails     = pattern(`Failed to pull image|rpc error|unauthorized|not found|denied`)
 	probeKills    = pattern(`failed (?:liveness|startup) probe`)
 	endingProbe   = pattern(`^(?:Liveness|Startup) probe (?:failed|errored)`)
@@ -20,7 +20,9 @@ var (
 	missingSecret = pattern(`(?i)(?:references non-existent secret key|secret "?(?:[a-z0-9-]+/)?([a-z0-9]([-a-z0-9.]*[a-z0-9])?)"? not found|couldn't find key (\S+) in Secret (?:[a-z0-9-]+/)?([a-z0-9.-]+))`)
 	missingConfig = pattern(`(?i)(?:references non-existent config key|configmap "?(?:[a-z0-9-]+/)?([a-z0-9]([-a-z0-9.]*[a-z0-9])?)"? not found|couldn't find key (\S+) in ConfigMap (?:[a-z0-9-]+/)?([a-z0-9.-]+))`)
 	diskFull      = pattern(`No space left on device|Disk quota exceeded|not enough space on the (?:disk|device)`)
-	evictedDisk   = pattern(`(?i)ephemeral.storage|emptyDir|disk|inode`)
+	// diskOwn are the exceptions with which a process says it of its own disks.
+	diskOwn    = pattern(`^(?:|\w*IOException|FileSystemException|FileNotFoundException|DiskErrorException|RocksDBException|ForSt\w*|(?:Flink)?(?:Runtime)?Exception|\w*Error|KryoException)$`)
+	remoteSays = pattern(`^RemoteException`)
 )
 
 var podRules = []Rule{
@@ -56,7 +58,7 @@ var podRules = []Rule{
 			return []Finding{{Subject: "pod/" + killed[0].pod, Means: fmt.Sprintf("%s was killed: it used more memory than its limit (OOMKilled)%s", killed[0].pod, likeOthers(len(killed)-1)), Evidence: []Evidence{{Source: "the JobManager's log", At: killed[0].at, Text: oneLine(killed[0].line)}}, Cures: j.moreMemory(taskManager)}}
 		},
 	},
-	{
+	Rule{
 		ID: "FLINK-POD-DISK", Severity: Error, Title: "a disk is full", Link: docBackends,
 		Explain:  "\"No space left on device\": the pod's own disk, an emptyDir with a limit, or a volume is full. RocksDB keeps its working state below io.tmp.dirs, on the pod's own disk if it isn't a volume; files of checkpoints, jars and logs add to it.",
 		Explains: append([]string{"FLINK-POD-CRASH", "FLINK-CKPT-*", "FLINK-SNAP-*", "FLINK-STATE-WRITE"}, whatFollows...),
@@ -76,32 +78,30 @@ var podRules = []Rule{
 				return []Cure{{Text: "give it a larger volume, or raise the emptyDir's sizeLimit"}}
 			})
 		},
-	},
+	}.unless(diskOfOthers),
 	{
-		ID: "FLINK-POD-EVICTED", Severity: Error, Title: "a pod was evicted", Link: kubernetesDocs + "concepts/scheduling-eviction/node-pressure-eviction/",
-		Explain:  "The kubelet ended the pod to save its node, or because the pod used more disk than it may (ephemeral-storage, an emptyDir's sizeLimit). Flink starts another, which may end the same way.",
+		ID: "FLINK-POD-EVICTED", Severity: Error, Title: "a pod was ended or refused by its node", Link: kubernetesDocs + "concepts/scheduling-eviction/node-pressure-eviction/",
+		Explain:  "The kubelet ended the pod to save its node, or because the pod used more disk than it may (ephemeral-storage, an emptyDir's sizeLimit); or the node was shut down, or didn't admit the pod. Flink starts another, which may end the same way.",
 		Explains: append([]string{"FLINK-POD-CRASH", "FLINK-POD-KILLED", "FLINK-JOB-TASKMANAGER-LOST"}, whatFollows...),
 		job: func(j *job) []Finding {
-			at, name, message := time.Time{}, "", ""
+			at, name, reason, message := time.Time{}, "", "", ""
 			var evidence Evidence
 			for i := range j.pods {
-				if p := &j.pods[i]; p.Status.Reason == "Evicted" && (message == "" || p.created.After(at)) {
-					at, name, message = p.created, p.name, p.Status.Message
-					evidence = Evidence{Source: "pod/" + p.name, At: p.created, Text: "Evicted: " + oneLine(message)}
+				if p := &j.pods[i]; endedByNode(p) && (reason == "" || p.created.After(at)) {
+					at, name, reason, message = p.created, p.name, p.Status.Reason, p.Status.Message
+					evidence = Evidence{Source: "pod/" + p.name, At: p.created, Text: reason + ": " + oneLine(message)}
 				}
 			}
-			if e, ok := j.event(nil, "Evicted"); ok && message == "" && e.kind == "Pod" && j.age(e.at) < time.Hour {
-				at, name, message, evidence = e.at, e.name, e.message, e.evidence()
+			if e, ok := j.event(nil, "Evicted", "Preempted", "TaintManagerEviction"); ok && reason == "" && e.kind == "Pod" && j.age(e.at) < time.Hour && (e.reason != "TaintManagerEviction" || strings.HasPrefix(e.message, "Marking")) {
+				at, name, reason, message, evidence = e.at, e.name, e.reason, e.message, e.evidence()
 			}
-			if message == "" {
+			if reason == "" {
 				return nil
 			}
-			f := Finding{Subject: "pod/" + name, Means: name + " was evicted: " + oneLine(message), Evidence: []Evidence{evidence}, Cures: []Cure{{Text: "ask for the memory that it uses, so that the node isn't overbooked"}}}
-			if evictedDisk.MatchString(message) {
-				f.Cures = []Cure{{Text: "raise the emptyDir's sizeLimit or the ephemeral-storage of the pod template, or give io.tmp.dirs a volume of its own"}}
-			}
+			word, cure := nodeCure(reason, message)
+			f := Finding{Subject: "pod/" + name, Means: name + " " + word + withText(oneLine(message)), Evidence: []Evidence{evidence}, Cures: []Cure{cure}}
 			switch {
-			case j.outdated(at), j.running() && !at.IsZero() && j.age(at) > j.standing():
+			case j.outdated(at), j.replacedLongAgo(name), j.running() && !at.IsZero() && j.age(at) > j.standing():
 				f.Severity = Info // the job has come up since; Kubernetes keeps the pod
 			case j.running():
 				f.Severity = Warning

@@ -146,10 +146,7 @@ var podStartRules = []Rule{
 				if !ok || missingSecret.MatchString(e.message) || missingConfig.MatchString(e.message) {
 					continue
 				}
-				cure := Cure{Text: "correct the volume in the pod template", Command: j.kubectl("describe pod %s", p.name), Safe: true}
-				if strings.Contains(e.message, "Multi-Attach") {
-					cure.Text = "the volume is attached to another node: use an access mode that several nodes may have (ReadWriteMany), or wait until the old pod is gone"
-				}
+				cure := Cure{Text: mountCure(e.message), Command: j.kubectl("describe pod %s", p.name), Safe: true}
 				return append(out, Finding{Subject: "pod/" + p.name, Means: p.name + " can't mount a volume: " + oneLine(e.message), Evidence: []Evidence{e.evidence()}, Cures: []Cure{cure}})
 			}
 			return out
@@ -157,16 +154,22 @@ var podStartRules = []Rule{
 	},
 	{
 		ID: "FLINK-POD-CONTAINER", Severity: Error, Title: "a container can't be made", Link: docTemplate,
-		Explain:  "The container runtime can't make the container, for another reason than a missing Secret or ConfigMap: a security context that the image doesn't fit (runAsNonRoot), a wrong subPath, an invalid variable.",
-		Explains: whatFollows,
+		Explain:  "The container runtime can't make the container, for another reason than a missing Secret or ConfigMap: a security context that the image doesn't fit (runAsNonRoot), a wrong subPath, an invalid variable; or it can't make the pod's sandbox, because the node's network plugin has no address or doesn't work.",
+		Explains: append([]string{"FLINK-POD-CRASH", "FLINK-POD-ENTRYPOINT"}, whatFollows...),
 		job: func(j *job) []Finding {
+			if out := j.noSandbox(); len(out) > 0 {
+				return out
+			}
 			return j.troubled(func(p *pod, c *container) (string, []Evidence, bool) {
+				if c.end != nil && c.failing() && notMade.MatchString(c.end.Message) {
+					return fmt.Sprintf("%s of %s can't be made: %s", c.called(), p.name, oneLine(c.end.Message)), []Evidence{{Source: p.source(c), At: c.end.FinishedAt.Time, Text: ending(c.end) + withText(oneLine(c.end.Message))}}, true
+				}
 				if !strings.HasPrefix(c.reason, "CreateContainer") || missingSecret.MatchString(c.message) || missingConfig.MatchString(c.message) {
 					return "", nil, false
 				}
 				return fmt.Sprintf("%s of %s can't be made: %s", c.called(), p.name, oneLine(c.message)), []Evidence{{Source: p.source(c), Text: c.reason + ": " + oneLine(c.message)}}, true
-			}, func(p *pod, _ *container) []Cure {
-				return []Cure{{Text: "correct the container in the pod template", Command: j.kubectl("describe pod %s", p.name), Safe: true}}
+			}, func(p *pod, c *container) []Cure {
+				return []Cure{{Text: madeCure(c), Command: j.kubectl("describe pod %s", p.name), Safe: true}}
 			})
 		},
 	},
@@ -201,6 +204,9 @@ var podStartRules = []Rule{
 					return "", nil, false
 				}
 				said := cmp.Or(lastWords(c.log, false), oneLine(c.end.Message))
+				if notMade.MatchString(said) {
+					return "", nil, false
+				}
 				if c.end.ExitCode != 126 && c.end.ExitCode != 127 && c.end.ExitCode != 128 && c.end.Reason != "StartError" && c.end.Reason != "ContainerCannotRun" || execFormat.MatchString(said) || said != "" && !entryFails.MatchString(said) {
 					return "", nil, false
 				}

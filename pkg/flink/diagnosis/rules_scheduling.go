@@ -20,7 +20,10 @@ var (
 	taintWords     = pattern(`untolerated taint|had taint`)
 	affinity       = pattern(`node affinity|node selector|affinity rules|topology spread`)
 	passingTaint   = pattern(`node\.kubernetes\.io/|node\.cloudprovider\.kubernetes\.io/`)
-	anyQuota       = pattern(`(exceeded|failed) quota`)
+	anyQuota       = pattern(`(?:exceeded|failed) quota|insufficient quota to match`)
+	quotaScope     = pattern(`insufficient quota to match`)
+	anyTaint       = pattern(`untolerated taint|had taint|were unschedulable`)
+	workerTaint    = pattern(`taint (?:\{|s that the pod didn't tolerate: \{)?node-role\.kubernetes\.io/(?:control-plane|master)`)
 	tooManyPods    = pattern(`Too many pods`)
 )
 
@@ -69,7 +72,7 @@ var schedulingRules = []Rule{
 		Explains: whatFollows,
 		job: func(j *job) []Finding {
 			why, evidence := "", Evidence{}
-			if r, ok := j.stillRefused(); ok && strings.Contains(r.why, "quota") {
+			if r, ok := j.stillRefused(); ok && anyQuota.MatchString(r.why) {
 				why, evidence = r.why, Evidence{Source: "the JobManager's log", At: r.at, Text: oneLine(r.why)}
 			} else if e, ok := j.event(anyQuota, "FailedCreate"); ok && j.starting() && !j.madeSince(e) {
 				why, evidence = e.message, e.evidence()
@@ -93,6 +96,8 @@ var schedulingRules = []Rule{
 				f.Cures = []Cure{{Text: "raise the quota, or free what it counts", Command: j.kubectl("edit resourcequota %s", found[1])}}
 			} else if found := quotaMust.FindStringSubmatch(why); found != nil {
 				f.Cures = []Cure{{Text: "give the pods " + found[2] + " (a LimitRange can do that for all of the namespace)"}}
+			} else if quotaScope.MatchString(why) {
+				f.Cures = []Cure{{Text: "this cluster wants a ResourceQuota for that priority class in the namespace: make one, or correct priorityClassName in the pod template"}}
 			}
 			f.Cures = append(f.Cures, Cure{Text: "see what uses it", Command: j.kubectl("describe resourcequota"), Safe: true})
 			return []Finding{f}
@@ -140,11 +145,11 @@ var schedulingRules = []Rule{
 		Explain:  "The API server, or an admission policy in it (Pod Security, Gatekeeper, Kyverno, an admission webhook), refuses the pods that the spec and its pod templates make. It says which field is at fault.",
 		Explains: whatFollows,
 		job: func(j *job) []Finding {
-			if r, ok := j.stillRefused(); ok && !strings.Contains(r.why, "quota") && !cannotCreate.MatchString(r.why) {
+			if r, ok := j.stillRefused(); ok && !anyQuota.MatchString(r.why) && !cannotCreate.MatchString(r.why) {
 				return []Finding{{Subject: j.ref(), Means: "the API server refuses the TaskManagers' pods: " + oneLine(r.why), Evidence: []Evidence{{Source: "the JobManager's log", At: r.at, Text: oneLine(r.why)}}, Cures: []Cure{j.refusedCure(r.why, "spec.taskManager and the pod template")}}}
 			}
 			e, ok := j.event(nil, "FailedCreate")
-			if !ok || strings.Contains(e.message, "quota") || noAccount.MatchString(e.message) || !j.starting() || j.madeSince(e) {
+			if !ok || anyQuota.MatchString(e.message) || noAccount.MatchString(e.message) || !j.starting() || j.madeSince(e) {
 				return nil
 			}
 			return []Finding{{Subject: j.ref(), Means: "the API server refuses the pods: " + oneLine(e.message), Evidence: []Evidence{e.evidence()}, Cures: []Cure{j.refusedCure(e.message, "the spec and its pod template")}}}
@@ -209,6 +214,9 @@ var schedulingRules = []Rule{
 					return p.name + " finds no node that its topologySpreadConstraints allow", []Cure{{Text: "relax them in the pod template (maxSkew, whenUnsatisfiable: ScheduleAnyway), or add nodes in the other zones", Command: "kubectl get nodes -L topology.kubernetes.io/zone", Safe: true}}, true
 				case antiAffinity.MatchString(why):
 					return p.name + " finds no node: anti-affinity keeps it off those on which others of its kind run", []Cure{{Text: "prefer the anti-affinity instead of requiring it (preferredDuringScheduling…), or add nodes", Command: "kubectl get nodes", Safe: true}}, true
+				}
+				if why := reasons(p.unscheduled); anyTaint.MatchString(workerTaint.ReplaceAllString(why, "")) {
+					return p.name + " finds no node: those that it asks for" + asks + " may be those that don't take it (" + oneLine(why) + ")", []Cure{{Text: "compare nodeSelector, affinity and tolerations of the pod template with the nodes' labels and taints, and see whether a node is cordoned", Command: "kubectl get nodes --show-labels", Safe: true}}, true
 				}
 				return "no node has what " + p.name + " asks for" + asks, []Cure{{Text: "correct nodeSelector and affinity in the pod template, or label a node", Command: "kubectl get nodes --show-labels", Safe: true}}, true
 			})
@@ -285,6 +293,13 @@ var schedulingRules = []Rule{
 					if known.MatchString(why) {
 						return "", nil, false
 					}
+				}
+				if gates := p.Spec.SchedulingGates; len(gates) > 0 {
+					names := make([]string, len(gates))
+					for i := range gates {
+						names[i] = gates[i].Name
+					}
+					return p.name + " isn't scheduled before its gates are taken away: " + strings.Join(names, ", "), []Cure{{Text: "see the queue or controller that set them (as Kueue's workloads), which takes them away when the pod's turn comes", Command: j.kubectl("describe pod %s", p.name), Safe: true}}, true
 				}
 				return p.name + " finds no node: " + oneLine(why), []Cure{{Text: "see the scheduler's events", Command: j.kubectl("describe pod %s", p.name), Safe: true}}, true
 			})

@@ -103,7 +103,12 @@ func (j *job) ofSnapshots(pattern *lazy, unless func(Exception) bool, means stri
 	return []Finding{{Subject: j.ref(), Means: means, Evidence: []Evidence{e.evidence()}, Cures: cures}}
 }
 
-func ofOwnCode(e Exception) bool { return ownCode.MatchString(e.text()) }
+func ofOwnCode(e Exception) bool {
+	thrown, found := e.fitting(canonicalNo)
+	// "Not supported yet." is also what programs write for themselves.
+	byOthers := found != nil && len(thrown.Frames) > 0 && !strings.Contains(thrown.Frames[0], "org.apache.flink.")
+	return byOthers || ownCode.MatchString(e.text())
+}
 
 var snapshotRules = []Rule{
 	{

@@ -10,14 +10,17 @@ import (
 
 var (
 	pluginNamed = pattern(`The scheme is directly supported by Flink through the following plugins?(?:\(s\))?: ([\w-]+(?:, [\w-]+)*)`)
-	pluginNone  = pattern(`(?:Could not find a file system implementation for scheme|No FileSystem for scheme:?) '?"?(s3a?|s3p|gs|abfss?|wasbs?|oss|hdfs)\b`)
+	pluginNone  = pattern(`Could not find a file system implementation for scheme '?"?(s3a?|s3p|gs|abfss?|wasbs?|oss)\b`)
+	// hadoopNone is Flink's word for a scheme that only Hadoop serves, hadoopLacks
+	// that of Hadoop itself, which doesn't see Flink's plugins.
+	hadoopNone  = pattern(`Could not find a file system implementation for scheme '?"?(hdfs|viewfs|webhdfs)\b`)
+	hadoopLacks = pattern(`No FileSystem for scheme:? '?"?([a-z][a-z0-9+.-]*)`)
 	noWriter    = pattern(`UnsupportedOperationException: (?:.*\b(?:not support|do(?:es)? not support)\w* recoverable writers|Recoverable writers on \w+ are only supported|.*[Rr]ecoverable ?[Ww]riters? .*(?:only supported|not supported|unsupported))`)
 	s3Denied    = pattern(`(?i)Status Code: 403|AccessDenied|Access Denied|InvalidAccessKeyId|SignatureDoesNotMatch|ExpiredToken|InvalidToken|Unable to load (?:AWS )?credentials|No AWS Credentials|NoAwsCredentialsException|AWSBadRequestException.*403|Forbidden \(Service: (?:Amazon )?S3`)
 	s3Bucket    = pattern(`NoSuchBucket|The specified bucket does not exist`)
 	s3Clock     = pattern(`RequestTimeTooSkewed|difference between the request time and the (?:current|server's) time is too large`)
 	s3Pool      = pattern(`Timeout waiting for connection from pool|Acquire operation took longer than the configured maximum time`)
 	s3Away      = pattern(`Unable to execute HTTP request(?:: (.*))?|(?:Sdk|Amazon)ClientException.*(?:connect|timed? ?out|refused|UnknownHost)`)
-	s3Frames    = []string{"amazonaws", "fs.s3", "s3presto", "s3a.S3A", "awssdk"}
 	cantWrite   = pattern(`Mkdirs failed|Permission denied|Failed to create (?:savepoint|checkpoint) directory|Read-only file system|ReadOnlyFileSystem|AccessDeniedException|not exist and could not be created|Could not create target|Failed to create directory`)
 	ownCode     = pattern(`[Rr]ecoverable ?[Ww]riter|\b(SinkWriter|SinkFunction|SourceReader|FileSink|CommitterOperator)\b`)
 	// operatorFails is what Flink says around what an operator throws while its
@@ -39,11 +42,6 @@ func aboutStorage(e Exception) bool {
 	return (e.Where == InCheckpoint || e.Where == InRestore || e.Where == InJobManager || e.Where == InOperator) && !ownCode.MatchString(e.text()) && !e.passes("SinkWriter", "SourceReader", "FileSink", "api.connector.")
 }
 
-// inS3 reports whether an exception comes out of an S3 client.
-func inS3(e Exception) bool {
-	return e.passes(s3Frames...) || strings.Contains(e.text(), "S3") || strings.Contains(e.text(), "s3:") || strings.Contains(e.text(), "s3a:") || strings.Contains(e.text(), "s3p:")
-}
-
 var storageRules = []Rule{
 	{
 		ID: "FLINK-FS-PLUGIN", Severity: Error, Title: "the image lacks a filesystem's plugin", Link: docPlugins,
@@ -57,6 +55,16 @@ var storageRules = []Rule{
 				out = j.thrown(pluginNone, nil, func(_ Exception, found []string) string {
 					return "the image lacks the plugin of the filesystem " + found[1]
 				}, Cure{Text: "put Flink's jar for it into a folder of its own in the image's plugins folder, or name the jar in the environment variable ENABLE_BUILT_IN_PLUGINS of the pod template"})
+			}
+			if len(out) == 0 {
+				out = j.thrown(hadoopNone, nil, func(_ Exception, found []string) string {
+					return "the image lacks Hadoop, by which Flink reads and writes " + found[1]
+				}, Cure{Text: "put Hadoop's client into the image and name its jars in the environment variable HADOOP_CLASSPATH: Flink has no plugin of its own for it"})
+			}
+			if len(out) == 0 {
+				return j.thrown(hadoopLacks, nil, func(_ Exception, found []string) string {
+					return "Hadoop's classes, by which a catalog or connector of the job works, know no filesystem for the scheme " + found[1]
+				}, Cure{Text: "put Hadoop's module for it (for s3a hadoop-aws, for s3 with fs.s3.impl) where those classes are, or have the catalog use a file access of its own: Hadoop doesn't see Flink's plugins"})
 			}
 			for i := range out {
 				if plugins := j.builtIn(); plugins != "" {
@@ -90,6 +98,10 @@ var storageRules = []Rule{
 				return nil
 			}
 			f := Finding{Subject: j.ref(), Means: "S3 refuses the credentials of the job's pods: " + e.Telling(), Evidence: []Evidence{e.evidence()}, Cures: []Cure{{Text: "check the keys (s3.access-key, s3.secret-key, or those of the environment) and what they may do with the bucket"}}}
+			if byConnector(e) {
+				f.Cures[0].Text = "check the credentials of the connector or catalog that was at work, and what they may do with the bucket: it has settings of its own, and doesn't read Flink's s3.access-key"
+				return []Finding{f}
+			}
 			if endpoint := j.conf.get("s3.endpoint", "fs.s3a.endpoint"); endpoint != "" {
 				f.Evidence = append(f.Evidence, Evidence{Source: "configuration", Text: "s3.endpoint: " + endpoint})
 			}
@@ -125,12 +137,16 @@ var storageRules = []Rule{
 		Explains: append([]string{"FLINK-POD-CRASH", "FLINK-STATE-WRITE", "FLINK-SNAP-*"}, whatFollows...),
 		job: func(j *job) []Finding {
 			var kept []Evidence
+			elsewhere := false
 			out := j.thrown(s3Bucket, nil, func(e Exception, _ []string) string {
-				kept = j.keptIn(e)
+				kept, elsewhere = j.keptIn(e), !inS3(e) || byConnector(e)
 				return "the bucket isn't there: " + e.Telling()
 			}, Cure{Text: "make the bucket, or correct its name or s3.endpoint"})
 			for i := range out {
 				out[i].Evidence = append(out[i].Evidence, kept...)
+				if elsewhere {
+					out[i].Cures = []Cure{{Text: "make the bucket, or correct its name"}}
+				}
 			}
 			return out
 		},
@@ -140,13 +156,16 @@ var storageRules = []Rule{
 		Explain:  "The S3 client of the job's pods gets no answer: s3.endpoint is wrong or missing (then it is AWS), the bucket's name is made part of the host's name (s3.path.style.access: true keeps it in the path, as MinIO wants it), or the network lets nothing through.",
 		Explains: append([]string{"FLINK-POD-CRASH", "FLINK-STATE-WRITE", "FLINK-SNAP-*", "FLINK-JOB-UNKNOWN-HOST"}, whatFollows...),
 		job: func(j *job) []Finding {
-			e, _, ok := j.find(s3Away)
-			if !ok || !inS3(e) || !j.matters(e) || e.match(s3Pool) != nil {
+			e, inHost, ok := j.s3Unanswered()
+			if !ok || !j.matters(e) || e.match(s3Pool) != nil {
 				return nil
 			}
 			endpoint := j.conf.get("s3.endpoint", "fs.s3a.endpoint")
+			if byConnector(e) {
+				return []Finding{{Subject: j.ref(), Means: "S3 can't be reached from the job's pods: " + e.Telling(), Evidence: []Evidence{e.evidence()}, Cures: []Cure{{Text: "check the endpoint that the connector or catalog is given, and the network: it doesn't read Flink's s3.endpoint"}}}}
+			}
 			f := Finding{Subject: j.ref(), Means: "S3 can't be reached from the job's pods: " + e.Telling(), Evidence: []Evidence{e.evidence(), {Source: "configuration", Text: "s3.endpoint: " + endpoint}}, Cures: []Cure{{Text: "check s3.endpoint and the network"}}}
-			if style := j.conf.get("s3.path.style.access", "s3.path-style-access", "fs.s3a.path.style.access"); endpoint != "" && style != "true" {
+			if style := j.conf.get("s3.path.style.access", "s3.path-style-access", "fs.s3a.path.style.access"); inHost && endpoint != "" && style != "true" {
 				f.Cures = append([]Cure{j.mendConf("keep the bucket's name in the path (MinIO and most others want that)", map[string]any{"s3.path.style.access": "true"})}, f.Cures...)
 			}
 			return []Finding{f}
@@ -165,7 +184,11 @@ var storageRules = []Rule{
 			if j.attempt == nil || !namesPath.MatchString(e.Root().Message) {
 				evidence = append(evidence, j.directories()...) // else it may be another
 			}
-			return []Finding{{Subject: j.ref(), Means: "the job's pods can't write to " + j.writtenTo(e) + ": " + e.Telling(), Evidence: evidence, Cures: []Cure{{Text: "check its owner and mode (Flink runs as user 9999: fsGroup 9999 in the pod template), and that it is mounted in the JobManager and in every TaskManager"}}}}
+			cure := "check its owner and mode (Flink runs as user 9999: fsGroup 9999 in the pod template), and that it is mounted in the JobManager and in every TaskManager"
+			if remoteDenied.MatchString(e.text()) {
+				cure = "check as whom the pods come to that filesystem (its credentials in the configuration, the service account, HADOOP_USER_NAME), and what that user may do there"
+			}
+			return []Finding{{Subject: j.ref(), Means: "the job's pods can't write to " + j.writtenTo(e) + ": " + e.Telling(), Evidence: evidence, Cures: []Cure{{Text: cure}}}}
 		},
 	},
 	{

@@ -1,0 +1,74 @@
+package diagnosis
+
+import (
+	"slices"
+	"strings"
+)
+
+var (
+	// awsService is how Amazon's clients name the service that answered; their
+	// exceptions are the same for all of them.
+	awsService = pattern(`\(Service: (?:Amazon ?|AWS ?)?(\w+)`)
+	otherAWS   = pattern(`(?i)kinesis|dynamodb|\bglue\b|secretsmanager|\bsqs\b|\bsns\b|firehose|cloudwatch|\bkafka\b|\bmsk\b|timestream|eventbridge`)
+	s3Words    = pattern(`S3|\bs3[ap]?:|\bfs\.s3|\bs3a\b|\.s3\.`)
+	// remoteDenied are refusals of filesystems that aren't mounted.
+	remoteDenied = pattern(`AccessControlException|user=\w+, access=|Operation failed: "|\b(?:hdfs|viewfs|abfss?|wasbs?|gs|oss)://|core\.windows\.net|storage\.googleapis`)
+	// flinkS3 are the frames of Flink's own filesystems, connectorS3 of those who
+	// bring a client of S3 themselves.
+	flinkS3     = []string{"org.apache.flink.fs.", "org.apache.flink.core.fs.", "flink.runtime.state.", "flink.runtime.checkpoint."}
+	connectorS3 = []string{"iceberg", "hudi", "paimon", "amazonaws", "awssdk"}
+)
+
+// whole is the chain with the classes' packages.
+func (e Exception) whole() string {
+	var out strings.Builder
+	for _, c := range e.Chain {
+		out.WriteString(c.Type + ": " + c.Message + "\n")
+	}
+	return out.String()
+}
+
+// inS3 reports whether an exception comes out of an S3 client. Where only the
+// frames of Amazon's clients say so it may be any of their services, but state
+// goes to S3.
+func inS3(e Exception) bool {
+	text := e.whole()
+	if found := awsService.FindStringSubmatch(text); found != nil && found[1] != "S3" && found[1] != "Sts" && found[1] != "SecurityTokenService" {
+		return false
+	}
+	switch {
+	case s3Words.MatchString(text), e.passes("fs.s3", "s3presto", "s3a.", "services.s3."):
+		return true
+	case otherAWS.MatchString(text), e.passes("kinesis", "dynamodb", ".glue.", ".sqs."):
+		return false
+	}
+	return slices.Contains([]Where{InCheckpoint, InRestore, InJobManager}, e.Where) && e.passes("amazonaws", "awssdk")
+}
+
+// byConnector reports whether a connector or catalog was at work with a client
+// of its own, which Flink's s3 keys aren't for.
+func byConnector(e Exception) bool {
+	return (e.Where == InTask || e.Where == InMain) && e.passes(connectorS3...) && !e.passes(flinkS3...)
+}
+
+// s3Unanswered is the exception of an S3 client that got no answer. inHost says
+// that the bucket's name may have been made part of the host's.
+func (j *job) s3Unanswered() (out Exception, inHost, ok bool) {
+	if e, _, ok := j.find(s3Away); ok && inS3(e) {
+		return e, true, true
+	}
+	endpoint := j.conf.get("s3.endpoint", "fs.s3a.endpoint")
+	if endpoint != "" && !strings.Contains(endpoint, "://") {
+		endpoint = "http://" + endpoint
+	}
+	host := hostOf(endpoint)
+	for i, e := range j.seen {
+		found := e.match(unknownHost)
+		if found == nil || host == "" || found[1] != host && !strings.HasSuffix(found[1], "."+host) {
+			continue
+		}
+		j.touched = append(j.touched, i)
+		return e, found[1] != host, true
+	}
+	return out, false, false
+}

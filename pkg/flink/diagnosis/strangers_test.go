@@ -1,0 +1,147 @@
+package diagnosis
+
+import (
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+const jmPod = "orders-6d5f49f8d4-5hvl9"
+
+// pullFailing is an image that the kubelet says this of.
+func pullFailing(why string) change {
+	return all(jmStarts, waiting(jobManager, "ImagePullBackOff", "Back-off pulling image"), event1("Pod", jmPod, "Failed", `Failed to pull image "flink:1.20": `+why, m1))
+}
+
+// refusedPod is a pod of the JobManager that the API server refuses.
+func refusedPod(why string) change {
+	return all(jmStarts, func(f *JobFacts) { f.Pods = nil }, event1("ReplicaSet", "orders-6d5f49f8d4", "FailedCreate", "Error creating: "+why, m1))
+}
+
+// mountFailing is a TaskManager that waits, of which an event tells.
+func mountFailing(reason, why string) change {
+	return all(created(2*m1), waiting(taskManager, "ContainerCreating", ""), event1("Pod", "orders-taskmanager-1-1", reason, why, m1))
+}
+
+// endedAs is a TaskManager's pod that its node let go.
+func endedAs(reason, why string) change {
+	return all(created(2*m1), pods(taskManager, func(p *corev1.Pod) {
+		unready(p)
+		p.Status.Phase, p.Status.Reason, p.Status.Message, p.Status.ContainerStatuses = corev1.PodFailed, reason, why, nil
+	}))
+}
+
+// notStarted is a JobManager's container that couldn't be run.
+func notStarted(why string) change {
+	return all(starts(2*m1), noTaskManager, ended(jobManager, mainContainer, 128, "StartError"), pods(jobManager, func(p *corev1.Pod) {
+		p.Status.ContainerStatuses[0].LastTerminationState.Terminated.Message = why
+	}))
+}
+
+const shim = "failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: "
+
+func TestReportsOfStores(t *testing.T) {
+	const aws = "\n\tat com.amazonaws.http.AmazonHttpClient.execute(A.java:1)"
+	keys := []string{"s3.access-key, s3.secret-key", "s3.endpoint"}
+	for name, c := range map[string]report{
+		"a queue of the same cloud refuses": {task("software.amazon.awssdk.services.kinesis.model.AccessDeniedException: User: x is not authorized to perform: kinesis:DescribeStream (Service: Kinesis, Status Code: 400)\n\tat software.amazon.awssdk.core.X.y(X.java:1)"), "FLINK-JOB-EXCEPTION", "kinesis:DescribeStream", keys},
+		"a queue of the same cloud is away": {task("com.amazonaws.SdkClientException: Unable to execute HTTP request: Connect to kinesis.eu-west-1.amazonaws.com:443 failed: connect timed out" + aws), "FLINK-JOB-EXCEPTION", "kinesis", keys},
+		"a catalog of the same cloud":       {mainFails("software.amazon.awssdk.services.glue.model.AccessDeniedException: x is not authorized to perform: glue:GetDatabase (Service: Glue, Status Code: 400)\n\tat software.amazon.awssdk.services.glue.D.g(D.java:1)"), "FLINK-JOB-MAIN", "glue:GetDatabase", keys},
+		"a connector's own client of S3":    {task("software.amazon.awssdk.services.s3.model.S3Exception: Access Denied (Service: S3, Status Code: 403)\n\tat org.apache.iceberg.aws.s3.S3OutputStream.close(S.java:1)"), "FLINK-S3-DENIED", "credentials of the connector", []string{"check the keys"}},
+		"a connector's own client, away":    {task("software.amazon.awssdk.core.exception.SdkClientException: Unable to execute HTTP request: connect timed out: s3.eu-west-1.amazonaws.com: S3\n\tat org.apache.iceberg.aws.s3.S3OutputStream.close(S.java:1)"), "FLINK-S3-AWAY", "doesn't read Flink's s3.endpoint", []string{"path"}},
+		"Flink's client of S3 in a task":    {task("java.nio.file.AccessDeniedException: s3a://b/x: Access Denied (Service: Amazon S3; Status Code: 403)\n\tat com.amazonaws.http.A.e(A.java:1)\n\tat org.apache.flink.fs.s3hadoop.common.HadoopFileSystem.create(H.java:1)"), "FLINK-S3-DENIED", "s3.access-key", []string{"connector or catalog"}},
+		"no credentials, as Hadoop says it": {checkpointing("java.nio.file.AccessDeniedException: state: org.apache.hadoop.fs.s3a.auth.NoAuthWithAWSException: No AWS Credentials provided by SimpleAWSCredentialsProvider"), "FLINK-S3-DENIED", "check the keys", []string{"owner and mode"}},
+		"the bucket in the host's name":     {all(conf("s3.endpoint", "http://minio.store.svc:9000"), checkpointing("com.amazonaws.SdkClientException: Unable to execute HTTP request: state.minio.store.svc\nCaused by: java.net.UnknownHostException: state.minio.store.svc")), "FLINK-S3-AWAY", "s3.path.style.access", []string{"getent"}},
+		"an endpoint that isn't there":      {all(conf("s3.endpoint", "minio.store.svc:9000"), checkpointing("java.net.UnknownHostException: minio.store.svc")), "FLINK-S3-AWAY", "check s3.endpoint", []string{"s3.path.style.access"}},
+		"a host that is no store's":         {all(conf("s3.endpoint", "http://minio.store.svc:9000"), checkpointing("java.net.UnknownHostException: kafka.store.svc")), "FLINK-JOB-UNKNOWN-HOST", "kafka.store.svc", keys},
+		"a bucket of another cloud":         {checkpointing("com.google.cloud.storage.StorageException: The specified bucket does not exist."), "FLINK-S3-BUCKET", "make the bucket", keys},
+		"HDFS without Hadoop":               {mainFails("org.apache.flink.core.fs.UnsupportedFileSystemSchemeException: Could not find a file system implementation for scheme 'hdfs'. The scheme is not directly supported by Flink"), "FLINK-FS-PLUGIN", "HADOOP_CLASSPATH", []string{"ENABLE_BUILT_IN_PLUGINS"}},
+		"Hadoop without its module":         {mainFails("org.apache.hadoop.fs.UnsupportedFileSystemException: No FileSystem for scheme \"s3\""), "FLINK-FS-PLUGIN", "Hadoop doesn't see Flink's plugins", []string{"ENABLE_BUILT_IN_PLUGINS"}},
+		"Flink without its plugin":          {mainFails("org.apache.flink.core.fs.UnsupportedFileSystemSchemeException: Could not find a file system implementation for scheme 'abfs'."), "FLINK-FS-PLUGIN", "ENABLE_BUILT_IN_PLUGINS", []string{"HADOOP_CLASSPATH"}},
+		"HDFS that refuses the user":        {jmFails("org.apache.flink.runtime.entrypoint.ClusterEntrypointException: Failed to initialize the cluster entrypoint", "Caused by: org.apache.hadoop.security.AccessControlException: Permission denied: user=flink, access=WRITE, inode=\"/flink\":hdfs:supergroup:drwxr-xr-x"), "FLINK-STATE-WRITE", "HADOOP_USER_NAME", []string{"fsGroup"}},
+		"a volume of another owner":         {jmFails("org.apache.flink.runtime.entrypoint.ClusterEntrypointException: Failed to initialize the cluster entrypoint", "Caused by: java.io.IOException: Mkdirs failed to create file:/nas/flink/ha"), "FLINK-STATE-WRITE", "fsGroup", []string{"HADOOP_USER_NAME"}},
+		"a database's disk":                 {task("org.postgresql.util.PSQLException: ERROR: could not extend file \"base/1/2\": No space left on device"), "FLINK-JOB-EXCEPTION", "could not extend file", []string{"io.tmp.dirs"}},
+		"a name node's disk":                {checkpointing("org.apache.hadoop.ipc.RemoteException: java.io.IOException: No space left on device"), "FLINK-JOB-EXCEPTION", "No space left", []string{"io.tmp.dirs"}},
+		"RocksDB's disk":                    {task("org.rocksdb.RocksDBException: While appending to file: /tmp/db/1.sst: No space left on device"), "FLINK-POD-DISK", "io.tmp.dirs", nil},
+		"a sink that isn't written yet":     {checkpointing("java.lang.UnsupportedOperationException: Not supported yet.\n\tat com.acme.MySink.snapshotState(MySink.java:9)\n\tat org.apache.flink.streaming.X.y(X.java:1)"), "FLINK-JOB-EXCEPTION", "Not supported yet", []string{"canonical", "NATIVE"}},
+		"state that only native ones hold":  {checkpointing("java.lang.UnsupportedOperationException: Not supported yet.\n\tat org.apache.flink.runtime.state.v2.X.y(X.java:9)"), "FLINK-SNAP-FORMAT", "native", nil},
+	} {
+		t.Run(name, c.hold)
+	}
+}
+
+func TestReportsOfClasses(t *testing.T) {
+	twice, statement := []string{"loaded twice"}, []string{"correct the statement"}
+	for name, c := range map[string]report{
+		"a number of another type":         {task("java.lang.ClassCastException: class java.lang.Integer cannot be cast to class java.lang.Long (java.lang.Integer and java.lang.Long are in module java.base of loader 'bootstrap')"), "FLINK-JOB-EXCEPTION", "java.lang.Long", twice},
+		"a class of the job's, another":    {task("java.lang.ClassCastException: class com.acme.A cannot be cast to class com.acme.B (com.acme.A and com.acme.B are in unnamed module of loader org.apache.flink.util.ChildFirstClassLoader @1)"), "FLINK-JOB-EXCEPTION", "com.acme.B", twice},
+		"a class twice, in old Java":       {task("java.lang.ClassCastException: com.acme.E cannot be cast to com.acme.E"), "FLINK-JOB-CAST", "one place only", nil},
+		"a class twice, in a field":        {task("java.lang.ClassCastException: cannot assign instance of org.apache.commons.collections.map.LinkedMap to field org.x.K.pending of type org.apache.commons.collections.map.LinkedMap in instance of org.x.K"), "FLINK-JOB-CAST", "one place only", nil},
+		"a class that fails to start":      {task("java.lang.NoClassDefFoundError: Could not initialize class com.acme.Holder"), "FLINK-JOB-EXCEPTION", "com.acme.Holder", []string{"class Could", "jar"}},
+		"a class with slashes":             {task("java.lang.NoClassDefFoundError: org/apache/avro/Schema"), "FLINK-JOB-CLASS", "org.apache.avro.Schema", []string{"build the job"}},
+		"a class that Flink 2 has no more": {mainFails("java.lang.NoClassDefFoundError: org/apache/flink/streaming/api/functions/source/SourceFunction"), "FLINK-JOB-CLASS", "build the job and its connectors for Flink", []string{"put the library"}},
+		"a class of a connector":           {mainFails("java.lang.ClassNotFoundException: org.apache.flink.connector.kafka.source.KafkaSource"), "FLINK-JOB-CLASS", "flink-sql-connector", []string{"build the job"}},
+		"two connectors of one name":       {mainFails("org.apache.flink.table.api.ValidationException: Multiple factories for identifier 'kafka' that implement 'DynamicTableFactory' found in the classpath."), "FLINK-JOB-MAIN", "Multiple factories", statement},
+		"no planner":                       {mainFails("org.apache.flink.table.api.TableException: Could not instantiate the executor. Make sure a planner module is on the classpath"), "FLINK-JOB-MAIN", "planner", statement},
+		"a date that is none":              {mainFails("java.text.ParseException: Unparseable date: \"2026-13-01\""), "FLINK-JOB-MAIN", "Unparseable date", statement},
+		"arguments that are none":          {mainFails("org.apache.commons.cli.ParseException: Missing argument for option: topic"), "FLINK-JOB-MAIN", "Missing argument", statement},
+		"a rule of the program's own":      {mainFails("com.acme.ValidationException: rule 7 isn't valid"), "FLINK-JOB-MAIN", "rule 7", statement},
+		"a statement that can't be parsed": {mainFails("org.apache.flink.sql.parser.impl.ParseException: Encountered \"FORM\" at line 1"), "FLINK-JOB-SQL", "correct the statement", nil},
+		"a producer that was fenced":       {task("org.apache.kafka.common.errors.ProducerFencedException: There is a newer producer with the same transactionalId which fences the current one."), "FLINK-JOB-KAFKA", "transactionalIdPrefix", []string{"topic exists"}},
+		"an id that brokers forgot":        {restoringState("org.apache.kafka.common.errors.InvalidPidMappingException: The producer attempted to use a producer id which is not currently assigned to its transactional id."), "FLINK-JOB-KAFKA", "transactional.id.expiration.ms", []string{"topic exists"}},
+		"brokers without a name":           {mainFails("org.apache.kafka.common.KafkaException: Failed to construct kafka consumer\nCaused by: org.apache.kafka.common.config.ConfigException: No resolvable bootstrap urls given in bootstrap.servers"), "FLINK-JOB-KAFKA", "bootstrap.servers", []string{"topic exists"}},
+		"a trust store that isn't there":   {mainFails("org.apache.kafka.common.KafkaException: Failed to construct kafka consumer\nCaused by: java.nio.file.NoSuchFileException: /certs/trust.jks"), "FLINK-JOB-KAFKA", "correct the client's properties", []string{"topic exists", "doesn't serve"}},
+		"a topic that isn't there":         {task("org.apache.kafka.common.errors.UnknownTopicOrPartitionException: This server does not host this topic-partition."), "FLINK-JOB-KAFKA", "topic exists", nil},
+	} {
+		t.Run(name, c.hold)
+	}
+}
+
+func TestReportsOfNodes(t *testing.T) {
+	login, tmpl := []string{"imagePullSecrets"}, []string{"in the pod template"}
+	for name, c := range map[string]report{
+		"a registry without TLS":           {pullFailing(`failed to do request: Head "https://reg:5000/v2/": http: server gave HTTP response to HTTPS client`), "FLINK-POD-IMAGE", "HTTP without TLS", []string{"imagePullSecrets", "its CA"}},
+		"a registry that is broken":        {pullFailing("unexpected status from HEAD request to https://reg/v2/flink/manifests/1: 503 Service Unavailable"), "FLINK-POD-IMAGE", "doesn't serve the image now", login},
+		"a node whose disk is full":        {pullFailing("failed to extract layer sha256:1: write /var/lib/containerd/x: no space left on device: unknown"), "FLINK-POD-IMAGE", "the node's disk is full", login},
+		"an image of an old format":        {pullFailing(`media type "application/vnd.docker.distribution.manifest.v1+prettyjws" is no longer supported since containerd v2.1`), "FLINK-POD-IMAGE", "push it again", login},
+		"a tag that looks like a status":   {pullFailing("failed to resolve reference \"reg:5000/flink:403\": reg:5000/flink:403: not found"), "FLINK-POD-IMAGE", "no such name or tag", login},
+		"a status without words":           {pullFailing("unexpected status code 403"), "FLINK-POD-IMAGE", "imagePullSecrets", nil},
+		"an image that isn't signed":       {all(jmStarts, waiting(jobManager, "SignatureValidationFailed", "image pull failed for reg/flink:1 because the signature validation failed")), "FLINK-POD-IMAGE", "signed", login},
+		"an image with a short name":       {all(jmStarts, waiting(jobManager, "ImageInspectError", `Failed to inspect image "flink": short-name "flink" did not resolve to an alias`)), "FLINK-POD-IMAGE", "docker.io/library", login},
+		"a mount onto what it isn't":       {notStarted(shim + `error during container init: error mounting "/var/lib/kubelet/x" to rootfs at "/opt/flink/conf/x": no such file or directory: unknown`), "FLINK-POD-CONTAINER", "volumeMounts", []string{"build the image"}},
+		"a limit that no program fits":     {notStarted(shim + "container init was OOM-killed (memory limit too low?): unknown"), "FLINK-POD-CONTAINER", "memory limit", []string{"build the image"}},
+		"a program that isn't there":       {notStarted(shim + `exec: "/opt/entry.sh": no such file or directory: unknown`), "FLINK-POD-ENTRYPOINT", "build the image", []string{"volumeMounts"}},
+		"a container runtime that is slow": {all(created(2*m1), waiting(taskManager, "CreateContainerError", "context deadline exceeded")), "FLINK-POD-CONTAINER", "slow", tmpl},
+		"a network without addresses":      {mountFailing("FailedCreatePodSandBox", `Failed to create pod sandbox: plugin type="aws-cni" name="aws-cni" failed (add): add cmd: failed to assign an IP address to container`), "FLINK-POD-CONTAINER", "no address left", tmpl},
+		"a network plugin that is away":    {mountFailing("FailedCreatePodSandBox", `Failed to create pod sandbox: plugin type="calico" failed (add): stat /var/lib/calico/nodename: no such file or directory`), "FLINK-POD-CONTAINER", "network plugin", tmpl},
+		"a driver that isn't installed":    {mountFailing("FailedMount", `MountVolume.MountDevice failed for volume "pvc-1" : driver name efs.csi.aws.com not found in the list of registered CSI drivers`), "FLINK-POD-VOLUME", "install the volume's CSI driver", tmpl},
+		"a server that refuses":            {mountFailing("FailedMount", `MountVolume.SetUp failed for volume "nfs" : mount failed: exit status 32 Output: mount.nfs: access denied by server while mounting nfs:/x`), "FLINK-POD-VOLUME", "lets this node mount it", tmpl},
+		"a provider of secrets":            {mountFailing("FailedMount", `MountVolume.SetUp failed for volume "s" : rpc error: failed to get secretproviderclass prod/aws, error: SecretProviderClass "aws" not found`), "FLINK-POD-VOLUME", "SecretProviderClass and its provider", tmpl},
+		"a node that was shut down":        {endedAs("Terminated", "Pod was terminated in response to imminent node shutdown."), "FLINK-POD-EVICTED", "its node went", []string{"memory"}},
+		"a node without healthy devices":   {endedAs("UnexpectedAdmissionError", "Allocate failed due to no healthy devices present; cannot allocate unhealthy devices nvidia.com/gpu"), "FLINK-POD-EVICTED", "was not admitted by its node", []string{"ask for the memory"}},
+		"a node that had filled up":        {endedAs("OutOfcpu", "Node didn't have enough resource: cpu, requested: 1000, used: 3900, capacity: 4000"), "FLINK-POD-EVICTED", "OutOfcpu", []string{"ask for the memory"}},
+		"a pod of a higher priority":       {all(created(2*m1), noTaskManager, event1("Pod", "orders-taskmanager-1-1", "Preempted", "Preempted by pod 12 on node n1", m1)), "FLINK-POD-EVICTED", "priorityClassName", []string{"ask for the memory"}},
+		"more of the disk than it may":     {endedAs("Evicted", "Pod ephemeral local storage usage exceeds the total limit of containers 1Gi. "), "FLINK-POD-EVICTED", "ephemeral-storage of the pod template", []string{"ask for the memory"}},
+		"a disk that others filled":        {endedAs("Evicted", "The node was low on resource: ephemeral-storage. Container fluent-bit was using 9Gi, request is 0"), "FLINK-POD-EVICTED", "the node's disk was full", []string{"sizeLimit"}},
+		"more memory than it asked for":    {endedAs("Evicted", "The node was low on resource: memory. Container flink-main-container was using 2Gi, request is 1Gi"), "FLINK-POD-EVICTED", "ask for the memory", []string{"disk"}},
+		"a node that went before an image was wrong": {all(pullFailing("docker.io/library/flink:1.20: not found"), func(f *JobFacts) {
+			gone := podOf("orders-6d5f49f8d4-aaaaa", jobManager)
+			gone.Pod.Status.Phase, gone.Pod.Status.Reason = corev1.PodFailed, "NodeShutdown"
+			gone.Pod.Status.Conditions[0] = corev1.PodCondition{Type: corev1.PodReady, Status: corev1.ConditionFalse, LastTransitionTime: stamp(2 * h1)}
+			gone.Pod.Status.ContainerStatuses = nil
+			f.Pods = append(f.Pods, gone)
+		}), "FLINK-POD-IMAGE", "no such name", nil},
+		"a quota for priorities":             {refusedPod(`pods "x" is forbidden: insufficient quota to match these scopes: [{PriorityClass In [system-node-critical]}]`), "FLINK-POD-QUOTA", "ResourceQuota for that priority class", []string{"free what it counts"}},
+		"a policy that speaks of quota":      {refusedPod(`admission webhook "v.k.svc" denied the request: the label quota-team is missing`), "FLINK-POD-REFUSED", "webhook v.k.svc", []string{"resourcequota"}},
+		"a policy about TaskManagers":        {all(created(m1), noTaskManager, logged(`Could not create pod x, exception: E: Message: admission webhook "v.k.svc" denied the request: policies require-quota: x. Received status: S`)), "FLINK-POD-REFUSED", "webhook v.k.svc", []string{"the namespace's quota"}},
+		"a webhook that isn't trusted":       {refusedPod(`Internal error occurred: failed calling webhook "x.y": failed to call webhook: Post "https://x.y.svc:443/m": tls: failed to verify certificate: x509: certificate signed by unknown authority`), "FLINK-POD-REFUSED", "caBundle", []string{"pods that are ready"}},
+		"the node that fits is cordoned":     {all(jmStarts, unscheduled(jobManager, "0/3 nodes are available: 1 node(s) were unschedulable, 2 node(s) didn't match Pod's node affinity/selector.")), "FLINK-POD-AFFINITY", "cordoned", []string{"label a node"}},
+		"no node fits but the control plane": {all(jmStarts, unscheduled(jobManager, "0/3 nodes are available: 1 node(s) had untolerated taint {node-role.kubernetes.io/control-plane: }, 2 node(s) didn't match Pod's node affinity/selector.")), "FLINK-POD-AFFINITY", "label a node", []string{"cordoned"}},
+		"a pod that a queue holds back": {all(jmStarts, unscheduled(jobManager, "Scheduling is blocked due to non-empty scheduling gates"), pods(jobManager, func(p *corev1.Pod) {
+			p.Spec.SchedulingGates = []corev1.PodSchedulingGate{{Name: "kueue.x-k8s.io/admission"}}
+		})), "FLINK-POD-UNSCHEDULED", "kueue.x-k8s.io/admission", []string{"finds no node"}},
+		"a claim that goes": {all(jmStarts, unscheduled(jobManager, `0/3 nodes are available: persistentvolumeclaim "state" is being deleted.`)), "FLINK-POD-UNSCHEDULED", `"state" is being deleted`, []string{"create the claim"}},
+	} {
+		t.Run(name, c.hold)
+	}
+}
