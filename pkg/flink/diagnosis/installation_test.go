@@ -144,3 +144,13 @@ func TestRulesOfInstallations(t *testing.T) {
 		})
 	}
 }
+
+// What a job met itself is said once, by the job.
+func TestBeyondJobs(t *testing.T) {
+	store := []Finding{{Rule: "FLINK-INST-STORAGE"}, {Rule: "FLINK-INST-CLAIM"}}
+	for rule, want := range map[string]int{"FLINK-S3-BUCKET": 1, "FLINK-S3-AWAY": 1, "FLINK-POD-IMAGE": 2} {
+		if got := BeyondJobs(slices.Clone(store), [][]Finding{nil, {{Rule: rule}}}); len(got) != want || got[len(got)-1].Rule != "FLINK-INST-CLAIM" {
+			t.Errorf("%s: %+v", rule, got)
+		}
+	}
+}

@@ -15,6 +15,10 @@ var (
 	ckptTolerate = pattern(`Exceeded checkpoint tolerable failure threshold`)
 )
 
+// unfinished is for how long a JobManager may be at the end of a checkpoint, which
+// mostly takes less than a second.
+const unfinished = time.Minute
+
 // ckpt is the job's checkpoints; nil where they don't count.
 func (j *job) ckpt() *Checkpoints {
 	if j.Flink.Checkpoints == nil || j.deleting() || j.over() || strings.EqualFold(j.Flink.Type, "BATCH") {
@@ -214,6 +218,39 @@ var checkpointRules = []Rule{
 				f.Means = fmt.Sprintf("no checkpoint was ever completed; %d failed, last: %s", c.Failed, oneLine(failing[0].Failure))
 			}
 			return []Finding{f}
+		},
+	},
+	{
+		ID: "FLINK-CKPT-UNFINISHED", Severity: Error, Title: "the JobManager doesn't complete a checkpoint", Link: docCheckpoints,
+		Explain:  "All tasks have written their part of a checkpoint or savepoint; what is left is the JobManager's: it writes the file _metadata into the directory. Where the store doesn't answer, the filesystem's client tries for minutes before an error is reported (Presto's S3 client for up to ten), and the job looks healthy until then. If the JobManager ends now, the job goes back to the checkpoint before this one.",
+		Explains: []string{"FLINK-CKPT-STALLED", "FLINK-SNAP-STUCK"},
+		job: func(j *job) []Finding {
+			c := j.ckpt()
+			if c == nil || !j.running() {
+				return nil
+			}
+			for _, h := range c.History {
+				waits := j.age(h.Triggered) - h.Duration
+				if h.Status != api.CheckpointInProgress || h.Subtasks == 0 || h.Acked < h.Subtasks || h.Triggered.IsZero() || waits < unfinished {
+					continue
+				}
+				what, keys := "checkpoint", api.CheckpointDirKeys
+				if h.Savepoint {
+					what, keys = "savepoint", api.SavepointDirKeys
+				}
+				f := Finding{Subject: j.ref(), Evidence: []Evidence{h.evidence()}, Confidence: Likely}
+				f.Evidence[0].Text += fmt.Sprintf(", %d of %d subtasks answered", h.Acked, h.Subtasks)
+				f.Means = fmt.Sprintf("all tasks answered %s %d %s ago, and the JobManager hasn't completed it: it still tries to write its _metadata", what, h.ID, ago(waits))
+				if dir, key := j.conf.find(keys...); dir != "" {
+					f.Evidence = append(f.Evidence, j.key(key))
+				}
+				if endpoint, key := j.conf.find("s3.endpoint", "s3a.endpoint", "fs.s3a.endpoint", "presto.s3.endpoint"); endpoint != "" {
+					f.Evidence = append(f.Evidence, j.key(key))
+				}
+				f.Cures = []Cure{{Text: "try the directory from inside the cluster, as the job does", Command: j.flink("storage check %s", j.target()), Safe: true}}
+				return []Finding{f}
+			}
+			return nil
 		},
 	},
 	{

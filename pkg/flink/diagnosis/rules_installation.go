@@ -2,6 +2,7 @@ package diagnosis
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -72,6 +73,18 @@ var installationRules = []Rule{
 			return out
 		},
 	},
+}
+
+// ofStore are what jobs say of an object store that can't be used.
+var ofStore = []string{"FLINK-S3-AWAY", "FLINK-S3-BUCKET", "FLINK-S3-DENIED"}
+
+// BeyondJobs are the findings about an installation that the findings of its jobs
+// don't say, too, and with what the job itself met.
+func BeyondJobs(installation []Finding, jobs [][]Finding) []Finding {
+	met := slices.ContainsFunc(jobs, func(found []Finding) bool {
+		return slices.ContainsFunc(found, func(f Finding) bool { return slices.Contains(ofStore, f.Rule) })
+	})
+	return slices.DeleteFunc(installation, func(f Finding) bool { return met && f.Rule == "FLINK-INST-STORAGE" })
 }
 
 func later(a, b time.Time) time.Time {

@@ -259,6 +259,8 @@ var checkpointTrials = []trial{
 	{"FLINK-CKPT-FINISHED", failedCheckpoints(1, "Some tasks of the job have already finished and checkpointing with finished tasks is not enabled."), failedCheckpoints(1, "Checkpoint was declined.")},
 	{"FLINK-CKPT-TOLERABLE", thrown("org.apache.flink.util.FlinkRuntimeException: Exceeded checkpoint tolerable failure threshold."), longAgo("org.apache.flink.util.FlinkRuntimeException: Exceeded checkpoint tolerable failure threshold.")},
 	{"FLINK-CKPT-FAILING", failedCheckpoints(4, "Checkpoint was declined."), all(state("RUNNING", m1), failedCheckpoints(4, "Not all required tasks are currently running."))},
+	{"FLINK-CKPT-UNFINISHED", underWay(4, 4*m1), underWay(3, 4*m1)},
+	{"FLINK-CKPT-UNFINISHED", underWay(4, 2*m1), underWay(4, 30*time.Second)},
 	{"FLINK-CKPT-STALLED", ckpt(func(c *Checkpoints) {
 		for i := range c.History {
 			c.History[i].Triggered = c.History[i].Triggered.Add(-20 * m1)
@@ -286,6 +288,14 @@ var checkpointTrials = []trial{
 	}), ckpt(func(c *Checkpoints) { c.History[0].State = 60 * mib })},
 	{"FLINK-CKPT-IN-MEMORY", ckpt(func(c *Checkpoints) { c.Config.Storage = "JobManagerCheckpointStorage" }), ckpt(func(c *Checkpoints) { c.Config.Storage, c.Config.Interval = "JobManagerCheckpointStorage", 0 })},
 	{"FLINK-CKPT-DROPPED", ckpt(func(c *Checkpoints) { c.Config.Dropped = true }), ckpt(func(c *Checkpoints) { c.Config.Dropped, c.Config.Interval = true, 0 })},
+}
+
+// underWay is a checkpoint that some of four subtasks answered in a quarter of a
+// second.
+func underWay(acked int, age time.Duration) change {
+	return ckpt(func(c *Checkpoints) {
+		c.History = append([]Checkpoint{{ID: 400, Status: "IN_PROGRESS", Triggered: before(age), Duration: 250 * time.Millisecond, Subtasks: 4, Acked: acked}}, c.History...)
+	})
 }
 
 var flowTrials = []trial{

@@ -2,10 +2,13 @@ package reach
 
 import (
 	"context"
+
 	"crypto/tls"
 	"errors"
 	"io/fs"
 	"slices"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/portforward"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
@@ -33,7 +36,8 @@ func (g *Gatherer) stores(ctx context.Context, jobs []api.Job) []diagnosis.Stora
 		dir, _ := config.Get(api.CheckpointDirKeys...)
 		scheme, rest := storage.Split(dir)
 		namespace := job.Object.GetNamespace()
-		if _, _, ok := serviceEndpoint(endpoint, namespace); !ok || endpoint == "" || !storage.IsS3(scheme) {
+		service, _, ok := serviceEndpoint(endpoint, namespace)
+		if !ok || endpoint == "" || !storage.IsS3(scheme) {
 			continue
 		}
 		bucket := bucketOf(rest)
@@ -46,6 +50,9 @@ func (g *Gatherer) stores(ctx context.Context, jobs []api.Job) []diagnosis.Stora
 		}
 		if len(out) == mostStores || ctx.Err() != nil {
 			break
+		}
+		if _, err := g.Client.Core().CoreV1().Services(service.Namespace).Get(ctx, service.Name, metav1.GetOptions{}); err != nil {
+			continue // a host elsewhere may have such a name, too
 		}
 		one := diagnosis.StorageFacts{Endpoint: endpoint, Bucket: bucket, UsedBy: []string{job.Ref().String()}}
 		one.Reached, one.Found, one.Error = g.lookFor(ctx, job, dir)

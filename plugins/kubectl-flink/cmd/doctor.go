@@ -369,12 +369,22 @@ func (g *gathered) ofInstallation() []diagnosis.Finding {
 // report is what is wrong by what was gathered.
 func (g *gathered) report() *view.DoctorReport {
 	report := &view.DoctorReport{Named: g.named, Failed: g.failed}
-	report.AddInstallation(g.ofInstallation(), g.unread)
+	ofJobs := make([][]diagnosis.Finding, len(g.jobs))
+	for i := range g.jobs {
+		if g.jobs[i].err == nil {
+			ofJobs[i] = diagnosis.Job(g.jobs[i].facts)
+		}
+	}
+	installation := g.ofInstallation()
+	if g.named {
+		installation = diagnosis.BeyondJobs(installation, ofJobs)
+	}
+	report.AddInstallation(installation, g.unread)
 	for i, ref := range g.refs {
 		if r := g.jobs[i]; r.err != nil {
 			report.Fail(ref, r.err)
 		} else {
-			report.AddJob(ref, diagnosis.Job(r.facts), r.unread)
+			report.AddJob(ref, ofJobs[i], r.unread)
 		}
 	}
 	return report
