@@ -18,7 +18,7 @@ var rooms = map[string][]string{
 	"statefile":  {},
 	"probe":      {},
 	"diagnosis":  {"api"},
-	"foretell":   {"api", "statefile", "diagnosis"},
+	"foretell":   {"api", "statefile", "diagnosis", "sqlplan"},
 	"timeline":   {"api", "diagnosis"},
 	"backup":     {"api", "operator", "savepoint", "lifecycle"},
 	"bundle":     {"api", "operator", "rest", "diagnosis", "reach"},

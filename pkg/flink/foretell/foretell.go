@@ -12,8 +12,8 @@ import (
 	"strings"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/sorting"
-
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/sqlplan"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/statefile"
 )
 
@@ -108,12 +108,15 @@ type Facts struct {
 	Graph        []Node
 	GraphTrouble string
 	TroubleKind  Trouble
+	// Plans is what becomes of the state by Flink's plans of the SQL script that runs
+	// and of the one to come; nil where they aren't known.
+	Plans *sqlplan.Comparison
 }
 
 // rules are all of them. Each is a function of the facts alone.
 var rules = []func(*Facts) []Finding{
 	stateless, format, maxParallelism, maxParallelismSet, missing, backend, unaligned,
-	compiled, versions, places, claim, otherJob, java, manifest, defaults,
+	compiled, plans, versions, places, claim, otherJob, java, manifest, defaults,
 }
 
 // Judge is all that the facts say, worst first.

@@ -64,6 +64,8 @@ type StartedGateway struct {
 	ended func(context.Context) error
 	// upload is nil where files can't be brought to the gateway.
 	upload func(ctx context.Context, name string, in io.Reader) (string, error)
+	// read reads a file of the gateway and removes it; nil as upload is.
+	read func(ctx context.Context, path string, most int) ([]byte, error)
 }
 
 // ErrNoUpload says that no file can be brought to where a gateway runs.
@@ -124,6 +126,9 @@ func (g *GatewayStarter) InPod(ctx context.Context, p Place) (*StartedGateway, e
 			Args: []string{"bash", "-c", `mkdir -p "$1" && cat >"$2"`, "upload", uploadDir, path}, In: in, Out: io.Discard, ErrOut: io.Discard,
 		})
 		return path, err
+	}
+	started.read = func(ctx context.Context, path string, most int) ([]byte, error) {
+		return g.readFile(ctx, podexec.Command{Namespace: made.Namespace, Pod: made.Name, Container: made.Spec.Containers[0].Name}, path, most)
 	}
 	fail := func(err error) (*StartedGateway, error) {
 		away, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)

@@ -54,9 +54,9 @@ func Diff(before, after string) string {
 	return udiff.Unified("the script that runs", "the new script", secret.Text(before), secret.Text(after))
 }
 
-// Effect is what a change of a script may mean for the state, in sentences. The
-// scripts aren't planned here, so that it says what isn't known.
-func Effect(before, after Script) string {
+// Effect is what a change of a script may mean for the state, in sentences; known
+// is false where only Flink's plans tell.
+func Effect(before, after Script) (text string, known bool) {
 	was, is := statements(before), statements(after)
 	var planner []string
 	old, fresh := before.Settings(), after.Settings()
@@ -67,13 +67,13 @@ func Effect(before, after Script) string {
 	}
 	switch {
 	case slices.Equal(was, is) && len(planner) == 0:
-		return "State: the statements are the same, so Flink plans the same job, and each operator takes its state over"
+		return "State: the statements are the same, so Flink plans the same job, and each operator takes its state over", true
 	case slices.Equal(was, is):
-		return "State: not known. The statements are the same, but these settings may change how Flink plans them: " + strings.Join(planner, ", ") + "\n" + ifItDoesNot
+		return "State: not known. The statements are the same, but these settings may change how Flink plans them: " + strings.Join(planner, ", ") + "\n" + ifItDoesNot, false
 	case sameInserts(before, after):
-		return "State: not known. The job's INSERT is the same, but what it reads or writes has changed, and with it perhaps the plan\n" + ifItDoesNot
+		return "State: not known. The job's INSERT is the same, but what it reads or writes has changed, and with it perhaps the plan\n" + ifItDoesNot, false
 	}
-	return "State: not known. Flink plans the job again. It numbers operators by the shape of the job: one that keeps its place gets its old state, even where it now computes something else, and the start fails where a state has no operator any more\n" + ifItDoesNot
+	return "State: not known. Flink plans the job again. It numbers operators by the shape of the job: one that keeps its place gets its old state, even where it now computes something else, and the start fails where a state has no operator any more\n" + ifItDoesNot, false
 }
 
 const ifItDoesNot = "If it doesn't start, the state is safe in the savepoint: --rollback-on-failure goes back to it"

@@ -40,19 +40,19 @@ func (c Comparison) Text() string {
 }
 
 func (o Outcome) text() string {
-	line := func(what string, n *Node) string { return fmt.Sprintf("  %-8s %s\n", what, shown(n)) }
+	line := func(what string, n *Node) string { return fmt.Sprintf("  %-8s %s\n", what, n.Shown()) }
 	note := func(format string, args ...any) string { return fmt.Sprintf("           "+format+"\n", args...) }
 	var out string
 	switch o.Fate {
 	case Gone:
 		out = line("gone", o.Old)
 		if o.Now != nil {
-			out += note("in its place: %s", shown(o.Now))
+			out += note("in its place: %s", o.Now.Shown())
 		}
 	case Moved:
 		out = line("moved", o.Old) + note("the same operator is there under another id, and doesn't find this state")
 	case Changed:
-		out = line("changed", o.Now) + note("takes the state of: %s", shown(o.Old))
+		out = line("changed", o.Now) + note("takes the state of: %s", o.Old.Shown())
 	case Kept:
 		out = line("kept", o.Now)
 	case New:
@@ -79,7 +79,8 @@ func lives(ttl string) string {
 	return ttl
 }
 
-func shown(n *Node) string {
+// Shown is what a node does, in one short line without secrets.
+func (n *Node) Shown() string {
 	text := secret.Text(n.Description)
 	if text == "" {
 		text = n.Kind()

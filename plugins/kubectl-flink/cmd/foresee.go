@@ -24,6 +24,7 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/reach"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/rest"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/sqlplan"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/storage"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/view"
 )
@@ -34,6 +35,9 @@ type checkFlags struct {
 	check, noCheck, compile, looks bool
 	// coming is the ConfigMap that comes with the change of a job; nil for none.
 	coming func(job api.Ref) *corev1.ConfigMap
+	// plans is what becomes of state by the plans of SQL scripts; nil where none are
+	// compared, and its result where that couldn't be had.
+	plans func() *sqlplan.Comparison
 }
 
 func (f *checkFlags) addCheck(cmd *cobra.Command) {
@@ -78,6 +82,7 @@ type foreseer struct {
 	// only says that nothing is to be done, compile that the graph is to be made.
 	only, compile bool
 	coming        func(job api.Ref) *corev1.ConfigMap
+	plans         func() *sqlplan.Comparison
 	// reader allows to start a pod that reads a volume; without one, a volume of a job
 	// that is new can't be looked into, which isn't reported each time.
 	reader, isNew bool
@@ -96,7 +101,7 @@ func (f *checkFlags) foreseer(c *common, client *operator.Client, way tunnelFlag
 	if !f.looks || f.noCheck {
 		return nil
 	}
-	s := &foreseer{common: c, client: client, tls: files, output: output, only: f.check, compile: f.compile, coming: f.coming, done: done}
+	s := &foreseer{common: c, client: client, tls: files, output: output, only: f.check, compile: f.compile, coming: f.coming, plans: f.plans, done: done}
 	way.reconnect = 0 // who isn't there isn't waited for
 	s.tunnel, s.noWay = c.tunnel(way, nil)
 	return s
@@ -120,6 +125,9 @@ func (s *foreseer) of(ref api.Ref, reporter operator.Reporter) func(context.Cont
 		unmade, failed := s.graph(ctx, ref, &seen, reporter)
 		if failed != nil {
 			return failed
+		}
+		if s.plans != nil {
+			seen.Plans = s.plans()
 		}
 		out := view.Foreseen{Job: ref, Prospect: p, State: seen.State, Findings: foretell.Judge(seen), Unmade: unmade, Done: s.done}
 		if err != nil {

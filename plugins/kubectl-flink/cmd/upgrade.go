@@ -15,6 +15,7 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/lifecycle"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/sqljob"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/sqlplan"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/view"
 )
 
@@ -27,6 +28,9 @@ type upgradeOptions struct {
 	file    string
 	sql     []string
 	script  sqljob.Script
+	// compared is what becomes of the state by the plans of both scripts; nil where
+	// that isn't known.
+	compared *sqlplan.Comparison
 	// behind are the arguments behind --.
 	behind []string
 	flags  *pflag.FlagSet
@@ -67,6 +71,11 @@ unless --keep-trying is given.
 
 --sql gives an application of a SQL script, as submit --sql makes it, another
 script: how the scripts differ, and what that means for the state, is shown first.
+Where the statements differ, Flink plans both scripts (COMPILE PLAN) in a SQL gateway
+that runs in a pod like the JobManager's for some seconds, and the operators of the
+plans are compared: which take their state over, which do something else with it, and
+which are gone. What is gone is refused, as above. Nothing runs for it that outlives
+the gateway's session; where the plans can't be had, it says so, and goes on.
 The ConfigMap of an earlier script stays as long as the spec, or one that the
 operator would roll back to, refers to it.`,
 		Example: plugin.Examples(`

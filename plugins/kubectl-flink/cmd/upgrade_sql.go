@@ -14,6 +14,7 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/lifecycle"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/sqljob"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/sqlplan"
 )
 
 // readScript reads the new script.
@@ -30,6 +31,7 @@ func (o *upgradeOptions) readScript(ctx context.Context) (err error) {
 			fmt.Fprintln(o.ErrOut, note)
 		}
 	}
+	o.plans = func() *sqlplan.Comparison { return o.compared }
 	o.coming = func(job api.Ref) *corev1.ConfigMap { return sqljob.ConfigMap(job, o.script) }
 	o.request.Edit = func(job api.Job) (map[string]any, error) { return sqljob.Edit(job, o.script) }
 	return nil
@@ -37,15 +39,18 @@ func (o *upgradeOptions) readScript(ctx context.Context) (err error) {
 
 // upgradeScript upgrades a job to another script.
 func (o *upgradeOptions) upgradeScript(ctx context.Context, client *operator.Client, ref api.Ref, request lifecycle.UpgradeRequest, reporter operator.Reporter) (lifecycle.UpgradeReport, error) {
-	if show := request.Show; reporter.Note != nil {
+	if show := request.Show; reporter.Note != nil || o.comparesPlans() {
 		object, err := client.Get(ctx, ref)
 		if err != nil {
 			return lifecycle.UpgradeReport{}, err
 		}
 		job := api.Job{Kind: ref.Kind, Object: object}
-		text := o.difference(ctx, client, job)
+		text := o.difference(ctx, client, job, reporter)
+		if ctx.Err() != nil {
+			return lifecycle.UpgradeReport{}, context.Cause(ctx)
+		}
 		request.Show = func(plan lifecycle.UpgradePlan) {
-			if text != "" {
+			if text != "" && reporter.Note != nil {
 				reporter.Note(text)
 			}
 			if show != nil {
@@ -77,7 +82,7 @@ func (o *upgradeOptions) upgradeScript(ctx context.Context, client *operator.Cli
 
 // difference is how the new script differs from the one that runs, and what
 // that means for the state; "" where they are the same.
-func (o *upgradeOptions) difference(ctx context.Context, client *operator.Client, job api.Job) string {
+func (o *upgradeOptions) difference(ctx context.Context, client *operator.Client, job api.Job, reporter operator.Reporter) string {
 	old, there, err := sqljob.Stored(ctx, client, job)
 	switch {
 	case err != nil:
@@ -88,8 +93,18 @@ func (o *upgradeOptions) difference(ctx context.Context, client *operator.Client
 		return ""
 	}
 	text := term.Safe(sqljob.Diff(old, o.script.Text))
-	if before, err := sqljob.New(sqljob.Part{Name: "the script that runs", Text: old}); err == nil {
-		text += sqljob.Effect(before, o.script)
+	before, err := sqljob.New(sqljob.Part{Name: "the script that runs", Text: old})
+	if err != nil {
+		return strings.TrimRight(text, "\n")
 	}
-	return strings.TrimRight(text, "\n")
+	effect, known := sqljob.Effect(before, o.script)
+	if !known && o.comparesPlans() {
+		compared, err := o.comparePlans(ctx, client, job.Ref(), before, reporter)
+		if err == nil {
+			o.compared, effect = compared, term.Safe(compared.Text())
+		} else {
+			effect += "\nThe plans of both scripts weren't compared: " + term.SafeLine(shortly(err))
+		}
+	}
+	return strings.TrimRight(text+effect, "\n")
 }
