@@ -74,6 +74,7 @@ func newExamples(t *testing.T) *examples {
 		{regexp.MustCompile(` cancel session-example$| jar delete s3://flink/jars/top-speed-1.0.jar$| delete sessionjob/session-job-example --lose-state$`), "Type yes to go on", "yes\r", 0},
 		{regexp.MustCompile(` port-forward `), "Forwarding from", "\x03", 0},
 		{regexp.MustCompile(` rescales `), "has no history of rescales", "", 1}, // the examples' Flink is older
+		{regexp.MustCompile(` applications `), "they came with Flink 2.3", "", 1},
 		{regexp.MustCompile(` ui `), "http://localhost:", "\x03", 0},
 		{regexp.MustCompile(` sql session-example --start-gateway$`), "session-example>", "QUIT;\r", 0},
 		{regexp.MustCompile(` sql-client session-example( -- .*)?$`), "Flink SQL>", "QUIT;\r", 0},

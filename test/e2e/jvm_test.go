@@ -82,6 +82,7 @@ func TestInsideARunningJob(t *testing.T) {
 	flink("metrics", "basic-example", "no.such.metric").wants(t, 1)
 	flink("accumulators", "basic-example").wants(t, 0, "has no accumulators")
 	flink("rescales", "basic-example").wants(t, 1, "it came with Flink 2.3")
+	flink("applications", "basic-example").wants(t, 1, "they came with Flink 2.3")
 	// Off by default; the setting is named.
 	flink("profile", "basic-example", "--duration", "1s", "--no-browser", "--file", filepath.Join(t.TempDir(), "p.html")).wants(t, 1, "rest.profiling.enabled")
 }
