@@ -27,7 +27,8 @@ const (
 var (
 	// began is a time at the beginning of a line, in the ways that loggers
 	// write it.
-	began = regexp.MustCompile(`^\[?\s?(?:` +
+	began = regexp.MustCompile(`^\[?\s*(?:` +
+		`\d{1,9}\.\d{1,9}s|` +
 		`\d{4}[-/.]\d\d[-/.]\d\d[ T_]` + clock + zone + `|` +
 		`\d\d[-/.]\d\d[-/.]\d{2,4}[ T]` + clock + zone + `|` +
 		`\d{1,2}[ -]` + month + `[ -]\d{4}[ :]` + clock + zone + `|` +
@@ -70,7 +71,7 @@ func (l *layout) head(line string) (at time.Time, level string, ok bool) {
 		}
 		return time.Time{}, "", false
 	}
-	return timeOf(line), l.level(line[len(stamp):]), true
+	return timeOf(line), l.level(after(line, stamp)), true
 }
 
 func timeOf(line string) time.Time {
@@ -113,6 +114,9 @@ const mostParts = 60
 // candidates looks at the words of a line after its time. What stands between
 // brackets is a thread's name, unless it is a level alone.
 func candidates(text string) (out found) {
+	if level := between(text); level != "" {
+		return found{first: level, byLogger: level}
+	}
 	parts := split(text)
 	for i, part := range parts {
 		bare, bracketed := part, false
@@ -140,6 +144,33 @@ func candidates(text string) (out found) {
 	}
 	return out
 }
+
+// after is what comes after a line's time, with the bar that ends the time.
+func after(line, stamp string) string {
+	text := line[len(stamp):]
+	if strings.HasSuffix(strings.TrimSpace(stamp), "|") {
+		return "|" + text
+	}
+	return text
+}
+
+// between is the first field that is a level alone where a line has its fields
+// between bars; "" where it has none.
+func between(text string) string {
+	if !strings.HasPrefix(text, "|") {
+		return ""
+	}
+	fields := strings.SplitN(text, "|", mostFields)
+	for i := 0; i < len(fields)-1; i++ {
+		if field := strings.TrimSpace(fields[i]); field == strings.ToUpper(field) && levelOf(field) != "" {
+			return levelOf(field)
+		}
+	}
+	return ""
+}
+
+// mostFields bounds how many fields between bars are looked at.
+const mostFields = 8
 
 // split splits a line into words, of which what is between brackets is one,
 // also where it has brackets itself.
@@ -181,7 +212,7 @@ func (l *layout) learn(lines []string) {
 			continue
 		}
 		stamped++
-		c := candidates(line[len(stamp):])
+		c := candidates(after(line, stamp))
 		if c.first != "" || assigned.MatchString(line) {
 			known++
 		}

@@ -152,7 +152,7 @@ func convert(out *strings.Builder, word string, cut bool, options []string) {
 		}
 		out.WriteString("(?P<level>" + levelWords + ")")
 	case "d", "date", "utcdate":
-		out.WriteString(`\[?[A-Za-z]{0,3}[ ,]*\d[\w:.,/+ -]*?`)
+		out.WriteString(`\[?[A-Za-z]{0,3}[ ,]*\d[\w\p{L}:.,/+ -]*?`)
 	case "c", "lo", "logger", "C", "class", "F", "file", "L", "line", "M", "method", "r", "relative", "T", "tid", "threadId", "sn", "sequenceNumber", "pid", "processId", "N", "nano":
 		out.WriteString(`\S*?`)
 	case "n", "m", "msg", "message", "ex", "exception", "throwable", "xEx", "xException", "xThrowable", "rEx", "rException", "rThrowable", "wEx", "wex", "rootException", "nopex", "nopexception":

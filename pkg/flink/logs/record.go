@@ -42,8 +42,8 @@ var (
 	thrown = regexp.MustCompile(`^(?:[a-z_][\w$]*\.)+[A-Z][\w$]*(?:Exception|Error|Throwable|Failure)\b`)
 	frame  = regexp.MustCompile(`^\s*(at [\w$.<>/@-]+\(|\.\.\. \d+ (more|common frames omitted))`)
 	// afterName is the second line of a message of Java's own logger, whose
-	// first has no level.
-	afterName = regexp.MustCompile(`^(SEVERE|WARNING|INFO|CONFIG|FINE|FINER|FINEST): `)
+	// first has no level; it speaks the language of its locale.
+	afterName = regexp.MustCompile(`^(SEVERE|WARNING|INFO|CONFIG|FINE|FINER|FINEST|SCHWERWIEGEND|WARNUNG|INFORMATION|GRAVE|AVERTISSEMENT|INFOS|ADVERTENCIA|INFORMACIÓN|AVVERTENZA|重大|严重|警告|情報|信息)\s?: `)
 )
 
 // maxLines and maxRecord bound a record, maxLine a line, both in bytes, so that
