@@ -6,6 +6,11 @@ import (
 	"strings"
 )
 
+var (
+	invalidClass = pattern(`^InvalidClassException`)
+	kryoClass    = pattern(`^KryoException: Unable to find class`)
+)
+
 // unless has a rule about exceptions leave some alone whose words fit it.
 func (r Rule) unless(not func(e Exception) bool) Rule {
 	judge := r.job
@@ -46,9 +51,16 @@ func otherCast(e Exception) bool {
 	return found == nil || cmp.Or(found[1], found[3]) != cmp.Or(found[2], found[4])
 }
 
+// ofGraph and ofState tell apart what an InvalidClassException is about: the
+// functions that were sent to the tasks, or state that is read.
+func ofGraph(e Exception) bool { return e.match(invalidClass) != nil && e.Where != InRestore }
+func ofState(e Exception) bool { return e.match(invalidClass) != nil && e.Where == InRestore }
+
 // classCure is how to bring a class that isn't there.
-func classCure(j *job, _ Exception, found []string) []Cure {
+func classCure(j *job, e Exception, found []string) []Cure {
 	switch class := found[2]; {
+	case e.match(kryoClass) != nil && e.Where == InRestore:
+		return []Cure{{Text: "bring the class back under its old name: the state has objects of it"}}
 	case ofConnector.MatchString(class):
 		return []Cure{{Text: "put the connector or format into the job's jar, or its flink-sql-connector jar into /opt/flink/lib of the image"}}
 	case ofFlink.MatchString(class):

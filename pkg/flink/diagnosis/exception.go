@@ -86,7 +86,7 @@ func readChain(trace string) []Cause {
 			continue
 		}
 		switch {
-		case line == "" || line == "]":
+		case line == "" || line == "]" || strings.HasPrefix(line, "End of exception on server side"):
 		case strings.HasPrefix(line, "Suppressed: "):
 			skipping = indent(raw) // not what went wrong
 		case strings.HasPrefix(line, "Caused by: ") && (skipping <= 0 || indent(raw) < skipping):

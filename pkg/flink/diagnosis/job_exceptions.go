@@ -21,6 +21,9 @@ func (j *job) gatherExceptions(raw string) {
 		if host := hostOf(text(j.spec, "job", "jarURI")); j.kind == kindSessionJob && host != "" && (j.failure.Where == InOperator || j.failure.Where == InFetch) && strings.Contains(j.failure.text(), host) {
 			j.failure.Where = InFetch
 		}
+		if j.fetchLacksScheme() {
+			j.failure.Where = InFetch
+		}
 		if j.failure.Root().Message != jobNotFound {
 			j.seen = append(j.seen, j.failure)
 		}
@@ -72,12 +75,25 @@ func (j *job) gatherExceptions(raw string) {
 	}
 }
 
+// fetchLacksScheme reports whether the operator knows no filesystem for the
+// jar of a session job, which it fetches itself.
+func (j *job) fetchLacksScheme() bool {
+	scheme, _, _ := strings.Cut(text(j.spec, "job", "jarURI"), "://")
+	if j.kind != kindSessionJob || scheme == "local" || j.failure.Where != InOperator && j.failure.Where != InFetch {
+		return false
+	}
+	found := j.failure.match(schemeLacks)
+	return found != nil && found[1] == scheme
+}
+
+var schemeLacks = pattern(`Could not find a file system implementation for scheme '([\w+.-]+)'`)
+
 // find is the first exception thrown in one of the places that a pattern fits;
-// no places are all.
+// no places are all but the operator's fetching of a jar.
 func (j *job) find(pattern *lazy, places ...Where) (e Exception, found []string, ok bool) {
 	for i := range j.seen {
 		e := j.seen[i]
-		if len(places) > 0 && !slices.Contains(places, e.Where) {
+		if len(places) > 0 && !slices.Contains(places, e.Where) || len(places) == 0 && e.Where == InFetch {
 			continue
 		}
 		if found := e.match(pattern); found != nil {

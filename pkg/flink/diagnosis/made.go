@@ -1,6 +1,9 @@
 package diagnosis
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 var (
 	// notMade are containers that were never run because of what they mount, or
@@ -20,6 +23,25 @@ var (
 	sandboxFull   = pattern(`failed to assign an IP address|no IP addresses available|no available IP|failed to allocate for range|IP address .*exhausted`)
 	sandboxClass  = pattern(`no runtime for "([^"]+)"|RuntimeHandler "([^"]+)" not supported|failed to get sandbox runtime`)
 )
+
+// jvmSaid is what Java's launcher said at a container's end. An agent's exception
+// is taken for told with it: it isn't the job's.
+func (j *job) jvmSaid(c *container) string {
+	if c.exception == nil {
+		return lastWords(c.log, false)
+	}
+	for _, line := range c.log {
+		if jvmAgent.MatchString(line) {
+			for i, e := range j.seen {
+				if e.Source == c.exception.Source && e.At.Equal(c.exception.At) {
+					j.touched = append(j.touched, i)
+				}
+			}
+			return c.exception.Telling() + "; " + strings.TrimSpace(line)
+		}
+	}
+	return lastWords(c.log, false)
+}
 
 // mountCure is what to do about a volume that can't be mounted.
 func mountCure(message string) string {

@@ -161,13 +161,18 @@ var (
 	// throwableLine is one that may begin with an exception of any name, if a stack
 	// frame follows.
 	throwableLine = pattern(`^(?:Exception in thread "[^"]*" )?(?:[\w$]+\.)*[A-Z][\w$]*(?:: .*)?$`)
+	// stopsOnly are exceptions of threads that are stopped because the process ends,
+	// crashPadding are lines of the JVM's own report that say nothing.
+	stopsOnly    = pattern(`^(?:[\w$]+\.)*(?:InterruptedException|CancellationException|RejectedExecutionException|ClosedByInterruptException)\b`)
+	crashPadding = pattern(`^(?:JRE version|Java VM|Problematic frame):`)
 	// recordLine is the beginning of a log's record.
-	recordLine = pattern(`^\d{4}-\d\d-\d\d[ T]\d\d:\d\d|^\{"`)
+	recordLine = pattern(`^\[?\d{2,4}[-/.]\d\d[-/.]\d{2,4}[ T]\d\d:\d\d|^\[?\d\d:\d\d:\d\d[.,]\d|^(?:INFO|WARN|DEBUG|TRACE)\s|^\{"`)
 	// complaintLine is how a JVM, a shell or the kernel complains.
-	complaintLine = pattern(`(?i)^(error\b|fatal\b|exec |invalid |unrecognized |could not |cannot |failed |there is insufficient memory|native memory allocation|agent library |terminating due to )|(: (no such file or directory|not found|command not found|permission denied|exec format error|cannot execute.*|read-only file system)$)`)
+	complaintLine = pattern(`(?i)^(\[?error\b|\[?fatal\b|a fatal error has been detected|please specify |exec |invalid |unrecognized |could not |cannot |failed |there is insufficient memory|native memory allocation|agent library |terminating due to )|(: (no such file or directory|not found|command not found|permission denied|exec format error|cannot execute.*|read-only file system)$)`)
 )
 
-// exceptionIn reads the last stack trace of a log.
+// exceptionIn reads the last stack trace of a log, but not one of a thread that
+// was only stopped where another trace comes before it.
 func exceptionIn(lines []string) (Exception, bool) {
 	start, over := -1, false // over: the message of the exception at start has ended
 	for i, raw := range lines {
@@ -176,6 +181,8 @@ func exceptionIn(lines []string) (Exception, bool) {
 		case strings.HasPrefix(line, "at "), recordLine.MatchString(line):
 			over = true
 		case strings.HasPrefix(line, "Caused by: "), strings.HasPrefix(line, "Suppressed: "):
+		case start >= 0 && stopsOnly.MatchString(line):
+			over = true
 		case exceptionLine.MatchString(line),
 			(start < 0 || over) && throwableLine.MatchString(strings.TrimRight(raw, " \r")) && i+1 < len(lines) && strings.HasPrefix(strings.TrimSpace(lines[i+1]), "at "):
 			start, over = i, false
@@ -185,7 +192,7 @@ func exceptionIn(lines []string) (Exception, bool) {
 		return Exception{}, false
 	}
 	end := start + 1
-	for end < len(lines) && !recordLine.MatchString(lines[end]) {
+	for end < len(lines) && !recordLine.MatchString(lines[end]) && !stopsOnly.MatchString(lines[end]) {
 		end++
 	}
 	return ReadException(strings.Join(lines[start:end], "\n"), time.Time{}, Somewhere), true
@@ -203,7 +210,7 @@ func lastWords(lines []string, anything bool) string {
 		line = strings.TrimSpace(term.SafeLine(strings.TrimSpace(line)))
 		line = strings.TrimSpace(strings.TrimLeft(line, "#"))
 		switch {
-		case line == "" || strings.HasPrefix(line, "at "):
+		case line == "" || strings.HasPrefix(line, "at ") || crashPadding.MatchString(line):
 			continue
 		case recordLine.MatchString(line):
 			complaint = nil

@@ -16,10 +16,11 @@ var (
 	noClass       = pattern(`^(ClassNotFoundException|NoClassDefFoundError): ((?:[\w$-]+[./])+[\w$-]+|[\w$]+$)`)
 	ofFlink       = pattern(`^org[./]apache[./]flink[./]`)
 	ofConnector   = pattern(`^org[./]apache[./]flink[./](?:streaming[./]connectors|connector|formats|cdc)[./]`)
-	noMethod      = pattern(`^(NoSuchMethodError|NoSuchFieldError|IncompatibleClassChangeError|AbstractMethodError|VerifyError|LinkageError)(?:: (.*))?`)
+	noMethod      = pattern(`^(NoSuchMethodError|NoSuchFieldError|IncompatibleClassChangeError|AbstractMethodError|VerifyError|LinkageError|InvalidClassException)(?:: (.*))?`)
 	classCast     = pattern(`ClassCastException: (?:(?:class )?([\w.$\[;]+) cannot be cast to (?:class )?([\w.$\[;]+)|cannot assign instance of (\S+) to field \S+ of type (\S+))`)
 	oldJava       = pattern(`UnsupportedClassVersionError: (.*)`)
 	javaModules   = pattern(`InaccessibleObjectException|Can not register process function transformation translator|module java\.base does not "?opens|does not "?opens [\w.]+"? to unnamed module|IllegalAccessError: class .* cannot access class`)
+	notOpen       = pattern(`module ([\w.]+) does not "?opens ([\w.]+)"? to`)
 	stateMap      = pattern(`Cannot map (?:checkpoint/)?savepoint state|allowNonRestoredState`)
 	stateSchema   = pattern(`StateMigrationException|new (?:state|key|namespace) serializer.* (?:must not be incompatible|incompatible)|InvalidClassException|The new key serializer`)
 	stateDivided  = pattern(`with max parallelism (\d{1,5}) to new program|maximum parallelism \((\d{1,5})\) with which the latest checkpoint .*current maximum parallelism`)
@@ -87,7 +88,13 @@ var exceptionRules = []Rule{
 		}, advice("correct the statement in the job")).unless(notSQL),
 	thrownRule("FLINK-JOB-MODULES", "Java keeps Flink from its own classes", docJava,
 		"Java 17 and newer open packages of the JDK only to those that are named by --add-opens. Flink's own configuration has the list under env.java.opts.all; the operator replaces that file, so that the list has to be in the operator's default configuration (as in its chart) or in the spec.",
-		javaModules, oldestCause, says("Java 17 keeps Flink from classes of the JDK"), advice("put the --add-exports and --add-opens list of the distribution's conf/config.yaml into env.java.opts.all")),
+		javaModules, oldestCause, says("Java 17 keeps Flink from classes of the JDK"), func(_ *job, e Exception, _ []string) []Cure {
+			text := "put the --add-exports and --add-opens list of the distribution's conf/config.yaml into env.java.opts.all"
+			if found := e.match(notOpen); found != nil {
+				text += fmt.Sprintf(", and beside it, if a library of the job's needs it, --add-opens=%s/%s=ALL-UNNAMED", found[1], found[2])
+			}
+			return []Cure{{Text: text}}
+		}),
 	thrownRule("FLINK-JOB-JAVA", "the jar is built for a newer Java", docJava,
 		"A class was compiled for a newer Java than the image has: class file version 55 is Java 11, 61 is 17, 65 is 21.",
 		oldJava, oldestCause, func(_ *job, _ Exception, found []string) string {
@@ -102,7 +109,7 @@ var exceptionRules = []Rule{
 		"A method or field that a class was compiled against isn't there: the job or a connector is built for another version of Flink or of a library than the one that is loaded first.",
 		noMethod, oldestCause, says("the job's jar doesn't fit the libraries that it meets"), func(j *job, _ Exception, _ []string) []Cure {
 			return []Cure{{Text: fmt.Sprintf("build the job and its connectors for Flink %s (Flink itself with scope provided), and have no second copy of the library in lib", cmp.Or(j.Flink.Version, versionText(j.version())))}}
-		}),
+		}).unless(ofState),
 	thrownRule("FLINK-JOB-CAST", "a class is loaded twice", docClasses,
 		"One class was loaded by two class loaders, Flink's and the job's, and isn't the same to Java. It is in lib and in the job's jar; or a cache kept it from the run before.",
 		classCast, oldestCause, says("one class was loaded twice"), advice("have the library in one place only, or list its packages in classloader.parent-first-patterns.additional")).unless(otherCast),
@@ -119,7 +126,7 @@ var exceptionRules = []Rule{
 		}),
 	thrownRule("FLINK-STATE-SCHEMA", "the state's types don't fit", docSchema,
 		"The state was written with other types than the job now has, and its serializer can't read the old form. POJOs and Avro types may change in bounds; Kryo's and Java's own may not.",
-		stateSchema, oldestCause, says("the state was written with other types than the job has now"), advice("go back to the old types, or give the state a new name or the operator a new uid and leave the old state out")),
+		stateSchema, oldestCause, says("the state was written with other types than the job has now"), advice("go back to the old types, or give the state a new name or the operator a new uid and leave the old state out")).unless(ofGraph),
 	thrownRule("FLINK-JOB-MAX-PARALLELISM", "the parallelism is more than the state can be divided into", docParallelism,
 		"Keyed state is divided into as many key groups as the maximum parallelism says (128 or 1.5 times the first parallelism, unless it is set). The parallelism can't be more, and the maximum can't be changed with a savepoint.",
 		maxParallel, oldestCause, says("the parallelism doesn't fit the maximum parallelism"), func(_ *job, e Exception, _ []string) []Cure {

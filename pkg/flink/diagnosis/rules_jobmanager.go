@@ -26,7 +26,8 @@ func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys
 var (
 	watchRefused = pattern(`required storage feature RequestWatchProgress is disabled`)
 	haRefused    = pattern(`(?i)configmaps? .*is forbidden|cannot (?:get|create|update|watch|list|patch) resource "configmaps"`)
-	noMainClass  = pattern(`Could not find (?:a suitable|the|any) .*(?:main|entry) class|Neither a 'Main-Class'|provided as a parameter is not found|JobClassNotFound|No jar file (?:was )?found|Unable to (?:find|load) .*entry ?class`)
+	noMainClass  = pattern(`entry point class '[^']*' (?:was not found|could not be loaded|has no main)|Could not find (?:a suitable|the|any) .*(?:main|entry) class|Neither a 'Main-Class'|provided as a parameter is not found|JobClassNotFound|No jar file (?:was )?found|Unable to (?:find|load) .*entry ?class`)
+	jarNamed     = pattern(`(?:NoSuchFileException|FileNotFoundException): (\S+\.jar)\b`)
 	noJar        = pattern(`(?:JAR file does not exist|JAR file .* does not exist|FileNotFoundException: .*\.jar|NoSuchFileException: .*\.jar|The given jar .* does not exist|Could not find the jar|does not exist: ?'?[^']*\.jar)`)
 )
 
@@ -66,7 +67,12 @@ var jobManagerRules = []Rule{
 			if j.kind == kindSessionJob || len(j.seen) == 0 {
 				return nil
 			}
-			out := j.thrown(noJar, []Where{InJobManager, InMain, Somewhere, InOperator}, func(e Exception, _ []string) string {
+			places := []Where{InJobManager, InMain, Somewhere, InOperator}
+			e, _, ok := j.find(noJar, places...)
+			if named := jarNamed.FindStringSubmatch(e.text()); !ok || named != nil && path.Base(named[1]) != path.Base(uri) {
+				return nil
+			}
+			out := j.thrown(noJar, places, func(e Exception, _ []string) string {
 				return "the jar of the job isn't where spec.job.jarURI says: " + e.Telling()
 			}, Cure{Text: "see what the image has there", Command: j.kubectl("run jar-look --rm -it --restart Never --image %s --command -- ls -l %s", text(j.cluster, "image"), jarDirectory(uri)), Safe: true})
 			for i := range out {

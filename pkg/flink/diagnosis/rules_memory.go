@@ -116,6 +116,10 @@ var memoryRules = []Rule{
 				f.Means += fmt.Sprintf(": it has %s of the process's %s", size(plan.heap), size(plan.process))
 			}
 			f.Cures = j.moreMemory(role)[:1]
+			if e.passes("kafka.common.memory.MemoryPool", "kafka.common.network.NetworkReceive") {
+				f.Means += "; or Kafka's client takes the answer of a listener with TLS for a huge size"
+				f.Cures = append([]Cure{{Text: "see first that the client's security.protocol is that of the brokers' listener: without TLS on a port with TLS it fails like this, whatever memory it has"}}, f.Cures...)
+			}
 			if role == taskManager {
 				f.Cures = append(f.Cures, Cure{Text: "or give the heap a larger part: taskmanager.memory.task.heap.size, a smaller taskmanager.memory.managed.fraction (managed memory is of no use without RocksDB, Python or batch)"})
 			}

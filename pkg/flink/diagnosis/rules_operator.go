@@ -106,6 +106,12 @@ var operatorRules = []Rule{
 			host := hostOf(uri)
 			f := Finding{Subject: j.ref(), Means: "the operator can't fetch spec.job.jarURI: " + j.failure.Telling(), Evidence: []Evidence{j.failure.evidence(), field("job.jarURI", uri)}}
 			switch {
+			case j.failure.match(schemeLacks) != nil:
+				f.Cures = []Cure{{Text: "put the plugin of that filesystem into the plugins folder of the operator's own image (the job's image doesn't count), or serve the jar by https"}}
+			case inS3(j.failure):
+				f.Cures = []Cure{{Text: "check the bucket, and the credentials that the operator's own pod has for it: those of the job's pods don't count"}}
+			case kafkaTrust.MatchString(j.failure.text()):
+				f.Cures = []Cure{{Text: fmt.Sprintf("have the operator's pods trust the certificate of %s", host)}}
 			case strings.Contains(j.failure.text(), "UnknownHostException"):
 				f.Cures = []Cure{{Text: fmt.Sprintf("check the name %s, and that the operator's pods resolve and reach it", host)}}
 			case schemeRefused.MatchString(j.failure.text()):

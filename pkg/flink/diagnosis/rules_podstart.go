@@ -179,12 +179,22 @@ var podStartRules = []Rule{
 		Explains: append([]string{"FLINK-POD-CRASH", "FLINK-POD-PROBE"}, whatFollows...),
 		job: func(j *job) []Finding {
 			return j.troubled(func(p *pod, c *container) (string, []Evidence, bool) {
-				said := lastWords(c.log, false)
-				if !c.main || !c.failing() || !jvmFails.MatchString(said) {
+				if !c.main || !c.failing() {
 					return "", nil, false
 				}
-				return fmt.Sprintf("the JVM of %s doesn't start: %s", p.name, oneLine(said)), []Evidence{{Source: "log of " + p.source(c), At: c.end.FinishedAt.Time, Text: oneLine(said)}}, true
-			}, func(p *pod, _ *container) []Cure {
+				said := j.jvmSaid(c)
+				if !jvmFails.MatchString(said) {
+					return "", nil, false
+				}
+				what := "the JVM of %s doesn't start: %s"
+				if jvmMemory.MatchString(said) {
+					what = "the JVM of %s doesn't get the memory that it asks for: %s"
+				}
+				return fmt.Sprintf(what, p.name, oneLine(said)), []Evidence{{Source: "log of " + p.source(c), At: c.end.FinishedAt.Time, Text: oneLine(said)}}, true
+			}, func(p *pod, c *container) []Cure {
+				if jvmMemory.MatchString(j.jvmSaid(c)) {
+					return []Cure{{Text: fmt.Sprintf("ask for less in spec.%s.resource.memory, or see that the container's limit and the node leave so much: what Java asked for isn't there", podField(p.role)), Command: "kubectl describe node " + word(p.Spec.NodeName), Safe: true}}
+				}
 				for _, key := range []string{"env.java.opts." + p.role, "env.java.opts.all", "env.java.opts"} {
 					if value := j.conf[key]; strings.Contains(value, "-javaagent") || strings.Contains(value, "-XX") {
 						return []Cure{{Text: fmt.Sprintf("put the file into the image, or correct %s (%s)", key, oneLine(value))}}

@@ -29,8 +29,10 @@ var (
 	statePath     = pattern(`/(?:chk-\d+|savepoint-\w+|shared|taskowned)\b`)
 	namesPath     = pattern(`\b[a-z][a-z0-9]*:/`)
 	localDirs     = pattern(`No local storage directories available.*`)
-	unknownHost   = pattern(`UnknownHostException: (?:[\w.]+Exception: )?([A-Za-z0-9][\w.-]*)`)
-	noState       = pattern(`Cannot find (?:checkpoint or savepoint file/directory|meta data file)|Could not find checkpoint or savepoint|FileNotFoundException: .*(?:_metadata|savepoint-|chk-\d)`)
+	unknownHost   = pattern(`UnknownHostException: (?:[\w.]+Exception: )?(?:(?:Unable|Failed) to resolve (?:host )?['"]?|Invalid host name:.* destination host is: ['"(]*)?([A-Za-z0-9][\w.-]*)`)
+	noHostName    = pattern(`^(?:Invalid|Unable|Unknown|Name|Temporary|No|null|Failed|Could|Cannot|The|DNS|Host)$`)
+	noState       = pattern(`Cannot find (?:checkpoint or savepoint file/directory|meta data file)|Could not find checkpoint or savepoint|FileNotFoundException: .*(?:_metadata|savepoint-|chk-\d|/shared/|/taskowned/)`)
+	partOfState   = pattern(`FileNotFoundException: \S.*(?:chk-\d+|savepoint-[\w-]+|shared|taskowned)/[\w-]+(?:$|[\s'")])`)
 )
 
 // aboutStorage reports whether an exception was thrown by Flink's own reading or
@@ -221,6 +223,9 @@ var storageRules = []Rule{
 		Explains: append([]string{"FLINK-POD-CRASH", "FLINK-JOB-MAIN"}, whatFollows...),
 		job: func(j *job) []Finding {
 			out := j.thrown(noState, []Where{InRestore, InJobManager, InMain, InOperator, Somewhere}, func(e Exception, _ []string) string {
+				if e.match(partOfState) != nil && !strings.Contains(e.text(), "_metadata") {
+					return "a file of the state that the job starts from is gone: " + e.Telling()
+				}
 				return "there is no savepoint at that path, as the job's pods see it: " + e.Telling()
 			}, Cure{Text: "see what is saved", Command: j.flink("snapshot list"), Safe: true}, Cure{Text: "start it from one of them", Command: j.flink("restore %s --from PATH", j.target())})
 			for i := range out {
@@ -240,7 +245,7 @@ var storageRules = []Rule{
 		Explains: append([]string{"FLINK-POD-CRASH", "FLINK-JOB-MAIN", "FLINK-JOB-KAFKA"}, whatFollows...),
 		job: func(j *job) []Finding {
 			e, found, ok := j.find(unknownHost)
-			if !ok || e.Where == InFetch || !j.matters(e) {
+			if !ok || noHostName.MatchString(found[1]) || e.Where == InFetch || !j.matters(e) {
 				return nil
 			}
 			by := "the job's pods"

@@ -91,6 +91,12 @@ func TestReportsOfClasses(t *testing.T) {
 		"an id that brokers forgot":        {restoringState("org.apache.kafka.common.errors.InvalidPidMappingException: The producer attempted to use a producer id which is not currently assigned to its transactional id."), "FLINK-JOB-KAFKA", "transactional.id.expiration.ms", []string{"topic exists"}},
 		"brokers without a name":           {mainFails("org.apache.kafka.common.KafkaException: Failed to construct kafka consumer\nCaused by: org.apache.kafka.common.config.ConfigException: No resolvable bootstrap urls given in bootstrap.servers"), "FLINK-JOB-KAFKA", "bootstrap.servers", []string{"topic exists"}},
 		"a trust store that isn't there":   {mainFails("org.apache.kafka.common.KafkaException: Failed to construct kafka consumer\nCaused by: java.nio.file.NoSuchFileException: /certs/trust.jks"), "FLINK-JOB-KAFKA", "correct the client's properties", []string{"topic exists", "doesn't serve"}},
+		"a listener with TLS":              {task("java.lang.OutOfMemoryError: Java heap space\n\tat org.apache.kafka.common.memory.MemoryPool$1.tryAllocate(M.java:30)"), "FLINK-MEM-HEAP", "security.protocol", nil},
+		"a heap that is full":              {task("java.lang.OutOfMemoryError: Java heap space\n\tat com.acme.Cache.put(C.java:30)"), "FLINK-MEM-HEAP", "half as much again", []string{"security.protocol"}},
+		"a package that Java keeps":        {task("java.lang.reflect.InaccessibleObjectException: Unable to make field private final byte[] java.lang.String.value accessible: module java.base does not \"opens java.lang\" to unnamed module @1"), "FLINK-JOB-MODULES", "--add-opens=java.base/java.lang=ALL-UNNAMED", nil},
+		"a name that netty can't resolve":  {task("java.net.UnknownHostException: Failed to resolve 'es.logs' [A(1)] after 2 queries"), "FLINK-JOB-UNKNOWN-HOST", "the name es.logs", nil},
+		"a name that Hadoop can't resolve": {checkpointing("java.net.UnknownHostException: Invalid host name: local host is: (unknown); destination host is: \"nn1\":8020; java.net.UnknownHostException"), "FLINK-JOB-UNKNOWN-HOST", "the name nn1", nil},
+		"no name at all":                   {task("java.net.UnknownHostException: Name or service not known"), "FLINK-JOB-EXCEPTION", "Name or service", []string{"the name Name"}},
 		"a topic that isn't there":         {task("org.apache.kafka.common.errors.UnknownTopicOrPartitionException: This server does not host this topic-partition."), "FLINK-JOB-KAFKA", "topic exists", nil},
 	} {
 		t.Run(name, c.hold)
@@ -141,6 +147,63 @@ func TestReportsOfNodes(t *testing.T) {
 			p.Spec.SchedulingGates = []corev1.PodSchedulingGate{{Name: "kueue.x-k8s.io/admission"}}
 		})), "FLINK-POD-UNSCHEDULED", "kueue.x-k8s.io/admission", []string{"finds no node"}},
 		"a claim that goes": {all(jmStarts, unscheduled(jobManager, `0/3 nodes are available: persistentvolumeclaim "state" is being deleted.`)), "FLINK-POD-UNSCHEDULED", `"state" is being deleted`, []string{"create the claim"}},
+	} {
+		t.Run(name, c.hold)
+	}
+}
+
+func TestReportsOfProcesses(t *testing.T) {
+	agent := []string{"\tat java.base/jdk.internal.loader.X.y(Unknown Source)", "*** java.lang.instrument ASSERTION FAILED ***", "FATAL ERROR in native method: processing of -javaagent failed, processJavaStart failed"}
+	jar := []string{"into the job's jar"}
+	for name, c := range map[string]report{
+		"an agent without its class":      {jmFails(append([]string{"Exception in thread \"main\" java.lang.ClassNotFoundException: io.prometheus.jmx.JavaAgent"}, agent...)...), "FLINK-POD-JVM", "io.prometheus.jmx.JavaAgent", jar},
+		"an agent whose port is taken":    {jmFails(append([]string{"Exception in thread \"main\" java.lang.reflect.InvocationTargetException", "\tat a.b(C.java:1)", "Caused by: java.net.BindException: Address already in use"}, agent...)...), "FLINK-POD-JVM", "Address already in use", jar},
+		"a debugger's port":               {jmFails("ERROR: transport error 202: bind failed: Address already in use", "ERROR: JDWP Transport dt_socket failed to initialize, TRANSPORT_INIT(510)"), "FLINK-POD-JVM", "bind failed", nil},
+		"a JVM that gets no memory":       {jmFails("# There is insufficient memory for the Java Runtime Environment to continue.", "# Native memory allocation (mmap) failed to map 2147483648 bytes for committing reserved memory."), "FLINK-POD-JVM", "ask for less in spec.jobManager.resource.memory", []string{"doesn't start", "env.java.opts"}},
+		"a JVM that knows no option":      {jmFails("Unrecognized VM option 'UseConcMarkSweepGC'", "Error: Could not create the Java Virtual Machine."), "FLINK-POD-JVM", "env.java.opts", []string{"memory"}},
+		"a library that breaks the JVM":   {jmFails("#", "# A fatal error has been detected by the Java Runtime Environment:", "#", "#  SIGSEGV (0xb) at pc=0x1, pid=1, tid=2", "#", "# JRE version: OpenJDK 17", "# Problematic frame:", "# C  [librocksdbjni-linux64.so+0x1]"), "FLINK-POD-CRASH", "librocksdbjni", nil},
+		"an image without JAVA_HOME":      {jmFails("Please specify JAVA_HOME. Either in Flink config ./conf/flink-conf.yaml or as system-wide JAVA_HOME."), "FLINK-POD-JVM", "JAVA_HOME", nil},
+		"scripts that can't divide":       {jmFails("[ERROR] The execution result is empty.", "[ERROR] Could not get JVM parameters and dynamic configurations properly."), "FLINK-POD-CRASH", "Could not get JVM parameters", nil},
+		"another jar than the job's":      {jmFails("java.lang.RuntimeException: no plugin", "\tat a.b(C.java:1)", "Caused by: java.nio.file.NoSuchFileException: /opt/flink/plugins/x/y.jar"), "FLINK-POD-CRASH", "y.jar", []string{"jarURI"}},
+		"a main class that isn't there":   {jmFails("org.apache.flink.client.program.ProgramInvocationException: The program's entry point class 'com.acme.Main' was not found in the jar file.", "\tat a.b(C.java:1)", "Caused by: java.lang.ClassNotFoundException: com.acme.Main"), "FLINK-JOB-ENTRY", "spec.job.entryClass", jar},
+		"threads that were stopped after": {jmFails("2026-06-01 11:59:00,000 ERROR x [] - failed", "java.lang.IllegalStateException: the true cause 1", "\tat a.b(C.java:1)", "2026-06-01 11:59:01,500 WARN y [] - while closing", "java.lang.InterruptedException: sleep interrupted", "\tat a.b(C.java:1)"), "FLINK-POD-CRASH", "the true cause 1", []string{"interrupted"}},
+		"a thread that was stopped":       {jmFails("java.lang.InterruptedException: sleep interrupted", "\tat a.b(C.java:1)"), "FLINK-POD-CRASH", "sleep interrupted", nil},
+		"logback's short time":            {jmFails("11:59:00.000 [main] ERROR x - failed", "java.lang.IllegalStateException: the true cause 1", "\tat a.b(C.java:1) ~[flink-dist.jar:1.20]", "Caused by: java.io.IOException: below it 2", "\t... 4 common frames omitted", "11:59:01.000 [main] INFO x - Caused by nothing"), "FLINK-POD-CRASH", "below it 2", nil},
+	} {
+		t.Run(name, c.hold)
+	}
+}
+
+func TestReportsOfSessionJobs(t *testing.T) {
+	fetch := func(uri, why string) change {
+		return all(sessionJob, spec("job.jarURI", uri), state("RECONCILING", 5*m1), failed(reconciliation, why))
+	}
+	for name, c := range map[string]report{
+		"a bucket that refuses the operator": {fetch("s3://jars/job.jar", "java.nio.file.AccessDeniedException: s3://jars/job.jar: com.amazonaws.services.s3.model.AmazonS3Exception: Forbidden (Service: Amazon S3; Status Code: 403)"), "FLINK-OP-FETCH", "the operator's own pod", []string{"s3.access-key"}},
+		"a filesystem that it doesn't know":  {fetch("s3://jars/job.jar", "org.apache.flink.core.fs.UnsupportedFileSystemSchemeException: Could not find a file system implementation for scheme 's3'. The scheme is directly supported by Flink through the following plugin(s): flink-s3-fs-hadoop."), "FLINK-OP-FETCH", "operator's own image", []string{"pod template"}},
+		"a certificate that it doesn't know": {fetch("https://jars.example.com/job.jar", "javax.net.ssl.SSLHandshakeException: PKIX path building failed: jars.example.com"), "FLINK-OP-FETCH", "trust the certificate of jars.example.com", nil},
+		"a main class that isn't there":      {fetch("https://jars.example.com/job.jar", "org.apache.flink.runtime.rest.util.RestClientException: [Internal server error., <Exception on server side:\norg.apache.flink.client.program.ProgramInvocationException: The program's entry point class 'com.acme.Main' was not found in the jar file.\nEnd of exception on server side>]"), "FLINK-JOB-ENTRY", "com.acme.Main", []string{"End of exception"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c.hold(t)
+			for _, f := range Job(with(c.facts))[1:] {
+				t.Errorf("and %s: %s", f.Rule, f.Means)
+			}
+		})
+	}
+}
+
+func TestReportsOfState(t *testing.T) {
+	leave := []string{"leave the old state out"}
+	invalid := "java.io.InvalidClassException: com.acme.F; local class incompatible: stream classdesc serialVersionUID = 1, local class serialVersionUID = 2"
+	for name, c := range map[string]report{
+		"two versions of a function":    {task("org.apache.flink.streaming.runtime.tasks.StreamTaskException: Cannot instantiate user function.\nCaused by: " + invalid), "FLINK-JOB-LINKAGE", "no second copy", leave},
+		"a class of state that changed": {restoringState(invalid), "FLINK-STATE-SCHEMA", "leave the old state out", []string{"second copy"}},
+		"a shared file that is gone":    {restoringState("java.io.FileNotFoundException: No such file or directory: s3://state/checkpoints/a/shared/0b1f"), "FLINK-STATE-NOT-FOUND", "a file of the state", []string{"no savepoint at that path"}},
+		"a file of a chk that is gone":  {restoringState("java.io.FileNotFoundException: /state/a/chk-12/0b1f (No such file or directory)"), "FLINK-STATE-NOT-FOUND", "a file of the state", []string{"no savepoint at that path"}},
+		"no metadata":                   {restoringState("java.io.FileNotFoundException: /state/a/chk-12/_metadata (No such file or directory)"), "FLINK-STATE-NOT-FOUND", "no savepoint at that path", nil},
+		"a file of the job's own":       {task("java.io.FileNotFoundException: /shared/in.csv (No such file or directory)"), "FLINK-JOB-EXCEPTION", "/shared/in.csv", []string{"state"}},
+		"a class of state that is gone": {restoringState("com.esotericsoftware.kryo.KryoException: Unable to find class: com.acme.Event\nCaused by: java.lang.ClassNotFoundException: com.acme.Event"), "FLINK-JOB-CLASS", "under its old name", append(leave, "into the job's jar")},
 	} {
 		t.Run(name, c.hold)
 	}

@@ -105,10 +105,14 @@ var exceptionLine = regexp.MustCompile(`^(Caused by: |Exception in thread "[^"]*
 var (
 	// recordLine is the beginning of a log's record, after which what was
 	// written before isn't the last word.
-	recordLine = regexp.MustCompile(`^\d{4}-\d\d-\d\d[ T]\d\d:\d\d|^\{"`)
+	recordLine = regexp.MustCompile(`^\[?\d{2,4}[-/.]\d\d[-/.]\d{2,4}[ T]\d\d:\d\d|^\[?\d\d:\d\d:\d\d[.,]\d|^(?:INFO|WARN|DEBUG|TRACE)\s|^\{"`)
 	// complaintLine is how a JVM, a shell or the kernel complains.
-	complaintLine = regexp.MustCompile(`(?i)^(error\b|fatal\b|exec |invalid |unrecognized |could not |cannot |failed |there is insufficient memory|native memory allocation|agent library |terminating due to )|(: (no such file or directory|not found|command not found|permission denied|exec format error|cannot execute.*|read-only file system)$)`)
-	frameLine     = regexp.MustCompile(`^(at |\.\.\. \d+ )`)
+	complaintLine = regexp.MustCompile(`(?i)^(\[?error\b|\[?fatal\b|a fatal error has been detected|please specify |exec |invalid |unrecognized |could not |cannot |failed |there is insufficient memory|native memory allocation|agent library |terminating due to )|(: (no such file or directory|not found|command not found|permission denied|exec format error|cannot execute.*|read-only file system)$)`)
+	// stopsOnly are exceptions of threads that are stopped because the process ends,
+	// crashPadding are lines of the JVM's own report that say nothing.
+	stopsOnly    = regexp.MustCompile(`^(?:[\w$]+\.)*(?:InterruptedException|CancellationException|RejectedExecutionException|ClosedByInterruptException)\b`)
+	crashPadding = regexp.MustCompile(`^(?:JRE version|Java VM|Problematic frame):`)
+	frameLine    = regexp.MustCompile(`^(at |\.\.\. \d+ )`)
 )
 
 // mostWords is how many lines of a complaint are reported.
@@ -136,7 +140,7 @@ func lastWords(log io.Reader, anything bool) string {
 			continue
 		}
 		line = strings.TrimSpace(strings.TrimLeft(line, "#"))
-		if line == "" || frameLine.MatchString(line) {
+		if line == "" || frameLine.MatchString(line) || crashPadding.MatchString(line) || root != "" && stopsOnly.MatchString(line) {
 			continue
 		}
 		last = line
