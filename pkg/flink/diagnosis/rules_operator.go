@@ -16,6 +16,11 @@ var (
 	alreadyExists = pattern(`(?i)AlreadyExists|already exists`)
 )
 
+var threadsEnd = pattern(`^Exception in thread "[^"]*" [a-zA-Z]\w*(?:\.\w+)+Error\b`)
+
+// IsThreadsEnd reports whether a line is the JVM's of a thread that an Error ended.
+func IsThreadsEnd(line string) bool { return threadsEnd.MatchString(line) }
+
 var operatorRules = []Rule{
 	{
 		ID: "FLINK-OP-IGNORED", Severity: Error, Title: "no operator has seen it", Link: docOverview,
@@ -92,6 +97,39 @@ var operatorRules = []Rule{
 				return nil
 			}
 			return []Finding{{Subject: j.ref(), Means: "the upgrade waits for a completed checkpoint, and there has been none", Evidence: []Evidence{{Source: "the JobManager, checkpoints", Text: fmt.Sprintf("%d completed, %d failed, %d restored", c.Completed, c.Failed, c.Restored)}, field("job.upgradeMode", api.UpgradeLastState)}, Cures: []Cure{{Text: "see why checkpoints fail", Command: j.flink("checkpoints %s", j.target()), Safe: true}, {Text: "or let it start without state", Command: j.patch(map[string]any{"job": map[string]any{"upgradeMode": api.UpgradeStateless}})}}}}
+		},
+	},
+	{
+		ID: "FLINK-OP-THREAD", Severity: Error, Title: "the operator's thread for it has ended", Link: docOverview,
+		Explain:  "While the operator was at this object a Java Error ended its thread: jars in its image that don't fit each other (NoSuchMethodError, NoClassDefFoundError: mostly after a plugin or a listener was added, or one of its jars replaced), or its memory. It writes nothing into the status or events, and doesn't look at the object again until it is restarted; others go on.",
+		Explains: []string{"FLINK-OP-PENDING", "FLINK-OP-STALE", "FLINK-JOB-STARTS-SLOWLY", "FLINK-JOB-NO-ENDPOINTS", "FLINK-JOB-UPGRADE-HANGS"},
+		job: func(j *job) []Finding {
+			for _, o := range j.Operators {
+				var end LogLine
+				for _, line := range o.Log {
+					switch {
+					case IsThreadsEnd(line.Text):
+						end = line
+					case !strings.Contains(line.Text, "is forbidden"):
+						end = LogLine{} // it has been at it since
+					}
+				}
+				if end.Text == "" || j.age(end.At) < 30*time.Second {
+					continue
+				}
+				what := leadingThread.ReplaceAllString(end.Text, "")
+				return []Finding{{
+					Subject:    j.ref(),
+					Means:      fmt.Sprintf("operator %s/%s has not looked at it for %s: its thread ended: %s", o.Namespace, o.Name, ago(j.age(end.At)), oneLine(api.ShortenTypes(what))),
+					Evidence:   []Evidence{{Source: "log of " + operatorSource(o), At: end.At, Text: oneLine(end.Text)}},
+					Confidence: Likely,
+					Cures: []Cure{
+						{Text: "correct the operator's image, if a class or method is missing there: all its jars have to be of one release"},
+						{Text: "then restart the operator; jobs go on running meanwhile", Command: fmt.Sprintf("kubectl rollout restart deployment %s -n %s", word(o.Name), word(o.Namespace)), Safe: true},
+					},
+				}}
+			}
+			return nil
 		},
 	},
 	{

@@ -167,11 +167,22 @@ var operatorTrials = []trial{
 	{"FLINK-OP-STOPPED", all(noStatus, operators(func(o *OperatorFacts) { o.Wanted, o.Ready = 0, 0 })), operators(func(o *OperatorFacts) { o.Ready = 0 })},
 	{"FLINK-OP-ABSENT", all(noStatus, func(f *JobFacts) { f.Operators = nil }), func(f *JobFacts) { f.Operators, f.Marks[FromOperator] = nil, NotAllowed }},
 	{"FLINK-OP-NAMESPACE", all(noStatus, operators(func(o *OperatorFacts) { o.Watched = []string{"other"} })), operators(func(o *OperatorFacts) { o.Watched = []string{"prod"} })},
+	{"FLINK-OP-THREAD", operators(threadEnded()), operators(threadEnded(LogLine{At: before(m1), Text: "INFO x [prod.orders] Resource fully reconciled"}))},
 	{"FLINK-RBAC-OPERATOR", operators(func(o *OperatorFacts) {
 		o.Log = []LogLine{{Text: `events is forbidden: User "system:serviceaccount:flink:flink-operator" cannot create resource "events"`}}
 	}), operators(func(o *OperatorFacts) {
 		o.Log = []LogLine{{Text: `pods is forbidden: User "system:serviceaccount:prod:flink" cannot create resource "pods"`}}
 	})},
+}
+
+// threadEnded is an operator whose thread ended at the job, and what came later.
+func threadEnded(later ...LogLine) func(*OperatorFacts) {
+	return func(o *OperatorFacts) {
+		o.Log = append([]LogLine{
+			{At: before(2 * m1), Text: "INFO x [prod.orders] Deploying application cluster"},
+			{At: before(2 * m1), Text: `Exception in thread "pool-7-thread-35" java.lang.NoSuchMethodError: 'void a.B.c()'`},
+		}, later...)
+	}
 }
 
 var snapshotTrials = []trial{

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -249,17 +250,31 @@ func (g *Gatherer) endpoints(ctx context.Context, namespace, service string) (re
 	return ready, notReady, nil
 }
 
-// about are the lines of an operator's log that name an object, and those that
-// say what the operator may not do.
+// about are the lines of an operator's log that name an object, those that say what
+// the operator may not do, and of a thread that ended at the object.
 func about(log []diagnosis.LogLine, ref api.Ref) []diagnosis.LogLine {
+	isOurs := func(text string) bool {
+		return strings.Contains(text, ref.Namespace) && strings.Contains(text, ref.Name)
+	}
 	var out []diagnosis.LogLine
+	tagged := "" // the last line that names an object
 	for _, line := range log {
-		if strings.Contains(line.Text, ref.Namespace) && strings.Contains(line.Text, ref.Name) || strings.Contains(line.Text, "is forbidden") {
+		switch {
+		case isOurs(line.Text), strings.Contains(line.Text, "is forbidden"),
+			// A thread that ends says so without the object that it was at.
+			diagnosis.IsThreadsEnd(line.Text) && isOurs(tagged):
 			out = append(out, line)
+		}
+		if objectTag.MatchString(line.Text) {
+			tagged = line.Text
 		}
 	}
 	return out
 }
+
+// objectTag is how an operator's line names its object: [namespace.name], or [.]
+// for none.
+var objectTag = regexp.MustCompile(`\[[a-z0-9-]*\.[a-z0-9.-]*\] `)
 
 // operators are those that were found, with their configuration and the end of
 // their log. Each answer is the caller's own.

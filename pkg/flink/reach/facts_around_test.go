@@ -1,0 +1,39 @@
+package reach
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/diagnosis"
+)
+
+// The end of a thread belongs to the object that it named last.
+func TestLinesOfAnOperatorAboutAnObject(t *testing.T) {
+	const end = `Exception in thread "pool-7-thread-35" java.lang.NoSuchMethodError: 'void a.B.c()'`
+	of := func(lines ...string) string {
+		var log []diagnosis.LogLine
+		for _, line := range lines {
+			log = append(log, diagnosis.LogLine{Text: line})
+		}
+		var out []string
+		for _, line := range about(log, api.Ref{Kind: api.Deployment, Namespace: "prod", Name: "orders"}) {
+			out = append(out, line.Text)
+		}
+		return strings.Join(out, "; ")
+	}
+	ours, theirs := "INFO o.a.Reconciler [prod.orders] Deploying", "INFO o.a.Reconciler [prod.other] Deploying"
+	for _, c := range []struct {
+		lines []string
+		want  string
+	}{
+		{[]string{theirs, ours, end, "\tat a.B.c(B.java:1)"}, ours + "; " + end},
+		{[]string{ours, theirs, end}, ours},
+		{[]string{ours, "INFO o.a.Probe [.] all is well", end}, ours},
+		{[]string{end}, ""},
+	} {
+		if got := of(c.lines...); got != c.want {
+			t.Errorf("%q: %q, want %q", c.lines, got, c.want)
+		}
+	}
+}
