@@ -179,6 +179,10 @@ func gatewayPod(p Place, deployment *appsv1.Deployment, wide bool, extra map[str
 		spec.Affinity.PodAffinity, spec.Affinity.PodAntiAffinity = nil, nil
 	}
 	spec.TopologySpreadConstraints = nil
+	owners := []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "Deployment", Name: deployment.Name, UID: deployment.UID}}
+	if deployment.UID == "" { // of a cluster that is still to be
+		owners = nil
+	}
 	return &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace:    cluster.Namespace,
@@ -188,7 +192,7 @@ func gatewayPod(p Place, deployment *appsv1.Deployment, wide bool, extra map[str
 				"app.kubernetes.io/instance":   cluster.Name,
 				"app.kubernetes.io/managed-by": managedBy,
 			},
-			OwnerReferences: []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "Deployment", Name: deployment.Name, UID: deployment.UID}},
+			OwnerReferences: owners,
 		},
 		Spec: spec,
 	}

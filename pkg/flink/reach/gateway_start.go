@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -105,6 +106,12 @@ func (g *GatewayStarter) InPod(ctx context.Context, p Place) (*StartedGateway, e
 	if len(deployment.Spec.Template.Spec.Containers) == 0 {
 		return nil, fmt.Errorf("deployment %s has no containers", deployment.Name)
 	}
+	return g.inPod(ctx, p, deployment)
+}
+
+// inPod starts a gateway in a pod like those of a Deployment.
+func (g *GatewayStarter) inPod(ctx context.Context, p Place, deployment *appsv1.Deployment) (*StartedGateway, error) {
+	cluster := p.Cluster.Ref()
 	g.clearGateways(ctx, cluster)
 	pods := g.Core.CoreV1().Pods(cluster.Namespace)
 	settings, hidden := splitSettings(g.Settings)

@@ -8,6 +8,11 @@ import (
 	"slices"
 	"strings"
 
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/podexec"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/sqlgateway"
@@ -37,6 +42,41 @@ func PlanSettings(application api.Job) map[string]string {
 		return map[string]string{"pipeline.jars": "file:" + path}
 	}
 	return map[string]string{"pipeline.jars": harmlessJar}
+}
+
+// BeforeStart starts a gateway in a pod like that of an application that is still to
+// be, but for its script.
+func (g *GatewayStarter) BeforeStart(ctx context.Context, application api.Job) (*StartedGateway, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, startLimit, exit.Timeoutf("the SQL gateway's pod did not answer within %s", startLimit))
+	defer cancel()
+	spec := application.Spec()
+	pod, err := api.FlinkPodSpec(spec, "jobManager")
+	if err != nil {
+		return nil, fmt.Errorf("the pod template of %s: %w", application.Ref(), err)
+	}
+	at := slices.IndexFunc(pod.Containers, func(c corev1.Container) bool { return c.Name == mainContainer })
+	if at < 0 {
+		pod.Containers, at = append(pod.Containers, corev1.Container{Name: mainContainer}), len(pod.Containers)
+	}
+	main := &pod.Containers[at]
+	main.Image, main.ImagePullPolicy = api.Text(spec, "image"), corev1.PullPolicy(api.Text(spec, "imagePullPolicy"))
+	main.VolumeMounts = slices.DeleteFunc(main.VolumeMounts, func(m corev1.VolumeMount) bool { return m.Name == api.ScriptVolume })
+	pod.Volumes = slices.DeleteFunc(pod.Volumes, func(v corev1.Volume) bool { return v.Name == api.ScriptVolume })
+	pod.ServiceAccountName = api.Text(spec, "serviceAccount")
+	deployment := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Name: application.Object.GetName(), Namespace: application.Object.GetNamespace()}}
+	deployment.Spec.Template.Spec = pod
+	return g.inPod(ctx, Place{Job: application, Cluster: application}, deployment)
+}
+
+// PlannerSettings are those of an application's configuration that planning follows.
+func PlannerSettings(application api.Job) map[string]string {
+	out := map[string]string{}
+	for key, value := range api.Flatten(api.Section(application.Spec(), "flinkConfiguration")) {
+		if strings.HasPrefix(key, "table.") {
+			out[key] = value
+		}
+	}
+	return out
 }
 
 // Plans has a gateway of a pod of its own plan scripts, each in a session of its

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -33,7 +34,7 @@ func ConfigMap(job api.Ref, script Script) *corev1.ConfigMap {
 			Name: ConfigMapName(job.Name, script), Namespace: job.Namespace,
 			Labels: map[string]string{managedByLabel: operator.FieldManager, nameLabel: name, jobLabel: job.Name},
 		},
-		Data:      map[string]string{file: script.Text},
+		Data:      script.data(),
 		Immutable: &immutable,
 	}
 }
@@ -57,7 +58,7 @@ func Store(ctx context.Context, c *operator.Client, configMap *corev1.ConfigMap,
 	if err != nil {
 		return false, fmt.Errorf("look at the ConfigMap of the script: %w", err)
 	}
-	if have.Data[file] != configMap.Data[file] {
+	if !maps.Equal(have.Data, configMap.Data) {
 		return false, fmt.Errorf("configmap/%s in namespace %s is there and holds another script than its name says (it was changed); delete it first", configMap.Name, configMap.Namespace)
 	}
 	return false, nil
@@ -94,19 +95,19 @@ func Discard(ctx context.Context, c *operator.Client, configMap *corev1.ConfigMa
 	return nil
 }
 
-// Stored is the script that a FlinkDeployment's spec runs. ok is false where
-// it runs none from a ConfigMap.
-func Stored(ctx context.Context, c *operator.Client, job api.Job) (text string, ok bool, err error) {
+// Stored is the script that a FlinkDeployment's spec runs, as it is in its ConfigMap:
+// without its statements. ok is false where it runs none from one.
+func Stored(ctx context.Context, c *operator.Client, job api.Job) (script Script, ok bool, err error) {
 	configMap := ConfigMapOf(job.Spec())
 	if configMap == "" {
-		return "", false, nil
+		return Script{}, false, nil
 	}
 	have, err := c.Core().CoreV1().ConfigMaps(job.Object.GetNamespace()).Get(ctx, configMap, metav1.GetOptions{})
 	if err != nil {
-		return "", false, fmt.Errorf("read the script that %s runs: %w", job.Ref(), err)
+		return Script{}, false, fmt.Errorf("read the script that %s runs: %w", job.Ref(), err)
 	}
-	text, ok = have.Data[file]
-	return text, ok, nil
+	text, ok := have.Data[file]
+	return Script{Text: text, Plan: have.Data[planFile], Source: have.Data[sourceFile]}, ok, nil
 }
 
 // Prune deletes the ConfigMaps of a job's earlier scripts that nothing refers to

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/sqlshell"
 )
 
@@ -78,4 +79,41 @@ func planned(statement sqlshell.Statement, words []string) (string, error) {
 		return "STATEMENT SET BEGIN" + parts[1], nil
 	}
 	return "", fmt.Errorf("%s: COMPILE PLAN takes an INSERT or a statement set, not %s", at(statement), firstLine(statement.Text))
+}
+
+// The files beside a script that runs a compiled plan.
+const (
+	planFile   = "plan.json"
+	sourceFile = "source.sql"
+)
+
+// Planned is the script with a compiled plan in place of its job's statement.
+func (s Script) Planned(plan []byte) (Script, error) {
+	before, _, err := s.Compilable()
+	if err != nil {
+		return Script{}, err
+	}
+	var text strings.Builder
+	for _, statement := range before {
+		text.WriteString(statement + "\n;\n")
+	}
+	text.WriteString("EXECUTE PLAN 'file://" + Dir + "/" + planFile + "'\n;\n")
+	out, err := New(Part{"the script of the compiled plan", text.String()})
+	if err != nil {
+		return Script{}, err
+	}
+	out.Plan, out.Source = string(plan), s.Text
+	if size := len(out.Text) + len(out.Plan) + len(out.Source); size > LargestScript {
+		return Script{}, exit.Usagef("--compiled-plan: script and plan have %d bytes, and a ConfigMap holds at most %d (1 MiB)", size, LargestScript)
+	}
+	return out, nil
+}
+
+// data is what the ConfigMap of a script has.
+func (s Script) data() map[string]string {
+	out := map[string]string{file: s.Text}
+	if s.Plan != "" {
+		out[planFile], out[sourceFile] = s.Plan, s.Source
+	}
+	return out
 }

@@ -37,3 +37,32 @@ func TestCompilable(t *testing.T) {
 		}
 	}
 }
+
+// The plan is beside the script that runs it, and the script that it is of.
+func TestPlanned(t *testing.T) {
+	written := script(t, "SET 'pipeline.name'='x'; CREATE TABLE s (a INT); INSERT INTO t SELECT a FROM s;")
+	planned, err := written.Planned([]byte(`{"nodes":[]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "SET 'pipeline.name'='x'\n;\nCREATE TABLE s (a INT)\n;\nEXECUTE PLAN 'file:///etc/flink-sql/plan.json'\n;\n"
+	if planned.Text != want || planned.Written() != written.Text || written.Written() != written.Text {
+		t.Error(planned.Text)
+	}
+	other, err := written.Planned([]byte(`{"nodes":[1]}`))
+	if err != nil || other.Hash() == planned.Hash() || planned.Hash() == written.Hash() {
+		t.Error("one name for several", err)
+	}
+	if data := planned.data(); len(data) != 3 || data[planFile] != `{"nodes":[]}` || len(written.data()) != 1 {
+		t.Error(data)
+	}
+	if notes, err := planned.Check(); err != nil || len(notes) > 0 {
+		t.Error(notes, err)
+	}
+	if _, err := written.Planned(make([]byte, LargestScript)); err == nil || !strings.Contains(err.Error(), "1 MiB") {
+		t.Error(err)
+	}
+	if _, err := script(t, "CREATE TABLE t AS SELECT 1;").Planned(nil); err == nil {
+		t.Error("no plan of it")
+	}
+}

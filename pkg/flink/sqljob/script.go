@@ -28,7 +28,13 @@ type Script struct {
 	Text string
 	// Statements are those of the text.
 	Statements []sqlshell.Statement
+	// Plan is the compiled plan that the text runs, and Source the text that it was
+	// compiled from; "" where the text runs its own statement.
+	Plan, Source string
 }
+
+// Written is the text as it was written.
+func (s Script) Written() string { return cmp.Or(s.Source, s.Text) }
 
 // Read reads files one after another into one script; "-" is in. Its errors are
 // usage errors.
@@ -90,7 +96,11 @@ func New(parts ...Part) (Script, error) {
 
 // Hash tells versions of a script apart.
 func (s Script) Hash() string {
-	sum := sha256.Sum256([]byte(s.Text))
+	text := s.Text
+	if s.Plan != "" {
+		text = strings.Join([]string{s.Text, s.Plan, s.Source}, "\x00")
+	}
+	sum := sha256.Sum256([]byte(text))
 	return hex.EncodeToString(sum[:])[:10]
 }
 

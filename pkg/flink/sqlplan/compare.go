@@ -26,6 +26,9 @@ const (
 	// StreamGraphHasherV2 makes ids of when an operator comes in the order of the
 	// graph, of how many others are chained to it, and of the ids of its inputs.
 	ByPlace
+	// Unrelated is none: a job that an INSERT started goes on by a compiled plan, or the
+	// other way round.
+	Unrelated
 )
 
 // Fate is what becomes of the state of an operator.
@@ -87,7 +90,7 @@ func Compare(old, next Plan, by Identity) Comparison {
 			continue
 		}
 		j, there := is.byKey[was.keys[i]]
-		if !there || next.Nodes[j].Kind() != n.Kind() {
+		if by == Unrelated || !there || next.Nodes[j].Kind() != n.Kind() {
 			lost = append(lost, i)
 			continue
 		}
@@ -113,7 +116,7 @@ func Compare(old, next Plan, by Identity) Comparison {
 			continue
 		}
 		var instead *Node
-		if j, there := is.byKey[was.keys[i]]; there {
+		if j, there := is.byKey[was.keys[i]]; there && by != Unrelated {
 			instead = &next.Nodes[j]
 		}
 		out.Outcomes = append(out.Outcomes, Outcome{Fate: Gone, Old: n, Now: instead})
@@ -154,8 +157,14 @@ func (c Comparison) Alters() bool {
 	return slices.ContainsFunc(c.Outcomes, func(o Outcome) bool { return o.Fate == Changed })
 }
 
-// own is what a node does by itself.
+// own is what a node does by itself. A source and a sink are what they are of,
+// whatever columns pass through them: their state is of the table.
 func own(n Node) string {
+	if kind := n.Kind(); kind == "table-source-scan" || kind == "sink" {
+		if of, _, ok := strings.Cut(n.Description, "]"); ok {
+			return kind + "\x00" + of
+		}
+	}
 	var states []string
 	for _, s := range n.State {
 		states = append(states, fmt.Sprint(s.Index, " ", s.Name))
@@ -167,8 +176,9 @@ func own(n Node) string {
 type looks struct {
 	keys  []string
 	byKey map[string]int
-	// feeds are equal where all that comes to a node is.
+	// feeds are equal where all that comes to a node is, owns where what it does is.
 	feeds []uint64
+	owns  []string
 }
 
 func (l looks) whole(p Plan) []string {
@@ -182,12 +192,15 @@ func (l looks) whole(p Plan) []string {
 func lookAt(p Plan, by Identity) looks {
 	out := looks{byKey: map[string]int{}, feeds: make([]uint64, len(p.Nodes))}
 	at := map[int]int{}
+	for _, n := range p.Nodes {
+		out.owns = append(out.owns, own(n))
+	}
 	for i, n := range p.Nodes {
 		at[n.ID] = i
 		feed := newMix()
 		for _, input := range n.Inputs {
 			feed.number(out.feeds[at[input]])
-			feed.text(own(p.Nodes[at[input]]))
+			feed.text(out.owns[at[input]])
 		}
 		out.feeds[i] = feed.sum()
 	}

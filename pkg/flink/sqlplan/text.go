@@ -31,6 +31,8 @@ func (c Comparison) Text() string {
 	switch {
 	case c.Loses() && c.By == ByPlace:
 		out.WriteString("Flink refuses to start where a state has no operator. It knows the operators of an INSERT by their place in the job\n")
+	case c.Loses() && c.By == Unrelated:
+		out.WriteString("Flink refuses to start where a state has no operator. A compiled plan and an INSERT know no operator of each other again\n")
 	case c.Loses():
 		out.WriteString("Flink refuses to start where a state has no operator. It knows the operators of a compiled plan by the ids of its nodes\n")
 	case c.Alters():

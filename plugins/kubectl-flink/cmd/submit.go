@@ -80,6 +80,13 @@ FlinkDeployment that has the rest: volumes, resources, configuration. The image 
 looked into by a pod of some seconds. --dry-run=client -o yaml prints the objects
 for Git.
 
+--compiled-plan has Flink plan the script now, in a SQL gateway in a pod of some
+seconds, also for a dry run. The plan goes into the ConfigMap beside the script, and
+the job runs that (EXECUTE PLAN): each start has the same operators under the same
+ids, whatever a later Flink would plan. What the plan fixes: the query, its operators
+with their times to live, the columns of the tables and the planner's settings of now.
+upgrade --sql goes on by plan, and gives what is unchanged the ids that it had.
+
 With --sql and --deployment the script runs in a session cluster, of any Flink
 version, through a SQL gateway. No object stands for such a job: nothing upgrades
 it, takes its savepoints or starts it again.
@@ -237,6 +244,12 @@ func (o *submitOptions) Run(ctx context.Context) error {
 	line := progress.New(o.ErrOut, o.Quiet)
 	defer line.Done()
 	reporter := reporterOf(line)
+	if script != nil && o.sql.compiledPlan {
+		if script, err = o.planApplication(ctx, client, script, reporter); err != nil {
+			return ended(ctx, err)
+		}
+		jobs = []api.Job{script.job}
+	}
 	if len(jobs) == 0 {
 		if err := lifecycle.SessionDefaults(ctx, client, &o.spec, reporter); err != nil {
 			return ended(ctx, err)

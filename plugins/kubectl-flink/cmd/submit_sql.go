@@ -27,7 +27,7 @@ import (
 type sqlFlags struct {
 	files                                []string
 	image, version, mode, serviceAccount string
-	noImageCheck                         bool
+	noImageCheck, compiledPlan           bool
 	// ready is a script that is there already, and base what it is to run in.
 	ready *sqljob.Script
 	base  api.Job
@@ -37,7 +37,7 @@ type sqlFlags struct {
 func (f *sqlFlags) given() bool { return f.ready != nil || len(f.files) > 0 }
 
 // ofScript are those that mean nothing without --sql.
-var ofScript = []string{"image", "flink-version", "mode", "service-account", "no-image-check"}
+var ofScript = []string{"image", "flink-version", "mode", "service-account", "no-image-check", "compiled-plan"}
 
 func (f *sqlFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
@@ -47,6 +47,7 @@ func (f *sqlFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&f.mode, "mode", "", "With --sql: who makes TaskManagers: native (Flink, the default) or standalone (the operator)")
 	flags.StringVar(&f.serviceAccount, "service-account", "", `With --sql: service account of the job's pods (default "flink")`)
 	flags.BoolVar(&f.noImageCheck, "no-image-check", false, "With --sql: don't look into the image first")
+	flags.BoolVar(&f.compiledPlan, "compiled-plan", false, "With --sql: have Flink plan the script now, in a pod of some seconds, and the job run that plan (EXECUTE PLAN)")
 	_ = cmd.RegisterFlagCompletionFunc("mode", completion.Fixed("native", "standalone"))
 }
 

@@ -31,6 +31,8 @@ type upgradeOptions struct {
 	// compared is what becomes of the state by the plans of both scripts; nil where
 	// that isn't known.
 	compared *sqlplan.Comparison
+	// compiledPlan has the job run a compiled plan.
+	compiledPlan bool
 	// behind are the arguments behind --.
 	behind []string
 	flags  *pflag.FlagSet
@@ -76,6 +78,13 @@ that runs in a pod like the JobManager's for some seconds, and the operators of 
 plans are compared: which take their state over, which do something else with it, and
 which are gone. What is gone is refused, as above. Nothing runs for it that outlives
 the gateway's session; where the plans can't be had, it says so, and goes on.
+
+A job that runs a compiled plan (submit --compiled-plan) gets one of the new script,
+in which what is unchanged has the ids that it had, wherever it now stands in the job:
+it keeps its state though others come before it. Without its plan it isn't upgraded.
+--compiled-plan has another job run one from now on. Its operators had no such ids:
+the state of before has no operator then, so that the upgrade is refused unless
+--no-check and allowNonRestoredState, or a stateless start, leave it out.
 The ConfigMap of an earlier script stays as long as the spec, or one that the
 operator would roll back to, refers to it.`,
 		Example: plugin.Examples(`
@@ -115,6 +124,7 @@ operator would roll back to, refers to it.`,
 	flags.StringArrayVar(&o.request.Unset, "unset", nil, "Key to remove from the Flink configuration; may be repeated")
 	flags.StringVarP(&o.file, "filename", "f", "", "Manifest whose spec the job is to have; - is standard input")
 	flags.StringArrayVar(&o.sql, "sql", nil, "File with the SQL script that the job is to run; - is standard input; may be repeated: files make one script")
+	flags.BoolVar(&o.compiledPlan, "compiled-plan", false, "With --sql: have the job run a compiled plan from now on; its first start by one finds no state")
 	flags.BoolVar(&o.request.RollBack, "rollback-on-failure", false, "Put the spec of before back if the job doesn't run, and start it from the savepoint just taken")
 	flags.DurationVar(&o.request.StableFor, "stable-for", 30*time.Second, "How long the job has to go on running until it counts as upgraded")
 	return cmd
@@ -144,6 +154,8 @@ func (o *upgradeOptions) Validate() (err error) {
 		return exit.Usagef("--filename: a manifest is what one job is to be; name one")
 	case len(o.sql) > 0 && o.many.several():
 		return exit.Usagef("--sql: a script is one job's; name one")
+	case o.compiledPlan && len(o.sql) == 0:
+		return exit.Usagef("--compiled-plan goes with --sql")
 	case len(o.sql) > 0 && o.file != "":
 		return exit.Usagef("give --sql or --filename, not both")
 	case o.flags.Changed("parallelism") && o.request.Parallelism < 1:

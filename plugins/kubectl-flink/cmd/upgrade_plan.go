@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"time"
 
@@ -21,48 +22,104 @@ const planLimit = 2 * time.Minute
 
 // comparesPlans reports whether Flink is to plan the script that runs and the new
 // one. A dry run starts no pod.
-func (o *upgradeOptions) comparesPlans() bool { return o.looks && !o.noCheck && (o.check || o.DryRun == "") }
+func (o *upgradeOptions) comparesPlans() bool {
+	return o.looks && !o.noCheck && (o.check || o.DryRun == "")
+}
 
 // errNewFlink says that the Flink that runs isn't the one that will plan.
 var errNewFlink = errors.New("another image or Flink version comes with the script, and plans in its own way")
 
 // comparePlans has the application's own Flink plan both scripts, in a SQL gateway in a
-// pod of its own, and tells what becomes of the state. Its error says why that isn't known.
+// pod of its own, and tells what becomes of the state. Where the job runs by a compiled
+// plan, or is to, the new script becomes one that does. Its error says why that isn't
+// known.
 func (o *upgradeOptions) comparePlans(ctx context.Context, client *operator.Client, ref api.Ref, before sqljob.Script, reporter operator.Reporter) (*sqlplan.Comparison, error) {
-	if o.request.Image != "" || o.request.FlinkVersion != "" {
+	planned := before.Plan != "" || o.compiledPlan
+	if !planned && (o.request.Image != "" || o.request.FlinkVersion != "") {
 		return nil, errNewFlink
 	}
-	scripts := []reach.PlanScript{{Name: "the script that runs"}, {Name: "the new script"}}
-	for n, script := range []sqljob.Script{before, o.script} {
+	scripts := []sqljob.Script{o.script}
+	if before.Plan == "" {
+		scripts = append(scripts, before)
+	}
+	place, err := reach.Find(ctx, client, ref)
+	if err != nil {
+		return nil, err
+	}
+	plans := planMaker{common: o.common, way: o.tunnelFlags, client: client, reporter: reporter}
+	texts, err := plans.make(ctx, place.Cluster, reach.GatewayProperties(place), func(ctx context.Context, starter *reach.GatewayStarter) (*reach.StartedGateway, error) {
+		return starter.InPod(ctx, place)
+	}, scripts...)
+	if err != nil {
+		return nil, err
+	}
+	by := sqlplan.ByPlace
+	was := []byte(before.Plan)
+	switch {
+	case before.Plan != "":
+		by = sqlplan.ByPlan
+	case planned:
+		by, was = sqlplan.Unrelated, texts[1]
+	default:
+		was = texts[1]
+	}
+	old, err := sqlplan.Read(was) //nolint:contextcheck // it is in memory
+	if err != nil {
+		return nil, fmt.Errorf("the plan of the script that runs: %w", err)
+	}
+	if by == sqlplan.ByPlan {
+		if texts[0], err = sqlplan.Adopt(old, texts[0]); err != nil { //nolint:contextcheck // it is in memory
+			return nil, err
+		}
+	}
+	next, err := sqlplan.Read(texts[0]) //nolint:contextcheck // it is in memory
+	if err != nil {
+		return nil, fmt.Errorf("the plan of the new script: %w", err)
+	}
+	if planned {
+		if o.script, err = o.script.Planned(texts[0]); err != nil {
+			return nil, err
+		}
+	}
+	compared := sqlplan.Compare(old, next, by)
+	return &compared, nil
+}
+
+// planMaker has Flink plan scripts in a gateway that it starts.
+type planMaker struct {
+	*common
+	way      tunnelFlags
+	client   *operator.Client
+	reporter operator.Reporter
+}
+
+// make gives the compiled plans of scripts, the first of which is the new one.
+func (m planMaker) make(ctx context.Context, application api.Job, properties map[string]string, start func(context.Context, *reach.GatewayStarter) (*reach.StartedGateway, error), scripts ...sqljob.Script) ([][]byte, error) {
+	wanted := []reach.PlanScript{{Name: "the new script"}, {Name: "the script that runs"}}[:len(scripts)]
+	for n, script := range scripts {
 		var err error
-		if scripts[n].Before, scripts[n].Job, err = script.Compilable(); err != nil {
+		if wanted[n].Before, wanted[n].Job, err = script.Compilable(); err != nil {
 			return nil, err
 		}
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, planLimit, fmt.Errorf("it took longer than %s", planLimit))
 	defer cancel()
-	place, err := reach.Find(ctx, client, ref)
+	config, err := m.factory.Config()
 	if err != nil {
 		return nil, err
 	}
-	config, err := o.factory.Config()
-	if err != nil {
-		return nil, err
-	}
-	way := o.tunnelFlags
-	way.reconnect = 0
-	tunnel, err := o.tunnel(way, nil)
+	m.way.reconnect = 0
+	tunnel, err := m.tunnel(m.way, nil)
 	if err != nil {
 		return nil, err
 	}
 	defer tunnel.Close()
-	starter := &reach.GatewayStarter{
-		Core: client.Core(), Config: config, Settings: reach.PlanSettings(place.Cluster),
+	gateway, err := start(ctx, &reach.GatewayStarter{
+		Core: m.client.Core(), Config: config, Settings: reach.PlanSettings(application),
 		Connect: func(target portforward.Target) http.RoundTripper { return tunnel.RoundTripper(target, nil) },
-		Wide:    o.via == string(portforward.ViaAPIServer),
-		Waiting: func(text string) { reporter.Waitingf("%s: comparing plans: waiting for %s", ref, text) },
-	}
-	gateway, err := starter.InPod(ctx, place)
+		Wide:    m.way.via == string(portforward.ViaAPIServer),
+		Waiting: func(text string) { m.reporter.Waitingf("planning the script: waiting for %s", text) },
+	})
 	if err != nil {
 		return nil, inTime(ctx, err)
 	}
@@ -70,22 +127,40 @@ func (o *upgradeOptions) comparePlans(ctx context.Context, client *operator.Clie
 		away, cancel := context.WithTimeout(context.WithoutCancel(ctx), partingLimit)
 		defer cancel()
 		if err := gateway.Stop(away); err != nil {
-			reporter.Mustf("%v", err)
+			m.reporter.Mustf("%v", err)
 		}
 	}()
-	reporter.Waitingf("%s: comparing the plans of both scripts", ref)
-	texts, err := reach.Plans(ctx, gateway, reach.GatewayProperties(place), sqlplan.Largest, scripts...)
+	m.reporter.Waitingf("planning the script")
+	plans, err := reach.Plans(ctx, gateway, properties, sqlplan.Largest, wanted...)
 	if err != nil {
 		return nil, inTime(ctx, err)
 	}
-	var plans [2]sqlplan.Plan
-	for n, text := range texts {
-		if plans[n], err = sqlplan.Read(text); err != nil { //nolint:contextcheck // it is in memory
-			return nil, fmt.Errorf("%s: %w", scripts[n].Name, err)
-		}
+	return plans, nil
+}
+
+// planApplication has Flink compile the plan of a script that is to be an
+// application, which then runs that.
+func (o *submitOptions) planApplication(ctx context.Context, client *operator.Client, script *startedScript, reporter operator.Reporter) (*startedScript, error) {
+	properties := reach.GatewayProperties(reach.Place{Cluster: script.job})
+	maps.Copy(properties, reach.PlannerSettings(script.job))
+	plans := planMaker{common: o.common, way: o.tunnelFlags, client: client, reporter: reporter}
+	texts, err := plans.make(ctx, script.job, properties, func(ctx context.Context, starter *reach.GatewayStarter) (*reach.StartedGateway, error) {
+		return starter.BeforeStart(ctx, script.job)
+	}, script.app.Script)
+	if err == nil {
+		_, err = sqlplan.Read(texts[0]) //nolint:contextcheck // it is in memory
 	}
-	compared := sqlplan.Compare(plans[0], plans[1], sqlplan.ByPlace)
-	return &compared, nil
+	if err == nil {
+		script.app.Script, err = script.app.Script.Planned(texts[0])
+	}
+	if err != nil {
+		return nil, fmt.Errorf("--compiled-plan: %w\nNothing was created", err)
+	}
+	if script.job, err = script.app.Job(); err != nil {
+		return nil, err
+	}
+	script.configMap = sqljob.ConfigMap(script.job.Ref(), script.app.Script)
+	return script, nil
 }
 
 // inTime is the cause of a context that ended, else err.

@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -39,23 +40,24 @@ func (o *upgradeOptions) readScript(ctx context.Context) (err error) {
 
 // upgradeScript upgrades a job to another script.
 func (o *upgradeOptions) upgradeScript(ctx context.Context, client *operator.Client, ref api.Ref, request lifecycle.UpgradeRequest, reporter operator.Reporter) (lifecycle.UpgradeReport, error) {
-	if show := request.Show; reporter.Note != nil || o.comparesPlans() {
-		object, err := client.Get(ctx, ref)
-		if err != nil {
-			return lifecycle.UpgradeReport{}, err
+	object, err := client.Get(ctx, ref)
+	if err != nil {
+		return lifecycle.UpgradeReport{}, err
+	}
+	text, err := o.difference(ctx, client, api.Job{Kind: ref.Kind, Object: object}, reporter)
+	if ctx.Err() != nil {
+		return lifecycle.UpgradeReport{}, context.Cause(ctx)
+	}
+	if err != nil {
+		return lifecycle.UpgradeReport{}, fmt.Errorf("%w\nNothing was changed", err)
+	}
+	show := request.Show
+	request.Show = func(plan lifecycle.UpgradePlan) {
+		if text != "" && reporter.Note != nil {
+			reporter.Note(text)
 		}
-		job := api.Job{Kind: ref.Kind, Object: object}
-		text := o.difference(ctx, client, job, reporter)
-		if ctx.Err() != nil {
-			return lifecycle.UpgradeReport{}, context.Cause(ctx)
-		}
-		request.Show = func(plan lifecycle.UpgradePlan) {
-			if text != "" && reporter.Note != nil {
-				reporter.Note(text)
-			}
-			if show != nil {
-				show(plan)
-			}
+		if show != nil {
+			show(plan)
 		}
 	}
 	var created string
@@ -80,31 +82,46 @@ func (o *upgradeOptions) upgradeScript(ctx context.Context, client *operator.Cli
 	return report, err
 }
 
-// difference is how the new script differs from the one that runs, and what
-// that means for the state; "" where they are the same.
-func (o *upgradeOptions) difference(ctx context.Context, client *operator.Client, job api.Job, reporter operator.Reporter) string {
+// difference is how the new script differs from the one that runs, and what that
+// means for the state; "" where they are the same. Where the job runs by a compiled
+// plan, or is to, the new script becomes one that does. Its error is that it can't.
+func (o *upgradeOptions) difference(ctx context.Context, client *operator.Client, job api.Job, reporter operator.Reporter) (string, error) {
 	old, there, err := sqljob.Stored(ctx, client, job)
+	planned := old.Plan != "" || o.compiledPlan
 	switch {
+	case planned && err != nil:
+		return "", err
+	case planned && !there:
+		return "", errors.New("--compiled-plan: the script that runs is not in a ConfigMap that the spec names")
 	case err != nil:
-		return fmt.Sprintf("the script that runs can't be compared: %v", err)
+		return fmt.Sprintf("the script that runs can't be compared: %v", err), nil
 	case !there:
-		return "the script that runs is not in a ConfigMap that the spec names; it can't be compared"
-	case old == o.script.Text:
-		return ""
+		return "the script that runs is not in a ConfigMap that the spec names; it can't be compared", nil
+	case old.Written() == o.script.Text && old.Plan != "":
+		o.script = old // its plan, too, stays as it is
+		return "", nil
+	case old.Written() == o.script.Text && !planned:
+		return "", nil
 	}
-	text := term.Safe(sqljob.Diff(old, o.script.Text))
-	before, err := sqljob.New(sqljob.Part{Name: "the script that runs", Text: old})
-	if err != nil {
-		return strings.TrimRight(text, "\n")
+	text := term.Safe(sqljob.Diff(old.Written(), o.script.Text))
+	before, err := sqljob.New(sqljob.Part{Name: "the script that runs", Text: old.Written()})
+	if err != nil && !planned {
+		return strings.TrimRight(text, "\n"), nil
+	} else if err != nil {
+		return "", err
 	}
+	before.Plan = old.Plan
 	effect, known := sqljob.Effect(before, o.script)
-	if !known && o.comparesPlans() {
+	if planned || !known && o.comparesPlans() {
 		compared, err := o.comparePlans(ctx, client, job.Ref(), before, reporter)
-		if err == nil {
+		switch {
+		case err == nil:
 			o.compared, effect = compared, term.Safe(compared.Text())
-		} else {
+		case planned:
+			return "", fmt.Errorf("the new script's plan can't be had: %w", err)
+		default:
 			effect += "\nThe plans of both scripts weren't compared: " + term.SafeLine(shortly(err))
 		}
 	}
-	return strings.TrimRight(text+effect, "\n")
+	return strings.TrimRight(text+effect, "\n"), nil
 }
