@@ -70,7 +70,10 @@ func (c *common) operatorHere() (client *operator.Client, namespace string, err 
 	return client, namespace, err
 }
 
-// completeJobs completes [TYPE/]NAME with the job's state beside it.
+// completeJobs completes [TYPE/]NAME with the job's state beside it. It isn't inlined
+// into each verb, to keep the program small.
+//
+//go:noinline
 func (c *common) completeJobs(many bool) cobra.CompletionFunc {
 	return completion.Values(func(ctx context.Context, args []string, prefix string) ([]completion.Choice, error) {
 		if len(args) > 0 && !many {
