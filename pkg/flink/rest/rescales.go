@@ -72,6 +72,14 @@ func (c *Client) Rescales(ctx context.Context, job string) ([]Rescale, error) {
 	return history[:min(len(history), maxRescales)], err
 }
 
+// Rescale asks for one with its vertices and slots, which Flink 2.3 leaves out of the
+// history.
+func (c *Client) Rescale(ctx context.Context, job, id string) (Rescale, error) {
+	var out Rescale
+	err := c.call(ctx, http.MethodGet, httpapi.IDPath("jobs", job, "rescales", "details", id), nil, &out)
+	return out, err
+}
+
 // RescaleCounts asks how many rescales there were, forgotten ones included.
 func (c *Client) RescaleCounts(ctx context.Context, job string) (RescaleCounts, error) {
 	var overview struct {

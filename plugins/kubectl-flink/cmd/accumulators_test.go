@@ -50,16 +50,18 @@ func TestAccumulators(t *testing.T) {
 func TestRescales(t *testing.T) {
 	p := recordedAs(t, "running")
 	p.answerJobManager(map[string]string{
-		recordedJob + "/rescales/history": `[{"rescaleUuid":"first","rescaleAttemptId":1,"vertices":{"a":{"jobVertexId":"a","jobVertexName":"Source","desiredParallelism":1,"sufficientParallelism":1,"preRescaleParallelism":null,"postRescaleParallelism":1}},` +
+		recordedJob + "/rescales/history": `[{"rescaleUuid":"zeroth","vertices":{},"slots":{},"startTimestampInMillis":1795404100000,"endTimestampInMillis":1795404101000,"terminalState":"COMPLETED","triggerCause":"RECOVERABLE_FAILOVER","terminatedReason":"SUCCEEDED"},` +
+			`{"rescaleUuid":"gone","vertices":{},"slots":{},"startTimestampInMillis":1795404000000,"endTimestampInMillis":1795404001000,"terminalState":"IGNORED","triggerCause":"RECOVERABLE_FAILOVER","terminatedReason":"JOB_FAILING"},{"rescaleUuid":"first","rescaleAttemptId":1,"vertices":{"a":{"jobVertexId":"a","jobVertexName":"Source","desiredParallelism":1,"sufficientParallelism":1,"preRescaleParallelism":null,"postRescaleParallelism":1}},` +
 			`"slots":{"g":{"slotSharingGroupName":"default","desiredSlots":1,"postRescaleSlots":1}},"schedulerStates":null,"startTimestampInMillis":1795404200000,"endTimestampInMillis":1795404202500,"terminalState":"COMPLETED","triggerCause":"INITIAL_SCHEDULE","terminatedReason":"SUCCEEDED"},` +
 			`{"rescaleUuid":"third","vertices":{"a":{"preRescaleParallelism":2,"desiredParallelism":4}},"startTimestampInMillis":1795404277750,"endTimestampInMillis":null,"triggerCause":"NEW_RESOURCE_AVAILABLE"},` +
 			`{"rescaleUuid":"second","vertices":{"a":{"preRescaleParallelism":1,"postRescaleParallelism":2},"b":{"preRescaleParallelism":1,"postRescaleParallelism":2},"c":{"preRescaleParallelism":1,"postRescaleParallelism":1}},"startTimestampInMillis":1795404210000,"endTimestampInMillis":1795404210400,"terminalState":"FAILED","triggerCause":"UPDATE_REQUIREMENT","terminatedReason":"EXCEPTION_OCCURRED"}]`,
-		recordedJob + "/rescales/overview": `{"rescalesCounts":{"ignored":3,"inProgress":1,"completed":7,"failed":2},"latest":{}}`,
+		recordedJob + "/rescales/details/zeroth": `{"rescaleUuid":"zeroth","vertices":{"a":{"preRescaleParallelism":3,"postRescaleParallelism":5}},"slots":{}}`,
+		recordedJob + "/rescales/overview":       `{"rescalesCounts":{"ignored":3,"inProgress":1,"completed":7,"failed":2},"latest":{}}`,
 	})
 	for args, want := range map[string][]string{
-		"":                                    {"flinkdeployment/basic-example: 7 completed, 2 failed, 3 ignored, 1 in progress\nAGE", "IN_PROGRESS   NEW_RESOURCE_AVAILABLE   <none>               2 (wanted 4)\n", "400ms    FAILED        UPDATE_REQUIREMENT       EXCEPTION_OCCURRED   1, 1→2\n", "2.5s     COMPLETED     INITIAL_SCHEDULE         SUCCEEDED            1\n"},
+		"":                                    {"flinkdeployment/basic-example: 7 completed, 2 failed, 3 ignored, 1 in progress\nAGE", "IN_PROGRESS   NEW_RESOURCE_AVAILABLE   <none>               2 (wanted 4)\n", "400ms    FAILED        UPDATE_REQUIREMENT       EXCEPTION_OCCURRED   1, 1→2\n", "2.5s     COMPLETED     INITIAL_SCHEDULE         SUCCEEDED            1\n", "SUCCEEDED            3→5\n", "IGNORED       RECOVERABLE_FAILOVER     JOB_FAILING          <none>\n"},
 		"-o wide":                             {"PARALLELISM    ID\n", "1→2         second\n"},
-		"-o jsonpath={.items[*].rescaleUuid}": {"third second first"},
+		"-o jsonpath={.items[*].rescaleUuid}": {"third second first zeroth gone"},
 		"-o jsonpath={.counts.ignored}":       {"3"},
 	} {
 		got, code := play(t, p, append([]string{"rescales", "basic-example", "--via", "apiserver"}, strings.Fields(args)...)...)

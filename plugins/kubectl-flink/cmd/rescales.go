@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -55,6 +56,10 @@ func (o *rescalesOptions) Run(ctx context.Context) error {
 		if err != nil {
 			return o.noRescales(ctx, place, jobManager, id, err)
 		}
+		view.NewestFirst(history)
+		if err := detailed(ctx, jobManager, id, history); err != nil {
+			return err
+		}
 		var known *rest.RescaleCounts
 		counts, err := jobManager.RescaleCounts(ctx, id)
 		switch {
@@ -69,6 +74,28 @@ func (o *rescalesOptions) Run(ctx context.Context) error {
 		}
 		return o.output.Print(o.Out, view.NewRescales(place.Job.Ref().String(), id, history, known).Result(o.palette, o.now()))
 	})
+}
+
+// mostDetailed bounds how many rescales are asked for one by one.
+const mostDetailed = 50
+
+// detailed asks for the vertices of the newest rescales, which Flink leaves out of the
+// history. What was forgotten meanwhile stays as it is.
+func detailed(ctx context.Context, jobManager *rest.Client, job string, newestFirst []rest.Rescale) error {
+	newest := newestFirst[:min(len(newestFirst), mostDetailed)]
+	return errors.Join(each(newest, func(i int, one rest.Rescale) error {
+		if len(one.Vertices) > 0 {
+			return nil
+		}
+		found, err := jobManager.Rescale(ctx, job, one.ID)
+		if rest.NotFound(err) {
+			return nil
+		}
+		if err == nil {
+			newest[i].Vertices, newest[i].Slots = found.Vertices, found.Slots
+		}
+		return err
+	})...)
 }
 
 // noRescales says why there is no history: the job is unknown, nothing is

@@ -27,10 +27,14 @@ type Rescales struct {
 	Items  []rest.Rescale      `json:"items"`
 }
 
-// NewRescales are a job's rescales, newest first.
+// NewestFirst sorts rescales.
+func NewestFirst(history []rest.Rescale) {
+	sorting.By(history, func(a, b rest.Rescale) int { return cmp.Compare(b.Started, a.Started) })
+}
+
+// NewRescales are a job's rescales, in the order of history.
 func NewRescales(job, id string, history []rest.Rescale, counts *rest.RescaleCounts) Rescales {
 	items := append([]rest.Rescale{}, history...)
-	sorting.By(items, func(a, b rest.Rescale) int { return cmp.Compare(b.Started, a.Started) })
 	return Rescales{APIVersion: "kubectl-flink/v1", Kind: "RescaleList", Job: job, JobID: id, Counts: counts, Items: items}
 }
 
