@@ -34,6 +34,8 @@ Usage: cluster VERB [flags]
   status      say how the clusters are [--name NAME] [-o json]
   kubeconfig  print the path of a cluster's kubeconfig [--name NAME]
   load-image  import an archive of images into a cluster: TAR [--name NAME]
+  load-jdk    import an image with jcmd into a cluster, by the name
+              eclipse-temurin:17-jdk [--name NAME]
   logs        print a component's log: COMPONENT [--name NAME]
   restart     end a component as a crash does and start it again, as in
               kube-apiserver: COMPONENT [--name NAME]
@@ -134,6 +136,8 @@ func run(ctx context.Context, args []string) error {
 		return c.kubeconfig(ctx)
 	case "load-image":
 		return instance.LoadImage(ctx, c.name, positional[0])
+	case "load-jdk":
+		return c.loadJDK(ctx)
 	case "logs":
 		return instance.Logs(ctx, os.Stdout, c.name, positional[0])
 	case "restart":

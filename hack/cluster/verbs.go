@@ -160,6 +160,18 @@ func (c *command) manifests(ctx context.Context, what string) error {
 	return err
 }
 
+func (c *command) loadJDK(ctx context.Context) error {
+	f, err := c.factory()
+	if err != nil {
+		return err
+	}
+	img, err := f.JDK(ctx)
+	if err != nil {
+		return err
+	}
+	return instance.ImportImage(ctx, c.log, c.name, img)
+}
+
 func (c *command) tool(ctx context.Context, name string) error {
 	if !slices.Contains(artifact.BuildTools, name) {
 		return usageError{fmt.Errorf("no tool %q here, only %s", name, strings.Join(artifact.BuildTools, ", "))}

@@ -157,6 +157,7 @@ func TestOperatorChangesAndDeletesNothing(t *testing.T) {
 	}
 	current.may(t, namespace, user, "create", "pods", "portforward", true)
 	current.may(t, namespace, user, "create", "pods", "exec", false)
+	current.may(t, namespace, user, "patch", "pods", "ephemeralcontainers", false)
 	current.may(t, namespace, user, "get", "secrets", "", false)
 }
 
@@ -179,6 +180,7 @@ func TestAdminDoesAll(t *testing.T) {
 		t.Errorf("left: %v", left)
 	}
 	current.may(t, namespace, user, "create", "pods", "exec", true)
+	current.may(t, namespace, user, "patch", "pods", "ephemeralcontainers", true)
 	current.may(t, namespace, user, "create", "pods", "", true)
 	current.may(t, namespace, user, "get", "secrets", "", false)
 }

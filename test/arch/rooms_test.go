@@ -34,7 +34,7 @@ var rooms = map[string][]string{
 	"sqlplan":    {},
 	"storage":    {"api", "operator", "statefile"},
 	"jar":        {"api"},
-	"reach":      {"api", "operator", "savepoint", "change", "lifecycle", "rest", "sqlgateway", "storage", "diagnosis", "foretell", "probe", "logs"},
+	"reach":      {"api", "operator", "savepoint", "change", "lifecycle", "rest", "sqlgateway", "storage", "diagnosis", "foretell", "probe", "logs", "jvm"},
 }
 
 // Each room of pkg/flink imports only what its row names, so that what a

@@ -73,6 +73,7 @@ func newExamples(t *testing.T) *examples {
 		{regexp.MustCompile(` checkpoints .*-f$`), "COMPLETED", "\x03", 130},
 		{regexp.MustCompile(` cancel session-example$| jar delete s3://flink/jars/top-speed-1.0.jar$| delete sessionjob/session-job-example --lose-state$`), "Type yes to go on", "yes\r", 0},
 		{regexp.MustCompile(` port-forward `), "Forwarding from", "\x03", 0},
+		{regexp.MustCompile(` heap basic-example --image eclipse-temurin:17-jdk$`), "Type yes to go on", "yes\r", 0},
 		{regexp.MustCompile(` rescales `), "has no history of rescales", "", 1}, // the examples' Flink is older
 		{regexp.MustCompile(` applications `), "they came with Flink 2.3", "", 1},
 		{regexp.MustCompile(` ui `), "http://localhost:", "\x03", 0},
@@ -117,6 +118,9 @@ func newExamples(t *testing.T) *examples {
 	must(t, zip.NewWriter(&jar).Close())
 	x.write(t, "flink-sql-connector-kafka.jar", jar.String())
 	x.write(t, "udf.jar", jar.String())
+	if _, err := tool("load-jdk", "--name", main.name); err != nil {
+		t.Fatal(err)
+	}
 	x.must(t, "kubectl apply -f session.yaml")
 	x.job(t)
 	return x

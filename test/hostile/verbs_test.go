@@ -123,6 +123,7 @@ func plugins(t *testing.T, dir string) []tested {
 				"metrics":           {args: []string{example}},
 				"profile":           {args: []string{example, "--jm", "--mode", "itimer", "--duration", "1s", "--file", os.DevNull, "--no-browser"}},
 				"threads":           {args: []string{example, "--all"}},
+				"heap":              {args: []string{example, "--image", "jdk:17", "--yes"}},
 				"top":               {args: []string{}, waits: true}, // a screen, on a terminal
 				"ui":                {args: []string{example, "--print-url", "--port", "0"}, waits: true},
 				"upgrade":           {args: []string{example, "--image", "flink:2"}},

@@ -1,5 +1,5 @@
 // Package jvm reads what JVMs say of their threads: dumps, grouped by stack,
-// with the deadlocks and the threads that work; and flame graphs, in the forms
-// that people and programs read. It asks nobody: texts come in, texts go out.
-// All of them are foreign, so each has a bound.
+// with the deadlocks and the threads that work; flame graphs, in the forms that
+// people and programs read; and what jcmd prints of a heap. It asks nobody: texts
+// come in, texts go out. All of them are foreign, so each has a bound.
 package jvm

@@ -33,6 +33,7 @@ var needs = []need{
 	{"snapshot delete", "delete", api.Group, api.StateSnap.Plural, ""},
 	{"ui, rest, top, exceptions, checkpoints", "create", "", "pods", "portforward"},
 	{"sql-client", "create", "", "pods", "exec"},
+	{"heap", "patch", "", "pods", "ephemeralcontainers"},
 }
 
 // rights asks what the user may do.

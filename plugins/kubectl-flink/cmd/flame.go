@@ -203,6 +203,11 @@ func (o *flameOptions) write(page view.FlamePage) error {
 // writeFile writes a file that is there as a whole or not at all; what is no
 // file, as /dev/null or a pipe, is written into as it is.
 func writeFile(name string, write func(io.Writer) error) error {
+	return writeFileAs(name, 0o644, write)
+}
+
+// writeFileAs is writeFile with the file's permissions.
+func writeFileAs(name string, mode os.FileMode, write func(io.Writer) error) error {
 	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
 		special, err := os.OpenFile(name, os.O_WRONLY, 0)
 		if err != nil {
@@ -216,7 +221,7 @@ func writeFile(name string, write func(io.Writer) error) error {
 	}
 	defer func() { _ = os.Remove(file.Name()) }()
 	err = write(file)
-	err = cmp.Or(err, file.Chmod(0o644)) //nolint:gosec // as any file that a user has written
+	err = cmp.Or(err, file.Chmod(mode))
 	err = cmp.Or(err, file.Close())
 	if err != nil {
 		return fmt.Errorf("write %s: %w", name, err)

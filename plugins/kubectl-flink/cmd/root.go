@@ -78,7 +78,7 @@ FlinkSessionJob, FlinkStateSnapshot and FlinkBlueGreenDeployment.`,
 	}
 	addTo(groupSee, newList(c), newStatus(c), newTop(c), newGraph(c), newExceptions(c), newCheckpoints(c), newConfig(c), newDoctor(c), newLint(c), newEvents(c), newLogs(c), newJobs(c))
 	addTo(groupSee, newTimeline(c), newReport(c))
-	addTo(groupSee, newThreads(c), newFlame(c), newMetrics(c), newAccumulators(c), newRescales(c), newApplications(c), newProfile(c))
+	addTo(groupSee, newThreads(c), newFlame(c), newMetrics(c), newAccumulators(c), newRescales(c), newApplications(c), newProfile(c), newHeap(c))
 	addTo(groupJob, newSubmit(c), newUpgrade(c), newClone(c), newDelete(c), newSuspend(c), newResume(c), newStop(c), newRestart(c), newScale(c), newCancel(c))
 	addTo(groupJob, newJar(c))
 	addTo(groupState, newSavepoint(c), newCheckpoint(c), newSnapshot(c), newRestore(c), newStorage(c), newBackup(c), newRecover(c))

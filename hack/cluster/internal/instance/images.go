@@ -84,12 +84,27 @@ func importImages(ctx context.Context, log *progress.Log, s node.Spec, images []
 // shortRef is how a manifest names the image.
 func shortRef(ref string) string { return strings.TrimPrefix(ref, "docker.io/library/") }
 
-// LoadImage imports an archive of images into a running cluster.
-func LoadImage(ctx context.Context, name, archive string) error {
+// readSpec is the specification of a running cluster.
+func readSpec(name string) (node.Spec, error) {
 	s, err := node.ReadSpec(name)
 	if errors.Is(err, os.ErrNotExist) {
-		return errNoCluster(name)
+		err = errNoCluster(name)
 	}
+	return s, err
+}
+
+// ImportImage imports an image into a running cluster that doesn't have it yet.
+func ImportImage(ctx context.Context, log *progress.Log, name string, img image.Image) error {
+	s, err := readSpec(name)
+	if err != nil {
+		return err
+	}
+	return importImages(ctx, log, s, []image.Image{img})
+}
+
+// LoadImage imports an archive of images into a running cluster.
+func LoadImage(ctx context.Context, name, archive string) error {
+	s, err := readSpec(name)
 	if err != nil {
 		return err
 	}
