@@ -110,7 +110,7 @@ var operatorRules = []Rule{
 					switch {
 					case IsThreadsEnd(line.Text):
 						end = line
-					case !strings.Contains(line.Text, "is forbidden"):
+					case !strings.Contains(line.Text, "is forbidden") && line.At.Sub(end.At) > time.Second: // its last lines may come after
 						end = LogLine{} // it has been at it since
 					}
 				}

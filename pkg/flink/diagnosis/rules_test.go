@@ -167,6 +167,7 @@ var operatorTrials = []trial{
 	{"FLINK-OP-STOPPED", all(noStatus, operators(func(o *OperatorFacts) { o.Wanted, o.Ready = 0, 0 })), operators(func(o *OperatorFacts) { o.Ready = 0 })},
 	{"FLINK-OP-ABSENT", all(noStatus, func(f *JobFacts) { f.Operators = nil }), func(f *JobFacts) { f.Operators, f.Marks[FromOperator] = nil, NotAllowed }},
 	{"FLINK-OP-NAMESPACE", all(noStatus, operators(func(o *OperatorFacts) { o.Watched = []string{"other"} })), operators(func(o *OperatorFacts) { o.Watched = []string{"prod"} })},
+	{"FLINK-OP-THREAD", operators(threadEnded(LogLine{At: before(2*m1 - 10*time.Millisecond), Text: "INFO x [prod.orders] Deploying application cluster"})), operators(threadEnded(LogLine{At: before(2*m1 - 2*time.Second), Text: "INFO x [prod.orders] Deploying application cluster"}))},
 	{"FLINK-OP-THREAD", operators(threadEnded()), operators(threadEnded(LogLine{At: before(m1), Text: "INFO x [prod.orders] Resource fully reconciled"}))},
 	{"FLINK-RBAC-OPERATOR", operators(func(o *OperatorFacts) {
 		o.Log = []LogLine{{Text: `events is forbidden: User "system:serviceaccount:flink:flink-operator" cannot create resource "events"`}}
