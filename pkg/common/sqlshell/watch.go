@@ -12,10 +12,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/kubectl-flink/kubectl-flink/pkg/common/sorting"
-
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/progress"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/screen"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/sorting"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 )
 

@@ -9,11 +9,10 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/kubectl-flink/kubectl-flink/pkg/common/sorting"
-
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/sorting"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/diagnosis"
 )
 

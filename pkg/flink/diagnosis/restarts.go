@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/sorting"
-
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 )
 

@@ -11,11 +11,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/kubectl-flink/kubectl-flink/pkg/common/sorting"
-
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/sorting"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/untrusted"
 )
 

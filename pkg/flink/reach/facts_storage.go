@@ -2,7 +2,6 @@ package reach
 
 import (
 	"context"
-
 	"crypto/tls"
 	"errors"
 	"io/fs"

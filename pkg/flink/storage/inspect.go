@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/sorting"
-
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/statefile"
 )
 

@@ -5,10 +5,9 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/kubectl-flink/kubectl-flink/pkg/common/sorting"
-
 	"k8s.io/apimachinery/pkg/labels"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/sorting"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/cmf"
 )
 

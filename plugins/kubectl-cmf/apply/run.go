@@ -8,9 +8,8 @@ import (
 	"slices"
 	"time"
 
-	"github.com/kubectl-flink/kubectl-flink/pkg/common/sorting"
-
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/sorting"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/cmf"
 )
 

@@ -6,9 +6,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/kubectl-flink/kubectl-flink/pkg/common/sorting"
-
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/secret"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/sorting"
 )
 
 // Redacted stands where a secret would be. It is never sent to a server.

@@ -35,8 +35,12 @@ func (a Applications) Result(palette term.Palette, now time.Time) printer.Result
 	for _, one := range a.Items {
 		row := func(name, state, id string) {
 			table.Rows = append(table.Rows, []printer.Cell{
-				printer.C(one.Name), {Text: one.Status, Color: stateColor(one.Status)}, printer.C(age(one.StartTime.Time(), now)),
-				printer.C(name), {Text: state, Color: stateColor(state)}, printer.C(id), printer.C(one.ID),
+				printer.C(one.Name),
+				{Text: one.Status, Color: stateColor(one.Status)},
+				printer.C(age(one.StartTime.Time(), now)),
+				printer.C(name),
+				{Text: state, Color: stateColor(state)},
+				printer.C(id), printer.C(one.ID),
 			})
 		}
 		for _, job := range one.Jobs {

@@ -56,7 +56,8 @@ func (r Rescales) Result(palette term.Palette, now time.Time) printer.Result {
 			took = Millis(int64(max(*one.Ended-one.Started, 0)))
 		}
 		table.Rows = append(table.Rows, []printer.Cell{
-			printer.C(age(one.Started.Time(), now)), printer.C(took), {Text: state, Color: color},
+			printer.C(age(one.Started.Time(), now)), printer.C(took),
+			{Text: state, Color: color},
 			printer.C(one.Cause), printer.C(one.Reason), printer.C(parallelisms(one)), printer.C(one.ID),
 		})
 	}
