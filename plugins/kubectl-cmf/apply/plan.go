@@ -96,6 +96,20 @@ func (p Planner) Plan(ctx context.Context, items []Item) ([]Step, error) {
 	return steps, errors.Join(problems...)
 }
 
+// Again decides on a step once more, by what is there now.
+func (p Planner) Again(ctx context.Context, step Step) (Step, error) {
+	server, err := p.Client.Server(ctx)
+	if err != nil {
+		return step, err
+	}
+	live, err := p.Client.Get(ctx, step.Ref)
+	if err != nil {
+		return step, err
+	}
+	now := Step{Item: step.Item, Live: live}
+	return now, p.decide(&now, server.Version)
+}
+
 // server asks for the version where some kind's rules depend on it, and finds
 // kinds that this CMF doesn't have.
 func (p Planner) server(ctx context.Context, items []Item) (cmf.Server, error) {

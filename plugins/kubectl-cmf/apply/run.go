@@ -36,6 +36,9 @@ type Runner struct {
 	Limit time.Duration
 	// Show is called with what is waited for; it may be nil.
 	Show func(format string, args ...any)
+	// Replan decides on a step once more whose object another user has created
+	// since; nil lets it fail.
+	Replan func(ctx context.Context, step Step) (Step, error)
 	// Again says what to do when the steps weren't all taken.
 	Again string
 }
@@ -143,7 +146,7 @@ func (r Runner) batch(ctx context.Context, steps []Step, incomplete *IncompleteE
 				errs[i] = errNotBegun
 				return nil
 			}
-			results[i], errs[i] = r.step(ctx, s)
+			steps[i], results[i], errs[i] = r.step(ctx, s)
 			return nil
 		}
 	}
@@ -166,7 +169,8 @@ func (r Runner) batch(ctx context.Context, steps []Step, incomplete *IncompleteE
 
 var errNotBegun = errors.New("not begun")
 
-func (r Runner) step(ctx context.Context, s Step) (cmf.Object, error) {
+// step takes one step, and returns the one that was taken in its place.
+func (r Runner) step(ctx context.Context, s Step) (Step, cmf.Object, error) {
 	if s.Warning != "" && r.Warn != nil {
 		r.Warn(s.Warning)
 	}
@@ -174,6 +178,18 @@ func (r Runner) step(ctx context.Context, s Step) (cmf.Object, error) {
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(finish, cancel) })()
+	result, err := r.take(ctx, work, s)
+	if s.Action == Create && cmf.IsConflict(err) && r.Replan != nil {
+		// Another user may have created it meanwhile.
+		if now, planErr := r.Replan(work, s); planErr == nil && now.Live != nil && now.Action != Replace {
+			result, err = r.take(ctx, work, now)
+			return now, result, err
+		}
+	}
+	return s, result, err
+}
+
+func (r Runner) take(ctx, work context.Context, s Step) (cmf.Object, error) {
 	switch s.Action {
 	case Create:
 		return r.create(ctx, work, s)

@@ -221,7 +221,7 @@ func (a *applier) Run(ctx context.Context) error {
 			return err
 		}
 	}
-	return a.execute(ctx, client, append(steps, extra...))
+	return a.execute(ctx, client, append(steps, extra...), planner.Again)
 }
 
 func (a *applier) documents(ctx context.Context) ([]apply.Document, error) {
@@ -304,13 +304,14 @@ func (a *applier) printObjects(objects []cmf.Object, steps []apply.Step) error {
 	return a.output.Print(a.Out, result)
 }
 
-// execute follows the plan, says what was done, and waits.
-func (a *applier) execute(ctx context.Context, client *connect.Connection, steps []apply.Step) error {
+// execute follows the plan, says what was done, and waits. replan is for what
+// another user creates meanwhile.
+func (a *applier) execute(ctx context.Context, client *connect.Connection, steps []apply.Step, replan func(context.Context, apply.Step) (apply.Step, error)) error {
 	var objects []cmf.Object
 	var done []apply.Step
 	line := a.progress()
 	runner := apply.Runner{
-		Client: client.Client, Parallel: a.parallel, Poll: a.poll, Limit: a.Timeout, Show: line.Set,
+		Client: client.Client, Parallel: a.parallel, Poll: a.poll, Limit: a.Timeout, Show: line.Set, Replan: replan,
 		Warn: func(text string) { a.warn("%s", text) },
 		Done: func(s apply.Step, result cmf.Object, err error) {
 			if err != nil {

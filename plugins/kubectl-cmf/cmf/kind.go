@@ -169,7 +169,13 @@ func (r Ref) String() string { return r.Kind.FullType() + "/" + r.Name }
 
 // Where is the resource with its place, for messages.
 func (r Ref) Where() string {
-	return fmt.Sprintf("%s %q%s", r.Kind.Name, r.Name, r.Scope.in(r.Kind))
+	scope := r.Scope.in(r.Kind)
+	if scope == "" && strings.Contains(r.Kind.Name, "secret") {
+		// What stands right behind a name with "secret" in it and a colon is hidden
+		// where text leaves the program.
+		scope = " of CMF"
+	}
+	return fmt.Sprintf("%s %q%s", r.Kind.Name, r.Name, scope)
 }
 
 func (s Scope) in(k *Kind) string {
