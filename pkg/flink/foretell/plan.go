@@ -24,7 +24,7 @@ func plans(f *Facts) []Finding {
 	}
 	var out []Finding
 	if len(lost) > 0 && f.Graph == nil {
-		found := Finding{ID: "PLAN", Level: Fails, Todo: "--check --compile makes the job's graph, and tells for certain; --no-check upgrades all the same; kubectl flink restore with --allow-non-restored-state leaves such state out"}
+		found := Finding{ID: "PLAN", Level: Fails, Todo: "--check --compile makes the job's graph, and tells for certain; --no-check upgrades all the same; --allow-non-restored-state leaves such state out"}
 		found.Text = "by the new script's plan the state of these has no operator any more: " + described(lost)
 		if f.drops() {
 			found.Level, found.Todo = Warning, ""

@@ -42,7 +42,20 @@ func TestUpgrade(t *testing.T) {
 		back    bool
 		from    string
 	}{
-		"an image":     {request: UpgradeRequest{UpgradeFields: UpgradeFields{Image: "flink:1.20.1"}, StableFor: time.Minute}, patches: []string{good}, from: "s3://b/s/savepoint-1"},
+		"an image": {request: UpgradeRequest{UpgradeFields: UpgradeFields{Image: "flink:1.20.1"}, StableFor: time.Minute}, patches: []string{good}, from: "s3://b/s/savepoint-1"},
+		"state without an operator is dropped once": {
+			request: UpgradeRequest{UpgradeFields: UpgradeFields{Image: "flink:1.20.1", AllowNonRestored: true}}, from: "s3://b/s/savepoint-1",
+			patches: []string{`{"spec":{"image":"flink:1.20.1","job":{"allowNonRestoredState":true}}}`, `{"spec":{"job":{"allowNonRestoredState":null}}}`},
+		},
+		"state without an operator may always be dropped": {
+			job:     []string{`{"spec":{"job":{"allowNonRestoredState":true}}}`},
+			request: UpgradeRequest{UpgradeFields: UpgradeFields{Image: "flink:1.20.1", AllowNonRestored: true}}, from: "s3://b/s/savepoint-1",
+			patches: []string{`{"spec":{"image":"flink:1.20.1","job":{"allowNonRestoredState":true}}}`},
+		},
+		"state without an operator, and it fails": {
+			request: UpgradeRequest{UpgradeFields: UpgradeFields{Image: "flink:bad", AllowNonRestored: true}}, react: failsWithImage,
+			patches: []string{`{"spec":{"image":"flink:bad","job":{"allowNonRestoredState":true}}}`}, fails: []string{"the change failed: can't pull the image"},
+		},
 		"nothing new":  {request: UpgradeRequest{UpgradeFields: UpgradeFields{Image: "flink:1.20"}}},
 		"declined":     {request: UpgradeRequest{UpgradeFields: UpgradeFields{Image: "flink:1.20.1"}, Ask: true, Options: change.Options{Confirm: declines}}, fails: []string{"not done"}},
 		"stateless":    {job: []string{`{"spec":{"job":{"upgradeMode":"stateless"}}}`}, request: UpgradeRequest{UpgradeFields: UpgradeFields{Image: "flink:1.20.1"}}, fails: []string{"to upgrade it would throw its state away"}},

@@ -95,6 +95,7 @@ func Upgrade(ctx context.Context, c *operator.Client, ref api.Ref, request Upgra
 	report.Report, err = changeWatched(ctx, c, ch, request.Options, reporter)
 	if !request.RollBack || err == nil {
 		statelessOnce(ctx, c, ch, request.StateChoice, request.Options, report.Report, err, reporter)
+		droppedOnce(ctx, c, ch, request, report.Report, err, reporter)
 	}
 	if plan.Effect < Redeploy {
 		report.From = api.RetainedState{} // of an earlier start

@@ -21,6 +21,9 @@ type UpgradeFields struct {
 	// Args are the job's arguments where SetArgs says so.
 	Args    []string
 	SetArgs bool
+	// AllowNonRestored lets the job start without state that it has no operator for
+	// any more.
+	AllowNonRestored bool
 	// Set and Unset are of the flinkConfiguration.
 	Set   map[string]string
 	Unset []string
@@ -71,6 +74,9 @@ func (u UpgradeFields) patch(job api.Job) (spec, annotations map[string]any, err
 	}
 	if u.SetArgs {
 		ofJob["args"] = texts(u.Args)
+	}
+	if u.AllowNonRestored {
+		ofJob["allowNonRestoredState"] = true
 	}
 	if len(ofJob) > 0 {
 		if api.Section(job.Spec(), "job") == nil {

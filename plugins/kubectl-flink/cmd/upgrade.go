@@ -84,7 +84,7 @@ in which what is unchanged has the ids that it had, wherever it now stands in th
 it keeps its state though others come before it. Without its plan it isn't upgraded.
 --compiled-plan has another job run one from now on. Its operators had no such ids:
 the state of before has no operator then, so that the upgrade is refused unless
---no-check and allowNonRestoredState, or a stateless start, leave it out.
+--allow-non-restored-state, or a stateless start, leaves it out.
 The ConfigMap of an earlier script stays as long as the spec, or one that the
 operator would roll back to, refers to it.`,
 		Example: plugin.Examples(`
@@ -115,6 +115,7 @@ operator would roll back to, refers to it.`,
 	o.changeFlags.add(cmd, "Upgrade", true)
 	o.addCheck(cmd)
 	flags.StringVar(&o.request.Image, "image", "", "Image of the job's pods")
+	flags.BoolVar(&o.request.AllowNonRestored, "allow-non-restored-state", false, "Let the job start without the state that it has no operator for any more, this time")
 	flags.StringVar(&o.request.Jar, "jar", "", "URI of the job's jar")
 	flags.StringVar(&o.request.Class, "class", "", "Class with the job's main method")
 	flags.StringArrayVar(&o.args, "args", nil, "Arguments of the job, split as a shell would, in place of all that it has; may be repeated. Or give them after --")
