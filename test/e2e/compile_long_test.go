@@ -54,4 +54,9 @@ func TestUpgradeIsForetoldByItsGraph(t *testing.T) {
 	if r := upgrade(1, other, "--no-check", "--yes", "--rollback-on-failure", "--timeout", "6m"); !strings.Contains(r.err, "FLINK-STATE-MAP") {
 		t.Error(r)
 	}
+	// Told to, it drops what has no operator, once.
+	upgrade(0, other, "--compile", "--yes", "--allow-non-restored-state", "--timeout", "6m").wants(t, 0, "are dropped, as allowNonRestoredState says", "allowNonRestoredState is as it was before")
+	if left := main.run(t, "get", "flinkdep", "basic-example", "-n", ns, "-o", "jsonpath={.spec.job.allowNonRestoredState}").wants(t, 0).out; left != "" {
+		t.Errorf("spec.job.allowNonRestoredState is %s", left)
+	}
 }
