@@ -109,7 +109,9 @@ func TestSuspendOnFlink2(t *testing.T) {
 	ns := main.flinkNamespace(t, "change-e2e-2")
 	main.apply(t, ns, exampleIn(t, ns, "flink-2-example.yaml", key+": NATIVE", key+": CANONICAL"))
 	main.running(t, "flinkdeployment", "flink-2-example", ns)
-	main.run(t, "flink", "applications", "flink-2-example", "-n", ns).wants(t, 0, "StateMachineExample", "State machine job")
+	if r := main.run(t, "flink", "applications", "flink-2-example", "-n", ns).wants(t, 0); !strings.Contains(r.out, "StateMachineExample   RUNNING") || !strings.Contains(r.out, "State machine job   RUNNING") {
+		t.Error(r)
+	}
 	main.run(t, "flink", "suspend", "flink-2-example", "-n", ns).wants(t, 1,
 		"UnsupportedOperationException", `"`+key+`":"NATIVE"`, "The spec was put back", "the job is RUNNING")
 	main.kubectl(t, "patch", "flinkdeployment", "flink-2-example", "-n", ns, "--type", "merge", "-p", `{"spec":{"flinkConfiguration":{"`+key+`":null}}}`)
