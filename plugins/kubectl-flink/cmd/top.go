@@ -28,7 +28,12 @@ type topOptions struct {
 	interval      time.Duration
 	sortBy        string
 	reverse       bool
+	// patient waits longer for the only JobManager that is asked, once.
+	patient bool
 }
+
+// alone is how long that one is waited for.
+const alone = 30 * time.Second
 
 func newTop(c *common) *cobra.Command {
 	o := &topOptions{askOptions: askOptions{common: c}}
@@ -65,7 +70,7 @@ in time, "-" where it has no number.`,
 	}
 	o.add(cmd, true)
 	flags := cmd.Flags()
-	flags.Lookup("timeout").Usage = "How long to wait for each JobManager"
+	flags.Lookup("timeout").Usage = "How long to wait for each JobManager; with NAME, printed once, 30s"
 	flags.Lookup("timeout").DefValue = "5s"
 	o.timeout = 5 * time.Second
 	o.output.AddTableFlags(flags)
@@ -86,6 +91,12 @@ func orderNames(vertices bool) []string {
 		return view.Orders(view.VertexOrders)
 	}
 	return view.Orders(view.JobOrders)
+}
+
+// Complete takes over the name, and whether a time-out was given.
+func (o *topOptions) Complete(cmd *cobra.Command, args []string) error {
+	o.patient = !cmd.Flags().Changed("timeout")
+	return o.Arguments.Complete(cmd, args)
 }
 
 // Run shows the load of jobs, or of one job's vertices.
@@ -121,6 +132,9 @@ func (o *topOptions) Validate() error {
 	}
 	if !o.output.IsHuman() || !screen.Possible(o.Out) {
 		o.once = true
+	}
+	if one && o.once && o.patient {
+		o.timeout = alone
 	}
 	if o.allNamespaces {
 		return nil
