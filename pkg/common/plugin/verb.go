@@ -4,6 +4,8 @@ import (
 	"context"
 
 	"github.com/spf13/cobra"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/startup"
 )
 
 // Verb is what a command does, apart from cobra: an options struct whose
@@ -21,6 +23,7 @@ type Verb interface {
 // RunE wires a verb to its command. It is the only RunE that a verb has.
 func RunE(verb Verb) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
+		startup.Done()
 		if err := verb.Complete(cmd, args); err != nil {
 			return err
 		}

@@ -1,0 +1,23 @@
+package startup
+
+import (
+	"runtime/debug"
+	"testing"
+)
+
+// The collector is patient until a verb begins, and as the environment has it then.
+func TestDone(t *testing.T) {
+	percent := func() int {
+		now := debug.SetGCPercent(patient)
+		debug.SetGCPercent(now)
+		return now
+	}
+	if before == patient || percent() != patient {
+		t.Errorf("%d at the start, %d before", percent(), before)
+	}
+	Done()
+	Done()
+	if got := percent(); got != before {
+		t.Errorf("%d afterwards, want %d", got, before)
+	}
+}
