@@ -89,6 +89,13 @@ func (b *buffer) Write(p []byte) (int, error) {
 	return b.Buffer.Write(p)
 }
 
+// WriteString is what io.WriteString prefers to Write.
+func (b *buffer) WriteString(s string) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.Buffer.WriteString(s)
+}
+
 func (b *buffer) text() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
