@@ -37,7 +37,7 @@ type Tool struct {
 	// UID and GID are those of the process that it is for: the kernel lets no
 	// other user look into it.
 	UID, GID int64
-	// Life ends it where nobody else does.
+	// Life is after how long it ends by itself.
 	Life time.Duration
 }
 

@@ -131,7 +131,7 @@ func TestWait(t *testing.T) {
 		"no such image":    {state(waiting("ErrImagePull", "not found")), "container jdk-a of pod p can't run the image jdk:17: ErrImagePull: not found"},
 		"no shell":         {state(corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{Reason: "StartError", ExitCode: 128, Message: "sh: not found"}}), "ended at once: StartError, exit code 128: sh: not found"},
 		"it never does":    {state(waiting("ContainerCreating", "")), "too long: container jdk-a of pod p doesn't run yet: ContainerCreating"},
-		"nobody starts it": {nil, "too long: container jdk-a of pod p doesn't run yet"},
+		"it isn't started": {nil, "too long: container jdk-a of pod p doesn't run yet"},
 	} {
 		p := pod(tc.statuses...)
 		one, _ := tool(p, p)
@@ -168,10 +168,13 @@ func TestEndsWithItsLastUse(t *testing.T) {
 	keep := strings.ReplaceAll(strings.ReplaceAll(keepScript, "$$$$", "$$"), "/tmp/", dir+"/") // as the kubelet makes it
 	process := exec.Command("sh", "-c", keep, "keep", "60")
 	if err := process.Start(); err != nil {
-		t.Skip(err)
+		t.Fatal(err)
 	}
 	defer func() { _ = process.Process.Kill() }()
-	for {
+	for begun := time.Now(); ; {
+		if time.Since(begun) > time.Minute {
+			t.Fatal("the container's program doesn't say its process")
+		}
 		if pid, err := os.ReadFile(dir + "/kubectl-flink.pid"); err == nil && strings.TrimSpace(string(pid)) == strconv.Itoa(process.Process.Pid) {
 			break
 		}

@@ -91,6 +91,9 @@ type Finding struct {
 	Risk bool `json:"risk,omitempty"`
 	// Consequences are findings that this one explains.
 	Consequences []Finding `json:"consequences,omitempty"`
+
+	// users are the jobs that something of the installation is for.
+	users []string
 }
 
 // Rule is one known cause.

@@ -145,12 +145,25 @@ func TestRulesOfInstallations(t *testing.T) {
 	}
 }
 
-// What a job met itself is said once, by the job.
+// What a job met itself is said once, by the job; of a store that another job uses,
+// too, it is said all the same.
 func TestBeyondJobs(t *testing.T) {
-	store := []Finding{{Rule: "FLINK-INST-STORAGE"}, {Rule: "FLINK-INST-CLAIM"}}
-	for rule, want := range map[string]int{"FLINK-S3-BUCKET": 1, "FLINK-S3-AWAY": 1, "FLINK-POD-IMAGE": 2} {
-		if got := BeyondJobs(slices.Clone(store), [][]Finding{nil, {{Rule: rule}}}); len(got) != want || got[len(got)-1].Rule != "FLINK-INST-CLAIM" {
-			t.Errorf("%s: %+v", rule, got)
+	const a, b = "flinkdeployment/a", "flinkdeployment/b"
+	for _, c := range []struct {
+		users []string
+		found []Finding
+		want  int
+	}{
+		{[]string{a}, []Finding{{Rule: "FLINK-S3-BUCKET", Subject: a}}, 1},
+		{[]string{a}, []Finding{{Rule: "FLINK-S3-AWAY", Subject: a}}, 1},
+		{[]string{a}, []Finding{{Rule: "FLINK-POD-IMAGE", Subject: a}}, 2},
+		{[]string{b}, []Finding{{Rule: "FLINK-S3-BUCKET", Subject: a}}, 2},
+		{[]string{a, b}, []Finding{{Rule: "FLINK-S3-BUCKET", Subject: a}}, 2},
+		{[]string{a, b}, []Finding{{Rule: "FLINK-S3-BUCKET", Subject: a}, {Rule: "FLINK-S3-DENIED", Subject: b}}, 1},
+	} {
+		got := BeyondJobs([]Finding{{Rule: "FLINK-INST-STORAGE", users: c.users}, {Rule: "FLINK-INST-CLAIM"}}, [][]Finding{nil, c.found})
+		if len(got) != c.want || got[len(got)-1].Rule != "FLINK-INST-CLAIM" {
+			t.Errorf("%+v: %+v", c, got)
 		}
 	}
 }

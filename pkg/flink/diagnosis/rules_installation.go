@@ -68,7 +68,7 @@ var installationRules = []Rule{
 				default:
 					continue
 				}
-				out = append(out, Finding{Subject: s.Endpoint, Means: means, Evidence: []Evidence{{Source: s.Endpoint, Text: strings.TrimSpace(s.Bucket + " " + s.Error)}, {Source: "jobs", Text: strings.Join(s.UsedBy, ", ")}}, Cures: []Cure{cure}})
+				out = append(out, Finding{Subject: s.Endpoint, Means: means, Evidence: []Evidence{{Source: s.Endpoint, Text: strings.TrimSpace(s.Bucket + " " + s.Error)}, {Source: "jobs", Text: strings.Join(s.UsedBy, ", ")}}, Cures: []Cure{cure}, users: s.UsedBy})
 			}
 			return out
 		},
@@ -81,10 +81,15 @@ var ofStore = []string{"FLINK-S3-AWAY", "FLINK-S3-BUCKET", "FLINK-S3-DENIED"}
 // BeyondJobs are the findings about an installation that the findings of its jobs
 // don't say, too, and with what the job itself met.
 func BeyondJobs(installation []Finding, jobs [][]Finding) []Finding {
-	met := slices.ContainsFunc(jobs, func(found []Finding) bool {
-		return slices.ContainsFunc(found, func(f Finding) bool { return slices.Contains(ofStore, f.Rule) })
+	met := map[string]bool{} // jobs that tell of their store
+	for _, f := range slices.Concat(jobs...) {
+		if slices.Contains(ofStore, f.Rule) {
+			met[f.Subject] = true
+		}
+	}
+	return slices.DeleteFunc(installation, func(f Finding) bool {
+		return f.Rule == "FLINK-INST-STORAGE" && len(f.users) > 0 && !slices.ContainsFunc(f.users, func(job string) bool { return !met[job] })
 	})
-	return slices.DeleteFunc(installation, func(f Finding) bool { return met && f.Rule == "FLINK-INST-STORAGE" })
 }
 
 func later(a, b time.Time) time.Time {

@@ -252,23 +252,41 @@ func (g *Gatherer) endpoints(ctx context.Context, namespace, service string) (re
 // about are the lines of an operator's log that name an object, those that say what
 // the operator may not do, and of a thread that ended at the object.
 func about(log []diagnosis.LogLine, ref api.Ref) []diagnosis.LogLine {
-	isOurs := func(text string) bool {
-		return strings.Contains(text, ref.Namespace) && strings.Contains(text, ref.Name)
-	}
+	tag := "[" + ref.Namespace + "." + ref.Name + "] "
 	var out []diagnosis.LogLine
-	tagged := "" // the last line that names an object
+	tagged := "" // the object that was named last
 	for _, line := range log {
 		switch {
-		case isOurs(line.Text), strings.Contains(line.Text, "is forbidden"),
+		case hasWord(line.Text, ref.Namespace) && hasWord(line.Text, ref.Name), strings.Contains(line.Text, "is forbidden"),
 			// A thread that ends says so without the object that it was at.
-			diagnosis.IsThreadsEnd(line.Text) && isOurs(tagged):
+			diagnosis.IsThreadsEnd(line.Text) && tagged == tag:
 			out = append(out, line)
 		}
-		if objectTag.MatchString(line.Text) {
-			tagged = line.Text
+		if found := objectTag.FindString(line.Text); found != "" {
+			tagged = found
 		}
 	}
 	return out
+}
+
+// hasWord reports whether a name stands in a text, and not as a part of another:
+// orders isn't in orders-2.
+func hasWord(text, name string) bool {
+	part := func(c byte) bool {
+		return c == '-' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
+	}
+	for from := 0; name != ""; {
+		i := strings.Index(text[from:], name)
+		if i < 0 {
+			return false
+		}
+		begin, end := from+i, from+i+len(name)
+		if (begin == 0 || !part(text[begin-1])) && (end == len(text) || !part(text[end])) {
+			return true
+		}
+		from = end
+	}
+	return false
 }
 
 // objectTag is how an operator's line names its object: [namespace.name], or [.]

@@ -31,6 +31,11 @@ func TestLinesOfAnOperatorAboutAnObject(t *testing.T) {
 		{[]string{ours, theirs, end}, ours},
 		{[]string{ours, "INFO o.a.Probe [.] all is well", end}, ours},
 		{[]string{end}, ""},
+		// Another job whose name begins alike.
+		{[]string{ours, "INFO o.a.Reconciler [prod.orders-2] Deploying", end}, ours},
+		{[]string{ours, end, "INFO o.a.Reconciler [prod.orders-2] Deploying"}, ours + "; " + end},
+		{[]string{ours, "INFO o.a.Reconciler [prod-2.orders] Deploying", "the pods of my-orders in prod"}, ours},
+		{[]string{"orders-2 and orders of prod"}, "orders-2 and orders of prod"},
 	} {
 		if got := of(c.lines...); got != c.want {
 			t.Errorf("%q: %q, want %q", c.lines, got, c.want)

@@ -113,7 +113,7 @@ func onePlan(ctx context.Context, gateway *StartedGateway, properties map[string
 	return gateway.read(ctx, file, most)
 }
 
-// toItsEnd runs a statement and reads its answer, which nobody needs.
+// toItsEnd runs a statement and reads its answer, which isn't needed.
 func toItsEnd(ctx context.Context, session *sqlgateway.Session, statement string) error {
 	execution, err := session.Run(ctx, statement)
 	if err != nil {

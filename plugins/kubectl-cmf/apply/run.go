@@ -182,6 +182,9 @@ func (r Runner) step(ctx context.Context, s Step) (Step, cmf.Object, error) {
 	if s.Action == Create && cmf.IsConflict(err) && r.Replan != nil {
 		// Another user may have created it meanwhile.
 		if now, planErr := r.Replan(work, s); planErr == nil && now.Live != nil && now.Action != Replace {
+			if now.Warning != "" && r.Warn != nil {
+				r.Warn(now.Warning)
+			}
 			result, err = r.take(ctx, work, now)
 			return now, result, err
 		}

@@ -57,11 +57,11 @@ func TestPluginInstall(t *testing.T) {
 			setup: func(t *testing.T, home, _ string) { t.Helper(); file(t, filepath.Join(home, "else", "x"), "") },
 			args:  []string{"--confluent", "--dir", "HOME/else"}, link: "else/confluent-cmf", says: []string{"else is not on PATH: confluent doesn't look there"},
 		},
-		"a file of somebody": {
+		"a file of the user's": {
 			setup: func(t *testing.T, _, bin string) { t.Helper(); file(t, filepath.Join(bin, "confluent-cmf"), "mine") },
 			args:  []string{"--confluent"}, code: exit.Usage, says: []string{"exists and is not a link of ours"},
 		},
-		"a link of somebody": {
+		"a link to another program": {
 			setup: func(t *testing.T, _, bin string) {
 				t.Helper()
 				if err := os.Symlink("/opt/other", filepath.Join(bin, "confluent-cmf")); err != nil {

@@ -32,8 +32,8 @@ type topOptions struct {
 	patient bool
 }
 
-// alone is how long that one is waited for.
-const alone = 30 * time.Second
+// onceLimit is how long that one is waited for.
+const onceLimit = 30 * time.Second
 
 func newTop(c *common) *cobra.Command {
 	o := &topOptions{askOptions: askOptions{common: c}}
@@ -134,7 +134,7 @@ func (o *topOptions) Validate() error {
 		o.once = true
 	}
 	if one && o.once && o.patient {
-		o.timeout = alone
+		o.timeout = onceLimit
 	}
 	if o.allNamespaces {
 		return nil

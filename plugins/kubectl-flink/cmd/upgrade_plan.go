@@ -17,7 +17,7 @@ import (
 )
 
 // planLimit bounds how long two plans may take, with the start of their
-// gateway: nobody waits long for what may be known only in part.
+// gateway: an upgrade doesn't wait long for what may be known only in part.
 const planLimit = 2 * time.Minute
 
 // comparesPlans reports whether Flink is to plan the script that runs and the new
