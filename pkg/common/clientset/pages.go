@@ -7,6 +7,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/untrusted"
 )
 
 const (
@@ -58,8 +60,11 @@ func pages[L metav1.ListInterface](ctx context.Context, options metav1.ListOptio
 		options.Limit = PageSize
 	}
 	weight := int64(0)
+	room := &untrusted.Room{}
+	defer room.Leave()
 	for range maxPages {
-		page, err := list(ctx, options)
+		page, err := list(context.WithValue(ctx, held{}, room), options)
+		room.Leave()
 		if TooLarge(err) && options.Limit > smallestPage {
 			options.Limit = SmallerPage(options.Limit)
 			continue

@@ -51,10 +51,11 @@ func (f *filter) Write(p []byte) (int, error) {
 }
 
 // isDirective reports whether line is the number that ends cobra's answer, as
-// in :4, or help that it shows and never inserts.
+// in :4. Its active help isn't used here, and not all shells keep it from the
+// command line: a name that begins like it is a name.
 func isDirective(line string) bool {
 	digits, found := strings.CutPrefix(line, ":")
-	return found && digits != "" && strings.Trim(digits, "0123456789") == "" || strings.HasPrefix(line, "_activeHelp_ ")
+	return found && digits != "" && strings.Trim(digits, "0123456789") == ""
 }
 
 // harmless reports whether no shell finds anything in value but a word.

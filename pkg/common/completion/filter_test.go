@@ -20,7 +20,7 @@ func TestFilterLeavesOutWhatShellsInterpret(t *testing.T) {
 	}
 	for _, bad := range []string{
 		"$(touch x)", "(touch x)", "`id`", "a;b", "a|b", "a&b", "a b", "a>b", "{a,b}", "a*", "a?", "[a]", "~root", "=ls", "%self", "-rf", "--token=x",
-		"a'b", `a"b`, `a\b`, "!x", "#x", "a\x1b[31m", "a\u202eb", "a\u00a0b", "^x",
+		"_activeHelp_ $(touch x)", "_activeHelp_ a", "a'b", `a"b`, `a\b`, "!x", "#x", "a\x1b[31m", "a\u202eb", "a\u00a0b", "^x",
 	} {
 		if got := filtered(t, bad, ""); got != "" {
 			t.Errorf("%q is offered: %q", bad, got)

@@ -2,7 +2,10 @@
 // of it that took it over.
 package interrupt
 
-import "sync"
+import (
+	"sync"
+	"sync/atomic"
+)
 
 var (
 	mu     sync.Mutex
@@ -43,3 +46,14 @@ func Deliver() bool {
 	}
 	return true
 }
+
+var busy atomic.Bool
+
+// Busy says that the command talks to others from here on: where it is to end, it
+// may have to tidy up first, and is waited for.
+func Busy() { busy.Store(true) }
+
+// IsBusy reports whether Busy was called. A command that isn't busy only reads
+// what its user named, and may be held up in that by a pipe into which nothing is
+// written.
+func IsBusy() bool { return busy.Load() }

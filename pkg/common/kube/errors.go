@@ -14,6 +14,7 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/permission"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/secret"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/untrusted"
 )
 
 // Message is what the user reads of err: kubectl's words for what the API
@@ -28,7 +29,10 @@ func message(err error) string {
 	var status apierrors.APIStatus
 	var link *url.Error
 	var large *clientset.AnswerTooLargeError
+	var elsewhere *untrusted.ElsewhereError
 	switch {
+	case errors.As(err, &link) && errors.As(link.Err, &elsewhere):
+		return "error: " + link.Err.Error()
 	case errors.As(err, &large):
 		// client-go wraps it in advice to try again.
 		return "error: " + large.Error()

@@ -23,6 +23,7 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/clientset"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/interrupt"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/secret"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/version"
@@ -168,6 +169,7 @@ func (f *Factory) connection() (*rest.Config, *http.Client, error) {
 			return nil, nil, err
 		}
 		f.client = clientset.BoundClient(client)
+		interrupt.Busy()
 	}
 	return config, f.client, nil
 }

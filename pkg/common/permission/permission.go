@@ -19,8 +19,9 @@ type Permission struct {
 	Everywhere bool
 }
 
-// denied is what the API server's authorizers say of a request.
-var denied = regexp.MustCompile(` cannot (\S+) resource "([^"]+)" in API group "([^"]*)"(?: in the namespace "([^"]+)"| (at the cluster scope))?`)
+// denied is what the API server's authorizers say of a request. What they name
+// becomes part of a command that is advised, so it must be a name.
+var denied = regexp.MustCompile(` cannot ([a-z]+) resource "([a-z0-9./-]+|\*)" in API group "([a-z0-9.-]*|\*)"(?: in the namespace "([a-z0-9-]+)"| (at the cluster scope))?`)
 
 // Parse finds the missing permission in what the API server says of a forbidden
 // request.

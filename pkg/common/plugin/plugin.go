@@ -11,6 +11,8 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/spf13/cobra"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
@@ -20,6 +22,7 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/kube"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/untrusted"
 )
 
 // memory is where the garbage collector begins to save memory rather than
@@ -27,15 +30,27 @@ import (
 // thrown away would otherwise double it.
 const memory = 160 << 20
 
+const (
+	// mostMemory ends the command where so many bytes are in use after garbage was
+	// collected. Bounds on answers keep it from that; what they don't know ends here.
+	mostMemory = 208 << 20
+	// tidyTime is how long it then has to put in order what it had begun.
+	tidyTime = 3 * time.Second
+)
+
 // Main runs the command that newRoot makes with the process's streams and
 // arguments, and returns the exit code.
 func Main(newRoot func(genericiooptions.IOStreams) *cobra.Command) int {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	streams := genericiooptions.IOStreams{In: os.Stdin, Out: term.Guard(os.Stdout), ErrOut: term.Guard(os.Stderr)}
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(memory)
+		limitMemory(cancel, streams.ErrOut)
 	}
-	ctx, cancel := context.WithCancelCause(context.Background())
-	listen(cancel, os.Stdout)
-	streams := genericiooptions.IOStreams{In: os.Stdin, Out: term.Guard(os.Stdout), ErrOut: term.Guard(os.Stderr)}
+	listen(cancel, os.Stdout, func() {
+		Report(streams.ErrOut, nil, exit.Interrupted, errInterrupted)
+		os.Exit(exit.Interrupted)
+	})
 	args := completion.Args(os.Args)
 	root := newRoot(streams)
 	home, _ := os.UserHomeDir()
@@ -50,6 +65,27 @@ func Main(newRoot func(genericiooptions.IOStreams) *cobra.Command) int {
 		return code
 	}
 	return Execute(ctx, root, streams, args)
+}
+
+// limitMemory cancels the command where too much memory is in use, and ends the
+// process where it doesn't end by that, in the middle of a call, or takes more
+// still.
+func limitMemory(cancel context.CancelCauseFunc, errOut io.Writer) {
+	tooMuch := &untrusted.MemoryError{Limit: mostMemory}
+	abandon := func() {
+		Report(errOut, nil, exit.Failed, tooMuch)
+		os.Exit(exit.Failed)
+	}
+	var canceled sync.Once
+	untrusted.WatchMemory(mostMemory, func(inUse uint64) {
+		if inUse > mostMemory+mostMemory/8 {
+			abandon()
+		}
+		canceled.Do(func() {
+			cancel(tooMuch)
+			time.AfterFunc(tidyTime, abandon)
+		})
+	})
 }
 
 // Execute runs root with args and returns the exit code; errors are printed to

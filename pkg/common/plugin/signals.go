@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/interrupt"
@@ -21,9 +22,13 @@ var (
 	errBrokenPipe = exit.Silent(exit.BrokenPipe)
 )
 
+// idleLimit is how long a command that only reads files may take to end.
+const idleLimit = time.Second
+
 // listen cancels for Ctrl-C, a termination, a terminal that closes and an
-// output without reader, so that each of them leaves nothing running.
-func listen(cancel context.CancelCauseFunc, out io.Writer) {
+// output without reader, so that each of them leaves nothing running. abandon
+// ends the process; it is called where a command is held up by what it reads.
+func listen(cancel context.CancelCauseFunc, out io.Writer, abandon func()) {
 	stops := make(chan os.Signal, 1)
 	signal.Notify(stops, os.Interrupt, syscall.SIGTERM)
 	// These stay caught to the end: a terminal hangs up more than once, and
@@ -43,6 +48,10 @@ func listen(cancel context.CancelCauseFunc, out io.Writer) {
 		// A second Ctrl-C ends the process as it does without this.
 		signal.Stop(stops)
 		cancel(errInterrupted)
+		time.Sleep(idleLimit)
+		if !interrupt.IsBusy() {
+			abandon()
+		}
 	}()
 	go func() {
 		for {

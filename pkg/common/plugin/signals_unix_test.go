@@ -22,11 +22,15 @@ import (
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/interrupt"
 )
 
 // asPlugin names the file that the test program, run as a plugin, writes when
 // it has tidied up.
 const asPlugin = "PLUGIN_TEST_TIDIED"
+
+// readsPipe names a named pipe that the plugin reads.
+const readsPipe = "PLUGIN_TEST_PIPE"
 
 func init() {
 	if os.Getenv(asPlugin) != "" {
@@ -41,6 +45,12 @@ func worker(streams genericiooptions.IOStreams) *cobra.Command {
 	root := &cobra.Command{Use: "kubectl-x"}
 	root.AddCommand(&cobra.Command{Use: "work", RunE: func(cmd *cobra.Command, _ []string) error {
 		ctx := cmd.Context()
+		if pipe := os.Getenv(readsPipe); pipe != "" {
+			data, err := os.ReadFile(pipe)
+			fmt.Fprintf(streams.Out, "%q %v", data, err)
+			return errors.New("the pipe ended")
+		}
+		interrupt.Busy()
 		breakConnection()
 		tick := time.NewTicker(10 * time.Millisecond)
 		defer tick.Stop()
@@ -147,6 +157,52 @@ func TestWhatEndsACommandLetsItTidyUp(t *testing.T) {
 			}
 			if _, err := os.Stat(tidied); err != nil {
 				t.Errorf("it did not tidy up: %v", err)
+			}
+		})
+	}
+}
+
+// A command that hasn't begun yet, since what it reads says nothing, ends with
+// the first Ctrl-C, wherever it reads it.
+func TestCtrlCEndsACommandThatReadsAPipe(t *testing.T) {
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, config := range map[string]bool{"a file that a flag names": false, "the configuration": true} {
+		t.Run(name, func(t *testing.T) {
+			home := t.TempDir()
+			command := exec.Command(os.Args[0])
+			command.Env = append(os.Environ(), asPlugin+"="+filepath.Join(home, "tidied"), "HOME="+home, "XDG_CONFIG_HOME="+home)
+			if config {
+				if err := os.Mkdir(filepath.Join(home, "kubectl-flink"), 0o700); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.Symlink(pipe, filepath.Join(home, "kubectl-flink", "config.yaml")); err != nil {
+					t.Fatal(err)
+				}
+			} else {
+				command.Env = append(command.Env, readsPipe+"="+pipe)
+			}
+			var out, errOut bytes.Buffer
+			command.Stdout, command.Stderr = &out, &errOut
+			if err := command.Start(); err != nil {
+				t.Fatal(err)
+			}
+			// Once it can be written to, the plugin has opened it.
+			writer, err := os.OpenFile(pipe, os.O_WRONLY, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer writer.Close()
+			if err := command.Process.Signal(os.Interrupt); err != nil {
+				t.Fatal(err)
+			}
+			held := time.AfterFunc(20*time.Second, func() { _ = command.Process.Kill() })
+			defer held.Stop()
+			_ = command.Wait()
+			if code := command.ProcessState.ExitCode(); code != exit.Interrupted || errOut.String() != "error: interrupted\n" || out.Len() != 0 {
+				t.Errorf("exit code %d, %q, %q", code, out.String(), errOut.String())
 			}
 		})
 	}

@@ -21,6 +21,7 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/clientset"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/permission"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/untrusted"
 )
 
 // The transports. WebSocket can say that standard input has ended; SPDY is for
@@ -43,6 +44,9 @@ type Command struct {
 	In          io.Reader
 	Out, ErrOut io.Writer
 	TTY         bool
+	// LineFeed sends the Enter key as a line feed, for programs that ignore carriage
+	// returns: JLine does on a terminal of type dumb.
+	LineFeed bool
 }
 
 // ExitError says that the program ran and ended with another code than 0.
@@ -53,6 +57,10 @@ func (e *ExitError) Error() string { return fmt.Sprintf("the program ended with 
 // Run runs the program to its end. Its error is an *ExitError, what the API
 // server said, or the cause of ctx.
 func Run(ctx context.Context, config *rest.Config, core clientset.Interface, c Command) error {
+	// The address is all that the executor is given; it checks no names.
+	if _, err := untrusted.Path(c.Namespace, c.Pod); err != nil {
+		return fmt.Errorf("no program runs in pod %q: %w", c.Pod, err)
+	}
 	address := core.CoreV1().RESTClient().Post().Resource("pods").Namespace(c.Namespace).Name(c.Pod).SubResource("exec").
 		VersionedParams(&corev1.PodExecOptions{
 			Container: c.Container, Command: c.Args, TTY: c.TTY,
@@ -73,6 +81,9 @@ func Run(ctx context.Context, config *rest.Config, core clientset.Interface, c C
 		options.TerminalSizeQueue = sizes
 		// The program in the pod draws on the terminal itself, as with kubectl exec.
 		options.Stdout = term.Raw(c.Out)
+		if c.LineFeed {
+			options.Stdin = lineFeeds{c.In}
+		}
 	}
 	err = executor.StreamWithContext(ctx, options)
 	var exited exec.CodeExitError

@@ -63,3 +63,17 @@ func (q *sizeQueue) Next() *remotecommand.TerminalSize {
 		}
 	}
 }
+
+// lineFeeds reads carriage returns as line feeds.
+type lineFeeds struct{ in io.Reader }
+
+// Read implements io.Reader.
+func (l lineFeeds) Read(p []byte) (int, error) {
+	n, err := l.in.Read(p)
+	for i := range p[:n] {
+		if p[i] == '\r' {
+			p[i] = '\n'
+		}
+	}
+	return n, err
+}

@@ -107,6 +107,7 @@ func leaked(header http.Header) []string {
 			}
 		case slices.Contains([]string{"Cookie", "Connection", "Upgrade", "Te", "Keep-Alive", "Forwarded", "X-Named"}, name),
 			strings.HasPrefix(name, "Impersonate-"), strings.HasPrefix(name, "X-Remote-"), strings.HasPrefix(name, "X-Forwarded-"),
+			strings.HasPrefix(name, "X-Original-"), strings.HasPrefix(name, "X-Envoy-"),
 			strings.HasPrefix(name, "Proxy-"), strings.HasPrefix(name, "Sec-Websocket-"):
 			out = append(out, name)
 		}
@@ -147,6 +148,12 @@ var proxyAttacks = []struct{ method, target, header string }{
 	{"GET", "/exec", "Connection: Upgrade, X-Named\r\nUpgrade: SPDY/3.1\r\nX-Named: 1\r\nTE: trailers"},
 	{"GET", "/exec", "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Protocol: base64url.bearer.authorization.k8s.io.eA, x"},
 	{"GET", "/config", "X_Remote_User: admin"},
+	{"GET", "/config", "X-Original-Uri: /api\r\nX-Envoy-Original-Path: /api"},
+	{"GET", "/config", "aUTHORIZATION: Bearer x\r\nAuthorization: Basic y\r\nConnection: X-Named\r\nConnection: close, Accept\r\nX-Named: 1"},
+	{"POST", "/jars/upload", "Transfer-Encoding: chunked\r\nTrailer: Impersonate-User, Authorization\r\n\r\n0\r\nImpersonate-User: admin\r\nAuthorization: Bearer x"},
+	{"GET", "/..%3f/..%23/.%2e%20/configmaps", ""},
+	{"GET", "/%252e%252e%252f%25zz", ""},
+	{"GET", "/..%c0%af..%c0%afconfigmaps", ""},
 }
 
 // Nothing that a client of the listener sends makes the API server see a

@@ -50,18 +50,43 @@ func (g guard) refusal(r *http.Request) string {
 	if !g.allows(r.Host) {
 		return fmt.Sprintf("the request names the host %q, which is not this computer's: open it as localhost or 127.0.0.1", r.Host)
 	}
-	if origin := r.Header.Get("Origin"); origin != "" && !sameHost(origin, r.Host) {
-		return fmt.Sprintf("the request comes from another site (%s)", origin)
+	for _, origin := range r.Header["Origin"] {
+		if !sameHost(origin, r.Host) {
+			return fmt.Sprintf("the request comes from another site (%s)", origin)
+		}
 	}
-	site := r.Header.Get("Sec-Fetch-Site")
-	foreign := site != "" && site != "same-origin" && site != "none"
+	sites := r.Header["Sec-Fetch-Site"]
+	foreign := slices.ContainsFunc(sites, func(site string) bool { return site != "same-origin" && site != "none" })
 	if foreign && !isLink(r) {
 		return "the request comes from another site"
 	}
-	if changes(r) && (foreign || site == "" && r.Header.Get("Referer") != "" && !sameHost(r.Header.Get("Referer"), r.Host)) {
-		return "a link of another site leads to a path that changes something"
+	changing := changes(r)
+	if foreign && changing {
+		return linkChanges
+	}
+	// Browsers say where a request comes from only to addresses that they trust,
+	// as localhost, and old ones not even there.
+	if len(sites) == 0 && len(r.Header["Origin"]) == 0 && (changing || !reads(r)) && fromPage(r) {
+		return linkChanges
 	}
 	return ""
+}
+
+const linkChanges = "it changes something, and a page of another site may have sent it"
+
+// reads reports whether a request's method changes nothing by itself.
+func reads(r *http.Request) bool {
+	return r.Method == http.MethodGet || r.Method == http.MethodHead || r.Method == http.MethodOptions
+}
+
+// fromPage reports whether a page that may be another site's sent a request
+// that doesn't say so: its Referer is another, or the browser gives none.
+func fromPage(r *http.Request) bool {
+	referer := r.Header.Get("Referer")
+	if referer == "" {
+		return strings.HasPrefix(r.Header.Get("User-Agent"), "Mozilla/")
+	}
+	return !sameHost(referer, r.Host)
 }
 
 // isLink reports whether the browser follows a link to a page.

@@ -15,12 +15,12 @@ var privileged = map[string]bool{
 	"Connection": true, "Keep-Alive": true, "Te": true, "Trailer": true, "Transfer-Encoding": true, "Upgrade": true, "Http2-Settings": true,
 	"Forwarded": true, "Via": true, "X-Real-Ip": true,
 	// Some servers take the path or the method from these instead.
-	"X-Original-Url": true, "X-Rewrite-Url": true, "X-Http-Method": true, "X-Http-Method-Override": true, "X-Method-Override": true,
+	"X-Rewrite-Url": true, "X-Http-Method": true, "X-Http-Method-Override": true, "X-Method-Override": true,
 }
 
 // privilegedPrefixes are those of whole families of such headers. API servers
 // take a token from Sec-WebSocket-Protocol.
-var privilegedPrefixes = []string{"Proxy-", "Impersonate-", "X-Remote-", "X-Forwarded-", "Sec-Websocket-"}
+var privilegedPrefixes = []string{"Proxy-", "Impersonate-", "X-Remote-", "X-Forwarded-", "X-Original-", "X-Envoy-", "Sec-Websocket-"}
 
 // dropCredentials takes the privileged headers out, and those that Connection
 // names.

@@ -121,9 +121,9 @@ func (t *Tunnel) Listen(ctx context.Context, options ListenOptions) (*Listener, 
 }
 
 func listenAll(ctx context.Context, options ListenOptions) ([]net.Listener, int, error) {
-	addresses := options.Addresses
-	if len(addresses) == 0 {
-		addresses = []string{"localhost"}
+	addresses, err := ListenAddresses(options.Addresses)
+	if err != nil {
+		return nil, 0, err
 	}
 	ears, port, err := listenOn(ctx, addresses, options.Port)
 	for try := 0; err != nil && neterr.InUse(err) && (options.AnyPort || options.Port == 0) && try < 10; try++ {

@@ -346,6 +346,12 @@ func TestPortRefused(t *testing.T) {
 	if !errors.As(err, &pod) || !pod.Refused || pod.Port != 8081 {
 		t.Fatalf("got %v, want a refused PodError", err)
 	}
+	// Closed because of that by one side of it, as by http.Transport after a write
+	// that failed, it tells the other the same.
+	conn.Close()
+	if _, err = conn.Read(make([]byte, 1)); !errors.As(err, &pod) || !pod.Refused {
+		t.Fatalf("got %v after Close, want a refused PodError", err)
+	}
 	client := &http.Client{Transport: r.tunnel.RoundTripper(restTarget, nil)}
 	if _, err = client.Get("http://x/"); !errors.As(err, &pod) {
 		t.Fatalf("got %v, want a PodError", err)

@@ -2,6 +2,7 @@ package portforward
 
 import (
 	"bufio"
+	"errors"
 	"net"
 	"strings"
 	"time"
@@ -11,8 +12,9 @@ import (
 // for one whose server does.
 const moment = 200 * time.Millisecond
 
-// maxMethod bounds a request's method, in bytes.
-const maxMethod = 32
+// maxWord bounds what other protocols begin with in one word that could be a
+// method, in bytes. Pages choose methods of any length.
+const maxWord = 32
 
 var methods = []string{"GET ", "HEAD ", "POST ", "PUT ", "PATCH ", "DELETE ", "OPTIONS ", "CONNECT ", "TRACE "}
 
@@ -54,7 +56,7 @@ func protocolOf(start []byte) spoken {
 				return speaksHTTP
 			}
 			return speaksOther
-		case !isTokenByte(c) || i >= maxMethod:
+		case !isTokenByte(c):
 			return speaksOther
 		}
 	}
@@ -66,9 +68,10 @@ func isTokenByte(c byte) bool {
 }
 
 // listenIn waits for the client's first bytes in in, whose source is conn, and
-// tells its protocol without consuming them. One that begins like a word and
-// goes no further within a moment speaks something else: browsers send the
-// head of a request at once.
+// tells its protocol without consuming them. One that begins like a short word
+// and goes no further within a moment speaks something else: browsers send the
+// head of a request at once. A long one is served as HTTP, where the guard
+// looks at it: passed on, all that follows it on the connection would be, too.
 func listenIn(conn net.Conn, in *bufio.Reader) spoken {
 	limited := false
 	defer func() {
@@ -79,7 +82,13 @@ func listenIn(conn net.Conn, in *bufio.Reader) spoken {
 	for want := 1; ; {
 		if _, err := in.Peek(want); err != nil {
 			start, _ := in.Peek(in.Buffered())
-			if timeout, ok := err.(net.Error); !ok || !timeout.Timeout() || protocolOf(start) != beginsMethod { //nolint:errorlint // net's own
+			verdict := protocolOf(start)
+			timeout, ok := err.(net.Error) //nolint:errorlint // net's own
+			late := ok && timeout.Timeout()
+			if (late || errors.Is(err, bufio.ErrBufferFull)) && verdict == undecided && len(start) > maxWord {
+				return speaksHTTP
+			}
+			if !late || verdict != beginsMethod {
 				return speaksOther // the copying goroutine meets the error
 			}
 			conn.SetReadDeadline(time.Time{})

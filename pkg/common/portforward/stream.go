@@ -184,12 +184,17 @@ func (st *stream) next() ([]byte, error) {
 	for {
 		st.mu.Lock()
 		closed, used, ended := st.isClosed, st.used, st.isEnded
+		said := st.errorText.Len() > 0 || st.isEnded && st.endErr != nil
 		var part []byte
 		if used > 0 && !closed {
 			part = st.buffer[st.start:min(st.start+used, len(st.buffer))]
 		}
 		st.mu.Unlock()
 		switch {
+		case closed && said:
+			// Who closed it did so because of this: http.Transport after a write that
+			// failed, and then it may report what the reader got.
+			return nil, st.endError()
 		case closed:
 			return nil, net.ErrClosed
 		case st.readDeadline.expired():

@@ -63,6 +63,17 @@ func Possible(out io.Writer) bool {
 	return term.IsTerminal(out) && os.Getenv("TERM") != "dumb"
 }
 
+// environment is that of the process. A terminal without a name is taken for an
+// xterm, as nearly all of today's are: for unknown ones insert mode would be used,
+// which some don't have.
+func environment() []string {
+	environ := os.Environ()
+	if os.Getenv("TERM") == "" {
+		environ = append(environ, "TERM=xterm")
+	}
+	return environ
+}
+
 // Run shows the screen until the user leaves (no error), presses Ctrl-C (exit
 // code 130), ctx ends (its cause) or the source fails. Keys are read from in
 // if it is a terminal.
@@ -75,7 +86,7 @@ func Run[M any](ctx context.Context, in io.Reader, out io.Writer, s Screen[M]) e
 	program := tea.NewProgram(m,
 		tea.WithInput(input), tea.WithOutput(term.Raw(out)), tea.WithoutSignalHandler(),
 		// What is painted was decided by term.Palette, with NO_COLOR and --color.
-		tea.WithColorProfile(colorprofile.ANSI))
+		tea.WithColorProfile(colorprofile.ANSI), tea.WithEnvironment(environment()))
 	sourceContext, cancel := context.WithCancel(ctx)
 	defer cancel()
 	sourced := make(chan struct{})

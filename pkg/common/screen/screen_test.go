@@ -77,7 +77,22 @@ func ended(t *testing.T, done <-chan error) error {
 	return nil
 }
 
+// A terminal's name isn't needed for it.
+func TestAScreenWithoutANameOfTheTerminal(t *testing.T) {
+	t.Setenv("TERM", "")
+	numbers := make(chan int)
+	terminal, done := run(t, t.Context(), numbers)
+	terminal.Sees("waiting for numbers", "q quit")
+	numbers <- 1
+	terminal.Sees("number 1, 80 columns", "lines 1-21 of 100", "r reverse  q quit")
+	terminal.Press("q")
+	if err := ended(t, done); err != nil {
+		t.Errorf("q: %v", err)
+	}
+}
+
 func TestAScreenFollowsItsSourceScrollsAndLeaves(t *testing.T) {
+	t.Setenv("TERM", "xterm-256color")
 	numbers := make(chan int)
 	terminal, done := run(t, t.Context(), numbers)
 	terminal.Sees("waiting for numbers", "q quit")

@@ -11,11 +11,12 @@ const maxName = 256
 // secretParts make a word of a name secret wherever they stand in it.
 var secretParts = []string{
 	"password", "passwd", "passphrase", "passcode", "secret", "credential", "jaas", "apikey", "accesskey", "privatekey", "accountkey",
-	"servicekey", "sharedkey", "storagekey", "saskey", "signingkey", "encryptionkey", "authparams", "httpheaders", "userinfo", "dockerconfigjson", "accesssignature",
+	"servicekey", "sharedkey", "storagekey", "saskey", "signingkey", "encryptionkey", "authparams", "httpheaders", "userinfo", "dockerconfigjson", "dockercfg", "accesssignature", "jsessionid",
+	"passwort", "kennwort", "motdepasse", "contrasena",
 }
 
 // secretWords are whole words that make a name secret.
-var secretWords = []string{"pass", "pwd", "pw", "psk", "sas", "sig", "auths"}
+var secretWords = []string{"pass", "pwd", "pw", "psk", "sas", "sig", "auths", "cred", "creds", "bearer"}
 
 // secretPhrases are words beside each other that do.
 var secretPhrases = [][2]string{
@@ -29,12 +30,16 @@ var secretPhrases = [][2]string{
 	{"access", "signature"},
 	{"set", "cookie"},
 	{"security", "cookie"},
+	{"keytab", "base64"},
+	{"oss", "signature"},
+	{"q", "signature"},
 }
 
 // keyOwners are the words before "key" that make it a secret one.
 var keyOwners = []string{
 	"api", "access", "secret", "private", "account", "shared", "storage", "service", "encryption", "decryption", "signing", "master",
 	"license", "sas", "subscription", "auth", "ssh", "pgp", "gpg", "application", "app", "client", "session", "hmac", "instrumentation",
+	"jwt", "aes", "rsa", "tls", "cipher",
 }
 
 // plainKeys are the words before "key" that name a key of data, or one that
@@ -45,6 +50,9 @@ var plainKeys = []string{
 	"fields", "natural", "unique", "composite", "event", "state", "range", "sequence", "merge", "dedup", "deduplication", "upsert",
 	"order", "shuffle", "sink", "source", "table", "column", "data", "public", "idempotency", "feature", "resource", "property",
 	"option", "env", "search", "image", "metadata", "header", "tag", "any", "no", "the", "of",
+	"batch", "window", "shard", "sharding", "cluster", "clustering", "surrogate", "business", "job", "topic", "queue", "stream", "filter", "aggregate",
+	"result", "default", "hot", "short", "entity", "item", "correlation", "logical", "physical", "secondary", "distinct", "conflict", "timestamp",
+	"limit", "metric", "dimension", "set", "get", "list", "first", "last", "left", "right", "parent", "child", "value",
 }
 
 // plainEnds are last words of names that say where a secret is, or something
@@ -63,6 +71,7 @@ var plainEnds = []string{
 var plainPhrases = [][2]string{
 	{"delegation", "token"},
 	{"delegation", "tokens"},
+	{"existing", "secret"},
 	{"pull", "secret"},
 	{"pull", "secrets"},
 	{"kubernetes", "secrets"},
@@ -99,6 +108,10 @@ func hinted(name string) bool {
 	for i := 0; i+2 <= len(name); i++ {
 		hint := ""
 		switch name[i] | 0x20 {
+		case 'b':
+			hint = "bearer"
+		case 'm':
+			hint = "motdepasse"
 		case 'p':
 			hint = "pass|pwd|pw|psk"
 		case 's':
@@ -106,11 +119,11 @@ func hinted(name string) bool {
 		case 't':
 			hint = "token"
 		case 'k':
-			hint = "key"
+			hint = "key|kennwort"
 		case 'c':
-			hint = "cred|cookie"
+			hint = "cred|cookie|contrasena"
 		case 'j':
-			hint = "jaas"
+			hint = "jaas|jsession"
 		case 'a':
 			hint = "auth"
 		case 'u':
@@ -202,12 +215,32 @@ func named(all []word) bool {
 	return false
 }
 
+// generated reports whether a word is made of what Kubernetes makes up for names,
+// with a digit in it. Words like db2pw are, too.
+func generated(text string) bool {
+	for i := range len(text) {
+		if strings.IndexByte("bcdfghjklmnpqrstvwxz2456789", text[i]) < 0 {
+			return false
+		}
+	}
+	return strings.ContainsAny(text, "2456789")
+}
+
+// podSuffix reports whether two words are the end of a pod's name, as the last
+// ones of web-6d5f49f8d4-68bpw: a hash and five random characters.
+func podSuffix(hash, random string) bool {
+	return len(random) == 5 && len(hash) >= 5 && len(hash) <= 10 && generated(hash) && generated(random)
+}
+
 func secretWord(w word, before string, last bool) bool {
+	if podSuffix(before, w.text) {
+		return false
+	}
 	text := strings.TrimRight(w.text, "0123456789")
 	switch {
 	case slices.Contains(secretWords, text), slices.Contains(secretPhrases, [2]string{before, text}):
 		return true
-	case strings.HasSuffix(text, "pwd") || strings.HasSuffix(text, "pass") && !slices.Contains(plainPass, text):
+	case strings.HasSuffix(text, "pwd") || strings.HasSuffix(text, "pw") || strings.HasSuffix(text, "pass") && !slices.Contains(plainPass, text):
 		return true
 	case strings.HasSuffix(text, "token") || last && text == "tokens":
 		return true
@@ -228,13 +261,31 @@ func secretWord(w word, before string, last bool) bool {
 }
 
 // endsSecret reports whether the secret is what the name ends with, as in
-// db-password; it isn't in TokenManager.
+// db-password and accessKeyId; it isn't in TokenManager.
 func endsSecret(name string) bool {
 	all := words(name)
 	if len(all) == 0 || !named(all) {
 		return false
 	}
-	return named(all[max(0, len(all)-2):])
+	return named(all[max(0, len(all)-3):]) || strings.HasPrefix(name, "fs.")
+}
+
+// objectName reports whether name may be that of an object, as password-reset and
+// token-service are: it is made as Kubernetes has them, and what it ends with is
+// no secret.
+func objectName(name string) bool {
+	for i := range len(name) {
+		if c := name[i]; !isLower(c) && !isDigit(c) && c != '-' {
+			return false
+		}
+	}
+	all := words(name)
+	switch all[len(all)-1].text {
+	case "id", "word", "value", "data", "text", "base64", "prod", "dev", "test", "staging":
+		return false
+	}
+	end := all[len(all)-1:]
+	return !named(end) && end[0].text != "key" && end[0].text != "keys"
 }
 
 // weak are names that alone are words of any sentence.

@@ -65,8 +65,8 @@ func (m masker) object(n *node) {
 	name, manifest := "", false
 	for _, one := range n.members {
 		switch one.key {
-		case "name", "key", "Name":
-			if one.value.kind == text && (name == "" || one.key != "key") {
+		case "name", "key", "Name", "Key", "param", "parameter", "option", "property", "variable":
+			if one.value.kind == text && (name == "" || strings.EqualFold(one.key, "name")) {
 				name = one.value.text
 			}
 		case "kind":
@@ -75,11 +75,13 @@ func (m masker) object(n *node) {
 	}
 	for _, one := range n.members {
 		switch {
-		case strings.EqualFold(one.key, "value") && name != "" && Name(name) && !workingDir(name, one.value.text):
+		case (strings.EqualFold(one.key, "value") || one.key == "val") && name != "" && Name(name) && !workingDir(name, one.value.text):
 			m.hide(one.value)
 		case manifest && (one.key == "data" || one.key == "stringData"):
 			m.hide(one.value)
-		case !Name(one.key) || workingDir(one.key, one.value.text), reference(one.key) && names(one.value):
+		case one.value.kind == text && telling(one.key, one.value.text):
+			m.hide(one.value)
+		case !Name(one.key) || workingDir(one.key, one.value.text) || counted(one.key, one.value.text), reference(one.key) && names(one.value):
 			m.look(one.value)
 		default:
 			m.hide(one.value)
@@ -160,7 +162,7 @@ func (m masker) list(items []*node) {
 		name, rest, assigned := strings.Cut(value, "=")
 		switch {
 		case assigned && isName(name) && Name(name):
-			if !harmless(rest) {
+			if !harmless(rest) && !workingDir(name, rest) && !counted(name, rest) {
 				m.put(item, name+"="+m.mark)
 			}
 			next = false

@@ -1,10 +1,6 @@
 package secret
 
-import (
-	"bytes"
-	"encoding/base64"
-	"strings"
-)
+import "strings"
 
 // privateKey hides a private key in PEM form that begins at i. Its end may be
 // cut off, its line breaks may be escaped.
@@ -33,7 +29,10 @@ func (f *finder) url(i int) int {
 	for f.run = max(f.run, i); f.run < len(f.text) && !isSpace(f.text[f.run]) && strings.IndexByte("\"'`<>\\", f.text[f.run]) < 0; {
 		f.run++
 	}
-	token := f.text[i:min(f.run, i+2*farthest)]
+	token := f.text[i:min(f.run, i+longest)]
+	if at := hook(token); at > 0 {
+		return f.hide(i+at, f.tokenEnd(i+at, "/@.:"))
+	}
 	authority := token
 	if stop := strings.IndexAny(token, "/?#;"); stop >= 0 {
 		authority = token[:stop]
@@ -42,7 +41,7 @@ func (f *finder) url(i int) int {
 	switch {
 	case at >= 0 && colon >= 0 && colon < at:
 		return f.hide(i+colon+1, i+at)
-	case at >= 20 && colon < 0 && (f.endsWith(i, "https://") || f.endsWith(i, "http://")):
+	case at >= 20 && colon < 0 && f.takesTokens(i):
 		return f.hide(i, i+at) // a token in the place of a user
 	case colon >= 0 && at < 0:
 		port := token[colon+1:]
@@ -67,7 +66,16 @@ func (f *finder) url(i int) int {
 	return i
 }
 
-func (f *finder) endsWith(i int, what string) bool { return strings.HasSuffix(f.text[:i], what) }
+// takesTokens reports whether a token is given in the place of a user in URLs of
+// the scheme that ends at i. Containers of Azure stand there, too.
+func (f *finder) takesTokens(i int) bool {
+	for _, scheme := range []string{"https://", "http://", "nats://", "tls://", "redis://", "rediss://"} {
+		if strings.HasSuffix(f.text[:i], scheme) {
+			return true
+		}
+	}
+	return false
+}
 
 // login hides the password in user:password@host without a scheme, the @ being
 // at i.
@@ -75,19 +83,22 @@ func (f *finder) login(i int) int {
 	if n := len(f.spans); n > 0 && f.spans[n-1].end >= i {
 		return i + 1
 	}
-	if f.has(i+1, "sha256:") || f.has(i+1, "sha512:") || !f.has(i+1, "//") && !f.isHost(i+1) {
+	if f.has(i+1, "sha256:") || f.has(i+1, "sha512:") {
 		return i + 1
 	}
-	start := i
-	for start > 0 && i-start < farthest && !isSpace(f.text[start-1]) && strings.IndexByte("\"'`<>()[]{},;=&|", f.text[start-1]) < 0 {
-		start--
-	}
+	start := f.loginStart(i)
 	before := f.text[start:i]
-	if strings.Contains(before, "jdbc:oracle:") {
-		if slash := strings.IndexByte(before, '/'); slash >= 0 {
-			return f.hide(start+slash+1, i) // jdbc:oracle:thin:scott/tiger@host
+	if at := strings.Index(before, "jdbc:oracle:"); at >= 0 {
+		if slash := strings.IndexByte(before[at:], '/'); slash >= 0 && !strings.HasPrefix(before[at+slash:], "//") {
+			return f.hide(start+at+slash+1, i) // jdbc:oracle:thin:scott/tiger@host
 		}
 		return i + 1
+	}
+	if !f.has(i+1, "//") && !f.isHost(i+1) {
+		return i + 1
+	}
+	if user, password, found := strings.Cut(before, "/"); found && isName(before) && !strings.ContainsAny(user, "./") && !strings.ContainsAny(password, "/.") && user != "" && f.isService(i+1) {
+		return f.hide(i-len(password), i) // scott/tiger@host:1521/service
 	}
 	slash := strings.LastIndexByte(before, '/')
 	user, password, found := strings.Cut(before[slash+1:], ":")
@@ -99,6 +110,40 @@ func (f *finder) login(i int) int {
 		return i + 1
 	}
 	return f.hide(i-len(password), i)
+}
+
+// loginStart is where the word begins that ends at i. What was looked at for the
+// @ before isn't looked at again.
+func (f *finder) loginStart(i int) int {
+	start := i
+	for start > f.before.end && i-start < longest && !isSpace(f.text[start-1]) && strings.IndexByte("\"'`<>()[]{},;=&|", f.text[start-1]) < 0 {
+		start--
+	}
+	if start == f.before.end {
+		start = max(f.before.start, i-longest)
+	}
+	f.before = span{start, i}
+	return start
+}
+
+// isService reports whether host:port/name begins at i, as Oracle's services have
+// it.
+func (f *finder) isService(i int) bool {
+	if f.has(i, "//") {
+		return true
+	}
+	host := i
+	for i < len(f.text) && i-host < farthest && (isAlnum(f.text[i]) || f.text[i] == '-' || f.text[i] == '.') {
+		i++
+	}
+	if i >= len(f.text) || f.text[i] != ':' {
+		return false
+	}
+	port := i + 1
+	for i = port; i < len(f.text) && isDigit(f.text[i]) && i-port < 6; {
+		i++
+	}
+	return i > port && i < len(f.text) && f.text[i] == '/'
 }
 
 // isHost reports whether the name of a host begins at i, with a domain or a
@@ -113,80 +158,6 @@ func (f *finder) isHost(i int) bool {
 		return true
 	}
 	return host != "" && end+1 < len(f.text) && f.text[end] == ':' && isDigit(f.text[end+1])
-}
-
-// form is how a token looks: what it begins with, and how many characters it
-// has at least behind that.
-type form struct {
-	prefix string
-	least  int
-}
-
-// forms are those of tokens that show by themselves.
-var forms = []form{
-	{"AKIA", 16},
-	{"ASIA", 16},
-	{"AIza", 35},
-	{"ghp_", 20},
-	{"gho_", 20},
-	{"ghu_", 20},
-	{"ghs_", 20},
-	{"ghr_", 20},
-	{"github_pat_", 20},
-	{"glpat-", 20},
-	{"xoxa-", 10},
-	{"xoxb-", 10},
-	{"xoxp-", 10},
-	{"xoxr-", 10},
-	{"xoxs-", 10},
-	{"xapp-", 10},
-	{"sk_live_", 16},
-	{"sk-ant-", 20},
-	{"sk-proj-", 20},
-	{"hvs.", 20},
-	{"npm_", 30},
-	{"hf_", 30},
-	{"SG.", 30},
-}
-
-// token hides a token that begins at i.
-func (f *finder) token(i int) int {
-	if f.has(i, "eyJ") {
-		return f.jwt(i)
-	}
-	if hook := "hooks.slack.com/services/"; f.has(i, hook) {
-		return f.hide(i+len(hook), f.tokenEnd(i+len(hook), "/"))
-	}
-	for _, form := range forms {
-		if !f.has(i, form.prefix) {
-			continue
-		}
-		body := i + len(form.prefix)
-		if end := f.tokenEnd(body, "."); end-body >= form.least {
-			return f.hide(i, end)
-		}
-	}
-	return i + 1
-}
-
-func (f *finder) tokenEnd(i int, more string) int {
-	for i < len(f.text) && (isAlnum(f.text[i]) || f.text[i] == '_' || f.text[i] == '-' || strings.IndexByte(more, f.text[i]) >= 0) {
-		i++
-	}
-	return i
-}
-
-// jwt hides a JSON web token, whole or cut off.
-func (f *finder) jwt(i int) int {
-	end := f.tokenEnd(i, ".")
-	for end > i && f.text[end-1] == '.' {
-		end--
-	}
-	header, rest, dotted := strings.Cut(f.text[i:end], ".")
-	if dotted && len(header) >= 6 && strings.HasPrefix(rest, "eyJ") || len(header) >= 20 {
-		return f.hide(i, end)
-	}
-	return end
 }
 
 // scheme hides what follows Bearer and Basic.
@@ -205,6 +176,9 @@ func (f *finder) scheme(i int) int {
 	for start < len(f.text) && start-i < farthest && (f.text[start] == ' ' || f.text[start] == '\t') {
 		start++
 	}
+	if f.has(i, "%20") {
+		start += 3
+	}
 	if start == i {
 		return i
 	}
@@ -217,14 +191,6 @@ func (f *finder) scheme(i int) int {
 		return start
 	}
 	return f.hide(start, end)
-}
-
-// isUserAndPassword reports whether a token is user:password in base64, as HTTP's
-// basic authentication has it. The word basic also stands before other words,
-// and is a name of jobs.
-func isUserAndPassword(token string) bool {
-	plain, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(token, "="))
-	return err == nil && bytes.IndexByte(plain, ':') > 0
 }
 
 // mixed reports whether a token is no word of a sentence.

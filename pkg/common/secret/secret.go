@@ -27,7 +27,7 @@ const Shown = "warning: --show-secrets: passwords and keys are printed"
 func Value(name, value string) string { return valueAs(name, value, Hidden) }
 
 func valueAs(name, value, mark string) string {
-	if Name(name) && !workingDir(name, value) {
+	if Name(name) && !workingDir(name, value) && !counted(name, value) {
 		if harmless(value) {
 			return value
 		}
@@ -40,6 +40,20 @@ func valueAs(name, value, mark string) string {
 // in, which ODBC calls a password.
 func workingDir(name, value string) bool {
 	return (name == "PWD" || name == "OLDPWD") && strings.HasPrefix(value, "/")
+}
+
+// counted reports whether value is how many tokens there are: max_tokens and
+// rate.tokens have no secret.
+func counted(name, value string) bool {
+	if len(value) > 7 || value == "" || !strings.HasSuffix(strings.ToLower(name), "tokens") {
+		return false
+	}
+	for i := range len(value) {
+		if !isDigit(value[i]) {
+			return false
+		}
+	}
+	return true
 }
 
 // Text is a text without the secrets that show by their form: URLs, connection

@@ -17,12 +17,15 @@ const farthest = 128
 type finder struct {
 	text  string
 	spans []span
-	// noEnd says that no private key ends any more.
-	noEnd bool
-	pair  pair
+	// noEnd says that no private key ends any more, noElement the same of XML's
+	// elements.
+	noEnd, noElement bool
+	pair             pair
 	// manifest says that the text has the kind Secret in it, looked that this was
 	// found out.
 	manifest, looked bool
+	// word is what stands before the last @.
+	before span
 	// run is the end of the run of characters that a URL may have, as far as
 	// one was looked at.
 	run int
@@ -79,16 +82,16 @@ func (f *finder) at(i int) int {
 		return f.element(i)
 	case '@':
 		return f.login(i)
-	case 'e', 'A', 'g', 'x', 's', 'h', 'n', 'S':
-		if f.wordStart(i) {
-			return f.token(i)
-		}
-	case 'b', 'B':
-		if f.wordStart(i) {
-			return f.scheme(i)
-		}
 	}
-	return i + 1
+	switch c := f.text[i]; {
+	case !begins(c) || !f.wordStart(i):
+		return i + 1
+	case c|0x20 == 'b':
+		return f.scheme(i)
+	case c|0x20 == 'p' || c|0x20 == 'i':
+		return f.clause(i)
+	}
+	return f.token(i)
 }
 
 func (f *finder) has(i int, what string) bool { return strings.HasPrefix(f.text[i:], what) }
@@ -111,7 +114,7 @@ func nameByte(c byte) bool {
 // keyBefore is the name that ends at i, in quotes or not; spaces may be between.
 func (f *finder) keyBefore(i int, spaces bool) key {
 	j := i
-	for spaces && j > 0 && i-j < 16 && (f.text[j-1] == ' ' || f.text[j-1] == '\t') {
+	for spaces && j > 0 && i-j < farthest && (f.text[j-1] == ' ' || f.text[j-1] == '\t') {
 		j--
 	}
 	least := max(0, j-farthest)
@@ -129,11 +132,18 @@ func (f *finder) keyBefore(i int, spaces bool) key {
 				return key{}
 			}
 		}
-		return key{}
+		if end-least < farthest/2 {
+			return key{}
+		}
+		return key{f.text[least:end], least, true} // of a long one the end
 	}
 	start := j
 	for start > least && nameByte(f.text[start-1]) {
 		start--
+	}
+	// JSON of Go has \u0026 for &.
+	if name := f.text[start:j]; start > 0 && f.text[start-1] == '\\' && len(name) > 5 && strings.HasPrefix(name, "u00") {
+		start += 5
 	}
 	return key{f.text[start:j], start, false}
 }
@@ -145,15 +155,17 @@ func (f *finder) assignment(i, sign int) int {
 		return i + 1
 	}
 	at := i + sign
-	if at < len(f.text) && f.text[at] == '=' {
+	if at < len(f.text) && (f.text[at] == '=' || f.text[at] == '>') {
 		at++
 	}
-	isSecret := Name(k.name)
-	if !isSecret {
+	if !Name(k.name) {
+		if end, found := f.told(k, at); found {
+			return end
+		}
 		return f.paired(k, at, i+1)
 	}
 	v := f.value(at, k.name, false)
-	if workingDir(k.name, f.text[v.start:v.end]) {
+	if counted(k.name, f.text[v.start:v.end]) || workingDir(k.name, f.text[v.start:v.end]) {
 		return v.next
 	}
 	f.hide(v.start, v.end)
@@ -163,17 +175,33 @@ func (f *finder) assignment(i, sign int) int {
 // field hides the value in "password": x of JSON, YAML and headers. A name with a
 // slash is an object's, as in secret/x: it isn't there.
 func (f *finder) field(i int) int {
-	k := f.keyBefore(i, false)
-	if k.name == "" {
+	k := f.keyBefore(i, true)
+	if k.name == "" || f.has(i, ":=") {
+		return i + 1 // the sign is looked at where it ends
+	}
+	if i > 0 && isSpace(f.text[i-1]) && !k.quoted && !f.startsLine(k) {
+		return i + 1 // a sentence
+	}
+	if k.quoted && f.ofObject(k) {
 		return i + 1
 	}
 	spaced := i+1 >= len(f.text) || isSpace(f.text[i+1])
 	lineStart := f.startsLine(k)
 	switch {
 	case k.quoted && Name(k.name), k.quoted && f.secretData(k.name) && f.opens(i+1):
-	case !k.quoted && Name(k.name) && endsSecret(k.name) && (lineStart && spaced || !weak(k.name)) && !strings.Contains(k.name, "/"):
+	case lineStart && f.secretData(k.name):
+		if end, found := f.indented(k, i+1); found {
+			return end
+		}
+		return i + 1
+	case !k.quoted && Name(k.name) && endsSecret(k.name) && !objectName(k.name) && (lineStart && spaced || !weak(k.name)) && !strings.Contains(k.name, "/"):
+	case k.quoted || lineStart && spaced:
+		if end, found := f.told(k, i+1); found {
+			return end
+		}
+		return f.paired(k, i+1, i+1)
 	default:
-		if k.quoted || spaced {
+		if spaced {
 			return f.paired(k, i+1, i+1)
 		}
 		return i + 1
@@ -184,12 +212,37 @@ func (f *finder) field(i int) int {
 	if end, found := f.blockScalar(k, i+1); found {
 		return end
 	}
-	v := f.value(i+1, k.name, lineStart && !k.quoted && spaced)
-	if !k.quoted && prose(f.text[v.start:v.end]) {
+	if end, found := f.nextLine(k, i+1); found && lineStart {
+		return end
+	}
+	if !k.quoted && f.ends(i+1) {
+		return i + 1
+	}
+	at := i + 1
+	for k.quoted && at < len(f.text) && at-i < 16 && isSpace(f.text[at]) {
+		at++
+	}
+	if at >= len(f.text) || !isQuote(f.text[at]) {
+		at = i + 1
+	}
+	v := f.value(at, k.name, lineStart && !k.quoted && spaced)
+	if counted(k.name, f.text[v.start:v.end]) || !k.quoted && prose(f.text[v.start:v.end]) {
 		return i + 1
 	}
 	f.hide(v.start, v.end)
 	return max(v.next, i+1)
+}
+
+// ofObject reports whether a quoted name is an object's in a sentence, as in
+// MountVolume.SetUp failed for volume "secrets" : what went wrong.
+func (f *finder) ofObject(k key) bool {
+	before := strings.TrimRight(f.text[max(0, k.start-24):k.start], " \"'")
+	word := before[strings.LastIndexFunc(before, func(r rune) bool { return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z') })+1:]
+	switch strings.ToLower(word) {
+	case "volume", "volumes", "configmap", "configmaps", "pod", "pods", "container", "serviceaccount", "namespace", "claim", "persistentvolumeclaim":
+		return len(before) < k.start && len(word) < len(before)
+	}
+	return false
 }
 
 // secretData reports whether name is that of the contents of a Kubernetes Secret,
@@ -200,7 +253,7 @@ func (f *finder) secretData(name string) bool {
 	}
 	if !f.looked {
 		f.looked = true
-		f.manifest = strings.Contains(f.text, `"Secret"`) || strings.Contains(f.text, `\"Secret\"`)
+		f.manifest = strings.Contains(f.text, `"Secret"`) || strings.Contains(f.text, `\"Secret\"`) || strings.Contains(f.text, "kind: Secret\n") || strings.HasSuffix(f.text, "kind: Secret")
 	}
 	return f.manifest
 }
@@ -220,6 +273,8 @@ func (f *finder) startsLine(k key) bool {
 		switch f.text[j] {
 		case '\n':
 			return true
+		case '{':
+			return j == k.start-1
 		case ' ', '\t', '-':
 		default:
 			return false
@@ -232,6 +287,9 @@ func (f *finder) startsLine(k key) bool {
 // on, as in "password: must not be empty".
 func prose(value string) bool {
 	first, _, _ := strings.Cut(value, " ")
+	if strings.HasPrefix(strings.ToLower(value), "authorization failed") {
+		return true // a registry's refusal, which containerd quotes behind "authorization:"
+	}
 	switch strings.ToLower(strings.TrimRight(first, ".,;:")) {
 	case "to", "and", "or", "is", "for", "with", "in", "from", "as", "the", "a", "an", "instead", "needs", "must", "can", "cannot", "can't", "isn't",
 		"are", "not", "if", "when", "which", "that", "it", "has", "have", "was", "will", "should", "may", "file", "invalid", "expected", "required",
@@ -258,7 +316,7 @@ func (f *finder) option(i int) int {
 		return i + 1
 	}
 	if !Name(f.text[i:end]) {
-		return end
+		return f.userOption(f.text[start:end], end)
 	}
 	at, quoted := end, false
 	for at < len(f.text) && f.text[at] == '\\' {
@@ -285,7 +343,7 @@ func (f *finder) option(i int) int {
 			}
 		}
 	}
-	if at == separated || at >= len(f.text) {
+	if at == separated || at >= len(f.text) || f.text[at] == '=' {
 		return end
 	}
 	v := f.value(at, "", false)
@@ -300,86 +358,4 @@ func (f *finder) option(i int) int {
 // isOption reports whether value is a short option or a property of a JVM.
 func isOption(value string) bool {
 	return len(value) == 2 && value[0] == '-' && isAlnum(value[1]) || strings.HasPrefix(value, "-D") && strings.Contains(value, "=")
-}
-
-// element hides the text of an element of XML that is named like a secret.
-func (f *finder) element(i int) int {
-	start := i
-	for start > 0 && i-start < farthest && nameByte(f.text[start-1]) {
-		start--
-	}
-	if start == i || start == 0 || f.text[start-1] != '<' {
-		return i + 1
-	}
-	end := strings.IndexByte(f.text[i+1:min(len(f.text), i+1+32*farthest)], '<')
-	if end < 0 {
-		return i + 1
-	}
-	end += i + 1
-	k := key{f.text[start:i], start, false}
-	switch {
-	case Name(k.name):
-		return f.hide(i+1, end)
-	case k.name == "name" || k.name == "value":
-		f.pairedValue(k, found{i + 1, end, end})
-	}
-	return i + 1
-}
-
-// pair is a name and a value that stand beside each other: {name: DB_PASS,
-// value: x}.
-type pair struct {
-	// name, where set, is the end of a secret's name; value is a value before
-	// its name.
-	name  int
-	value span
-}
-
-// paired looks at name: x and value: x; other is where to go on else.
-func (f *finder) paired(k key, at, other int) int {
-	switch k.name {
-	case "name", "key", "value", "Name", "Key", "Value":
-	default:
-		return other
-	}
-	v := f.value(at, "", !k.quoted && f.text[at-1] == ':')
-	if v.start >= v.end {
-		return other
-	}
-	if f.pairedValue(k, v) {
-		return v.next
-	}
-	return other
-}
-
-// pairedValue notes a name or hides a value; hidden reports the latter.
-func (f *finder) pairedValue(k key, v found) (hidden bool) {
-	if strings.EqualFold(k.name, "value") {
-		if f.pair.name > 0 && f.beside(f.pair.name, k.start) {
-			f.hide(v.start, v.end)
-			f.pair = pair{}
-			return true
-		}
-		f.pair = pair{value: span{v.start, v.end}}
-		return false
-	}
-	if v.end-v.start > farthest || !Name(f.text[v.start:v.end]) {
-		f.pair = pair{}
-		return false
-	}
-	if f.pair.value.end > 0 && f.beside(f.pair.value.end, k.start) {
-		f.hide(f.pair.value.start, f.pair.value.end)
-	}
-	f.pair = pair{name: v.end}
-	return false
-}
-
-// beside reports whether nothing but separators is between two places.
-func (f *finder) beside(from, to int) bool {
-	if to < from || to-from > farthest {
-		return false
-	}
-	between := f.text[from:to]
-	between = strings.NewReplacer("</name>", "", "</value>", "", `\n`, "", "<", "", ">", "").Replace(between)
-	return strings.Trim(between, " \t\r\n,;\"'`\\") == ""
 }

@@ -8,11 +8,24 @@ type found struct{ start, end, next int }
 // value is the value that begins at i, behind the name of a secret. line says
 // that it goes on to the end of its line, as in YAML.
 func (f *finder) value(i int, name string, line bool) found {
-	for i < len(f.text) && (f.text[i] == ' ' || f.text[i] == '\t') {
+	for i < len(f.text) && (f.text[i] == ' ' || f.text[i] == '\t' || f.has(i, `\t`)) {
+		if f.text[i] == '\\' {
+			i++
+		}
 		i++
 	}
 	if i >= len(f.text) {
 		return found{i, i, i}
+	}
+	if f.has(i, "-----BEGIN ") {
+		if stop := strings.Index(f.text[i+5:], "-----END "); stop >= 0 && !f.noEnd {
+			end := i + 5 + stop + 9
+			if dashes := strings.Index(f.text[end:min(len(f.text), end+farthest)], "-----"); dashes >= 0 {
+				end += dashes + 5
+			}
+			return found{i, end, end}
+		}
+		return f.bare(i, true, true)
 	}
 	for _, mark := range []string{"<redacted>", "<masked>"} {
 		if f.has(i, mark) {
@@ -25,7 +38,15 @@ func (f *finder) value(i int, name string, line bool) found {
 	}
 	switch {
 	case quote < len(f.text) && isQuote(f.text[quote]):
-		return f.quoted(i, quote)
+		v := f.quoted(i, quote)
+		for quote == i && f.has(v.next-1, `'"'"'`) {
+			v.end = f.quoted(v.next+3, v.next+3).end // one quote within quotes of a shell
+			v.next = v.end + 1
+		}
+		return v
+	case f.prefixed(i) > 0:
+		quote = i + f.prefixed(i)
+		return f.quoted(quote, quote)
 	case f.text[i] == '{' || f.text[i] == '[':
 		if end := f.bracketed(i); !strings.HasPrefix(f.text[i:end], "{{") {
 			return found{i, end, end}
@@ -36,6 +57,34 @@ func (f *finder) value(i int, name string, line bool) found {
 		}
 	}
 	return f.bare(i, line, whole(name))
+}
+
+// prefixed is the length of what stands before the quote of a string in SQL,
+// Python and shells: U&'x', N'x', b"x", $'x'.
+func (f *finder) prefixed(i int) int {
+	n := 1
+	if f.has(i, "U&") || f.has(i, "u&") {
+		n = 2
+	} else if i >= len(f.text) || strings.IndexByte("nNeEbBrRuUfFxX$", f.text[i]) < 0 {
+		return 0
+	}
+	if i+n < len(f.text) && (f.text[i+n] == '\'' || f.text[i+n] == '"') {
+		return n
+	}
+	return 0
+}
+
+// ends reports whether nothing is where a value would be: the quotes close around
+// it, as in "Enter password: ".
+func (f *finder) ends(i int) bool {
+	for i < len(f.text) && (f.text[i] == ' ' || f.text[i] == '\t' || f.text[i] == '\\') {
+		i++
+	}
+	if i >= len(f.text) || !isQuote(f.text[i]) {
+		return false
+	}
+	i++
+	return i >= len(f.text) || isSpace(f.text[i]) || strings.IndexByte(",]})", f.text[i]) >= 0
 }
 
 // whole reports whether the value of name is all that is left of a line: a
@@ -49,6 +98,11 @@ func whole(name string) bool {
 // JSON within JSON has put backslashes before it.
 func (f *finder) quoted(start, quote int) found {
 	q := f.text[quote]
+	if triple := strings.Repeat(string(q), 3); quote == start && q != '`' && f.has(start, triple) {
+		if stop := strings.Index(f.text[start+3:min(len(f.text), start+3+longest)], triple); stop >= 0 {
+			return found{start + 3, start + 3 + stop, start + stop + 6}
+		}
+	}
 	level := 0
 	for n := quote - start; n > 0; n /= 2 {
 		level++
@@ -140,6 +194,10 @@ loop:
 				break loop
 			}
 		case '\\':
+			if f.has(end, `\ `) || f.has(end, "\\\n") {
+				end++ // a shell takes it for a part of the word
+				continue
+			}
 			if f.escapes(end) && !rest && !line {
 				break loop
 			}
@@ -208,11 +266,7 @@ func (f *finder) blockScalar(k key, i int) (end int, ok bool) {
 	if i >= len(f.text) || f.text[i] != '\n' {
 		return 0, false
 	}
-	start := k.start
-	for start > 0 && k.start-start < farthest && f.text[start-1] != '\n' {
-		start--
-	}
-	indent := k.start - start
+	indent := f.indent(k)
 	body := i + 1
 	first := -1
 	for body < len(f.text) {
@@ -235,6 +289,70 @@ func (f *finder) blockScalar(k key, i int) (end int, ok bool) {
 		return i, true
 	}
 	return f.hide(first, i), true
+}
+
+// nextLine hides a value that is alone on the line below its key, as YAML may
+// have it.
+func (f *finder) nextLine(k key, i int) (end int, ok bool) {
+	for i < len(f.text) && (f.text[i] == ' ' || f.text[i] == '\r') {
+		i++
+	}
+	if i >= len(f.text) || f.text[i] != '\n' {
+		return 0, false
+	}
+	start := i + 1
+	for start < len(f.text) && start-i < farthest && f.text[start] == ' ' {
+		start++
+	}
+	if start-i-1 <= f.indent(k) {
+		return 0, false
+	}
+	end = start
+	for end < len(f.text) && f.text[end] != '\n' {
+		end++
+	}
+	line := f.text[start:end]
+	if line == "" || strings.HasPrefix(line, "- ") || strings.HasPrefix(line, "#") || strings.Contains(line, ": ") || strings.HasSuffix(line, ":") {
+		return 0, false
+	}
+	return f.hide(start, end), true
+}
+
+// indent is how far a name is indented, the sign of a list counted.
+func (f *finder) indent(k key) int {
+	start := k.start
+	for start > 0 && k.start-start < farthest && f.text[start-1] != '\n' {
+		start--
+	}
+	return k.start - start
+}
+
+// indented hides the values of what is indented below a key in YAML.
+func (f *finder) indented(k key, i int) (end int, ok bool) {
+	if i >= len(f.text) || f.text[i] != '\n' && !f.has(i, "\r\n") {
+		return 0, false
+	}
+	indent := f.indent(k)
+	stop := strings.IndexByte(f.text[i:], '\n') + i
+	for at := stop + 1; at < len(f.text); {
+		end := strings.IndexByte(f.text[at:], '\n')
+		if end < 0 {
+			end = len(f.text) - at
+		}
+		line := f.text[at : at+end]
+		trimmed := strings.TrimLeft(line, " ")
+		if trimmed != "" && len(line)-len(trimmed) <= indent {
+			break
+		}
+		if name, value, found := strings.Cut(line, ": "); found && isName(strings.TrimSpace(name)) {
+			f.hide(at+len(line)-len(value), at+len(line))
+		} else if trimmed != "" && !strings.HasSuffix(line, ":") {
+			f.hide(at+len(line)-len(trimmed), at+len(line))
+		}
+		stop = at + end
+		at = stop + 1
+	}
+	return stop, true
 }
 
 // reference reports whether a name may hold the name of a Kubernetes Secret in

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -165,6 +166,9 @@ func fetch(ctx context.Context, transport http.RoundTripper, address string, lim
 	if err != nil {
 		return nil, errors.New("not an address")
 	}
+	if request.URL.User != nil && request.URL.Scheme == "http" && !loopback(request.URL.Hostname()) {
+		return nil, errors.New("the password in the address would be sent unencrypted: use https, or fetch it another way and name the file")
+	}
 	response, err := client.Do(request)
 	if err != nil {
 		var wrapped *url.Error
@@ -178,6 +182,12 @@ func fetch(ctx context.Context, transport http.RoundTripper, address string, lim
 		return nil, fmt.Errorf("the server answered %s", response.Status)
 	}
 	return untrusted.ReadAll(response.Body, limit)
+}
+
+// loopback reports whether host is this computer by its very name.
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
 }
 
 // Open opens the file called name for reading. Opening and each read end with

@@ -94,6 +94,48 @@ func TestFetchKeepsToHTTPS(t *testing.T) {
 	}
 }
 
+// The password of an address goes to its own server, and not unencrypted.
+func TestFetchKeepsThePassword(t *testing.T) {
+	other := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if user, _, ok := r.BasicAuth(); ok {
+			t.Errorf("the login of %s went to another server", user)
+		}
+		io.WriteString(w, "good")
+	}))
+	defer other.Close()
+	asked := false
+	secure := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, password, _ := r.BasicAuth()
+		asked = password == "secret"
+		http.Redirect(w, r, other.URL, http.StatusFound)
+	}))
+	defer secure.Close()
+	transport := secure.Client().Transport.(*http.Transport).Clone()
+	transport.TLSClientConfig.InsecureSkipVerify = true
+	with := strings.Replace(secure.URL, "https://", "https://me:secret@", 1)
+	if data, err := fetch(t.Context(), transport, with, 1<<20); err != nil || string(data) != "good" || !asked {
+		t.Errorf("%q %v, asked with the password %v", data, err, asked)
+	}
+	for _, address := range []string{"http://me:secret@example.com/x.yaml", "http://me:secret@127.1/x", "HTTP://me:secret@localhost.example/x", "http://me@10.0.0.1/x"} {
+		sent := roundTrips(func(*http.Request) (*http.Response, error) {
+			t.Errorf("%s was asked for", Shown(address))
+			return nil, errors.New("sent")
+		})
+		if _, err := fetch(t.Context(), sent, address, 1<<20); err == nil || !strings.Contains(err.Error(), "unencrypted") || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%s: %v", Shown(address), err)
+		}
+	}
+	plain := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "here") }))
+	defer plain.Close()
+	if data, err := fetch(t.Context(), http.DefaultTransport, strings.Replace(plain.URL, "http://", "http://me:secret@", 1), 1<<20); err != nil || string(data) != "here" {
+		t.Errorf("loopback: %q %v", data, err)
+	}
+}
+
+type roundTrips func(*http.Request) (*http.Response, error)
+
+func (r roundTrips) RoundTrip(request *http.Request) (*http.Response, error) { return r(request) }
+
 func TestShownAddressHasNoPassword(t *testing.T) {
 	if got := Shown("https://me:secret@host/x.yaml"); strings.Contains(got, "secret") {
 		t.Error(got)

@@ -21,11 +21,12 @@ const (
 	NDJSON    = "ndjson"
 	CSV       = "csv"
 	TSV       = "tsv"
+	Markdown  = "markdown"
 )
 
 // Formats are the formats that results can be shown in.
 func Formats() []string {
-	return []string{Table, Vertical, JSON, NDJSON, CSV, TSV, Changelog, Tableau}
+	return []string{Table, Vertical, JSON, NDJSON, CSV, TSV, Markdown, Changelog, Tableau}
 }
 
 // CheckFormat is a usage error where format is none of Formats.
@@ -65,6 +66,8 @@ func newRowWriter(format string, out io.Writer, width int, palette term.Palette)
 		return &separatedWriter{out: w, separator: ',', safe: term.IsTerminal(out)}
 	case TSV:
 		return &separatedWriter{out: w, separator: '\t', missing: `\N`, safe: term.IsTerminal(out)}
+	case Markdown:
+		return &markdownWriter{out: w}
 	case Vertical:
 		return &verticalWriter{out: w, palette: palette}
 	case Changelog:

@@ -87,7 +87,7 @@ func TestJSONIsRead(t *testing.T) {
 }
 
 func TestEmptyResults(t *testing.T) {
-	for format, want := range map[string]string{JSON: "[\n]\n", NDJSON: "", CSV: "n\n", TSV: "n\n", Table: "n\n", Vertical: ""} {
+	for format, want := range map[string]string{JSON: "[\n]\n", NDJSON: "", CSV: "n\n", TSV: "n\n", Table: "n\n", Vertical: "", Markdown: "| n |\n| --- |\n"} {
 		backend := &fake{answers: map[string]answer{"SELECT": {schema: Schema{Query: true, Columns: []Column{column("n", "VARCHAR")}}}}}
 		out, _, err := script(t, backend, "SELECT n FROM nothing", Options{Format: format})
 		if err != nil || out != want {
@@ -111,7 +111,7 @@ func TestMemoryIsConstant(t *testing.T) {
 	for i := range batch {
 		batch[i] = plus(json.Number("1234567890"), "some text of a row", nil)
 	}
-	for _, format := range []string{Table, NDJSON, Changelog} {
+	for _, format := range []string{Table, NDJSON, Markdown, Changelog} {
 		count := batches
 		if format != NDJSON {
 			count /= 10 // 100,000 rows would not fit either
@@ -152,4 +152,20 @@ type lineCounter struct{ lines int }
 func (c *lineCounter) Write(p []byte) (int, error) {
 	c.lines += strings.Count(string(p), "\n")
 	return len(p), nil
+}
+
+func TestMarkdownShowsWhatIsThere(t *testing.T) {
+	for text, want := range map[string]string{
+		"user_id":          "user_id",
+		"__init__":         `\_\_init\_\_`,
+		"a|b":              `a\|b`,
+		`a\|b`:             `a\\\|b`,
+		"<b>&amp;":         "&lt;b&gt;&amp;amp;",
+		"one\r\ntwo\n":     "one<br>two<br>",
+		"*all* `x` [y](z)": "\\*all\\* \\`x\\` \\[y\\](z)",
+	} {
+		if got := inMarkdown(text); got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
 }

@@ -70,7 +70,7 @@ func init() {
 			return s.toggle("Timing", &s.timing, a)
 		}},
 		{names: []string{"format"}, argument: "[FORMAT]", does: "how results are printed, such as csv or tableau", run: setFormat},
-		{names: []string{"export", "o"}, argument: "[FILE]", does: "write results to FILE.csv (or .tsv .json .ndjson .txt)", run: func(_ context.Context, s *shell, file string) error { return s.export(file) }},
+		{names: []string{"export", "o"}, argument: "[FILE]", does: "write results to FILE.csv (or .tsv .json .ndjson .md .txt)", run: func(_ context.Context, s *shell, file string) error { return s.export(file) }},
 		{names: []string{"set"}, argument: "[KEY VALUE]", does: "set an option of the session, or list them", run: func(ctx context.Context, s *shell, a string) error {
 			key, value, _ := strings.Cut(strings.Replace(a, "=", " ", 1), " ")
 			if key == "" {
@@ -191,9 +191,9 @@ func (s *shell) export(file string) error {
 	if file == "" {
 		return nil
 	}
-	format := map[string]string{".csv": CSV, ".tsv": TSV, ".json": JSON, ".ndjson": NDJSON, ".jsonl": NDJSON, ".txt": Table}[strings.ToLower(filepath.Ext(file))]
+	format := map[string]string{".csv": CSV, ".tsv": TSV, ".json": JSON, ".ndjson": NDJSON, ".jsonl": NDJSON, ".md": Markdown, ".txt": Table}[strings.ToLower(filepath.Ext(file))]
 	if format == "" {
-		return fmt.Errorf("%s: the name's end must tell the format: .csv, .tsv, .json, .ndjson or .txt", file)
+		return fmt.Errorf("%s: the name's end must tell the format: .csv, .tsv, .json, .ndjson, .md or .txt", file)
 	}
 	out, err := os.OpenFile(file, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o666)
 	if errors.Is(err, os.ErrExist) {

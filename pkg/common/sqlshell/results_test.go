@@ -1,6 +1,7 @@
 package sqlshell
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"io"
@@ -143,7 +144,7 @@ func TestLimitOfRowsThatChange(t *testing.T) {
 			Row{Change: UpdateBefore, Fields: []any{"2"}}, Row{Change: UpdateAfter, Fields: []any{"3"}}, plus("9")), wait: wait}}}
 	}
 	for format, want := range map[string]string{
-		JSON: "[\n  {\"c\":3}\n]\n", CSV: "c\n3\n", TSV: "c\n3\n", Table: "c\n3\n", Vertical: "-[ row 1 ]-\nc | 3\n",
+		JSON: "[\n  {\"c\":3}\n]\n", CSV: "c\n3\n", TSV: "c\n3\n", Markdown: "| c |\n| ---: |\n| 3 |\n", Table: "c\n3\n", Vertical: "-[ row 1 ]-\nc | 3\n",
 	} {
 		out, errOut, err := script(t, count(false), "SELECT COUNT(*) AS c FROM t", Options{Format: format, Limit: 1})
 		if err != nil || strings.ReplaceAll(out, " \n", "\n") != want || !strings.Contains(errOut, "--limit 1 takes the rows that are there at its end") {
@@ -222,6 +223,10 @@ func TestStatementSets(t *testing.T) {
 		"BEGIN STATEMENT SET;\nINSERT 1;\nINSERT 2;\nEND;":                          {"EXECUTE\nSTATEMENT SET BEGIN\nINSERT 1;\nINSERT 2;\nEND"},
 		"BEGIN STATEMENT SET;\nCREATE TABLE b AS SELECT 1 AS a;\nINSERT 2;\nend;":   {"BEGIN STATEMENT SET", "CREATE TABLE b AS SELECT 1 AS a", "INSERT 2", "end"},
 		"BEGIN STATEMENT SET;\nEND;":                                                nil,
+		"BEGIN STATEMENT SET;; -- one\nINSERT 1;; ;\nEND;":                          {"BEGIN STATEMENT SET", "INSERT 1", "END"},
+		"begin /* a */ statement -- b\nset; INSERT 1; /* ; END; */ END":             {"EXECUTE\nSTATEMENT SET BEGIN INSERT 1; /* ; END; */ END"},
+		"BEGIN STATEMENT SET; INSERT CASE WHEN a THEN 1 END; INSERT 'END;'; END;":   {"EXECUTE STATEMENT SET BEGIN INSERT CASE WHEN a THEN 1 END; INSERT 'END;'; END"},
+		"BEGIN STATEMENT SET;\nINSERT 1;\n\\timing;\nEND;":                          {"EXECUTE\nSTATEMENT SET BEGIN\nINSERT 1;\n\\timing;\nEND"},
 		"begin statement set; -- nothing\nEND ;":                                    nil,
 		"EXECUTE STATEMENT SET BEGIN INSERT 1; END;":                                {"EXECUTE STATEMENT SET BEGIN INSERT 1; END"},
 		"BEGIN STATEMENT SET; CREATE TABLE b WITH ('a'='END; x') AS SELECT 1; END;": {"BEGIN STATEMENT SET", "CREATE TABLE b WITH ('a'='END; x') AS SELECT 1", "END"},
@@ -325,5 +330,27 @@ func TestAQueryEndsWithItsReader(t *testing.T) {
 		Options{IOStreams: genericiooptions.IOStreams{In: strings.NewReader(""), Out: write, ErrOut: io.Discard}, Format: CSV})
 	if exit.Code(err) != exit.BrokenPipe || len(backend.canceled) != 1 {
 		t.Errorf("%v, canceled %q", err, backend.canceled)
+	}
+}
+
+func TestQuitEndsItsFile(t *testing.T) {
+	backend := &fake{}
+	var out, errOut bytes.Buffer
+	sources := []Source{
+		{Name: "a", Text: strings.NewReader("SHOW A; -- last\nquit /* here */;\nSHOW B;")},
+		{Name: "b", Text: strings.NewReader("SHOW C;\n\\q\nSHOW D")},
+		{Name: "c", Text: strings.NewReader("SHOW E")},
+	}
+	if err := Check(sources); err != nil {
+		t.Fatal(err)
+	}
+	err := Script(t.Context(), backend, sources, Options{IOStreams: genericiooptions.IOStreams{Out: &out, ErrOut: &errOut}})
+	if err != nil || !slices.Equal(backend.ran, []string{"SHOW A", "SHOW C", "SHOW E"}) {
+		t.Errorf("ran %q, %v", backend.ran, err)
+	}
+	// What is wrong behind it in a later file is found before anything runs.
+	err = Check([]Source{{Name: "a", Text: strings.NewReader("QUIT; SELECT 'x")}, {Name: "b", Text: strings.NewReader("SELECT 'x")}})
+	if exit.Code(err) != exit.Usage || !strings.HasPrefix(err.Error(), "b:1:8: ") {
+		t.Errorf("%v", err)
 	}
 }

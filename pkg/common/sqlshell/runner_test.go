@@ -1,11 +1,15 @@
 package sqlshell
 
 import (
+	"context"
 	"errors"
+	"io"
 	"reflect"
 	"strings"
 	"testing"
 	"time"
+
+	"k8s.io/cli-runtime/pkg/genericiooptions"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 )
@@ -208,5 +212,26 @@ func TestLostConnectionNamesTheStatement(t *testing.T) {
 	_, _, err := script(t, backend, "\nSHOW TABLES;", Options{})
 	if err == nil || err.Error() != "jobs.sql:2: connection lost" {
 		t.Error(err)
+	}
+}
+
+// A pipe into which nothing is written doesn't keep a script from its end.
+func TestAScriptEndsWhileItsInputSaysNothing(t *testing.T) {
+	in, silent := io.Pipe()
+	defer silent.Close()
+	ctx, cancel := context.WithCancelCause(t.Context())
+	ended := make(chan error, 1)
+	backend := &fake{answers: map[string]answer{}}
+	go func() {
+		ended <- Script(ctx, backend, []Source{{Name: "-", Text: in}}, Options{IOStreams: genericiooptions.IOStreams{In: in, Out: io.Discard, ErrOut: io.Discard}})
+	}()
+	cancel(errInterrupted)
+	select {
+	case err := <-ended:
+		if !errors.Is(err, errInterrupted) {
+			t.Error(err)
+		}
+	case <-time.After(20 * time.Second):
+		t.Fatal("it waits for its input")
 	}
 }

@@ -40,10 +40,7 @@ func Script(ctx context.Context, backend Backend, sources []Source, options Opti
 func (s *shell) sources(ctx context.Context, sources []Source) error {
 	for _, source := range sources {
 		err := s.script(ctx, source.Name, source.Text)
-		if errors.Is(err, errLeave) {
-			return nil
-		}
-		if err != nil {
+		if err != nil && !errors.Is(err, errLeave) { // QUIT ends its own file
 			return err
 		}
 	}
@@ -55,9 +52,12 @@ func (s *shell) sources(ctx context.Context, sources []Source) error {
 func (s *shell) script(ctx context.Context, name string, text io.Reader) error {
 	splitter := NewSplitter(name, text)
 	for {
-		statement, err := nextOf(splitter)
+		statement, err := awaitNext(ctx, splitter)
 		if errors.Is(err, io.EOF) {
 			return nil
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
 		}
 		if err != nil {
 			if s.options.Ran {
@@ -65,9 +65,6 @@ func (s *shell) script(ctx context.Context, name string, text io.Reader) error {
 				err = exit.With(exit.Failed, err)
 			}
 			return err
-		}
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
 		}
 		switch statement.clientWord() {
 		case "QUIT", "EXIT":
@@ -103,6 +100,27 @@ func failures(n int) error {
 		return errors.New("1 statement failed")
 	}
 	return fmt.Errorf("%d statements failed", n)
+}
+
+// awaitNext is nextOf that ends with ctx, also where standard input is a pipe into
+// which nothing is written. The read of that is left behind: nothing ends it, and
+// the program does.
+func awaitNext(ctx context.Context, splitter *Splitter) (Statement, error) {
+	type answer struct {
+		statement Statement
+		err       error
+	}
+	read := make(chan answer, 1)
+	go func() {
+		statement, err := nextOf(splitter)
+		read <- answer{statement, err}
+	}()
+	select {
+	case <-ctx.Done():
+		return Statement{}, context.Cause(ctx)
+	case got := <-read:
+		return got.statement, got.err
+	}
 }
 
 // nextOf is the next statement of a script. Its error is a usage error where
@@ -145,7 +163,7 @@ func Check(sources []Source) error {
 		for err == nil {
 			var statement Statement
 			if statement, err = nextOf(splitter); err == nil && statement.Kind() == KindExit {
-				return rewind(file, start)
+				err = io.EOF // the rest of this file isn't run
 			}
 		}
 		if !errors.Is(err, io.EOF) {

@@ -232,6 +232,9 @@ func (s *shell) include(ctx context.Context, file string) error {
 		run = s.script
 	}
 	if err := run(ctx, file, in); err != nil {
+		if errors.Is(err, errLeave) && !s.prompt {
+			return nil // QUIT ends its own file
+		}
 		if errors.Is(err, errLeave) || exit.Code(err) == exit.Interrupted {
 			return err
 		}

@@ -142,6 +142,8 @@ type builder struct {
 	oldFormAt position
 	openAt    position
 	openWhat  string
+	// empties says that a set has statements with nothing in them.
+	empties bool
 }
 
 func (b *builder) begun() bool { return b.text.Len() > 0 }
@@ -177,6 +179,7 @@ func (b *builder) add(t token) {
 		b.words = append(b.words, word)
 	}
 	b.last = [3]string{b.last[1], b.last[2], word}
+	b.empties = b.empties || b.block && word == ";" && b.last[1] == ";"
 	if !b.block && b.last == [3]string{"STATEMENT", "SET", "BEGIN"} {
 		b.block, b.blockAt = true, t.at
 	}
@@ -234,7 +237,8 @@ func (b *builder) statement(source string) Statement {
 }
 
 // steps are the statements of BEGIN STATEMENT SET; … END one by one, where the
-// new form can't hold them: an empty set, or one with CREATE TABLE … AS.
+// new form can't hold them: an empty set, one with CREATE TABLE … AS, or one with
+// semicolons that end nothing.
 func (b *builder) steps(source, raw string) []Statement {
 	inner := strings.TrimRightFunc(raw[b.oldForm:], unicode.IsSpace)
 	splitter := NewSplitter(source, strings.NewReader(inner))
@@ -247,8 +251,11 @@ func (b *builder) steps(source, raw string) []Statement {
 		if err != nil {
 			break
 		}
+		if statement.Meta {
+			return nil // Flink says where it stands
+		}
 		steps = append(steps, statement)
-		onlyInserts = onlyInserts && (statement.words[0] == "INSERT" || statement.words[0] == "END")
+		onlyInserts = onlyInserts && !b.empties && (statement.words[0] == "INSERT" || statement.words[0] == "END")
 	}
 	if len(steps) > 1 && onlyInserts {
 		return nil

@@ -12,8 +12,9 @@ func TestDone(t *testing.T) {
 		debug.SetGCPercent(now)
 		return now
 	}
-	if before == patient || percent() != patient {
-		t.Errorf("%d at the start, %d before", percent(), before)
+	// Once done it stays so, also where the test runs again.
+	if now := percent(); before == patient || now != patient && now != before {
+		t.Errorf("%d at the start, %d before", now, before)
 	}
 	Done()
 	Done()

@@ -113,6 +113,7 @@ func Clean(text string) string {
 	}
 	var out strings.Builder
 	out.Grow(len(text))
+	var seen shown
 	for i := 0; i < len(text); {
 		if text[i] == escape {
 			if painted := paintAt(text[i:]); painted != "" {
@@ -126,7 +127,7 @@ func Clean(text string) string {
 		case r == '\n' || r == '\t':
 			out.WriteRune(r)
 		case r == '\r':
-		case unsafe(r):
+		case seen.hides(r, text[i+size:]):
 			out.WriteRune(utf8.RuneError)
 		default:
 			out.WriteString(text[i : i+size])

@@ -60,12 +60,13 @@ func Safe(text string) string {
 	text = ansi.Strip(strings.ToValidUTF8(text, "\uFFFD"))
 	var out strings.Builder
 	out.Grow(len(text))
-	for _, r := range text {
+	var seen shown
+	for i, r := range text {
 		switch {
 		case r == '\n' || r == '\t':
 			out.WriteRune(r)
 		case r == '\r':
-		case unsafe(r):
+		case seen.hides(r, text[i+utf8.RuneLen(r):]):
 			out.WriteRune(utf8.RuneError)
 		default:
 			out.WriteRune(r)
@@ -94,8 +95,9 @@ func plain(text string) bool {
 // fillers that show as nothing, and line separators.
 func reorders(r rune) bool {
 	switch {
-	case r == 0x2028, r == 0x2029, r == 0x115F, r == 0x1160, r == 0x3164, r == 0xFFA0, r == 0x034F,
-		r >= 0x180B && r <= 0x180F, r >= 0xE0000 && r <= 0xE0FFF:
+	case r == 0x2028, r == 0x2029, r == 0x2800, r >= 0x180B && r <= 0x180F, r >= 0xE0000 && r <= 0xE0FFF:
+		return true
+	case unicode.Is(unicode.Other_Default_Ignorable_Code_Point, r):
 		return true
 	}
 	// Arabic number signs are of that category too, and are seen.

@@ -15,10 +15,8 @@ const (
 	// large is how many bytes an answer may have beside others. Of those that
 	// are larger one is in memory at a time.
 	large = 1 << 20
-	// maxObjects and maxValues bound what is in a JSON answer: an empty object
-	// of two bytes takes hundreds in memory.
-	maxObjects = 256 << 10
-	maxValues  = 2 << 20
+	// most bounds what an answer may need. Types are smaller than Needed has it.
+	most = 2 * MaxNeeded
 )
 
 // largeAnswer is held by who has a large answer in memory.
@@ -28,16 +26,15 @@ var largeAnswer = make(chan struct{}, 1)
 // limit bytes, or than any answer has values, are an error. Answers that are
 // read by many at once are in memory one after another where they are large.
 func ReadJSON(ctx context.Context, r io.Reader, limit int64, decode func([]byte) error) error {
+	var room Room
+	defer room.Leave()
 	data, err := io.ReadAll(io.LimitReader(r, min(limit, large)+1))
 	if err != nil {
 		return err
 	}
 	if int64(len(data)) > large && limit > large {
-		select {
-		case largeAnswer <- struct{}{}:
-			defer func() { <-largeAnswer }()
-		case <-ctx.Done():
-			return context.Cause(ctx)
+		if err := room.Take(ctx); err != nil {
+			return err
 		}
 		more := bytes.NewBuffer(data)
 		if _, err := more.ReadFrom(io.LimitReader(r, limit+1-int64(len(data)))); err != nil {
@@ -48,9 +45,13 @@ func ReadJSON(ctx context.Context, r io.Reader, limit int64, decode func([]byte)
 	if int64(len(data)) > limit {
 		return &TooLargeError{Limit: limit}
 	}
-	objects := bytes.Count(data, []byte{'{'})
-	if values := objects + bytes.Count(data, []byte{'['}) + bytes.Count(data, []byte{','}); objects > maxObjects || values > maxValues {
-		return fmt.Errorf("the answer has %d objects and %d values, more than the program takes", objects, values)
+	switch needed := Needed(data); {
+	case needed > most:
+		return fmt.Errorf("the answer would need %d MiB of memory, more than the program takes", needed>>20)
+	case needed > 4*large:
+		if err := room.Take(ctx); err != nil {
+			return err
+		}
 	}
 	return decode(data)
 }

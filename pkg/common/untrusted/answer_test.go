@@ -19,8 +19,8 @@ func TestReadJSONHasBounds(t *testing.T) {
 		"small":              {`{}`, 8, ""},
 		"as large as it may": {strings.Repeat("x", 3<<20), 3 << 20, ""},
 		"larger":             {strings.Repeat("x", 3<<20+1), 3 << 20, "larger than 3 MiB"},
-		"empty objects":      {"[{}" + strings.Repeat(",{}", maxObjects) + "]", 8 << 20, "more than the program takes"},
-		"numbers":            {"[1" + strings.Repeat(",1", maxValues) + "]", 8 << 20, "more than the program takes"},
+		"empty objects":      {"[{}" + strings.Repeat(",{}", most/objectSize) + "]", 8 << 20, "more than the program takes"},
+		"numbers":            {"[1" + strings.Repeat(",1", most/valueSize) + "]", 8 << 20, "more than the program takes"},
 	} {
 		err := ReadJSON(context.Background(), strings.NewReader(tc.text), tc.limit, func(data []byte) error {
 			if string(data) != tc.text {

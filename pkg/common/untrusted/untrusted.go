@@ -8,13 +8,15 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // CheckPath refuses an escaped URL path that a server or proxy on the way could
 // read as another place: "." and ".." segments, however often their dots are
-// escaped, escaped slashes, backslashes and control characters. The error
-// names what it found. A query is not part of the path.
+// escaped or what follows them, escaped slashes, backslashes, control characters
+// and bytes that are no text. The error names what it found. A query is not part of the path.
 func CheckPath(escaped string) error {
 	for segment := range strings.SplitSeq(escaped, "/") {
 		if err := checkSegment(segment); err != nil {
@@ -30,11 +32,8 @@ const maxUnescape = 4
 
 func checkSegment(segment string) error {
 	for range maxUnescape {
-		if segment == "." || segment == ".." {
-			return errors.New("it has a segment of dots, which leads elsewhere")
-		}
-		// Some servers cut the parameters behind ";" before they look for dots.
-		if name, _, found := strings.Cut(segment, ";"); found && (name == "." || name == "..") {
+		// Some servers cut off what comes behind these before they look for dots.
+		if name := strings.TrimSpace(segment[:cutAt(segment)]); name == "." || name == ".." {
 			return errors.New("it has a segment of dots, which leads elsewhere")
 		}
 		for i := range len(segment) {
@@ -45,17 +44,46 @@ func checkSegment(segment string) error {
 				return errors.New("it has a control character")
 			}
 		}
-		plain, err := url.PathUnescape(segment)
-		if err != nil {
-			// What is no escape in a text that was unescaped once is itself.
-			return nil //nolint:nilerr // so it is no error either
+		// Some decoders take %c0%af for a slash.
+		if !utf8.ValidString(segment) {
+			return errors.New("it has bytes that are no text, which servers read differently")
 		}
+		plain := unescape(segment)
 		if plain == segment {
 			return nil
 		}
 		segment = plain
 	}
 	return errors.New("it is escaped too often")
+}
+
+// cutAt is where the parameters of a segment begin, or a query or a fragment
+// for a server that unescapes before it parses.
+func cutAt(segment string) int {
+	if at := strings.IndexAny(segment, ";?#"); at >= 0 {
+		return at
+	}
+	return len(segment)
+}
+
+// unescape is segment with its escapes resolved once. What is no escape stays
+// as it is: the servers to fear are those that forgive it.
+func unescape(segment string) string {
+	if !strings.Contains(segment, "%") {
+		return segment
+	}
+	out := make([]byte, 0, len(segment))
+	for i := 0; i < len(segment); i++ {
+		if segment[i] == '%' && i+2 < len(segment) {
+			if c, err := strconv.ParseUint(segment[i+1:i+3], 16, 8); err == nil {
+				out = append(out, byte(c))
+				i += 2
+				continue
+			}
+		}
+		out = append(out, segment[i])
+	}
+	return string(out)
 }
 
 // Path joins segments to an escaped path with a leading slash. It is the only
@@ -143,18 +171,25 @@ func ReadAll(r io.Reader, limit int64) ([]byte, error) {
 // maxRedirects is how many redirects on one server are followed.
 const maxRedirects = 3
 
+// ElsewhereError is a request that isn't sent because it could lead to another
+// place than it was meant for.
+type ElsewhereError struct{ Why string }
+
+func (e *ElsewhereError) Error() string { return e.Why }
+
 // SameServer is the CheckRedirect of every client that carries a credential or
 // a body: a redirect to another scheme, host or port is refused, so that
-// neither goes where the user didn't send it, and only a GET is repeated.
+// neither goes where the user didn't send it, and only a GET is repeated. Its
+// error is an *ElsewhereError.
 func SameServer(request *http.Request, via []*http.Request) error {
 	first := via[0]
 	switch {
 	case request.URL.Scheme != first.URL.Scheme || !strings.EqualFold(request.URL.Host, first.URL.Host):
-		return fmt.Errorf("the server redirects to another one, %s://%s, which is not followed: give the final address", request.URL.Scheme, request.URL.Host)
+		return &ElsewhereError{fmt.Sprintf("the server redirects to another one, %s://%s, which is not followed: give the final address", request.URL.Scheme, request.URL.Host)}
 	case first.Method != http.MethodGet && first.Method != http.MethodHead:
-		return fmt.Errorf("the server redirects a %s, which is not followed: give the final address", first.Method)
+		return &ElsewhereError{fmt.Sprintf("the server redirects a %s, which is not followed: give the final address", first.Method)}
 	case len(via) > maxRedirects:
-		return fmt.Errorf("the server redirects more than %d times", maxRedirects)
+		return &ElsewhereError{fmt.Sprintf("the server redirects more than %d times", maxRedirects)}
 	}
 	return nil
 }

@@ -172,7 +172,8 @@ func (t *Terminal) Within(limit time.Duration, what string, right func(text stri
 		select {
 		case <-t.changed:
 		case <-deadline.C:
-			t.t.Fatalf("not seen within %s: %s. The screen:\n%s", limit, what, text)
+			raw := t.Raw()
+			t.t.Fatalf("not seen within %s: %s. The screen:\n%s\nThe end of what was written:\n%q", limit, what, text, raw[max(0, len(raw)-4<<10):])
 		}
 	}
 }

@@ -1,0 +1,33 @@
+package term
+
+import (
+	"strings"
+	"testing"
+)
+
+// Emoji of several stay whole; joiners elsewhere, floods of marks and characters
+// that show as nothing don't reach a terminal.
+func TestPicturesAndMarks(t *testing.T) {
+	const gone = "\ufffd"
+	marks := func(n int) string { return "e" + strings.Repeat("\u0301", n) }
+	for text, want := range map[string]string{
+		"👨\u200d👩\u200d👧 👍🏽 🏳\ufe0f\u200d🌈 🧑🏽\u200d🚀": "👨\u200d👩\u200d👧 👍🏽 🏳\ufe0f\u200d🌈 🧑🏽\u200d🚀",
+		"a\u200db":            "a" + gone + "b",
+		"👨\u200da":            "👨" + gone + "a",
+		"👨\u200d":             "👨" + gone,
+		"\u200d\u200d👨":       gone + gone + "👨",
+		marks(3) + "f":        marks(3) + "f",
+		marks(mostMarks):      marks(mostMarks),
+		marks(200) + "f":      marks(mostMarks) + strings.Repeat(gone, 200-mostMarks) + "f",
+		"a\u17b4\u2065b":      "a" + gone + gone + "b",
+		"a\ufff0\u2800b":      "a" + gone + gone + "b",
+		"\u0928\u093f हिन्दी": "\u0928\u093f हिन्दी",
+	} {
+		if got := Safe(text); got != want {
+			t.Errorf("Safe(%q) = %q, want %q", text, got, want)
+		}
+		if got := Clean(text); got != want {
+			t.Errorf("Clean(%q) = %q, want %q", text, got, want)
+		}
+	}
+}
