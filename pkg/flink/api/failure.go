@@ -36,14 +36,26 @@ func DecodeFailure(raw string) Failure {
 		} `json:"throwableList"`
 	}
 	if json.Unmarshal([]byte(raw), &decoded) != nil || decoded.Type == "" && decoded.Message == "" && len(decoded.ThrowableList) == 0 {
-		return Failure{Message: raw}
+		return Failure{Message: WithoutStatuses(raw)}
 	}
-	f := Failure{Type: decoded.Type, Message: decoded.Message}
+	f := Failure{Type: decoded.Type, Message: WithoutStatuses(decoded.Message)}
 	for _, t := range decoded.ThrowableList {
-		f.Causes = append(f.Causes, Cause{Type: t.Type, Message: t.Message})
+		f.Causes = append(f.Causes, Cause{Type: t.Type, Message: WithoutStatuses(t.Message)})
 	}
 	return f
 }
+
+// StatusConflict is how the message of the operator's StatusConflictException
+// begins: the object changed while it wrote the status (mostly by a patch of the spec
+// at that moment), and it tries again.
+const StatusConflict = "Status have been modified externally"
+
+var quotedStatuses = regexp.MustCompile(`(` + StatusConflict + ` in version \S+) [^\n]*`)
+
+// WithoutStatuses is an exception's text without the two whole statuses that a
+// StatusConflictException quotes. They hold the last spec and the error before,
+// which are not what went wrong now.
+func WithoutStatuses(text string) string { return quotedStatuses.ReplaceAllString(text, "$1") }
 
 // IsZero reports whether nothing failed.
 func (f Failure) IsZero() bool { return f.Type == "" && f.Message == "" && len(f.Causes) == 0 }

@@ -127,13 +127,13 @@ func (j Job) UpgradePath() string {
 
 // MergeSaved makes one list of objects and what statuses tell, each path once. An
 // object knows more than a status.
-func MergeSaved(own, told []Saved, ownOnly bool) []Saved {
+func MergeSaved(own, reported []Saved, ownOnly bool) []Saved {
 	known := map[string]bool{}
 	for _, s := range own {
 		known[s.Namespace+" "+NormalPath(s.Path)] = true
 	}
 	out := own
-	for _, s := range told {
+	for _, s := range reported {
 		if key := s.Namespace + " " + NormalPath(s.Path); !ownOnly && !known[key] {
 			known[key] = true
 			out = append(out, s)

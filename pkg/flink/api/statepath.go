@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 
 	corev1 "k8s.io/api/core/v1"
 )
@@ -40,6 +41,11 @@ type StatePlace struct {
 	ReadOnly bool
 	// Why says, for PodPlace, why it goes with the pods: "is in no volume of …".
 	Why string
+	// Claim is the name of the PersistentVolumeClaim that it is in, if any.
+	Claim string
+	// GoesWithJob says why it goes when the FlinkDeployment is deleted, though it
+	// outlives the pods; "" where it stays, as far as is known.
+	GoesWithJob string
 }
 
 // Lasts reports whether state there outlives the job's pods, as far as is
@@ -53,6 +59,18 @@ var schemeForm = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9+.-]*$`)
 func CheckPathForm(text string) error {
 	_, _, err := splitPath(text)
 	return err
+}
+
+// CheckPathAsked is CheckPathForm for a path that is written where Flink reads it
+// as it is: white space around it is part of it there.
+func CheckPathAsked(text string) error {
+	switch {
+	case strings.ContainsFunc(text, unicode.IsControl):
+		return fmt.Errorf("%q has a tab, a line break or another control character in it", text)
+	case text != strings.TrimSpace(text):
+		return fmt.Errorf("%q begins or ends with white space", text)
+	}
+	return CheckPathForm(text)
 }
 
 // splitPath reads a path as Flink does. The scheme is "" where none is written.
@@ -180,6 +198,7 @@ func MountsIn(podSpec map[string]any) []VolumeMount {
 	volumes, _ := podSpec["volumes"].([]any)
 	for _, v := range volumes {
 		volume, _ := v.(map[string]any)
+		sources[Text(volume, "name")] = [2]string{"emptyDir"} // what Kubernetes takes where none is given
 		for key, source := range volume {
 			if key != "name" {
 				identity, _ := json.Marshal(source)
@@ -206,13 +225,41 @@ func MountsIn(podSpec map[string]any) []VolumeMount {
 			out = append(out, VolumeMount{
 				at: path.Clean("/" + Text(mount, "mountPath")), subPath: cmp.Or(expression, Text(mount, "subPath")),
 				volume: source[0], source: source[1], readOnly: readOnly,
-				perPod: slices.ContainsFunc([]string{"POD", "HOSTNAME", "UID"}, func(word string) bool {
-					return strings.Contains(strings.ToUpper(expression), word)
-				}),
+				perPod: differsByPod(container, expression),
 			})
 		}
 	}
 	return out
+}
+
+var variable = regexp.MustCompile(`\$\(([A-Za-z_][A-Za-z0-9_.-]*)\)`)
+
+// differsByPod reports whether a subPathExpr leads to another directory in each
+// pod, as by the container's variables.
+func differsByPod(container map[string]any, expression string) bool {
+	env, _ := container["env"].([]any)
+	for _, found := range variable.FindAllStringSubmatch(expression, -1) {
+		name := found[1]
+		at := slices.IndexFunc(env, func(v any) bool { return nameOf(v) == name })
+		if at < 0 {
+			// Of a ConfigMap, or the image's: only its name tells.
+			upper := strings.ToUpper(name)
+			if upper == "HOSTNAME" || strings.Contains(upper, "POD_NAME") && !strings.Contains(upper, "NAMESPACE") ||
+				slices.ContainsFunc([]string{"POD_UID", "POD_IP", "POD_ID"}, func(part string) bool { return strings.Contains(upper, part) }) {
+				return true
+			}
+			continue
+		}
+		entry, _ := env[at].(map[string]any)
+		field := Text(Section(entry, "valueFrom", "fieldRef"), "fieldPath")
+		if slices.Contains([]string{"metadata.name", "metadata.uid", "status.podIP", "status.podIPs"}, field) {
+			return true
+		}
+		if value := Text(entry, "value"); value != "" && value != expression && differsByPod(map[string]any{"env": env[:at]}, value) {
+			return true
+		}
+	}
+	return false
 }
 
 // mountAt is the mount that a path is in: the innermost one.
@@ -230,6 +277,18 @@ func mountAt(mounts []VolumeMount, file string) (VolumeMount, bool) {
 // inside is where in the volume a file is.
 func (m VolumeMount) inside(file string) string {
 	return path.Join("/", m.subPath, strings.TrimPrefix(file, m.at))
+}
+
+// claim is the name of the PersistentVolumeClaim of a mount; "" where it is of
+// another type.
+func (m VolumeMount) claim() string {
+	var source struct {
+		ClaimName string `json:"claimName"`
+	}
+	if m.volume != "persistentVolumeClaim" || json.Unmarshal([]byte(m.source), &source) != nil {
+		return ""
+	}
+	return source.ClaimName
 }
 
 // passingVolumes are the types of volumes that go with their pod, or hold no
@@ -272,7 +331,7 @@ func (m PodMounts) Place(text string) StatePlace {
 	if jm.source != tm.source || jm.inside(file) != tm.inside(file) {
 		return pod(jm.volume, "is in another volume on the JobManager (%s) than on the TaskManagers (%s)", jm.volume, tm.volume)
 	}
-	return StatePlace{Kind: SharedPlace, Volume: jm.volume, ReadOnly: jm.readOnly || tm.readOnly}
+	return StatePlace{Kind: SharedPlace, Volume: jm.volume, ReadOnly: jm.readOnly || tm.readOnly, Claim: jm.claim()}
 }
 
 // RunsWith is the spec that a cluster's pods were made by, as far as that is

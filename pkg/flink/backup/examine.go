@@ -47,8 +47,8 @@ func (r *Recovery) examine(ctx context.Context, step *Step, objects []*unstructu
 	r.original(ctx, step)
 	r.place(ctx, step)
 	if r.Look != nil && step.Action == Start {
-		told := operator.Reporter{Note: func(text string) { step.Notes = append(step.Notes, strings.TrimPrefix(text, ref.String()+": ")) }, Waiting: reporter.Waiting}
-		if err := r.Look(ctx, *step, told); err != nil {
+		reporting := operator.Reporter{Note: func(text string) { step.Notes = append(step.Notes, strings.TrimPrefix(text, ref.String()+": ")) }, Waiting: reporter.Waiting}
+		if err := r.Look(ctx, *step, reporting); err != nil {
 			step.stop("%s", err)
 		}
 	}

@@ -249,7 +249,8 @@ const JobNotFound = "Job Not Found"
 func IsTransient(cause string) bool {
 	for _, sign := range []string{
 		"FailedMount", "MountVolume.SetUp failed", "Not all required tasks are currently running",
-		"Connection refused", "Read timed out", "leader election", JobNotFound,
+		"Connection refused", "Read timed out", "leader election", JobNotFound, api.StatusConflict,
+		"IOException: timeout", "SocketTimeoutException: timeout", // the API server is slow to answer the operator
 	} {
 		if strings.Contains(cause, sign) {
 			return true

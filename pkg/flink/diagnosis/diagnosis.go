@@ -135,9 +135,9 @@ func (r Rule) OfServer() bool { return r.server != nil }
 // table is all rules: what is nearer to a root cause stands before what follows
 // from it.
 var table = slices.Concat(
-	crdRules, operatorStateRules, installationRules, accessRules, operatorRules, specRules, specStateRules, specClusterRules,
+	crdRules, operatorStateRules, installationRules, accessRules, operatorRules, writeRules, shapeRules, refusedRules, specRules, specStateRules, specClusterRules,
 	memoryRules, schedulingRules, podStartRules, podRules,
-	jobManagerRules, storageRules, exceptionRules, snapshotRules, lifecycleRules, configRules, checkpointRules,
+	jobManagerRules, s3Rules, storageRules, outsideRules, flinkRules, serviceRules, exceptionRules, snapshotRules, lifecycleRules, configRules, checkpointRules,
 	autoscalerRules, flowRules, lastRules, serverRules,
 )
 
@@ -145,6 +145,9 @@ var byID = func() map[string]int {
 	out := make(map[string]int, len(table))
 	for i := range table {
 		out[table[i].ID] = i
+		if n := len(table[i].Explains); n > 0 && table[i].Explains[n-1] == theRest {
+			table[i].Explains = append(table[i].Explains[:n-1:n-1], whatFollows...)
+		}
 		table[i].Fix = fixes[table[i].ID]
 		table[i].Seen = slices.Contains(seen, table[i].ID)
 		table[i].risk = slices.Contains(risks, table[i].ID)

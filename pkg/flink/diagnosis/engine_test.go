@@ -290,7 +290,20 @@ func lintTrials() []lintTrial {
 	copied.SetUID("")
 	clean := copied.DeepCopy()
 	copied.SetFinalizers([]string{"flinkdeployments.flink.apache.org/finalizer"})
+	misspelt, capital := clean.DeepCopy(), clean.DeepCopy()
+	spec("job.jarUri", "x")(&JobFacts{Object: misspelt})
+	spec("job.state", "Running")(&JobFacts{Object: capital})
+	noMemory, memory, noDir, dir := clean.DeepCopy(), clean.DeepCopy(), clean.DeepCopy(), clean.DeepCopy()
+	const age = "kubernetes.operator.job.upgrade.last-state.max.allowed.checkpoint.age"
+	spec("jobManager.resource.memory", nil)(&JobFacts{Object: noMemory})
+	all(spec("jobManager.resource.memory", nil), conf("jobmanager.memory.process.size", "2g"))(&JobFacts{Object: memory})
+	all(conf(age, "1h"), conf("execution.checkpointing.savepoint-dir", ""))(&JobFacts{Object: noDir})
+	conf(age, "1h")(&JobFacts{Object: dir})
 	return []lintTrial{
+		{"FLINK-SPEC-REFUSED", noMemory, memory},
+		{"FLINK-SPEC-REFUSED", noDir, dir},
+		{"FLINK-SPEC-FIELD", misspelt, clean},
+		{"FLINK-SPEC-TYPE", capital, clean},
 		{"FLINK-SPEC-SNAPSHOT", snapshot(changed("checkpoint", map[string]any{})), snapshot(right)},
 		{"FLINK-SPEC-SNAPSHOT-DISPOSE", snapshot(changed("savepoint", map[string]any{})), snapshot(right)},
 		{"FLINK-SPEC-SNAPSHOT-BACKOFF", snapshot(changed("backoffLimit", int64(-1))), snapshot(changed("backoffLimit", int64(3)))},

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 )
 
 // Cause is one exception of a chain.
@@ -62,6 +64,7 @@ func ReadException(trace string, at time.Time, where Where) Exception {
 var leadingThread = pattern(`^(?:Exception in thread "[^"]*" )`)
 
 func readChain(trace string) []Cause {
+	trace = api.WithoutStatuses(trace)
 	if len(trace) > mostTrace {
 		trace = trace[:mostTrace/2] + "\n" + trace[len(trace)-mostTrace/2:]
 	}

@@ -155,7 +155,10 @@ func failed(class, message string) change {
 	return failure(asJSON(map[string]any{"type": class, "message": message, "throwableList": []any{}}))
 }
 
-const reconciliation = "org.apache.flink.kubernetes.operator.exception.ReconciliationException"
+const (
+	reconciliation      = "org.apache.flink.kubernetes.operator.exception.ReconciliationException"
+	statusConflictError = "org.apache.flink.kubernetes.operator.exception.StatusConflictException"
+)
 
 // thrown is a failure of a task half a minute ago, since when the job restarts.
 func thrown(trace string) change {

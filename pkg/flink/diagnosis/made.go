@@ -6,9 +6,12 @@ import (
 )
 
 var (
-	// notMade are containers that were never run because of what they mount, or
-	// of their limits.
-	notMade  = pattern(`error mounting |not a directory: unknown|container init was OOM-killed|failed to create .*cgroup|unable to apply cgroup`)
+	// notMade are containers that were never run because of what they mount, of
+	// their limits, or of their security context.
+	notMade  = pattern(`error mounting |not a directory: unknown|container init was OOM-killed|failed to create .*cgroup|unable to apply cgroup|runc create failed: .*(?:mkdir \S+: |seccomp|apparmor|chdir to cwd|unable to find (?:user|group)|[Ss]etting rlimit|setting capabilities|selinux)|unable to find (?:user|group) \S+: no matching entries`)
+	profile  = pattern(`(?i)seccomp|apparmor|selinux`)
+	noUser   = pattern(`unable to find (?:user|group) ([^\s:]+)`)
+	workDir  = pattern(`chdir to cwd \(\\?"([^"\\]+)`)
 	tooTight = pattern(`OOM-killed|memory limit too low`)
 	nodeBusy = pattern(`context deadline exceeded|is reserved for|failed to sync (?:secret|configmap) cache|timed out waiting for the condition|DeadlineExceeded`)
 
@@ -77,6 +80,12 @@ func madeCure(c *container) string {
 		return "raise the container's memory limit: it ends before its program begins"
 	case nodeBusy.MatchString(message):
 		return "the node's container runtime or kubelet is slow, and nothing may be wrong with the container: see whether it passes, and what the node says"
+	case profile.MatchString(message):
+		return "put the security profile that it names onto the node, or correct seccompProfile, appArmorProfile or seLinuxOptions in the pod template's securityContext"
+	case noUser.MatchString(message):
+		return "the image has no user " + noUser.FindStringSubmatch(message)[1] + ": name one by its number in the pod template (securityContext.runAsUser; Flink's images: 9999)"
+	case workDir.MatchString(message):
+		return "let the container's user enter its working directory " + workDir.FindStringSubmatch(message)[1] + ", or set another one (workingDir in the pod template)"
 	case notMade.MatchString(message):
 		return "correct the volumeMounts of the container in the pod template (mountPath, subPath: a file onto a file, a directory onto a directory)"
 	}
@@ -105,4 +114,30 @@ func (j *job) noSandbox() []Finding {
 		return []Finding{{Subject: "pod/" + p.name, Means: "the sandbox of " + p.name + " can't be made: " + oneLine(e.message), Evidence: []Evidence{e.evidence()}, Cures: []Cure{cure}}}
 	}
 	return nil
+}
+
+var (
+	// noSwitch is what gosu and su-exec say.
+	noSwitch = pattern(`failed switching to "?[\w:.-]+"?: operation not permitted|su-exec: setgroups|setpriv: set(?:resuid|groups) failed`)
+	fatal    = pattern(`A fatal error has been detected by the Java Runtime Environment`)
+	ofSignal = pattern(`^#\s+((?:SIG[A-Z]+|Internal Error|EXCEPTION_\w+) \(.*?\))`)
+	ofFrame  = pattern(`^#\s+([CVjJ]\s+\[?[^\s\]]+)`)
+)
+
+// jvmCrash finds the JVM's report of its own end in a log: the signal, and the
+// code in which it came.
+func jvmCrash(log []string) (signal, frame string, ok bool) {
+	for _, line := range log {
+		line = strings.TrimSpace(line)
+		if fatal.MatchString(line) {
+			ok, signal, frame = true, "", ""
+		}
+		if found := ofSignal.FindStringSubmatch(line); ok && found != nil && signal == "" {
+			signal = oneLine(found[1])
+		}
+		if found := ofFrame.FindStringSubmatch(line); ok && found != nil && frame == "" {
+			frame = "in " + oneLine(strings.ReplaceAll(strings.Join(strings.Fields(found[1])[1:], " "), "[", ""))
+		}
+	}
+	return signal, frame, ok
 }

@@ -9,6 +9,7 @@ var (
 	openShift   = pattern(`security context constraint`)
 	podSecurity = pattern(`violates PodSecurity`)
 	noPriority  = pattern(`no PriorityClass with name (\S+) was found`)
+	noRuntime   = pattern(`RuntimeClass "([^"]+)" not found`)
 	terminating = pattern(`because it is being terminated`)
 	limitRange  = pattern(`(?:maximum|minimum) [\w.-]+ usage per (?:Container|Pod|PersistentVolumeClaim)|ratio per (?:Container|Pod)`)
 	hookTrust   = pattern(`x509:|tls: `)
@@ -36,6 +37,9 @@ func (j *job) refusedCure(message, spec string) Cure {
 	case noPriority.MatchString(message):
 		found := noPriority.FindStringSubmatch(message)
 		return Cure{Text: "make the PriorityClass " + found[1] + ", or correct priorityClassName in the pod template", Command: "kubectl get priorityclasses", Safe: true}
+	case noRuntime.MatchString(message):
+		found := noRuntime.FindStringSubmatch(message)
+		return Cure{Text: "make the RuntimeClass " + found[1] + ", or correct runtimeClassName in the pod template", Command: "kubectl get runtimeclasses", Safe: true}
 	case limitRange.MatchString(message):
 		return Cure{Text: "ask for what the namespace's LimitRange allows, in " + spec, Command: j.kubectl("describe limitranges"), Safe: true}
 	case hookDenies.MatchString(message):

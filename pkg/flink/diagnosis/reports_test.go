@@ -69,7 +69,7 @@ func TestReportsOfStrangers(t *testing.T) {
 		"brokers of another authority":           {task("org.apache.kafka.common.errors.SslAuthenticationException: SSL handshake failed\nCaused by: sun.security.validator.ValidatorException: PKIX path building failed"), "FLINK-JOB-KAFKA", "truststore", []string{"topic exists"}},
 		"clocks that differ":                     {checkpointing("com.amazonaws.services.s3.model.AmazonS3Exception: The difference between the request time and the current time is too large. (Service: Amazon S3; Status Code: 403; Error Code: RequestTimeTooSkewed)"), "FLINK-S3-CLOCK", "clocks", []string{"check the keys"}},
 		"too few connections to S3":              {task("java.io.IOException: Could not flush and close the file system output stream to s3://state/x in order to obtain the stream state handle\nCaused by: com.amazonaws.SdkClientException: Unable to execute HTTP request: Timeout waiting for connection from pool"), "FLINK-S3-POOL", "connection.maximum", []string{"check s3.endpoint"}},
-		"a database that refuses connections":    {task("java.net.ConnectException: Connection refused"), "FLINK-JOB-EXCEPTION", "Connection refused", []string{"NetworkPolic", "s3.endpoint"}},
+		"a database that refuses connections":    {task("java.net.ConnectException: Connection refused"), "FLINK-JOB-UNREACHED", "nothing listens there", []string{"NetworkPolic", "s3.endpoint"}},
 		"the user's own mistake":                 {task("java.lang.NullPointerException: Cannot invoke \"String.length()\""), "FLINK-JOB-EXCEPTION", "NullPointerException", []string{"memory", "savepoint"}},
 	} {
 		t.Run(name, c.hold)

@@ -14,6 +14,13 @@ var forbiddenKeys = []string{"kubernetes.namespace", "kubernetes.cluster-id", "h
 
 var variable = pattern(`\$\{?[A-Za-z_]`)
 
+var (
+	// ofSeconds are durations of which milliseconds make no sense, ofMegabytes
+	// sizes of which bytes don't.
+	ofSeconds   = pattern(`^(?:execution\.checkpointing\.(?:interval|timeout|min-pause)|restart-strategy\..*(?:delay|interval|backoff)|heartbeat\.(?:interval|timeout)|slot\.\w+\.timeout|resourcemanager\.taskmanager-timeout|(?:akka|pekko)\.ask\.timeout|kubernetes\.operator\..*(?:interval|timeout|ttl|age|period|threshold))$`)
+	ofMegabytes = pattern(`^(?:taskmanager|jobmanager)\.memory\.(?:process|flink|heap|task|framework|managed|network|jvm-metaspace|jvm-overhead|off-heap)`)
+)
+
 var configRules = []Rule{
 	{
 		ID: "FLINK-CONF-FORBIDDEN", Severity: Error, Title: "a key that the operator sets itself", Link: docOpConfig,
@@ -75,6 +82,33 @@ var configRules = []Rule{
 				if why := wrongValue(k.kind, value); why != "" {
 					out = append(out, Finding{Subject: key, Means: fmt.Sprintf("%s: %q is no %s", key, secret.Value(key, value), why), Evidence: []Evidence{{Source: "spec.flinkConfiguration", Text: secretLine(key, value)}}, Cures: []Cure{{Text: "give it " + article(why)}}})
 				}
+			}
+			return out
+		},
+	},
+	{
+		ID: "FLINK-CONF-UNIT", Severity: Warning, Title: "a value without its unit", Link: docConfig,
+		Explain: "A duration without a unit is in milliseconds to Flink, and a size in bytes. So few of them are hardly meant: checkpoints every 10 milliseconds, state that is forgotten after 3.6 seconds, a process of 2 kB.",
+		spec: func(m *manifest) []Finding {
+			all, _ := keys()
+			var out []Finding
+			for _, key := range sortedKeys(m.own) {
+				n, err := strconv.ParseInt(strings.TrimSpace(m.own[key]), 10, 64)
+				if err != nil || n <= 0 {
+					continue
+				}
+				f := Finding{Subject: key, Evidence: []Evidence{{Source: "spec.flinkConfiguration", Text: secretLine(key, m.own[key])}}}
+				switch kind := all[key].kind; {
+				case kind == "duration" && n < 1000 && ofSeconds.MatchString(key), key == "table.exec.state.ttl" && n < 60_000:
+					f.Means = fmt.Sprintf("%s: %d is %d milliseconds", key, n, n)
+					f.Cures = []Cure{{Text: fmt.Sprintf("write the unit that is meant: %d s, %d min, %d h", n, n, n)}}
+				case kind == "memory" && n < 1<<20 && ofMegabytes.MatchString(key):
+					f.Means = fmt.Sprintf("%s: %d is %d bytes", key, n, n)
+					f.Cures = []Cure{{Text: fmt.Sprintf("write the unit that is meant: %dm, %dg", n, n)}}
+				default:
+					continue
+				}
+				out = append(out, f)
 			}
 			return out
 		},

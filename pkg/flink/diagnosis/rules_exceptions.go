@@ -12,6 +12,7 @@ import (
 var (
 	sqlInvalid    = pattern(`^(?:ValidationException|SqlParserException|SqlParserEOFException|SqlValidateException|SqlParseException|CalciteContextException|ParseException|TableException): ?(.*)`)
 	sqlNotFault   = pattern(`Multiple factories for identifier|planner module|Could not instantiate the executor|Could not find any factor`)
+	manyFactories = pattern(`Multiple factories for identifier '([^']*)' that implements? '([^']*)'`)
 	noFactory     = pattern(`Could not find any (?:format )?factory for identifier '([^']+)'`)
 	noClass       = pattern(`^(ClassNotFoundException|NoClassDefFoundError): ((?:[\w$-]+[./])+[\w$-]+|[\w$]+$)`)
 	ofFlink       = pattern(`^org[./]apache[./]flink[./]`)
@@ -21,8 +22,12 @@ var (
 	oldJava       = pattern(`UnsupportedClassVersionError: (.*)`)
 	javaModules   = pattern(`InaccessibleObjectException|Can not register process function transformation translator|module java\.base does not "?opens|does not "?opens [\w.]+"? to unnamed module|IllegalAccessError: class .* cannot access class`)
 	notOpen       = pattern(`module ([\w.]+) does not "?opens ([\w.]+)"? to`)
-	stateMap      = pattern(`Cannot map (?:checkpoint/)?savepoint state|allowNonRestoredState`)
+	stateMap      = pattern(`Cannot map (?:checkpoint/)?savepoint state|setting the --allowNonRestoredState option`)
 	stateSchema   = pattern(`StateMigrationException|new (?:state|key|namespace) serializer.* (?:must not be incompatible|incompatible)|InvalidClassException|The new key serializer`)
+	stateBroken   = pattern(`RocksDBException: Corruption|Unrecognized checkpoint version number|Cannot deserialize checkpoint|EOFException.*(?:_metadata|savepoint)|unsupported savepoint version`)
+	newerState    = pattern(`checkpoint version number|savepoint version`)
+	severalJobs   = pattern(`Cannot have more than one execute\(\) or executeAsync\(\) call`)
+	unstableKey   = pattern(`Key group \d+ is not in KeyGroupRange`)
 	stateDivided  = pattern(`with max parallelism (\d{1,5}) to new program|maximum parallelism \((\d{1,5})\) with which the latest checkpoint .*current maximum parallelism`)
 	maxParallel   = pattern(`(?i)max(?:imum)? parallelism .*(?:lower|smaller|less|higher|exceed|changed|cannot)|parallelism .*(?:greater|higher|larger|exceeds) than (?:the )?max(?:imum)? ?parallelism`)
 	noSlots       = pattern(`NoResourceAvailableException|Could not acquire the minimum required resources|Slot request bulk is not fulfillable`)
@@ -43,7 +48,7 @@ var (
 func thrownRule(id, title, link, explain string, pattern *lazy, places []Where, means func(j *job, e Exception, found []string) string, cure func(j *job, e Exception, found []string) []Cure) Rule {
 	return Rule{
 		ID: id, Severity: Error, Title: title, Link: link, Explain: explain,
-		Explains: append([]string{"FLINK-POD-CRASH", "FLINK-JOB-MAIN"}, whatFollows...),
+		Explains: []string{"FLINK-POD-CRASH", "FLINK-JOB-MAIN", theRest},
 		job: func(j *job) []Finding {
 			e, found, ok := j.unexplained(pattern, places)
 			if !ok || !j.matters(e) {
@@ -113,6 +118,16 @@ var exceptionRules = []Rule{
 	thrownRule("FLINK-JOB-CAST", "a class is loaded twice", docClasses,
 		"One class was loaded by two class loaders, Flink's and the job's, and isn't the same to Java. It is in lib and in the job's jar; or a cache kept it from the run before.",
 		classCast, oldestCause, says("one class was loaded twice"), advice("have the library in one place only, or list its packages in classloader.parent-first-patterns.additional")).unless(otherCast),
+	thrownRule("FLINK-JOB-FACTORIES", "two jars bring the same", docClasses,
+		"Flink found a connector, a format or its own planner twice on the class path, and doesn't choose one: a jar is both in /opt/flink/lib and in the job's jar, or in lib in two versions.",
+		manyFactories, oldestCause, func(_ *job, e Exception, found []string) string {
+			return fmt.Sprintf("there are several %q on the class path: %s", found[1], e.Telling())
+		}, func(_ *job, _ Exception, found []string) []Cure {
+			if found[1] == "default" || strings.Contains(found[2], "Planner") || strings.Contains(found[2], "ExecutorFactory") {
+				return []Cure{{Text: "leave flink-table-planner and flink-table-planner-loader out of the job's jar (scope provided): the image has one"}}
+			}
+			return []Cure{{Text: "have it in one jar: in the job's (scope compile) or in /opt/flink/lib of the image (scope provided), in one version"}}
+		}),
 	thrownRule("FLINK-JOB-PROGRAM", "a program isn't in the image", docConfig,
 		"The job starts a program of the operating system (Python, for instance) that the image doesn't have at that path, or that isn't executable.",
 		noProgram, oldestCause, func(_ *job, _ Exception, found []string) string {
@@ -123,6 +138,15 @@ var exceptionRules = []Rule{
 		"The savepoint has state of an operator that the job doesn't have any more, or whose uid changed. Flink refuses to start rather than to lose it.",
 		stateMap, oldestCause, says("the savepoint has state of an operator that the job doesn't have"), func(j *job, _ Exception, _ []string) []Cure {
 			return []Cure{{Text: "give the operator its old uid; it is in the message"}, {Text: "or leave its state out", Command: j.flink("restore %s --from PATH --allow-non-restored-state", j.target())}}
+		}),
+	thrownRule("FLINK-STATE-BROKEN", "the state can't be read", docSavepoints,
+		"What the job starts from is there, and isn't what this Flink can read: a file was damaged or cut off, or a newer version of Flink wrote it. State goes from an older Flink to a newer one, not back.",
+		stateBroken, []Where{InRestore, InJobManager, InTask, Somewhere}, says("the state can't be read"), func(j *job, e Exception, _ []string) []Cure {
+			out := []Cure{{Text: "start it from another savepoint or checkpoint: see what there is", Command: j.flink("storage ls %s", j.target()), Safe: true}, {Text: "and take one before it", Command: j.flink("restore %s --from PATH --no-savepoint", j.target())}}
+			if e.match(newerState) != nil {
+				out = append([]Cure{{Text: "or go back to the image of the Flink that wrote it"}}, out...)
+			}
+			return out
 		}),
 	thrownRule("FLINK-STATE-SCHEMA", "the state's types don't fit", docSchema,
 		"The state was written with other types than the job now has, and its serializer can't read the old form. POJOs and Avro types may change in bounds; Kryo's and Java's own may not.",
@@ -138,6 +162,12 @@ var exceptionRules = []Rule{
 	thrownRule("FLINK-JOB-NO-JOB", "the main method starts no job", docJobs,
 		"The job's main method came to its end, and no job was defined or executed in it.",
 		noOperators, []Where{InMain, InJobManager, InOperator, Somewhere}, says("the main method ended without a job"), advice("see that main calls execute(), or an INSERT; and that its arguments (spec.job.args) are as it wants them")),
+	thrownRule("FLINK-JOB-SEVERAL", "the main method starts more than one job", docHA,
+		"With high availability (and for the operator's upgrades) an application has one job. A main method that calls execute() twice, or executes several INSERTs one by one, is refused.",
+		severalJobs, []Where{InMain, InJobManager, InOperator, Somewhere}, says("the main method starts more than one job"), advice("call execute() once (a StatementSet takes several INSERTs together), or make a job object of each")),
+	thrownRule("FLINK-JOB-KEYS", "keys don't stay the same", docParallelism,
+		"Records go to tasks by the hash of their key, and arrived at a task that this key doesn't belong to: hashCode or equals of the key isn't the same in every JVM. Enums and arrays have Java's default, which isn't; so have objects without a hashCode of their own.",
+		unstableKey, []Where{InTask, InCheckpoint, InRestore, Somewhere}, says("keys don't stay the same"), advice("use keys whose hashCode depends on their value alone: strings, numbers, tuples or POJOs of them; of an enum its name()")),
 	thrownRule("FLINK-JOB-SERIALIZABLE", "something of the job can't be sent to tasks", docParallelism,
 		"Functions are sent to the tasks as serialized objects, and one of them holds something that can't be serialized: a client, a connection, an outer class.",
 		notSerial, []Where{InMain, InJobManager, InOperator, Somewhere}, says("a function of the job holds something that can't be serialized"), advice("make the field transient and create it in open()")),
@@ -189,7 +219,7 @@ var exceptionRules = []Rule{
 	{
 		ID: "FLINK-JOB-MAIN", Severity: Error, Title: "the job's main method fails", Link: docJobs,
 		Explain:  "The job's main method threw an exception before a job was running. It is the job's own code; the innermost cause is shown as it is.",
-		Explains: append([]string{"FLINK-POD-CRASH"}, whatFollows...),
+		Explains: []string{"FLINK-POD-CRASH", theRest},
 		job: func(j *job) []Finding {
 			for i, e := range j.seen {
 				if e.Where != InMain || j.claimed[i] || !j.matters(e) {

@@ -26,6 +26,8 @@ func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys
 var (
 	watchRefused = pattern(`required storage feature RequestWatchProgress is disabled`)
 	haRefused    = pattern(`(?i)configmaps? .*is forbidden|cannot (?:get|create|update|watch|list|patch) resource "configmaps"`)
+	haFile       = pattern(`Could not retrieve (?:the )?(?:submitted )?(?:JobGraph|ExecutionPlan|StreamGraph)\b.* from state handle|FileNotFoundException: \S*/(?:submittedJobGraph|submittedExecutionPlan|completedCheckpoint)\w+`)
+	noFile       = pattern(`FileNotFoundException|NoSuchFileException|NoSuchKey`)
 	noMainClass  = pattern(`entry point class '[^']*' (?:was not found|could not be loaded|has no main)|Could not find (?:a suitable|the|any) .*(?:main|entry) class|Neither a 'Main-Class'|provided as a parameter is not found|JobClassNotFound|No jar file (?:was )?found|Unable to (?:find|load) .*entry ?class`)
 	jarNamed     = pattern(`(?:NoSuchFileException|FileNotFoundException): (\S+\.jar)\b`)
 	noJar        = pattern(`(?:JAR file does not exist|JAR file .* does not exist|FileNotFoundException: .*\.jar|NoSuchFileException: .*\.jar|The given jar .* does not exist|Could not find the jar|does not exist: ?'?[^']*\.jar)`)
@@ -48,7 +50,7 @@ var jobManagerRules = []Rule{
 	{
 		ID: "FLINK-JM-HA-RIGHTS", Severity: Error, Title: "the JobManager may not use ConfigMaps", Link: docHA,
 		Explain:  "With high-availability.type kubernetes the JobManager keeps leadership and the pointers to its checkpoints in ConfigMaps, as the job's service account, which lacks the right.",
-		Explains: append([]string{"FLINK-POD-CRASH", "FLINK-POD-FORBIDDEN"}, whatFollows...),
+		Explains: []string{"FLINK-POD-CRASH", "FLINK-POD-FORBIDDEN", theRest},
 		job: func(j *job) []Finding {
 			if j.conf.ha() == "" || len(j.seen) == 0 {
 				return nil
@@ -59,9 +61,33 @@ var jobManagerRules = []Rule{
 		},
 	},
 	{
+		ID: "FLINK-JM-HA-GRAPH", Severity: Error, Title: "the JobManager can't read what high availability kept", Link: docHA,
+		Explain:  "The ConfigMaps of high availability point to files in high-availability.storageDir: the job's graph, and its checkpoints. One of them is gone, or was written by another version of Flink, which can't be read across. The checkpoints themselves, and savepoints, may be whole: the job is started from one of them instead.",
+		Explains: []string{"FLINK-POD-CRASH", "FLINK-JOB-LINKAGE", "FLINK-STATE-NOT-FOUND", "FLINK-STATE-SCHEMA", theRest},
+		job: func(j *job) []Finding {
+			means := "a file that high availability kept can't be read"
+			out := j.thrown(haFile, []Where{InJobManager, InRestore, InMain, Somewhere}, func(e Exception, _ []string) string {
+				switch {
+				case e.match(invalidClass) != nil:
+					means = "what high availability kept was written by another version of Flink"
+				case e.match(noFile) != nil:
+					means = "a file that high availability kept is gone"
+				}
+				return means + ": " + e.Telling()
+			}, Cure{Text: "see which state there is", Command: j.flink("storage ls %s", j.target()), Safe: true},
+				Cure{Text: "start it from its newest savepoint or checkpoint", Command: j.flink("restore %s --from latest --no-savepoint", j.target())})
+			for i := range out {
+				if j.conf[haDirKey] != "" {
+					out[i].Evidence = append(out[i].Evidence, j.key(haDirKey))
+				}
+			}
+			return out
+		},
+	},
+	{
 		ID: "FLINK-JOB-JAR", Severity: Error, Title: "the job's jar isn't there", Link: docJobs,
 		Explain:  "spec.job.jarURI is local://, a file in the pod, and there is none at that path: the image lacks it, an init container didn't fetch it, or a volume is mounted over its folder.",
-		Explains: append([]string{"FLINK-POD-CRASH", "FLINK-JOB-MAIN"}, whatFollows...),
+		Explains: []string{"FLINK-POD-CRASH", "FLINK-JOB-MAIN", theRest},
 		job: func(j *job) []Finding {
 			uri := text(j.spec, "job", "jarURI")
 			if j.kind == kindSessionJob || len(j.seen) == 0 {
@@ -84,7 +110,7 @@ var jobManagerRules = []Rule{
 	{
 		ID: "FLINK-JOB-ENTRY", Severity: Error, Title: "the job's main class isn't found", Link: docJobs,
 		Explain:  "spec.job.entryClass names a class that isn't in the jar, or there is none named and the jar's manifest has no Main-Class.",
-		Explains: append([]string{"FLINK-POD-CRASH", "FLINK-JOB-MAIN", "FLINK-JOB-CLASS"}, whatFollows...),
+		Explains: []string{"FLINK-POD-CRASH", "FLINK-JOB-MAIN", "FLINK-JOB-CLASS", theRest},
 		job: func(j *job) []Finding {
 			places := []Where{InJobManager, InMain, Somewhere, InOperator}
 			entry := text(j.spec, "job", "entryClass")
@@ -163,7 +189,7 @@ var jobManagerRules = []Rule{
 	{
 		ID: "FLINK-POD-CRASH", Severity: Error, Title: "Flink's container ends", Link: docNative,
 		Explain:  "Flink's process ends with an error, once or again and again. The innermost exception of the last stack trace in its log is shown, else the lines that it ends with. Exit code 239 is Flink's own after a fatal error; 1 is a failed start.",
-		Explains: append([]string{"FLINK-JOB-TASKMANAGER-LOST", "FLINK-POD-PROBE"}, whatFollows...),
+		Explains: []string{"FLINK-JOB-TASKMANAGER-LOST", "FLINK-POD-PROBE", theRest},
 		job: func(j *job) []Finding {
 			return j.troubled(func(p *pod, c *container) (string, []Evidence, bool) {
 				if !c.main || !c.failing() || c.end.Reason == "OOMKilled" || c.end.ExitCode == 143 && c.ready {

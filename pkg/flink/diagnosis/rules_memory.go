@@ -66,7 +66,7 @@ var memoryRules = []Rule{
 	{
 		ID: "FLINK-MEM-REFUSED", Severity: Error, Title: "Flink refuses this division of memory", Link: docMemory,
 		Explain:  "Flink divides a process's memory into heap, off-heap, managed and network memory, metaspace and the JVM's overhead, some of them as fractions between a least and a most. With these values it doesn't add up, and the process doesn't start. This is computed as Flink does it.",
-		Explains: append([]string{"FLINK-POD-CRASH"}, whatFollows...),
+		Explains: []string{"FLINK-POD-CRASH", theRest},
 		spec: func(m *manifest) []Finding {
 			if m.kind == kindSessionJob || m.cluster == nil {
 				return nil
@@ -104,7 +104,7 @@ var memoryRules = []Rule{
 	{
 		ID: "FLINK-MEM-HEAP", Severity: Error, Title: "the Java heap is full", Link: docMemoryHelp,
 		Explain:  "OutOfMemoryError: Java heap space (or GC overhead limit exceeded): objects of the job, of a connector or, with the hashmap state backend, its state need more heap than the process has.",
-		Explains: append([]string{"FLINK-POD-CRASH", "FLINK-JOB-TASKMANAGER-LOST"}, whatFollows...),
+		Explains: []string{"FLINK-POD-CRASH", "FLINK-JOB-TASKMANAGER-LOST", theRest},
 		job: func(j *job) []Finding {
 			e, _, ok := j.find(heapFull)
 			if !ok || !j.matters(e) {
@@ -129,7 +129,7 @@ var memoryRules = []Rule{
 	{
 		ID: "FLINK-MEM-METASPACE", Severity: Error, Title: "the JVM's metaspace is full", Link: docMemoryHelp,
 		Explain:  "OutOfMemoryError: Metaspace: classes take more room than there is. A job that is restarted often without ever freeing its classes has a leak (threads, drivers, caches that hold on to the class loader); in session clusters each job's classes come on top.",
-		Explains: append([]string{"FLINK-POD-CRASH", "FLINK-JOB-TASKMANAGER-LOST"}, whatFollows...),
+		Explains: []string{"FLINK-POD-CRASH", "FLINK-JOB-TASKMANAGER-LOST", theRest},
 		job: func(j *job) []Finding {
 			e, _, ok := j.find(metaspaceFull)
 			if !ok || !j.matters(e) {
@@ -143,7 +143,7 @@ var memoryRules = []Rule{
 	{
 		ID: "FLINK-MEM-DIRECT", Severity: Error, Title: "direct memory is full", Link: docMemoryHelp,
 		Explain:  "OutOfMemoryError: Direct buffer memory: buffers outside of the heap need more than Flink allows them. User code and connectors count as task off-heap memory, which is 0 unless it is set; Flink's own as framework off-heap memory.",
-		Explains: append([]string{"FLINK-POD-CRASH", "FLINK-JOB-TASKMANAGER-LOST"}, whatFollows...),
+		Explains: []string{"FLINK-POD-CRASH", "FLINK-JOB-TASKMANAGER-LOST", theRest},
 		job: func(j *job) []Finding {
 			e, _, ok := j.find(directFull)
 			if !ok || !j.matters(e) {
@@ -160,7 +160,7 @@ var memoryRules = []Rule{
 	{
 		ID: "FLINK-MEM-THREADS", Severity: Error, Title: "no more threads can be started", Link: docMemoryHelp,
 		Explain:  "\"unable to create native thread\": the pod has as many processes as its node allows (podPidsLimit), or no native memory for another thread's stack. Mostly a client that starts threads with every restart and never ends them.",
-		Explains: append([]string{"FLINK-POD-CRASH", "FLINK-JOB-TASKMANAGER-LOST"}, whatFollows...),
+		Explains: []string{"FLINK-POD-CRASH", "FLINK-JOB-TASKMANAGER-LOST", theRest},
 		job: func(j *job) []Finding {
 			return j.thrown(noThread, nil, func(e Exception, _ []string) string {
 				return "no more threads can be started: " + e.Telling()

@@ -9,11 +9,12 @@ import (
 )
 
 var (
-	schemeRefused = pattern(`(?i)(?:scheme|protocol)\W.*(?:not (?:allowed|supported)|disallowed|forbidden)|No FileSystem for scheme|(?:restricted|private|loopback|internal|link-local)\W.*(?:host|address)|(?:host|address)\W.*(?:restricted|private|not allowed)`)
-	httpRefused   = pattern(`(?i)Server returned HTTP response code: (\d+)|HTTP(?:/1\.1)? (?:error |status )?(4\d\d|5\d\d)|FileNotFoundException: (https?://\S+)`)
-	notReachable  = pattern(`(?i)Connection refused: (\S*-rest\S*)|connection timed out: (\S*-rest\S*)|ConnectTimeoutException\W.*?(\S*-rest\S*)|UnknownHostException: (\S+-rest(?:\.\S+)?)`)
-	lostHA        = pattern(`HA metadata is not available|HA metadata not available|Manual restore required|configmaps have been deleted`)
-	alreadyExists = pattern(`(?i)AlreadyExists|already exists`)
+	schemeRefused  = pattern(`(?i)(?:scheme|protocol)\W.*(?:not (?:allowed|supported)|disallowed|forbidden)|No FileSystem for scheme|(?:restricted|private|loopback|internal|link-local)\W.*(?:host|address)|(?:host|address)\W.*(?:restricted|private|not allowed)`)
+	httpRefused    = pattern(`(?i)Server returned HTTP response code: (\d+)|HTTP(?:/1\.1)? (?:error |status )?(4\d\d|5\d\d)|FileNotFoundException: (https?://\S+)`)
+	notReachable   = pattern(`(?i)Connection refused: (\S*-rest\S*)|connection timed out: (\S*-rest\S*)|ConnectTimeoutException\W.*?(\S*-rest\S*)|UnknownHostException: (\S+-rest(?:\.\S+)?)`)
+	lostHA         = pattern(`HA metadata is not available|HA metadata not available|Manual restore required|configmaps have been deleted`)
+	statusConflict = pattern(api.StatusConflict + `|the object has been modified; please apply your changes`)
+	alreadyExists  = pattern(`(?i)AlreadyExists|already exists`)
 )
 
 var threadsEnd = pattern(`^Exception in thread "[^"]*" [a-zA-Z]\w*(?:\.\w+)+Error\b`)
@@ -176,6 +177,17 @@ var operatorRules = []Rule{
 				return nil
 			}
 			return []Finding{{Subject: j.ref(), Means: "the JobManager's pod is ready, but the operator can't reach its REST Service: " + j.failure.Telling(), Evidence: []Evidence{j.failure.evidence()}, Cures: []Cure{{Text: "see which NetworkPolicies there are; one has to let the operator's namespace reach port 8081", Command: j.kubectl("get networkpolicies"), Safe: true}}, Confidence: Likely}}
+		},
+	},
+	{
+		ID: "FLINK-OP-CONFLICT", Severity: Warning, Title: "an object changed while the operator wrote it", Link: docOverview,
+		Explain: "Between the operator's reading of an object and its writing of it or of its status it was changed by another client: a patch of the spec at that moment, its own write that an API server under load answered too late, or a second operator. It tries again, and the message stands until the next status. The exception may quote both statuses whole; what stands in them isn't what went wrong.",
+		job: func(j *job) []Finding {
+			e, _, ok := j.find(statusConflict, InOperator, Somewhere)
+			if !ok || e.Source != "status.error" {
+				return nil
+			}
+			return []Finding{{Subject: j.ref(), Means: "an object changed while the operator wrote it; it tries again", Evidence: []Evidence{e.evidence()}, Cures: []Cure{{Text: "nothing, if it goes away; where it comes again and again, see whether a second operator runs", Command: "kubectl get deployments -A -l app.kubernetes.io/name=flink-kubernetes-operator", Safe: true}}}}
 		},
 	},
 	{

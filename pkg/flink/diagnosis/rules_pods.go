@@ -31,7 +31,7 @@ var podRules = []Rule{
 	{
 		ID: "FLINK-MEM-CONTAINER", Severity: Error, Title: "the container was killed: out of memory", Link: docMemoryHelp,
 		Explain:  "OOMKilled: the kernel killed the container because it used more memory than its limit. Java's heap, its metaspace and direct memory have bounds of their own, so that mostly what lies outside of them has grown: native memory of RocksDB, of libraries, of threads. Where it lies in the heap, the log says OutOfMemoryError instead.",
-		Explains: append([]string{"FLINK-POD-CRASH", "FLINK-POD-KILLED", "FLINK-JOB-TASKMANAGER-LOST"}, whatFollows...),
+		Explains: []string{"FLINK-POD-CRASH", "FLINK-POD-KILLED", "FLINK-JOB-TASKMANAGER-LOST", theRest},
 		job: func(j *job) []Finding {
 			out := j.troubled(func(p *pod, c *container) (string, []Evidence, bool) {
 				if c.end == nil || c.end.Reason != "OOMKilled" || j.age(c.end.FinishedAt.Time) > time.Hour && c.ready {
@@ -63,7 +63,7 @@ var podRules = []Rule{
 	Rule{
 		ID: "FLINK-POD-DISK", Severity: Error, Title: "a disk is full", Link: docBackends,
 		Explain:  "\"No space left on device\": the pod's own disk, an emptyDir with a limit, or a volume is full. RocksDB keeps its working state below io.tmp.dirs, on the pod's own disk if it isn't a volume; files of checkpoints, jars and logs add to it.",
-		Explains: append([]string{"FLINK-POD-CRASH", "FLINK-CKPT-*", "FLINK-SNAP-*", "FLINK-STATE-WRITE"}, whatFollows...),
+		Explains: []string{"FLINK-POD-CRASH", "FLINK-CKPT-*", "FLINK-SNAP-*", "FLINK-STATE-WRITE", theRest},
 		job: func(j *job) []Finding {
 			if found := j.thrown(diskFull, nil, func(e Exception, _ []string) string {
 				return "a disk is full: " + e.Telling()
@@ -84,7 +84,7 @@ var podRules = []Rule{
 	{
 		ID: "FLINK-POD-EVICTED", Severity: Error, Title: "a pod was ended or refused by its node", Link: kubernetesDocs + "concepts/scheduling-eviction/node-pressure-eviction/",
 		Explain:  "The kubelet ended the pod to save its node, or because the pod used more disk than it may (ephemeral-storage, an emptyDir's sizeLimit); or the node was shut down, or didn't admit the pod. Flink starts another, which may end the same way.",
-		Explains: append([]string{"FLINK-POD-CRASH", "FLINK-POD-KILLED", "FLINK-JOB-TASKMANAGER-LOST"}, whatFollows...),
+		Explains: []string{"FLINK-POD-CRASH", "FLINK-POD-KILLED", "FLINK-JOB-TASKMANAGER-LOST", theRest},
 		job: func(j *job) []Finding {
 			at, name, reason, message := time.Time{}, "", "", ""
 			var evidence Evidence
@@ -114,7 +114,7 @@ var podRules = []Rule{
 	{
 		ID: "FLINK-POD-SIDECAR", Severity: Error, Title: "a sidecar fails", Link: docTemplate,
 		Explain:  "A container beside Flink's ends with an error again and again. The pod isn't Ready, so that the JobManager's Service has no endpoint though Flink answers; in native mode Flink deletes a TaskManager's pod as soon as one of its containers ends.",
-		Explains: append([]string{"FLINK-POD-PROBE", "FLINK-JOB-NO-ENDPOINTS"}, whatFollows...),
+		Explains: []string{"FLINK-POD-PROBE", "FLINK-JOB-NO-ENDPOINTS", theRest},
 		job: func(j *job) []Finding {
 			out := j.troubled(func(p *pod, c *container) (string, []Evidence, bool) {
 				if c.init || c.main || !c.failing() || execFormat.MatchString(c.said(true)) || c.end.Reason == "OOMKilled" {
@@ -138,7 +138,7 @@ var podRules = []Rule{
 	{
 		ID: "FLINK-POD-LIVENESS", Severity: Error, Title: "a probe has the pod killed", Link: kubernetesDocs + "concepts/configuration/liveness-readiness-startup-probes/",
 		Explain:  "A liveness or startup probe of a container fails, and Kubernetes ends the container (exit code 143 or 137). A JobManager is restarted in its pod; for a TaskManager of native mode Flink makes another pod, which ends the same way. The operator's own startup probe asks the JobManager for /config; one that starts slowly (little CPU, many jars) needs a larger failureThreshold.",
-		Explains: append([]string{"FLINK-POD-CRASH", "FLINK-POD-KILLED", "FLINK-POD-PROBE"}, whatFollows...),
+		Explains: []string{"FLINK-POD-CRASH", "FLINK-POD-KILLED", "FLINK-POD-PROBE", theRest},
 		job: func(j *job) []Finding {
 			killed, why, others := event{}, event{}, 0
 			seen := map[string]bool{}
@@ -189,7 +189,7 @@ var podRules = []Rule{
 	{
 		ID: "FLINK-POD-NODE", Severity: Error, Title: "the pod's node doesn't answer", Link: kubernetesDocs + "concepts/architecture/nodes/",
 		Explain:  "The node on which the pod runs isn't Ready: the kubelet there doesn't report. Kubernetes waits some minutes (tolerations, 5 min) before it gives the pods up; Flink's heartbeats end after 50 s.",
-		Explains: append([]string{"FLINK-JOB-TASKMANAGER-LOST"}, whatFollows...),
+		Explains: []string{"FLINK-JOB-TASKMANAGER-LOST", theRest},
 		job: func(j *job) []Finding {
 			for i := range j.pods {
 				p := &j.pods[i]

@@ -74,7 +74,7 @@ var podStartRules = []Rule{
 	{
 		ID: "FLINK-POD-ARCH", Severity: Error, Title: "the image is for another processor", Link: kubernetesDocs + "concepts/containers/images/",
 		Explain:  "\"exec format error\": the container's program was built for another processor architecture than the node has, as an image of amd64 on an arm64 node.",
-		Explains: append([]string{"FLINK-POD-INIT", "FLINK-POD-SIDECAR", "FLINK-POD-CRASH", "FLINK-POD-ENTRYPOINT"}, whatFollows...),
+		Explains: []string{"FLINK-POD-INIT", "FLINK-POD-SIDECAR", "FLINK-POD-CRASH", "FLINK-POD-ENTRYPOINT", theRest},
 		job: func(j *job) []Finding {
 			return j.troubled(func(p *pod, c *container) (string, []Evidence, bool) {
 				said := c.said(true)
@@ -155,7 +155,7 @@ var podStartRules = []Rule{
 	{
 		ID: "FLINK-POD-CONTAINER", Severity: Error, Title: "a container can't be made", Link: docTemplate,
 		Explain:  "The container runtime can't make the container, for another reason than a missing Secret or ConfigMap: a security context that the image doesn't fit (runAsNonRoot), a wrong subPath, an invalid variable; or it can't make the pod's sandbox, because the node's network plugin has no address or doesn't work.",
-		Explains: append([]string{"FLINK-POD-CRASH", "FLINK-POD-ENTRYPOINT"}, whatFollows...),
+		Explains: []string{"FLINK-POD-CRASH", "FLINK-POD-ENTRYPOINT", theRest},
 		job: func(j *job) []Finding {
 			if out := j.noSandbox(); len(out) > 0 {
 				return out
@@ -176,7 +176,7 @@ var podStartRules = []Rule{
 	{
 		ID: "FLINK-POD-JVM", Severity: Error, Title: "the JVM doesn't start", Link: docConfig + "#environment",
 		Explain:  "Java itself gives up before Flink begins: a -javaagent in env.java.opts whose jar isn't in the image, an option that it doesn't know, more heap than the machine gives. There is no exception in the log, only the JVM's own lines.",
-		Explains: append([]string{"FLINK-POD-CRASH", "FLINK-POD-PROBE"}, whatFollows...),
+		Explains: []string{"FLINK-POD-CRASH", "FLINK-POD-PROBE", theRest},
 		job: func(j *job) []Finding {
 			return j.troubled(func(p *pod, c *container) (string, []Evidence, bool) {
 				if !c.main || !c.failing() {
@@ -205,9 +205,44 @@ var podStartRules = []Rule{
 		},
 	},
 	{
+		ID: "FLINK-POD-USER", Severity: Error, Title: "the entry point can't become another user", Link: kubernetesDocs + "tasks/configure-pod-container/security-context/",
+		Explain:  "Flink's images begin as root and change to the user flink (9999). A container without capabilities (drop: ALL, as policies ask for), or one that may not gain privileges, isn't allowed to.",
+		Explains: []string{"FLINK-POD-CRASH", "FLINK-POD-PROBE", "FLINK-POD-ENTRYPOINT", theRest},
+		job: func(j *job) []Finding {
+			return j.troubled(func(p *pod, c *container) (string, []Evidence, bool) {
+				said := lastWords(c.log, false)
+				if !c.main || !c.failing() || !noSwitch.MatchString(said) {
+					return "", nil, false
+				}
+				return fmt.Sprintf("the entry point of %s can't change to Flink's user: %s", p.name, oneLine(said)), []Evidence{{Source: "log of " + p.source(c), At: c.end.FinishedAt.Time, Text: oneLine(said)}}, true
+			}, func(*pod, *container) []Cure {
+				return []Cure{{Text: "begin as that user: securityContext with runAsUser 9999, runAsGroup 9999 and fsGroup 9999 in the pod template"}}
+			})
+		},
+	},
+	{
+		ID: "FLINK-POD-NATIVE", Severity: Error, Title: "a native library ends the JVM", Link: docBackends,
+		Explain:  "The JVM wrote \"A fatal error has been detected by the Java Runtime Environment\" and ended: not an exception, but code outside of Java, mostly of a library (RocksDB, compression, Python, an agent), that used memory which isn't its own. The line below \"Problematic frame\" names the library.",
+		Explains: []string{"FLINK-POD-CRASH", "FLINK-POD-KILLED", "FLINK-JOB-TASKMANAGER-LOST", theRest},
+		job: func(j *job) []Finding {
+			return j.troubled(func(p *pod, c *container) (string, []Evidence, bool) {
+				if c.end == nil || !c.main || j.age(c.end.FinishedAt.Time) > time.Hour && c.ready {
+					return "", nil, false
+				}
+				signal, frame, ok := jvmCrash(c.log)
+				if !ok {
+					return "", nil, false
+				}
+				return fmt.Sprintf("code outside of Java ended the JVM of %s: %s", p.name, strings.TrimSpace(signal+" "+frame)), []Evidence{{Source: "log of " + p.source(c), At: c.end.FinishedAt.Time, Text: ending(c.end) + withText(strings.TrimSpace(signal+" "+frame))}}, true
+			}, func(*pod, *container) []Cure {
+				return []Cure{{Text: "use another version of the library that the frame names, on an image with the C library and Java that it was built for; its makers want the report hs_err_pid*.log, which the JVM writes into its working directory (-XX:ErrorFile=PATH puts it onto a volume)"}}
+			})
+		},
+	},
+	{
 		ID: "FLINK-POD-ENTRYPOINT", Severity: Error, Title: "the image isn't one that Flink can be started in", Link: docNative,
 		Explain:  "The operator starts Flink by /docker-entrypoint.sh (kubernetes.entry.path) and the scripts in the image's path, as Flink's own images have them. This image has something else there: another entry point, no Flink in $FLINK_HOME, or a program that can't be executed.",
-		Explains: append([]string{"FLINK-POD-CRASH", "FLINK-POD-PROBE"}, whatFollows...),
+		Explains: []string{"FLINK-POD-CRASH", "FLINK-POD-PROBE", theRest},
 		job: func(j *job) []Finding {
 			return j.troubled(func(p *pod, c *container) (string, []Evidence, bool) {
 				if !c.main || c.end == nil || !c.failing() && c.reason != "RunContainerError" || c.exception != nil {

@@ -16,6 +16,7 @@ var (
 	quotaMust      = pattern(`failed quota: ([^:]+): must specify (.*)$`)
 	cannotCreate   = pattern(`cannot create resource "?([a-z./]+)"?`)
 	noAccount      = pattern(`serviceaccount "([^"]+)" not found`)
+	noPort         = pattern(`didn't have free ports`)
 	insufficient   = pattern(`Insufficient ([a-z0-9./-]+)`)
 	taintWords     = pattern(`untolerated taint|had taint`)
 	affinity       = pattern(`node affinity|node selector|affinity rules|topology spread`)
@@ -51,7 +52,11 @@ func (j *job) scheduler(fits func(p *pod) (means string, cures []Cure, ok bool))
 			continue
 		}
 		at[p.role] = len(out)
-		out = append(out, Finding{Subject: "pod/" + p.name, Means: means, Evidence: []Evidence{evidence}, Cures: cures})
+		f := Finding{Subject: "pod/" + p.name, Means: means, Evidence: []Evidence{evidence}, Cures: cures}
+		if e, seen := j.podEvent(p, nil, "NotTriggerScaleUp"); seen {
+			f.Evidence = append(f.Evidence, e.evidence()) // why an autoscaler brings no node
+		}
+		out = append(out, f)
 	}
 	return out
 }
@@ -61,6 +66,9 @@ func reasons(message string) string {
 	out, _, _ := strings.Cut(message, " preemption: ")
 	return out
 }
+
+// theRest stands for whatFollows at the end of a rule's Explains.
+const theRest = "*"
 
 // whatFollows from pods that don't come up.
 var whatFollows = []string{"FLINK-POD-NO-TASKMANAGER", "FLINK-JOB-STARTS-SLOWLY", "FLINK-JOB-NO-ENDPOINTS", "FLINK-JOB-NO-SLOTS", "FLINK-CKPT-*", "FLINK-JOB-UPGRADE-HANGS", "FLINK-JOB-CLUSTER-DOWN", "FLINK-JOB-EXCEPTION", "FLINK-JOB-FAILED", "FLINK-SNAP-NOT-RUNNING", "FLINK-OP-PENDING", "FLINK-JOB-TASKMANAGER-LOST", "FLINK-JOB-RESTARTS", "FLINK-POD-ENDS", "FLINK-JOB-BLUEGREEN-STUCK"}
@@ -300,6 +308,9 @@ var schedulingRules = []Rule{
 						names[i] = gates[i].Name
 					}
 					return p.name + " isn't scheduled before its gates are taken away: " + strings.Join(names, ", "), []Cure{{Text: "see the queue or controller that set them (as Kueue's workloads), which takes them away when the pod's turn comes", Command: j.kubectl("describe pod %s", p.name), Safe: true}}, true
+				}
+				if noPort.MatchString(why) {
+					return p.name + " finds no node: a port of the node that it wants is in use on each", []Cure{{Text: "leave hostPort and hostNetwork out of the pod template: each node can have one such pod", Command: j.kubectl("describe pod %s", p.name), Safe: true}}, true
 				}
 				return p.name + " finds no node: " + oneLine(why), []Cure{{Text: "see the scheduler's events", Command: j.kubectl("describe pod %s", p.name), Safe: true}}, true
 			})

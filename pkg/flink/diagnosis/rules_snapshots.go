@@ -14,11 +14,12 @@ import (
 var (
 	canonicalNo      = pattern(`^UnsupportedOperationException: (?:Not supported yet\.?\s*$|[^\n]*[Cc]anonical)`)
 	snapshotSlow     = pattern(`expired before completing|Checkpoint expired|CHECKPOINT_EXPIRED`)
-	notAllTasks      = pattern(`Not all required tasks are currently running|NOT_ALL_REQUIRED_TASKS_RUNNING|is not being executed at the moment|tasks have been finished`)
-	noDirectory      = pattern(`savepoint path in the spec or configuration .* has to be supplied|savepoint .*config key\[`)
+	notAllTasks      = pattern(`Not all required tasks are currently running|NOT_ALL_REQUIRED_TASKS_RUNNING|is not being executed at the moment|tasks have been finished|declined \(tasks not ready\)`)
+	noDirectory      = pattern(`savepoint path in the spec or configuration .* has to be supplied|savepoint .*config key\[|No savepoint directory configured`)
 	notRunning       = pattern(`Secondary resource .* is not running`)
-	suspending       = pattern(`Checkpoint Coordinator is suspending|CHECKPOINT_COORDINATOR_SUSPEND`)
+	suspending       = pattern(`Checkpoint Coordinator is (?:suspending|shutting down)|CHECKPOINT_COORDINATOR_SUSPEND|FailoverRegion is restarting|CheckpointException: (?:Task has failed|The job has failed)\.|declined \(task is closing\)`)
 	stoppedMeanwhile = pattern(notRunning.String() + "|" + suspending.String())
+	unanswered       = pattern(`RemoteRpcInvocation\(\w*Gateway\.(?:trigger|stop)|AskTimeoutException|Ask timed out on|SocketTimeoutException: timeout$|^TimeoutException: (?:null)?$`)
 	lostOperation    = pattern(`There is no savepoint operation|(?:^|\W)NotFoundException`)
 	disposalFails    = pattern(`Cannot dispose of snapshot`)
 	oldFlinkManual   = pattern(`Manual checkpoint triggering is not supported`)
@@ -170,6 +171,23 @@ var snapshotRules = []Rule{
 		job: func(j *job) []Finding {
 			return j.failedAs(lostOperation, ofOwnCode, "the JobManager no longer knows this savepoint: it was restarted in between", func(snapshot) []Cure {
 				return []Cure{{Text: "look for a _metadata file in the savepoint's directory, then take another", Command: j.flink("savepoint %s", j.target()), Safe: true}}
+			})
+		},
+	},
+	{
+		ID: "FLINK-SNAP-UNANSWERED", Severity: Error, Title: "the JobManager didn't answer in time", Link: docSavepoints,
+		Explain:  "The JobManager was asked for a savepoint and didn't answer within its time-out (pekko.ask.timeout, the operator's client time-out): it is overloaded, in a long garbage collection, or away. It may have heard the question all the same, and take the savepoint.",
+		Explains: []string{"FLINK-SNAP-FAILED"},
+		job: func(j *job) []Finding {
+			if j.attempt == nil && len(j.Snapshots) == 0 {
+				return nil
+			}
+			return j.failedAs(unanswered, nil, "the JobManager didn't answer in time; it may take the savepoint all the same", func(snapshot) []Cure {
+				return []Cure{
+					{Text: "see whether one is being taken", Command: j.flink("checkpoints %s", j.target()), Safe: true},
+					{Text: "see what the JobManager is busy with", Command: j.flink("logs %s --jm --level warn", j.target()), Safe: true},
+					{Text: "then take another", Command: j.flink("savepoint %s", j.target()), Safe: true},
+				}
 			})
 		},
 	},

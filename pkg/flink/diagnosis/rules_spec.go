@@ -1,6 +1,7 @@
 package diagnosis
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -17,6 +18,9 @@ var (
 func (m *manifest) isCluster() bool {
 	return (m.kind == kindDeployment || m.kind == kindBlueGreen) && m.cluster != nil
 }
+
+// newestFlink is the newest version among the CRD's words for spec.flinkVersion.
+const newestFlink = 204
 
 var specRules = []Rule{
 	{
@@ -61,6 +65,9 @@ var specRules = []Rule{
 				if v > 0 {
 					f.Cures = []Cure{{Text: "write it as the operator does", Command: m.patch(map[string]any{"flinkVersion": fmt.Sprintf("v%d_%d", v/100, v%100)}), Safe: m.keepsState()}}
 				}
+			case v > newestFlink && m.inFile:
+				f.Severity, f.Means = Warning, fmt.Sprintf("Flink %s isn't a version that operators up to 1.16 know: they refuse the object", versionText(v))
+				f.Cures = []Cure{{Text: "use an operator that knows it, or correct the version"}}
 			case v < 115:
 				f.Means = fmt.Sprintf("Flink %s is too old: the operator refuses versions before 1.15", versionText(v))
 			case v < 119:
@@ -249,10 +256,16 @@ var specClusterRules = []Rule{
 		ID: "FLINK-SPEC-PARALLELISM", Severity: Error, Title: "the parallelism doesn't fit", Link: docParallelism,
 		Explain: "In standalone mode spec.taskManager.replicas times taskmanager.numberOfTaskSlots is all that there is: a job of higher parallelism waits for slots for ever, unless the adaptive scheduler takes what there is. Nor can it be more than pipeline.max-parallelism.",
 		spec: func(m *manifest) []Finding {
-			if !m.runsJob() || m.cluster == nil {
+			if !m.runsJob() {
 				return nil
 			}
 			n := number(m.spec, "job", "parallelism")
+			if m.inFile && n < 1 && (m.kind == kindSessionJob || text(m.cluster, "taskManager", "replicas") == "") {
+				return []Finding{{Subject: "spec.job.parallelism", Means: fmt.Sprintf("parallelism %d: the operator refuses jobs without a parallelism of at least 1", n), Evidence: []Evidence{field("job.parallelism", cmp.Or(text(m.spec, "job", "parallelism"), "not set"))}, Cures: []Cure{m.mend("set spec.job.parallelism", map[string]any{"job": map[string]any{"parallelism": 1}})}}}
+			}
+			if m.cluster == nil {
+				return nil
+			}
 			if most, err := strconv.ParseInt(m.conf["pipeline.max-parallelism"], 10, 64); err == nil && most > 0 && n > most {
 				return []Finding{{Subject: "spec.job.parallelism", Means: fmt.Sprintf("parallelism %d is more than pipeline.max-parallelism %d", n, most), Evidence: []Evidence{field("job.parallelism", fmt.Sprint(n)), m.key("pipeline.max-parallelism")}, Cures: []Cure{m.mend("lower spec.job.parallelism", map[string]any{"job": map[string]any{"parallelism": most}})}}}
 			}

@@ -16,7 +16,7 @@ var (
 	hadoopNone  = pattern(`Could not find a file system implementation for scheme '?"?(hdfs|viewfs|webhdfs)\b`)
 	hadoopLacks = pattern(`No FileSystem for scheme:? '?"?([a-z][a-z0-9+.-]*)`)
 	noWriter    = pattern(`UnsupportedOperationException: (?:.*\b(?:not support|do(?:es)? not support)\w* recoverable writers|Recoverable writers on \w+ are only supported|.*[Rr]ecoverable ?[Ww]riters? .*(?:only supported|not supported|unsupported))`)
-	s3Denied    = pattern(`(?i)Status Code: 403|AccessDenied|Access Denied|InvalidAccessKeyId|SignatureDoesNotMatch|ExpiredToken|InvalidToken|Unable to load (?:AWS )?credentials|No AWS Credentials|NoAwsCredentialsException|AWSBadRequestException.*403|Forbidden \(Service: (?:Amazon )?S3`)
+	s3Denied    = pattern(`(?i)Status Code: 403|KMS\.\w+Exception|AccessDenied|Access Denied|InvalidAccessKeyId|SignatureDoesNotMatch|ExpiredToken|InvalidToken|Unable to load (?:AWS )?credentials|No AWS Credentials|NoAwsCredentialsException|[Nn]ot authorized to perform:? sts:|AWSBadRequestException.*403|Forbidden \(Service: (?:Amazon )?S3`)
 	s3Bucket    = pattern(`NoSuchBucket|The specified bucket does not exist`)
 	s3Clock     = pattern(`RequestTimeTooSkewed|difference between the request time and the (?:current|server's) time is too large`)
 	s3Pool      = pattern(`Timeout waiting for connection from pool|Acquire operation took longer than the configured maximum time`)
@@ -48,7 +48,7 @@ var storageRules = []Rule{
 	{
 		ID: "FLINK-FS-PLUGIN", Severity: Error, Title: "the image lacks a filesystem's plugin", Link: docPlugins,
 		Explain:  "Flink knows the scheme of a path (s3, gs, abfs …) but its plugin isn't in the image's plugins folder. Flink's own images have the S3 plugins in opt/ and put them in place by the environment variable ENABLE_BUILT_IN_PLUGINS, which has to name the jar with its version.",
-		Explains: append([]string{"FLINK-POD-CRASH", "FLINK-JOB-MAIN", "FLINK-STATE-WRITE", "FLINK-SNAP-*"}, whatFollows...),
+		Explains: []string{"FLINK-POD-CRASH", "FLINK-JOB-MAIN", "FLINK-STATE-WRITE", "FLINK-SNAP-*", theRest},
 		job: func(j *job) []Finding {
 			out := j.thrown(pluginNamed, nil, func(_ Exception, found []string) string {
 				return "the image lacks the plugin of a filesystem: " + found[1]
@@ -80,7 +80,7 @@ var storageRules = []Rule{
 		ID: "FLINK-FS-WRITER", Severity: Error, Title: "FileSink can't write to this filesystem", Link: docFileSink,
 		Explain:  "FileSink writes so that a file can be gone on with after a failure (a recoverable writer). The presto plugin of S3 (s3p), and most Hadoop filesystems that aren't HDFS, can't do that; flink-s3-fs-hadoop (s3a) can. No savepoint is involved.",
 		Source:   "apache/flink, FileSystem.createRecoverableWriter",
-		Explains: append([]string{"FLINK-POD-CRASH", "FLINK-JOB-MAIN", "FLINK-SNAP-FORMAT"}, whatFollows...),
+		Explains: []string{"FLINK-POD-CRASH", "FLINK-JOB-MAIN", "FLINK-SNAP-FORMAT", theRest},
 		job: func(j *job) []Finding {
 			return j.thrown(noWriter, nil, func(e Exception, _ []string) string {
 				return "this filesystem can't be written with FileSink: " + e.Telling()
@@ -90,7 +90,7 @@ var storageRules = []Rule{
 	{
 		ID: "FLINK-S3-DENIED", Severity: Error, Title: "S3 refuses the credentials", Link: docS3,
 		Explain:  "The object store answers that the access key is unknown, the signature is wrong, or the key may not do this. Keys are set by s3.access-key and s3.secret-key, better by environment variables from a Secret, or come from the pod's service account (IAM).",
-		Explains: append([]string{"FLINK-POD-CRASH", "FLINK-STATE-WRITE", "FLINK-SNAP-*"}, whatFollows...),
+		Explains: []string{"FLINK-POD-CRASH", "FLINK-STATE-WRITE", "FLINK-SNAP-*", theRest},
 		job: func(j *job) []Finding {
 			e, _, ok := j.find(s3Denied)
 			if !ok || !j.matters(e) || !inS3(e) && !aboutStorage(e) {
@@ -99,7 +99,7 @@ var storageRules = []Rule{
 			if !inS3(e) || e.match(s3Clock) != nil {
 				return nil
 			}
-			f := Finding{Subject: j.ref(), Means: "S3 refuses the credentials of the job's pods: " + e.Telling(), Evidence: []Evidence{e.evidence()}, Cures: []Cure{{Text: "check the keys (s3.access-key, s3.secret-key, or those of the environment) and what they may do with the bucket"}}}
+			f := Finding{Subject: j.ref(), Means: "S3 refuses the credentials of the job's pods: " + e.Telling(), Evidence: []Evidence{e.evidence()}, Cures: []Cure{{Text: deniedCure(e)}}}
 			if byConnector(e) {
 				f.Cures[0].Text = "check the credentials of the connector or catalog that was at work, and what they may do with the bucket: it has settings of its own, and doesn't read Flink's s3.access-key"
 				return []Finding{f}
@@ -115,7 +115,7 @@ var storageRules = []Rule{
 		ID: "FLINK-S3-CLOCK", Severity: Error, Title: "the clocks of S3 and the pods differ", Link: docS3,
 		Explain:  "Requests to S3 are signed with the time, and the object store takes none that differ by more than 15 minutes from its own clock. The clock of the node (or of a MinIO's node) is wrong; the credentials are not.",
 		Source:   "Amazon S3, list of error codes",
-		Explains: append([]string{"FLINK-POD-CRASH", "FLINK-STATE-WRITE", "FLINK-SNAP-*"}, whatFollows...),
+		Explains: []string{"FLINK-POD-CRASH", "FLINK-STATE-WRITE", "FLINK-SNAP-*", theRest},
 		job: func(j *job) []Finding {
 			return j.thrown(s3Clock, nil, func(e Exception, _ []string) string {
 				return "S3 refuses requests because its clock and that of the job's pods differ: " + e.Telling()
@@ -126,7 +126,7 @@ var storageRules = []Rule{
 		ID: "FLINK-S3-POOL", Severity: Error, Title: "the S3 client has too few connections", Link: docS3,
 		Explain:  "All connections of the S3 client in a pod are in use, and none became free in time: many tasks in one TaskManager write or read at once, or streams aren't closed. The object store itself answers.",
 		Source:   "apache/hadoop, S3A troubleshooting",
-		Explains: append([]string{"FLINK-STATE-WRITE", "FLINK-SNAP-*"}, whatFollows...),
+		Explains: []string{"FLINK-STATE-WRITE", "FLINK-SNAP-*", theRest},
 		job: func(j *job) []Finding {
 			return j.thrown(s3Pool, nil, func(e Exception, _ []string) string {
 				return "the S3 client of a pod has no free connection: " + e.Telling()
@@ -136,7 +136,7 @@ var storageRules = []Rule{
 	{
 		ID: "FLINK-S3-BUCKET", Severity: Error, Title: "the bucket isn't there", Link: docS3,
 		Explain:  "The object store answers that there is no such bucket. Its name is misspelt, it was never made, or s3.endpoint leads to another store than it is in (the default is AWS).",
-		Explains: append([]string{"FLINK-POD-CRASH", "FLINK-STATE-WRITE", "FLINK-SNAP-*"}, whatFollows...),
+		Explains: []string{"FLINK-POD-CRASH", "FLINK-STATE-WRITE", "FLINK-SNAP-*", theRest},
 		job: func(j *job) []Finding {
 			var kept []Evidence
 			elsewhere := false
@@ -156,7 +156,7 @@ var storageRules = []Rule{
 	{
 		ID: "FLINK-S3-AWAY", Severity: Error, Title: "S3 can't be reached", Link: docS3,
 		Explain:  "The S3 client of the job's pods gets no answer: s3.endpoint is wrong or missing (then it is AWS), the bucket's name is made part of the host's name (s3.path.style.access: true keeps it in the path, as MinIO wants it), or the network lets nothing through.",
-		Explains: append([]string{"FLINK-POD-CRASH", "FLINK-STATE-WRITE", "FLINK-SNAP-*", "FLINK-JOB-UNKNOWN-HOST"}, whatFollows...),
+		Explains: []string{"FLINK-POD-CRASH", "FLINK-STATE-WRITE", "FLINK-SNAP-*", "FLINK-JOB-UNKNOWN-HOST", theRest},
 		job: func(j *job) []Finding {
 			e, inHost, ok := j.s3Unanswered()
 			if !ok || !j.matters(e) || e.match(s3Pool) != nil {
@@ -176,7 +176,7 @@ var storageRules = []Rule{
 	{
 		ID: "FLINK-STATE-WRITE", Severity: Error, Title: "the state directory can't be written", Link: docCheckpoints,
 		Explain:  "The job's pods can't write where checkpoints, savepoints or HA data go: the volume's owner or mode (Flink runs as user 9999), a read-only mount, or it is mounted in the JobManager only.",
-		Explains: append([]string{"FLINK-POD-CRASH", "FLINK-SNAP-FAILED", "FLINK-CKPT-FAILING"}, whatFollows...),
+		Explains: []string{"FLINK-POD-CRASH", "FLINK-SNAP-FAILED", "FLINK-CKPT-FAILING", theRest},
 		job: func(j *job) []Finding {
 			e, _, ok := j.find(cantWrite)
 			if !ok || !j.matters(e) || !aboutStorage(e) || inS3(e) {
@@ -220,7 +220,7 @@ var storageRules = []Rule{
 	{
 		ID: "FLINK-STATE-NOT-FOUND", Severity: Error, Title: "there is no savepoint at that path", Link: docSavepoints,
 		Explain:  "The job is to start from a savepoint or checkpoint, and its pods find none at that path: it was deleted, is in a volume that these pods don't mount, or the path is misspelt. A path names the directory that holds _metadata.",
-		Explains: append([]string{"FLINK-POD-CRASH", "FLINK-JOB-MAIN"}, whatFollows...),
+		Explains: []string{"FLINK-POD-CRASH", "FLINK-JOB-MAIN", theRest},
 		job: func(j *job) []Finding {
 			out := j.thrown(noState, []Where{InRestore, InJobManager, InMain, InOperator, Somewhere}, func(e Exception, _ []string) string {
 				if e.match(partOfState) != nil && !strings.Contains(e.text(), "_metadata") {
@@ -242,7 +242,7 @@ var storageRules = []Rule{
 	{
 		ID: "FLINK-JOB-UNKNOWN-HOST", Severity: Error, Title: "a host's name can't be resolved", Link: kubernetesDocs + "concepts/services-networking/dns-pod-service/",
 		Explain:  "A name can't be resolved where the exception was thrown: that of a broker, a database, a store or a Service. It is misspelt, its Service or host doesn't exist (a Service of another namespace needs NAME.NAMESPACE), or the cluster's DNS doesn't answer.",
-		Explains: append([]string{"FLINK-POD-CRASH", "FLINK-JOB-MAIN", "FLINK-JOB-KAFKA"}, whatFollows...),
+		Explains: []string{"FLINK-POD-CRASH", "FLINK-JOB-MAIN", "FLINK-JOB-KAFKA", theRest},
 		job: func(j *job) []Finding {
 			e, found, ok := j.find(unknownHost)
 			if !ok || noHostName.MatchString(found[1]) || e.Where == InFetch || !j.matters(e) {

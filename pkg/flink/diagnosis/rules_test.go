@@ -113,7 +113,31 @@ var storageTrials = []trial{
 	{"FLINK-JOB-UNKNOWN-HOST", all(state("FAILED", m1), status("lifecycleState", "FAILED"), failure(`{"type":"org.apache.flink.util.SerializedThrowable","message":"org.apache.flink.runtime.JobException: Recovery is suppressed by NoRestartBackoffTimeStrategy","throwableList":[{"type":"org.apache.flink.util.SerializedThrowable","message":"java.net.UnknownHostException: kafka-1.kafka.svc: Name or service not known"}]}`)), all(sessionJob, spec("job.jarURI", "https://nowhere.invalid/job.jar"), failed(reconciliation, "java.net.UnknownHostException: nowhere.invalid"))},
 }
 
+// apiRefusal is how the operator's client words an answer of the API server.
+func apiRefusal(verb, path, why string) string {
+	return "io.fabric8.kubernetes.client.KubernetesClientException: Failure executing: " + verb + " at: https://10.96.0.1:443/" + path + ". Message: " + why + ". Received status: Status(apiVersion=v1, code=403, reason=Forbidden)."
+}
+
+var outsideTrials = []trial{
+	{"FLINK-STORE-DENIED", checkpointing("com.google.cloud.storage.StorageException: flink@prod.iam.gserviceaccount.com does not have storage.objects.create access to the Google Cloud Storage object."), task("java.io.IOException: storage.objects.create took 4 s")},
+	{"FLINK-STORE-DENIED", checkpointing("org.apache.hadoop.fs.azurebfs.contracts.exceptions.AbfsRestOperationException: Operation failed: \"This request is not authorized to perform this operation using this permission.\", 403, PUT, AuthorizationPermissionMismatch"), checkpointing("java.io.IOException: 403")},
+	{"FLINK-S3-SLOW", checkpointing("com.amazonaws.services.s3.model.AmazonS3Exception: Please reduce your request rate. (Service: Amazon S3; Status Code: 503; Error Code: SlowDown)"), checkpointing("java.io.IOException: the disk is slow")},
+	{"FLINK-S3-REGION", checkpointing("com.amazonaws.services.s3.model.AmazonS3Exception: The bucket you are attempting to access must be addressed using the specified endpoint. (Status Code: 301; Error Code: PermanentRedirect)"), checkpointing("java.io.IOException: 301 moved")},
+	{"FLINK-S3-DENIED", checkpointing("software.amazon.awssdk.services.sts.model.StsException: Not authorized to perform sts:AssumeRoleWithWebIdentity (Service: Sts, Status Code: 403)\n\tat org.apache.hadoop.fs.s3a.S3AFileSystem.x(S.java:1)"), task("java.io.IOException: not authorized to perform this")},
+	{"FLINK-JOB-DRIVER", task("java.sql.SQLException: No suitable driver found for jdbc:postgresql://db/x"), task("java.sql.SQLException: the driver is away")},
+	{"FLINK-JOB-LOGIN", task("org.postgresql.util.PSQLException: FATAL: password authentication failed for user \"flink\""), task("org.postgresql.util.PSQLException: FATAL: the database system is starting up")},
+	{"FLINK-JOB-FILES", task("java.io.IOException: Too many open files"), task("java.io.IOException: too many open orders")},
+	{"FLINK-JOB-NATIVE", task("java.lang.UnsatisfiedLinkError: /tmp/rocksdb-lib-1/librocksdbjni-linux64.so: failed to map segment from shared object: Operation not permitted"), task("java.lang.LinkageError: 4")},
+	{"FLINK-JOB-LOG-GONE", task("io.debezium.DebeziumException: The connector is trying to read binlog starting at position 4, but this is no longer available on the server."), task("io.debezium.DebeziumException: the table orders has no key")},
+	{"FLINK-JOB-RECORD", task("java.io.IOException: Failed to deserialize consumer record due to\nCaused by: java.io.IOException: Unknown data format. Magic number does not match"), task("java.io.IOException: Failed to deserialize consumer record due to\nCaused by: java.net.ConnectException: Connection refused")},
+	{"FLINK-JOB-RECORD", task("java.io.IOException: Failed to deserialize JSON 'abc'.\nCaused by: com.fasterxml.jackson.core.JsonParseException: Unrecognized token 'abc'"), mainFails("java.io.IOException: Failed to deserialize JSON 'abc'.")},
+}
+
 var exceptionTrials = []trial{
+	{"FLINK-STATE-BROKEN", restoringState("org.rocksdb.RocksDBException: Corruption: block checksum mismatch"), task("java.io.IOException: the format is 4")},
+	{"FLINK-JOB-SEVERAL", mainFails("org.apache.flink.util.FlinkRuntimeException: Cannot have more than one execute() or executeAsync() call in a single environment."), mainFails("java.lang.IllegalStateException: execute() was called")},
+	{"FLINK-JOB-KEYS", task("java.lang.IllegalArgumentException: Key group 50 is not in KeyGroupRange{startKeyGroup=0, endKeyGroup=15}."), task("java.lang.IllegalArgumentException: Key group 5")},
+	{"FLINK-JM-HA-GRAPH", jmFails("org.apache.flink.util.FlinkException: Could not retrieve submitted JobGraph from state handle under jobGraph-00. This indicates that the retrieved state handle is broken.", "Caused by: java.io.InvalidClassException: org.apache.flink.runtime.jobgraph.JobGraph; local class incompatible"), jmFails("java.io.FileNotFoundException: /etc/app.yaml (No such file or directory)")},
 	{"FLINK-JOB-SQL", mainFails("org.apache.flink.table.api.ValidationException: SQL validation failed. From line 3, column 8: Column 'user_idd' not found in any table"), all(lags, failed("org.apache.flink.kubernetes.operator.exception.ValidationException", "spec.serviceAccount must be defined"))},
 	{"FLINK-JOB-CONNECTOR", mainFails("org.apache.flink.table.api.ValidationException: Could not find any factory for identifier 'kafka' that implements 'DynamicTableFactory' in the classpath."), mainFails("org.apache.flink.table.api.ValidationException: Table kafka isn't there")},
 	{"FLINK-JOB-MODULES", mainFails("java.lang.RuntimeException: Can not register process function transformation translator."), mainFails("java.lang.RuntimeException: Can not register the user 7")},
@@ -162,6 +186,12 @@ var operatorTrials = []trial{
 	{"FLINK-OP-REST", failed(reconciliation, "java.net.ConnectException: Connection refused: orders-rest.prod/10.1.2.3:8081"), failed(reconciliation, "java.net.ConnectException: Connection refused: kafka/10.1.2.3:9092")},
 	{"FLINK-JOB-HA-LOST", all(starts(10*m1), status("jobManagerDeploymentStatus", "MISSING"), failed("org.apache.flink.kubernetes.operator.exception.UpgradeFailureException", "HA metadata is not available to restore from last state. Manual restore required.")), all(starts(10*m1), failed("x.Y", "metadata 7 is not available"))},
 	{"FLINK-JOB-CLUSTER-EXISTS", all(starts(10*m1), status("jobManagerDeploymentStatus", "MISSING"), failed(reconciliation, `services "orders-rest" already exists`)), all(starts(10*m1), failed(reconciliation, `table "orders" already exists`))},
+	{"FLINK-OP-REFUSED", failed(reconciliation, apiRefusal("POST", "api/v1/namespaces/prod/configmaps", `configmaps "flink-config-orders" is forbidden: exceeded quota: small, requested: configmaps=1, used: configmaps=5, limited: configmaps=5`)), failed(reconciliation, apiRefusal("POST", "api/v1/namespaces/prod/configmaps", `configmaps is forbidden: User "system:serviceaccount:op:op" cannot create resource "configmaps" in API group "" in the namespace "prod"`))},
+	{"FLINK-OP-SLOW-SERVER", failed(reconciliation, apiRefusal("PUT", "apis/apps/v1/namespaces/prod/deployments/orders", "etcdserver: request timed out")), failed(reconciliation, apiRefusal("PUT", "apis/apps/v1/namespaces/prod/deployments/orders", `Deployment.apps "orders" is invalid: spec.selector: field is immutable`))},
+	{"FLINK-OP-SLOW-SERVER", failure(`{"type":"org.apache.flink.kubernetes.operator.exception.ReconciliationException","message":"io.fabric8.kubernetes.client.KubernetesClientException: Operation: [list]  for kind: [Pod]  with name: [null]  in namespace: [prod]  failed.","throwableList":[{"type":"io.fabric8.kubernetes.client.KubernetesClientException","message":"Operation: [list]  for kind: [Pod]  with name: [null]  in namespace: [prod]  failed."},{"type":"java.io.IOException","message":"timeout"}]}`), failed(reconciliation, "java.io.IOException: timeout")},
+	{"FLINK-OP-TIMEOUT", failed(reconciliation, "java.util.concurrent.TimeoutException: Invocation of [RemoteRpcInvocation(JobMasterGateway.stopWithSavepoint(String, SavepointFormatType, boolean, Time))] at recipient [pekko.tcp://flink@orders.prod:6123/user/rpc/jobmanager_2] timed out."), failed(reconciliation, "java.util.concurrent.TimeoutException: Heartbeat of 4 s was missed")},
+	{"FLINK-OP-TLS", failed(reconciliation, "org.apache.flink.shaded.netty4.io.netty.handler.ssl.NotSslRecordException: not an SSL/TLS record: 4854"), task("javax.net.ssl.SSLHandshakeException: PKIX path building failed")},
+	{"FLINK-OP-CONFLICT", failed(statusConflictError, `Status have been modified externally in version 14835 Previous: {"error":null,"reconciliationStatus":{"lastReconciledSpec":"{\"job\":{\"allowNonRestoredState\":null}}"}} Latest: {"error":"{\"message\":\"Cannot map savepoint state\"}"}`), failed(reconciliation, "java.util.ConcurrentModificationException: modified")},
 	{"FLINK-OP-PENDING", lags, all(lags, meta("creationTimestamp", before(m1).Format(time.RFC3339)))},
 	{"FLINK-OP-CRASH", all(lags, operators(func(o *OperatorFacts) { o.Ready, o.Pods = 0, crashedOperator("flink-kubernetes-operator") })), operators(func(o *OperatorFacts) { o.Pods = []PodFacts{podOf("op-1", "")} })},
 	{"FLINK-OP-STOPPED", all(noStatus, operators(func(o *OperatorFacts) { o.Wanted, o.Ready = 0, 0 })), operators(func(o *OperatorFacts) { o.Ready = 0 })},
@@ -191,6 +221,7 @@ var snapshotTrials = []trial{
 	{"FLINK-SNAP-DIR", snap(5*m1, "FAILED", "Either the savepoint path in the spec or configuration state.savepoints.dir in the Flink resource has to be supplied"), snap(5*m1, "COMPLETED", "")},
 	{"FLINK-SNAP-SLOW", snap(5*m1, "FAILED", "org.apache.flink.runtime.checkpoint.CheckpointException: Checkpoint expired before completing."), snap(5*h1, "FAILED", "org.apache.flink.runtime.checkpoint.CheckpointException: Checkpoint expired before completing.")},
 	{"FLINK-SNAP-TASKS", snap(5*m1, "FAILED", "org.apache.flink.runtime.checkpoint.CheckpointException: Checkpoint triggering task Source (1/2) is not being executed at the moment. Aborting checkpoint."), snap(5*m1, "IN_PROGRESS", "")},
+	{"FLINK-SNAP-UNANSWERED", snap(5*m1, "FAILED", "java.util.concurrent.TimeoutException: Invocation of [RemoteRpcInvocation(JobMasterGateway.triggerSavepoint(String))] timed out."), snap(5*m1, "FAILED", "x.Y: the disk 7 timed out")},
 	{"FLINK-SNAP-NOT-RUNNING", snap(5*m1, "ABANDONED", "Secondary resource orders (FlinkDeployment) for savepoint orders-1 is not running"), snap(5*m1, "FAILED", "x.Y: the disk 7 is gone")},
 	{"FLINK-SNAP-LOST", snap(5*m1, "FAILED", "org.apache.flink.runtime.rest.NotFoundException: There is no savepoint operation with triggerId=1"), snap(5*m1, "FAILED", "java.io.FileNotFoundException: /state/1")},
 	{"FLINK-SNAP-OLD-FLINK", snap(5*m1, "FAILED", "Manual checkpoint triggering is not supported for this Flink job (requires Flink 1.17+)"), snap(5*m1, "FAILED", "Manual restore is not supported 1")},
@@ -231,6 +262,12 @@ var lifecycleTrials = []trial{
 var specTrials = []trial{
 	{"FLINK-SPEC-NAME", meta("name", "orders-with-a-name-that-is-much-too-long-for-its-service"), meta("name", "a-name-that-has-just-forty-five-letters-in-it")},
 	{"FLINK-SPEC-ACCOUNT", spec("serviceAccount", nil), nothing},
+	{"FLINK-SPEC-REFUSED", spec("taskManager.replicas", int64(0)), spec("taskManager.replicas", int64(1))},
+	{"FLINK-SPEC-REFUSED", spec("jobManager.resource.memory", "1 gigs"), spec("jobManager.resource.memory", "1.5Gi")},
+	{"FLINK-SPEC-REFUSED", spec("taskManager.resource.ephemeralStorage", "lots"), spec("taskManager.resource.ephemeralStorage", "2Gi")},
+	{"FLINK-SPEC-REFUSED", spec("logConfiguration", map[string]any{"log4j.properties": "x"}), spec("logConfiguration", map[string]any{"log4j-console.properties": "x"})},
+	{"FLINK-SPEC-REFUSED", spec("ingress", map[string]any{"template": "{{name}}.{{zone}}.example.com"}), spec("ingress", map[string]any{"template": "{{name}}.{{ namespace }}.example.com"})},
+	{"FLINK-CONF-UNIT", conf("execution.checkpointing.interval", "10"), conf("execution.checkpointing.interval", "60000")},
 	{"FLINK-SPEC-VERSION", spec("flinkVersion", "1.20"), spec("flinkVersion", "v1_19")},
 	{"FLINK-SPEC-IMAGE", spec("image", "registry.example.com/flink:1.19.2-java17"), spec("image", "registry.example.com/orders:1.7.3")},
 	{"FLINK-SPEC-JAR", spec("job.jarURI", nil), all(spec("job.jarURI", nil), spec("job.entryClass", "com.acme.Job"))},
@@ -335,7 +372,7 @@ func crashedOperator(name string) []PodFacts {
 
 // all the jobs' trials.
 func trials() []trial {
-	return slices.Concat(podTrials, memoryTrials, storageTrials, exceptionTrials, operatorTrials, snapshotTrials, lifecycleTrials, specTrials, checkpointTrials, flowTrials)
+	return slices.Concat(podTrials, memoryTrials, storageTrials, outsideTrials, serviceTrials, podSecurityTrials, processTrials, exceptionTrials, operatorTrials, snapshotTrials, lifecycleTrials, specTrials, checkpointTrials, flowTrials)
 }
 
 // with is a healthy job, changed.

@@ -72,3 +72,49 @@ func (j *job) s3Unanswered() (out Exception, inHost, ok bool) {
 	}
 	return out, false, false
 }
+
+var (
+	s3Slow   = pattern(`Error Code: SlowDown|reduce your request rate|SlowDownException|Error Code: (?:503 SlowDown|RequestLimitExceeded)`)
+	s3Region = pattern(`PermanentRedirect|must be addressed using the specified endpoint|AuthorizationHeaderMalformed|the region '[\w-]+' is wrong`)
+	s3Role   = pattern(`[Nn]ot authorized to perform:? sts:|WebIdentityErr|AccessDenied.*AssumeRole`)
+	s3NoKey  = pattern(`KMS\.(?:NotFound|Disabled|KMSInvalidState|InvalidKeyUsage)Exception`)
+	s3Key    = pattern(`kms:(?:GenerateDataKey|Decrypt)|KMS\.|KMSAccessDenied`)
+)
+
+// deniedCure says what to do about a refusal of S3's, by what it names.
+func deniedCure(e Exception) string {
+	switch {
+	case e.match(s3NoKey) != nil:
+		return "the key with which the bucket encrypts isn't there, is disabled or is being deleted: restore it, without which nothing that it encrypted can be read, or give the bucket another one"
+	case e.match(s3Key) != nil:
+		return "let the user or role of the pods use the bucket's key: kms:GenerateDataKey to write, kms:Decrypt to read"
+	case e.match(s3Role) != nil:
+		return "check the annotation eks.amazonaws.com/role-arn of the pods' service account, and that the role's trust policy names it (namespace and name)"
+	}
+	return "check the keys (s3.access-key, s3.secret-key, or those of the environment) and what they may do with the bucket"
+}
+
+var s3Rules = []Rule{
+	{
+		ID: "FLINK-S3-SLOW", Severity: Error, Title: "S3 limits the requests", Link: docS3,
+		Explain:  "The object store answers 503 SlowDown: more requests come in than it takes for one prefix. Checkpoints of many tasks write many small files at once.",
+		Source:   "Amazon S3, list of error codes",
+		Explains: []string{"FLINK-STATE-WRITE", "FLINK-SNAP-*", theRest},
+		job: func(j *job) []Finding {
+			return j.thrown(s3Slow, nil, func(e Exception, _ []string) string {
+				return "S3 limits the requests of the job's pods: " + e.Telling()
+			}, Cure{Text: "have fewer and larger files (execution.checkpointing.file-merging.enabled: true since Flink 1.20, a larger state.storage.fs.memory-threshold, a longer interval), or spread them over prefixes (s3.entropy.key with _entropy_ in the checkpoint directory)"})
+		},
+	},
+	{
+		ID: "FLINK-S3-REGION", Severity: Error, Title: "the bucket is in another region", Link: docS3,
+		Explain:  "The object store answers that the bucket is elsewhere: the client signs for another region, or asks the endpoint of another one.",
+		Source:   "Amazon S3, list of error codes",
+		Explains: []string{"FLINK-POD-CRASH", "FLINK-STATE-WRITE", "FLINK-SNAP-*", theRest},
+		job: func(j *job) []Finding {
+			return j.thrown(s3Region, nil, func(e Exception, _ []string) string {
+				return "the bucket is in another region than the S3 client asks: " + e.Telling()
+			}, Cure{Text: "set s3.endpoint to that of the bucket's region (s3.REGION.amazonaws.com), or the region (s3.region, fs.s3a.endpoint.region)"})
+		},
+	},
+}

@@ -36,7 +36,7 @@ const (
 )
 
 var (
-	restoring  = pattern(`Could not restore|[Cc]ould not (?:be )?restored?\b|Exception while creating StreamOperatorStateContext|Cannot map (?:checkpoint/)?savepoint state|Cannot find (?:checkpoint or savepoint|meta data) file|Could not find (?:checkpoint or savepoint|any state)|state serializer|allowNonRestoredState`)
+	restoring  = pattern(`Could not restore|[Cc]ould not (?:be )?restored?\b|Exception while creating StreamOperatorStateContext|Cannot map (?:checkpoint/)?savepoint state|Cannot find (?:checkpoint or savepoint|meta data) file|Could not find (?:checkpoint or savepoint|any state)|state serializer|--allowNonRestoredState`)
 	saving     = pattern(`Could not (?:complete snapshot|perform checkpoint|finalize|materialize)|Failed to create (?:savepoint|checkpoint) directory|[Cc]heckpoint (?:was declined|expired|Coordinator is suspending|triggering task|has been aborted)|Not all required tasks are currently running|Failed to trigger (?:savepoint|checkpoint)|savepoint path in the spec or configuration .* has to be supplied`)
 	savingCode = pattern(`prepareCanonicalSavepoint|FsCheckpointStreamFactory|FsCheckpointStorage|FsCheckpointMetadataOutputStream|FsMergingCheckpointStorage|initializeLocationForSavepoint|initializeBaseLocationsForCheckpoint|CheckpointCoordinator\.|AsyncCheckpointRunnable|SubtaskCheckpointCoordinatorImpl`)
 	recovering = pattern(`^JobException: Recovery is suppressed by `)

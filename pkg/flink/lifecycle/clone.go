@@ -62,9 +62,9 @@ func (r CloneRequest) Validate(source api.Ref) error {
 	if err := CheckName(source.Kind, r.Name); err != nil {
 		return err
 	}
-	if strings.ContainsAny(r.From, "/:") {
-		if err := api.CheckPathForm(r.From); err != nil {
-			return exit.Usagef("--from: %w", err)
+	if r.From != "" {
+		if err := CheckFrom(r.From); err != nil {
+			return err
 		}
 	}
 	if err := CheckClaimMode(r.ClaimMode); err != nil {
@@ -188,7 +188,7 @@ func stateFor(ctx context.Context, c *operator.Client, source api.Job, request C
 		if runs && api.IsCheckpointPath(from) && source.JobID() != "" && strings.Contains(from, source.JobID()) {
 			reporter.Notef("%s is a checkpoint of a job that runs: Flink deletes it as soon as there is a newer one", from)
 		}
-		return from, nil
+		return cleanPath(from), nil
 	}
 	found, err := namedSource(ctx, c, source.Ref(), request.From)
 	return found.Path, err

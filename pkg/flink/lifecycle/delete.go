@@ -247,6 +247,9 @@ func planDelete(ctx context.Context, c *operator.Client, job api.Job, states []s
 		if err := change.CheckDirectories(ctx, c, job, api.UpgradeSavepoint); err != nil {
 			return deletion{}, fmt.Errorf("%s was not deleted: %w", job.Ref(), err)
 		}
+		if why := savepointGoes(ctx, c, job); why != "" {
+			return deletion{}, refusal(job, why, kept)
+		}
 		return deletion{stops: api.UpgradeSavepoint}, nil
 	case request.WithSavepoint:
 		return deletion{}, refusal(job, "no savepoint can be taken of it: it is "+job.Describe(time.Now()), kept)

@@ -91,8 +91,8 @@ func losesCheckpoint(ctx context.Context, c *operator.Client, job api.Job, facts
 	case known && api.NormalPath(facts.Checkpoint.Path) == "":
 		return "its checkpoints are in the JobManager's memory and go with it (" + cmp.Or(facts.Checkpoint.Path, "no path") + "); set a directory for them (" + api.CheckpointDirKeys[0] + ")"
 	case known:
-		if place := c.StatePlace(ctx, cluster, facts.Checkpoint.Path); !place.Lasts() {
-			return fmt.Sprintf("its newest checkpoint %s %s", facts.Checkpoint.Path, place.Why)
+		if why := goesOnDeletion(ctx, c, job, cluster, facts.Checkpoint.Path); why != "" {
+			return fmt.Sprintf("its newest checkpoint %s %s", facts.Checkpoint.Path, why)
 		}
 	}
 	if job.Kind.Name == api.SessionJob.Name || haKind(config) == noHA {
@@ -221,4 +221,30 @@ func newestOf(states []savepoint.LastState) savepoint.LastState {
 		return states[at]
 	}
 	return savepoint.LastState{}
+}
+
+// goesOnDeletion says why state at path doesn't outlive the deletion of a job; ""
+// where it does, as far as is known.
+func goesOnDeletion(ctx context.Context, c *operator.Client, job, cluster api.Job, path string) string {
+	place := c.StatePlace(ctx, cluster, path)
+	if place.Lasts() && job.Kind.Name == api.SessionJob.Name {
+		return "" // its cluster stays
+	}
+	return cmp.Or(place.Why, place.GoesWithJob)
+}
+
+// savepointGoes is goesOnDeletion for the savepoint that a job is stopped with.
+func savepointGoes(ctx context.Context, c *operator.Client, job api.Job) string {
+	cluster, err := c.RunsIn(ctx, job)
+	if err != nil {
+		return ""
+	}
+	dir, key := change.ConfigFor(ctx, c, job, cluster).Get(api.SavepointDirKeys...)
+	if dir == "" {
+		return ""
+	}
+	if why := goesOnDeletion(ctx, c, job, cluster, dir); why != "" {
+		return fmt.Sprintf("its savepoint would go with it: %s: %s %s", key, dir, why)
+	}
+	return ""
 }

@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes/fake"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
@@ -41,7 +42,7 @@ func TestDeleteOnlyWhatLeavesItsState(t *testing.T) {
 	volumes := `"podTemplate":` + template(`"hostPath":{"path":"/h"}`, "/data", "")
 	config := `"execution.checkpointing.dir":"file:///data/c","execution.checkpointing.savepoint-dir":"file:///data/s"`
 	manifest := func(spec, status string) string {
-		return `{"metadata":{"name":"a","namespace":"ns"},"spec":{"job":{"state":"running"},` + spec + `},"status":{"lifecycleState":"STABLE","jobManagerDeploymentStatus":"READY",
+		return `{"metadata":{"name":"a","namespace":"ns","uid":"u"},"spec":{"job":{"state":"running"},` + spec + `},"status":{"lifecycleState":"STABLE","jobManagerDeploymentStatus":"READY",
 			"reconciliationStatus":{"lastStableSpec":"{}"},"jobStatus":{` + status + `"jobId":"x","startTime":"1764000000000"}}}`
 	}
 	spec := func(more string) string { return volumes + `,"flinkConfiguration":{` + config + more + `}` }
@@ -57,6 +58,10 @@ func TestDeleteOnlyWhatLeavesItsState(t *testing.T) {
 	haData := configMap("a-x-config-map", "checkpointID-0000000000000000007", "…")
 	newer := savepoint.LastState{Savepoint: true, Path: "file:/data/s/1", At: time.Now()}
 	stopped := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Name: "operator", Namespace: "o", Labels: map[string]string{"app.kubernetes.io/name": "flink-kubernetes-operator"}}, Spec: appsv1.DeploymentSpec{Replicas: new(int32)}}
+	claimed := `"podTemplate":` + template(`"persistentVolumeClaim":{"claimName":"data"}`, "/data", "") + `,"flinkConfiguration":{` + config + `}`
+	claimOf := func(uid types.UID) *corev1.PersistentVolumeClaim {
+		return &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Name: "data", Namespace: "ns", OwnerReferences: []metav1.OwnerReference{{Kind: "FlinkDeployment", Name: "a", UID: uid}}}}
+	}
 	for name, c := range map[string]struct {
 		spec, status string
 		facts        *api.CheckpointFacts
@@ -93,12 +98,15 @@ func TestDeleteOnlyWhatLeavesItsState(t *testing.T) {
 		"keeps, says the job's code": {
 			spec: spec(`,"execution.checkpointing.externalized-checkpoint-retention":"DELETE_ON_CANCELLATION"`), facts: good, served: modern, stops: "last-state",
 		},
-		"not externalized":  {spec: spec(""), facts: facts(func(f *api.CheckpointFacts) { f.Kept = false }), served: modern, refused: "not externalized"},
-		"no checkpoint yet": {spec: spec(""), facts: &api.CheckpointFacts{State: "RUNNING", Kept: true}, served: modern, refused: "no checkpoint yet"},
-		"a batch job":       {spec: spec(""), facts: &api.CheckpointFacts{State: "RUNNING", Off: true}, served: modern, refused: "batch jobs"},
-		"in memory":         {spec: spec(""), facts: facts(func(f *api.CheckpointFacts) { f.Checkpoint = &api.FlinkSnapshot{Path: api.NotAddressable} }), served: modern, refused: "JobManager's memory"},
-		"on a pod's disk":   {spec: `"flinkConfiguration":{` + config + `}`, facts: good, served: modern, refused: "no volume"},
-		"saved first":       {spec: spec(""), facts: good, served: old, request: DeleteRequest{WithSavepoint: true}, stops: "savepoint"},
+		"not externalized":        {spec: spec(""), facts: facts(func(f *api.CheckpointFacts) { f.Kept = false }), served: modern, refused: "not externalized"},
+		"no checkpoint yet":       {spec: spec(""), facts: &api.CheckpointFacts{State: "RUNNING", Kept: true}, served: modern, refused: "no checkpoint yet"},
+		"a batch job":             {spec: spec(""), facts: &api.CheckpointFacts{State: "RUNNING", Off: true}, served: modern, refused: "batch jobs"},
+		"in memory":               {spec: spec(""), facts: facts(func(f *api.CheckpointFacts) { f.Checkpoint = &api.FlinkSnapshot{Path: api.NotAddressable} }), served: modern, refused: "JobManager's memory"},
+		"on a pod's disk":         {spec: `"flinkConfiguration":{` + config + `}`, facts: good, served: modern, refused: "no volume"},
+		"in a claim of its own":   {spec: claimed, facts: good, served: modern, objects: []runtime.Object{claimOf("u")}, refused: "belongs to flinkdeployment/a"},
+		"in another job's claim":  {spec: claimed, facts: good, served: modern, objects: []runtime.Object{claimOf("v")}, stops: "last-state"},
+		"saved in a claim of its": {spec: claimed, facts: good, served: modern, objects: []runtime.Object{claimOf("u")}, request: DeleteRequest{WithSavepoint: true}, refused: "its savepoint would go with it"},
+		"saved first":             {spec: spec(""), facts: good, served: old, request: DeleteRequest{WithSavepoint: true}, stops: "savepoint"},
 		"saved by the operator": {
 			spec: spec(`,"kubernetes.operator.job.savepoint-on-deletion":"true","execution.checkpointing.externalized-checkpoint-retention":"DELETE_ON_CANCELLATION"`), facts: good, served: modern, stops: "savepoint",
 		},

@@ -46,9 +46,9 @@ func (r RestoreRequest) Validate() error {
 	if err := CheckClaimMode(r.ClaimMode); err != nil {
 		return err
 	}
-	if isPath(r.From) {
-		if err := api.CheckPathForm(r.From); err != nil {
-			return exit.Usagef("--from: %w", err)
+	if r.From != "" {
+		if err := CheckFrom(r.From); err != nil {
+			return err
 		}
 	}
 	if r.From == fromNone {

@@ -195,9 +195,9 @@ func (f PlanFacts) named(path, by string) StatePlan {
 	return plan
 }
 
-// told is state that the JobManager reported. When the state that a run started
+// reportedPlan is of state that the JobManager reported. When the state that a run started
 // from was taken it doesn't say.
-func (f PlanFacts) told(s *api.FlinkSnapshot) StatePlan {
+func (f PlanFacts) reportedPlan(s *api.FlinkSnapshot) StatePlan {
 	if s == f.Flink.Restored {
 		return f.named(s.Path, byJobManager)
 	}
@@ -269,7 +269,7 @@ func (f PlanFacts) checkpoint() StatePlan {
 	if newest == nil || api.NormalPath(newest.Path) == "" {
 		return StatePlan{Kind: api.RetainedNone, By: byJobManager, Why: "no checkpoint of it has completed, says the JobManager"}
 	}
-	plan := f.told(newest)
+	plan := f.reportedPlan(newest)
 	plan.Newer = !hasEnded(f.Flink.State)
 	return plan
 }

@@ -59,11 +59,11 @@ func askFront(ctx context.Context, c *operator.Client, job, cluster api.Job) (st
 			return nil, strings.TrimPrefix(why, "its JobManager's "), why
 		}
 	}
-	told, known, why := c.State(ctx, job)
+	reported, known, why := c.State(ctx, job)
 	if !known {
 		return nil, why, ""
 	}
-	return &told, "", ""
+	return &reported, "", ""
 }
 
 // snapshotsOf are the FlinkStateSnapshots of a job's namespace by which the age

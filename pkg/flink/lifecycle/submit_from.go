@@ -1,6 +1,7 @@
 package lifecycle
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,8 +22,11 @@ func CheckFrom(from string) error {
 	case from == fromLatest || from == fromNone:
 		return nil
 	case isPath(from):
-		if err := api.CheckPathForm(from); err != nil {
+		if err := api.CheckPathAsked(from); err != nil {
 			return exit.Usagef("--from: %w", err)
+		}
+		if scheme, rest, found := strings.Cut(from, ":"); strings.Trim(strings.TrimSuffix(cmp.Or(rest, scheme), "_metadata"), "/") == "" && (found || rest == "") {
+			return exit.Usagef("--from: %q is the root of a filesystem; give the directory of a savepoint or checkpoint", from)
 		}
 		return nil
 	case from == "":

@@ -74,6 +74,20 @@ func TestFromMeansTheSameEverywhere(t *testing.T) {
 			t.Errorf("%q: %v", from, err)
 		}
 	}
+	wrong := []string{"/", "///", "/_metadata", "s3://", "s3:///", "file:///", " s3://b/sp", "s3://b/sp ", "s3://b/sp\n", "/data/\tsp", "./sp", "ns/flinkstatesnapshot/sp", "flinkdeployment/sp", "sp/"}
+	right := []string{"s3://b", "s3://b/sp/", "/data/sp/_metadata", "hdfs:///sp", "/data/my sp", "sp", "flinkstatesnapshot/sp", "snapshot/sp", "latest"}
+	for i, from := range append(wrong, right...) {
+		want := exit.OK
+		if i < len(wrong) {
+			want = exit.Usage
+		}
+		clone := CloneRequest{From: from, Name: "copy", Namespace: "n"}
+		for verb, err := range map[string]error{"submit": CheckFrom(from), "restore": RestoreRequest{From: from}.Validate(), "clone": clone.Validate(api.Ref{Kind: api.Deployment, Namespace: "n", Name: "a"})} {
+			if exit.Code(err) != want {
+				t.Errorf("%s --from %q: %v", verb, from, err)
+			}
+		}
+	}
 	if err := (RestoreRequest{From: "none"}).Validate(); exit.Code(err) != exit.Usage {
 		t.Errorf("restore --from none: %v", err)
 	}

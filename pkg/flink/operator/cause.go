@@ -2,6 +2,7 @@ package operator
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"io"
 	"regexp"
@@ -15,28 +16,46 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/logs"
 )
 
-// causeLimit bounds the search for a deeper cause; the failure is reported
-// without one, too.
-const causeLimit = 5 * time.Second
+const (
+	// causeLimit bounds the search for a cause; the failure is reported without
+	// one, too.
+	causeLimit = 5 * time.Second
+	// deeperLimit bounds it in each place where a savepoint's may stand: with the
+	// wrong one a user would take it again, which may restart the job again.
+	deeperLimit = 10 * time.Second
+)
 
 // RootCauseOf looks for the reason below the one that the operator passed on: from
 // the JobManager's REST API, else in its log.
 func (c *Client) RootCauseOf(ctx context.Context, job api.Job, triggerID string, since time.Time, cause string) string {
-	ctx, cancel := context.WithTimeout(ctx, causeLimit)
-	defer cancel()
 	cluster := api.Ref{Kind: api.Deployment, Namespace: job.Object.GetNamespace(), Name: job.Object.GetName()}
 	if job.Kind.Name == api.SessionJob.Name {
 		cluster.Name = job.SessionCluster()
 	}
 	deeper := ""
+	limited := func(look func(context.Context) string) {
+		ctx, cancel := context.WithTimeout(ctx, deeperLimit)
+		defer cancel()
+		if found := look(ctx); found != "" {
+			deeper = found
+		}
+	}
 	if c.flink != nil && triggerID != "" {
-		deeper = c.flink.SavepointCause(ctx, cluster, job.JobID(), triggerID)
+		limited(func(ctx context.Context) string {
+			return c.flink.SavepointCause(ctx, cluster, job.JobID(), triggerID)
+		})
+	}
+	// That the job was stopping is what followed from the cause: the failure that
+	// stopped it, as Flink's own history has it, else its log.
+	if c.flink != nil && followed(cmp.Or(deeper, cause)) {
+		limited(func(ctx context.Context) string {
+			return firstOf(c.flink.Failures(ctx, job.Ref(), since))
+		})
 	}
 	if deeper == "" || followed(deeper) {
-		// That the job was stopping is what followed from the cause.
-		if logged := c.causeInLog(ctx, cluster, job.JobID(), since); logged != "" {
-			deeper = logged
-		}
+		limited(func(ctx context.Context) string {
+			return c.causeInLog(ctx, cluster, job.JobID(), since)
+		})
 	}
 	if deeper == "" || strings.Contains(cause, deeper) {
 		return cause
@@ -47,10 +66,25 @@ func (c *Client) RootCauseOf(ctx context.Context, job api.Job, triggerID string,
 	return cause + "\n  cause: " + deeper
 }
 
+// firstOf is the newest failure that is a cause itself; "" where there is none.
+func firstOf(failures []string) string {
+	for _, failure := range failures {
+		if failure != "" && !followed(failure) {
+			return failure
+		}
+	}
+	return ""
+}
+
 // followed reports whether a checkpoint's failure only followed from that of
 // the job: the coordinator was stopped, or its tasks were being restarted.
 func followed(cause string) bool {
-	return strings.Contains(cause, "Checkpoint Coordinator is suspending") || strings.Contains(cause, "FailoverRegion is restarting")
+	for _, words := range []string{"Checkpoint Coordinator is suspending", "Checkpoint Coordinator is shutting down", "FailoverRegion is restarting", "CheckpointException: Task has failed.", "CheckpointException: The job has failed.", "declined (task is closing)"} {
+		if strings.Contains(cause, words) {
+			return true
+		}
+	}
+	return false
 }
 
 // logLimit bounds how much of a log is read, in bytes.

@@ -28,6 +28,7 @@ type Client struct {
 	core    clientset.Interface
 
 	served *served
+	claims *claims
 	flink  Flink
 }
 
@@ -54,7 +55,7 @@ func NewClient(factory *kube.Factory) (*Client, error) {
 // ClientOf uses connections that exist. The API server isn't asked for the
 // kinds that it serves where they are named.
 func ClientOf(dyn dynamic.Interface, core clientset.Interface, kinds ...api.Kind) *Client {
-	c := &Client{dynamic: dyn, core: core, served: &served{}}
+	c := &Client{dynamic: dyn, core: core, served: &served{}, claims: &claims{known: map[string]claimFate{}}}
 	if len(kinds) > 0 {
 		c.served.once.Do(func() {
 			for _, kind := range kinds {

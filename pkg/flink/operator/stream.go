@@ -16,6 +16,8 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/clientset"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/untrusted"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 )
 
@@ -68,7 +70,7 @@ func (c *Client) chunks(ctx context.Context, kind api.Kind, selection Selection)
 		if guess != "" && guess != token {
 			page = c.fetch(ctx, kind, selection, limit, guess)
 		}
-		next, err := readList(bytes.NewReader(got.data), kind, selection, func(item Item) { items = append(items, item) })
+		next, err := readPage(ctx, got.data, kind, selection, func(item Item) { items = append(items, item) })
 		switch {
 		case err != nil:
 			return nil, err
@@ -82,6 +84,20 @@ func (c *Client) chunks(ctx context.Context, kind api.Kind, selection Selection)
 		token = next
 	}
 	return nil, &clientset.ListTooLongError{What: fmt.Sprintf("%d pages", maxChunks)}
+}
+
+// largePage is how large a page is that is decoded while no other is, in bytes.
+const largePage = 4 << 20
+
+func readPage(ctx context.Context, data []byte, kind api.Kind, selection Selection, add func(Item)) (string, error) {
+	var room untrusted.Room
+	defer room.Leave()
+	if len(data) > largePage {
+		if err := room.Take(ctx); err != nil {
+			return "", err
+		}
+	}
+	return readList(bytes.NewReader(data), kind, selection, add)
 }
 
 // maxList bounds a list that comes in one answer, in bytes; one of 5,000 jobs
@@ -168,6 +184,10 @@ func nextToken(data []byte) string {
 func readList(body io.Reader, kind api.Kind, selection Selection, add func(Item)) (token string, err error) {
 	defer func() {
 		var long *clientset.ListTooLongError
+		var wrong *json.UnmarshalTypeError
+		if errors.As(err, &wrong) {
+			wrong.Value = term.Short(wrong.Value, 100) // of a number it has each digit
+		}
 		if err != nil && !errors.As(err, &long) {
 			err = fmt.Errorf("read the list of %s: %w", kind.Plural, err)
 		}

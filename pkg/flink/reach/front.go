@@ -99,8 +99,8 @@ func (f *Front) refresh(ctx context.Context) { look(ctx, f.client, f.ref, f.foun
 var ErrNotUp = errors.New("the JobManager doesn't answer")
 
 // Up waits until the JobManager answers and returns nil, or until ctx ends.
-// told is called with what is being waited for, again and again.
-func (f *Front) Up(ctx context.Context, told func(string)) error {
+// waiting is called with what is being waited for, again and again.
+func (f *Front) Up(ctx context.Context, waiting func(string)) error {
 	client := &http.Client{Transport: f}
 	for {
 		config := &url.URL{Scheme: "http", Host: "jobmanager", Path: prefixOf(f.Place()) + "config"}
@@ -129,7 +129,7 @@ func (f *Front) Up(ctx context.Context, told func(string)) error {
 		if why == "" {
 			why = cause(err).Error()
 		}
-		told(why)
+		waiting(why)
 		timer := time.NewTimer(500 * time.Millisecond)
 		select {
 		case <-ctx.Done():

@@ -22,9 +22,9 @@ const askEvery = 500 * time.Millisecond
 // for its end. It is for jobs that no object of the operator stands for.
 func Savepoint(ctx context.Context, client *rest.Client, place Place, request savepoint.Request, reporter operator.Reporter) (savepoint.Report, error) {
 	report := savepoint.Report{Job: place.Job.Ref(), Method: savepoint.REST}
-	tell := func(told func(string), format string, args ...any) {
-		if told != nil {
-			told(fmt.Sprintf(format, args...))
+	tell := func(report func(string), format string, args ...any) {
+		if report != nil {
+			report(fmt.Sprintf(format, args...))
 		}
 	}
 	var err error

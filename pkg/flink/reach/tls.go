@@ -1,13 +1,16 @@
 package reach
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"os"
+	"time"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/source"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/untrusted"
 )
 
 // TLSFiles are the files for REST with TLS.
@@ -35,9 +38,9 @@ func (f TLSFiles) Config(p Place) (*tls.Config, error) {
 	}
 	config := &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: f.Insecure} //nolint:gosec // asked for by flag
 	if f.CA != "" {
-		data, err := os.ReadFile(f.CA)
+		data, err := readPEM(f.CA)
 		if err != nil {
-			return nil, exit.With(exit.Usage, err)
+			return nil, exit.With(exit.Usage, fmt.Errorf("--rest-ca: %w", err))
 		}
 		config.RootCAs = x509.NewCertPool()
 		if !config.RootCAs.AppendCertsFromPEM(data) {
@@ -45,7 +48,12 @@ func (f TLSFiles) Config(p Place) (*tls.Config, error) {
 		}
 	}
 	if f.Cert != "" {
-		pair, err := tls.LoadX509KeyPair(f.Cert, f.Key)
+		cert, err := readPEM(f.Cert)
+		key, keyErr := readPEM(f.Key)
+		if err = errors.Join(err, keyErr); err != nil {
+			return nil, exit.With(exit.Usage, fmt.Errorf("load --rest-cert and --rest-key: %w", err))
+		}
+		pair, err := tls.X509KeyPair(cert, key)
 		if err != nil {
 			return nil, exit.With(exit.Usage, fmt.Errorf("load --rest-cert and --rest-key: %w", err))
 		}
@@ -54,6 +62,27 @@ func (f TLSFiles) Config(p Place) (*tls.Config, error) {
 		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &pair, nil }
 	}
 	return config, nil
+}
+
+const (
+	// maxPEM bounds a file of TLSFiles, in bytes.
+	maxPEM = 4 << 20
+	// pemTime is how long one may take: it may be a pipe.
+	pemTime = 10 * time.Second
+)
+
+// readPEM reads a file of TLSFiles.
+//
+//nolint:contextcheck // it has a time of its own, and mostly none to wait for
+func readPEM(name string) ([]byte, error) {
+	ctx, cancel := context.WithTimeoutCause(context.Background(), pemTime, fmt.Errorf("nothing came out of %s within %s", name, pemTime))
+	defer cancel()
+	file, err := source.Open(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	return untrusted.ReadAll(file, maxPEM)
 }
 
 // Explain adds the next step to an error of reaching the REST API.

@@ -27,11 +27,8 @@ type AdoptRequest struct {
 
 // Validate finds what is wrong with the request alone.
 func (r AdoptRequest) Validate() error {
-	if err := api.CheckPathForm(r.Path); err != nil {
+	if err := api.CheckPathAsked(r.Path); err != nil {
 		return exit.Usagef("PATH: %w", err)
-	}
-	if strings.ContainsAny(r.Path, "\t\r\n") {
-		return exit.Usagef("PATH: %q has a tab or a line break in it", r.Path)
 	}
 	switch r.Format {
 	case "CANONICAL", "NATIVE", "UNKNOWN":

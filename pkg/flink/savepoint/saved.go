@@ -87,12 +87,12 @@ func inventory(ctx context.Context, c *operator.Client, namespace, labels string
 		return Inventory{}, err
 	}
 	var (
-		mu      sync.Mutex
-		group   sync.WaitGroup
-		out     = Inventory{uses: map[string][]string{}, Mounts: map[api.Ref]api.PodMounts{}, Clusters: map[api.Ref]api.Ref{}}
-		own     []api.Saved
-		told    []api.Saved
-		failure error
+		mu       sync.Mutex
+		group    sync.WaitGroup
+		out      = Inventory{uses: map[string][]string{}, Mounts: map[api.Ref]api.PodMounts{}, Clusters: map[api.Ref]api.Ref{}}
+		own      []api.Saved
+		reported []api.Saved
+		failure  error
 	)
 	if snapshots && (served == nil || slices.Contains(served, api.StateSnap.Plural)) {
 		group.Go(func() {
@@ -116,7 +116,7 @@ func inventory(ctx context.Context, c *operator.Client, namespace, labels string
 				defer mu.Unlock()
 				for i := range page {
 					job := api.Job{Kind: kind, Object: &page[i]}
-					told = append(told, api.SavedIn(job)...)
+					reported = append(reported, api.SavedIn(job)...)
 					out.use(job)
 					out.NoteMounts(job)
 				}
@@ -134,7 +134,7 @@ func inventory(ctx context.Context, c *operator.Client, namespace, labels string
 		return out, failure
 	}
 	slices.Sort(out.Problems)
-	out.Saved = api.MergeSaved(own, told, labels != "")
+	out.Saved = api.MergeSaved(own, reported, labels != "")
 	for i := range out.Saved {
 		saved := &out.Saved[i]
 		saved.UsedBy = out.UsedBy(saved.Path)

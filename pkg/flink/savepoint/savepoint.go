@@ -130,7 +130,7 @@ func (r Request) Validate() error {
 		return exit.Usagef("--dry-run: %q is not one of none, client, server", r.DryRun)
 	}
 	if r.Path != "" {
-		if err := api.CheckPathForm(r.Path); err != nil {
+		if err := api.CheckPathAsked(r.Path); err != nil {
 			return exit.Usagef("--path: %w", err)
 		}
 	}

@@ -276,6 +276,21 @@ func TestASavepointByResource(t *testing.T) {
 			},
 			says: []string{"flinkstatesnapshot/sp FAILED: it failed\n  cause: disk of orders/a/t1 is full"},
 		},
+		"failed as it took the job down": {
+			request: named(nil), operate: steps(snap(time.Second, underway), snap(3*time.Second, `{"state":"FAILED","error":"Checkpoint Coordinator is suspending."}`)), code: exit.Failed,
+			prepare: func(c *flinktest.Cluster, _ context.CancelCauseFunc) {
+				c.Ask(flinktest.Flink{
+					OnCause: func(context.Context, api.Ref, string, string) string { return "Checkpoint Coordinator is suspending." },
+					OnFailures: func(_ context.Context, job api.Ref, since time.Time) []string {
+						if job.Name != "orders" || since.IsZero() {
+							return nil
+						}
+						return []string{"FailoverRegion is restarting", "asynchronous state", "an older one"}
+					},
+				})
+			},
+			says: []string{"FAILED: Checkpoint Coordinator is suspending.\n  cause: asynchronous state"}, hides: []string{"older"},
+		},
 		"failed with warnings": {
 			request: named(nil), operate: func(c *flinktest.Cluster) {
 				flinktest.After(2*time.Second, func() { c.Warn(api.StateSnap, "sp", "SnapshotError", "the bucket is gone") })

@@ -35,6 +35,7 @@ func (e *execution) setJob(id string) error {
 func (e *execution) Cancel(ctx context.Context) error {
 	e.fetching.Lock()
 	defer e.fetching.Unlock()
+	e.dropPrefetched()
 	if e.schema == nil && e.failure == nil && e.mayQuery() {
 		// The job is on its way to the cluster. Interrupting the gateway now
 		// could leave it there, known to nobody.
@@ -98,6 +99,7 @@ func (s *Session) assureEnd(ctx context.Context, job string) error {
 func (e *execution) Close(ctx context.Context) error {
 	e.fetching.Lock()
 	defer e.fetching.Unlock()
+	e.dropPrefetched()
 	if e.schema != nil && e.schema.Query && !e.ended {
 		e.close(ctx)
 		return e.session.assureEnd(ctx, e.JobID())

@@ -25,11 +25,16 @@ const (
 
 const (
 	// The gateway can't be told to wait for rows, so it is asked again: at
-	// once where rows come, ever more rarely where none do.
+	// once where rows come, ever more rarely where none do. In the beginning a
+	// user waits for the first row.
 	shortestPause = 10 * time.Millisecond
+	earlyPause    = 50 * time.Millisecond
 	longestPause  = 200 * time.Millisecond
+	early         = 3 * time.Second
 	// fullPage is a number of rows after which more are most likely there.
 	fullPage = 500
+	// burst is how long after a full page the next one is expected soon.
+	burst = time.Second
 	// submission is how long a canceled query may still be on its way to the
 	// cluster: its job has to be known to be canceled.
 	submission = 10 * time.Second
@@ -53,14 +58,20 @@ type execution struct {
 	ended   bool
 	closed  sync.Once
 	failure error
-	// looked is when the job was last looked at, or had rows.
-	looked time.Time
+	// begun is when the statement was sent, looked when its job was last looked
+	// at, or had rows.
+	begun, looked time.Time
+	// fullAt is when there was a full page last; zero before the first.
+	fullAt time.Time
 
 	mu      sync.Mutex
 	job     string
 	trouble string
 	// fetching is held while results are asked for.
 	fetching sync.Mutex
+	// prefetched is the next page, nil where it isn't requested yet. Guarded by
+	// fetching.
+	prefetched *prefetchedPage
 }
 
 // page is one answer with results.
@@ -129,7 +140,7 @@ func (e *execution) fetch(ctx context.Context) error {
 			return err
 		}
 	}
-	p, err := e.ask(ctx)
+	p, err := e.nextPage(ctx)
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
@@ -166,6 +177,9 @@ func (e *execution) fetch(ctx context.Context) error {
 	}
 	e.token = next
 	e.slower(len(p.Results.Data))
+	if len(p.Results.Data) >= fullPage && p.size() <= prefetchLimit {
+		e.prefetch(ctx)
+	}
 	if len(p.Results.Data) > 0 || e.looked.IsZero() {
 		e.looked = time.Now()
 		e.setTrouble("")
@@ -197,15 +211,24 @@ func (e *execution) begin(ctx context.Context, p page) (page, error) {
 	return p, nil
 }
 
-// slower sets the pause before the next question.
+// slower sets the pause before the next question, after an answer of so many rows.
 func (e *execution) slower(rows int) {
+	now := time.Now()
 	switch {
 	case rows >= fullPage:
-		e.pause = 0
+		e.pause, e.fullAt = 0, now
 	case rows > 0:
 		e.pause = max(e.pause/2, shortestPause)
+	case now.Sub(e.fullAt) < burst:
+		// Many rows come in portions; the pauses may add an eighth to the time
+		// between two of them.
+		e.pause = max(now.Sub(e.fullAt)/8, shortestPause/2)
 	default:
-		e.pause = min(max(e.pause*3/2, shortestPause), longestPause)
+		longest := longestPause
+		if now.Sub(e.begun) < early {
+			longest = earlyPause
+		}
+		e.pause = min(max(e.pause*3/2, shortestPause), longest)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -247,23 +248,46 @@ func TestAStatementIsSentOnce(t *testing.T) {
 // Between statements and their answers little time is lost, and a gateway that
 // has nothing yet isn't asked too often.
 func TestHowOftenIsAsked(t *testing.T) {
-	e := &execution{}
-	waits := time.Duration(0)
-	questions := 0
-	for waits < 10*time.Second {
-		e.slower(0)
-		waits += e.pause
-		questions++
-		if e.pause > longestPause {
-			t.Fatal(e.pause)
+	synctest.Test(t, func(t *testing.T) {
+		e := &execution{begun: time.Now()}
+		questions := 0
+		for ; time.Since(e.begun) < 10*time.Second; questions++ {
+			e.slower(0)
+			limit := longestPause
+			if time.Since(e.begun) < early {
+				limit = earlyPause
+			}
+			if e.pause > limit {
+				t.Fatal(e.pause, "after", time.Since(e.begun))
+			}
+			time.Sleep(e.pause)
 		}
-	}
-	if questions > 70 {
-		t.Errorf("%d questions in 10 s", questions)
-	}
-	if e.slower(fullPage); e.pause != 0 {
-		t.Error("more is there already, and it waits", e.pause)
-	}
+		if questions > 110 {
+			t.Errorf("%d questions in 10 s", questions)
+		}
+		if e.slower(fullPage); e.pause != 0 {
+			t.Error("more is there already, and it waits", e.pause)
+		}
+		// The next portion of many rows is seen at most an eighth of its time late.
+		questions = 0
+		for full := time.Now(); time.Since(full) < burst; questions++ {
+			e.slower(0)
+			if late := max(time.Since(full)/8, shortestPause/2); e.pause != late {
+				t.Fatal(e.pause, "instead of", late)
+			}
+			time.Sleep(e.pause)
+		}
+		if questions > 50 {
+			t.Errorf("%d questions in a second", questions)
+		}
+		// And where none comes, it is asked as rarely as before.
+		for range 20 {
+			e.slower(0)
+		}
+		if e.pause != longestPause {
+			t.Error(e.pause)
+		}
+	})
 }
 
 func TestCancelEndsTheJob(t *testing.T) {

@@ -372,6 +372,15 @@ var readers = map[string]func(t *testing.T, kind *made, out string) []node{
 		}
 		return nodes
 	},
+	sqlshell.Markdown: func(_ *testing.T, kind *made, out string) (nodes []node) {
+		plain := strings.NewReplacer(`\\`, `\`, `\|`, "|", `\*`, "*", `\_`, "_", "\\`", "`", `\[`, "[", `\]`, "]", `\~`, "~",
+			"&amp;", "&", "&lt;", "<", "&gt;", ">", "<br>", "\n")
+		for _, line := range strings.Split(strings.TrimSuffix(out, "\n"), "\n")[2:] {
+			line = strings.TrimSuffix(strings.TrimPrefix(line, "| "), " |")
+			nodes = append(nodes, fromCell(kind, plain.Replace(line)))
+		}
+		return nodes
+	},
 	sqlshell.Vertical: func(_ *testing.T, kind *made, out string) (nodes []node) {
 		for i, part := range strings.Split(out, "-[ row ") {
 			if i == 0 {
@@ -414,10 +423,14 @@ func aligned(kind *made, line string) string {
 
 // inTable is how a value is seen on one line of a table.
 func (n node) inTable(format string, top bool) node {
-	if format != sqlshell.Table && format != sqlshell.Changelog && format != sqlshell.Tableau {
+	switch format {
+	case sqlshell.Markdown:
+		n.text = strings.ReplaceAll(n.text, "\t", " ")
+	case sqlshell.Table, sqlshell.Changelog, sqlshell.Tableau:
+		n.text = strings.NewReplacer("\n", "↵", "\t", " ").Replace(n.text)
+	default:
 		return n
 	}
-	n.text = strings.NewReplacer("\n", "↵", "\t", " ").Replace(n.text)
 	if top && format == sqlshell.Tableau {
 		n.text = strings.TrimSpace(n.text)
 	}

@@ -225,7 +225,7 @@ func (s *Session) submit(ctx context.Context, handle, statement string) (*execut
 	return &execution{
 		session: s, statement: statement,
 		handle: handle, operation: answer.Handle,
-		format: formatJSON,
+		format: formatJSON, begun: time.Now(),
 	}, nil
 }
 

@@ -3,7 +3,7 @@
 // versions 2 to 6, which Flink 1.3 to 2.3 write, needs no Java, and never loads
 // state itself.
 //
-// The file is taken as a stream. What it holds is told piece by piece, in
+// The file is taken as a stream. What it holds is reported piece by piece, in
 // memory that doesn't grow with the file; every length is checked before
 // anything is done with it, because the file may come from anywhere.
 package statefile

@@ -7,7 +7,7 @@ import (
 	"io"
 )
 
-// Visitor is told what a _metadata holds, in the order of the file: the header
+// Visitor receives what a _metadata holds, in the order of the file: the header
 // without its properties, master states, and of each operator its beginning,
 // its pieces and handles, and its end. Functions may be nil. An error of one of
 // them ends Read, which returns it. What is passed by pointer is valid during
@@ -15,7 +15,7 @@ import (
 type Visitor struct {
 	Header      func(Header) error
 	MasterState func(MasterState) error
-	// Operator is told before its subtasks are read: their numbers are still 0.
+	// Operator is called before its subtasks are read: their numbers are still 0.
 	Operator  func(*Operator) error
 	StateName func(*Operator, StateName) error
 	Piece     func(*Operator, *Piece) error
@@ -117,9 +117,9 @@ type parser struct {
 	op      *Operator
 	// piece is what the next stream handle belongs to.
 	piece Piece
-	// told is the piece that the visitor sees: one for all, because there may be
+	// current is the piece that the visitor sees: one for all, because there may be
 	// millions.
-	told Piece
+	current Piece
 }
 
 func (p *parser) masterState() {
@@ -352,8 +352,8 @@ func (p *parser) stream(depth int) (size int64, found bool) {
 
 func (p *parser) tell(piece Piece) {
 	if p.err == nil && p.visit.Piece != nil {
-		p.told = piece
-		p.err = p.visit.Piece(p.op, &p.told)
+		p.current = piece
+		p.err = p.visit.Piece(p.op, &p.current)
 	}
 }
 

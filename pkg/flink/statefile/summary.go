@@ -131,7 +131,7 @@ func (s Summary) Sort() string {
 
 // Summarize reads a _metadata into a summary, in at most about 40 MB of memory
 // however large the file is. It fails as Read does, and where the file has more
-// operators or names than any job. If piece isn't nil it is told every piece
+// operators or names than any job. If piece isn't nil it receives every piece
 // too; isNew says that its file is named for the first time.
 func Summarize(in io.Reader, piece func(op *Operator, p *Piece, isNew bool) error) (Summary, error) {
 	counted := &counter{in: in}

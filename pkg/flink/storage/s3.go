@@ -12,6 +12,7 @@ import (
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/interrupt"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/secret"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/untrusted"
 )
@@ -98,6 +99,7 @@ func NewS3(options S3Options) (*S3, error) {
 	if err != nil {
 		return nil, fmt.Errorf("S3 endpoint %q: %w", options.Endpoint, err)
 	}
+	interrupt.Busy()
 	return &S3{client: client, options: options, host: host}, nil
 }
 

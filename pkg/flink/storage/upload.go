@@ -31,7 +31,7 @@ var ErrExists = errors.New("it is there already")
 type Upload struct {
 	// Replace allows to replace a file that is there.
 	Replace bool
-	// Sent is told how many bytes were sent so far; nil: no progress. Several
+	// Sent is called with how many bytes were sent so far; nil: no progress. Several
 	// goroutines call it.
 	Sent func(bytes int64)
 }
@@ -124,15 +124,15 @@ func (s *S3) putParts(ctx context.Context, core minio.Core, bucket, key string, 
 // doesn't count twice.
 type counting struct {
 	io.ReadSeeker
-	at, told int64
-	count    func(int64)
+	at, reported int64
+	count        func(int64)
 }
 
 func (c *counting) Read(p []byte) (int, error) {
 	n, err := c.ReadSeeker.Read(p)
-	if c.at += int64(n); c.at > c.told {
-		c.count(c.at - c.told)
-		c.told = c.at
+	if c.at += int64(n); c.at > c.reported {
+		c.count(c.at - c.reported)
+		c.reported = c.at
 	}
 	return n, err
 }

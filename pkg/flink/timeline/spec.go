@@ -62,7 +62,7 @@ func (b *builder) specs() {
 	reconciled.generation = cmp.Or(b.job.ObservedGeneration(), reconciled.generation)
 	at := api.Millis(object.Object, "status", "reconciliationStatus", "reconciliationTimestamp")
 	if stable.spec != nil && reconciled.spec != nil {
-		if changes := told(api.DiffSpecs(stable.spec, reconciled.spec), writers); len(changes) > 0 {
+		if changes := describeChanges(api.DiffSpecs(stable.spec, reconciled.spec), writers); len(changes) > 0 {
 			b.add(Entry{
 				At: at, Kind: Spec, Text: "the operator carried out " + generation(reconciled.generation, "the spec") + ", which differs from " + generation(stable.generation, "the last stable spec") + " in " + fields(len(changes)),
 				Details: few(changes), Source: "status.reconciliationStatus", ID: fmt.Sprintf("reconciled/%d", at.UnixMilli()),
@@ -79,7 +79,7 @@ func (b *builder) specs() {
 			}
 			e := Entry{
 				At: last, Kind: Spec, Text: generation(b.generation(), "the spec") + " isn't carried out yet: it differs from " + generation(reconciled.generation, "the last one") + " in " + fields(len(diff)),
-				Details: few(told(diff, writers)), Source: "spec, status.reconciliationStatus.lastReconciledSpec", ID: fmt.Sprintf("pending/%d", b.generation()),
+				Details: few(describeChanges(diff, writers)), Source: "spec, status.reconciliationStatus.lastReconciledSpec", ID: fmt.Sprintf("pending/%d", b.generation()),
 			}
 			if last.IsZero() {
 				e.At = b.f.Now
@@ -141,8 +141,8 @@ func few(all []string) []string {
 	return append(slices.Clone(all[:mostFields]), fmt.Sprintf("and %d more", len(all)-mostFields))
 }
 
-// told are changes with who wrote the field last.
-func told(changes []api.FieldChange, writers writers) []string {
+// describeChanges returns changes with who wrote the field last.
+func describeChanges(changes []api.FieldChange, writers writers) []string {
 	var out []string
 	for _, c := range changes {
 		line := c.Path + ": " + arrow(c.Old, c.New)

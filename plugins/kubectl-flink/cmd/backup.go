@@ -255,12 +255,12 @@ func (o *backupOptions) index(ctx context.Context, client *operator.Client) back
 func (o *backupOptions) collect(ctx context.Context, collector *backup.Collector, refs []api.Ref, line *progress.Line) ([]backup.Entry, error) {
 	explain := explainer{common: o.common, way: o.tunnelFlags, files: o.tls}
 	defer explain.Close()
-	told := jobBatch[backup.Entry]{common: o.common, many: &o.many}
+	many := jobBatch[backup.Entry]{common: o.common, many: &o.many}
 	line.Set("0 of %d done", len(refs))
 	results := batch.Run(ctx, refs, o.many.Options, func(ctx context.Context, ref api.Ref) (backup.Entry, error) {
 		bounded, cancel := o.Bounded(ctx)
 		defer cancel()
-		entry, err := collector.Job(bounded, ref, told.reporter(ref, len(refs), line))
+		entry, err := collector.Job(bounded, ref, many.reporter(ref, len(refs), line))
 		return entry, ended(bounded, err)
 	}, func(_ batch.Result[api.Ref, backup.Entry], done int) {
 		line.Set("%d of %d done", done, len(refs))

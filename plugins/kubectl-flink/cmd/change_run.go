@@ -231,8 +231,8 @@ func foresee[R any](ctx context.Context, f *changeFlags, v changing[R], refs []a
 		if len(r.Value.lines) == 0 {
 			text += "\n  " + name
 		}
-		for _, told := range r.Value.lines {
-			text += "\n  " + indented(ofJob(name, r.Item, strings.TrimRight(told, "\n")))
+		for _, line := range r.Value.lines {
+			text += "\n  " + indented(ofJob(name, r.Item, strings.TrimRight(line, "\n")))
 		}
 	}
 	if able == 0 {

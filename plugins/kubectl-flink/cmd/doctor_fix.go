@@ -70,11 +70,11 @@ type fixer struct {
 	look func(ctx context.Context, named []api.Ref) (*gathered, error)
 	// apply makes the change.
 	apply func(ctx context.Context, fix *diagnosis.Fix, object *unstructured.Unstructured) error
-	// told is what became of a cure, as soon as that is known; waits what is
+	// report receives what became of a cure, as soon as that is known; waits what is
 	// waited for.
-	told  func(view.DoctorFix)
-	waits func(format string, args ...any)
-	note  func(text string)
+	report func(view.DoctorFix)
+	waits  func(format string, args ...any)
+	note   func(text string)
 }
 
 // fixer is what carries cures out by the flags.
@@ -91,7 +91,7 @@ func (o *doctorOptions) fixer(at *site, line *progress.Line) *fixer {
 	f.apply = func(ctx context.Context, fix *diagnosis.Fix, object *unstructured.Unstructured) error {
 		return lifecycle.ApplyFix(ctx, at.client, fix, object, o.fix.DryRun)
 	}
-	f.told = func(fix view.DoctorFix) {
+	f.report = func(fix view.DoctorFix) {
 		line.Clear()
 		if o.output.Format() == "" {
 			fmt.Fprintln(o.Out, fix.Line())
@@ -149,7 +149,7 @@ func (f *fixer) run(ctx context.Context, found *gathered) ([]view.DoctorFix, err
 					fix.Outcome = view.FixNotNow
 				}
 				fixes = append(fixes, fix)
-				f.told(fix)
+				f.report(fix)
 				continue
 			}
 			o = fresh
@@ -162,7 +162,7 @@ func (f *fixer) run(ctx context.Context, found *gathered) ([]view.DoctorFix, err
 			changed[o.ref] = now
 		}
 		fixes = append(fixes, fix)
-		f.told(fix)
+		f.report(fix)
 	}
 	return fixes, nil
 }

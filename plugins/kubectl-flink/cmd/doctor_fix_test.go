@@ -90,7 +90,7 @@ func TestDoctorFixes(t *testing.T) {
 						wrote++
 						return c.refuse
 					},
-					told: func(fix view.DoctorFix) { told = append(told, fix.Line()) }, waits: func(string, ...any) {}, note: func(string) {},
+					report: func(fix view.DoctorFix) { told = append(told, fix.Line()) }, waits: func(string, ...any) {}, note: func(string) {},
 				}
 				f.DryRun = c.dryRun
 				_, err := f.run(t.Context(), c.found)
@@ -123,7 +123,7 @@ func TestDoctorFixesOneAfterTheOther(t *testing.T) {
 				versions = append(versions, object.GetResourceVersion())
 				return nil
 			},
-			told: func(fix view.DoctorFix) { outcomes = append(outcomes, fix.Outcome) }, waits: func(string, ...any) {}, note: func(string) {},
+			report: func(fix view.DoctorFix) { outcomes = append(outcomes, fix.Outcome) }, waits: func(string, ...any) {}, note: func(string) {},
 		}
 		if _, err := f.run(t.Context(), sick(resumesEmpty, both)); err != nil || len(versions) != 2 || versions[1] != "later" || !slices.Equal(outcomes, []string{"done", "done"}) {
 			t.Errorf("%v: %q %q", err, versions, outcomes)

@@ -26,7 +26,7 @@ func (o *flameOptions) flink(ctx context.Context, place reach.Place, jobManager 
 		}
 	}
 	graphs := make([]rest.FlameGraph, len(vertices))
-	var told sync.Once
+	var once sync.Once
 	err := errors.Join(each(vertices, func(i int, v rest.Vertex) error {
 		asked := time.Now()
 		for {
@@ -44,7 +44,7 @@ func (o *flameOptions) flink(ctx context.Context, place reach.Place, jobManager 
 				graphs[i] = graph
 				return nil
 			}
-			told.Do(func() { o.line.Set("waiting for Flink's samples of the job's tasks") })
+			once.Do(func() { o.line.Set("waiting for Flink's samples of the job's tasks") })
 			timer := time.NewTimer(o.pause(flamePoll))
 			select {
 			case <-ctx.Done():

@@ -70,7 +70,7 @@ certificate protects. --raw turns this off.`,
 		RunE: plugin.RunE(o),
 	}
 	flags := cmd.Flags()
-	flags.StringSliceVar(&o.addresses, "address", []string{"localhost"}, "Addresses to listen on")
+	flags.StringSliceVar(&o.addresses, "address", []string{"localhost"}, "IP addresses to listen on, or localhost")
 	flags.BoolVar(&o.minio, "minio", false, "Forward the API and the console of the MinIO Service that is found")
 	flags.BoolVar(&o.controlCenter, "control-center", false, "Forward Confluent Control Center (9021)")
 	flags.BoolVar(&o.raw, "raw", false, "Forward bytes as they are, HTTP too: then any web page that is open in a browser here can send requests to the port")
@@ -80,6 +80,9 @@ certificate protects. --raw turns this off.`,
 
 // Validate finds what is wrong with the arguments.
 func (o *forwardOptions) Validate() error {
+	if err := listenOn(&o.addresses); err != nil {
+		return err
+	}
 	preset := o.minio || o.controlCenter
 	switch {
 	case !preset && len(o.Args) < 2:

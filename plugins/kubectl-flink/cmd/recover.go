@@ -209,7 +209,7 @@ func (o *recoverOptions) Run(ctx context.Context) error {
 	}
 	if o.yes {
 		// Who isn't asked is shown nevertheless what to know and what wasn't looked at.
-		for _, text := range page.Told() {
+		for _, text := range page.Notes() {
 			o.complain(nil, text)
 		}
 	}
@@ -301,7 +301,7 @@ func (o *recoverOptions) carry(ctx context.Context, to *common, client *operator
 	defer line.Done()
 	explain := explainer{common: to, way: o.tunnelFlags, files: o.tls, looking: func() { line.Set("looking for the cause") }}
 	defer explain.Close()
-	told := jobBatch[lifecycle.SubmitReport]{common: o.common, many: &manyFlags{allNamespaces: true}}
+	jobs := jobBatch[lifecycle.SubmitReport]{common: o.common, many: &manyFlags{allNamespaces: true}}
 	var mu sync.Mutex
 	failed := map[api.Ref]bool{}
 	one := func(ctx context.Context, step backup.Step) (lifecycle.SubmitReport, error) {
@@ -314,7 +314,7 @@ func (o *recoverOptions) carry(ctx context.Context, to *common, client *operator
 		}
 		bounded, cancel := o.Bounded(ctx)
 		defer cancel()
-		report, err := recovery.Carry(bounded, step, told.reporter(step.Ref(), len(page.Steps), line))
+		report, err := recovery.Carry(bounded, step, jobs.reporter(step.Ref(), len(page.Steps), line))
 		if err != nil && step.Action != backup.Stopped {
 			err = explain.explain(ctx, client, step.Ref(), ended(bounded, err))
 		}

@@ -4,12 +4,14 @@ import (
 	"context"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/sqlshell"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/diagnosis"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/reach"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/sqlgateway"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/view"
 )
 
@@ -47,7 +49,9 @@ func (o *sqlOptions) explainStatement(client *operator.Client, place reach.Place
 		}
 		if len(found) == 0 {
 			found = slices.DeleteFunc(diagnosis.Attempt(facts, diagnosis.ReadException(failed.Full, time.Time{}, "")), func(f diagnosis.Finding) bool {
-				return slices.Contains(notOfStatements, f.Rule)
+				return slices.Contains(notOfStatements, f.Rule) ||
+					// What fails are checkpoints, not a savepoint that was asked for.
+					strings.HasPrefix(failed.Full, sqlgateway.NoRowsYet) && strings.HasPrefix(f.Rule, "FLINK-SNAP-")
 			})
 		}
 		if len(found) == 0 {

@@ -315,13 +315,16 @@ func (o *sqlClientOptions) runInPod(ctx context.Context, place reach.Place, more
 		in, input = nil, "file"
 	}
 	terminal := os.Getenv("TERM")
-	if terminal == "" {
+	switch {
+	case terminal == "" && tty:
+		terminal = "xterm" // as container runtimes and screens of this plugin take it
+	case terminal == "":
 		terminal = "dumb"
 	}
 	args := append([]string{"env", "TERM=" + terminal, "LC_ALL=C.UTF-8", "bash", "-c", clientScript, "sql-client", directory, input},
 		inArguments.arguments("localhost", port, paths, more)...)
 	run := command(in, o.Out, args...)
-	run.TTY = tty
+	run.TTY, run.LineFeed = tty, terminal == "dumb"
 	var failures *failureWatcher
 	if !tty {
 		run.Out, failures = o.output()

@@ -50,7 +50,7 @@ func (o *statusOptions) live(ctx context.Context, client *operator.Client, ref a
 		return err
 	}
 	defer tunnel.Close()
-	source := &statusSource{o: o, client: client, ref: ref, tunnel: tunnel, place: place, poke: make(chan struct{}, 1), told: map[string]string{}}
+	source := &statusSource{o: o, client: client, ref: ref, tunnel: tunnel, place: place, poke: make(chan struct{}, 1), lastText: map[string]string{}}
 	return screen.Run(ctx, o.In, o.Out, screen.Screen[view.Status]{
 		Waiting: "looking at " + ref.String(), Source: source.follow,
 		Draw: func(s view.Status, width int) screen.Picture {
@@ -85,9 +85,9 @@ type statusSource struct {
 	// findings are those of the last look, which is some seconds old.
 	findings []diagnosis.Finding
 	changes  []view.Change
-	// told is what was last said of the job ("") and of each pod.
-	told map[string]string
-	gone bool
+	// lastText is what was last said of the job ("") and of each pod.
+	lastText map[string]string
+	gone     bool
 }
 
 func (s *statusSource) follow(ctx context.Context, show func(view.Status)) error {
@@ -160,10 +160,10 @@ func (s *statusSource) take(event watch.EventType, object *unstructured.Unstruct
 
 // note remembers a change of the job ("") or a pod; mu is held.
 func (s *statusSource) note(of, text string) {
-	if s.told[of] == text {
+	if s.lastText[of] == text {
 		return
 	}
-	s.told[of] = text
+	s.lastText[of] = text
 	s.changes = append(s.changes, view.Change{At: s.o.now(), Text: text})
 	if more := len(s.changes) - keptChanges; more > 0 {
 		s.changes = slices.Delete(s.changes, 0, more)
@@ -286,7 +286,7 @@ func (s *statusSource) watchPods(ctx context.Context, cluster string, tell func(
 			if synced {
 				s.note(pod.Name, text)
 			}
-			s.told[pod.Name] = text
+			s.lastText[pod.Name] = text
 		}
 		if synced {
 			s.pods = pods

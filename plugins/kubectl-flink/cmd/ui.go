@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"sync"
 	"time"
@@ -67,7 +68,7 @@ send.`,
 	}
 	flags := cmd.Flags()
 	flags.IntVar(&o.port, "port", defaultUIPort, "Local port (default 8081, or another one where that is in use); 0 is any")
-	flags.StringSliceVar(&o.addresses, "address", nil, "Addresses to listen on (default this computer only)")
+	flags.StringSliceVar(&o.addresses, "address", nil, "IP addresses to listen on, or localhost (default this computer only)")
 	flags.BoolVar(&o.noBrowser, "no-browser", false, "Don't open a browser")
 	flags.BoolVar(&o.printURL, "print-url", false, "Print the address on standard output, and don't open a browser")
 	flags.BoolVar(&o.all, "all", false, "Serve every job of the namespace behind one page")
@@ -214,7 +215,7 @@ func (o *uiOptions) Validate() error {
 	case o.port < 0 || o.port > 65535:
 		return exit.Usagef("--port must be between 0 and 65535")
 	}
-	return nil
+	return listenOn(&o.addresses)
 }
 
 // Run forwards the dashboard until it is interrupted.
@@ -290,12 +291,21 @@ func (o *uiOptions) listen(ctx context.Context, tunnel *portforward.Tunnel, opti
 	return tunnel.Listen(ctx, options)
 }
 
+// listenOn makes of what --address says the addresses that are listened on.
+func listenOn(addresses *[]string) error {
+	found, err := portforward.ListenAddresses(*addresses)
+	if err != nil {
+		return exit.Usagef("--address: %w", err)
+	}
+	*addresses = found
+	return nil
+}
+
 // warnWideAddresses says that others can get in.
 func warnWideAddresses(c *common, addresses []string) {
 	for _, address := range addresses {
-		ip := net.ParseIP(address)
-		if address != "localhost" && (ip == nil || !ip.IsLoopback()) {
-			fmt.Fprintf(c.ErrOut, "warning: listening on %s: everyone who reaches this computer there gets in without a password\n", term.SafeLine(address))
+		if ip, err := netip.ParseAddr(address); err == nil && !ip.IsLoopback() {
+			fmt.Fprintf(c.ErrOut, "warning: listening on %s: everyone who reaches this computer there gets in without a password\n", ip)
 		}
 	}
 }
@@ -305,7 +315,7 @@ func warnWideAddresses(c *common, addresses []string) {
 func pageAddress(addresses []string, port int) string {
 	host := "localhost"
 	if len(addresses) > 0 {
-		if ip := net.ParseIP(addresses[0]); ip == nil || !ip.IsUnspecified() {
+		if ip, err := netip.ParseAddr(addresses[0]); err != nil || !ip.IsUnspecified() {
 			host = addresses[0]
 		}
 	}

@@ -77,9 +77,9 @@ func (r Recovery) text() string {
 	return out.String()
 }
 
-// Told are what to know of the jobs that are started, and what of them couldn't be
+// Notes are what to know of the jobs that are started, and what of them couldn't be
 // looked at, a line each.
-func (r Recovery) Told() []string {
+func (r Recovery) Notes() []string {
 	var out []string
 	for _, s := range r.Steps {
 		if s.Action != backup.Start {

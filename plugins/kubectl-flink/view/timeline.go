@@ -169,7 +169,7 @@ func TimelineSVG(t timeline.Timeline, zone *time.Location) string {
 	return timelineSVG(t, zone, storyLines(t.Items, zone))
 }
 
-func timelineSVG(t timeline.Timeline, zone *time.Location, told []storyLine) string {
+func timelineSVG(t timeline.Timeline, zone *time.Location, lines []storyLine) string {
 	// The picture begins where something is known.
 	from, to := t.To.Add(-time.Minute), t.To
 	for _, e := range t.Items {
@@ -192,8 +192,8 @@ func timelineSVG(t timeline.Timeline, zone *time.Location, told []storyLine) str
 	}
 	bottom := storyTop + len(lanes)*storyLane
 	height := bottom + 20
-	if len(told) > 0 {
-		height += 24 + len(told)*storyRow
+	if len(lines) > 0 {
+		height += 24 + len(lines)*storyRow
 	}
 	title := term.SafeLine(t.Job + "  " + from.In(zone).Format("2006-01-02 15:04:05") + " to " + to.In(zone).Format("2006-01-02 15:04:05 MST"))
 	var out strings.Builder
@@ -231,7 +231,7 @@ func timelineSVG(t timeline.Timeline, zone *time.Location, told []storyLine) str
 		}
 		out.WriteString("</g>\n")
 	}
-	for i, line := range told {
+	for i, line := range lines {
 		fmt.Fprintf(&out, "<text class=\"%s\" x=\"20\" y=\"%d\" xml:space=\"preserve\">%s</text>\n", line.class, bottom+34+i*storyRow, xmlText(line.text))
 	}
 	out.WriteString("</svg>\n")
