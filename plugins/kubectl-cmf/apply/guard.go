@@ -74,7 +74,8 @@ func riskOf(ref cmf.Ref, o cmf.Object) *Risk {
 	}
 	if keeps.Path != "" {
 		// What can't be told apart keeps state.
-		if value := o.Text(keeps.Path); value != "" && !slices.ContainsFunc(keeps.Prefixes, func(p string) bool { return strings.HasPrefix(strings.ToUpper(value), p) }) {
+		value := strings.ToUpper(strings.TrimLeft(o.Text(keeps.Path), "(; \t\r\n\f\v\u00a0\ufeff"))
+		if value != "" && !slices.ContainsFunc(keeps.Prefixes, func(p string) bool { return strings.HasPrefix(value, p) }) {
 			return nil
 		}
 	}

@@ -36,6 +36,9 @@ type Step struct {
 	Changes []string
 	// Warning is said before the step is taken.
 	Warning string
+
+	// needed says that a later step needs what this one makes.
+	needed bool
 }
 
 // Options change how files are applied.
@@ -296,6 +299,16 @@ func LosesState(ref cmf.Ref, live cmf.Object) error {
 		return nil
 	}
 	return fmt.Errorf("%s is stateless (%s): its state is lost with its job; use --lose-state if that is what you want", ref.Where(), modeSource(ref.Kind, live))
+}
+
+// StateUnknown says that CMF doesn't tell whether a live object keeps its state
+// over a stop of its job, as it does since 2.4; "" where it tells, or where there is
+// nothing to lose.
+func StateUnknown(ref cmf.Ref, live cmf.Object) string {
+	if ref.Kind.Mode == "" || live.Text(ref.Kind.Mode) != "" || live.Text("spec.stopped") == "true" || riskOf(ref, live) == nil {
+		return ""
+	}
+	return fmt.Sprintf("this CMF doesn't say whether %s keeps its state over a stop (no upgradeMode; it does since 2.4). A savepoint keeps it: kubectl cmf statement savepoint %s", ref.Where(), ref.Name)
 }
 
 // modeSource says where it stands that an object is stateless.

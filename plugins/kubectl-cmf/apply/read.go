@@ -12,7 +12,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"sigs.k8s.io/yaml"
@@ -163,7 +162,7 @@ func parseJSON(source string, data []byte) ([]Document, error) {
 			if errors.As(err, &syntax) {
 				line = 1 + bytes.Count(data[:min(int(syntax.Offset), len(data))], []byte("\n"))
 			}
-			return nil, fmt.Errorf("%s:%d: not valid JSON: %w", source, line, err)
+			return nil, fmt.Errorf("%s:%d: not valid JSON: %w%s", source, line, err, jsonHint(data, err))
 		}
 		if out, err = collect(out, source, line, value); err != nil {
 			return nil, err
@@ -176,7 +175,7 @@ func parseYAML(source string, data []byte) ([]Document, error) {
 	for _, part := range splitYAML(data) {
 		text, err := yaml.YAMLToJSONStrict(part.data)
 		if err != nil {
-			return nil, fmt.Errorf("%s:%d: not valid YAML: %s", source, part.line, yamlError(err, part.line))
+			return nil, fmt.Errorf("%s:%d: not valid YAML: %s%s", source, part.line, yamlError(err, part.line), yamlHint(part.data))
 		}
 		decoder := json.NewDecoder(bytes.NewReader(text))
 		decoder.UseNumber()
@@ -214,41 +213,6 @@ func yamlError(err error, first int) string {
 	return strings.Join(out, " ")
 }
 
-type part struct {
-	data []byte
-	line int
-}
-
-// splitYAML cuts a stream at its --- lines.
-func splitYAML(data []byte) []part {
-	var out []part
-	var current []byte
-	start, line := 1, 0
-	flush := func(next int) {
-		if len(bytes.TrimSpace(current)) > 0 {
-			out = append(out, part{current, start})
-		}
-		current, start = nil, next
-	}
-	for text := range bytes.Lines(data) {
-		line++
-		if rest, ok := bytes.CutPrefix(text, []byte("---")); ok && (len(bytes.TrimSpace(rest)) == 0 || rest[0] == ' ' || rest[0] == '\t') {
-			flush(line + 1)
-			if rest = bytes.TrimSpace(rest); len(rest) > 0 && rest[0] != '#' {
-				current, start = append(slices.Clone(rest), '\n'), line
-			}
-			continue
-		}
-		if bytes.Equal(bytes.TrimSpace(text), []byte("...")) && text[0] == '.' {
-			flush(line + 1)
-			continue
-		}
-		current = append(current, text...)
-	}
-	flush(line)
-	return out
-}
-
 // collect appends value, or the items of a list of objects.
 func collect(out []Document, source string, line int, value any) ([]Document, error) {
 	switch v := value.(type) {
@@ -263,10 +227,15 @@ func collect(out []Document, source string, line int, value any) ([]Document, er
 	case map[string]any:
 		_, named := v["name"]
 		_, spec := v["spec"]
-		if items, ok := v["items"].([]any); ok && !named && !spec {
+		items, isList := v["items"].([]any)
+		if value, has := v["items"]; (isList || has && value == nil) && !named && !spec {
 			return collect(out, source, line, items)
 		}
 		return append(out, Document{Object: v, Source: source, Line: line}), nil
 	}
-	return nil, fmt.Errorf("%s:%d: not a CMF resource: expected an object, got %s", source, line, cmf.TypeName(value))
+	hint := ""
+	if text, ok := value.(string); ok && strings.HasPrefix(strings.TrimSpace(text), "//") {
+		hint = noComments
+	}
+	return nil, fmt.Errorf("%s:%d: not a CMF resource: expected an object, got %s%s", source, line, cmf.TypeName(value), hint)
 }

@@ -3,8 +3,6 @@ package apply
 import (
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/cmf"
@@ -82,13 +80,6 @@ func Resolve(documents []Document, place Place) ([]Item, error) {
 	return items, exit.With(exit.Usage, errors.Join(wrong...))
 }
 
-// ForeignError says that a document isn't a CMF resource.
-type ForeignError struct{ Location, What string }
-
-func (e *ForeignError) Error() string {
-	return fmt.Sprintf("%s: not a CMF resource: %s", e.Location, e.What)
-}
-
 type resolver struct {
 	place        Place
 	environments []string
@@ -133,72 +124,6 @@ func (d Document) as(kind *cmf.Kind) Document {
 	return d
 }
 
-// classify finds the kind of a document; nil with an error where it is none,
-// nil without one for the defaults of an environment that it doesn't name.
-func classify(d Document) (*cmf.Kind, error) {
-	foreign := func(format string, args ...any) error {
-		return &ForeignError{d.Location(), fmt.Sprintf(format, args...)}
-	}
-	name, version := d.Object.Text("kind"), d.Object.Text("apiVersion")
-	group, _, _ := strings.Cut(version, "/")
-	switch {
-	case name == "" && version == "":
-		return bare(d)
-	case name == "":
-		return nil, foreign("it has no kind")
-	case version == "" && name != "Environment":
-		return nil, foreign("kind %s without apiVersion; CMF's is %s/v1", name, cmf.Group)
-	case version != "" && group != cmf.Group:
-		switch {
-		case group == "platform.confluent.io":
-			return nil, foreign("%s %s belongs to Confluent for Kubernetes; use kubectl apply", version, name)
-		case isKind(name) && (name != "Secret" || version != "v1"):
-			return nil, foreign("apiVersion of a %s must be %s/v1, not %s", name, cmf.Group, version)
-		}
-		return nil, foreign("%s %s; kubectl apply may take it", version, name)
-	}
-	for _, kind := range cmf.Kinds {
-		if kind.Kind == name && kind != cmf.Must("detached-savepoint") {
-			return kind, nil
-		}
-	}
-	return nil, foreign("%s has no kind %s", cmf.Group, name)
-}
-
-// isKind reports whether CMF has a kind of that name.
-func isKind(name string) bool {
-	return slices.ContainsFunc(cmf.Kinds, func(k *cmf.Kind) bool { return k.Kind == name })
-}
-
-// bare tells environments, which have no kind, from anything else.
-func bare(d Document) (*cmf.Kind, error) {
-	own := []string{"kubernetesNamespace", "flinkApplicationDefaults", "computePoolDefaults", "statementDefaults", "kubernetesClusterName"}
-	if d.Object.Text("name") != "" && slices.ContainsFunc(own, func(f string) bool { _, ok := d.Object[f]; return ok }) {
-		return cmf.Must("env"), nil
-	}
-	if isDefaults(d.Object) {
-		return nil, nil
-	}
-	return nil, &ForeignError{d.Location(), "it has neither a kind nor the fields of an environment (name, kubernetesNamespace)"}
-}
-
-// isDefaults recognizes what `confluent flink environment create --defaults`
-// takes: the defaults of an environment's applications, and nothing else.
-func isDefaults(o cmf.Object) bool {
-	for key := range o {
-		if key != "spec" && key != "metadata" {
-			return false
-		}
-	}
-	spec := o.Map("spec")
-	for _, field := range []string{"flinkConfiguration", "podTemplate", "jobManager", "taskManager", "image", "flinkVersion", "serviceAccount"} {
-		if _, ok := spec[field]; ok {
-			return true
-		}
-	}
-	return false
-}
-
 func (r *resolver) item(d Document) (Item, error) {
 	kind, err := classify(d)
 	if err != nil {
@@ -233,14 +158,15 @@ func (r *resolver) item(d Document) (Item, error) {
 	}
 	if r.place.Only != nil && kind != r.place.Only {
 		if r.place.Only.Kind != kind.Kind {
-			return Item{}, fmt.Errorf("%s: it is a %s, not a %s", d.Location(), kind.Kind, r.place.Only.Kind)
+			return Item{}, fmt.Errorf("%s: it is %s, not %s", d.Location(), article(kind.Kind), article(r.place.Only.Kind))
 		}
 		kind = r.place.Only
 	}
 	if err := Validate(kind, object); err != nil {
 		return Item{}, fmt.Errorf("%s: %w", d.Location(), err)
 	}
-	problems, unknown := kind.Shape(object)
+	// What CMF sets itself isn't looked at: files of its answers have it in every form.
+	problems, unknown := kind.Shape(Clean(kind, object))
 	if len(problems) > 0 {
 		for i, problem := range problems {
 			problems[i] = fmt.Errorf("%s: %w", d.Location(), problem)

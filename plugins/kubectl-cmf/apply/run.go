@@ -91,6 +91,7 @@ func (e *IncompleteError) Unwrap() []error {
 // what runs beside it and begins no more.
 func (r Runner) Run(ctx context.Context, steps []Step) error {
 	incomplete := IncompleteError{Again: r.Again}
+	markNeeded(steps)
 	for _, batch := range batches(steps) {
 		if len(incomplete.Failed) > 0 || ctx.Err() != nil {
 			incomplete.skip(batch)
@@ -123,7 +124,22 @@ func batches(steps []Step) [][]Step {
 
 // defines reports whether steps behind s may need what it makes.
 func (s Step) defines() bool {
-	return s.Action != Delete && s.Action != Prune && s.Ref.Kind.Defines != nil && s.Ref.Kind.Defines(s.Object)
+	return s.needed || s.Action != Delete && s.Action != Prune && s.Ref.Kind.Defines != nil && s.Ref.Kind.Defines(s.Object)
+}
+
+// markNeeded marks the steps whose objects go on running and make something that
+// a step behind them names.
+func markNeeded(steps []Step) {
+	for i := range steps {
+		s := &steps[i]
+		if s.Action == Delete || s.Action == Prune || s.Ref.Kind.Makes == nil {
+			continue
+		}
+		made := s.Ref.Kind.Makes(s.Object)
+		s.needed = made != "" && slices.ContainsFunc(steps[i+1:], func(later Step) bool {
+			return later.Ref.Kind == s.Ref.Kind && later.Ref.Kind.NeedsMade(later.Object, made)
+		})
+	}
 }
 
 func (e *IncompleteError) skip(steps []Step) {

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -234,6 +235,10 @@ func TestFailureHalfWay(t *testing.T) {
 	want(t, r.ok("apply", "-f", file), "computepool.cmf.confluent.io/pool1 created\nflinkapplication.cmf.confluent.io/app1 created\n")
 }
 
+func sortedLines(text string) string {
+	return strings.Join(slices.Sorted(strings.Lines(text)), "")
+}
+
 func TestPruneByLabelAndInventory(t *testing.T) {
 	r := newRig(t, cmftest.Options{})
 	r.env("dev-env")
@@ -242,10 +247,11 @@ func TestPruneByLabelAndInventory(t *testing.T) {
 	r.fails(2, "computepool.cmf.confluent.io/pool2 in environment dev-env", "apply", "-f", r.file("one.yaml", pool1), "--prune", "-l", "team=a")
 	r.ok("pool", "get", "pool2")
 	contains(t, r.ok("apply", "-f", r.file("one.yaml", pool1), "--prune", "-l", "team=a", "--dry-run=client"), "pool2 pruned (dry run)")
-	want(t, r.ok("apply", "-f", r.file("one.yaml", pool1), "--prune", "-l", "team=a", "--yes"), "computepool.cmf.confluent.io/pool1 unchanged\ncomputepool.cmf.confluent.io/pool2 pruned\n")
+	// What is done at the same time is printed as it ends.
+	want(t, sortedLines(r.ok("apply", "-f", r.file("one.yaml", pool1), "--prune", "-l", "team=a", "--yes")), "computepool.cmf.confluent.io/pool1 unchanged\ncomputepool.cmf.confluent.io/pool2 pruned\n")
 	r.ok("pool", "get", "other")
 	r.ok("apply", "-f", r.file("two.yaml", manyPools(2)), "--inventory", "set-a")
-	want(t, r.ok("apply", "-f", r.file("one.yaml", manyPools(1)), "--inventory", "set-a", "--prune", "--yes"), "computepool.cmf.confluent.io/pool-000 unchanged\ncomputepool.cmf.confluent.io/pool-001 pruned\n")
+	want(t, sortedLines(r.ok("apply", "-f", r.file("one.yaml", manyPools(1)), "--inventory", "set-a", "--prune", "--yes")), "computepool.cmf.confluent.io/pool-000 unchanged\ncomputepool.cmf.confluent.io/pool-001 pruned\n")
 }
 
 func TestDiff(t *testing.T) {

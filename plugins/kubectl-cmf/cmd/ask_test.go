@@ -54,7 +54,7 @@ func (u *user) onTerminal(keys string, args ...string) (code int, shown string) 
 
 func TestAServerThatWasFoundIsAskedForOnATerminal(t *testing.T) {
 	stranger := newRecorder(t, true, emptyCMF)
-	ca, by := stranger.ca.PEM, "tenant\x1b]0;x\x07"
+	ca, by := stranger.ca.PEM, "tenant\u202ex"
 	u := newUser(t)
 	u.cluster(by, func() (string, []byte) { return stranger.URL, ca })
 	token := u.file("token", "t0ken")
@@ -63,8 +63,8 @@ func TestAServerThatWasFoundIsAskedForOnATerminal(t *testing.T) {
 		t.Errorf("%d %q\n%s", code, secrets, shown)
 	}
 	contains(t, shown, stranger.URL, "cmfrestclass/default", "SHA-256 ", "the token of --cmf-token-file", "nothing was sent")
-	if strings.Contains(shown, "\x1b]0;") {
-		t.Errorf("an escape sequence of the tenant's came through: %q", shown)
+	if strings.Contains(shown, "\u202e") {
+		t.Errorf("a character that reorders text of the tenant's came through: %q", shown)
 	}
 	if code, shown = u.onTerminal("yes\n", "env", "list", "--cmf-token-file", token); code != 0 {
 		t.Errorf("%d %s", code, shown)

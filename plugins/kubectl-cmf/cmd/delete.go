@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -130,6 +131,9 @@ func (d *deleter) Run(ctx context.Context) error {
 	var lost error
 	if len(missing) > 0 && !d.ignoreMissing {
 		lost = errors.Join(missing...)
+		if len(d.files) > 0 {
+			lost = fmt.Errorf("%w\nwith --ignore-not-found what is gone already is no error", lost)
+		}
 	}
 	if len(there) == 0 {
 		return lost
@@ -188,7 +192,10 @@ func (d *deleter) items(ctx context.Context, names []string) (*connect.Connectio
 		return nil, nil, err
 	}
 	var items []apply.Item
-	for _, name := range names {
+	for i, name := range names {
+		if slices.Contains(names[:i], name) {
+			continue // said twice
+		}
 		ref, err := d.ref(ctx, d.kind, name)
 		if err != nil {
 			return nil, nil, err

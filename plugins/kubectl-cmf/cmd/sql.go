@@ -252,6 +252,9 @@ func (o *stoppedOptions) Run(ctx context.Context) error {
 	if err := o.managed(ref, object, o.force); err != nil {
 		return err
 	}
+	if unknown := apply.StateUnknown(ref, object); o.stopped && !o.loseState && unknown != "" {
+		fmt.Fprintln(o.ErrOut, "warning: "+unknown)
+	}
 	var from map[string]any
 	if o.from != "" {
 		if phase := object.Text("status.phase"); object.Text("spec.stopped") != "true" || phase == cmf.PhaseRunning {

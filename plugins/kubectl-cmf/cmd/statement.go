@@ -217,6 +217,9 @@ func (o *rescaleOptions) Run(ctx context.Context) error {
 	if err := apply.LosesState(ref, before); err != nil && !o.loseState {
 		return err
 	}
+	if unknown := apply.StateUnknown(ref, before); !o.loseState && unknown != "" {
+		fmt.Fprintln(o.ErrOut, "warning: "+unknown)
+	}
 	if err := statement.Change(ctx, client.Client, ref, before, func(object cmf.Object) {
 		object.Set("spec.parallelism", json.Number(strconv.Itoa(o.parallelism)))
 	}); err != nil {

@@ -175,3 +175,22 @@ func TestDescribeTellsWhatCMFMadeOfAStatement(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// Before 2.4 CMF doesn't say whether a statement keeps its state: that is said.
+func TestStoppingWhereCMFIsSilentOnState(t *testing.T) {
+	r := newStatements(t, "2.3.1")
+	r.ok("statement", "create", "clicks", "--pool", "kept", "--sql", "INSERT INTO t SELECT 1")
+	got := r.run("statement", "stop", "clicks")
+	if got.code != 0 || !strings.Contains(got.err, "warning: this CMF doesn't say whether statement \"clicks\"") {
+		t.Errorf("%+v", got)
+	}
+	r.ok("statement", "create", "show", "--pool", "kept", "--sql", "SHOW TABLES")
+	if got := r.run("statement", "stop", "show"); strings.Contains(got.err, "warning") {
+		t.Errorf("%+v", got)
+	}
+	r = newStatements(t, "2.4.0")
+	r.ok("statement", "create", "clicks", "--pool", "kept", "--sql", "INSERT INTO t SELECT 1")
+	if got := r.run("statement", "stop", "clicks"); got.code != 0 || strings.Contains(got.err, "warning") {
+		t.Errorf("%+v", got)
+	}
+}

@@ -3,6 +3,7 @@ package cmd
 import (
 	"context"
 	"fmt"
+	"net/http"
 
 	"github.com/spf13/cobra"
 
@@ -75,7 +76,7 @@ func (o *systemOptions) Run(ctx context.Context) error {
 	}
 	object, err := o.ask(ctx, client)
 	if err != nil {
-		if cmf.IsNotFound(err) {
+		if cmf.StatusOf(err) == http.StatusNotFound {
 			if old := client.Needs(ctx, o.since, "kubectl cmf system "+o.use); cmf.IsUnsupported(old) {
 				return old
 			}

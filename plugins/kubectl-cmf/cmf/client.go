@@ -312,7 +312,8 @@ func (c *Client) object(r request, a *answer) (Object, error) {
 	if needed := memory(a.body); needed > maxMemory {
 		return nil, c.unreadable(r, fmt.Errorf("it would need more than %d MiB of memory", int64(maxMemory)>>20))
 	}
-	object, err := Decode(a.body)
+	// Some servers begin with the mark of UTF-8, which isn't JSON's.
+	object, err := Decode(bytes.TrimPrefix(a.body, []byte("\xef\xbb\xbf")))
 	if err == nil {
 		return object, nil
 	}

@@ -1,15 +1,11 @@
 package cmf
 
 import (
-	"cmp"
-	"encoding/json"
+	"bytes"
 	"errors"
 	"fmt"
-	"maps"
 	"mime"
 	"net/http"
-	"regexp"
-	"slices"
 	"strings"
 )
 
@@ -20,6 +16,8 @@ type StatusError struct {
 	Messages []string
 	// Foreign says that the answer isn't CMF's: a proxy or a login page.
 	Foreign bool
+	// unrouted says that the server has nothing at that path.
+	unrouted bool
 	// Challenge is the WWW-Authenticate header.
 	Challenge string
 	// Authenticated says that the request carried a token or a certificate.
@@ -42,8 +40,12 @@ func StatusOf(err error) int {
 	return 0
 }
 
-// IsNotFound reports whether the server says that there is no such thing.
-func IsNotFound(err error) bool { return StatusOf(err) == http.StatusNotFound }
+// IsNotFound reports whether CMF says that there is no such thing. A proxy that
+// knows no way to CMF says nothing of the kind, nor does a CMF without that path.
+func IsNotFound(err error) bool {
+	var status *StatusError
+	return errors.As(err, &status) && status.Status == http.StatusNotFound && !status.Foreign && !status.unrouted
+}
 
 // IsConflict reports whether the server says that it exists or is in use.
 func IsConflict(err error) bool { return StatusOf(err) == http.StatusConflict }
@@ -66,6 +68,9 @@ func (e *StatusError) Error() string {
 	}
 	if e.Foreign {
 		line += " — this answer does not come from CMF but from something before it, such as a proxy or an ingress"
+	}
+	if e.unrouted {
+		line += "; this server has no such path: is the address CMF's, and CMF new enough?"
 	}
 	// Go's and Tomcat's words for it.
 	if strings.Contains(line, "request to an HTTPS server") || strings.Contains(line, "requires TLS") {
@@ -109,111 +114,31 @@ var meanings = map[int]string{
 // the beginning of one that has size in all.
 func parseError(response *http.Response, body []byte, size string) *StatusError {
 	e := &StatusError{Status: response.StatusCode, Challenge: response.Header.Get("WWW-Authenticate"), size: size}
-	var answer errorAnswer
-	if err := json.Unmarshal(body, &answer); err == nil {
-		answer.tell(e)
+	data := bytes.TrimPrefix(body, []byte("\xef\xbb\xbf"))
+	if answer, err := decodeValue(data); err == nil {
+		reader := bodyReader{e.Status}
+		texts := reader.read(answer)
+		if len(texts) == 0 && !reader.silent(answer) {
+			texts = []string{string(data)}
+		}
+		for _, text := range texts {
+			e.Foreign = e.Foreign || fromProxy(text)
+			e.unrouted = e.unrouted || e.Status == http.StatusNotFound && unrouted(text)
+			e.add(text)
+		}
 		return e
 	}
 	kind, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type"))
 	text := string(body)
 	if kind == "text/html" || strings.HasPrefix(strings.TrimSpace(strings.ToLower(text)), "<") {
+		text, e.Foreign = markupText(text, kind)
+	} else if fromProxy(text) {
 		e.Foreign = true
-		text = htmlText(text)
 	}
 	if text = shortenOf(text, size); text != "" {
 		e.Messages = append(e.Messages, text)
 	}
 	return e
-}
-
-// errorAnswer is the body of an error: CMF's own, Spring's where CMF's code isn't
-// reached, or one by RFC 9457 (problem+json) of Spring or a gateway.
-type errorAnswer struct {
-	Errors  messageList     `json:"errors"`
-	Message string          `json:"message"`
-	Error   json.RawMessage `json:"error"`
-	Title   string          `json:"title"`
-	Detail  string          `json:"detail"`
-	// What is wrong with which field, as some put it beside the detail.
-	Validation messageList `json:"validation"`
-	Violations messageList `json:"violations"`
-	Invalid    messageList `json:"invalid-params"`
-}
-
-// tell adds what the answer says to e.
-func (a errorAnswer) tell(e *StatusError) {
-	e.addAll(a.Errors)
-	if len(e.Messages) == 0 {
-		e.add(a.Message)
-	}
-	if len(e.Messages) == 0 {
-		var text string
-		_ = json.Unmarshal(a.Error, &text)
-		if text != http.StatusText(e.Status) {
-			e.add(text)
-		}
-	}
-	if text := cmp.Or(a.Detail, a.Title); len(e.Messages) == 0 && text != http.StatusText(e.Status) {
-		e.add(text)
-	}
-	e.addAll(a.Validation)
-	e.addAll(a.Violations)
-	e.addAll(a.Invalid)
-}
-
-// messageList are messages in the forms that servers give them: texts, objects
-// with a message and perhaps its field, or lists of texts by field.
-type messageList []string
-
-// UnmarshalJSON takes what it understands and never fails: what an error says
-// must not be lost for one odd part of it.
-func (l *messageList) UnmarshalJSON(data []byte) error {
-	var items []json.RawMessage
-	var byField map[string]json.RawMessage
-	if json.Unmarshal(data, &items) != nil {
-		if json.Unmarshal(data, &byField) != nil {
-			return nil //nolint:nilerr // the error itself is what matters, in whatever form its details come
-		}
-		for _, field := range slices.Sorted(maps.Keys(byField)) {
-			var texts []string
-			var one string
-			if json.Unmarshal(byField[field], &texts) != nil && json.Unmarshal(byField[field], &one) == nil {
-				texts = []string{one}
-			}
-			for _, text := range texts {
-				*l = append(*l, field+": "+text)
-			}
-		}
-		return nil
-	}
-	for _, raw := range items {
-		var item struct {
-			Message string `json:"message"`
-			Reason  string `json:"reason"`
-			Detail  string `json:"detail"`
-			Field   string `json:"field"`
-			Name    string `json:"name"`
-		}
-		var text string
-		switch {
-		case json.Unmarshal(raw, &text) == nil:
-		case json.Unmarshal(raw, &item) == nil:
-			text = cmp.Or(item.Message, item.Reason, item.Detail)
-			if field := cmp.Or(item.Field, item.Name); text != "" && field != "" && !strings.HasPrefix(text, field) {
-				text = field + ": " + text
-			}
-		}
-		if text != "" {
-			*l = append(*l, text)
-		}
-	}
-	return nil
-}
-
-func (e *StatusError) addAll(texts []string) {
-	for _, text := range texts {
-		e.add(text)
-	}
 }
 
 func (e *StatusError) add(text string) {
@@ -224,23 +149,6 @@ func (e *StatusError) add(text string) {
 	if text = shorten(text); text != "" {
 		e.Messages = append(e.Messages, text)
 	}
-}
-
-var (
-	htmlTitle  = regexp.MustCompile(`(?is)<title[^>]*>(.*?)</title>`)
-	htmlHidden = regexp.MustCompile(`(?is)<(script|style)[^>]*>.*?(</(script|style)>|$)`)
-	htmlTag    = regexp.MustCompile(`(?s)<[^>]*>`)
-)
-
-// htmlText is the title of a page, or its text where it has none.
-func htmlText(page string) string {
-	if len(page) > 64<<10 {
-		page = page[:64<<10]
-	}
-	if m := htmlTitle.FindStringSubmatch(page); m != nil && strings.TrimSpace(m[1]) != "" {
-		return m[1]
-	}
-	return htmlTag.ReplaceAllString(htmlHidden.ReplaceAllString(page, " "), " ")
 }
 
 // AnswerError is a 2xx answer that can't be understood.

@@ -87,6 +87,10 @@ type Kind struct {
 	// Defines, where set, reports whether others of the same files may need what
 	// an object makes: such are made in the order of the files, each to its end.
 	Defines func(o Object) bool
+	// Makes, where set, names what an object makes beside running on; NeedsMade
+	// reports whether another one names that.
+	Makes     func(o Object) string
+	NeedsMade func(o Object, made string) bool
 	// Host is the kind of resource that has to be ready before one is created,
 	// and HostPath where its name stands; "" for none.
 	Host, HostPath string
@@ -98,7 +102,7 @@ type Kind struct {
 
 // Stateless reports whether the job of o loses its state when it is stopped.
 func (k *Kind) Stateless(o Object) bool {
-	return k.Mode != "" && o.Text(k.Mode) == api.UpgradeStateless
+	return k.Mode != "" && strings.EqualFold(o.Text(k.Mode), api.UpgradeStateless)
 }
 
 // Keeps is what a resource holds that can't be made again.

@@ -1,6 +1,7 @@
 package cmf
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -128,7 +129,7 @@ func (c *Client) listError(ctx context.Context, kind *Kind, scope Scope, err err
 	if StatusOf(err) == 0 {
 		return err
 	}
-	if IsNotFound(err) {
+	if StatusOf(err) == http.StatusNotFound {
 		if old := c.Needs(ctx, kind.Since, "kubectl cmf "+kind.Name); IsUnsupported(old) {
 			return old
 		}
@@ -304,17 +305,24 @@ func (l *lister) fetch(ctx context.Context, number int) (page, error) {
 	query.Set("size", strconv.Itoa(PageSize))
 	r := request{method: http.MethodGet, path: l.path, query: query, repeat: true, budget: &l.budget.bytes}
 	got, err := l.client.do(ctx, r)
+	if number > 0 && IsNotFound(err) {
+		// The first page was there: this server has no page behind the last one.
+		return page{last: true}, nil
+	}
 	if err != nil {
 		return page{}, err
 	}
 	if memory(got.body) > maxMemory {
 		return page{}, errMemory
 	}
+	if text := bytes.TrimSpace(got.body); string(text) == "null" {
+		return page{last: true}, nil
+	}
 	object, err := l.client.object(r, got)
 	if err != nil {
 		return page{}, err
 	}
-	p, err := readPage(object)
+	p, err := readPage(object, number)
 	if err != nil {
 		return page{}, l.client.unreadable(r, err)
 	}
@@ -322,15 +330,41 @@ func (l *lister) fetch(ctx context.Context, number int) (page, error) {
 	return p, nil
 }
 
-func readPage(object Object) (page, error) {
+// pagingFields are what a page has beside its items, in CMF's words and in those of
+// servers that are made with the same tools.
+var pagingFields = []string{
+	"apiVersion", "kind", "metadata", "pageable", "page", "size", "sort", "first", "last", "empty", "total", "totalSize", "totalCount",
+	"totalElements", "totalItems", "totalPages", "numberOfElements", "number", "count", "offset", "limit", "hasNext", "hasMore", "next",
+	"nextPage", "nextPageToken", "_links", "links",
+}
+
+// onlyPaging checks that an answer without items is a page all the same, and an
+// empty one.
+func onlyPaging(object Object, number int) error {
+	for _, field := range slices.Sorted(maps.Keys(object)) {
+		if slices.Contains(pagingFields, field) {
+			continue
+		}
+		if texts := (bodyReader{http.StatusOK}).read(map[string]any{field: object[field]}); len(texts) > 0 && field != "title" && field != "status" {
+			return fmt.Errorf("it has no items, but %q: %s", field, shorten(texts[0]))
+		}
+		return fmt.Errorf("it has no items, but %q", field)
+	}
+	for _, field := range []string{"total", "totalSize", "totalCount", "totalElements", "totalItems", "numberOfElements", "count"} {
+		if n, ok := object[field].(json.Number); ok && number == 0 && n != "0" {
+			return fmt.Errorf("it has no items, but says that %s is %s", field, shorten(string(n)))
+		}
+	}
+	return nil
+}
+
+func readPage(object Object, number int) (page, error) {
 	value, ok := object["items"]
 	if !ok {
 		// No page has to have items (Confluent's SDK leaves out an empty list),
 		// but an answer of something else hasn't them either.
-		for field := range object {
-			if !slices.Contains([]string{"apiVersion", "kind", "metadata", "pageable"}, field) {
-				return page{}, fmt.Errorf("it has no items, but %q", field)
-			}
+		if err := onlyPaging(object, number); err != nil {
+			return page{}, err
 		}
 	}
 	list, ok := value.([]any)

@@ -181,7 +181,7 @@ var statementKind = &Kind{
 	Required:  []string{"spec.statement", "spec.computePoolName"},
 	Server:    []string{"result"},
 	Defaults:  map[string]any{"spec.stopped": false, "spec.parallelism": 1},
-	Remake:    true, Defines: definesTable, Host: "pool", HostPath: "spec.computePoolName",
+	Remake:    true, Defines: definesTable, Makes: madeTable, NeedsMade: namesTable, Host: "pool", HostPath: "spec.computePoolName",
 	// What CMF chose counts more than what was asked for (StatementTraits in the
 	// document of 2.4).
 	Mode: "status.traits.upgradeMode|spec.upgradeMode", Restarts: []string{"spec.parallelism", "spec.stopped", "spec.startFromSavepoint"},

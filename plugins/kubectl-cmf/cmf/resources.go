@@ -59,7 +59,12 @@ func (c *Client) send(ctx context.Context, ref Ref, r request, object Object) (O
 	r.body = body
 	got, err := c.do(ctx, r)
 	if err != nil {
-		return nil, c.named(ctx, ref, hide(err, object))
+		err = c.named(ctx, ref, hide(err, object))
+		var about *ResourceError
+		if errors.As(err, &about) {
+			about.creating = r.method == http.MethodPost
+		}
+		return nil, err
 	}
 	answer, err := c.object(r, got)
 	if err != nil {
@@ -157,7 +162,7 @@ func (c *Client) named(ctx context.Context, ref Ref, err error) error {
 	if StatusOf(err) == 0 {
 		return err
 	}
-	if IsNotFound(err) {
+	if StatusOf(err) == http.StatusNotFound {
 		if old := c.Needs(ctx, ref.Kind.Since, "kubectl cmf "+ref.Kind.Name); IsUnsupported(old) {
 			return old
 		}
@@ -169,12 +174,17 @@ func (c *Client) named(ctx context.Context, ref Ref, err error) error {
 type ResourceError struct {
 	Ref Ref
 	Err error
+	// creating says that it was to be created: what isn't found is what it would be in.
+	creating bool
 }
 
 func (e *ResourceError) Error() string {
 	var status *StatusError
-	if IsNotFound(e.Err) && errors.As(e.Err, &status) && !status.Foreign {
+	if IsNotFound(e.Err) && errors.As(e.Err, &status) {
 		line := e.Ref.Where() + " not found"
+		if e.creating {
+			line = e.Ref.Where() + " can't be created: what it belongs to is not found"
+		}
 		if len(status.Messages) > 0 {
 			line += " (CMF: " + strings.Join(status.Messages, "; ") + ")"
 		}

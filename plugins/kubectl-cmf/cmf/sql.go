@@ -3,13 +3,39 @@ package cmf
 import (
 	"regexp"
 	"strings"
+	"unicode"
 )
 
 // asQuery finds the query of a CREATE TABLE … AS, which runs as a job.
 var asQuery = regexp.MustCompile(`(?is)\bAS\s+(SELECT|WITH|TABLE|VALUES|\()`)
 
-// literal is a text in a statement.
-var literal = regexp.MustCompile(`'[^']*'`)
+// quoted is a text, a name in backquotes or a comment in a statement.
+var quoted = regexp.MustCompile("(?s)'[^']*'|`[^`]*`|--[^\n]*|/\\*.*?\\*/")
+
+// outside is a statement without texts and comments, and with nothing between its
+// outermost brackets: those of its columns, which may be computed by AS (…).
+func outside(sql string) string {
+	var out strings.Builder
+	depth := 0
+	for _, c := range quoted.ReplaceAllString(sql, " ") {
+		switch c {
+		case '(':
+			if depth++; depth == 1 {
+				out.WriteRune(c)
+			}
+		case ')':
+			depth = max(depth-1, 0)
+			if depth == 0 {
+				out.WriteRune(c)
+			}
+		default:
+			if depth == 0 {
+				out.WriteRune(c)
+			}
+		}
+	}
+	return out.String()
+}
 
 // definesTable reports whether a statement makes or changes something that
 // others may name: all do but those that query and write. One whose beginning
@@ -19,7 +45,7 @@ func definesTable(o Object) bool {
 	case "INSERT", "SELECT", "WITH", "VALUES", "EXECUTE", "BEGIN", "TABLE", "SHOW", "DESCRIBE", "DESC", "EXPLAIN", "UPDATE", "DELETE":
 		return false
 	case "CREATE":
-		return !asQuery.MatchString(literal.ReplaceAllString(o.Text("spec.statement"), "''")) || !strings.EqualFold(wordAfter(o.Text("spec.statement"), "CREATE"), "TABLE")
+		return !strings.EqualFold(wordAfter(o.Text("spec.statement"), "CREATE"), "TABLE") || !asQuery.MatchString(outside(o.Text("spec.statement")))
 	}
 	return true
 }
@@ -27,8 +53,11 @@ func definesTable(o Object) bool {
 // firstWord is the first word of a statement, in upper case, past comments.
 func firstWord(sql string) string {
 	sql = withoutComments(sql)
-	word, _, _ := strings.Cut(sql, " ")
-	return strings.ToUpper(strings.TrimRight(word, "(;"))
+	end := strings.IndexFunc(sql, func(c rune) bool { return !unicode.IsLetter(c) })
+	if end < 0 {
+		end = len(sql)
+	}
+	return strings.ToUpper(sql[:end])
 }
 
 // wordAfter is the word that follows the first one, past TEMPORARY and OR
@@ -52,7 +81,7 @@ func wordAfter(sql, begin string) string {
 // with white space as single spaces.
 func withoutComments(sql string) string {
 	for {
-		sql = strings.TrimLeft(sql, " \t\r\n(")
+		sql = strings.TrimLeft(sql, " \t\r\n\f\v\u00a0\ufeff(;")
 		switch {
 		case strings.HasPrefix(sql, "--"):
 			_, sql, _ = strings.Cut(sql, "\n")
@@ -62,4 +91,27 @@ func withoutComments(sql string) string {
 			return strings.Join(strings.Fields(sql), " ")
 		}
 	}
+}
+
+// tableName is the last part of the name of the table that a CREATE TABLE makes.
+var tableName = regexp.MustCompile("(?is)^CREATE (?:OR REPLACE )?TABLE (?:IF NOT EXISTS )?(?:(?:`[^`]+`|[\\w$]+) ?\\. ?){0,2}(`[^`]+`|[\\w$]+)")
+
+// madeTable is the table that a CREATE TABLE … AS makes while its job goes on, ""
+// for any other statement.
+func madeTable(o Object) string {
+	sql := o.Text("spec.statement")
+	if firstWord(sql) != "CREATE" || definesTable(o) {
+		return ""
+	}
+	found := tableName.FindStringSubmatch(withoutComments(sql))
+	if found == nil {
+		return ""
+	}
+	return strings.Trim(found[1], "`")
+}
+
+// namesTable reports whether a statement has the name of a table as a word.
+func namesTable(o Object, table string) bool {
+	word := regexp.MustCompile(`(^|[^\w$])` + regexp.QuoteMeta(table) + `($|[^\w$])`)
+	return word.MatchString(o.Text("spec.statement"))
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/completion"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/interrupt"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/kube"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/cmf"
 )
@@ -217,6 +218,7 @@ func (f *Finder) client(ctx context.Context, found *found, base *url.URL, transp
 	if err != nil {
 		return nil, err
 	}
+	interrupt.Busy()
 	client.Unused = login.unused
 	c.Client, c.Key = client, f.Key()
 	klog.V(4).Infof("CMF at %s (%s)", base.Redacted(), c.How)

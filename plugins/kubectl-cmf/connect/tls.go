@@ -6,10 +6,11 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/source"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/untrusted"
 )
 
 // secretPrefix tells a Kubernetes Secret from a file: secret:NAMESPACE/NAME,
@@ -71,10 +72,19 @@ func (f Flags) material(ctx context.Context, env func(string) string, read secre
 	return m, nil
 }
 
+// maxPEM bounds a file with certificates or a key, in bytes; all authorities that
+// a system trusts have a quarter of a mebibyte.
+const maxPEM = 4 << 20
+
 func load(ctx context.Context, value string, keys []string, read secrets) ([]byte, error) {
 	place, isSecret := strings.CutPrefix(value, secretPrefix)
 	if !isSecret {
-		return os.ReadFile(value)
+		file, err := source.Open(ctx, value)
+		if err != nil {
+			return nil, err
+		}
+		defer file.Close()
+		return untrusted.ReadAll(file, maxPEM)
 	}
 	namespace, name, ok := strings.Cut(place, "/")
 	if !ok || namespace == "" || name == "" {

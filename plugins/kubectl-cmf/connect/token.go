@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/source"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/untrusted"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/cmf"
 )
@@ -35,7 +36,7 @@ type tokenFile struct {
 	value   string
 }
 
-func (f *tokenFile) token(context.Context) (string, error) {
+func (f *tokenFile) token(ctx context.Context) (string, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	info, err := os.Stat(f.path)
@@ -45,7 +46,7 @@ func (f *tokenFile) token(context.Context) (string, error) {
 	if f.value != "" && info.ModTime().Equal(f.changed) {
 		return f.value, nil
 	}
-	file, err := os.Open(f.path)
+	file, err := source.Open(ctx, f.path)
 	if err != nil {
 		return "", fmt.Errorf("--cmf-token-file: %w", err)
 	}

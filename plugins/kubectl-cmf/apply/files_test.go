@@ -1,0 +1,104 @@
+package apply
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/cmf"
+)
+
+const aPool = "apiVersion: cmf.confluent.io/v1\nkind: ComputePool\nmetadata: {name: a}\n"
+
+func TestFilesOfOthers(t *testing.T) {
+	for name, c := range map[string]struct {
+		file, text string
+		want       int
+		err        string
+	}{
+		"documents, an end and nothing": {"f.yaml", aPool + "...\n---\n" + strings.Replace(aPool, "a}", "b}", 1) + "---\n# none\n", 2, ""},
+		"carriage returns":              {"f.yaml", strings.ReplaceAll(aPool, "\n", "\r\n"), 1, ""},
+		"a mark of UTF-8":               {"f.yaml", "\ufeff" + aPool, 1, ""},
+		"a directive":                   {"f.yaml", "%YAML 1.2\n---\n" + aPool, 1, ""},
+		"a text that begins like one":   {"f.yaml", aPool + "x: |\n  %YAML 1.2\n", 1, ""},
+		"items null":                    {"f.json", `{"apiVersion":"v1","kind":"List","items":null}`, 0, ""},
+		"items null beside a spec":      {"f.json", `{"kind":"X","items":null,"spec":{}}`, 1, ""},
+		"tabs":                          {"f.yaml", "kind: X\nmetadata:\n\tname: a\n", 0, "YAML is indented with spaces, not with tabs"},
+		"a comment in JSON":             {"f.json", "{\"a\":1, // one\n\"b\":2}", 0, "JSON has no comments"},
+		"a comment before JSON":         {"f.json", "// one\n{\"a\":1}", 0, "JSON has no comments"},
+		"a comma at the end":            {"f.json", `{"a":[1,]}`, 0, "JSON has no comma before the end"},
+		"single quotes":                 {"f.json", `{'a':1}`, 0, "JSON's quotes are double"},
+		"a template":                    {"f.yaml", "{{ if .Values.x }}\n" + aPool, 0, "it is a template"},
+		"a template within":             {"f.yaml", aPool + "spec:\n  {{- toYaml .Values.x }}\n  a: {{ b }}\n", 0, "it is a template"},
+		"cut off":                       {"f.json", `{"a":1`, 0, "f.json:1: not valid JSON: unexpected EOF"},
+	} {
+		got, err := Parse(c.file, []byte(c.text))
+		if c.err == "" && (err != nil || len(got) != c.want) || c.err != "" && (err == nil || !strings.Contains(err.Error(), c.err)) {
+			t.Errorf("%s: %d documents, %v; want %d, %q", name, len(got), err, c.want, c.err)
+		}
+	}
+}
+
+func TestKindsOfOthers(t *testing.T) {
+	for text, want := range map[string]string{
+		`{"apiVersion":"cmf.confluent.io/v1","kind":"ComputePool"}`:     "",
+		`{"apiVersion":"cmf.confluent.io/v1","kind":"computepool"}`:     "cmf.confluent.io has no kind computepool; it is ComputePool",
+		`{"apiVersion":"cmf.confluent.io/v1","kind":"ComputePools"}`:    "it is ComputePool",
+		`{"apiVersion":"cmf.confluent.io/v1","kind":"Catalog"}`:         "it is KafkaCatalog",
+		`{"apiVersion":"cmf.confluent.io/v1","kind":"app"}`:             "it is FlinkApplication",
+		`{"apiVersion":"cmf.confluent.io/v1","kind":"Ingress"}`:         "cmf.confluent.io has no kind Ingress",
+		`{"apiVersion":"cmf/v1","kind":"EnvironmentSecretMapping"}`:     "apiVersion of an EnvironmentSecretMapping must be cmf.confluent.io/v1, not cmf/v1",
+		`{"apiVersion":"v1","kind":"Secret","data":{"a":"b"}}`:          "v1 Secret; kubectl apply may take it",
+		`{"apiVersion":"v1","kind":"Secret","spec":{"data":{"a":"b"}}}`: "apiVersion of a Secret must be cmf.confluent.io/v1, not v1",
+		`{"Name":"e","kubernetesNamespace":"n"}`:                        "its field Name is written name",
+		`{"Kind":"ComputePool","APIVersion":"cmf.confluent.io/v1"}`:     "its field APIVersion is written apiVersion",
+		`{"name":"e","kubernetesNamespace":"n"}`:                        "",
+		`{"title":"x"}`:                                                 "it has neither a kind nor the fields of an environment",
+	} {
+		_, err := classify(Document{Object: decode(t, text), Source: "f"})
+		if want == "" && err != nil || want != "" && (err == nil || !strings.HasSuffix(err.Error(), want) && !strings.Contains(err.Error(), want+" (")) {
+			t.Errorf("%s: %v; want %q", text, err, want)
+		}
+	}
+}
+
+func TestWhatAStatementHoldsIsKnownAnyhow(t *testing.T) {
+	for sql, want := range map[string]bool{
+		"INSERT INTO a SELECT 1":                 true,
+		"\n  insert into a select 1":             true,
+		"\ufeff;INSERT INTO a SELECT 1":          true,
+		"-- why\nINSERT INTO a SELECT 1":         true,
+		"(WITH q AS (SELECT 1) SELECT * FROM q)": true,
+		"":                                       true,
+		"\n SELECT 1":                            false,
+		"DROP TABLE inserted":                    false,
+	} {
+		object := cmf.Object{"spec": map[string]any{"statement": sql}, "status": map[string]any{"phase": "RUNNING"}}
+		if got := riskOf(cmf.Ref{Kind: cmf.Must("statement"), Name: "s"}, object) != nil; got != want {
+			t.Errorf("%q: %v", sql, got)
+		}
+	}
+}
+
+func TestStepsThatNeedEachOtherAreApart(t *testing.T) {
+	step := func(sql string) Step {
+		return Step{Item: Item{Ref: cmf.Ref{Kind: cmf.Must("statement")}, Object: cmf.Object{"spec": map[string]any{"statement": sql}}}, Action: Create}
+	}
+	for name, c := range map[string]struct {
+		statements []string
+		want       int
+	}{
+		"a table with a computed column":      {[]string{"CREATE TABLE a (x INT, y AS (x+1))", "INSERT INTO a SELECT 1", "INSERT INTO a SELECT 2"}, 2},
+		"a table from a query, and one of it": {[]string{"CREATE TABLE a AS SELECT 1 AS x", "INSERT INTO b SELECT x FROM a"}, 2},
+		"a table from a query alone":          {[]string{"CREATE TABLE a AS SELECT 1 AS x", "INSERT INTO b SELECT 1"}, 1},
+		"needed before it is made":            {[]string{"INSERT INTO b SELECT x FROM a", "CREATE TABLE a AS SELECT 1 AS x"}, 1},
+	} {
+		var steps []Step
+		for _, sql := range c.statements {
+			steps = append(steps, step(sql))
+		}
+		markNeeded(steps)
+		if got := batches(steps); len(got) != c.want {
+			t.Errorf("%s: %d batches, want %d", name, len(got), c.want)
+		}
+	}
+}
