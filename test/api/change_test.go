@@ -89,6 +89,7 @@ func jobField(object *unstructured.Unstructured, field string) string {
 }
 
 func TestSuspendResumeRestartScale(t *testing.T) {
+	t.Parallel()
 	ns := current.namespace(t)
 	current.changeable(t, ns, "orders", deploymentSpec(bothDirs), nil)
 	current.carryOut(t, ns)
@@ -220,6 +221,7 @@ func TestRejectedChangeIsPutBack(t *testing.T) {
 // An operator that can't take the savepoint tries for ever, and restarts the
 // job each time, while it says STABLE: its error is there for a moment only.
 func TestSavepointLoopIsRecognized(t *testing.T) {
+	t.Parallel()
 	ns := current.namespace(t)
 	spec := deploymentSpec(bothDirs)
 	current.changeable(t, ns, "orders", spec, nil)
@@ -290,6 +292,7 @@ func TestResumeDoesNotLoseState(t *testing.T) {
 // An operator may lose a suspension from its memory when the job is resumed at
 // that very moment. It then takes the job for finished.
 func TestResumeThatTheOperatorForgets(t *testing.T) {
+	t.Parallel()
 	ns := current.namespace(t)
 	current.changeable(t, ns, "orders", deploymentSpec(bothDirs), nil)
 	path := map[string]any{"upgradeSavepointPath": "file:/flink-data/savepoints/savepoint-orders"}
@@ -399,6 +402,7 @@ func TestInterruptedChange(t *testing.T) {
 // Operator 1.7 has no observedGeneration: what it carried out stands in the
 // metadata of lastReconciledSpec.
 func TestSuspendOnAnOldOperator(t *testing.T) {
+	t.Parallel()
 	ns := old.namespace(t)
 	spec := deploymentSpec(map[string]any{"state.checkpoints.dir": "file:///c", "state.savepoints.dir": "file:///s"})
 	spec["flinkVersion"] = "v1_18"

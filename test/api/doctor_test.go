@@ -29,6 +29,7 @@ const resumeRule = "FLINK-SPEC-STATELESS-RESUME"
 // A cure is written to the object, and to nothing else; what a person has to
 // agree to isn't done unasked.
 func TestDoctorFix(t *testing.T) {
+	t.Parallel()
 	ns := current.namespace(t)
 	_, err := current.core.CoreV1().ServiceAccounts(ns).Create(t.Context(), &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: "flink"}}, metav1.CreateOptions{})
 	must(t, err)

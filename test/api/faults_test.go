@@ -71,6 +71,7 @@ func (c cutter) Unwrap() http.ResponseWriter { return c.ResponseWriter }
 // A watch that expires (410), one that breaks after each event and a server
 // that is away for a moment must not end the wait, nor be taken for success.
 func TestSavepointSurvivesBrokenWatches(t *testing.T) {
+	t.Parallel()
 	ns := current.namespace(t)
 	current.runningJob(t, ns, "basic", savepointDir)
 	var watches atomic.Int64
@@ -160,6 +161,7 @@ func TestNonceIsTriedAgainAfterAStatusWrite(t *testing.T) {
 // A server that accepts requests and never answers is away for --timeout, not
 // for ever.
 func TestSavepointOfASilentServerTimesOut(t *testing.T) {
+	t.Parallel()
 	ns := current.namespace(t)
 	kubeconfig := current.through(t, func(_ http.ResponseWriter, r *http.Request, _ http.Handler) bool {
 		<-r.Context().Done()

@@ -119,6 +119,7 @@ func TestDeleteIsSafeAndGivesAManifest(t *testing.T) {
 // Where the state is, is said before the object is touched, and again when the
 // wait ends; the manifest, too, because the object goes all the same.
 func TestDeleteSaysWhereTheStateIs(t *testing.T) {
+	t.Parallel()
 	ns := current.namespace(t)
 	object := current.changeable(t, ns, "basic", deploymentSpec(savingJob(nil)), nil)
 	current.patch(t, ns, "basic", `{"metadata":{"finalizers":["flinkdeployments.flink.apache.org/finalizer"]},"spec":{"job":{"state":"suspended"}}}`)
@@ -158,6 +159,7 @@ func (s *server) jobManager(t *testing.T, namespace, name string) {
 // Without high availability the JobManager that the operator leaves would run
 // a suspended job again.
 func TestSuspendTakesTheJobManagerAway(t *testing.T) {
+	t.Parallel()
 	ns := current.namespace(t)
 	current.carryOut(t, ns)
 	there := func(name string) bool {
@@ -205,6 +207,7 @@ func TestSuspendTakesTheJobManagerAway(t *testing.T) {
 // The mode is noted in the patch that changes it, and stays until it is
 // proven that the job runs from its state.
 func TestSuspendNotesTheModeOfBefore(t *testing.T) {
+	t.Parallel()
 	ns := current.namespace(t)
 	spec := deploymentSpec(savingJob(nil))
 	spec["job"].(map[string]any)["upgradeMode"] = "stateless"
@@ -223,6 +226,7 @@ func TestSuspendNotesTheModeOfBefore(t *testing.T) {
 }
 
 func TestSubmitFollowsToRunning(t *testing.T) {
+	t.Parallel()
 	ns := current.namespace(t)
 	file := filepath.Join(t.TempDir(), "job.yaml")
 	must(t, os.WriteFile(file, []byte("apiVersion: flink.apache.org/v1beta1\nkind: FlinkDeployment\nmetadata: {name: basic}\nspec: {flinkVersion: v1_20, serviceAccount: flink, job: {jarURI: local:///x.jar}}\n"), 0o600))

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
@@ -65,17 +66,27 @@ func run(m *testing.M) int {
 	}
 	scratch = dir
 	defer os.RemoveAll(dir)
+	var starts errgroup.Group
 	for _, s := range []struct {
 		server  **server
 		release string
 	}{{&current, "1.16.1"}, {&old, "1.7.0"}, {&bare, ""}} {
-		started, err := start(s.release)
-		if err != nil {
-			fmt.Fprintf(os.Stderr, "start an API server with the CRDs of operator %q: %v\n", s.release, err)
-			return 1
-		}
-		*s.server = started
-		defer func() { _ = started.env.Stop() }()
+		*s.server = &server{}
+		starts.Go(func() error {
+			if err := (*s.server).start(s.release); err != nil {
+				return fmt.Errorf("start an API server with the CRDs of operator %q: %w", s.release, err)
+			}
+			return nil
+		})
+		defer func() {
+			if env := (*s.server).env; env != nil {
+				_ = env.Stop()
+			}
+		}()
+	}
+	if err := starts.Wait(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
 	}
 	return m.Run()
 }
@@ -92,36 +103,36 @@ func tool(args ...string) (string, error) {
 	return strings.TrimSpace(string(out)), err
 }
 
-func start(release string) (*server, error) {
+func (s *server) start(release string) error {
 	assets, err := tool("assets")
 	if err != nil {
-		return nil, err
+		return err
 	}
 	env := &envtest.Environment{BinaryAssetsDirectory: assets, ControlPlaneStartTimeout: 2 * time.Minute}
 	if release != "" {
 		// These CRDs are large: a busy machine takes its time over them.
 		env.CRDInstallOptions.MaxTime = 2 * time.Minute
 		if env.CRDs, err = crds(release); err != nil {
-			return nil, err
+			return err
 		}
 	}
+	s.env = env
 	config, err := env.Start()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	s := &server{env: env}
 	admin, err := env.AddUser(envtest.User{Name: "admin", Groups: []string{"system:masters"}}, config)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if s.kubeconfig, err = admin.KubeConfig(); err != nil {
-		return nil, err
+		return err
 	}
 	if s.dynamic, err = dynamic.NewForConfig(config); err != nil {
-		return nil, err
+		return err
 	}
 	s.core, err = kubernetes.NewForConfig(config)
-	return s, err
+	return err
 }
 
 func crds(release string) ([]*apiextensionsv1.CustomResourceDefinition, error) {
@@ -203,9 +214,28 @@ func (s *server) flink(t *testing.T, ctx context.Context, args ...string) result
 
 func flinkAs(t *testing.T, ctx context.Context, kubeconfig []byte, args ...string) result {
 	t.Helper()
+	return flinkSeen(t, ctx, kubeconfig, func(string) {}, args...)
+}
+
+// watched calls see with all that was written, after each write.
+type watched struct {
+	bytes.Buffer
+	see func(text string)
+}
+
+func (o *watched) Write(p []byte) (int, error) {
+	n, err := o.Buffer.Write(p)
+	o.see(o.String())
+	return n, err
+}
+
+// flinkSeen runs a command and shows what it has said on standard error.
+func flinkSeen(t *testing.T, ctx context.Context, kubeconfig []byte, see func(text string), args ...string) result {
+	t.Helper()
 	file := filepath.Join(t.TempDir(), "kubeconfig")
 	must(t, os.WriteFile(file, kubeconfig, 0o600))
-	var in, out, errOut bytes.Buffer
+	var in, out bytes.Buffer
+	errOut := watched{see: see}
 	streams := genericiooptions.IOStreams{In: &in, Out: &out, ErrOut: &errOut}
 	code := plugin.Execute(ctx, cmd.NewRoot(streams), streams, append(args, "--kubeconfig", file))
 	return result{out.String(), errOut.String(), code}

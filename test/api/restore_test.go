@@ -26,7 +26,8 @@ func TestRestoreRefusesBeforeItChangesAnything(t *testing.T) {
 	current.create(t, api.Deployment, ns, "other", deploymentSpec(savepointDir), acceptedSpec(runningStatus()))
 	failing := acceptedSpec(runningStatus())
 	failing["jobStatus"].(map[string]any)["state"] = "RESTARTING"
-	current.create(t, api.Deployment, ns, "failing", deploymentSpec(savepointDir), failing)
+	// Of a volume that no pod reads, a pod would have to be started, which nothing runs here.
+	current.create(t, api.Deployment, ns, "failing", deploymentSpec(map[string]any{"state.savepoints.dir": "hdfs:///savepoints"}), failing)
 	current.saved(t, ns, "mine", "basic", "file:/s/mine", false)
 	current.saved(t, ns, "theirs", "other", "file:/s/theirs", false)
 	current.create(t, api.StateSnap, ns, "bad", map[string]any{"jobReference": map[string]any{"kind": "FlinkDeployment", "name": "basic"}, "savepoint": map[string]any{}},

@@ -252,6 +252,7 @@ func TestSavepointFollowsTheOneInProgress(t *testing.T) {
 // One that was given a directory is followed though the job has none, and one
 // that the operator is slow to see though it is not young.
 func TestSavepointFollowsAnySavepoint(t *testing.T) {
+	t.Parallel()
 	ns := current.namespace(t)
 	current.runningJob(t, ns, "nodir", nil)
 	configMap := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "flink-config-nodir"}, Data: map[string]string{"flink-conf.yaml": "rest.port: 8081\n"}}
@@ -286,6 +287,7 @@ func TestSavepointFailureShowsItsCause(t *testing.T) {
 }
 
 func TestSavepointTimeout(t *testing.T) {
+	t.Parallel()
 	ns := current.namespace(t)
 	current.runningJob(t, ns, "basic", savepointDir)
 	r := current.flink(t, t.Context(), "savepoint", "basic", "-n", ns, "--timeout", "1s", "--name", "slow")
@@ -309,15 +311,17 @@ func TestSavepointInterrupted(t *testing.T) {
 	ns := current.namespace(t)
 	current.runningJob(t, ns, "basic", savepointDir)
 	ctx, cancel := context.WithCancelCause(t.Context())
-	// Ctrl-C as soon as the object exists.
 	current.asOperator(t, api.StateSnap, ns, func(object *unstructured.Unstructured) {
 		if (api.Snapshot{Object: object}).State() == "" {
 			current.setStatus(t, api.StateSnap, object, map[string]any{"state": "IN_PROGRESS", "triggerId": "x"})
-			return
 		}
-		cancel(exit.With(exit.Interrupted, context.Canceled))
 	})
-	r := current.flink(t, ctx, "savepoint", "basic", "-n", ns, "--name", "long")
+	// Ctrl-C as soon as the command knows that it has made the object.
+	r := flinkSeen(t, ctx, current.kubeconfig, func(text string) {
+		if strings.Contains(text, "/long created") {
+			cancel(exit.With(exit.Interrupted, context.Canceled))
+		}
+	}, "savepoint", "basic", "-n", ns, "--name", "long")
 	r.wants(t, exit.Interrupted, "flinkstatesnapshot/long is", "goes on without this command")
 	if len(current.snapshots(t, ns)) != 1 {
 		t.Error("Ctrl-C must not take the savepoint away")
@@ -483,6 +487,7 @@ func TestUnreachableServer(t *testing.T) {
 }
 
 func TestOperatorScaledToZeroIsFound(t *testing.T) {
+	t.Parallel()
 	// Without an operator in sight the command says that it has not reacted.
 	ns := current.namespace(t)
 	current.runningJob(t, ns, "basic", savepointDir)

@@ -144,6 +144,7 @@ func TestSnapshotListMergesObjectsAndHistory(t *testing.T) {
 }
 
 func TestSnapshotDelete(t *testing.T) {
+	t.Parallel()
 	ns := current.namespace(t)
 	current.runningJob(t, ns, "basic", nil)
 	disposed := current.finalize(t, ns, true)
@@ -216,6 +217,7 @@ func TestSnapshotWithAStuckFinalizer(t *testing.T) {
 }
 
 func TestSnapshotPrune(t *testing.T) {
+	t.Parallel()
 	ns := current.namespace(t)
 	current.runningJob(t, ns, "basic", nil)
 	disposed := current.finalize(t, ns, true)
@@ -275,6 +277,7 @@ func TestSnapshotAdopt(t *testing.T) {
 }
 
 func TestSnapshotWait(t *testing.T) {
+	t.Parallel()
 	ns := current.namespace(t)
 	current.runningJob(t, ns, "basic", savepointDir)
 	current.saved(t, ns, "done", "basic", "file:/s/done", false)

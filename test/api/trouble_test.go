@@ -23,6 +23,7 @@ import (
 // An API server that goes away during the wait is named, and so it is when
 // the time is up before it comes back.
 func TestSavepointSaysThatTheServerIsAway(t *testing.T) {
+	t.Parallel()
 	ns := current.namespace(t)
 	current.runningJob(t, ns, "basic", savepointDir)
 	var asked atomic.Bool
@@ -127,6 +128,7 @@ func TestSavepointOfAnOperatorThatStopped(t *testing.T) {
 // The job is deleted before the operator has triggered the savepoint; only an
 // event says so.
 func TestSavepointThatStaysPendingShowsWhy(t *testing.T) {
+	t.Parallel()
 	ns := current.namespace(t)
 	current.runningJob(t, ns, "basic", savepointDir)
 	current.asOperator(t, api.StateSnap, ns, func(object *unstructured.Unstructured) {

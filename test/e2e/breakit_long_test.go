@@ -8,6 +8,25 @@ import "testing"
 // thirty.
 var moreFaults = []fault{
 	{
+		// Stateless: where the API server is slow, operator 1.16 may forget of a job
+		// that never ran that it never did, and look for state that there is none of.
+		name: "image", job: `{"spec":{"image":"flink:1.20-scala_9","job":{"upgradeMode":"stateless"}}}`,
+		rule: "FLINK-POD-IMAGE", says: []string{"flink:1.20-scala_9"},
+		cure: patchJob + `'{"spec":{"image":"flink:1.20"}}'`,
+	},
+	{
+		name: "agent", job: configured(`"env.java.opts.jobmanager":"-javaagent:/opt/agents/trace.jar"`),
+		rule: "FLINK-POD-JVM", says: []string{"/opt/agents/trace.jar"},
+		// The operator looks for state of a job that never came up, if its JobManager
+		// has crashed often enough by then.
+		cure: patchJob + `'{"spec":{"flinkConfiguration":{"env.java.opts.jobmanager":null}}}' && kubectl flink restart broken -n $NS --lose-state --yes`,
+	},
+	{
+		name: "jar", job: `{"spec":{"job":{"jarURI":"local:///opt/flink/usrlib/orders.jar"}}}`,
+		rule: "FLINK-JOB-JAR", says: []string{"/opt/flink/usrlib/orders.jar"},
+		cure: patchJob + `'{"spec":{"job":{"jarURI":"local:///opt/flink/examples/streaming/StateMachineExample.jar"}}}' && kubectl flink restart broken -n $NS --lose-state --yes`,
+	},
+	{
 		name: "jm-init", job: `{"spec":{"jobManager":{"podTemplate":{"spec":{"initContainers":[{"name":"migrate","image":"flink:1.20","command":["sh","-c","echo no route to the registry of schemas; exit 7"]}]}}}}}`,
 		rule: "FLINK-POD-INIT", says: []string{"migrate", "no route to the registry of schemas"},
 		cure: patchJob + `'{"spec":{"jobManager":{"podTemplate":null}}}'`,

@@ -92,9 +92,9 @@ func TestResumeInTheMomentOfSuspension(t *testing.T) {
 	}
 }
 
-// The verbs that change a job, on operator 1.7, which has no FlinkStateSnapshot,
-// no observedGeneration and no savepointRedeployNonce.
-func TestChangesOnAnOldOperator(t *testing.T) {
+// oldOperator is a cluster of its own with operator 1.7 and the example's job.
+func oldOperator(t *testing.T) *cluster {
+	t.Helper()
 	old, err := up(clusterName+"-old", "--operator", "1.7.0", "--flink", "1.20")
 	must(t, err)
 	t.Cleanup(func() {
@@ -108,6 +108,13 @@ func TestChangesOnAnOldOperator(t *testing.T) {
 		"execution.checkpointing.dir", "state.checkpoints.dir",
 		"execution.checkpointing.savepoint-dir", "state.savepoints.dir"))
 	old.running(t, "flinkdeployment", "basic-example", "default")
+	return old
+}
+
+// The verbs that change a job, on operator 1.7, which has no FlinkStateSnapshot,
+// no observedGeneration and no savepointRedeployNonce.
+func TestChangesOnAnOldOperator(t *testing.T) {
+	old := oldOperator(t)
 	from := "jsonpath={.status.restoredFrom.kind} {.status.restoredFrom.proven} {.status.path}"
 	for _, args := range [][]string{{"scale", "--parallelism", "1"}, {"restart"}} {
 		r := old.run(t, append(append([]string{"flink"}, args...), "basic-example", "-o", from)...).wants(t, 0, "a savepoint is taken first")
@@ -170,5 +177,38 @@ func TestUpgradeWhoseOperatorGoes(t *testing.T) {
 	main.run(t, "flink", "status", "basic-example", "-n", ns, "--for", "stable", "--timeout", "4m").wants(t, 0)
 	if got := main.kubectl(t, "flink", "checkpoints", "basic-example", "-n", ns, "-o", "jsonpath={.latest.restored.is_savepoint}"); got != "true" {
 		t.Errorf("restored from a savepoint: %q", got)
+	}
+}
+
+// Operator 1.7 has no FlinkStateSnapshot.
+func TestSavepointOnAnOldOperator(t *testing.T) {
+	old := oldOperator(t)
+	r := old.run(t, "flink", "savepoint", "basic-example").wants(t, 0, "savepointTriggerNonce set to")
+	name, path, ok := strings.Cut(strings.TrimSpace(r.out), " savepoint completed: ")
+	if !ok || name != "flinkdeployment.flink.apache.org/basic-example" {
+		t.Fatal(r)
+	}
+	old.hasMetadata(t, path)
+	r = old.run(t, "flink", "savepoint", "basic-example", "-o", pathOnly).wants(t, 0)
+	old.hasMetadata(t, r.out)
+	old.run(t, "flink", "savepoint", "basic-example", "--format", "native").wants(t, 2, "--format needs FlinkStateSnapshot")
+	if got := old.kubectl(t, "flink", "version"); !strings.Contains(got, "1.7.0") {
+		t.Error(got)
+	}
+	r = old.run(t, "flink", "checkpoint", "basic-example").wants(t, 0, "checkpointTriggerNonce set to")
+	if !strings.Contains(r.out, "/chk-") {
+		t.Error(r)
+	}
+	old.run(t, "flink", "restore", "basic-example", "--from", path).wants(t, 1, "can't redeploy a job from a savepoint", "--recreate")
+
+	// It would start a job that is resumed at once from an older checkpoint.
+	left := old.run(t, "flink", "suspend", "basic-example", "-o", pathOnly).wants(t, 0).out
+	old.hasMetadata(t, left)
+	r = old.run(t, "flink", "resume", "basic-example", "-o", "jsonpath={.status.path} {.status.restoredFrom.proven}").wants(t, 0, "resumes from savepoint "+left)
+	if r.out != left+" true" {
+		t.Errorf("resumed from %q, left %q", r.out, left)
+	}
+	if r := old.run(t, "flink", "snapshot", "list", "-o", "jsonpath={range .items[*]}{.summary.path} {end}").wants(t, 0); !strings.Contains(r.out, path) || !strings.Contains(r.out, left) {
+		t.Errorf("%s lacks %s or %s", r.out, path, left)
 	}
 }

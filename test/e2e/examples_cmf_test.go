@@ -28,6 +28,9 @@ var cmfKinds = []string{"secret", "env", "secret-mapping", "catalog", "database"
 func TestExamplesOfCMF(t *testing.T) {
 	main.basic(t)
 	templates := cmfFiles(t)
+	t.Cleanup(func() {
+		main.run(t, "delete", "service", "controlcenter", "-n", "default", "--ignore-not-found").wants(t, 0)
+	})
 	t.Run("each", func(t *testing.T) {
 		for _, e := range append(samples(cmd.NewRoot(nowhere())), recipes(t, "kubectl cmf")...) {
 			t.Run(e.name(), func(t *testing.T) {
@@ -79,6 +82,7 @@ func cmfShell(t *testing.T, e sample, files map[string]string) *shell {
 	s.write(t, "overlays/dev/app.yaml", files["app"])
 	s.write(t, "overlays/dev/kustomization.yaml", "resources: [app.yaml]\ncommonAnnotations: {kubectl-cmf/environment: dev-env}\n")
 	s.write(t, "target/my-functions.jar", "PK")
+	s.write(t, "pipeline.sql", "SELECT 1;\n")
 	prepare := func(script string) { t.Helper(); s.run(t, script).wants(t, 0) }
 
 	words := strings.Fields(strings.TrimPrefix(e.command, "kubectl cmf"))
@@ -128,20 +132,23 @@ echo "{\"context:prod\":$servers,\"context:$(kubectl config current-context)\":$
 		prepare("kubectl cmf statement delete clicks --lose-state && kubectl cmf statement create clicks --pool basic-example --sql 'SELECT 1'")
 	case kind == "statement" && verb == "results":
 		prepare("kubectl cmf statement delete clicks --lose-state && kubectl cmf statement create clicks --pool pool1 --sql 'SELECT 1' --wait")
-	case kind == "statement" && (verb == "rescale" || verb == "resume"):
+	case kind == "statement" && (verb == "rescale" || verb == "resume" || verb == "stop"):
 		prepare("kubectl cmf statement delete clicks --lose-state && kubectl cmf statement create clicks --pool pool1 --sql 'INSERT INTO t SELECT 1' --upgrade-mode savepoint --wait")
 		if verb == "resume" {
 			prepare("kubectl cmf statement savepoint clicks --name before-upgrade && kubectl cmf statement stop clicks --wait")
 		}
+	case kind == "sql" && strings.Contains(e.script, "statement create clicks"):
+		prepare("kubectl cmf statement delete clicks --lose-state")
 	case kind == "plugin":
 		// Beside a copy, so that nothing is left in the work tree.
 		prepare("mkdir bin && cp " + filepath.Join(root, "bin", "kubectl-cmf") + " bin")
 		s.env = append(s.env, "PATH="+filepath.Join(s.dir, "bin")+":"+kubectl+":"+os.Getenv("PATH"))
 	case kind == "console":
 		// Nothing but its name and port make a Service Control Center's.
-		service := fmt.Sprintf("controlcenter-%08x", crc32.ChecksumIEEE([]byte(e.script)))
-		t.Cleanup(func() { main.run(t, "delete", "service", service, "-n", "default") })
-		prepare("kubectl create service clusterip " + service + ` --tcp 9021:8081 && kubectl patch service ` + service + ` -p '{"spec": {"selector": {"app": "basic-example", "component": "jobmanager"}}}'`)
+		// All examples have the same one: each looks for it in all namespaces.
+		s.write(t, "controlcenter.yaml", `{"apiVersion": "v1", "kind": "Service", "metadata": {"name": "controlcenter", "namespace": "default"},
+"spec": {"ports": [{"port": 9021, "targetPort": 8081}], "selector": {"app": "basic-example", "component": "jobmanager"}}}`)
+		prepare("kubectl apply -f controlcenter.yaml --server-side")
 		s.env = append(s.env, "BROWSER=true")
 	case kind == "app" && verb == "import":
 		// A job of its own: the one that all look at has to go on.

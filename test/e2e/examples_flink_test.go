@@ -72,9 +72,11 @@ func newExamples(t *testing.T) *examples {
 		{regexp.MustCompile(` logs .*-f$`), "INFO", "\x03", 130},
 		{regexp.MustCompile(` checkpoints .*-f$`), "COMPLETED", "\x03", 130},
 		{regexp.MustCompile(` cancel session-example$| jar delete s3://flink/jars/top-speed-1.0.jar$| delete sessionjob/session-job-example --lose-state$`), "Type yes to go on", "yes\r", 0},
+		{regexp.MustCompile(` timeline .*-f$`), "checkpoint", "\x03", 130},
 		{regexp.MustCompile(` port-forward `), "Forwarding from", "\x03", 0},
 		{regexp.MustCompile(` heap basic-example --image eclipse-temurin:17-jdk$`), "Type yes to go on", "yes\r", 0},
-		{regexp.MustCompile(` rescales `), "has no history of rescales", "", 1}, // the examples' Flink is older
+		{regexp.MustCompile(`(?m) doctor basic-example --fix$`), "nothing found has a cure that --fix carries out", "", 0}, // it asks on a terminal
+		{regexp.MustCompile(` rescales `), "has no history of rescales", "", 1},                                            // the examples' Flink is older
 		{regexp.MustCompile(` applications `), "they came with Flink 2.3", "", 1},
 		{regexp.MustCompile(` ui `), "http://localhost:", "\x03", 0},
 		{regexp.MustCompile(` sql session-example --start-gateway$`), "session-example>", "QUIT;\r", 0},

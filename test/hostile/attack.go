@@ -4,9 +4,11 @@
 package hostile
 
 import (
+	"cmp"
 	"compress/gzip"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"strings"
 )
@@ -76,13 +78,17 @@ var said = map[string]bool{
 }
 
 // Paths has servers name things that lead elsewhere.
-func Paths() Attack {
-	return Attack{Name: "paths", Spoil: func(key, text string) string {
-		if structural(key) {
-			return text
-		}
-		if identifies(key) {
-			return away
+func Paths() Attack { return named("paths", away) }
+
+// Segments has servers name things that are one part of a path for some servers
+// and lead elsewhere for others.
+func Segments() Attack { return named("segments", "..;x=1") }
+
+// named has servers name things so.
+func named(attack, name string) Attack {
+	return Attack{Name: attack, Spoil: func(key, text string) string {
+		if identifies(key) && !structural(key) {
+			return name
 		}
 		return text
 	}}
@@ -92,7 +98,7 @@ func Paths() Attack {
 func structural(key string) bool {
 	switch key {
 	case "kind", "apiVersion", "groupVersion", "continue", "type", "status", "reason", "version", "versions", "resultType",
-		"rowFormat", "nextResultUri", "creationTimestamp", "lastTimestamp", "firstTimestamp", "eventTime", "namespace",
+		"rowFormat", "creationTimestamp", "lastTimestamp", "firstTimestamp", "eventTime", "namespace",
 		"lifecycleState", "jobManagerDeploymentStatus", "phase", "verbs", "singularName":
 		return true
 	}
@@ -102,7 +108,7 @@ func structural(key string) bool {
 // identifies are keys whose texts name something that is asked for next.
 func identifies(key string) bool {
 	switch key {
-	case "jobId", "jid", "id", "request-id", "sessionHandle", "operationHandle", "jobID", "uid", "name", "app", "taskmanager_id":
+	case "jobId", "jid", "id", "request-id", "nextResultUri", "filename", "sessionHandle", "operationHandle", "jobID", "uid", "name", "app", "taskmanager_id":
 		return true
 	}
 	return false
@@ -118,13 +124,51 @@ func Endless(name string, where func(*http.Request) bool) Attack {
 
 // Bomb are answers without an end that cost the server little.
 func Bomb(name string, where func(*http.Request) bool) Attack {
+	return packed(name, where, block)
+}
+
+// Swelling is packed less tightly than Bomb: what waits in the buffers of sockets
+// counts as taken, and of a bomb that is hundreds of megabytes.
+func Swelling(name string, where func(*http.Request) bool) Attack {
+	return packed(name, where, mixed)
+}
+
+func packed(name string, where func(*http.Request) bool, mebibyte string) Attack {
+	// Both parts are packed once: gzip's format lets them follow each other.
+	head, more := pack(opening), pack(mebibyte)
 	return Attack{Name: name, Where: where, Flood: func(w http.ResponseWriter, _ *http.Request) int64 {
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("Content-Encoding", "gzip")
-		packed, _ := gzip.NewWriterLevel(w, gzip.BestSpeed)
-		return flood(packed)
+		if _, err := io.WriteString(w, head); err != nil {
+			return 0
+		}
+		return repeat(w, more, endless)
 	}}
 }
+
+func pack(text string) string {
+	var out strings.Builder
+	packer, err := gzip.NewWriterLevel(&out, gzip.BestSpeed)
+	if err == nil {
+		_, err = io.WriteString(packer, text)
+	}
+	if err = cmp.Or(err, packer.Close()); err != nil {
+		panic(err) // the level isn't one
+	}
+	return out.String()
+}
+
+// mixed is a mebibyte of which an eighth can't be packed.
+var mixed = func() string {
+	random := rand.New(rand.NewPCG(1, 2))
+	out := []byte(block)
+	for i := 0; i < len(out); i += 1 << 13 {
+		for k := range 1 << 10 {
+			out[i+k] = 'a' + byte(random.IntN(26))
+		}
+	}
+	return string(out)
+}()
 
 // Failures are errors of 100 MB.
 func Failures(name string, where func(*http.Request) bool) Attack {
@@ -132,7 +176,7 @@ func Failures(name string, where func(*http.Request) bool) Attack {
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(http.StatusInternalServerError)
 		_, _ = io.WriteString(w, `{"kind":"Status","status":"Failure","code":500,"errors":["`)
-		taken := repeat(w, 100)
+		taken := repeat(w, block, 100)
 		_, _ = io.WriteString(w, `"]}`)
 		return taken
 	}}
@@ -151,22 +195,30 @@ func isLog(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, "/log") 
 
 var block = strings.Repeat("x", 1<<20)
 
-// flood is JSON that never ends, a bound of the server's own aside.
+const (
+	// opening is how JSON begins that never ends, a bound of the server's own
+	// aside: so many blocks of a mebibyte.
+	opening = `{"kind":"List","items":[],"metadata":{"x":"`
+	endless = 400
+)
+
+// flood is JSON that never ends.
 func flood(w io.Writer) int64 {
-	if _, err := io.WriteString(w, `{"kind":"List","items":[],"metadata":{"x":"`); err != nil {
+	if _, err := io.WriteString(w, opening); err != nil {
 		return 0
 	}
-	return repeat(w, 600)
+	return repeat(w, block, endless)
 }
 
-// repeat writes so many blocks of a mebibyte, while they are taken.
-func repeat(w io.Writer, blocks int) int64 {
-	for i := range blocks {
-		if _, err := io.WriteString(w, block); err != nil {
+// repeat writes so many times what is a mebibyte to the client, while it is
+// taken, and returns how many bytes were.
+func repeat(w io.Writer, mebibyte string, times int) int64 {
+	for i := range times {
+		if _, err := io.WriteString(w, mebibyte); err != nil {
 			return int64(i) << 20
 		}
 	}
-	return int64(blocks) << 20
+	return int64(times) << 20
 }
 
 // spoilt is value with every text changed.

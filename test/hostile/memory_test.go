@@ -1,4 +1,4 @@
-//go:build unix
+//go:build hostile && unix
 
 package hostile
 
@@ -257,6 +257,9 @@ func TestMemoryOnAnyAnswer(t *testing.T) {
 		{"an error of 1 MiB in the status", answering(honest, failing(1<<20), oneObject), "status basic-example", 0, "MiB, cut)", 4 * time.Second},
 		{"an event of 500 MB", answering(honest, endlessEvent, at("/flinkdeployments", true)), "list -w", 1, "in one event", 20 * time.Second},
 		{"a line of 1 GB", answering(honest, line(1<<30), isLog), "logs basic-example", 0, "xxxx", 60 * time.Second},
+		{"logs of 60 MB, in a report", answering(honest, chatty(60<<20), isLog), "report basic-example --via apiserver --overwrite --file " + filepath.Join(t.TempDir(), "report.zip"), 0, "report.zip", 60 * time.Second},
+		{"logs of 60 MB, in a large report", answering(honest, chatty(60<<20), isLog), "report basic-example --via apiserver --max-size 2Gi --overwrite --file " + filepath.Join(t.TempDir(), "report.zip"), 0, "report.zip", 60 * time.Second},
+		{"logs of 60 MB where doctor looks", answering(honest, chatty(60<<20), isLog), "doctor basic-example --via apiserver", 3, "FLINK-", 60 * time.Second},
 		{"a page of SQL without end", NewCluster(honest, Endless("", func(r *http.Request) bool { return strings.Contains(r.URL.Path, "/result/") })), "sql --gateway service/gateway:8083 --via apiserver -e SELECT", 1, "larger than 48 MiB", 30 * time.Second},
 		{"a JobManager that sends 600 MB into a pipe", NewCluster(honest, Endless("", AtJobManager)), "rest basic-example /jobs --via apiserver", 0, "xxxx", 60 * time.Second},
 	} {
@@ -284,11 +287,24 @@ func endlessPages(t *testing.T, recording Recording) func(http.ResponseWriter, *
 func endlessEvent(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	io.WriteString(w, `{"type":"ADDED","object":{"metadata":{"name":"`)
-	repeat(w, 500)
+	repeat(w, block, 500)
+}
+
+// chatty is a log of so many bytes, in lines as Flink writes them.
+func chatty(size int) func(http.ResponseWriter, *http.Request) {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		for written, i := 0, 0; written < size; i++ {
+			n, err := fmt.Fprintf(w, "2026-11-30T01:02:03.%09dZ 2026-11-30 01:02:03,%03d INFO  org.apache.flink.runtime.checkpoint.CheckpointCoordinator [] - Completed checkpoint %d for job 00000000000000000000000000000000 (url=jdbc:postgresql://db/x?user=me&password=hunter%d, %d bytes)\n", i, i%1000, i, i, i)
+			if err != nil {
+				return
+			}
+			written += n
+		}
+	}
 }
 
 func line(size int) func(http.ResponseWriter, *http.Request) {
 	return func(w http.ResponseWriter, _ *http.Request) {
-		repeat(w, size>>20)
+		repeat(w, block, size>>20)
 	}
 }

@@ -1,8 +1,9 @@
 // Command sql measures `kubectl flink sql` against sql-client.sh in the
 // JobManager's pod, in one run: the time until a first statement is answered,
-// and what each further statement costs.
+// what each further statement costs, and the time and memory of a query of many
+// rows; and the time until a first row is printed against the gateway's own.
 //
-//	go run ./test/bench/sql --kubeconfig FILE [--kubectl kubectl] [--bin bin] [--rounds 3]
+//	go run ./test/bench/sql --kubeconfig FILE [--kubectl kubectl] [--bin bin] [--rounds 3] [--rows 1000000]
 //
 // It makes the session cluster of examples/session-example.yaml where there is
 // none, and starts a gateway for as long as it measures.
@@ -22,12 +23,9 @@ import (
 	"time"
 )
 
-// more is how many statements are run beside the first.
-const more = 20
-
 type bench struct {
 	kubectl, bin, kubeconfig, namespace string
-	rounds                              int
+	rounds, count                       int
 }
 
 func main() {
@@ -37,6 +35,7 @@ func main() {
 	flag.StringVar(&b.bin, "bin", "bin", "directory of the built plugins")
 	flag.StringVar(&b.namespace, "namespace", "default", "namespace of the session cluster")
 	flag.IntVar(&b.rounds, "rounds", 3, "rounds; the median counts")
+	flag.IntVar(&b.count, "rows", 1_000_000, "rows of the query that is written to a file")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -106,17 +105,42 @@ func (b *bench) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	ours := func(n int) *exec.Cmd {
-		return b.command(ctx, "flink", "sql", "session-example", "--gateway", "pod/"+pod, "-q", "-e", statements(n))
-	}
 	if _, err := b.wait(ctx, "the gateway does not answer", func(string) bool { return true },
-		"flink", "sql", "session-example", "--gateway", "pod/"+pod, "-q", "-e", statements(1)); err != nil {
+		"flink", "sql", "session-example", "--gateway", "pod/"+pod, "-q", "-e", "SHOW CATALOGS;"); err != nil {
 		return err
+	}
+	for _, c := range []struct {
+		statement string
+		more      int
+	}{{"SHOW CATALOGS", 20}, {"SELECT 1", 3}} {
+		if err := b.statements(ctx, pod, c.statement, c.more); err != nil {
+			return err
+		}
+	}
+	if err := b.firstRow(ctx, pod); err != nil {
+		return err
+	}
+	return b.rows(ctx, pod, b.count)
+}
+
+// With checkpoints that are exactly once, Flink hands out rows when the next
+// checkpoint is through: chance would decide.
+const settings = "SET 'execution.checkpointing.mode' = 'AT_LEAST_ONCE';\n"
+
+// tableau is what sql-client.sh wants before a query in a script.
+const tableau = "SET 'sql-client.execution.result-mode' = 'tableau';\n"
+
+// statements compares one statement, and what more of them cost in the same
+// session.
+func (b *bench) statements(ctx context.Context, pod, statement string, more int) error {
+	script := func(n int) string { return settings + strings.Repeat(statement+";\n", n) }
+	ours := func(n int) *exec.Cmd {
+		return b.command(ctx, "flink", "sql", "session-example", "--gateway", "pod/"+pod, "-q", "-e", script(n))
 	}
 	theirs := func(n int) *exec.Cmd {
 		return b.command(ctx, "exec", "deployment/session-example", "--", "bash", "-c",
-			`f=$(mktemp) && printf '%s' "$1" >"$f" && /opt/flink/bin/sql-client.sh embedded -Dexecution.target=remote -Drest.address=localhost -Drest.port=8081 -Dhigh-availability.type=NONE -f "$f"; rm "$f"`,
-			"bench", statements(n))
+			`f=$(mktemp) && printf '%s' "$1" >"$f" && /opt/flink/bin/sql-client.sh embedded -Dexecution.target=remote -Drest.address=localhost -Drest.port=8081 -Dhigh-availability.type=NONE -f "$f" >"$f.out"; code=$?; grep -qF "[ERROR]" "$f.out" && { cat "$f.out" >&2; code=1; }; rm "$f" "$f.out"; exit $code`,
+			"bench", tableau+script(n))
 	}
 	var first, rest [2][]time.Duration
 	for range b.rounds {
@@ -130,19 +154,17 @@ func (b *bench) run(ctx context.Context) error {
 				return err
 			}
 			first[i] = append(first[i], one)
-			rest[i] = append(rest[i], (many-one)/more)
+			rest[i] = append(rest[i], (many-one)/time.Duration(more))
 		}
 	}
-	fmt.Printf("SQL (SHOW CATALOGS, median of %d rounds, in turn)\n", b.rounds)
+	fmt.Printf("SQL (%s, median of %d rounds, in turn)\n", statement, b.rounds)
 	fmt.Printf("  %-34s %12s %20s\n", "", "first answer", "each further one")
 	for i, name := range []string{"kubectl flink sql, gateway running", "sql-client.sh in the pod"} {
 		fmt.Printf("  %-34s %9.2f s %17.3f s\n", name, median(first[i]).Seconds(), median(rest[i]).Seconds())
 	}
-	fmt.Printf("  %-34s %12.2f\n", "ratio of the first", median(first[0]).Seconds()/median(first[1]).Seconds())
+	fmt.Printf("  %-34s %12.2f %20.2f\n", "ratio", median(first[0]).Seconds()/median(first[1]).Seconds(), median(rest[0]).Seconds()/median(rest[1]).Seconds())
 	return nil
 }
-
-func statements(n int) string { return strings.Repeat("SHOW CATALOGS;\n", n) }
 
 func timed(command *exec.Cmd) (time.Duration, error) {
 	var said strings.Builder
