@@ -20,6 +20,7 @@ func Attempt(facts *JobFacts, thrown ...Exception) []Finding {
 			continue
 		}
 		j := newJob(facts)
+		e = e.withFrames(j.seen)
 		j.attempt, j.seen, j.failed = &e, []Exception{e}, false
 		for i := range table {
 			r := &table[i]
@@ -38,6 +39,22 @@ func Attempt(facts *JobFacts, thrown ...Exception) []Finding {
 	}
 	withoutFixes(found)
 	return arrange(found)
+}
+
+// withFrames is e with the frames of its root where they are known from another
+// report of the same: whose code threw it decides what it means.
+func (e Exception) withFrames(others []Exception) Exception {
+	root := e.Root()
+	if len(root.Frames) > 0 {
+		return e
+	}
+	for i := range others {
+		if other := others[i].Root(); len(other.Frames) > 0 && other.String() == root.String() {
+			e.Chain = append(slices.Clone(e.Chain), other)
+			return e
+		}
+	}
+	return e
 }
 
 // Root is the finding that explains why a job isn't as it should be: the first

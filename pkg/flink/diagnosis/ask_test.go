@@ -32,6 +32,8 @@ func TestAttemptIsExplainedByWhereItWasThrown(t *testing.T) {
 		{InCheckpoint, "ReconciliationException: NotFoundException: Operation not found under key: x", "FLINK-SNAP-LOST"},
 		{InCheckpoint, "java.lang.UnsupportedOperationException: Not supported yet.", "FLINK-SNAP-FORMAT"},
 		{InCheckpoint, "UnsupportedOperationException: canonical savepoints are not supported for this state", "FLINK-SNAP-FORMAT"},
+		{InCheckpoint, "CheckpointException: Checkpoint Coordinator is suspending.\nCaused by: UnsupportedOperationException: Not supported yet. (in CheckpointException: Could not complete snapshot 15 for operator Flat Map -> Sink: Print to Std. Out (1/2)#0. Failure reason: Checkpoint was declined.)", "FLINK-SNAP-FORMAT"},
+		{InCheckpoint, "FileNotFoundException: the part (in no order) is gone (in its entirety)", ""},
 		{InCheckpoint, "com.amazonaws.services.s3.model.AmazonS3Exception: Access Denied (Service: Amazon S3)", "FLINK-S3-DENIED"},
 		{InCheckpoint, "UnknownHostException: minio", "FLINK-JOB-UNKNOWN-HOST"},
 		{InCheckpoint, "Checkpoint expired before completing.", "FLINK-SNAP-SLOW"},
@@ -112,5 +114,25 @@ func TestAttemptLooksAtAllThatWasThrown(t *testing.T) {
 	}
 	if got := Attempt(healthy(), suspending); len(got) == 0 || got[0].Rule != "FLINK-SNAP-NOT-RUNNING" {
 		t.Errorf("the job stopped, and nothing else is known: %+v", got)
+	}
+}
+
+// Whose code threw an exception shows in its frames, which the job's history has
+// where the report of an attempt doesn't.
+func TestAttemptTakesFramesFromTheJobsHistory(t *testing.T) {
+	const told = "CheckpointException: Checkpoint Coordinator is suspending.\nCaused by: UnsupportedOperationException: Not supported yet. (in CheckpointException: Could not complete snapshot 15 for operator Map (1/2)#0. Failure reason: Checkpoint was declined.)"
+	for frame, want := range map[string]string{
+		"org.apache.flink.runtime.state.v2.AbstractAsyncStateStorage.snapshot(A.java:1)": "FLINK-SNAP-FORMAT",
+		"com.acme.Sink.snapshotState(Sink.java:9)":                                       "",
+	} {
+		facts := someJob()
+		facts.Flink.Exceptions = []Exception{ReadException("java.io.IOException: Could not perform checkpoint 15 for operator Map (1/2)#0.\nCaused by: java.lang.UnsupportedOperationException: Not supported yet.\n\tat "+frame, facts.Now, InCheckpoint)}
+		got := ""
+		if found := Attempt(facts, ReadException(told, time.Time{}, InCheckpoint)); len(found) > 0 {
+			got = found[0].Rule
+		}
+		if got != want {
+			t.Errorf("%s: %q, want %q", frame, got, want)
+		}
 	}
 }

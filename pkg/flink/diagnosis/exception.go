@@ -61,6 +61,9 @@ func ReadException(trace string, at time.Time, where Where) Exception {
 	return e
 }
 
+// toldIn is an exception with the one around it, as api.Telling writes them.
+var toldIn = pattern(`^(.+?) \(in ([\w.$]+)(: .+)\)$`)
+
 var leadingThread = pattern(`^(?:Exception in thread "[^"]*" )`)
 
 func readChain(trace string) []Cause {
@@ -72,6 +75,9 @@ func readChain(trace string) []Cause {
 	current := -1
 	skipping := -1 // how far a suppressed exception is indented, with its own causes
 	add := func(text string) {
+		if found := toldIn.FindStringSubmatch(text); found != nil && isException(found[2]) {
+			out, text = append(out, split(found[2]+found[3])...), found[1]
+		}
 		out = append(out, split(text)...)
 		current = len(out) - 1
 	}

@@ -111,6 +111,10 @@ func ofOwnCode(e Exception) bool {
 	return byOthers || ownCode.MatchString(e.text())
 }
 
+// knownWhy reports whether what stopped the job while it was saved is known: to
+// take it again may stop it again.
+func knownWhy(e Exception) bool { return !stoppedMeanwhile.MatchString(e.Root().String()) }
+
 var snapshotRules = []Rule{
 	{
 		ID: "FLINK-SNAP-FORMAT", Severity: Error, Title: "a canonical savepoint can't be taken of this state", Link: docSavepoints,
@@ -160,7 +164,7 @@ var snapshotRules = []Rule{
 		ID: "FLINK-SNAP-NOT-RUNNING", Severity: Error, Title: "the job stopped running while it was to be saved", Link: docSnapshots,
 		Explain: "The job wasn't RUNNING when its state was to be saved, or stopped being so meanwhile: the operator abandons the snapshot and doesn't try again.",
 		job: func(j *job) []Finding {
-			return j.failedAs(stoppedMeanwhile, nil, "the job wasn't running while its state was to be saved", func(snapshot) []Cure {
+			return j.failedAs(stoppedMeanwhile, knownWhy, "the job wasn't running while its state was to be saved", func(snapshot) []Cure {
 				return []Cure{{Text: "take it again once the job is RUNNING", Command: j.flink("savepoint %s", j.target()), Safe: true}, {Text: "why it restarted", Command: j.flink("exceptions %s", j.target()), Safe: true}}
 			})
 		},

@@ -142,22 +142,39 @@ func attemptsOf(err error) (texts []string, where diagnosis.Where) {
 		if changed.How == change.ChangeStuck {
 			where = diagnosis.InCheckpoint
 		}
-		texts = strings.Split(changed.Reasons(), "\n")
+		texts = reasonsIn(changed.Reasons())
 	case errors.As(err, &saved):
 		where = diagnosis.InCheckpoint
-		texts = append([]string{savepointTrace(saved.Chain, saved.Cause)}, strings.Split(saved.Reasons(), "\n")...)
+		texts = append([]string{savepointTrace(saved.Chain, saved.Cause)}, reasonsIn(saved.Reasons())...)
 	default:
-		texts = strings.Split(lifecycle.Reasons(err), "\n")
+		texts = reasonsIn(lifecycle.Reasons(err))
 	}
 	var out []string
 	for _, text := range texts {
-		// As operator.FormatReasons and what finds deeper causes write them.
-		text = strings.ReplaceAll(strings.TrimSpace(text), "\n  cause: ", "\nCaused by: ")
+		text = strings.ReplaceAll(strings.TrimSpace(text), deeperCause, "\nCaused by: ")
 		if text = reasonOf.ReplaceAllString(text, ""); text != "" {
 			out = append(out, text)
 		}
 	}
 	return out, where
+}
+
+// deeperCause is what operator.FormatReasons and what finds deeper causes write
+// between an exception and its cause.
+const deeperCause = "\n  cause: "
+
+// reasonsIn takes reasons of a line each apart, and leaves the cause of one with
+// it: by itself the outer one would be taken for a cause.
+func reasonsIn(text string) []string {
+	var out []string
+	for line := range strings.SplitSeq(text, "\n") {
+		if n := len(out); n > 0 && strings.HasPrefix("\n"+line, deeperCause) {
+			out[n-1] += "\n" + line
+			continue
+		}
+		out = append(out, line)
+	}
+	return out
 }
 
 // savepointTrace is a stack trace without frames: the exceptions around a cause,

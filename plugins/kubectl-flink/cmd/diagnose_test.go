@@ -16,8 +16,10 @@ func TestAttemptsAreReadFromErrors(t *testing.T) {
 	const both = "CheckpointException: Checkpoint Coordinator is suspending.\n  cause: UnsupportedOperationException: Not supported yet."
 	facts := &diagnosis.JobFacts{Now: time.Now(), Object: objectOf(api.Ref{Kind: api.Deployment, Namespace: "shop", Name: "orders"})}
 	for name, err := range map[string]error{
-		"a savepoint": &savepoint.FailedError{Cause: both},
-		"a change":    &change.FailedError{Cause: both, How: change.ChangeStuck},
+		"a savepoint":               &savepoint.FailedError{Cause: both},
+		"a change":                  &change.FailedError{Cause: both, How: change.ChangeStuck},
+		"what Flink says around it": &savepoint.FailedError{Cause: both + " (in CheckpointException: Could not complete snapshot 15 for operator Flat Map -> Sink: Print to Std. Out (1/2)#0. Failure reason: Checkpoint was declined.)"},
+		"a change, too":             &change.FailedError{Cause: both + " (in CheckpointException: Could not complete snapshot 7 for operator Flat Map (2/2)#0. Failure reason: Checkpoint was declined.)", How: change.ChangeStuck},
 	} {
 		texts, where := attemptsOf(err)
 		var thrown []diagnosis.Exception
@@ -27,6 +29,20 @@ func TestAttemptsAreReadFromErrors(t *testing.T) {
 		found := diagnosis.Attempt(facts, thrown...)
 		if len(found) == 0 || found[0].Rule != "FLINK-SNAP-FORMAT" {
 			t.Errorf("%s: %q: %+v", name, texts, found)
+		}
+	}
+	// A cause that no rule knows isn't passed over for what followed from it.
+	for _, err := range []error{
+		&savepoint.FailedError{Cause: "CheckpointException: Checkpoint Coordinator is suspending.\n  cause: IllegalStateException: the order is odd"},
+		&change.FailedError{Cause: "CheckpointException: Checkpoint Coordinator is suspending.\n  cause: IllegalStateException: the order is odd", How: change.ChangeStuck},
+	} {
+		texts, where := attemptsOf(err)
+		for _, text := range texts {
+			for _, f := range diagnosis.Attempt(facts, diagnosis.ReadException(text, time.Time{}, where)) {
+				if f.Rule == "FLINK-SNAP-NOT-RUNNING" {
+					t.Errorf("%q: %+v", text, f)
+				}
+			}
 		}
 	}
 	texts, _ := attemptsOf(&change.FailedError{Cause: "a", Events: nil, How: change.ChangeStuck})
