@@ -2,7 +2,6 @@ package diagnosis
 
 import (
 	"cmp"
-	"encoding/json"
 	"slices"
 	"strings"
 	"time"
@@ -174,19 +173,12 @@ func simple(name string) string {
 // ReadFailure reads status.error of one of the operator's objects: JSON with the
 // exception and its causes, or plain text. at is when it was written.
 func ReadFailure(raw string, at time.Time) (e Exception, ok bool) {
-	if raw = strings.TrimSpace(raw); raw == "" {
+	failure := api.DecodeFailure(raw)
+	if failure.IsZero() {
 		return e, false
 	}
-	var decoded struct {
-		Type          string `json:"type"`
-		Message       string `json:"message"`
-		ThrowableList []struct {
-			Type    string `json:"type"`
-			Message string `json:"message"`
-		} `json:"throwableList"`
-	}
-	if json.Unmarshal([]byte(raw), &decoded) != nil || decoded.Type == "" && decoded.Message == "" && len(decoded.ThrowableList) == 0 {
-		e = ReadException(raw, at, InOperator)
+	if failure.Type == "" && len(failure.Causes) == 0 {
+		e = ReadException(failure.Message, at, InOperator)
 		e.Source = "status.error"
 		return e, true
 	}
@@ -207,9 +199,9 @@ func ReadFailure(raw string, at time.Time) (e Exception, ok bool) {
 			}
 		}
 	}
-	link(decoded.Type, decoded.Message)
-	for _, t := range decoded.ThrowableList {
-		link(t.Type, t.Message)
+	link(failure.Type, failure.Message)
+	for _, c := range failure.Causes {
+		link(c.Type, c.Message)
 	}
 	e.Where = cmp.Or(whereOf(e.Chain), InOperator)
 	return e, true
