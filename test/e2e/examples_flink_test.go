@@ -71,7 +71,7 @@ func newExamples(t *testing.T) *examples {
 		{regexp.MustCompile(` top( basic-example)?( -A --sort-by lag)?$`), "q quit", "q", 0},
 		{regexp.MustCompile(` logs .*-f$`), "INFO", "\x03", 130},
 		{regexp.MustCompile(` checkpoints .*-f$`), "COMPLETED", "\x03", 130},
-		{regexp.MustCompile(` cancel session-example$| jar delete s3://flink/jars/top-speed-1.0.jar$| delete sessionjob/session-job-example --lose-state$`), "Type yes to go on", "yes\r", 0},
+		{regexp.MustCompile(` cancel session-example$| jar delete s3://flink/jars/top-speed-1.0.jar$| storage rm s3://\S+ --job basic-example$| delete sessionjob/session-job-example --lose-state$`), "Type yes to go on", "yes\r", 0},
 		{regexp.MustCompile(` timeline .*-f$`), "checkpoint", "\x03", 130},
 		{regexp.MustCompile(` port-forward `), "Forwarding from", "\x03", 0},
 		{regexp.MustCompile(` heap basic-example --image eclipse-temurin:17-jdk$`), "Type yes to go on", "yes\r", 0},
@@ -82,7 +82,7 @@ func newExamples(t *testing.T) *examples {
 		{regexp.MustCompile(` sql session-example --start-gateway$`), "session-example>", "QUIT;\r", 0},
 		{regexp.MustCompile(` sql-client session-example( -- .*)?$`), "Flink SQL>", "QUIT;\r", 0},
 	}
-	for _, namespace := range []string{x.namespace, "staging", "examples-other"} {
+	for _, namespace := range []string{x.namespace, "staging", "examples-other", "prod"} {
 		main.run(t, "create", "namespace", namespace) // one may be left of a run that was ended
 		t.Cleanup(func() {
 			main.run(t, "delete", "flinkstatesnapshots,flinksessionjobs", "--all", "-n", namespace, "--timeout=2m")
@@ -94,22 +94,30 @@ func newExamples(t *testing.T) *examples {
 		main.apply(t, namespace, rbac)
 	}
 	// The namespace is the context's, as it would be a user's; the context
-	// "other" is another namespace.
+	// "other" is another namespace, and "staging" and "production" stand for other
+	// clusters.
 	config, err := os.ReadFile(main.kubeconfig)
 	must(t, err)
 	x.write(t, "kubeconfig", string(config))
 	file := filepath.Join(x.dir, "kubeconfig")
 	x.env = append(os.Environ(), "KUBECONFIG="+file, "HOME="+x.dir, "SHELL=/bin/bash", "BROWSER=true",
-		"PATH="+filepath.Join(root, "bin")+":"+kubectl+":"+os.Getenv("PATH"))
+		"PATH="+filepath.Join(x.dir, "bin")+":"+filepath.Join(root, "bin")+":"+kubectl+":"+os.Getenv("PATH"))
+	// Of a chart's templates only what they make counts here.
+	x.write(t, "bin/helm", "#!/bin/sh\ncat job.yaml\n")
+	must(t, os.Chmod(filepath.Join(x.dir, "bin", "helm"), 0o755)) //nolint:gosec // a script
 	x.must(t, `kubectl config set-context --current --namespace `+x.namespace)
-	x.must(t, `kubectl config set-context other --namespace examples-other \
+	for context, namespace := range map[string]string{"other": "examples-other", "staging": x.namespace, "production": x.namespace} {
+		x.must(t, `kubectl config set-context `+context+` --namespace `+namespace+` \
 		--cluster "$(kubectl config view --minify -o jsonpath='{.contexts[0].context.cluster}')" \
 		--user "$(kubectl config view --minify -o jsonpath='{.contexts[0].context.user}')"`)
+	}
 
 	x.write(t, "job.yaml", example(t, "basic-example.yaml", "parallelism: 2", "parallelism: 1"))
-	x.write(t, "basic.yaml", example(t, "basic-example.yaml"))
+	x.write(t, "basic.yaml", example(t, "basic-example.yaml", "  flinkConfiguration:\n", "  flinkConfiguration:\n    rest.profiling.enabled: \"true\"\n"))
 	x.write(t, "basic-on-s3.yaml", strings.ReplaceAll(onS3(t, "basic-example"), "s3://flink/basic-example/", "s3://flink/examples/"))
 	x.write(t, "job-on-s3.yaml", strings.ReplaceAll(onS3(t, "basic-example"), "local:///opt/flink/examples/streaming/StateMachineExample.jar", "top-speed.jar"))
+	x.write(t, "deploy/job.yaml", example(t, "basic-example.yaml"))
+	x.write(t, "deploy/session/session.yaml", example(t, "session-example.yaml"))
 	x.write(t, "session.yaml", example(t, "session-example.yaml"))
 	x.write(t, "session-job.yaml", example(t, "session-job-example.yaml"))
 	x.write(t, "gateway.yaml", gateway)
@@ -208,6 +216,14 @@ func (x *examples) prepare(t *testing.T, e sample) {
 		}
 	case "jar":
 		x.jars(t, e)
+	case "storage":
+		x.job(t)
+		if uses("storage rm s3:") {
+			x.onS3(t)
+			metadata, err := os.ReadFile(filepath.Join(root, "pkg", "flink", "statefile", "testdata", "1.20", "hashmap-inline", "_metadata"))
+			must(t, err)
+			main.store(t, x.namespace).fill(t, "savepoints/", map[string][]byte{"savepoint-ebd8fd-0b5d1c2c5a3e/_metadata": metadata})
+		}
 	default:
 		x.job(t)
 	}
@@ -246,9 +262,7 @@ func (x *examples) jars(t *testing.T, e sample) {
 	x.topSpeed(t)
 	switch uses := func(text string) bool { return strings.Contains(e.script, text) }; {
 	case uses("--deploy"):
-		// Its state is in the object store then, and its credentials are known.
-		x.must(t, "kubectl flink delete basic-example --lose-state --yes && kubectl apply -f basic-on-s3.yaml")
-		main.running(t, "flinkdeployment", "basic-example", x.namespace)
+		x.onS3(t)
 	case uses("--secret"):
 		x.must(t, "kubectl create secret generic minio --from-literal=AWS_ACCESS_KEY_ID=minioadmin --from-literal=AWS_SECRET_ACCESS_KEY=minioadmin")
 	case uses("jar delete s3:"):
@@ -257,6 +271,14 @@ func (x *examples) jars(t *testing.T, e sample) {
 		x.session(t)
 		x.must(t, "kubectl flink jar upload top-speed.jar session-example")
 	}
+}
+
+// onS3 starts basic-example again with its state in the object store, so that
+// its credentials are known.
+func (x *examples) onS3(t *testing.T) {
+	t.Helper()
+	x.must(t, "kubectl flink delete basic-example --lose-state --yes && kubectl apply -f basic-on-s3.yaml")
+	main.running(t, "flinkdeployment", "basic-example", x.namespace)
 }
 
 // topSpeed makes a jar of this computer.
@@ -270,7 +292,7 @@ func (x *examples) clear(t *testing.T, e sample) {
 	t.Helper()
 	uses := func(text string) bool { return strings.Contains(e.script, text) }
 	switch verb := append(strings.Fields(e.command), "", "")[2]; {
-	case verb == "jar" && uses("--deploy"), uses("job-on-s3.yaml"):
+	case verb == "jar" && uses("--deploy"), uses("job-on-s3.yaml"), uses("storage rm s3:"):
 		x.must(t, "kubectl flink delete basic-example --lose-state --yes")
 	case verb == "clone", verb == "recover":
 		for _, namespace := range []string{"staging", "examples-other"} {

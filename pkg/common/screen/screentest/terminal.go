@@ -164,6 +164,9 @@ func (t *Terminal) Within(limit time.Duration, what string, right func(text stri
 	t.t.Helper()
 	deadline := time.NewTimer(limit)
 	defer deadline.Stop()
+	// What is right may hang on more than the screen, such as the program's end.
+	again := time.NewTicker(250 * time.Millisecond)
+	defer again.Stop()
 	for {
 		text := t.Text()
 		if right(text) {
@@ -171,6 +174,7 @@ func (t *Terminal) Within(limit time.Duration, what string, right func(text stri
 		}
 		select {
 		case <-t.changed:
+		case <-again.C:
 		case <-deadline.C:
 			raw := t.Raw()
 			t.t.Fatalf("not seen within %s: %s. The screen:\n%s\nThe end of what was written:\n%q", limit, what, text, raw[max(0, len(raw)-4<<10):])
