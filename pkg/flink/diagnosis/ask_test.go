@@ -40,6 +40,7 @@ func TestAttemptIsExplainedByWhereItWasThrown(t *testing.T) {
 		{InCheckpoint, "Not all required tasks are currently running.", "FLINK-SNAP-TASKS"},
 		{InCheckpoint, "Checkpoint Coordinator is suspending.", "FLINK-SNAP-NOT-RUNNING"},
 		{InCheckpoint, "CheckpointException: Task has failed.", "FLINK-SNAP-NOT-RUNNING"},
+		{InCheckpoint, "CheckpointException: Task has failed.\nCaused by: org.apache.flink.util.SerializedThrowable: org.apache.flink.runtime.checkpoint.CheckpointException: Task name with subtask : Map (1/2)#0 Failure reason: Task has failed.", "FLINK-SNAP-NOT-RUNNING"},
 		{InCheckpoint, "CheckpointException: Checkpoint was declined (task is closing)", "FLINK-SNAP-NOT-RUNNING"},
 		{InCheckpoint, "CheckpointException: Checkpoint was declined (tasks not ready)", "FLINK-SNAP-TASKS"},
 		{InCheckpoint, "IllegalStateException: No savepoint directory configured. You can configure a default", "FLINK-SNAP-DIR"},

@@ -17,7 +17,7 @@ var (
 	notAllTasks      = pattern(`Not all required tasks are currently running|NOT_ALL_REQUIRED_TASKS_RUNNING|is not being executed at the moment|tasks have been finished|declined \(tasks not ready\)`)
 	noDirectory      = pattern(`savepoint path in the spec or configuration .* has to be supplied|savepoint .*config key\[|No savepoint directory configured`)
 	notRunning       = pattern(`Secondary resource .* is not running`)
-	suspending       = pattern(`Checkpoint Coordinator is (?:suspending|shutting down)|CHECKPOINT_COORDINATOR_SUSPEND|FailoverRegion is restarting|CheckpointException: (?:Task has failed|The job has failed)\.|declined \(task is closing\)`)
+	suspending       = pattern(`Checkpoint Coordinator is (?:suspending|shutting down)|CHECKPOINT_COORDINATOR_SUSPEND|FailoverRegion is restarting|(?:CheckpointException|Failure reason): (?:Task has failed|The job has failed)\.|declined \(task is closing\)`)
 	stoppedMeanwhile = pattern(notRunning.String() + "|" + suspending.String())
 	unanswered       = pattern(`RemoteRpcInvocation\(\w*Gateway\.(?:trigger|stop)|AskTimeoutException|Ask timed out on|SocketTimeoutException: timeout$|^TimeoutException: (?:null)?$`)
 	lostOperation    = pattern(`There is no savepoint operation|(?:^|\W)NotFoundException`)

@@ -79,7 +79,7 @@ func firstOf(failures []string) string {
 // followed reports whether a checkpoint's failure only followed from that of
 // the job: the coordinator was stopped, or its tasks were being restarted.
 func followed(cause string) bool {
-	for _, words := range []string{"Checkpoint Coordinator is suspending", "Checkpoint Coordinator is shutting down", "FailoverRegion is restarting", "CheckpointException: Task has failed.", "CheckpointException: The job has failed.", "declined (task is closing)"} {
+	for _, words := range []string{"Checkpoint Coordinator is suspending", "Checkpoint Coordinator is shutting down", "FailoverRegion is restarting", "CheckpointException: Task has failed.", "CheckpointException: The job has failed.", "Failure reason: Task has failed.", "Failure reason: The job has failed.", "declined (task is closing)"} {
 		if strings.Contains(cause, words) {
 			return true
 		}

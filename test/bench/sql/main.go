@@ -6,7 +6,8 @@
 //	go run ./test/bench/sql --kubeconfig FILE [--kubectl kubectl] [--bin bin] [--rounds 3] [--rows 1000000]
 //
 // It makes the session cluster of examples/session-example.yaml where there is
-// none, and starts a gateway for as long as it measures.
+// none, starts its JVMs again with options of its own (see compiled), and a gateway
+// for as long as it measures.
 package main
 
 import (
