@@ -130,9 +130,9 @@ type Column struct {
 	Header string
 	// Path is where the value is; "a|b" tries a, then b.
 	Path string
-	// Format is "" for a scalar, "age" for a timestamp, "count" for the number
-	// of items, "list" for a list, "keys" for an object's keys, "state" for a
-	// colored word.
+	// Format is "" for a scalar, "age" for a timestamp, "bytes" for a size,
+	// "list" for a list, "labels" for labels, "state" for a colored word, "cut"
+	// for long text of which the beginning is shown.
 	Format string
 	Wide   bool
 }

@@ -116,10 +116,11 @@ func (r *DoctorReport) Result(palette term.Palette) printer.Result {
 		for _, f := range r.Findings {
 			f.write(&out, palette.Paint(colors[string(f.Severity)], fmt.Sprintf("%-7s", f.Severity)))
 		}
-		for name, list := range map[string][]string{"Not read": r.Unread, "Not looked at": r.Skipped} {
-			for _, text := range list {
-				fmt.Fprintf(&out, "\n%s: %s\n", name, term.SafeLine(cmf.Bounded(text)))
-			}
+		for _, text := range r.Unread {
+			fmt.Fprintf(&out, "\nNot read: %s\n", term.SafeLine(cmf.Bounded(text)))
+		}
+		for _, text := range r.Skipped {
+			fmt.Fprintf(&out, "\nNot looked at: %s\n", term.SafeLine(cmf.Bounded(text)))
 		}
 		if len(r.Findings) == 0 && r.Errors == 0 && len(r.Unread) == 0 {
 			out.WriteString("\nNothing wrong was found.\n")
