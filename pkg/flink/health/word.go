@@ -38,7 +38,7 @@ const (
 	RolledBack Word = "rolled-back"
 	// Rejected: the newest spec is invalid; what was before goes on.
 	Rejected Word = "rejected"
-	// Canceled: the job was canceled outside the operator behind the operator's back.
+	// Canceled: the job was canceled, and its spec doesn't say so.
 	Canceled Word = "canceled"
 	// Stalled: should have got further long ago.
 	Stalled Word = "stalled"
