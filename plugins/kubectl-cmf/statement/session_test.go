@@ -147,7 +147,7 @@ var generated = regexp.MustCompile(`sql-\d{8}-\d{6}-[0-9a-f]{6}`)
 func TestRun(t *testing.T) {
 	for name, c := range map[string]struct {
 		text   string
-		server server
+		server *server
 		want   string
 		// err is a part of the error, requests are those that were made after the
 		// first one.
@@ -156,70 +156,70 @@ func TestRun(t *testing.T) {
 	}{
 		"a query, whose statement is deleted once it was read": {
 			text: "SELECT id, name FROM t", want: "query id:BIGINT name:VARCHAR [+I [1 a]] [-U [1 a]] [+U [2 b]]",
-			server: server{
+			server: &server{
 				created: shown("PENDING", ""), looks: []answer{shown("PENDING", ""), shown("RUNNING", ""), shown("RUNNING", twoColumns)},
 				pages: []answer{rows("t1", ""), rows("t2", `{"op":0,"row":["1","a"]}`), rows("t2", ""), rows("", `{"op":1,"row":["1","a"]},{"op":2,"row":["2","b"]}`)},
 			},
 			requests: []string{"GET", "GET", "GET", "GET/results", "GET/results?page-token=t1", "GET/results?page-token=t2", "GET/results?page-token=t2", "DELETE"},
 		},
 		"SQL that CMF refuses at once": {
-			text: "SELECT x", server: server{created: answer{status: 400, body: `{"errors":[{"message":"SQL validation failed. From line 2, column 8 to line 2, column 9: Column 'x' not found"}]}`}},
+			text: "SELECT x", server: &server{created: answer{status: 400, body: `{"errors":[{"message":"SQL validation failed. From line 2, column 8 to line 2, column 9: Column 'x' not found"}]}`}},
 			err: "Column 'x' not found",
 		},
 		"SQL that CMF takes and then fails": {
-			text: "SELECT x", server: server{created: shown("PENDING", ""), looks: []answer{shown("FAILED", `,"detail":"SQL parse failed. Encountered \"x\" at line 1, column 8."`)}},
+			text: "SELECT x", server: &server{created: shown("PENDING", ""), looks: []answer{shown("FAILED", `,"detail":"SQL parse failed. Encountered \"x\" at line 1, column 8."`)}},
 			err: `Encountered "x"`,
 		},
 		"a failure without a word": {
-			text: "SELECT x", server: server{created: shown("FAILED", "")}, err: "CMF doesn't say why the statement failed",
+			text: "SELECT x", server: &server{created: shown("FAILED", "")}, err: "CMF doesn't say why the statement failed",
 		},
-		"one that somebody deletes":    {text: "SELECT 1", server: server{created: shown("PENDING", ""), looks: []answer{shown("DELETING", "")}}, err: "is being deleted"},
-		"one that somebody stops":      {text: "SELECT 1", server: server{created: shown("PENDING", ""), looks: []answer{shown("STOPPED", "")}}, err: "was stopped"},
-		"one that is gone":             {text: "SELECT 1", server: server{created: shown("PENDING", "")}, err: "no such statement"},
-		"CMF refuses the pool":         {text: "SELECT 1", server: server{created: answer{status: 404, body: `{"errors":[{"message":"no pool p"}]}`}}, err: "no pool p"},
-		"a table is made":              {text: "CREATE TABLE t (a INT)", server: server{created: shown("COMPLETED", "")}, want: "command", requests: []string{"DELETE"}},
-		"a table is made from a query": {text: "CREATE TABLE t AS SELECT 1", server: server{created: shown("RUNNING", "")}, want: "job statement:STRING [+I [NAME]]"},
-		"rows go elsewhere, and go on": {text: "INSERT INTO t SELECT 1", server: server{created: shown("PENDING", ""), looks: []answer{shown("RUNNING", "")}}, want: "job statement:STRING [+I [NAME]]", requests: []string{"GET"}},
-		"an answer that comes with it": {text: "SHOW TABLES", server: server{created: answer{body: `{"metadata":{"name":"s"},"status":{"phase":"COMPLETED"},"result":{"results":{"data":[{"row":["t"]},{"row":["u"]}]}}}`}}, want: " column 1:STRING [+I [t]] [+I [u]]", requests: []string{"DELETE"}},
-		"an empty answer":              {text: "SHOW TABLES", server: server{created: answer{body: `{"metadata":{"name":"s"},"status":{"phase":"COMPLETED"},"result":{"results":{"data":[]}}}`}}, want: "", requests: []string{"DELETE"}},
+		"one that somebody deletes":    {text: "SELECT 1", server: &server{created: shown("PENDING", ""), looks: []answer{shown("DELETING", "")}}, err: "is being deleted"},
+		"one that somebody stops":      {text: "SELECT 1", server: &server{created: shown("PENDING", ""), looks: []answer{shown("STOPPED", "")}}, err: "was stopped"},
+		"one that is gone":             {text: "SELECT 1", server: &server{created: shown("PENDING", "")}, err: "no such statement"},
+		"CMF refuses the pool":         {text: "SELECT 1", server: &server{created: answer{status: 404, body: `{"errors":[{"message":"no pool p"}]}`}}, err: "no pool p"},
+		"a table is made":              {text: "CREATE TABLE t (a INT)", server: &server{created: shown("COMPLETED", "")}, want: "command", requests: []string{"DELETE"}},
+		"a table is made from a query": {text: "CREATE TABLE t AS SELECT 1", server: &server{created: shown("RUNNING", "")}, want: "job statement:STRING [+I [NAME]]"},
+		"rows go elsewhere, and go on": {text: "INSERT INTO t SELECT 1", server: &server{created: shown("PENDING", ""), looks: []answer{shown("RUNNING", "")}}, want: "job statement:STRING [+I [NAME]]", requests: []string{"GET"}},
+		"an answer that comes with it": {text: "SHOW TABLES", server: &server{created: answer{body: `{"metadata":{"name":"s"},"status":{"phase":"COMPLETED"},"result":{"results":{"data":[{"row":["t"]},{"row":["u"]}]}}}`}}, want: " column 1:STRING [+I [t]] [+I [u]]", requests: []string{"DELETE"}},
+		"an empty answer":              {text: "SHOW TABLES", server: &server{created: answer{body: `{"metadata":{"name":"s"},"status":{"phase":"COMPLETED"},"result":{"results":{"data":[]}}}`}}, want: "", requests: []string{"DELETE"}},
 		"no results of a query that failed": {
-			text: "SELECT 1", want: "query id:BIGINT name:VARCHAR", err: "the job died", server: server{
+			text: "SELECT 1", want: "query id:BIGINT name:VARCHAR", err: "the job died", server: &server{
 				created: shown("RUNNING", twoColumns), looks: []answer{shown("FAILED", `,"detail":"the job died"`)}, pages: []answer{{status: 400, body: `{"errors":[{"message":"no results"}]}`}},
 			},
 		},
 		"no results, and nobody knows why": {
-			text: "SELECT 1", want: "query id:BIGINT name:VARCHAR", err: "CMF has no results of this statement", server: server{
+			text: "SELECT 1", want: "query id:BIGINT name:VARCHAR", err: "CMF has no results of this statement", server: &server{
 				created: shown("RUNNING", twoColumns), looks: []answer{shown("RUNNING", "")}, pages: []answer{{status: 400, body: `{"errors":[{"message":"no results"}]}`}},
 			},
 		},
 		"results that are gone": {
-			text: "SELECT 1", want: "query id:BIGINT name:VARCHAR", err: "CMF gives each page once", server: server{created: shown("RUNNING", twoColumns), pages: []answer{{status: 410, body: `{}`}}},
+			text: "SELECT 1", want: "query id:BIGINT name:VARCHAR", err: "CMF gives each page once", server: &server{created: shown("RUNNING", twoColumns), pages: []answer{{status: 410, body: `{}`}}},
 		},
 		"a job that dies between two pages": {
-			text: "SELECT 1", want: "query id:BIGINT name:VARCHAR [+I [1 a]]", err: "the job died", server: server{
+			text: "SELECT 1", want: "query id:BIGINT name:VARCHAR [+I [1 a]]", err: "the job died", server: &server{
 				created: shown("RUNNING", twoColumns), looks: []answer{shown("FAILED", `,"detail":"the job died"`)},
 				pages: []answer{rows("t1", `{"op":0,"row":["1","a"]}`), {status: 500, body: `{"errors":[{"message":"broken"}]}`}},
 			},
 		},
 		"a job that dies without rows": {
-			text: "SELECT 1", want: "query id:BIGINT name:VARCHAR", err: "the job died", server: server{
+			text: "SELECT 1", want: "query id:BIGINT name:VARCHAR", err: "the job died", server: &server{
 				created: shown("RUNNING", twoColumns), looks: []answer{shown("FAILED", `,"detail":"the job died"`)}, pages: []answer{rows("", "")},
 			},
 		},
 		"pages in a circle": {
-			text: "SELECT 1", want: "query id:BIGINT name:VARCHAR [+I [1 a]]", err: "read before", server: server{
+			text: "SELECT 1", want: "query id:BIGINT name:VARCHAR [+I [1 a]]", err: "read before", server: &server{
 				created: shown("RUNNING", twoColumns), pages: []answer{rows("t1", `{"op":0,"row":["1","a"]}`), rows("t1", `{"op":0,"row":["1","a"]}`)},
 			},
 		},
 		"a row of another width": {
-			text: "SELECT 1", want: "query id:BIGINT name:VARCHAR", err: "doesn't fit the 2 columns", server: server{created: shown("RUNNING", twoColumns), pages: []answer{rows("", `{"op":0,"row":["1"]}`)}},
+			text: "SELECT 1", want: "query id:BIGINT name:VARCHAR", err: "doesn't fit the 2 columns", server: &server{created: shown("RUNNING", twoColumns), pages: []answer{rows("", `{"op":0,"row":["1"]}`)}},
 		},
 		"a change that there isn't": {
-			text: "SELECT 1", want: "query id:BIGINT name:VARCHAR", err: "unknown kind 9", server: server{created: shown("RUNNING", twoColumns), pages: []answer{rows("", `{"op":9,"row":["1","a"]}`)}},
+			text: "SELECT 1", want: "query id:BIGINT name:VARCHAR", err: "unknown kind 9", server: &server{created: shown("RUNNING", twoColumns), pages: []answer{rows("", `{"op":9,"row":["1","a"]}`)}},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			session := open(t, &c.server, Options{Pool: "p"})
+			session := open(t, c.server, Options{Pool: "p"})
 			got, err := run(t.Context(), session, c.text)
 			if got := generated.ReplaceAllString(got, "NAME"); got != c.want {
 				t.Errorf("it gave %q, want %q", got, c.want)
