@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/cmf"
 )
 
@@ -63,6 +64,14 @@ func within(ctx context.Context, client *cmf.Client, environment string) ([]Item
 	return out, nil
 }
 
+// Loses says in words what deleting an object loses; "" for nothing of worth.
+func (i Item) Loses() string {
+	if risk := riskOf(i.Ref, i.Object); risk != nil {
+		return risk.Why
+	}
+	return ""
+}
+
 func riskOf(ref cmf.Ref, o cmf.Object) *Risk {
 	keeps := ref.Kind.Keeps
 	if keeps == nil {
@@ -84,4 +93,121 @@ func riskOf(ref cmf.Ref, o cmf.Object) *Risk {
 		why = fmt.Sprintf("it is %s; %s", state, why)
 	}
 	return &Risk{Ref: ref, Why: why, Savepoint: keeps.Savepoint}
+}
+
+// keepsDeleted refuses to delete what holds state in order to create it again;
+// reason is why it would be.
+func (p Planner) keepsDeleted(ctx context.Context, s *Step, reason string) error {
+	if p.LoseState {
+		return nil
+	}
+	risks, err := Risks(ctx, p.Client, []Item{{Ref: s.Ref, Object: s.Live}})
+	if err != nil || len(risks) == 0 {
+		return err
+	}
+	var lost []string
+	for _, r := range risks {
+		lost = append(lost, fmt.Sprintf("\n  %s: %s", r.Ref.Where(), r.Why))
+	}
+	return fmt.Errorf("%s: %s; deleting it and creating it again loses state:%s\nuse --lose-state with --force if that is what you want", s.Ref.Where(), reason, strings.Join(lost, ""))
+}
+
+// keepsState refuses a change that stops a job which loses its state by that.
+func (p Planner) keepsState(ctx context.Context, s *Step) error {
+	at := slices.IndexFunc(s.Changes, s.Ref.Kind.Stops)
+	modeChanges := slices.Contains(s.Changes, s.Ref.Kind.NextMode)
+	if p.LoseState || at < 0 && !modeChanges {
+		return nil
+	}
+	if s.Ref.Kind.Mode == "" {
+		return p.keepsOverUpgrade(ctx, s, at >= 0)
+	}
+	if at < 0 {
+		return nil
+	}
+	err := LosesState(s.Ref, s.Live)
+	if err == nil && modeChanges && Stateless(s.Merged.Text(s.Ref.Kind.NextMode)) && s.Live.Text("spec.stopped") != "true" && riskOf(s.Ref, s.Live) != nil {
+		err = losesState(s.Ref, s.Ref.Kind.NextMode+": "+s.Merged.Text(s.Ref.Kind.NextMode))
+	}
+	if err != nil {
+		return fmt.Errorf("%s would change, which stops the job: %w", s.Changes[at], err)
+	}
+	return nil
+}
+
+// holding are the states of a job that has state to lose. One that never ran is
+// RECONCILING.
+var holding = []string{api.JobRunning, api.JobRestarting, api.JobFailing}
+
+// keepsOverUpgrade is keepsState for an application: Flink's operator goes by the
+// mode of the new spec. stops says that the change stops the job.
+func (p Planner) keepsOverUpgrade(ctx context.Context, s *Step, stops bool) error {
+	if s.Ref.Kind.NextMode == "" || s.Live.Map("spec.job") == nil {
+		return nil
+	}
+	mode, source := UpgradeMode(ctx, p.Client, s.Ref, s.Merged)
+	if !Stateless(mode) {
+		return nil
+	}
+	if s.Live.Text("spec.job.state") == api.WantSuspended {
+		if before, _ := UpgradeMode(ctx, p.Client, s.Ref, s.Live); Stateless(before) {
+			return nil
+		}
+		return fmt.Errorf("%s is suspended and would start without its state (%s); leave %s as it is, or use --lose-state if that is what you want", s.Ref.Where(), source, s.Ref.Kind.NextMode)
+	}
+	if !stops || !slices.Contains(holding, s.Live.Text("status.jobStatus.state")) {
+		return nil
+	}
+	field := s.Changes[slices.IndexFunc(s.Changes, s.Ref.Kind.Stops)]
+	return fmt.Errorf("%s would change, which stops the job: %w", field, losesState(s.Ref, source))
+}
+
+// UpgradeMode is how the state of an application's job gets over an upgrade, and
+// where that stands: the environment's defaults are laid over the spec.
+func UpgradeMode(ctx context.Context, client *cmf.Client, ref cmf.Ref, app cmf.Object) (mode, source string) {
+	const defaults = "flinkApplicationDefaults."
+	environment, err := client.Get(ctx, cmf.Ref{Kind: cmf.Must("env"), Name: ref.Scope.Environment})
+	if mode := environment.Text(defaults + ref.Kind.NextMode); err == nil && mode != "" {
+		return mode, fmt.Sprintf("%s%s of environment %q: %s", defaults, ref.Kind.NextMode, ref.Scope.Environment, mode)
+	}
+	if mode := app.Text(ref.Kind.NextMode); mode != "" {
+		return mode, ref.Kind.NextMode + ": " + mode
+	}
+	return api.UpgradeStateless, "no " + ref.Kind.NextMode + ", which means stateless"
+}
+
+// Stateless reports whether an upgrade mode keeps no state.
+func Stateless(mode string) bool { return strings.EqualFold(mode, api.UpgradeStateless) }
+
+func losesState(ref cmf.Ref, source string) error {
+	return fmt.Errorf("%s is stateless (%s): its state is lost with its job; use --lose-state if that is what you want", ref.Where(), source)
+}
+
+// LosesState is the error of stopping the job of a live object that doesn't
+// keep its state over a stop; nil where it does, or has no state.
+func LosesState(ref cmf.Ref, live cmf.Object) error {
+	if !ref.Kind.Stateless(live) || live.Text("spec.stopped") == "true" || riskOf(ref, live) == nil {
+		return nil
+	}
+	return losesState(ref, modeSource(ref.Kind, live))
+}
+
+// StateUnknown says that CMF doesn't tell whether a live object keeps its state
+// over a stop of its job, as it does since 2.4; "" where it tells, or where there is
+// nothing to lose.
+func StateUnknown(ref cmf.Ref, live cmf.Object) string {
+	if ref.Kind.Mode == "" || live.Text(ref.Kind.Mode) != "" || live.Text("spec.stopped") == "true" || riskOf(ref, live) == nil {
+		return ""
+	}
+	return fmt.Sprintf("this CMF doesn't say whether %s keeps its state over a stop (no upgradeMode; it does since 2.4). A savepoint keeps it: kubectl cmf statement savepoint %s", ref.Where(), ref.Name)
+}
+
+// modeSource says where it stands that an object is stateless.
+func modeSource(kind *cmf.Kind, live cmf.Object) string {
+	for path := range strings.SplitSeq(kind.Mode, "|") {
+		if value := live.Text(path); value != "" {
+			return path + ": " + value
+		}
+	}
+	return "no upgradeMode"
 }

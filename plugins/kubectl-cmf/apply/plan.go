@@ -91,7 +91,7 @@ func (p Planner) Plan(ctx context.Context, items []Item) ([]Step, error) {
 	}
 	var problems []error
 	for i := range steps {
-		if err := p.decide(&steps[i], server.Version); err != nil {
+		if err := p.decide(ctx, &steps[i], server.Version); err != nil {
 			problems = append(problems, fmt.Errorf("%s: %w", steps[i].Location, err))
 		}
 	}
@@ -110,7 +110,7 @@ func (p Planner) Again(ctx context.Context, step Step) (Step, error) {
 		return step, err
 	}
 	now := Step{Item: step.Item, Live: live}
-	return now, p.decide(&now, server.Version)
+	return now, p.decide(ctx, &now, server.Version)
 }
 
 // server asks for the version where some kind's rules depend on it, and finds
@@ -216,7 +216,7 @@ func each(work []func() error, limit int) error {
 }
 
 // decide chooses the action for one step.
-func (p Planner) decide(s *Step, v cmf.Version) error {
+func (p Planner) decide(ctx context.Context, s *Step, v cmf.Version) error {
 	kind := s.Ref.Kind
 	if err := fill(kind, s.Object, s.Live); err != nil {
 		return fmt.Errorf("%s: %w", s.Ref.Where(), err)
@@ -244,7 +244,7 @@ func (p Planner) decide(s *Step, v cmf.Version) error {
 		if HasFailed(s.Ref, s.Live) != nil && kind.Remake && p.Force && kind.Delete && kind.Create {
 			s.Action, s.Merged = Replace, Clean(kind, s.Object)
 			s.Warning = fmt.Sprintf("%s has failed; it is deleted and created again", s.Ref.Where())
-			return Complete(kind, s.Merged)
+			return errors.Join(p.keepsDeleted(ctx, s, "it has failed"), Complete(kind, s.Merged))
 		}
 		return nil
 	}
@@ -258,7 +258,7 @@ func (p Planner) decide(s *Step, v cmf.Version) error {
 			return fmt.Errorf("%s; change it there, or use --force", s.Warning)
 		}
 	}
-	if err := p.keepsState(kind, s); err != nil {
+	if err := p.keepsState(ctx, s); err != nil {
 		return err
 	}
 	reason := p.cannotChange(kind, s, v)
@@ -272,53 +272,12 @@ func (p Planner) decide(s *Step, v cmf.Version) error {
 	if !p.Force {
 		return fmt.Errorf("%s: %s; --force deletes it and creates it again", s.Ref.Where(), reason)
 	}
+	if err := p.keepsDeleted(ctx, s, reason); err != nil {
+		return err
+	}
 	s.Merged = Clean(kind, s.Object)
 	s.Warning = fmt.Sprintf("%s: %s; it is deleted and created again, and what runs in it stops", s.Ref.Where(), reason)
 	return Complete(kind, s.Merged)
-}
-
-// keepsState refuses a change that stops a job which loses its state by that.
-func (p Planner) keepsState(kind *cmf.Kind, s *Step) error {
-	if p.LoseState {
-		return nil
-	}
-	for _, field := range s.Changes {
-		if slices.ContainsFunc(kind.Restarts, func(r string) bool { return field == r || strings.HasPrefix(field, r+".") }) {
-			if err := LosesState(s.Ref, s.Live); err != nil {
-				return fmt.Errorf("%s would change, which stops the job: %w", field, err)
-			}
-		}
-	}
-	return nil
-}
-
-// LosesState is the error of stopping the job of a live object that doesn't
-// keep its state over a stop; nil where it does, or has no state.
-func LosesState(ref cmf.Ref, live cmf.Object) error {
-	if !ref.Kind.Stateless(live) || live.Text("spec.stopped") == "true" || riskOf(ref, live) == nil {
-		return nil
-	}
-	return fmt.Errorf("%s is stateless (%s): its state is lost with its job; use --lose-state if that is what you want", ref.Where(), modeSource(ref.Kind, live))
-}
-
-// StateUnknown says that CMF doesn't tell whether a live object keeps its state
-// over a stop of its job, as it does since 2.4; "" where it tells, or where there is
-// nothing to lose.
-func StateUnknown(ref cmf.Ref, live cmf.Object) string {
-	if ref.Kind.Mode == "" || live.Text(ref.Kind.Mode) != "" || live.Text("spec.stopped") == "true" || riskOf(ref, live) == nil {
-		return ""
-	}
-	return fmt.Sprintf("this CMF doesn't say whether %s keeps its state over a stop (no upgradeMode; it does since 2.4). A savepoint keeps it: kubectl cmf statement savepoint %s", ref.Where(), ref.Name)
-}
-
-// modeSource says where it stands that an object is stateless.
-func modeSource(kind *cmf.Kind, live cmf.Object) string {
-	for path := range strings.SplitSeq(kind.Mode, "|") {
-		if value := live.Text(path); value != "" {
-			return path + ": " + value
-		}
-	}
-	return "no upgradeMode"
 }
 
 // clears are the top-level fields of a flat resource that a file states as

@@ -286,10 +286,9 @@ func (a *appChange) suspend(ctx context.Context, client *connect.Connection, ref
 			return err
 		}
 	}
-	// Without the field the operator takes stateless.
-	if mode := before.Text("spec.job.upgradeMode"); (mode == api.UpgradeStateless || mode == "") && !a.loseState {
-		return fmt.Errorf("%s: its upgradeMode is stateless, so that suspending loses its state; take a savepoint first (kubectl cmf app savepoint %s) or set spec.job.upgradeMode to savepoint, and use --lose-state if that is what you want",
-			ref.Where(), ref.Name)
+	if mode, source := apply.UpgradeMode(ctx, client.Client, ref, before); apply.Stateless(mode) && !a.loseState {
+		return fmt.Errorf("%s: its upgradeMode is stateless (%s), so that suspending loses its state; take a savepoint first (kubectl cmf app savepoint %s) or set it to savepoint, and use --lose-state if that is what you want",
+			ref.Where(), source, ref.Name)
 	}
 	if _, err := client.Act(ctx, ref, "suspend", nil); err != nil {
 		return err

@@ -114,8 +114,8 @@ Where an object lives, in this order: its annotation kubectl-cmf/environment (ku
 	if v != verbCreate {
 		flags.BoolVar(&a.force, "force", false, "Delete and create again what can't be changed or has failed, and change what Confluent for Kubernetes manages")
 	}
-	if v != verbCreate && (kind == nil || kind.Mode != "") {
-		flags.BoolVar(&a.loseState, "lose-state", false, "Stop, rescale or change even a stateless statement, whose state is lost by that")
+	if v != verbCreate && (kind == nil || holdsState(kind)) {
+		flags.BoolVar(&a.loseState, "lose-state", false, loseStateUsage)
 	}
 	if v != verbCreate && (kind == nil || kind.Flat) {
 		flags.BoolVar(&a.clear, "clear", false, "Empty what a file states as null or {}")
@@ -135,6 +135,11 @@ Where an object lives, in this order: its annotation kubectl-cmf/environment (ku
 	}
 	return cmd
 }
+
+const loseStateUsage = "Go on where a job loses its state: its change stops it and it is stateless, or it is deleted and created again (--force)"
+
+// holdsState reports whether objects of a kind, or what is in them, have state.
+func holdsState(kind *cmf.Kind) bool { return kind.Keeps != nil || kind.Flat }
 
 // exampleInput is a call that reads standard input.
 func exampleInput(kind *cmf.Kind, call string) string {

@@ -48,6 +48,9 @@ func (a *applier) confirmPrune(ctx context.Context, steps []apply.Step) error {
 	what := "No file has these any more; they will be deleted:"
 	for _, s := range steps {
 		what += fmt.Sprintf("\n  %s%s", s.Ref, inPlace(s.Ref))
+		if lost := s.Loses(); lost != "" {
+			what += " (" + lost + ")"
+		}
 	}
 	if a.yes {
 		fmt.Fprintln(a.ErrOut, term.Safe(what))

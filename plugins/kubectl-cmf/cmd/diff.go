@@ -65,7 +65,7 @@ func (c *common) diff(ctx context.Context, f filesFlags, kind *cmf.Kind) error {
 		return err
 	}
 	// Forced, because a diff shows what can't be changed, too.
-	planner := apply.Planner{Client: client.Client, Options: apply.Options{Force: true}}
+	planner := apply.Planner{Client: client.Client, Options: apply.Options{Force: true, LoseState: true, Clear: true}}
 	steps, err := planner.Plan(ctx, items)
 	if err != nil {
 		return err

@@ -24,13 +24,14 @@ import (
 type editOptions struct {
 	*common
 	plugin.Arguments
-	kind  *cmf.Kind
-	force bool
+	kind *cmf.Kind
+	// force and loseState allow what is refused otherwise.
+	force, loseState bool
 }
 
 // Run lets the user edit it.
 func (o *editOptions) Run(ctx context.Context) error {
-	return o.edit(ctx, o.kind, o.Args[0], o.force)
+	return o.edit(ctx, o.kind, o.Args[0])
 }
 
 // newEdit is `kubectl cmf KIND edit`.
@@ -48,10 +49,14 @@ func newEdit(c *common, kind *cmf.Kind) *cobra.Command {
 		RunE:   plugin.RunE(o),
 	}
 	cmd.Flags().BoolVar(&o.force, "force", false, "Delete and create again what can't be changed, and change what Confluent for Kubernetes manages")
+	if holdsState(kind) {
+		cmd.Flags().BoolVar(&o.loseState, "lose-state", false, loseStateUsage)
+	}
 	return cmd
 }
 
-func (c *common) edit(ctx context.Context, kind *cmf.Kind, name string, force bool) error {
+func (o *editOptions) edit(ctx context.Context, kind *cmf.Kind, name string) error {
+	c := o.common
 	if len(kind.WriteOnly) > 0 {
 		return fmt.Errorf("%s can't be edited: CMF never returns %s; use: kubectl cmf %s update -f FILE", one(kind), kind.WriteOnly[0], kind.Name)
 	}
@@ -86,7 +91,7 @@ func (c *common) edit(ctx context.Context, kind *cmf.Kind, name string, force bo
 		fmt.Fprintln(c.ErrOut, "Edit cancelled, no changes made.")
 		return os.RemoveAll(dir)
 	}
-	if err := c.saveEdit(ctx, ref, edited, clean, force); err != nil {
+	if err := o.saveEdit(ctx, ref, edited, clean); err != nil {
 		return errors.Join(fmt.Errorf("%w\nyour changes are kept in %s", err, path), scratch.Keep(dir))
 	}
 	return os.RemoveAll(dir)
@@ -124,7 +129,8 @@ func (c *common) editFile(ctx context.Context, path string, text []byte, head st
 }
 
 // saveEdit applies what the user made of clean.
-func (c *common) saveEdit(ctx context.Context, ref cmf.Ref, edited []byte, clean cmf.Object, force bool) error {
+func (o *editOptions) saveEdit(ctx context.Context, ref cmf.Ref, edited []byte, clean cmf.Object) error {
+	c := o.common
 	documents, err := apply.Parse("edited text", edited)
 	if err != nil {
 		return err
@@ -144,7 +150,7 @@ func (c *common) saveEdit(ctx context.Context, ref cmf.Ref, edited []byte, clean
 	if err != nil {
 		return err
 	}
-	planner := apply.Planner{Client: client.Client, Options: apply.Options{Force: force, MustExist: true}}
+	planner := apply.Planner{Client: client.Client, Options: apply.Options{Force: o.force, LoseState: o.loseState, MustExist: true}}
 	steps, err := planner.Plan(ctx, []apply.Item{{Ref: ref, Object: object, Location: "edited text"}})
 	if err != nil {
 		return err

@@ -147,7 +147,7 @@ func TestExportIsAppliedUnchanged(t *testing.T) {
 			if strings.Contains(diff, hidden) || strings.Count(diff, "\n+") != 2 {
 				t.Errorf("diff:\n%s", diff)
 			}
-			r.ok("apply", "-f", dir)
+			r.ok("apply", "-f", dir, "--lose-state") // it is stateless
 			shown := r.ok("app", "get", "app1", "-e", "env-a", "-o", "json", "--show-secrets")
 			if strings.Count(shown, hidden) != 2 || !strings.Contains(shown, `"taskmanager.numberOfTaskSlots": "2"`) {
 				t.Errorf("after the change: %s", shown)

@@ -98,6 +98,17 @@ type Kind struct {
 	// are the fields whose change stops the job; "" where it isn't known.
 	Mode     string
 	Restarts []string
+	// NextMode is where it stands how the job's state gets over the next stop, by
+	// the spec that is sent; Harmless are fields in Restarts whose change doesn't
+	// stop the job after all.
+	NextMode string
+	Harmless []string
+}
+
+// Stops reports whether the change of a field stops the job of an object.
+func (k *Kind) Stops(field string) bool {
+	within := func(path string) bool { return field == path || strings.HasPrefix(field, path+".") }
+	return slices.ContainsFunc(k.Restarts, within) && !slices.ContainsFunc(k.Harmless, within)
 }
 
 // Stateless reports whether the job of o loses its state when it is stopped.

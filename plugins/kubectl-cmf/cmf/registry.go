@@ -136,7 +136,13 @@ var applicationKind = &Kind{
 	Create: true, Upsert: true, Delete: true, ForceSince: since(V23),
 	Keeps:    &Keeps{What: "the state of its job and its attached savepoints go with it", NothingIn: []string{api.JobFinished}, Savepoint: true},
 	Required: []string{"spec"},
-	Filter:   since(V23),
+	// What Flink's operator, on which CMF builds, does with a changed spec.
+	NextMode: "spec.job.upgradeMode", Restarts: []string{"spec"},
+	Harmless: []string{
+		"spec.job.upgradeMode", "spec.job.allowNonRestoredState", "spec.job.initialSavepointPath", "spec.job.savepointTriggerNonce", "spec.job.checkpointTriggerNonce",
+		"spec.job.autoscalerResetNonce", "spec.flinkConfiguration.kubernetes.operator", "spec.flinkConfiguration.job.autoscaler", "spec.flinkConfiguration.parallelism.default",
+	},
+	Filter: since(V23),
 	Columns: []Column{
 		nameColumn,
 		{Header: "LIFECYCLE", Path: "status.lifecycleState", Format: "state"},
@@ -184,7 +190,7 @@ var statementKind = &Kind{
 	Remake:    true, Defines: definesTable, Makes: madeTable, NeedsMade: namesTable, Host: "pool", HostPath: "spec.computePoolName",
 	// What CMF chose counts more than what was asked for (StatementTraits in the
 	// document of 2.4).
-	Mode: "status.traits.upgradeMode|spec.upgradeMode", Restarts: []string{"spec.parallelism", "spec.stopped", "spec.startFromSavepoint"},
+	Mode: "status.traits.upgradeMode|spec.upgradeMode", NextMode: "spec.upgradeMode", Restarts: []string{"spec.parallelism", "spec.stopped", "spec.startFromSavepoint"},
 	Filter: since(V23),
 	Columns: []Column{
 		nameColumn,
