@@ -82,7 +82,7 @@ test-hostile: ## Every command against servers that attack it
 
 .PHONY: test-api
 test-api: ## Tests against a real API server, without an operator
-	go test -trimpath $(RACE) -tags api -count=1 -timeout 20m ./test/api/...
+	go test -trimpath -tags api -count=1 -timeout 20m ./test/api/... # make test-long adds -race: building takes longest
 
 .PHONY: test-e2e
 test-e2e: build ## Tests on a real cluster with operator and Flink (root, Linux)
