@@ -135,9 +135,18 @@ func (p Planner) keepsState(ctx context.Context, s *Step) error {
 	return nil
 }
 
-// holding are the states of a job that has state to lose. One that never ran is
-// RECONCILING.
-var holding = []string{api.JobRunning, api.JobRestarting, api.JobFailing}
+// holds reports whether the job of a live application has state to lose: it
+// runs, or has run and its JobManager is away. One that never ran is RECONCILING,
+// too.
+func holds(live cmf.Object) bool {
+	switch live.Text("status.jobStatus.state") {
+	case api.JobRunning, api.JobRestarting, api.JobFailing:
+		return true
+	case api.JobReconciling:
+		return live.Text("status.lifecycleState") == api.LifecycleStable || live.Text("status.reconciliationStatus.lastStableSpec") != ""
+	}
+	return false
+}
 
 // keepsOverUpgrade is keepsState for an application: Flink's operator goes by the
 // mode of the new spec. stops says that the change stops the job.
@@ -155,7 +164,7 @@ func (p Planner) keepsOverUpgrade(ctx context.Context, s *Step, stops bool) erro
 		}
 		return fmt.Errorf("%s is suspended and would start without its state (%s); leave %s as it is, or use --lose-state if that is what you want", s.Ref.Where(), source, s.Ref.Kind.NextMode)
 	}
-	if !stops || !slices.Contains(holding, s.Live.Text("status.jobStatus.state")) {
+	if !stops || !holds(s.Live) {
 		return nil
 	}
 	field := s.Changes[slices.IndexFunc(s.Changes, s.Ref.Kind.Stops)]
