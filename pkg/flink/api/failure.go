@@ -27,22 +27,28 @@ func DecodeFailure(raw string) Failure {
 	if raw == "" {
 		return Failure{}
 	}
-	var decoded struct {
-		Type          string `json:"type"`
-		Message       string `json:"message"`
-		ThrowableList []struct {
-			Type    string `json:"type"`
-			Message string `json:"message"`
-		} `json:"throwableList"`
-	}
+	var decoded throwable
 	if json.Unmarshal([]byte(raw), &decoded) != nil || decoded.Type == "" && decoded.Message == "" && len(decoded.ThrowableList) == 0 {
 		return Failure{Message: WithoutStatuses(raw)}
 	}
 	f := Failure{Type: decoded.Type, Message: WithoutStatuses(decoded.Message)}
-	for _, t := range decoded.ThrowableList {
-		f.Causes = append(f.Causes, Cause{Type: t.Type, Message: WithoutStatuses(t.Message)})
-	}
+	f.add(decoded.ThrowableList)
 	return f
+}
+
+// throwable is an exception as the operator writes it.
+type throwable struct {
+	Type          string      `json:"type"`
+	Message       string      `json:"message"`
+	ThrowableList []throwable `json:"throwableList"`
+}
+
+// add takes causes up, with those below them.
+func (f *Failure) add(causes []throwable) {
+	for _, t := range causes {
+		f.Causes = append(f.Causes, Cause{Type: t.Type, Message: WithoutStatuses(t.Message)})
+		f.add(t.ThrowableList)
+	}
 }
 
 // StatusConflict is how the message of the operator's StatusConflictException

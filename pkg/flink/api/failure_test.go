@@ -32,6 +32,14 @@ func TestRootOfAnOperatorsError(t *testing.T) {
 	}
 }
 
+// Causes may be listed below causes.
+func TestCausesBelowCauses(t *testing.T) {
+	f := DecodeFailure(`{"type":"a.B","message":"x","throwableList":[{"type":"c.D","message":"y","throwableList":[{"type":"e.F","message":"z"}]},{"type":"g.H","message":"w"}]}`)
+	if got, want := f.Chain(), "a.B: x\nc.D: y\ne.F: z\ng.H: w"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 func TestRootCauseOfAStackTrace(t *testing.T) {
 	const trace = "java.util.concurrent.CompletionException: org.apache.flink.runtime.checkpoint.CheckpointException: IO-problem detected.\n" +
 		"\tat a.b.C(D.java:1)\nCaused by: java.io.IOException: Failed to create savepoint directory at file:/proc/nope\n\tat x.Y(Z.java:2)\n\t... 3 more"

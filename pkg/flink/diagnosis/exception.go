@@ -203,7 +203,10 @@ func ReadFailure(raw string, at time.Time) (e Exception, ok bool) {
 	for _, c := range failure.Causes {
 		link(c.Type, c.Message)
 	}
-	e.Where = cmp.Or(whereOf(e.Chain), InOperator)
+	// Under this name the operator passes on what the job itself ended with.
+	if e.Where = whereOf(e.Chain); e.Where == Somewhere && simple(failure.Type) != "SerializedThrowable" {
+		e.Where = InOperator
+	}
 	return e, true
 }
 

@@ -32,7 +32,9 @@ var lastRules = []Rule{
 				case InOperator:
 					what = "the operator says"
 				case Somewhere:
-					what = "an exception"
+					if e.Source != "status.error" {
+						what = "an exception"
+					}
 				case InTask:
 					what = "a task failed"
 				default:

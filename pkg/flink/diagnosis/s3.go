@@ -13,6 +13,8 @@ var (
 	s3Words    = pattern(`S3|\bs3[ap]?:|\bfs\.s3|\bs3a\b|\.s3\.`)
 	// remoteDenied are refusals of filesystems that aren't mounted.
 	remoteDenied = pattern(`AccessControlException|user=\w+, access=|Operation failed: "|\b(?:hdfs|viewfs|abfss?|wasbs?|gs|oss)://|core\.windows\.net|storage\.googleapis`)
+	// ofLake are exceptions of those who bring one, which tell it without frames.
+	ofLake = pattern(`org\.apache\.(?:iceberg|hudi|paimon)\.`)
 	// flinkS3 are the frames of Flink's own filesystems, connectorS3 of those who
 	// bring a client of S3 themselves.
 	flinkS3     = []string{"org.apache.flink.fs.", "org.apache.flink.core.fs.", "flink.runtime.state.", "flink.runtime.checkpoint."}
@@ -48,7 +50,7 @@ func inS3(e Exception) bool {
 // byConnector reports whether a connector or catalog was at work with a client
 // of its own, which Flink's s3 keys aren't for.
 func byConnector(e Exception) bool {
-	return (e.Where == InTask || e.Where == InMain) && e.passes(connectorS3...) && !e.passes(flinkS3...)
+	return (e.Where == InTask || e.Where == InMain) && (e.passes(connectorS3...) || ofLake.MatchString(e.whole())) && !e.passes(flinkS3...)
 }
 
 // s3Unanswered is the exception of an S3 client that got no answer. inHost says

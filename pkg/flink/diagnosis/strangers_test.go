@@ -208,3 +208,28 @@ func TestReportsOfState(t *testing.T) {
 		t.Run(name, c.hold)
 	}
 }
+
+// What the operator passes on of the job's own end, with causes below causes and
+// without frames, isn't the operator's trouble.
+func TestReportsOfEnds(t *testing.T) {
+	const ser = "org.apache.flink.util.SerializedThrowable"
+	ended := func(causes ...string) change {
+		var list []any
+		for i := len(causes) - 1; i > 0; i-- {
+			list = []any{map[string]any{"type": ser, "message": causes[i], "throwableList": list}}
+		}
+		return all(state("FAILED", m1), status("lifecycleState", "FAILED"), failure(asJSON(map[string]any{"type": ser, "message": causes[0], "throwableList": list})))
+	}
+	suppressed := "org.apache.flink.runtime.JobException: Recovery is suppressed by FixedDelayRestartBackoffTimeStrategy(maxNumberRestartAttempts=3, backoffTimeMS=1000)"
+	operator, keys := []string{"the operator"}, []string{"(s3.access-key"}
+	for name, c := range map[string]report{
+		"TLS of a sink":               {ended("org.apache.flink.util.FlinkRuntimeException: the sink failed", "javax.net.ssl.SSLHandshakeException: PKIX path building failed: unable to find valid certification path to requested target"), "FLINK-JOB-TLS", "trust the authority", operator},
+		"TLS of the operator":         {failed(reconciliation, "javax.net.ssl.SSLHandshakeException: PKIX path building failed"), "FLINK-OP-TLS", "the operator's pod", nil},
+		"a coordinator's time-out":    {ended("org.apache.flink.util.FlinkException: Global failure triggered by OperatorCoordinator for 'Source: orders'.", "java.util.concurrent.TimeoutException"), "FLINK-JOB-EXCEPTION", "the job failed: TimeoutException", append(operator, "client.timeout")},
+		"a cause below a cause":       {ended(suppressed, "org.apache.flink.util.FlinkRuntimeException: Failed to list subscribed", "org.apache.kafka.common.errors.TopicAuthorizationException: Not authorized to access topics: [orders]"), "FLINK-JOB-KAFKA", "Not authorized", nil},
+		"a lake's bucket":             {ended(suppressed, "org.apache.iceberg.exceptions.RuntimeIOException: Failed to write", "software.amazon.awssdk.services.s3.model.S3Exception: Access Denied (Service: S3, Status Code: 403)"), "FLINK-S3-DENIED", "credentials of the connector", keys},
+		"a bucket with a lake's name": {ended(suppressed, "java.nio.file.AccessDeniedException: s3a://iceberg/x: com.amazonaws.services.s3.model.AmazonS3Exception: Forbidden (Service: Amazon S3; Status Code: 403)"), "FLINK-S3-DENIED", "(s3.access-key", []string{"credentials of the connector"}},
+	} {
+		t.Run(name, c.hold)
+	}
+}
