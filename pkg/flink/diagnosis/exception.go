@@ -63,7 +63,7 @@ func ReadException(trace string, at time.Time, where Where) Exception {
 // toldIn is an exception with the one around it, as api.Telling writes them.
 var toldIn = pattern(`^(.+?) \(in ([\w.$]+)(: .+)\)$`)
 
-var leadingThread = pattern(`^(?:Exception in thread "[^"]*" )`)
+var leadingThread = pattern(`^(?:Exception in thread "[^"]*" |Terminating due to )`)
 
 func readChain(trace string) []Cause {
 	trace = api.WithoutStatuses(trace)

@@ -103,7 +103,9 @@ func readPod(facts *PodFacts, now time.Time) (pod, bool) {
 					c.read(s)
 				}
 			}
-			c.log = logs(c.name)
+			if c.log = logs(c.name); len(c.log) == 0 && c.end != nil && c.end.Message != "" {
+				c.log = strings.Split(c.end.Message, "\n") // the log's end, by terminationMessagePolicy
+			}
 			out.containers = append(out.containers, c)
 		}
 	}
@@ -157,13 +159,14 @@ func ending(end *corev1.ContainerStateTerminated) string {
 
 var (
 	// exceptionLine is a line that begins with a Java exception.
-	exceptionLine = pattern(`^(Caused by: |Exception in thread "[^"]*" )?([a-z]\w*(\.[\w$]+)+(Exception|Error)\w*(: .*)?)$`)
+	exceptionLine = pattern(`^(Caused by: |Exception in thread "[^"]*" |Terminating due to )?([a-z]\w*(\.[\w$]+)+(Exception|Error)\w*(: .*)?)$`)
 	// throwableLine is one that may begin with an exception of any name, if a stack
 	// frame follows.
 	throwableLine = pattern(`^(?:Exception in thread "[^"]*" )?(?:[\w$]+\.)*[A-Z][\w$]*(?:: .*)?$`)
 	// stopsOnly are exceptions of threads that are stopped because the process ends,
+	// or what the JVM repeats of the one it ends for,
 	// crashPadding are lines of the JVM's own report that say nothing.
-	stopsOnly    = pattern(`^(?:[\w$]+\.)*(?:InterruptedException|CancellationException|RejectedExecutionException|ClosedByInterruptException)\b`)
+	stopsOnly    = pattern(`^(?:[\w$]+\.)*(?:InterruptedException|CancellationException|RejectedExecutionException|ClosedByInterruptException)\b|^Terminating due to `)
 	crashPadding = pattern(`^(?:JRE version|Java VM|Problematic frame):`)
 	// recordLine is the beginning of a log's record.
 	recordLine = pattern(`^\[?\d{2,4}[-/.]\d\d[-/.]\d{2,4}[ T]\d\d:\d\d|^\[?\d\d:\d\d:\d\d[.,]\d|^(?:INFO|WARN|DEBUG|TRACE)\s|^\{"`)

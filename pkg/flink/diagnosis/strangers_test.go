@@ -233,3 +233,18 @@ func TestReportsOfEnds(t *testing.T) {
 		t.Run(name, c.hold)
 	}
 }
+
+// A container's end is told by its own message where there is no log of it.
+func TestReportsOfEndsWithoutLogs(t *testing.T) {
+	message := func(text string) change {
+		return all(jmFails(), pods(jobManager, func(p *corev1.Pod) { p.Status.ContainerStatuses[0].LastTerminationState.Terminated.Message = text }))
+	}
+	for name, c := range map[string]report{
+		"cut at its beginning":  {message("at org.apache.flink.x.y(Z.java:1)\n2026-06-01 11:59:00,000 ERROR x [] - Could not start cluster entrypoint.\norg.apache.flink.runtime.entrypoint.ClusterEntrypointException: Failed to initialize\n\tat a.b(C.java:1)\nCaused by: org.apache.flink.core.fs.UnsupportedFileSystemSchemeException: Could not find a file system implementation for scheme 's3'. The scheme is directly supported by Flink through the following plugin(s): flink-s3-fs-hadoop"), "FLINK-FS-PLUGIN", "ENABLE_BUILT_IN_PLUGINS", nil},
+		"the JVM's last line":   {message("Terminating due to java.lang.OutOfMemoryError: Java heap space"), "FLINK-MEM-HEAP", "half as much again", nil},
+		"nothing of Java's":     {message("Terminating due to a signal"), "FLINK-POD-CRASH", "a signal", nil},
+		"a heap that is dumped": {jmFails("java.lang.OutOfMemoryError: Java heap space", "Dumping heap to /tmp/x.hprof ...", "Terminating due to java.lang.OutOfMemoryError: Java heap space"), "FLINK-MEM-HEAP", "half as much again", nil},
+	} {
+		t.Run(name, c.hold)
+	}
+}
