@@ -17,22 +17,29 @@ var (
 	hadoopLacks = pattern(`No FileSystem for scheme:? '?"?([a-z][a-z0-9+.-]*)`)
 	noWriter    = pattern(`UnsupportedOperationException: (?:.*\b(?:not support|do(?:es)? not support)\w* recoverable writers|Recoverable writers on \w+ are only supported|.*[Rr]ecoverable ?[Ww]riters? .*(?:only supported|not supported|unsupported))`)
 	s3Denied    = pattern(`(?i)Status Code: 403|KMS\.\w+Exception|AccessDenied|Access Denied|InvalidAccessKeyId|SignatureDoesNotMatch|ExpiredToken|InvalidToken|Unable to load (?:AWS )?credentials|No AWS Credentials|NoAwsCredentialsException|[Nn]ot authorized to perform:? sts:|AWSBadRequestException.*403|Forbidden \(Service: (?:Amazon )?S3`)
-	s3Bucket    = pattern(`NoSuchBucket|The specified bucket does not exist`)
-	s3Clock     = pattern(`RequestTimeTooSkewed|difference between the request time and the (?:current|server's) time is too large`)
-	s3Pool      = pattern(`Timeout waiting for connection from pool|Acquire operation took longer than the configured maximum time`)
-	s3Away      = pattern(`Unable to execute HTTP request(?:: (.*))?|(?:Sdk|Amazon)ClientException.*(?:connect|timed? ?out|refused|UnknownHost)`)
-	cantWrite   = pattern(`Mkdirs failed|Permission denied|Failed to create (?:savepoint|checkpoint) directory|Read-only file system|ReadOnlyFileSystem|AccessDeniedException|not exist and could not be created|Could not create target|Failed to create directory`)
-	ownCode     = pattern(`[Rr]ecoverable ?[Ww]riter|\b(SinkWriter|SinkFunction|SourceReader|FileSink|CommitterOperator)\b`)
+	// s3Allowed are refusals with 403 that no other credentials help against.
+	s3Allowed = pattern(`QuotaExceeded|InvalidObjectState|not valid for the object's (?:storage class|access tier)`)
+	s3Bucket  = pattern(`NoSuchBucket|The specified (?:bucket|filesystem|container) does not exist|Container \S+ in account \S+ not found`)
+	// s3Broke are connections that were made.
+	s3Broke   = pattern(`Read timed out|Connection reset|failed to respond`)
+	s3Clock   = pattern(`RequestTimeTooSkewed|difference between the request time and the (?:current|server's) time is too large`)
+	s3Pool    = pattern(`Timeout waiting for connection from pool|Acquire operation took longer than the configured maximum time`)
+	s3Away    = pattern(`Unable to execute HTTP request(?:: (.*))?|(?:Sdk|Amazon)ClientException.*(?:connect|timed? ?out|refused|UnknownHost)`)
+	cantWrite = pattern(`Mkdirs failed|Permission denied|Failed to create (?:savepoint|checkpoint) directory|Read-only file system|ReadOnlyFileSystem|AccessDeniedException|not exist and could not be created|Could not create target|Failed to create directory`)
+	ownCode   = pattern(`[Rr]ecoverable ?[Ww]riter|\b(SinkWriter|SinkFunction|SourceReader|FileSink|CommitterOperator)\b`)
 	// operatorFails is what Flink says around what an operator throws while its
 	// state is taken.
 	operatorFails = pattern(`Could not (?:complete snapshot|perform checkpoint) \d+ for operator`)
 	statePath     = pattern(`/(?:chk-\d+|savepoint-\w+|shared|taskowned)\b`)
 	namesPath     = pattern(`\b[a-z][a-z0-9]*:/`)
+	localFile     = pattern(`^(?:AccessDenied|FileNotFound|FileSystem)Exception: (/[^\s:]+)`)
 	localDirs     = pattern(`No local storage directories available.*`)
 	unknownHost   = pattern(`UnknownHostException: (?:[\w.]+Exception: )?(?:(?:Unable|Failed) to resolve (?:host )?['"]?|Invalid host name:.* destination host is: ['"(]*)?([A-Za-z0-9][\w.-]*)`)
-	noHostName    = pattern(`^(?:Invalid|Unable|Unknown|Name|Temporary|No|null|Failed|Could|Cannot|The|DNS|Host)$`)
-	noState       = pattern(`Cannot find (?:checkpoint or savepoint file/directory|meta data file)|Could not find checkpoint or savepoint|FileNotFoundException: .*(?:_metadata|savepoint-|chk-\d|/shared/|/taskowned/)`)
-	partOfState   = pattern(`FileNotFoundException: \S.*(?:chk-\d+|savepoint-[\w-]+|shared|taskowned)/[\w-]+(?:$|[\s'")])`)
+	// noHostName are words, and the server that Google's clients ask outside of its cloud, too.
+	noHostName  = pattern(`^(?:Invalid|Unable|Unknown|Name|Temporary|No|null|Failed|Could|Cannot|The|DNS|Host|metadata\.google\.internal)$`)
+	noState     = pattern(`Cannot find (?:checkpoint or savepoint file/directory|meta data file)|Could not find checkpoint or savepoint|FileNotFoundException: .*(?:_metadata|savepoint-|chk-\d|/(?:shared|taskowned)/[\da-f-]{4,}(?:$|[\s'")]))`)
+	goneKey     = pattern(`NoSuchKey|The specified key does not exist`)
+	partOfState = pattern(`FileNotFoundException: \S.*(?:chk-\d+|savepoint-[\w-]+|shared|taskowned)/[\w-]+(?:$|[\s'")])`)
 )
 
 // aboutStorage reports whether an exception was thrown by Flink's own reading or
@@ -96,7 +103,7 @@ var storageRules = []Rule{
 			if !ok || !j.matters(e) || !inS3(e) && !aboutStorage(e) {
 				return nil
 			}
-			if !inS3(e) || e.match(s3Clock) != nil {
+			if !inS3(e) || e.match(s3Clock) != nil || e.match(s3Allowed) != nil {
 				return nil
 			}
 			f := Finding{Subject: j.ref(), Means: "S3 refuses the credentials of the job's pods: " + e.Telling(), Evidence: []Evidence{e.evidence()}, Cures: []Cure{{Text: deniedCure(e)}}}
@@ -145,10 +152,11 @@ var storageRules = []Rule{
 				return "the bucket isn't there: " + e.Telling()
 			}, Cure{Text: "make the bucket, or correct its name or s3.endpoint"})
 			for i := range out {
-				out[i].Evidence = append(out[i].Evidence, kept...)
 				if elsewhere {
 					out[i].Cures = []Cure{{Text: "make the bucket, or correct its name"}}
+					continue
 				}
+				out[i].Evidence = append(out[i].Evidence, kept...)
 			}
 			return out
 		},
@@ -167,6 +175,12 @@ var storageRules = []Rule{
 				return []Finding{{Subject: j.ref(), Means: "S3 can't be reached from the job's pods: " + e.Telling(), Evidence: []Evidence{e.evidence()}, Cures: []Cure{{Text: "check the endpoint that the connector or catalog is given, and the network: it doesn't read Flink's s3.endpoint"}}}}
 			}
 			f := Finding{Subject: j.ref(), Means: "S3 can't be reached from the job's pods: " + e.Telling(), Evidence: []Evidence{e.evidence(), {Source: "configuration", Text: "s3.endpoint: " + endpoint}}, Cures: []Cure{{Text: "check s3.endpoint and the network"}}}
+			switch {
+			case e.match(s3Broke) != nil:
+				inHost, f.Cures[0].Text = false, "S3 takes the connection, and breaks it off or is too slow: see how it does, and what stands between"
+			case e.match(tlsFails) != nil:
+				inHost, f.Cures = e.match(tlsName) != nil, tlsCure(j, e, nil)
+			}
 			if style := j.conf.get("s3.path.style.access", "s3.path-style-access", "fs.s3a.path.style.access"); inHost && endpoint != "" && style != "true" {
 				f.Cures = append([]Cure{j.mendConf("keep the bucket's name in the path (MinIO and most others want that)", map[string]any{"s3.path.style.access": "true"})}, f.Cures...)
 			}
@@ -179,7 +193,7 @@ var storageRules = []Rule{
 		Explains: []string{"FLINK-POD-CRASH", "FLINK-SNAP-FAILED", "FLINK-CKPT-FAILING", theRest},
 		job: func(j *job) []Finding {
 			e, _, ok := j.find(cantWrite)
-			if !ok || !j.matters(e) || !aboutStorage(e) || inS3(e) {
+			if !ok || !j.matters(e) || !aboutStorage(e) || inS3(e) || j.otherFile(e) {
 				return nil
 			}
 			evidence := []Evidence{e.evidence()}
@@ -222,12 +236,17 @@ var storageRules = []Rule{
 		Explain:  "The job is to start from a savepoint or checkpoint, and its pods find none at that path: it was deleted, is in a volume that these pods don't mount, or the path is misspelt. A path names the directory that holds _metadata.",
 		Explains: []string{"FLINK-POD-CRASH", "FLINK-JOB-MAIN", theRest},
 		job: func(j *job) []Finding {
-			out := j.thrown(noState, []Where{InRestore, InJobManager, InMain, InOperator, Somewhere}, func(e Exception, _ []string) string {
-				if e.match(partOfState) != nil && !strings.Contains(e.text(), "_metadata") {
+			means := func(e Exception, _ []string) string {
+				if (e.match(partOfState) != nil || e.match(goneKey) != nil) && !strings.Contains(e.text(), "_metadata") {
 					return "a file of the state that the job starts from is gone: " + e.Telling()
 				}
 				return "there is no savepoint at that path, as the job's pods see it: " + e.Telling()
-			}, Cure{Text: "see what is saved", Command: j.flink("snapshot list"), Safe: true}, Cure{Text: "start it from one of them", Command: j.flink("restore %s --from PATH", j.target())})
+			}
+			cures := []Cure{{Text: "see what is saved", Command: j.flink("snapshot list"), Safe: true}, {Text: "start it from one of them", Command: j.flink("restore %s --from PATH", j.target())}}
+			out := j.thrown(noState, []Where{InRestore, InJobManager, InMain, InOperator, Somewhere}, means, cures...)
+			if len(out) == 0 {
+				out = j.thrown(goneKey, []Where{InRestore}, means, cures...)
+			}
 			for i := range out {
 				if path := text(j.object.Object, "status", "jobStatus", "upgradeSavepointPath"); path != "" {
 					out[i].Evidence = append(out[i].Evidence, Evidence{Source: "status.jobStatus.upgradeSavepointPath", Text: path})
@@ -255,6 +274,24 @@ var storageRules = []Rule{
 			return []Finding{{Subject: j.ref(), Means: fmt.Sprintf("%s can't resolve the name %s", by, found[1]), Evidence: []Evidence{e.evidence()}, Cures: []Cure{{Text: "check how it is spelled, that its Service or host exists, and the cluster's DNS", Command: j.kubectl("run dns-look --rm -it --restart Never --image %s --command -- getent hosts %s", text(j.cluster, "image"), found[1]), Safe: true}}}}
 		},
 	},
+}
+
+// otherFile reports whether a start failed at a file of the pod (a keystore, a
+// jar) that is in none of the directories of the job's state.
+func (j *job) otherFile(e Exception) bool {
+	found := e.match(localFile)
+	if found == nil || e.Where == InCheckpoint || e.Where == InRestore {
+		return false
+	}
+	for _, configured := range j.directories() {
+		_, dir, _ := strings.Cut(configured.Text, ": ")
+		if dir = strings.TrimPrefix(dir, "file:"); strings.HasPrefix(dir, "/") {
+			if dir = "/" + strings.Trim(dir, "/"); strings.HasPrefix(found[1], dir) || strings.HasPrefix(dir, found[1]) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // builtIn is ENABLE_BUILT_IN_PLUGINS of the pods.

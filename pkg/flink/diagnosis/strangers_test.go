@@ -44,6 +44,15 @@ func TestReportsOfStores(t *testing.T) {
 	const aws = "\n\tat com.amazonaws.http.AmazonHttpClient.execute(A.java:1)"
 	keys := []string{"s3.access-key, s3.secret-key", "s3.endpoint"}
 	for name, c := range map[string]report{
+		"a store of another authority":      {all(conf("s3.endpoint", "https://minio:9000"), checkpointing("com.amazonaws.SdkClientException: Unable to execute HTTP request: PKIX path building failed"+aws+"\nCaused by: javax.net.ssl.SSLHandshakeException: PKIX path building failed")), "FLINK-S3-AWAY", "trust the authority", []string{"path.style", "check s3.endpoint"}},
+		"a store without TLS":               {all(conf("s3.endpoint", "https://minio:9000"), checkpointing("com.amazonaws.SdkClientException: Unable to execute HTTP request: Unsupported or unrecognized SSL message"+aws+"\nCaused by: javax.net.ssl.SSLException: Unsupported or unrecognized SSL message")), "FLINK-S3-AWAY", "doesn't speak TLS", []string{"path.style"}},
+		"a certificate without the bucket":  {all(conf("s3.endpoint", "https://s3.corp"), checkpointing("com.amazonaws.SdkClientException: Unable to execute HTTP request: Certificate for <state.s3.corp> doesn't match any of the subject alternative names: [s3.corp]"+aws)), "FLINK-S3-AWAY", "s3.path.style.access", nil},
+		"a store that is slow":              {all(conf("s3.endpoint", "http://minio:9000"), checkpointing("com.amazonaws.SdkClientException: Unable to execute HTTP request: Read timed out"+aws)), "FLINK-S3-AWAY", "too slow", []string{"path.style", "check s3.endpoint"}},
+		"a bucket that is full":             {checkpointing("com.amazonaws.services.s3.model.AmazonS3Exception: null (Service: Amazon S3; Status Code: 403; Error Code: QuotaExceeded)"), "FLINK-JOB-EXCEPTION", "QuotaExceeded", keys},
+		"state in an archive":               {restoringState("software.amazon.awssdk.services.s3.model.S3Exception: The operation is not valid for the object's storage class (Service: S3, Status Code: 403)"), "FLINK-JOB-EXCEPTION", "storage class", append(keys, "refuses the credentials")},
+		"a container of Azure's":            {checkpointing("org.apache.hadoop.fs.azurebfs.contracts.exceptions.AbfsRestOperationException: Operation failed: \"The specified filesystem does not exist.\", 404, PUT, https://a.dfs.core.windows.net/flink/x, FilesystemNotFound"), "FLINK-S3-BUCKET", "make the bucket", keys},
+		"an identity of Azure's":            {jmFails("org.apache.flink.runtime.entrypoint.ClusterEntrypointException: Failed to initialize", "Caused by: org.apache.hadoop.fs.azurebfs.oauth2.X: HttpStatusCode: 400; AADToken: HTTP connection to https://login.microsoftonline.com/x/oauth2/token failed for getting token from AzureAD. Http response: 400 Bad Request"), "FLINK-STORE-DENIED", "Storage Blob Data Contributor", keys},
+		"Google's client elsewhere":         {jmFails("org.apache.flink.runtime.entrypoint.ClusterEntrypointException: Failed to initialize", "Caused by: java.io.IOException: ComputeEngineCredentials cannot find the metadata server. This is likely because code is not running on Google Compute Engine.", "Caused by: java.net.UnknownHostException: metadata.google.internal"), "FLINK-POD-CRASH", "metadata.google.internal", []string{"spelled", "getent"}},
 		"a queue of the same cloud refuses": {task("software.amazon.awssdk.services.kinesis.model.AccessDeniedException: User: x is not authorized to perform: kinesis:DescribeStream (Service: Kinesis, Status Code: 400)\n\tat software.amazon.awssdk.core.X.y(X.java:1)"), "FLINK-JOB-EXCEPTION", "kinesis:DescribeStream", keys},
 		"a queue of the same cloud is away": {task("com.amazonaws.SdkClientException: Unable to execute HTTP request: Connect to kinesis.eu-west-1.amazonaws.com:443 failed: connect timed out" + aws), "FLINK-JOB-UNREACHED", "/dev/tcp/kinesis.eu-west-1.amazonaws.com/443", keys},
 		"a catalog of the same cloud":       {mainFails("software.amazon.awssdk.services.glue.model.AccessDeniedException: x is not authorized to perform: glue:GetDatabase (Service: Glue, Status Code: 400)\n\tat software.amazon.awssdk.services.glue.D.g(D.java:1)"), "FLINK-JOB-MAIN", "glue:GetDatabase", keys},
@@ -244,6 +253,26 @@ func TestReportsOfEndsWithoutLogs(t *testing.T) {
 		"the JVM's last line":   {message("Terminating due to java.lang.OutOfMemoryError: Java heap space"), "FLINK-MEM-HEAP", "half as much again", nil},
 		"nothing of Java's":     {message("Terminating due to a signal"), "FLINK-POD-CRASH", "a signal", nil},
 		"a heap that is dumped": {jmFails("java.lang.OutOfMemoryError: Java heap space", "Dumping heap to /tmp/x.hprof ...", "Terminating due to java.lang.OutOfMemoryError: Java heap space"), "FLINK-MEM-HEAP", "half as much again", nil},
+	} {
+		t.Run(name, c.hold)
+	}
+}
+
+// Files that a start fails at aren't the state's unless they are where it is kept.
+func TestReportsOfFiles(t *testing.T) {
+	starting := func(cause string) change {
+		return jmFails("org.apache.flink.runtime.entrypoint.ClusterEntrypointException: Failed to initialize the cluster entrypoint", "Caused by: "+cause)
+	}
+	kept := conf(haDirKey, "file:///flink-data/ha")
+	state := []string{"state directory", "fsGroup"}
+	for name, c := range map[string]report{
+		"a keystore":                 {starting("java.io.FileNotFoundException: /etc/tls/keystore.jks (Permission denied)"), "FLINK-POD-CRASH", "/etc/tls/keystore.jks", state},
+		"a temporary directory":      {all(kept, starting("java.nio.file.AccessDeniedException: /flink-tmp/jm_1/blobStorage")), "FLINK-POD-CRASH", "/flink-tmp/jm_1", state},
+		"the directory of HA":        {all(kept, starting("java.nio.file.AccessDeniedException: /flink-data/ha/orders")), "FLINK-STATE-WRITE", "fsGroup", nil},
+		"what that is to be made in": {all(kept, starting("java.nio.file.AccessDeniedException: /flink-data")), "FLINK-STATE-WRITE", "fsGroup", nil},
+		"a program's file":           {mainFails("java.io.FileNotFoundException: /shared/config/app.yaml (No such file or directory)"), "FLINK-JOB-MAIN", "/shared/config/app.yaml", []string{"savepoint", "restore"}},
+		"an object of the state":     {restoringState("com.amazonaws.services.s3.model.AmazonS3Exception: The specified key does not exist. (Service: Amazon S3; Status Code: 404; Error Code: NoSuchKey)"), "FLINK-STATE-NOT-FOUND", "a file of the state", []string{"no savepoint at that path"}},
+		"an object of the program's": {task("com.amazonaws.services.s3.model.AmazonS3Exception: The specified key does not exist. (Service: Amazon S3; Status Code: 404; Error Code: NoSuchKey)"), "FLINK-JOB-EXCEPTION", "NoSuchKey", []string{"restore"}},
 	} {
 		t.Run(name, c.hold)
 	}
