@@ -12,6 +12,7 @@ var (
 	profile  = pattern(`(?i)seccomp|apparmor|selinux`)
 	noUser   = pattern(`unable to find (?:user|group) ([^\s:]+)`)
 	workDir  = pattern(`chdir to cwd \(\\?"([^"\\]+)`)
+	asRoot   = pattern(`runAsNonRoot`)
 	tooTight = pattern(`OOM-killed|memory limit too low`)
 	nodeBusy = pattern(`context deadline exceeded|is reserved for|failed to sync (?:secret|configmap) cache|timed out waiting for the condition|DeadlineExceeded`)
 
@@ -76,6 +77,8 @@ func madeCure(c *container) string {
 		message += c.end.Message
 	}
 	switch {
+	case asRoot.MatchString(message):
+		return "name the user by its number in the pod template's securityContext (runAsUser; Flink's images: 9999)"
 	case tooTight.MatchString(message):
 		return "raise the container's memory limit: it ends before its program begins"
 	case nodeBusy.MatchString(message):

@@ -2,6 +2,7 @@ package diagnosis
 
 import (
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 )
@@ -59,6 +60,9 @@ func nodeCure(reason, message string) (what string, cure Cure) {
 	}
 	cure = Cure{Text: "ask for the memory that it uses, so that the node isn't overbooked"}
 	switch {
+	case strings.HasPrefix(message, "Evicted pod"): // Karpenter's word
+		cure = look
+		cure.Text = "nothing is wrong with the pod: an autoscaler emptied its node; with high availability and checkpoints the job goes on elsewhere (annotation karpenter.sh/do-not-disrupt in the pod template keeps a pod)"
 	case ownLimit.MatchString(message):
 		cure = Cure{Text: "raise the emptyDir's sizeLimit or the ephemeral-storage of the pod template, or give io.tmp.dirs a volume of its own"}
 	case diskLow.MatchString(message):

@@ -13,6 +13,8 @@ var (
 	terminating = pattern(`because it is being terminated`)
 	limitRange  = pattern(`(?:maximum|minimum) [\w.-]+ usage per (?:Container|Pod|PersistentVolumeClaim)|ratio per (?:Container|Pod)`)
 	hookTrust   = pattern(`x509:|tls: `)
+	// notNow isn't about the pods: they are asked for again.
+	notNow = pattern(writeLate.text + `|already exists|^Unauthorized|status unknown for quota|quota evaluation timed out|Operation: \[create\]|i/o timeout`)
 )
 
 // refusedCure is what to do about pods that the API server refuses; spec is what
@@ -28,6 +30,8 @@ func (j *job) refusedCure(message, spec string) Cure {
 			return Cure{Text: hook + " can't be asked, and nothing is wrong with the job: the API server doesn't trust its certificate (caBundle), which has expired or was renewed without it", Command: "kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations", Safe: true}
 		}
 		return Cure{Text: hook + " can't be asked, and nothing is wrong with the job: see that its Service has pods that are ready, and that the API server reaches them", Command: "kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations", Safe: true}
+	case notNow.MatchString(message):
+		return Cure{Text: "nothing, if it passes: that isn't about the pods, and they are asked for again; else see whether the API server is well", Command: "kubectl get --raw '/readyz?verbose'", Safe: true}
 	case terminating.MatchString(message):
 		return Cure{Text: "namespace " + j.ns + " is being deleted: nothing can be made in it any more", Command: fmt.Sprintf("kubectl get namespace %s -o yaml", word(j.ns)), Safe: true}
 	case openShift.MatchString(message):

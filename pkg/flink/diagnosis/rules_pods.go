@@ -16,6 +16,7 @@ var (
 	liveness      = pattern(`^Liveness probe (?:failed|errored)`)
 	execFormat    = pattern(`exec format error`)
 	jvmFails      = pattern(`(?i)initialization of VM|agent library failed to init|Error opening zip file or JAR manifest missing|Could not create the Java Virtual Machine|Could not reserve enough space|insufficient memory for the Java Runtime|Unrecognized (?:VM )?option|Unrecognized option: |Could not find agent library|Invalid (?:maximum|initial) heap size|Error: Could not find or load main class|JAVA_HOME|processing of -javaagent failed|JDWP Transport|transport error \d+`)
+	noFlink       = pattern(`find or load main class org\.apache\.flink\.`)
 	jvmMemory     = pattern(`(?i)Could not reserve enough space|insufficient memory for the Java Runtime|Native memory allocation`)
 	jvmAgent      = pattern(`FATAL ERROR in native method: processing of -javaagent failed`)
 	entryFails    = pattern(`(?i)executable file not found|no such file or directory|exec: "([^"]+)"|permission denied|not found in \$PATH|command not found|: not found$`)

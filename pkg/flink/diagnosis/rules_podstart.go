@@ -195,6 +195,9 @@ var podStartRules = []Rule{
 				if jvmMemory.MatchString(j.jvmSaid(c)) {
 					return []Cure{{Text: fmt.Sprintf("ask for less in spec.%s.resource.memory, or see that the container's limit and the node leave so much: what Java asked for isn't there", podField(p.role)), Command: "kubectl describe node " + word(p.Spec.NodeName), Safe: true}}
 				}
+				if noFlink.MatchString(j.jvmSaid(c)) {
+					return []Cure{{Text: "Flink's own jars aren't found: use an image that has them, and mount no volume over /opt/flink or its lib"}}
+				}
 				for _, key := range []string{"env.java.opts." + p.role, "env.java.opts.all", "env.java.opts"} {
 					if value := j.conf[key]; strings.Contains(value, "-javaagent") || strings.Contains(value, "-XX") {
 						return []Cure{{Text: fmt.Sprintf("put the file into the image, or correct %s (%s)", key, oneLine(value))}}

@@ -20,8 +20,9 @@ var (
 	insufficient   = pattern(`Insufficient ([a-z0-9./-]+)`)
 	taintWords     = pattern(`untolerated taint|had taint`)
 	affinity       = pattern(`node affinity|node selector|affinity rules|topology spread`)
-	passingTaint   = pattern(`node\.kubernetes\.io/|node\.cloudprovider\.kubernetes\.io/`)
+	passingTaint   = pattern(`node\.kubernetes\.io/|node\.cloudprovider\.kubernetes\.io/|agent-not-ready|karpenter\.sh/(?:unregistered|disrupt)|ClusterAutoscaler`)
 	anyQuota       = pattern(`(?:exceeded|failed) quota|insufficient quota to match`)
+	podsDenied     = pattern(`^pods? .*(?:is forbidden|serviceaccount)|denied the request|failed calling webhook`)
 	quotaScope     = pattern(`insufficient quota to match`)
 	anyTaint       = pattern(`untolerated taint|had taint|were unschedulable`)
 	workerTaint    = pattern(`taint (?:\{|s that the pod didn't tolerate: \{)?node-role\.kubernetes\.io/(?:control-plane|master)`)
@@ -82,8 +83,8 @@ var schedulingRules = []Rule{
 			why, evidence := "", Evidence{}
 			if r, ok := j.stillRefused(); ok && anyQuota.MatchString(r.why) {
 				why, evidence = r.why, Evidence{Source: "the JobManager's log", At: r.at, Text: oneLine(r.why)}
-			} else if e, ok := j.event(anyQuota, "FailedCreate"); ok && j.starting() && !j.madeSince(e) {
-				why, evidence = e.message, e.evidence()
+			} else if said, from, ok := j.podsRefused(anyQuota); ok {
+				why, evidence = said, from
 			}
 			if why == "" {
 				return nil
@@ -134,13 +135,8 @@ var schedulingRules = []Rule{
 		Explain:  "The Deployment can't make pods because spec.serviceAccount names an account that doesn't exist in the namespace. The operator's chart makes the account flink only in the namespaces that it is given.",
 		Explains: whatFollows,
 		job: func(j *job) []Finding {
-			said, evidence := "", Evidence{}
-			if e, ok := j.event(noAccount, "FailedCreate"); ok && j.starting() && !j.madeSince(e) {
-				said, evidence = e.message, e.evidence()
-			} else if j.failed && noAccount.MatchString(j.failure.text()) && j.starting() && j.Mark(FromPods) == Read && !j.hasPod(jobManager) {
-				said, evidence = j.failure.text(), j.failure.evidence()
-			}
-			if said == "" {
+			said, evidence, ok := j.podsRefused(noAccount)
+			if !ok {
 				return nil
 			}
 			account := noAccount.FindStringSubmatch(said)[1]
@@ -154,13 +150,13 @@ var schedulingRules = []Rule{
 		Explains: whatFollows,
 		job: func(j *job) []Finding {
 			if r, ok := j.stillRefused(); ok && !anyQuota.MatchString(r.why) && !cannotCreate.MatchString(r.why) {
-				return []Finding{{Subject: j.ref(), Means: "the API server refuses the TaskManagers' pods: " + oneLine(r.why), Evidence: []Evidence{{Source: "the JobManager's log", At: r.at, Text: oneLine(r.why)}}, Cures: []Cure{j.refusedCure(r.why, "spec.taskManager and the pod template")}}}
+				return []Finding{{Subject: j.ref(), Means: notMadeWord(r.why) + " the TaskManagers' pods: " + oneLine(r.why), Evidence: []Evidence{{Source: "the JobManager's log", At: r.at, Text: oneLine(r.why)}}, Cures: []Cure{j.refusedCure(r.why, "spec.taskManager and the pod template")}}}
 			}
-			e, ok := j.event(nil, "FailedCreate")
-			if !ok || anyQuota.MatchString(e.message) || noAccount.MatchString(e.message) || !j.starting() || j.madeSince(e) {
+			why, from, ok := j.podsRefused(nil)
+			if !ok || anyQuota.MatchString(why) || noAccount.MatchString(why) {
 				return nil
 			}
-			return []Finding{{Subject: j.ref(), Means: "the API server refuses the pods: " + oneLine(e.message), Evidence: []Evidence{e.evidence()}, Cures: []Cure{j.refusedCure(e.message, "the spec and its pod template")}}}
+			return []Finding{{Subject: j.ref(), Means: notMadeWord(why) + " the pods: " + oneLine(why), Evidence: []Evidence{from}, Cures: []Cure{j.refusedCure(why, "the spec and its pod template")}}}
 		},
 	},
 	{
@@ -241,7 +237,7 @@ var schedulingRules = []Rule{
 					return "", nil, false
 				}
 				if passingTaint.MatchString(why) {
-					return p.name + " finds no node: nodes have trouble of their own (" + oneLine(why) + ")", []Cure{{Text: "see what is wrong with the nodes", Command: "kubectl describe nodes", Safe: true}}, true
+					return p.name + " finds no node: nodes have trouble of their own, come or go (" + oneLine(why) + ")", []Cure{{Text: "see what is wrong with the nodes", Command: "kubectl describe nodes", Safe: true}}, true
 				}
 				return p.name + " tolerates no node's taints", []Cure{{Text: "add the toleration to the pod template, or take the taint from a node", Command: "kubectl describe nodes", Safe: true}}, true
 			})
@@ -316,6 +312,30 @@ var schedulingRules = []Rule{
 			})
 		},
 	},
+}
+
+// podsRefused is why the Deployment's pods can't be made: the event that says it,
+// or, when that is gone, the operator's error, which passes it on.
+func (j *job) podsRefused(about *lazy) (why string, from Evidence, ok bool) {
+	if !j.starting() {
+		return "", from, false
+	}
+	if e, ok := j.event(about, "FailedCreate"); ok {
+		return e.message, e.evidence(), !j.madeSince(e)
+	}
+	why = j.failure.Root().Message
+	if !j.failed || j.Mark(FromPods) != Read || j.hasPod(jobManager) || j.failure.match(writeRefused) != nil {
+		return "", from, false
+	}
+	return why, j.failure.evidence(), podsDenied.MatchString(why) && (about == nil || about.MatchString(why))
+}
+
+// notMadeWord is what the API server does to pods that aren't made.
+func notMadeWord(why string) string {
+	if notNow.MatchString(why) && !hookAway.MatchString(why) {
+		return "the API server doesn't make"
+	}
+	return "the API server refuses"
 }
 
 // madeSince reports whether the pods that an event says can't be made have been

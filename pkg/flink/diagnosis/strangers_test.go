@@ -6,6 +6,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
+const deploymentFailed = "org.apache.flink.kubernetes.operator.exception.DeploymentFailedException"
+
 const jmPod = "orders-6d5f49f8d4-5hvl9"
 
 // pullFailing is an image that the kubelet says this of.
@@ -115,6 +117,16 @@ func TestReportsOfClasses(t *testing.T) {
 func TestReportsOfNodes(t *testing.T) {
 	login, tmpl := []string{"imagePullSecrets"}, []string{"in the pod template"}
 	for name, c := range map[string]report{
+		"a pod that Karpenter moved":       {all(created(2*m1), noTaskManager, event1("Pod", "orders-taskmanager-1-1", "Evicted", "Evicted pod: Underutilized", m1)), "FLINK-POD-EVICTED", "do-not-disrupt", []string{"ask for the memory"}},
+		"nodes that aren't ready yet":      {all(created(m1), unscheduled(taskManager, "0/2 nodes are available: 2 node(s) had untolerated taint {ebs.csi.aws.com/agent-not-ready: }.")), "FLINK-POD-TAINT", "come or go", []string{"add the toleration"}},
+		"nodes of a spot pool":             {all(created(m1), unscheduled(taskManager, "0/2 nodes are available: 2 node(s) had untolerated taint {kubernetes.azure.com/scalesetpriority: spot}.")), "FLINK-POD-TAINT", "add the toleration", []string{"come or go"}},
+		"a quota, said by the operator":    {all(jmStarts, func(f *JobFacts) { f.Pods = nil }, failed(deploymentFailed, `pods "orders-1" is forbidden: exceeded quota: team, requested: pods=1, used: pods=1, limited: pods=1`)), "FLINK-POD-QUOTA", "edit resourcequota team", nil},
+		"a policy, said by the operator":   {all(jmStarts, func(f *JobFacts) { f.Pods = nil }, failed(deploymentFailed, `admission webhook "v.k.svc" denied the request: no label team`)), "FLINK-POD-REFUSED", "webhook v.k.svc", nil},
+		"what isn't about pods":            {all(jmStarts, func(f *JobFacts) { f.Pods = nil }, failed(deploymentFailed, `ReplicaSet "orders-6d5f49f8d4" has timed out progressing.`)), "FLINK-JOB-EXCEPTION", "timed out progressing", []string{"refuses"}},
+		"a TaskManager that is made twice": {all(created(m1), noTaskManager, logged(`Could not create pod x, exception: E: Message: pods "x" already exists. Received status: S`)), "FLINK-POD-REFUSED", "asked for again", []string{"refuses", "correct spec"}},
+		"an API server that is slow":       {refusedPod("etcdserver: request timed out"), "FLINK-POD-REFUSED", "asked for again", []string{"refuses", "correct the spec"}},
+		"a quota that isn't counted yet":   {refusedPod(`pods "x" is forbidden: status unknown for quota: team, resources: pods`), "FLINK-POD-REFUSED", "asked for again", []string{"correct the spec", "resourcequota"}},
+		"an image that begins as root":     {all(starts(2*m1), noTaskManager, waiting(jobManager, "CreateContainerConfigError", "container has runAsNonRoot and image will run as root")), "FLINK-POD-CONTAINER", "runAsUser; Flink's images: 9999", []string{"correct the container"}},
 		"a registry without TLS":           {pullFailing(`failed to do request: Head "https://reg:5000/v2/": http: server gave HTTP response to HTTPS client`), "FLINK-POD-IMAGE", "HTTP without TLS", []string{"imagePullSecrets", "its CA"}},
 		"a registry that is broken":        {pullFailing("unexpected status from HEAD request to https://reg/v2/flink/manifests/1: 503 Service Unavailable"), "FLINK-POD-IMAGE", "doesn't serve the image now", login},
 		"a node whose disk is full":        {pullFailing("failed to extract layer sha256:1: write /var/lib/containerd/x: no space left on device: unknown"), "FLINK-POD-IMAGE", "the node's disk is full", login},
@@ -171,6 +183,8 @@ func TestReportsOfProcesses(t *testing.T) {
 		"a JVM that gets no memory":       {jmFails("# There is insufficient memory for the Java Runtime Environment to continue.", "# Native memory allocation (mmap) failed to map 2147483648 bytes for committing reserved memory."), "FLINK-POD-JVM", "ask for less in spec.jobManager.resource.memory", []string{"doesn't start", "env.java.opts"}},
 		"a JVM that knows no option":      {jmFails("Unrecognized VM option 'UseConcMarkSweepGC'", "Error: Could not create the Java Virtual Machine."), "FLINK-POD-JVM", "env.java.opts", []string{"memory"}},
 		"a library that breaks the JVM":   {jmFails("#", "# A fatal error has been detected by the Java Runtime Environment:", "#", "#  SIGSEGV (0xb) at pc=0x1, pid=1, tid=2", "#", "# JRE version: OpenJDK 17", "# Problematic frame:", "# C  [librocksdbjni-linux64.so+0x1]"), "FLINK-POD-NATIVE", "SIGSEGV (0xb) in librocksdbjni-linux64.so+0x1", []string{"see what it wrote"}},
+		"a volume over Flink's jars":      {jmFails("Error: Could not find or load main class org.apache.flink.kubernetes.entrypoint.KubernetesApplicationClusterEntrypoint", "Caused by: java.lang.ClassNotFoundException: org.apache.flink.kubernetes.entrypoint.KubernetesApplicationClusterEntrypoint"), "FLINK-POD-JVM", "mount no volume over /opt/flink", []string{"env.java.opts"}},
+		"an option that is taken for it":  {jmFails("Error: Could not find or load main class .opts"), "FLINK-POD-JVM", "env.java.opts", []string{"mount no volume"}},
 		"an image without JAVA_HOME":      {jmFails("Please specify JAVA_HOME. Either in Flink config ./conf/flink-conf.yaml or as system-wide JAVA_HOME."), "FLINK-POD-JVM", "JAVA_HOME", nil},
 		"scripts that can't divide":       {jmFails("[ERROR] The execution result is empty.", "[ERROR] Could not get JVM parameters and dynamic configurations properly."), "FLINK-POD-CRASH", "Could not get JVM parameters", nil},
 		"another jar than the job's":      {jmFails("java.lang.RuntimeException: no plugin", "\tat a.b(C.java:1)", "Caused by: java.nio.file.NoSuchFileException: /opt/flink/plugins/x/y.jar"), "FLINK-POD-CRASH", "y.jar", []string{"jarURI"}},
