@@ -63,7 +63,7 @@ func classCure(j *job, e Exception, found []string) []Cure {
 		return []Cure{{Text: "bring the class back under its old name: the state has objects of it"}}
 	case ofConnector.MatchString(class):
 		return []Cure{{Text: "put the connector or format into the job's jar, or its flink-sql-connector jar into /opt/flink/lib of the image"}}
-	case ofFlink.MatchString(class):
+	case ofFlink.MatchString(class) && !ofModule.MatchString(class):
 		return []Cure{{Text: fmt.Sprintf("build the job and its connectors for Flink %s: the class belongs to Flink itself, and this version doesn't have it", cmp.Or(j.Flink.Version, versionText(j.version())))}}
 	}
 	return []Cure{{Text: "put the library into the job's jar, or into /opt/flink/lib of the image"}}

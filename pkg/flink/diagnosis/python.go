@@ -8,7 +8,7 @@ import (
 var (
 	// pythonFails is what Flink throws for a Python program: for the client's by its
 	// exit code alone, for a function's worker with what Python printed.
-	pythonFails = pattern(`Python process exits with code: -?\d|Error received from SDK harness|Failed to create stage bundle factory`)
+	pythonFails = pattern(`Python process exits with code: -?\d|Error received from SDK harness|Failed to create stage bundle factory|Failed to execute the command: \S*python`)
 	// pythonError is the line that a traceback ends with, pythonFile what Python
 	// prints of a program that isn't there.
 	pythonError = pattern(`^([A-Za-z_][\w.]*(?:Error|Exception|Warning))(?:: (.*))?$`)
@@ -30,12 +30,8 @@ const (
 func pythonCauses(lines []string) []Cause {
 	var out []Cause
 	open := 0
-	for _, line := range lines {
-		if recordLine.MatchString(line) {
-			if _, text, ok := strings.Cut(line, " - "); ok {
-				line = text
-			}
-		}
+	lines = printed(lines)
+	for i, line := range lines {
 		line = strings.TrimSpace(line)
 		switch {
 		case strings.HasSuffix(line, pythonTrace):
@@ -45,7 +41,7 @@ func pythonCauses(lines []string) []Cause {
 		case open > 0:
 			open--
 			if found := pythonError.FindStringSubmatch(line); found != nil {
-				out, open = pythonCause(found[1], found[2]), 0
+				out, open = append(pythonCause(found[1], found[2]), javaBelow(lines[i+1:])...), 0
 			}
 		default:
 			if found := pythonFile.FindStringSubmatch(line); found != nil {
@@ -54,6 +50,35 @@ func pythonCauses(lines []string) []Cause {
 		}
 	}
 	return out
+}
+
+// printed are lines as a program printed them, of which the driver logs each once
+// more.
+func printed(lines []string) []string {
+	var out []string
+	for _, line := range lines {
+		if _, text, ok := strings.Cut(line, " - "); ok && recordLine.MatchString(line) {
+			line = text
+		}
+		if len(out) == 0 || out[len(out)-1] != line {
+			out = append(out, line)
+		}
+	}
+	return out
+}
+
+// javaBelow is the Java exception that py4j prints below its own: it begins with
+// a colon.
+func javaBelow(lines []string) []Cause {
+	var trace []string
+	for _, line := range lines {
+		first := strings.HasPrefix(line, ": ")
+		if first == (len(trace) > 0) || !first && !traceLine.MatchString(line) {
+			break
+		}
+		trace = append(trace, strings.TrimPrefix(line, ": "))
+	}
+	return readChain(strings.Join(trace, "\n"))
 }
 
 func pythonCause(kind, message string) []Cause {

@@ -65,6 +65,17 @@ func TestPythonPrograms(t *testing.T) {
 			[]string{"Object 'orders' not found", "correct the statement"},
 			"python.requirements",
 		},
+		"a connector that isn't there": {
+			all(mainFails("java.lang.RuntimeException: Python process exits with code: 1"), logged("Traceback (most recent call last):", "2026-11-25 01:00:01,100 INFO  org.apache.flink.client.python.PythonDriver [] - Traceback (most recent call last):", "py4j.protocol.Py4JJavaError: An error occurred while calling o12.executeSql.", "2026-11-25 01:00:01,100 INFO  org.apache.flink.client.python.PythonDriver [] - py4j.protocol.Py4JJavaError: An error occurred while calling o12.executeSql.",
+				": org.apache.flink.table.api.ValidationException: Unable to create a source", "2026-11-25 01:00:01,100 INFO  org.apache.flink.client.python.PythonDriver [] - : org.apache.flink.table.api.ValidationException: Unable to create a source", "\tat a.b(C.java:1)", "Caused by: org.apache.flink.table.api.ValidationException: Could not find any factory for identifier 'kafka' that implements 'DynamicTableFactory' in the classpath.")),
+			[]string{"FLINK-JOB-CONNECTOR", "kafka"},
+			"Py4J",
+		},
+		"no PyFlink in a TaskManager": {
+			task("java.io.IOException: Failed to execute the command: python3 -c import pyflink\noutput: Traceback (most recent call last):\n  File \"<string>\", line 1, in <module>\nModuleNotFoundError: No module named 'pyflink'"),
+			[]string{"FLINK-JOB-PYTHON", "in the image"},
+			"memory",
+		},
 		"errors within errors": {
 			all(mainFails("java.lang.RuntimeException: Python process exits with code: 1"), logged("Traceback (most recent call last):", "KeyError: 'a'", "", "During handling of the above exception, another exception occurred:", "", "Traceback (most recent call last):", "  File \"/x.py\", line 1, in <module>", "ValueError: no a")),
 			[]string{"ValueError: no a"},

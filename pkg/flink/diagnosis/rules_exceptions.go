@@ -16,6 +16,8 @@ var (
 	noFactory     = pattern(`Could not find any (?:format )?factory for identifier '([^']+)'`)
 	noClass       = pattern(`^(ClassNotFoundException|NoClassDefFoundError): ((?:[\w$-]+[./])+[\w$-]+|[\w$]+$)`)
 	ofFlink       = pattern(`^org[./]apache[./]flink[./]`)
+	// ofModule are parts of Flink that its distribution doesn't have.
+	ofModule      = pattern(`^org[./]apache[./]flink[./](?:dropwizard|state[./]api|ml|statefun|hadoopcompatibility)[./]`)
 	ofConnector   = pattern(`^org[./]apache[./]flink[./](?:streaming[./]connectors|connector|formats|cdc)[./]`)
 	noMethod      = pattern(`^(NoSuchMethodError|NoSuchFieldError|IncompatibleClassChangeError|AbstractMethodError|VerifyError|LinkageError|InvalidClassException)(?:: (.*))?`)
 	classCast     = pattern(`ClassCastException: (?:(?:class )?([\w.$\[;]+) cannot be cast to (?:class )?([\w.$\[;]+)|cannot assign instance of (\S+) to field \S+ of type (\S+))`)
@@ -32,7 +34,7 @@ var (
 	maxParallel   = pattern(`(?i)max(?:imum)? parallelism .*(?:lower|smaller|less|higher|exceed|changed|cannot)|parallelism .*(?:greater|higher|larger|exceeds) than (?:the )?max(?:imum)? ?parallelism`)
 	noSlots       = pattern(`NoResourceAvailableException|Could not acquire the minimum required resources|Slot request bulk is not fulfillable`)
 	frameSize     = pattern(`exceeds the maximum (?:pekko|akka) framesize|maximum (?:akka|pekko) framesize`)
-	taskLost      = pattern(`Heartbeat of TaskManager with id (\S+) timed out|TaskManager with id (\S+) is no longer reachable|RemoteTransportException: .*(?:Connection unexpectedly closed|Lost connection)|Connection unexpectedly closed by remote task manager|The TaskExecutor is shutting down|TaskExecutor .* has no more allocated slots|container termination statuses|Pod terminated`)
+	taskLost      = pattern(`Heartbeat of TaskManager with id (\S+) timed out|TaskManager with id (\S+) is no longer reachable|RemoteTransportException: .*(?:Connection unexpectedly closed|Lost connection)|Connection unexpectedly closed by remote task manager|The TaskExecutor is shutting down|TaskExecutor .* has no more allocated slots|container termination statuses|Pod terminated|TaskExecutorGateway.*recipient is unreachable`)
 	noProgram     = pattern(`Cannot run program "([^"]+)"`)
 	noRestart     = pattern(`Recovery is suppressed by NoRestartBackoffTimeStrategy`)
 	attemptsUp    = pattern(`Recovery is suppressed by (\w+)(\(.*\))?`)

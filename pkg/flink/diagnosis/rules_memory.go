@@ -149,12 +149,12 @@ var memoryRules = []Rule{
 			if !ok || !j.matters(e) {
 				return nil
 			}
-			key := "taskmanager.memory.task.off-heap.size"
+			key, own := "taskmanager.memory.task.off-heap.size", "; Flink's own: taskmanager.memory.framework.off-heap.size"
 			if e.role() == jobManager {
-				key = "jobmanager.memory.off-heap.size"
+				key, own = "jobmanager.memory.off-heap.size", ""
 			}
 			_, more := j.double(key, 64*mib)
-			return []Finding{{Subject: j.ref(), Means: "direct memory of a " + calledRole(e.role()) + " is full", Evidence: []Evidence{e.evidence()}, Cures: []Cure{j.mendConf("give it more ("+key+"; Flink's own: taskmanager.memory.framework.off-heap.size)", more)}}}
+			return []Finding{{Subject: j.ref(), Means: "direct memory of a " + calledRole(e.role()) + " is full", Evidence: []Evidence{e.evidence()}, Cures: []Cure{j.mendConf("give it more ("+key+own+")", more)}}}
 		},
 	},
 	{

@@ -33,6 +33,10 @@ func writeCures(j *job, what, why string) []Cure {
 		return []Cure{{Text: fmt.Sprintf("give the %s what the policy of webhook %s asks for, as far as the spec reaches it, or have the policy leave out what the operator makes", what, oneLine(found[1]))}}
 	}
 	switch {
+	case strings.HasPrefix(what, "flink"):
+		return []Cure{{Text: "apply the CRDs of the operator's release, which Helm doesn't upgrade (folder crds of its chart), then restart the operator"}}
+	case terminating.MatchString(why), hookAway.MatchString(why):
+		return []Cure{j.refusedCure(why, "")}
 	case writeLarge.MatchString(why):
 		return []Cure{{Text: "make spec.flinkConfiguration, spec.logConfiguration or the pod template smaller: the operator puts them into one object, which may have 1 MiB; long files belong into a ConfigMap of your own that the pod template mounts"}}
 	case writeFixed.MatchString(why):

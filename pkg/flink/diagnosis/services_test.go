@@ -54,6 +54,19 @@ func TestReportsOfContainersThatAreNotMade(t *testing.T) {
 	}
 }
 
+func TestReportsOfTheOperatorsWrites(t *testing.T) {
+	spec := []string{"correct in the spec"}
+	refused := func(path, why string) change { return failed(reconciliation, apiRefusal("POST", path, why)) }
+	for name, c := range map[string]report{
+		"a status that the CRD doesn't have": {refused("apis/flink.apache.org/v1beta1/namespaces/prod/flinkdeployments/orders/status", `FlinkDeployment.flink.apache.org "orders" is invalid: status.lifecycleState: Unsupported value: "DELETING"`), "FLINK-OP-REFUSED", "CRDs of the operator's release", spec},
+		"a namespace that goes":              {refused("api/v1/namespaces/prod/configmaps", `configmaps "x" is forbidden: unable to create new content in namespace prod because it is being terminated`), "FLINK-OP-REFUSED", "is being deleted", spec},
+		"a webhook that is away":             {refused("apis/apps/v1/namespaces/prod/deployments", `Internal error occurred: failed calling webhook "policy.linkerd.io": failed to call webhook: Post "https://x.y.svc": dial tcp 10.0.0.1:443: connect: connection refused`), "FLINK-OP-REFUSED", "nothing is wrong with the job", spec},
+		"a field that isn't right":           {refused("apis/apps/v1/namespaces/prod/deployments", `Deployment.apps "orders" is invalid: spec.template.spec.containers[0].volumeMounts[1].name: Not found: "x"`), "FLINK-OP-REFUSED", "correct in the spec", []string{"CRDs"}},
+	} {
+		t.Run(name, c.hold)
+	}
+}
+
 func TestReportsOfServices(t *testing.T) {
 	network := "\n\tat org.apache.flink.shaded.netty4.io.netty.handler.ssl.SslHandler.x(S.java:1)"
 	reach := []string{"reach-look"}
