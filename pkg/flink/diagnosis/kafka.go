@@ -2,10 +2,11 @@ package diagnosis
 
 // What Kafka's clients throw.
 var (
-	kafkaWords   = pattern(`UnknownTopicOrPartitionException|SaslAuthenticationException|SslAuthenticationException|TopicAuthorizationException|GroupAuthorizationException|ClusterAuthorizationException|Failed to get metadata for topics|Timed out waiting for a node assignment|Topic .* not present in metadata|Failed to construct kafka|InvalidPidMappingException|ProducerFencedException|No resolvable bootstrap urls|expired before the (?:position for partition|last committed offset)|OffsetOutOfRangeException|NoOffsetForPartitionException|transaction timeout is larger than the max|InvalidTxnTimeoutException|RecordTooLargeException|Expiring \d+ record|NotEnoughReplicas|fetching topic metadata|Failed to update metadata after|UnsupportedVersionException: .*(?:broker|node|Attempted to write)|KafkaStorageException|PolicyViolationException|InvalidTopicException|InconsistentGroupProtocolException`)
+	kafkaWords   = pattern(`UnknownTopicOrPartitionException|SaslAuthenticationException|SslAuthenticationException|(?:Topic|Group|Cluster|TransactionalId)AuthorizationException|Failed to get metadata for topics|Timed out waiting for a node assignment|Topic .* not present in metadata|Failed to construct kafka|InvalidPidMappingException|ProducerFencedException|InvalidProducerEpochException|InvalidTxnStateException|while awaiting (?:InitProducerId|AddOffsetsToTxn|EndTxn)|No resolvable bootstrap urls|expired before (?:the (?:position for partition|last committed offset)|successfully committing offsets)|OffsetOutOfRangeException|NoOffsetForPartitionException|transaction timeout is larger than the max|InvalidTxnTimeoutException|RecordTooLargeException|Expiring \d+ record|NotEnoughReplicas|fetching topic metadata|Failed to update metadata after|UnsupportedVersionException: .*(?:broker|node|Attempted to write)|KafkaStorageException|PolicyViolationException|InvalidTopicException|InconsistentGroupProtocolException`)
 	kafkaTrust   = pattern(`SSL handshake failed|PKIX path|SSLHandshakeException|CertificateException`)
 	kafkaAuth    = pattern(`Sasl|Ssl|Authoriz|Authentic`)
-	kafkaFenced  = pattern(`ProducerFencedException|InvalidProducerEpochException`)
+	kafkaFenced  = pattern(`ProducerFencedException|InvalidProducerEpochException|InvalidTxnStateException`)
+	kafkaBegins  = pattern(`while awaiting InitProducerId`)
 	kafkaExpired = pattern(`InvalidPidMappingException`)
 	kafkaClient  = pattern(`Failed to construct kafka`)
 	kafkaServers = pattern(`No resolvable bootstrap urls`)
@@ -30,6 +31,8 @@ func kafkaCure(_ *job, e Exception, _ []string) []Cure {
 	switch root := e.Root().String(); {
 	case e.match(kafkaFenced) != nil:
 		text = "give each job a prefix of its own for transactional ids (transactionalIdPrefix), and see that no second copy of the job runs; a transaction may also have taken longer than transaction.timeout.ms"
+	case e.match(kafkaBegins) != nil:
+		text = "see that the brokers keep transactions: their topic __transaction_state can't have more replicas than there are brokers (transaction.state.log.replication.factor); and that all of them are reached"
 	case e.match(kafkaExpired) != nil:
 		text = "the brokers have forgotten the transactional id because it wasn't used for longer than their transactional.id.expiration.ms: have them keep it for longer than the job may stand still"
 	case e.match(kafkaServers) != nil:

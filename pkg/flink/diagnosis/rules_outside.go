@@ -20,9 +20,9 @@ var (
 	noLibrary   = pattern(`ld-linux|ld-musl|libc\.musl|GLIBC_|GLIBCXX_|Error (?:loading shared library|relocating)|cannot open shared object file`)
 	otherCPU    = pattern(`wrong ELF class|wrong architecture|Can't load .* \.so on a|Exec format error`)
 	badRecord   = pattern(`Error deserializing (?:key/value|VALUE|KEY|key|value) for partition|[Ff]ailed to deserialize (?:consumer record|(JSON|CSV|Avro|Protobuf|Debezium|Canal|Maxwell|Ogg)\b)|Corrupt (Debezium|Canal|Maxwell|Ogg|CSV|JSON)\b`)
-	logGone     = pattern(`binlog .*(?:is no longer available|no longer available on the server)|Could not find first log file name in binary log index file|requested WAL segment \S+ has already been removed|replication slot "?[\w-]+"? (?:does not exist|is active|has been invalidated)|can no longer get changes from replication slot|ORA-01291|resume token was not found|ChangeStreamHistoryLost`)
+	logGone     = pattern(`purged required binary log|do not contain the offset scn|binlog .*(?:is no longer available|no longer available on the server)|Could not find first log file name in binary log index file|requested WAL segment \S+ has already been removed|replication slot "?[\w-]+"? (?:does not exist|is active|has been invalidated)|can no longer get changes from replication slot|ORA-01291|resume token was not found|ChangeStreamHistoryLost`)
 	noDriver    = pattern(`No suitable driver found for (jdbc:\w+)`)
-	loginFails  = pattern(`password authentication failed|Access denied for user|ORA-01017|Login failed for user|401 Unauthorized|Unauthorized; error code: 401|security_exception.*(?:authenticat|credentials)|WRONGPASS|NOAUTH Authentication required|MongoSecurityException`)
+	loginFails  = pattern(`password authentication failed|Access denied(?: for user|; you need)|permission denied for (?:table|relation|schema|sequence|database)|no pg_hba\.conf entry|ACCESS_REFUSED|ORA-01017|Login failed for user|401 Unauthorized|Unauthorized; error code: 401|security_exception.*(?:authenticat|credentials)|WRONGPASS|NOAUTH Authentication required|MongoSecurityException`)
 	slotActive  = pattern(`replication slot "?([\w-]+)"? is active`)
 )
 

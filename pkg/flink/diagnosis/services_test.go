@@ -71,6 +71,10 @@ func TestReportsOfServices(t *testing.T) {
 	network := "\n\tat org.apache.flink.shaded.netty4.io.netty.handler.ssl.SslHandler.x(S.java:1)"
 	reach := []string{"reach-look"}
 	for name, c := range map[string]report{
+		"a log that the server purged":      {task("com.github.shyiko.mysql.binlog.network.ServerException: Cannot replicate because the source purged required binary logs."), "FLINK-JOB-LOG-GONE", "keep its log for longer", nil},
+		"a right that the user lacks":       {task("java.sql.SQLSyntaxErrorException: Access denied; you need (at least one of) the RELOAD or FLUSH_TABLES privilege(s) for this operation"), "FLINK-JOB-LOGIN", "what that user may do", nil},
+		"a table that it may not read":      {task("org.postgresql.util.PSQLException: ERROR: permission denied for table orders"), "FLINK-JOB-LOGIN", "what that user may do", nil},
+		"a message about rights":            {task("com.acme.OrderException: permission denied for order 4"), "FLINK-JOB-EXCEPTION", "order 4", []string{"password"}},
 		"a database that isn't reached":     {task("com.mysql.cj.jdbc.exceptions.CommunicationsException: Communications link failure\n\nThe last packet sent successfully to the server was 0 milliseconds ago.\nCaused by: java.net.ConnectException: Connection timed out"), "FLINK-JOB-UNREACHED", "NetworkPolicy", reach},
 		"a service, after Flink's own":      {all(thrown("org.apache.flink.runtime.io.network.netty.exception.LocalTransportException: Sending the partition request to '10.0.0.3/10.0.0.3:40111' failed.\nCaused by: java.net.ConnectException: Connection refused"), thrown("java.net.ConnectException: Connection refused: db.prod.svc:5432")), "FLINK-JOB-UNREACHED", "nothing listens there", nil},
 		"an address in a message":           {task("com.mongodb.MongoTimeoutException: Timed out after 30000 ms while waiting for a server that matches X. Client view of cluster state is {servers=[{address=mongo:27017, type=UNKNOWN}"), "FLINK-JOB-UNREACHED", "/dev/tcp/mongo/27017", nil},

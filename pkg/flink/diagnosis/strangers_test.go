@@ -81,6 +81,26 @@ func TestReportsOfStores(t *testing.T) {
 	}
 }
 
+// Files that a start fails at aren't the state's unless they are where it is kept.
+func TestReportsOfFiles(t *testing.T) {
+	starting := func(cause string) change {
+		return jmFails("org.apache.flink.runtime.entrypoint.ClusterEntrypointException: Failed to initialize the cluster entrypoint", "Caused by: "+cause)
+	}
+	kept := conf(haDirKey, "file:///flink-data/ha")
+	state := []string{"state directory", "fsGroup"}
+	for name, c := range map[string]report{
+		"a keystore":                 {starting("java.io.FileNotFoundException: /etc/tls/keystore.jks (Permission denied)"), "FLINK-POD-CRASH", "/etc/tls/keystore.jks", state},
+		"a temporary directory":      {all(kept, starting("java.nio.file.AccessDeniedException: /flink-tmp/jm_1/blobStorage")), "FLINK-POD-CRASH", "/flink-tmp/jm_1", state},
+		"the directory of HA":        {all(kept, starting("java.nio.file.AccessDeniedException: /flink-data/ha/orders")), "FLINK-STATE-WRITE", "fsGroup", nil},
+		"what that is to be made in": {all(kept, starting("java.nio.file.AccessDeniedException: /flink-data")), "FLINK-STATE-WRITE", "fsGroup", nil},
+		"a program's file":           {mainFails("java.io.FileNotFoundException: /shared/config/app.yaml (No such file or directory)"), "FLINK-JOB-MAIN", "/shared/config/app.yaml", []string{"savepoint", "restore"}},
+		"an object of the state":     {restoringState("com.amazonaws.services.s3.model.AmazonS3Exception: The specified key does not exist. (Service: Amazon S3; Status Code: 404; Error Code: NoSuchKey)"), "FLINK-STATE-NOT-FOUND", "a file of the state", []string{"no savepoint at that path"}},
+		"an object of the program's": {task("com.amazonaws.services.s3.model.AmazonS3Exception: The specified key does not exist. (Service: Amazon S3; Status Code: 404; Error Code: NoSuchKey)"), "FLINK-JOB-EXCEPTION", "NoSuchKey", []string{"restore"}},
+	} {
+		t.Run(name, c.hold)
+	}
+}
+
 func TestReportsOfClasses(t *testing.T) {
 	twice, statement := []string{"loaded twice"}, []string{"correct the statement"}
 	for name, c := range map[string]report{
@@ -91,6 +111,9 @@ func TestReportsOfClasses(t *testing.T) {
 		"a class that fails to start":      {task("java.lang.NoClassDefFoundError: Could not initialize class com.acme.Holder"), "FLINK-JOB-EXCEPTION", "com.acme.Holder", []string{"class Could", "jar"}},
 		"a class with slashes":             {task("java.lang.NoClassDefFoundError: org/apache/avro/Schema"), "FLINK-JOB-CLASS", "org.apache.avro.Schema", []string{"build the job"}},
 		"a class that Flink 2 has no more": {mainFails("java.lang.NoClassDefFoundError: org/apache/flink/streaming/api/functions/source/SourceFunction"), "FLINK-JOB-CLASS", "build the job and its connectors for Flink", []string{"put the library"}},
+		"a TaskManager that isn't reached": {task("org.apache.flink.runtime.rpc.exceptions.RecipientUnreachableException: Could not send message [RemoteRpcInvocation(TaskExecutorGateway.submitTask(TaskDeploymentDescriptor, JobMasterId, Time))] to recipient [Actor[pekko.tcp://flink@10.1.2.3:6122/user/rpc/taskmanager_0]], because the recipient is unreachable."), "FLINK-JOB-TASKMANAGER-LOST", "how TaskManagers ended", nil},
+		"direct memory of a JobManager":    {jmFails("java.lang.OutOfMemoryError: Direct buffer memory. The direct out-of-memory error has occurred.", "\tat a.b(C.java:1)"), "FLINK-MEM-DIRECT", "jobmanager.memory.off-heap.size", []string{"taskmanager.memory"}},
+		"a class that Flink's images lack": {task("java.lang.NoClassDefFoundError: org/apache/flink/dropwizard/metrics/DropwizardHistogramWrapper"), "FLINK-JOB-CLASS", "put the library into the job's jar", []string{"build the job"}},
 		"a class of a connector":           {mainFails("java.lang.ClassNotFoundException: org.apache.flink.connector.kafka.source.KafkaSource"), "FLINK-JOB-CLASS", "flink-sql-connector", []string{"build the job"}},
 		"two connectors of one name":       {mainFails("org.apache.flink.table.api.ValidationException: Multiple factories for identifier 'kafka' that implement 'DynamicTableFactory' found in the classpath."), "FLINK-JOB-FACTORIES", "in one jar", statement},
 		"no planner":                       {mainFails("org.apache.flink.table.api.TableException: Could not instantiate the executor. Make sure a planner module is on the classpath"), "FLINK-JOB-MAIN", "planner", statement},
@@ -108,6 +131,10 @@ func TestReportsOfClasses(t *testing.T) {
 		"a name that netty can't resolve":  {task("java.net.UnknownHostException: Failed to resolve 'es.logs' [A(1)] after 2 queries"), "FLINK-JOB-UNKNOWN-HOST", "the name es.logs", nil},
 		"a name that Hadoop can't resolve": {checkpointing("java.net.UnknownHostException: Invalid host name: local host is: (unknown); destination host is: \"nn1\":8020; java.net.UnknownHostException"), "FLINK-JOB-UNKNOWN-HOST", "the name nn1", nil},
 		"no name at all":                   {task("java.net.UnknownHostException: Name or service not known"), "FLINK-JOB-EXCEPTION", "Name or service", []string{"the name Name"}},
+		"a transaction that was aborted":   {task("org.apache.flink.util.FlinkRuntimeException: Committing one of transactions failed\nCaused by: org.apache.kafka.common.errors.InvalidTxnStateException: The producer attempted a transactional operation in an invalid state."), "FLINK-JOB-KAFKA", "transaction.timeout.ms", []string{"topic exists"}},
+		"a transaction that isn't begun":   {task("org.apache.kafka.common.errors.TimeoutException: Timeout expired after 60000 milliseconds while awaiting InitProducerId"), "FLINK-JOB-KAFKA", "__transaction_state", []string{"topic exists"}},
+		"an id that it may not use":        {task("org.apache.kafka.common.errors.TransactionalIdAuthorizationException: Transactional Id authorization failed."), "FLINK-JOB-KAFKA", "what its user may do", []string{"topic exists"}},
+		"rights of another broker":         {task("org.apache.pulsar.client.api.PulsarClientException$AuthorizationException: Client is not authorized to Consume"), "FLINK-JOB-EXCEPTION", "not authorized to Consume", []string{"Kafka"}},
 		"a topic that isn't there":         {task("org.apache.kafka.common.errors.UnknownTopicOrPartitionException: This server does not host this topic-partition."), "FLINK-JOB-KAFKA", "topic exists", nil},
 	} {
 		t.Run(name, c.hold)
@@ -197,6 +224,21 @@ func TestReportsOfProcesses(t *testing.T) {
 	}
 }
 
+// A container's end is told by its own message where there is no log of it.
+func TestReportsOfEndsWithoutLogs(t *testing.T) {
+	message := func(text string) change {
+		return all(jmFails(), pods(jobManager, func(p *corev1.Pod) { p.Status.ContainerStatuses[0].LastTerminationState.Terminated.Message = text }))
+	}
+	for name, c := range map[string]report{
+		"cut at its beginning":  {message("at org.apache.flink.x.y(Z.java:1)\n2026-06-01 11:59:00,000 ERROR x [] - Could not start cluster entrypoint.\norg.apache.flink.runtime.entrypoint.ClusterEntrypointException: Failed to initialize\n\tat a.b(C.java:1)\nCaused by: org.apache.flink.core.fs.UnsupportedFileSystemSchemeException: Could not find a file system implementation for scheme 's3'. The scheme is directly supported by Flink through the following plugin(s): flink-s3-fs-hadoop"), "FLINK-FS-PLUGIN", "ENABLE_BUILT_IN_PLUGINS", nil},
+		"the JVM's last line":   {message("Terminating due to java.lang.OutOfMemoryError: Java heap space"), "FLINK-MEM-HEAP", "half as much again", nil},
+		"nothing of Java's":     {message("Terminating due to a signal"), "FLINK-POD-CRASH", "a signal", nil},
+		"a heap that is dumped": {jmFails("java.lang.OutOfMemoryError: Java heap space", "Dumping heap to /tmp/x.hprof ...", "Terminating due to java.lang.OutOfMemoryError: Java heap space"), "FLINK-MEM-HEAP", "half as much again", nil},
+	} {
+		t.Run(name, c.hold)
+	}
+}
+
 func TestReportsOfSessionJobs(t *testing.T) {
 	fetch := func(uri, why string) change {
 		return all(sessionJob, spec("job.jarURI", uri), state("RECONCILING", 5*m1), failed(reconciliation, why))
@@ -252,41 +294,6 @@ func TestReportsOfEnds(t *testing.T) {
 		"a cause below a cause":       {ended(suppressed, "org.apache.flink.util.FlinkRuntimeException: Failed to list subscribed", "org.apache.kafka.common.errors.TopicAuthorizationException: Not authorized to access topics: [orders]"), "FLINK-JOB-KAFKA", "Not authorized", nil},
 		"a lake's bucket":             {ended(suppressed, "org.apache.iceberg.exceptions.RuntimeIOException: Failed to write", "software.amazon.awssdk.services.s3.model.S3Exception: Access Denied (Service: S3, Status Code: 403)"), "FLINK-S3-DENIED", "credentials of the connector", keys},
 		"a bucket with a lake's name": {ended(suppressed, "java.nio.file.AccessDeniedException: s3a://iceberg/x: com.amazonaws.services.s3.model.AmazonS3Exception: Forbidden (Service: Amazon S3; Status Code: 403)"), "FLINK-S3-DENIED", "(s3.access-key", []string{"credentials of the connector"}},
-	} {
-		t.Run(name, c.hold)
-	}
-}
-
-// A container's end is told by its own message where there is no log of it.
-func TestReportsOfEndsWithoutLogs(t *testing.T) {
-	message := func(text string) change {
-		return all(jmFails(), pods(jobManager, func(p *corev1.Pod) { p.Status.ContainerStatuses[0].LastTerminationState.Terminated.Message = text }))
-	}
-	for name, c := range map[string]report{
-		"cut at its beginning":  {message("at org.apache.flink.x.y(Z.java:1)\n2026-06-01 11:59:00,000 ERROR x [] - Could not start cluster entrypoint.\norg.apache.flink.runtime.entrypoint.ClusterEntrypointException: Failed to initialize\n\tat a.b(C.java:1)\nCaused by: org.apache.flink.core.fs.UnsupportedFileSystemSchemeException: Could not find a file system implementation for scheme 's3'. The scheme is directly supported by Flink through the following plugin(s): flink-s3-fs-hadoop"), "FLINK-FS-PLUGIN", "ENABLE_BUILT_IN_PLUGINS", nil},
-		"the JVM's last line":   {message("Terminating due to java.lang.OutOfMemoryError: Java heap space"), "FLINK-MEM-HEAP", "half as much again", nil},
-		"nothing of Java's":     {message("Terminating due to a signal"), "FLINK-POD-CRASH", "a signal", nil},
-		"a heap that is dumped": {jmFails("java.lang.OutOfMemoryError: Java heap space", "Dumping heap to /tmp/x.hprof ...", "Terminating due to java.lang.OutOfMemoryError: Java heap space"), "FLINK-MEM-HEAP", "half as much again", nil},
-	} {
-		t.Run(name, c.hold)
-	}
-}
-
-// Files that a start fails at aren't the state's unless they are where it is kept.
-func TestReportsOfFiles(t *testing.T) {
-	starting := func(cause string) change {
-		return jmFails("org.apache.flink.runtime.entrypoint.ClusterEntrypointException: Failed to initialize the cluster entrypoint", "Caused by: "+cause)
-	}
-	kept := conf(haDirKey, "file:///flink-data/ha")
-	state := []string{"state directory", "fsGroup"}
-	for name, c := range map[string]report{
-		"a keystore":                 {starting("java.io.FileNotFoundException: /etc/tls/keystore.jks (Permission denied)"), "FLINK-POD-CRASH", "/etc/tls/keystore.jks", state},
-		"a temporary directory":      {all(kept, starting("java.nio.file.AccessDeniedException: /flink-tmp/jm_1/blobStorage")), "FLINK-POD-CRASH", "/flink-tmp/jm_1", state},
-		"the directory of HA":        {all(kept, starting("java.nio.file.AccessDeniedException: /flink-data/ha/orders")), "FLINK-STATE-WRITE", "fsGroup", nil},
-		"what that is to be made in": {all(kept, starting("java.nio.file.AccessDeniedException: /flink-data")), "FLINK-STATE-WRITE", "fsGroup", nil},
-		"a program's file":           {mainFails("java.io.FileNotFoundException: /shared/config/app.yaml (No such file or directory)"), "FLINK-JOB-MAIN", "/shared/config/app.yaml", []string{"savepoint", "restore"}},
-		"an object of the state":     {restoringState("com.amazonaws.services.s3.model.AmazonS3Exception: The specified key does not exist. (Service: Amazon S3; Status Code: 404; Error Code: NoSuchKey)"), "FLINK-STATE-NOT-FOUND", "a file of the state", []string{"no savepoint at that path"}},
-		"an object of the program's": {task("com.amazonaws.services.s3.model.AmazonS3Exception: The specified key does not exist. (Service: Amazon S3; Status Code: 404; Error Code: NoSuchKey)"), "FLINK-JOB-EXCEPTION", "NoSuchKey", []string{"restore"}},
 	} {
 		t.Run(name, c.hold)
 	}
