@@ -2,17 +2,17 @@ package diagnosis
 
 // What Kafka's clients throw.
 var (
-	kafkaWords   = pattern(`UnknownTopicOrPartitionException|SaslAuthenticationException|SslAuthenticationException|(?:Topic|Group|Cluster|TransactionalId)AuthorizationException|Failed to get metadata for topics|Timed out waiting for a node assignment|Topic .* not present in metadata|Failed to construct kafka|InvalidPidMappingException|ProducerFencedException|InvalidProducerEpochException|InvalidTxnStateException|while awaiting (?:InitProducerId|AddOffsetsToTxn|EndTxn)|No resolvable bootstrap urls|expired before (?:the (?:position for partition|last committed offset)|successfully committing offsets)|OffsetOutOfRangeException|NoOffsetForPartitionException|transaction timeout is larger than the max|InvalidTxnTimeoutException|RecordTooLargeException|Expiring \d+ record|NotEnoughReplicas|fetching topic metadata|Failed to update metadata after|UnsupportedVersionException: .*(?:broker|node|Attempted to write)|KafkaStorageException|PolicyViolationException|InvalidTopicException|InconsistentGroupProtocolException`)
+	kafkaWords   = pattern(`UnknownTopic(?:OrPartition|Id)Exception|IllegalSaslStateException|UnsupportedSaslMechanismException|SaslAuthenticationException|SslAuthenticationException|(?:Topic|Group|Cluster|TransactionalId)AuthorizationException|Failed to get metadata for topics|Timed out waiting for a node assignment|Topic .* not present in metadata|Failed to (?:construct kafka|create new KafkaAdminClient)|InvalidPidMappingException|ProducerFencedException|InvalidProducerEpochException|InvalidTxnStateException|while awaiting (?:InitProducerId|AddOffsetsToTxn|EndTxn)|No resolvable bootstrap urls|expired before (?:the (?:position for partition|last committed offset)|successfully committing offsets)|OffsetOutOfRangeException|NoOffsetForPartitionException|transaction timeout is larger than the max|InvalidTxnTimeoutException|Record(?:Batch)?TooLargeException|Expiring \d+ record|NotEnoughReplicas|fetching topic metadata|Failed to update metadata after|UnsupportedVersionException: .*(?:broker|node|Attempted to write)|KafkaStorageException|PolicyViolationException|InvalidTopicException|InconsistentGroupProtocolException`)
 	kafkaTrust   = pattern(`SSL handshake failed|PKIX path|SSLHandshakeException|CertificateException`)
 	kafkaAuth    = pattern(`Sasl|Ssl|Authoriz|Authentic`)
 	kafkaFenced  = pattern(`ProducerFencedException|InvalidProducerEpochException|InvalidTxnStateException`)
 	kafkaBegins  = pattern(`while awaiting InitProducerId`)
 	kafkaExpired = pattern(`InvalidPidMappingException`)
-	kafkaClient  = pattern(`Failed to construct kafka`)
+	kafkaClient  = pattern(`Failed to (?:construct kafka|create new KafkaAdminClient)`)
 	kafkaServers = pattern(`No resolvable bootstrap urls`)
 	kafkaOffset  = pattern(`OffsetOutOfRangeException|NoOffsetForPartitionException`)
 	kafkaTxn     = pattern(`transaction timeout is larger than the max|InvalidTxnTimeoutException`)
-	kafkaLarge   = pattern(`RecordTooLargeException`)
+	kafkaLarge   = pattern(`Record(?:Batch)?TooLargeException`)
 	kafkaLate    = pattern(`Expiring \d+ record`)
 	kafkaSync    = pattern(`NotEnoughReplicas`)
 	kafkaOld     = pattern(`UnsupportedVersionException`)

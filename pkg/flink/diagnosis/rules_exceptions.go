@@ -31,7 +31,7 @@ var (
 	severalJobs   = pattern(`Cannot have more than one execute\(\) or executeAsync\(\) call`)
 	unstableKey   = pattern(`Key group \d+ is not in KeyGroupRange`)
 	stateDivided  = pattern(`with max parallelism (\d{1,5}) to new program|maximum parallelism \((\d{1,5})\) with which the latest checkpoint .*current maximum parallelism`)
-	maxParallel   = pattern(`(?i)max(?:imum)? parallelism .*(?:lower|smaller|less|higher|exceed|changed|cannot)|parallelism .*(?:greater|higher|larger|exceeds) than (?:the )?max(?:imum)? ?parallelism`)
+	maxParallel   = pattern(`(?i)max(?:imum)? parallelism (?:mismatch|\(\d+\)).*(?:lower|smaller|less|higher|exceed|changed|cannot)|parallelism .*(?:greater|higher|larger|exceeds) than (?:the )?max(?:imum)? ?parallelism`)
 	noSlots       = pattern(`NoResourceAvailableException|Could not acquire the minimum required resources|Slot request bulk is not fulfillable`)
 	frameSize     = pattern(`exceeds the maximum (?:pekko|akka) framesize|maximum (?:akka|pekko) framesize`)
 	taskLost      = pattern(`Heartbeat of TaskManager with id (\S+) timed out|TaskManager with id (\S+) is no longer reachable|RemoteTransportException: .*(?:Connection unexpectedly closed|Lost connection)|Connection unexpectedly closed by remote task manager|The TaskExecutor is shutting down|TaskExecutor .* has no more allocated slots|container termination statuses|Pod terminated|TaskExecutorGateway.*recipient is unreachable`)

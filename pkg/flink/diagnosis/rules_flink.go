@@ -22,7 +22,7 @@ var flinkRules = []Rule{
 		}),
 	thrownRule("FLINK-JOB-JAR-SIZE", "the jar is too large to be uploaded", docConfig,
 		"A session job's jar is uploaded to the JobManager's REST endpoint, which takes 100 MiB by default; a proxy or Ingress in between may take less.",
-		jarTooLarge, oldestCause, says("the jar is too large to be uploaded"),
+		jarTooLarge, []Where{InOperator, InFetch, Somewhere}, says("the jar is too large to be uploaded"),
 		advice("raise rest.server.max-content-length (bytes) in the session cluster's flinkConfiguration, and the body size of a proxy in between; or leave Flink itself out of the jar (scope provided), or put it into the image (jarURI local://…) of an application cluster")),
 	thrownRule("FLINK-JOB-PORT", "a port is taken", docConfig,
 		"A process of Flink, or a reporter or agent in it, can't listen on its port because something else does: another container of the pod, or another pod on the node's network (hostNetwork).",
@@ -30,7 +30,7 @@ var flinkRules = []Rule{
 		advice("give each its own port (metrics.reporter.NAME.port as a range, rest.port, jobmanager.rpc.port, taskmanager.rpc.port, a debugger's or agent's in env.java.opts), or leave hostNetwork out of the pod template")),
 	thrownRule("FLINK-CONF-BROKEN", "Flink can't read its configuration", docConfig,
 		"Since Flink 1.19 conf/config.yaml has to be valid YAML. What the operator writes there comes from spec.flinkConfiguration and the operator's defaults; an image or a mounted file may bring its own.",
-		confUnread, []Where{InJobManager, InTaskManager, InMain, Somewhere}, says("Flink can't read its configuration file"),
+		confUnread, []Where{InJobManager, InTaskManager, Somewhere}, says("Flink can't read its configuration file"),
 		func(j *job, _ Exception, _ []string) []Cure {
 			return []Cure{{Text: "find the line that it names; a value with a colon, a brace or a leading * needs quotes", Command: j.flink("config %s", j.target()), Safe: true}}
 		}),

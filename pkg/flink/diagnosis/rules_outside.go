@@ -185,7 +185,7 @@ var outsideRules = []Rule{
 		Explain:  "A database or service that the job uses answers that user and password, or the token, aren't right, or that this user may not do it. It was reached, and nothing is wrong with the job's state.",
 		Explains: []string{"FLINK-JOB-MAIN", theRest},
 		job: func(j *job) []Finding {
-			return j.thrown(loginFails, []Where{InTask, InMain, InCheckpoint, InRestore, Somewhere}, func(e Exception, _ []string) string {
+			return j.thrown(loginFails, []Where{InTask, InMain, InJobManager, InCheckpoint, InRestore, Somewhere}, func(e Exception, _ []string) string {
 				return "a service that the job uses refuses its user: " + e.Telling()
 			}, Cure{Text: "check user and password as the pods have them (a Secret that changed reaches a pod's environment only when the pod is made again), and what that user may do"})
 		},

@@ -54,6 +54,12 @@ func notOfService(e Exception) bool {
 	return e.match(kafkaWords) != nil || (e.Where == InCheckpoint || e.Where == InRestore) && ofStateStore(e) || e.match(ofFlinkItself) != nil || e.passes("org.apache.flink.shaded.netty")
 }
 
+// otherLogin reports whether a LoginException isn't Java's.
+func otherLogin(e Exception) bool {
+	c, _ := e.fitting(kerberosFails)
+	return c.Name() == "LoginException" && strings.Contains(c.Type, ".") && !strings.HasPrefix(c.Type, "javax.security.")
+}
+
 // notOfDatabase is notOfService, and what no database's client has thrown.
 func notOfDatabase(e Exception) bool { return notOfService(e) || e.match(ofDatabase) == nil }
 
@@ -188,7 +194,7 @@ var serviceRules = []Rule{
 		"A sink's table declares the column NOT NULL, and a row has a null there. By default such a row fails the job (table.exec.sink.not-null-enforcer).",
 		nullWritten, []Where{InTask, Somewhere}, says("a row has a null where the sink's table has none"), advice("filter or fill such rows before the INSERT, or declare the column without NOT NULL; 'table.exec.sink.not-null-enforcer' = 'DROP' leaves such rows out, without a word")),
 	serviceRule("FLINK-JOB-KERBEROS", "Kerberos refuses the job", "The job logs in with Kerberos (HDFS, Hive, Kafka), and that failed: the keytab, the KDC, its configuration, or the clocks.",
-		kerberosFails, says("the job's login by Kerberos failed"), kerberosCure),
+		kerberosFails, says("the job's login by Kerberos failed"), kerberosCure).unless(otherLogin),
 	serviceRule("FLINK-JOB-REGISTRY", "the schema registry refuses", "A format of the schema registry (avro-confluent, …) got an answer from it that isn't a schema; its error code says why.",
 		registrySays, says("the schema registry refuses what the job asks"), registryCure),
 	serviceRule("FLINK-JOB-TLS", "a service's TLS connection fails", "The job reaches a service that it uses, and one of the two doesn't trust the other, or they don't agree on how to encrypt.",

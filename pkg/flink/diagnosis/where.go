@@ -37,7 +37,7 @@ const (
 
 var (
 	restoring  = pattern(`Could not restore|[Cc]ould not (?:be )?restored?\b|Exception while creating StreamOperatorStateContext|Cannot map (?:checkpoint/)?savepoint state|Cannot find (?:checkpoint or savepoint|meta data) file|Could not find (?:checkpoint or savepoint|any state)|state serializer|--allowNonRestoredState`)
-	saving     = pattern(`Could not (?:complete snapshot|perform checkpoint|finalize|materialize)|Failed to create (?:savepoint|checkpoint) directory|[Cc]heckpoint (?:was declined|expired|Coordinator is suspending|triggering task|has been aborted)|Not all required tasks are currently running|Failed to trigger (?:savepoint|checkpoint)|savepoint path in the spec or configuration .* has to be supplied`)
+	saving     = pattern(`Could not (?:complete snapshot|perform checkpoint|finalize|materialize)|Failed to create (?:savepoint|checkpoint) (?:directory|storage)|[Cc]heckpoint (?:was declined|expired|Coordinator is suspending|triggering task|has been aborted)|Not all required tasks are currently running|Failed to trigger (?:savepoint|checkpoint)|savepoint path in the spec or configuration .* has to be supplied`)
 	savingCode = pattern(`prepareCanonicalSavepoint|FsCheckpointStreamFactory|FsCheckpointStorage|FsCheckpointMetadataOutputStream|FsMergingCheckpointStorage|initializeLocationForSavepoint|initializeBaseLocationsForCheckpoint|CheckpointCoordinator\.|AsyncCheckpointRunnable|SubtaskCheckpointCoordinatorImpl`)
 	recovering = pattern(`^JobException: Recovery is suppressed by `)
 	startsJM   = pattern(`Could not start cluster entrypoint|Failed to initialize the cluster entrypoint|ClusterEntrypointException`)
@@ -67,6 +67,14 @@ func whereOf(chain []Cause) Where {
 		}
 	}
 	switch {
+	case class("JobInitializationException"): // what main() submitted is at fault, not itself
+		switch {
+		case is(restoring):
+			return InRestore
+		case is(saving):
+			return InCheckpoint
+		}
+		return InJobManager
 	case class("ProgramInvocationException") || has("PackagedProgram.callMainMethod"):
 		return InMain
 	case has("kubernetes.operator.artifact."):
