@@ -184,7 +184,7 @@ var checkpointRules = []Rule{
 			if !ok || !j.matters(e) {
 				return nil
 			}
-			return []Finding{{Severity: Warning, Subject: j.ref(), Means: "the job was restarted because too many checkpoints failed", Evidence: []Evidence{{Source: e.Source, At: e.At, Text: "Exceeded checkpoint tolerable failure threshold"}}, Cures: []Cure{j.setConf("tolerate some", map[string]any{"execution.checkpointing.tolerable-failed-checkpoints": "3"})}}}
+			return []Finding{{Severity: Warning, Subject: j.ref(), Means: "the job was restarted because too many checkpoints failed", Evidence: []Evidence{e.evidence()}, Cures: []Cure{j.setConf("tolerate some", map[string]any{"execution.checkpointing.tolerable-failed-checkpoints": "3"})}}}
 		},
 	},
 	{

@@ -16,7 +16,7 @@ var (
 	hadoopNone  = pattern(`Could not find a file system implementation for scheme '?"?(hdfs|viewfs|webhdfs)\b`)
 	hadoopLacks = pattern(`No FileSystem for scheme:? '?"?([a-z][a-z0-9+.-]*)`)
 	noWriter    = pattern(`UnsupportedOperationException: (?:.*\b(?:not support|do(?:es)? not support)\w* recoverable writers|Recoverable writers on \w+ are only supported|.*[Rr]ecoverable ?[Ww]riters? .*(?:only supported|not supported|unsupported))`)
-	s3Denied    = pattern(`(?i)Status Code: 403|KMS\.\w+Exception|AccessDenied|Access Denied|InvalidAccessKeyId|SignatureDoesNotMatch|ExpiredToken|InvalidToken|Unable to load (?:AWS )?credentials|No AWS Credentials|NoAwsCredentialsException|[Nn]ot authorized to perform:? sts:|AWSBadRequestException.*403|Forbidden \(Service: (?:Amazon )?S3`)
+	s3Denied    = pattern(`(?i)Status Code: 403|KMS\.\w+Exception|AccessDenied|Access Denied|InvalidAccessKeyId|SignatureDoesNotMatch|ExpiredToken|InvalidToken|provided token has expired|Unable to load (?:AWS )?credentials|No AWS Credentials|NoAwsCredentialsException|[Nn]ot authorized to perform:? sts:|AWSBadRequestException.*403|Forbidden \(Service: (?:Amazon )?S3`)
 	// s3Allowed are refusals with 403 that no other credentials help against.
 	s3Allowed = pattern(`QuotaExceeded|InvalidObjectState|not valid for the object's (?:storage class|access tier)`)
 	s3Bucket  = pattern(`NoSuchBucket|The specified (?:bucket|filesystem|container) does not exist|Container \S+ in account \S+ not found`)
@@ -107,6 +107,9 @@ var storageRules = []Rule{
 				return nil
 			}
 			f := Finding{Subject: j.ref(), Means: "S3 refuses the credentials of the job's pods: " + e.Telling(), Evidence: []Evidence{e.evidence()}, Cures: []Cure{{Text: deniedCure(e)}}}
+			if said, _ := e.fitting(s3Denied); said.String() != e.Root().String() {
+				f.Means += " (" + oneLine(said.String()) + ")"
+			}
 			if byConnector(e) {
 				f.Cures[0].Text = "check the credentials of the connector or catalog that was at work, and what they may do with the bucket: it has settings of its own, and doesn't read Flink's s3.access-key"
 				return []Finding{f}
@@ -167,7 +170,7 @@ var storageRules = []Rule{
 		Explains: []string{"FLINK-POD-CRASH", "FLINK-STATE-WRITE", "FLINK-SNAP-*", "FLINK-JOB-UNKNOWN-HOST", theRest},
 		job: func(j *job) []Finding {
 			e, inHost, ok := j.s3Unanswered()
-			if !ok || !j.matters(e) || e.match(s3Pool) != nil {
+			if !ok || !j.matters(e) || e.match(s3Pool) != nil || e.match(s3Denied) != nil {
 				return nil
 			}
 			endpoint := j.conf.get("s3.endpoint", "fs.s3a.endpoint")

@@ -44,7 +44,7 @@ func inS3(e Exception) bool {
 	case otherAWS.MatchString(text), e.passes("kinesis", "dynamodb", ".glue.", ".sqs."):
 		return false
 	}
-	return slices.Contains([]Where{InCheckpoint, InRestore, InJobManager}, e.Where) && e.passes("amazonaws", "awssdk")
+	return slices.Contains([]Where{InCheckpoint, InRestore, InJobManager}, e.Where) && (e.passes("amazonaws", "awssdk") || strings.Contains(text, "com.amazonaws.") || strings.Contains(text, ".awssdk."))
 }
 
 // byConnector reports whether a connector or catalog was at work with a client
