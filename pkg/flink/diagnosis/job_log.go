@@ -25,9 +25,11 @@ func (j *job) logged(words string) (LogLine, bool) {
 // native mode Flink deletes the pod at once.
 type workerEnd struct {
 	pod, container, reason string
-	code                   int
-	at                     time.Time
-	line                   string
+	// message is the node's, where it ended the pod.
+	message string
+	code    int
+	at      time.Time
+	line    string
 }
 
 // refusal is a pod that the JobManager couldn't create.
@@ -41,7 +43,7 @@ var (
 	toStateless  = pattern(`upgradeMode : \S+ -> stateless\b`)
 	toItsEnd     = pattern(`changed from \w+ to (?:CANCELED|FAILED|FINISHED)$`)
 	workerEnded  = pattern(`Worker (\S+) is terminated\. Diagnostics: (.*)$`)
-	terminations = pattern(`container termination statuses: \[(.*?)\](?:, pod status: (\w+)|$|\s)`)
+	terminations = pattern(`container termination statuses: \[(.*?)\](?:, pod status: (\w+)(?:\(reason=([^,)]*), message=(.*)\))?|$|\s)`)
 	containerEnd = pattern(`([\w.-]+)\(exitCode=(-?\d+), reason=([^,]*), message=`)
 	notCreated   = pattern(`Could not create pod (\S+?),? exception: (.*)$`)
 	serversWord  = pattern(`Message: (.*?)\.? Received status`)
@@ -79,6 +81,9 @@ func readLog(log []LogLine) (ends []workerEnd, refused []refusal) {
 			}
 			if inner[1] == "" && inner[2] == "Failed" {
 				end.reason = neverRan
+			}
+			if slices.Contains(nodeReasons, inner[3]) {
+				end.container, end.code, end.reason, end.message = "", 0, inner[3], inner[4]
 			}
 		}
 		if end.reason != "" {

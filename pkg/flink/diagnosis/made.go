@@ -21,7 +21,7 @@ var (
 	mountSecrets  = pattern(`(?i)secretproviderclass|secrets store`)
 	mountServer   = pattern(`access denied by server|mount failed: exit status|Connection (?:timed out|refused)|No route to host`)
 	mountMany     = pattern(`Max number of volumes|ResourceExhausted|exceed max volume count`)
-	mountSlow     = pattern(`timed out waiting|deadline exceeded|DeadlineExceeded`)
+	mountSlow     = pattern(`AttachVolume\.Attach failed|timed out waiting|deadline exceeded|DeadlineExceeded`)
 	mountAccount  = pattern(`serviceaccounts? "([^"]+)" not found`)
 	mountLate     = pattern(`not registered`)
 	sandboxFull   = pattern(`failed to assign an IP address|no IP addresses available|no available IP|failed to allocate for range|IP address .*exhausted`)

@@ -165,9 +165,10 @@ var (
 	throwableLine = pattern(`^(?:Exception in thread "[^"]*" )?(?:[\w$]+\.)*[A-Z][\w$]*(?:: .*)?$`)
 	// stopsOnly are exceptions of threads that are stopped because the process ends,
 	// or what the JVM repeats of the one it ends for,
-	// crashPadding are lines of the JVM's own report that say nothing.
+	// crashPadding are lines of the JVM's own report, and of Flink's entry point at
+	// the mounted configuration, that say nothing.
 	stopsOnly    = pattern(`^(?:[\w$]+\.)*(?:InterruptedException|CancellationException|RejectedExecutionException|ClosedByInterruptException)\b|^Terminating due to `)
-	crashPadding = pattern(`^(?:JRE version|Java VM|Problematic frame):`)
+	crashPadding = pattern(`^(?:JRE version|Java VM|Problematic frame):|^sed: couldn't open temporary|/opt/flink/conf/\S+: Read-only file system$`)
 	// recordLine is the beginning of a log's record.
 	recordLine = pattern(`^\[?\d{2,4}[-/.]\d\d[-/.]\d{2,4}[ T]\d\d:\d\d|^\[?\d\d:\d\d:\d\d[.,]\d|^(?:INFO|WARN|DEBUG|TRACE)\s|^\{"`)
 	// complaintLine is how a JVM, a shell or the kernel complains.

@@ -55,9 +55,11 @@ var jobManagerRules = []Rule{
 			if j.conf.ha() == "" || len(j.seen) == 0 {
 				return nil
 			}
-			return j.thrown(haRefused, []Where{InJobManager, InTaskManager, Somewhere}, func(e Exception, _ []string) string {
+			places := []Where{InJobManager, InTaskManager, Somewhere}
+			refused, _, _ := j.find(haRefused, places...)
+			return j.thrown(haRefused, places, func(e Exception, _ []string) string {
 				return "the service account may not use ConfigMaps, in which high availability keeps its state: " + oneLine(e.Root().Message)
-			}, roleFix(j.ns, cmp.Or(text(j.cluster, "serviceAccount"), "flink")).cure("bind it a role with the rights that the operator's chart gives the account flink"))
+			}, roleFix(j.ns, j.refusedAccount(refused.text())).cure("bind it a role with the rights that the operator's chart gives the account flink"))
 		},
 	},
 	{

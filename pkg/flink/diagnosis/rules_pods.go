@@ -2,6 +2,7 @@ package diagnosis
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -66,9 +67,13 @@ var podRules = []Rule{
 		Explain:  "\"No space left on device\": the pod's own disk, an emptyDir with a limit, or a volume is full. RocksDB keeps its working state below io.tmp.dirs, on the pod's own disk if it isn't a volume; files of checkpoints, jars and logs add to it.",
 		Explains: []string{"FLINK-POD-CRASH", "FLINK-CKPT-*", "FLINK-SNAP-*", "FLINK-STATE-WRITE", theRest},
 		job: func(j *job) []Finding {
+			cure := Cure{Text: "give io.tmp.dirs (and the state directories) a larger volume, or raise the emptyDir's sizeLimit"}
+			if e, _, ok := j.find(diskFull); ok && e.Where == InOperator {
+				cure.Text = "see whose it is: the operator fetches jars into its own pod (kubernetes.operator.user.artifacts.base.dir), the JobManager keeps what is uploaded in io.tmp.dirs"
+			}
 			if found := j.thrown(diskFull, nil, func(e Exception, _ []string) string {
 				return "a disk is full: " + e.Telling()
-			}, Cure{Text: "give io.tmp.dirs (and the state directories) a larger volume, or raise the emptyDir's sizeLimit"}); len(found) > 0 {
+			}, cure); len(found) > 0 {
 				return found
 			}
 			return j.troubled(func(p *pod, c *container) (string, []Evidence, bool) {
@@ -97,6 +102,10 @@ var podRules = []Rule{
 			}
 			if e, ok := j.event(nil, "Evicted", "Preempted", "TaintManagerEviction"); ok && reason == "" && e.kind == "Pod" && j.age(e.at) < time.Hour && (e.reason != "TaintManagerEviction" || strings.HasPrefix(e.message, "Marking")) {
 				at, name, reason, message, evidence = e.at, e.name, e.reason, e.message, e.evidence()
+			}
+			if ended := j.endsLike(func(e workerEnd) bool { return slices.Contains(nodeReasons, e.reason) }); reason == "" && len(ended) > 0 {
+				e := ended[0]
+				at, name, reason, message, evidence = e.at, e.pod, e.reason, e.message, Evidence{Source: "the JobManager's log", At: e.at, Text: oneLine(e.line)}
 			}
 			if reason == "" {
 				return nil

@@ -34,6 +34,9 @@ func (j *job) badConfig(pattern *lazy, object string, known []Existing) []Findin
 		}
 		at[p.role] = true
 		f := Finding{Subject: "pod/" + p.name, Means: fmt.Sprintf("%s (%s) waits for %s, which isn't there in namespace %s", p.name, where, what, j.ns), Evidence: []Evidence{evidence}, Cures: []Cure{{Text: "create it, or correct its name in the spec", Command: j.kubectl("get %s", object+"s"), Safe: true}}}
+		if strings.HasPrefix(found[1], "flink-config-") || strings.HasPrefix(found[1], "pod-template-") {
+			f.Cures = []Cure{{Text: "the operator makes it together with the pod: where it stays away, see what it says", Command: j.flink("events %s", j.target()), Safe: true}}
+		}
 		out = append(out, f)
 	}
 	for i := range j.pods {

@@ -1,6 +1,7 @@
 package diagnosis
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -14,7 +15,7 @@ var (
 	antiAffinity   = pattern(`anti-affinity`)
 	quotaWords     = pattern(`exceeded quota: ([^,]+), requested: (.*?), used: (.*?), limited: (.*)$`)
 	quotaMust      = pattern(`failed quota: ([^:]+): must specify (.*)$`)
-	cannotCreate   = pattern(`cannot create resource "?([a-z./]+)"?`)
+	cannotCreate   = pattern(`cannot create resource "?([a-z./]+)"?|cannot set blockOwnerDeletion`)
 	noAccount      = pattern(`serviceaccount "([^"]+)" not found`)
 	noPort         = pattern(`didn't have free ports`)
 	insufficient   = pattern(`Insufficient ([a-z0-9./-]+)`)
@@ -126,7 +127,7 @@ var schedulingRules = []Rule{
 			if why == "" {
 				return nil
 			}
-			account := text(j.cluster, "serviceAccount")
+			account := j.refusedAccount(why)
 			return []Finding{{Subject: j.ref(), Means: fmt.Sprintf("service account %s may not do what the JobManager needs: %s", account, oneLine(why)), Evidence: []Evidence{evidence}, Cures: []Cure{roleFix(j.ns, account).cure("bind it a role with the rights that the operator's chart gives the account flink")}}}
 		},
 	},
@@ -312,6 +313,14 @@ var schedulingRules = []Rule{
 			})
 		},
 	},
+}
+
+// refusedAccount is the service account that a refusal names, else the spec's.
+func (j *job) refusedAccount(why string) string {
+	if found := forbidden.FindStringSubmatch(why); found != nil && found[1] == j.ns {
+		return found[2]
+	}
+	return cmp.Or(text(j.cluster, "serviceAccount"), "flink")
 }
 
 // podsRefused is why the Deployment's pods can't be made: the event that says it,

@@ -35,6 +35,10 @@ func writeCures(j *job, what, why string) []Cure {
 	switch {
 	case strings.HasPrefix(what, "flink"):
 		return []Cure{{Text: "apply the CRDs of the operator's release, which Helm doesn't upgrade (folder crds of its chart), then restart the operator"}}
+	case cannotCreate.MatchString(why): // blockOwnerDeletion
+		return []Cure{{Text: "let the operator's account update flinkdeployments/finalizers: upgrade the chart's roles together with the operator"}}
+	case alreadyExists.MatchString(why):
+		return []Cure{{Text: "see whose it is; one that is being deleted goes by itself", Command: j.kubectl("get deployment,service,configmap -l app=%s -o wide", j.name), Safe: true}}
 	case terminating.MatchString(why), hookAway.MatchString(why):
 		return []Cure{j.refusedCure(why, "")}
 	case writeLarge.MatchString(why):

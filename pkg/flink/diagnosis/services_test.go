@@ -61,6 +61,8 @@ func TestReportsOfTheOperatorsWrites(t *testing.T) {
 		"a status that the CRD doesn't have": {refused("apis/flink.apache.org/v1beta1/namespaces/prod/flinkdeployments/orders/status", `FlinkDeployment.flink.apache.org "orders" is invalid: status.lifecycleState: Unsupported value: "DELETING"`), "FLINK-OP-REFUSED", "CRDs of the operator's release", spec},
 		"a namespace that goes":              {refused("api/v1/namespaces/prod/configmaps", `configmaps "x" is forbidden: unable to create new content in namespace prod because it is being terminated`), "FLINK-OP-REFUSED", "is being deleted", spec},
 		"a webhook that is away":             {refused("apis/apps/v1/namespaces/prod/deployments", `Internal error occurred: failed calling webhook "policy.linkerd.io": failed to call webhook: Post "https://x.y.svc": dial tcp 10.0.0.1:443: connect: connection refused`), "FLINK-OP-REFUSED", "nothing is wrong with the job", spec},
+		"a right on OpenShift":               {refused("apis/apps/v1/namespaces/prod/deployments", `deployments.apps "orders" is forbidden: cannot set blockOwnerDeletion if an ownerReference refers to a resource you can't set finalizers on: , <nil>`), "FLINK-OP-REFUSED", "flinkdeployments/finalizers", spec},
+		"one that is there":                  {all(starts(m1), refused("apis/apps/v1/namespaces/prod/deployments", `deployments.apps "orders" already exists`)), "FLINK-OP-REFUSED", "whose it is", spec},
 		"a field that isn't right":           {refused("apis/apps/v1/namespaces/prod/deployments", `Deployment.apps "orders" is invalid: spec.template.spec.containers[0].volumeMounts[1].name: Not found: "x"`), "FLINK-OP-REFUSED", "correct in the spec", []string{"CRDs"}},
 	} {
 		t.Run(name, c.hold)
