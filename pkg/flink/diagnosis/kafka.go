@@ -49,6 +49,12 @@ func kafkaCure(_ *job, e Exception, _ []string) []Cure {
 		text = "see why brokers of the partition aren't in sync: fewer of its replicas are than the topic's min.insync.replicas asks for; nothing is wrong with the job"
 	case e.match(kafkaOld) != nil:
 		text = "the brokers are older than what the client asks of them: use a client (a connector's version) for them, or leave out what they don't have"
+	case e.match(tlsPlain) != nil:
+		text = "that listener doesn't speak TLS: use the brokers' port that does, or another security.protocol"
+	case e.match(tlsAlert) != nil:
+		text = "the brokers want a certificate of the client's, or don't take the one that it has (ssl.keystore.*)"
+	case e.match(tlsExpired) != nil:
+		return tlsCure(nil, e, nil)
 	case kafkaTrust.MatchString(e.text()):
 		text = "have the client trust the brokers' certificate (ssl.truststore.*), and name them as it does"
 	case e.match(kafkaClient) != nil:

@@ -34,7 +34,7 @@ var (
 	maxParallel   = pattern(`(?i)max(?:imum)? parallelism (?:mismatch|\(\d+\)).*(?:lower|smaller|less|higher|exceed|changed|cannot)|parallelism .*(?:greater|higher|larger|exceeds) than (?:the )?max(?:imum)? ?parallelism`)
 	noSlots       = pattern(`NoResourceAvailableException|Could not acquire the minimum required resources|Slot request bulk is not fulfillable`)
 	frameSize     = pattern(`exceeds the maximum (?:pekko|akka) framesize|maximum (?:akka|pekko) framesize`)
-	taskLost      = pattern(`Heartbeat of TaskManager with id (\S+) timed out|TaskManager with id (\S+) is no longer reachable|RemoteTransportException: .*(?:Connection unexpectedly closed|Lost connection)|Connection unexpectedly closed by remote task manager|The TaskExecutor is shutting down|TaskExecutor .* has no more allocated slots|container termination statuses|Pod terminated|TaskExecutorGateway.*recipient is unreachable`)
+	taskLost      = pattern(`Heartbeat of TaskManager with id (\S+) timed out|TaskManager with id (\S+) is no longer reachable|RemoteTransportException: .*(?:Connection unexpectedly closed|Lost connection)|Connection unexpectedly closed by remote task manager|The TaskExecutor is shutting down|TaskExecutor .* has no more allocated slots|container termination statuses|Pod terminated|TaskExecutorGateway.*(?:recipient is unreachable|timed out)`)
 	noProgram     = pattern(`Cannot run program "([^"]+)"`)
 	noRestart     = pattern(`Recovery is suppressed by NoRestartBackoffTimeStrategy`)
 	attemptsUp    = pattern(`Recovery is suppressed by (\w+)(\(.*\))?`)

@@ -116,7 +116,7 @@ var schedulingRules = []Rule{
 	{
 		ID: "FLINK-POD-FORBIDDEN", Severity: Error, Title: "the job's service account may not create pods", Link: docRBAC,
 		Explain:  "In native mode the JobManager makes its TaskManagers and keeps its state in ConfigMaps, as spec.serviceAccount. That account lacks the right. The operator's chart makes the account flink with its role only in the namespaces that it is given.",
-		Explains: whatFollows,
+		Explains: []string{"FLINK-POD-CRASH", theRest},
 		job: func(j *job) []Finding {
 			why, evidence := "", Evidence{}
 			if r, ok := j.stillRefused(); ok && cannotCreate.MatchString(r.why) {

@@ -18,7 +18,8 @@ var (
 	// flinkS3 are the frames of Flink's own filesystems, connectorS3 of those who
 	// bring a client of S3 themselves.
 	flinkS3     = []string{"org.apache.flink.fs.", "org.apache.flink.core.fs.", "flink.runtime.state.", "flink.runtime.checkpoint."}
-	connectorS3 = []string{"iceberg", "hudi", "paimon", "amazonaws", "awssdk"}
+	lakes       = []string{"iceberg", "hudi", "paimon"}
+	connectorS3 = append([]string{"amazonaws", "awssdk"}, lakes...)
 )
 
 // whole is the chain with the classes' packages.
@@ -50,7 +51,12 @@ func inS3(e Exception) bool {
 // byConnector reports whether a connector or catalog was at work with a client
 // of its own, which Flink's s3 keys aren't for.
 func byConnector(e Exception) bool {
-	return (e.Where == InTask || e.Where == InMain) && (e.passes(connectorS3...) || ofLake.MatchString(e.whole())) && !e.passes(flinkS3...)
+	if e.passes(flinkS3...) {
+		return false
+	}
+	// At a checkpoint a lake's sink writes out what it has.
+	lake := e.passes(lakes...) || ofLake.MatchString(e.whole())
+	return (e.Where == InTask || e.Where == InMain) && (lake || e.passes(connectorS3...)) || e.Where == InCheckpoint && lake
 }
 
 // s3Unanswered is the exception of an S3 client that got no answer. inHost says

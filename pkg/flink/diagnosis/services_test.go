@@ -74,6 +74,7 @@ func TestReportsOfServices(t *testing.T) {
 	reach := []string{"reach-look"}
 	for name, c := range map[string]report{
 		"a log that the server purged":      {task("com.github.shyiko.mysql.binlog.network.ServerException: Cannot replicate because the source purged required binary logs."), "FLINK-JOB-LOG-GONE", "keep its log for longer", nil},
+		"a log that isn't there":            {task("io.debezium.DebeziumException: could not find next log; the first event 'binlog.1' at 4. Error code: 1236; SQLSTATE: HY000."), "FLINK-JOB-LOG-GONE", "keep its log for longer", nil},
 		"a right that the user lacks":       {task("java.sql.SQLSyntaxErrorException: Access denied; you need (at least one of) the RELOAD or FLUSH_TABLES privilege(s) for this operation"), "FLINK-JOB-LOGIN", "what that user may do", nil},
 		"a table that it may not read":      {task("org.postgresql.util.PSQLException: ERROR: permission denied for table orders"), "FLINK-JOB-LOGIN", "what that user may do", nil},
 		"a message about rights":            {task("com.acme.OrderException: permission denied for order 4"), "FLINK-JOB-EXCEPTION", "order 4", []string{"password"}},
