@@ -10,9 +10,10 @@ import (
 var (
 	// ownLimit are evictions of pods that used more disk than they may, nodeLow
 	// those of pods that were in the way.
-	ownLimit = pattern(`(?i)ephemeral (?:local )?storage usage exceeds|emptyDir|exceeds its local ephemeral|exceeded its local ephemeral`)
-	diskLow  = pattern(`(?i)ephemeral.storage|DiskPressure|inode|imagefs|nodefs`)
-	pidsLow  = pattern(`(?i)\bpids\b|PIDPressure`)
+	ownLimit  = pattern(`(?i)ephemeral (?:local )?storage usage exceeds|emptyDir|exceeds its local ephemeral|exceeded its local ephemeral`)
+	diskLow   = pattern(`(?i)ephemeral.storage|DiskPressure|inode|imagefs|nodefs`)
+	memoryLow = pattern(`(?i)memory`)
+	pidsLow   = pattern(`(?i)\bpids\b|PIDPressure`)
 )
 
 // nodeReasons are why a kubelet ends or refuses a pod for good.
@@ -58,19 +59,18 @@ func nodeCure(reason, message string) (what string, cure Cure) {
 	default:
 		return "was not admitted by its node (" + reason + ")", look
 	}
-	cure = Cure{Text: "ask for the memory that it uses, so that the node isn't overbooked"}
+	cure = look
 	switch {
 	case strings.HasPrefix(message, "Evicted pod"): // Karpenter's word
-		cure = look
 		cure.Text = "nothing is wrong with the pod: an autoscaler emptied its node; with high availability and checkpoints the job goes on elsewhere (annotation karpenter.sh/do-not-disrupt in the pod template keeps a pod)"
 	case ownLimit.MatchString(message):
 		cure = Cure{Text: "raise the emptyDir's sizeLimit or the ephemeral-storage of the pod template, or give io.tmp.dirs a volume of its own"}
 	case diskLow.MatchString(message):
-		cure = look
 		cure.Text = "the node's disk was full: see what fills it, have the pod template ask for the ephemeral-storage that the pod uses, or give io.tmp.dirs a volume of its own"
 	case pidsLow.MatchString(message):
-		cure = look
 		cure.Text = "the node had too many processes: look for threads that grow in number, there or in another pod of the node"
+	case memoryLow.MatchString(message):
+		cure = Cure{Text: "ask for the memory that it uses, so that the node isn't overbooked"}
 	}
 	return "was evicted", cure
 }

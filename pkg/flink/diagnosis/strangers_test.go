@@ -202,6 +202,7 @@ func TestReportsOfNodes(t *testing.T) {
 		"a pod of a higher priority":                  {all(created(2*m1), noTaskManager, event1("Pod", "orders-taskmanager-1-1", "Preempted", "Preempted by pod 12 on node n1", m1)), "FLINK-POD-EVICTED", "priorityClassName", []string{"ask for the memory"}},
 		"more of the disk than it may":                {endedAs("Evicted", "Pod ephemeral local storage usage exceeds the total limit of containers 1Gi. "), "FLINK-POD-EVICTED", "ephemeral-storage of the pod template", []string{"ask for the memory"}},
 		"a disk that others filled":                   {endedAs("Evicted", "The node was low on resource: ephemeral-storage. Container fluent-bit was using 9Gi, request is 0"), "FLINK-POD-EVICTED", "the node's disk was full", []string{"sizeLimit"}},
+		"an eviction without a reason":                {endedAs("Evicted", ""), "FLINK-POD-EVICTED", "why they let it go", []string{"ask for the memory"}},
 		"more memory than it asked for":               {endedAs("Evicted", "The node was low on resource: memory. Container flink-main-container was using 2Gi, request is 1Gi"), "FLINK-POD-EVICTED", "ask for the memory", []string{"disk"}},
 		"a node that went before an image was wrong": {all(pullFailing("docker.io/library/flink:1.20: not found"), func(f *JobFacts) {
 			gone := podOf("orders-6d5f49f8d4-aaaaa", jobManager)
