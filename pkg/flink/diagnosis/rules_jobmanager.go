@@ -26,7 +26,7 @@ func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys
 var (
 	watchRefused = pattern(`required storage feature RequestWatchProgress is disabled`)
 	haRefused    = pattern(`(?i)configmaps? .*is forbidden|cannot (?:get|create|update|watch|list|patch) resource "configmaps"`)
-	haFile       = pattern(`Could not retrieve (?:the )?(?:submitted )?(?:JobGraph|ExecutionPlan|StreamGraph)\b.* from state handle|FileNotFoundException: \S*/(?:submittedJobGraph|submittedExecutionPlan|completedCheckpoint)\w+`)
+	haFile       = pattern(`Could not retrieve (?:the )?(?:submitted )?(?:JobGraph|ExecutionPlan|StreamGraph|checkpoint \d+)\b.* from state handle|FileNotFoundException: .*/(?:submittedJobGraph|submittedExecutionPlan|completedCheckpoint)\w+`)
 	noFile       = pattern(`FileNotFoundException|NoSuchFileException|NoSuchKey`)
 	noMainClass  = pattern(`entry point class '[^']*' (?:was not found|could not be loaded|has no main)|Could not find (?:a suitable|the|any) .*(?:main|entry) class|Neither a 'Main-Class'|provided as a parameter is not found|JobClassNotFound|No jar file (?:was )?found|Unable to (?:find|load) .*entry ?class`)
 	jarNamed     = pattern(`(?:NoSuchFileException|FileNotFoundException): (\S+\.jar)\b`)

@@ -163,7 +163,8 @@ var operatorRules = []Rule{
 	},
 	{
 		ID: "FLINK-OP-REST", Severity: Error, Title: "the operator can't reach the JobManager", Link: docOverview,
-		Explain: "The JobManager runs, and the operator can't reach its REST Service: a NetworkPolicy or service mesh lets nothing through from the operator's namespace, the name NAME-rest.NAMESPACE isn't resolved there, or rest.port of Service and JobManager differ.",
+		Explain:  "The JobManager runs, and the operator can't reach its REST Service: a NetworkPolicy or service mesh lets nothing through from the operator's namespace, the name NAME-rest.NAMESPACE isn't resolved there, or rest.port of Service and JobManager differ.",
+		Explains: []string{"FLINK-JOB-UNKNOWN-HOST", "FLINK-JOB-EXCEPTION"},
 		job: func(j *job) []Finding {
 			if !j.failed || j.failure.Where != InOperator {
 				return nil
@@ -176,7 +177,11 @@ var operatorRules = []Rule{
 			if found == nil || !up {
 				return nil
 			}
-			return []Finding{{Subject: j.ref(), Means: "the JobManager's pod is ready, but the operator can't reach its REST Service: " + j.failure.Telling(), Evidence: []Evidence{j.failure.evidence()}, Cures: []Cure{{Text: "see which NetworkPolicies there are; one has to let the operator's namespace reach port 8081", Command: j.kubectl("get networkpolicies"), Safe: true}}, Confidence: Likely}}
+			cure := Cure{Text: "see which NetworkPolicies there are; one has to let the operator's namespace reach port 8081", Command: j.kubectl("get networkpolicies"), Safe: true}
+			if found[4] != "" {
+				cure = Cure{Text: "see that the Service is there, and that the operator's pods can ask the cluster's DNS", Command: j.kubectl("get services"), Safe: true}
+			}
+			return []Finding{{Subject: j.ref(), Means: "the JobManager's pod is ready, but the operator can't reach its REST Service: " + j.failure.Telling(), Evidence: []Evidence{j.failure.evidence()}, Cures: []Cure{cure}, Confidence: Likely}}
 		},
 	},
 	{

@@ -18,7 +18,9 @@ var (
 	noAnswer   = pattern(`(?s)Operation: \[\w+\]\s+for kind: \[(\w+)\].*failed`)
 	timedOut   = pattern(`[Tt]imeout$|timed out`)
 	lateAnswer = pattern(`Invocation of \[RemoteRpcInvocation\(\w+\.(\w+)\(.*timed out`)
-	otherTLS   = pattern(`NotSslRecordException|not an SSL/TLS record|Unsupported or unrecognized SSL message|SSLHandshakeException|PKIX path`)
+	// ofServer is about the API server.
+	ofServer = pattern(`^KubernetesClientException`)
+	otherTLS = pattern(`NotSslRecordException|not an SSL/TLS record|Unsupported or unrecognized SSL message|SSLHandshakeException|PKIX path`)
 )
 
 // writeCures say what to do about the API server's refusal, by what it says.
@@ -111,7 +113,7 @@ var writeRules = []Rule{
 		Explain:  "One of both speaks TLS at the REST port and the other doesn't, or the operator doesn't trust the JobManager's certificate. security.ssl.rest.enabled counts for both; key and trust stores have to be files in the operator's pod, too, since it is a client.",
 		Explains: []string{"FLINK-OP-PENDING", "FLINK-OP-REST", "FLINK-JOB-STARTS-SLOWLY", "FLINK-JOB-EXCEPTION"},
 		job: func(j *job) []Finding {
-			if !j.failed || j.failure.Where != InOperator || j.failure.match(otherTLS) == nil {
+			if !j.failed || j.failure.Where != InOperator || j.failure.match(otherTLS) == nil || j.failure.match(ofServer) != nil {
 				return nil
 			}
 			return []Finding{{Subject: j.ref(), Means: "the operator can't speak TLS with the JobManager: " + j.failure.Telling(), Evidence: []Evidence{j.failure.evidence()}, Confidence: Likely, Cures: []Cure{{Text: "have security.ssl.rest.enabled and the truststore as the JobManager has them, and mount the stores into the operator's pod at the same paths"}}}}

@@ -97,16 +97,17 @@ func TestReportsOfFiles(t *testing.T) {
 	kept := conf(haDirKey, "file:///flink-data/ha")
 	blamed := []string{"state directory", "fsGroup"}
 	for name, c := range map[string]report{
-		"a keystore":                 {starting("java.io.FileNotFoundException: /etc/tls/keystore.jks (Permission denied)"), "FLINK-POD-CRASH", "/etc/tls/keystore.jks", blamed},
-		"a temporary directory":      {all(kept, starting("java.nio.file.AccessDeniedException: /flink-tmp/jm_1/blobStorage")), "FLINK-POD-CRASH", "/flink-tmp/jm_1", blamed},
-		"the directory of HA":        {all(kept, starting("java.nio.file.AccessDeniedException: /flink-data/ha/orders")), "FLINK-STATE-WRITE", "fsGroup", nil},
-		"what that is to be made in": {all(kept, starting("java.nio.file.AccessDeniedException: /flink-data")), "FLINK-STATE-WRITE", "fsGroup", nil},
-		"where checkpoints go":       {mainFails(notStartedJob + "org.apache.flink.util.FlinkRuntimeException: Failed to create checkpoint storage at checkpoint coordinator side.\nCaused by: java.nio.file.AccessDeniedException: /flink-data/checkpoints"), "FLINK-STATE-WRITE", "fsGroup", nil},
-		"state of a newer Flink":     {mainFails(notStartedJob + "java.lang.IllegalStateException: Could not restore x\nCaused by: java.io.IOException: Unrecognized checkpoint version number: 5"), "FLINK-STATE-BROKEN", "the image of the Flink that wrote it", nil},
-		"the operator's own disk":    {all(sessionJob, state("RECONCILING", 5*m1), failed(reconciliation, "java.io.IOException: No space left on device")), "FLINK-POD-DISK", "artifacts.base.dir", []string{"sizeLimit"}},
-		"a program's file":           {mainFails("java.io.FileNotFoundException: /shared/config/app.yaml (No such file or directory)"), "FLINK-JOB-MAIN", "/shared/config/app.yaml", []string{"savepoint", "restore"}},
-		"an object of the state":     {restoringState("com.amazonaws.services.s3.model.AmazonS3Exception: The specified key does not exist. (Service: Amazon S3; Status Code: 404; Error Code: NoSuchKey)"), "FLINK-STATE-NOT-FOUND", "a file of the state", []string{"no savepoint at that path"}},
-		"an object of the program's": {task("com.amazonaws.services.s3.model.AmazonS3Exception: The specified key does not exist. (Service: Amazon S3; Status Code: 404; Error Code: NoSuchKey)"), "FLINK-JOB-EXCEPTION", "NoSuchKey", []string{"restore"}},
+		"a keystore":                    {starting("java.io.FileNotFoundException: /etc/tls/keystore.jks (Permission denied)"), "FLINK-POD-CRASH", "/etc/tls/keystore.jks", blamed},
+		"a temporary directory":         {all(kept, starting("java.nio.file.AccessDeniedException: /flink-tmp/jm_1/blobStorage")), "FLINK-POD-CRASH", "/flink-tmp/jm_1", blamed},
+		"the directory of HA":           {all(kept, starting("java.nio.file.AccessDeniedException: /flink-data/ha/orders")), "FLINK-STATE-WRITE", "fsGroup", nil},
+		"what that is to be made in":    {all(kept, starting("java.nio.file.AccessDeniedException: /flink-data")), "FLINK-STATE-WRITE", "fsGroup", nil},
+		"where checkpoints go":          {mainFails(notStartedJob + "org.apache.flink.util.FlinkRuntimeException: Failed to create checkpoint storage at checkpoint coordinator side.\nCaused by: java.nio.file.AccessDeniedException: /flink-data/checkpoints"), "FLINK-STATE-WRITE", "fsGroup", nil},
+		"state of a newer Flink":        {mainFails(notStartedJob + "java.lang.IllegalStateException: Could not restore x\nCaused by: java.io.IOException: Unrecognized checkpoint version number: 5"), "FLINK-STATE-BROKEN", "the image of the Flink that wrote it", nil},
+		"the operator's own disk":       {all(sessionJob, state("RECONCILING", 5*m1), failed(reconciliation, "java.io.IOException: No space left on device")), "FLINK-POD-DISK", "artifacts.base.dir", []string{"sizeLimit"}},
+		"what HA knows of a checkpoint": {jmFails("org.apache.flink.util.FlinkException: Could not retrieve checkpoint 12 from state handle under checkpointID-0000000000000000012. This indicates that the retrieved state handle is broken.", "Caused by: java.io.FileNotFoundException: No such file or directory: s3://state/ha/orders/completedCheckpoint1a2b"), "FLINK-JM-HA-GRAPH", "is gone", []string{"see what it wrote"}},
+		"a program's file":              {mainFails("java.io.FileNotFoundException: /shared/config/app.yaml (No such file or directory)"), "FLINK-JOB-MAIN", "/shared/config/app.yaml", []string{"savepoint", "restore"}},
+		"an object of the state":        {restoringState("com.amazonaws.services.s3.model.AmazonS3Exception: The specified key does not exist. (Service: Amazon S3; Status Code: 404; Error Code: NoSuchKey)"), "FLINK-STATE-NOT-FOUND", "a file of the state", []string{"no savepoint at that path"}},
+		"an object of the program's":    {task("com.amazonaws.services.s3.model.AmazonS3Exception: The specified key does not exist. (Service: Amazon S3; Status Code: 404; Error Code: NoSuchKey)"), "FLINK-JOB-EXCEPTION", "NoSuchKey", []string{"restore"}},
 	} {
 		t.Run(name, c.hold)
 	}
@@ -316,6 +317,8 @@ func TestReportsOfEnds(t *testing.T) {
 	operator, keys := []string{"the operator"}, []string{"(s3.access-key"}
 	for name, c := range map[string]report{
 		"TLS of a sink":               {ended("org.apache.flink.util.FlinkRuntimeException: the sink failed", "javax.net.ssl.SSLHandshakeException: PKIX path building failed: unable to find valid certification path to requested target"), "FLINK-JOB-TLS", "trust the authority", operator},
+		"TLS of the API server":       {failed(reconciliation, "io.fabric8.kubernetes.client.KubernetesClientException: Operation: [get]  for kind: [Deployment]  failed.\nCaused by: javax.net.ssl.SSLHandshakeException: PKIX path building failed"), "FLINK-JOB-EXCEPTION", "PKIX", []string{"JobManager"}},
+		"a Service's name":            {failed(reconciliation, "java.net.UnknownHostException: orders-rest.prod: Name or service not known"), "FLINK-OP-REST", "cluster's DNS", []string{"NetworkPolic"}},
 		"TLS of the operator":         {failed(reconciliation, "javax.net.ssl.SSLHandshakeException: PKIX path building failed"), "FLINK-OP-TLS", "the operator's pod", nil},
 		"a coordinator's time-out":    {ended("org.apache.flink.util.FlinkException: Global failure triggered by OperatorCoordinator for 'Source: orders'.", "java.util.concurrent.TimeoutException"), "FLINK-JOB-EXCEPTION", "the job failed: TimeoutException", append(operator, "client.timeout")},
 		"a cause below a cause":       {ended(suppressed, "org.apache.flink.util.FlinkRuntimeException: Failed to list subscribed", "org.apache.kafka.common.errors.TopicAuthorizationException: Not authorized to access topics: [orders]"), "FLINK-JOB-KAFKA", "Not authorized", nil},
