@@ -174,9 +174,8 @@ func checkOwner(job api.Job, source Source, allowed bool) error {
 // somebody registered are of unknown age and come last.
 func fit(job api.Job, inventory savepoint.Inventory) (out, registered []api.Saved) {
 	for _, s := range inventory.Saved {
-		gone := s.Snapshot.Object != nil && !s.Snapshot.Object.GetDeletionTimestamp().IsZero() && s.Snapshot.Disposes()
 		switch {
-		case s.State != api.SnapshotCompleted, api.NormalPath(s.Path) == "", gone, !isOwn(job, s.Job):
+		case s.State != api.SnapshotCompleted, api.NormalPath(s.Path) == "", s.Going() && s.Snapshot.Disposes(), !isOwn(job, s.Job):
 		case s.Registered():
 			registered = append(registered, s)
 		default:

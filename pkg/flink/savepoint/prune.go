@@ -29,15 +29,15 @@ type Pruned struct {
 // Prune applies the rule to what is saved, which must be newest first within
 // each job. Only objects can go. Of each job there stay, whatever the rule
 // says: its newest completed savepoint and checkpoint, whatever a job starts
-// from, and what is still in progress. Where a job has others, those on a pod's
-// own disk don't count as its newest.
+// from, and what is still in progress. What is being deleted doesn't count as its
+// newest; nor, where a job has others, do those on a pod's own disk.
 func Prune(saved []api.Saved, rule PruneRule) []Pruned {
 	type group struct {
 		job       api.Ref
 		savepoint bool
 	}
 	counts := func(s api.Saved) bool {
-		return s.State == api.SnapshotCompleted && api.NormalPath(s.Path) != "" && !s.Registered()
+		return s.State == api.SnapshotCompleted && api.NormalPath(s.Path) != "" && !s.Registered() && !s.Going()
 	}
 	lasting := map[group]bool{}
 	for _, s := range saved {
@@ -54,7 +54,7 @@ func Prune(saved []api.Saved, rule PruneRule) []Pruned {
 		if counts(s) && !passing {
 			completed[of]++
 		}
-		if s.Snapshot.Object == nil || !s.Snapshot.Object.GetDeletionTimestamp().IsZero() {
+		if s.Snapshot.Object == nil || s.Going() {
 			continue
 		}
 		young := !rule.Before.IsZero() && s.At().After(rule.Before)

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/flinktest"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
@@ -57,6 +59,23 @@ func TestPrune(t *testing.T) {
 		}
 		if fmt.Sprint(goes) != fmt.Sprint(want) {
 			t.Errorf("%+v: %v go, want %v", test.rule, goes, want)
+		}
+	}
+}
+
+// A savepoint that is being deleted doesn't stand for those that would be left.
+func TestPruneDoesNotCountWhatIsBeingDeleted(t *testing.T) {
+	going := flinktest.Taken("going", 1, api.SnapshotCompleted, "/s/1", flinktest.OfSavepoint(nil), nil)
+	at := metav1.NewTime(flinktest.Noon)
+	going.Object.SetDeletionTimestamp(&at)
+	saved := []api.Saved{
+		api.SavedFrom(going),
+		api.SavedFrom(flinktest.Taken("good", 2, api.SnapshotCompleted, "/s/2", flinktest.OfSavepoint(nil), nil)),
+		api.SavedFrom(flinktest.Taken("older", 3, api.SnapshotCompleted, "/s/3", flinktest.OfSavepoint(nil), nil)),
+	}
+	for _, p := range Prune(saved, PruneRule{Keep: 1}) {
+		if p.Goes != (p.Name() == "older") {
+			t.Errorf("%s goes: %v (%s)", p.Name(), p.Goes, p.Why)
 		}
 	}
 }
