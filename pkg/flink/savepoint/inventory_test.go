@@ -11,6 +11,7 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes"
@@ -206,6 +207,11 @@ func TestWhatAJobLeft(t *testing.T) {
 		}
 		return strings.Join(out, ", ")
 	}
+	const older = `{"state":"COMPLETED","path":"s3://b/s/older","resultTimestamp":"1999-12-31T00:00:00Z"}`
+	now := metav1.Now()
+	goes, stays := snapshotOf("goes", `"savepoint":{}`, completed), snapshotOf("stays", `"savepoint":{"disposeOnDelete":false}`, completed)
+	goes.SetDeletionTimestamp(&now)
+	stays.SetDeletionTimestamp(&now)
 	latest := &api.FlinkSnapshot{Path: "s3://b/c/a/chk-9", At: time.UnixMilli(946684009000)}
 	for name, c := range map[string]struct {
 		status  string
@@ -215,13 +221,18 @@ func TestWhatAJobLeft(t *testing.T) {
 		want    string
 		note    string
 	}{
-		"by its status":           {status: history, want: "savepoint s3://b/s/3, savepoint s3://b/s/2, checkpoint s3://b/c/a/chk-1"},
-		"and its JobManager":      {status: history, latest: latest, want: "checkpoint s3://b/c/a/chk-9 passing, savepoint s3://b/s/3, savepoint s3://b/s/2, checkpoint s3://b/c/a/chk-1"},
-		"and its snapshots":       {status: `{"jobStatus":{}}`, objects: []runtime.Object{snapshotOf("sp", `"savepoint":{}`, completed), snapshotOf("failed", `"savepoint":{}`, `{"state":"FAILED","path":"s3://b/x"}`)}, want: "savepoint s3://b/s/savepoint-a-1"},
-		"old operators have none": {status: `{"jobStatus":{}}`, served: old, objects: []runtime.Object{snapshotOf("sp", `"savepoint":{}`, completed)}, want: ""},
-		"what it stopped with":    {status: suspended, want: "savepoint s3://b/s/final final, savepoint s3://b/s/3"},
-		"what goes with its pods": {status: strings.Replace(history, "s3://b/s/3", "file:///tmp/s/3", 1), want: "savepoint s3://b/s/2, checkpoint s3://b/c/a/chk-1", note: "flinkdeployment/orders: savepoint file:///tmp/s/3 is passed over: it "},
-		"nothing":                 {status: `{"jobStatus":{}}`, want: ""},
+		"by its status":                         {status: history, want: "savepoint s3://b/s/3, savepoint s3://b/s/2, checkpoint s3://b/c/a/chk-1"},
+		"and its JobManager":                    {status: history, latest: latest, want: "checkpoint s3://b/c/a/chk-9 passing, savepoint s3://b/s/3, savepoint s3://b/s/2, checkpoint s3://b/c/a/chk-1"},
+		"and its snapshots":                     {status: `{"jobStatus":{}}`, objects: []runtime.Object{snapshotOf("sp", `"savepoint":{}`, completed), snapshotOf("failed", `"savepoint":{}`, `{"state":"FAILED","path":"s3://b/x"}`)}, want: "savepoint s3://b/s/savepoint-a-1"},
+		"old operators have none":               {status: `{"jobStatus":{}}`, served: old, objects: []runtime.Object{snapshotOf("sp", `"savepoint":{}`, completed)}, want: ""},
+		"what it stopped with":                  {status: suspended, want: "savepoint s3://b/s/final final, savepoint s3://b/s/3"},
+		"what it stopped with, to start again":  {status: strings.Replace(suspended, "SUSPENDED", "UPGRADING", 1), want: "savepoint s3://b/s/final final, savepoint s3://b/s/3"},
+		"it stopped without its state":          {status: strings.Replace(suspended, `\"savepoint\"`, `\"stateless\"`, 1), want: "savepoint s3://b/s/3, savepoint s3://b/s/final"},
+		"one that is being deleted":             {status: `{"jobStatus":{}}`, objects: []runtime.Object{goes, snapshotOf("older", `"savepoint":{}`, older)}, want: "savepoint s3://b/s/older"},
+		"one is being deleted without its data": {status: `{"jobStatus":{}}`, objects: []runtime.Object{stays}, want: "savepoint s3://b/s/savepoint-a-1"},
+		"one that was registered by hand":       {status: `{"jobStatus":{}}`, objects: []runtime.Object{snapshotOf("adopted", `"savepoint":{"alreadyExists":true}`, completed), snapshotOf("older", `"savepoint":{}`, older)}, want: "savepoint s3://b/s/older, savepoint s3://b/s/savepoint-a-1"},
+		"what goes with its pods":               {status: strings.Replace(history, "s3://b/s/3", "file:///tmp/s/3", 1), want: "savepoint s3://b/s/2, checkpoint s3://b/c/a/chk-1", note: "flinkdeployment/orders: savepoint file:///tmp/s/3 is passed over: it "},
+		"nothing":                               {status: `{"jobStatus":{}}`, want: ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			served := c.served

@@ -49,9 +49,14 @@ func LastStates(ctx context.Context, c *operator.Client, job api.Job, reporter o
 			return nil, err
 		}
 		for i := range snapshots {
-			if s := (api.Snapshot{Object: &snapshots[i]}); s.State() == api.SnapshotCompleted && s.Path() != "" && refersTo(s, job) {
-				out = append(out, LastState{Savepoint: s.IsSavepoint(), Path: s.Path(), At: s.Timestamp("resultTimestamp")})
+			s := api.SavedFrom(api.Snapshot{Object: &snapshots[i]})
+			if s.State != api.SnapshotCompleted || s.Path == "" || !refersTo(s.Snapshot, job) || s.Going() && s.Snapshot.Disposes() {
+				continue
 			}
+			if s.Registered() {
+				s.Completed = time.Time{} // that is when somebody did so
+			}
+			out = append(out, LastState{Savepoint: s.Savepoint, Path: s.Path, At: s.Completed})
 		}
 	}
 	if state, known, _ := c.State(ctx, job); known && state.Latest != nil {
@@ -116,8 +121,13 @@ func StatesInStatus(job api.Job) []LastState {
 			out = append(out, LastState{Savepoint: !api.IsCheckpointPath(api.Text(entry, "location")), Path: api.Text(entry, "location"), At: api.Millis(entry, "timeStamp")})
 		}
 	}
-	if path := api.Text(status, "upgradeSavepointPath"); path != "" && path != api.LastState && job.Lifecycle() == api.LifecycleSuspended && job.SuspendedMode() != api.UpgradeLastState {
-		out = append(out, LastState{Savepoint: !api.IsCheckpointPath(path), Path: path, At: job.StateSince(), Final: true})
+	mode := job.SuspendedMode()
+	if path := api.Text(status, "upgradeSavepointPath"); path != "" && path != api.LastState && (mode != "" || job.Lifecycle() == api.LifecycleSuspended) && mode != api.UpgradeLastState {
+		left := LastState{Savepoint: !api.IsCheckpointPath(path), Path: path}
+		if mode != api.UpgradeStateless { // then it is of an earlier start
+			left.At, left.Final = job.StateSince(), true
+		}
+		out = append(out, left)
 	}
 	return out
 }
