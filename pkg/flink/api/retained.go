@@ -146,7 +146,7 @@ func (j Job) NothingToLose() (bool, string) {
 		return true, "a session cluster has no state of its own"
 	case len(wrapped) == 0 || j.State() == "" && j.JobID() == "":
 		return true, "it has never run"
-	case j.State() == JobFinished && j.Lifecycle() != LifecycleSuspended && j.Wanted() == WantRunning:
+	case j.State() == JobFinished && j.Lifecycle() != LifecycleSuspended && j.SuspendedMode() == "" && j.Wanted() == WantRunning:
 		return true, "it has finished"
 	case j.Kind.Name != BlueGreen.Name && Text(j.Object.Object, "status", "reconciliationStatus", "lastStableSpec") == "" && !j.IsRunning():
 		return true, "it has never been stable"

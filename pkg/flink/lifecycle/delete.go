@@ -233,7 +233,8 @@ func planDelete(ctx context.Context, c *operator.Client, job api.Job, states []s
 			reporter.Notef("%s: its newest checkpoint is %s now; whether one is left after its end isn't looked at (--lose-state)", job.Ref(), states[0].Path)
 		}
 		return deletion{state: kept}, nil
-	case job.Wanted() == api.WantSuspended && job.IsStopped():
+	case job.Wanted() == api.WantSuspended && job.IsStopped(), job.SuspendedMode() != "":
+		// The latter is also so between the end and the start of a job that is changed.
 		return planDeleteStopped(ctx, c, job, states, reporter)
 	}
 	facts, known := checkpointFacts(ctx, c, job)

@@ -71,6 +71,9 @@ func TestDeleteOnlyWhatLeavesItsState(t *testing.T) {
 		request      DeleteRequest
 		stops        string
 		refused      string
+		// between is how the operator has stopped the job to change it, and state
+		// what it would be started from again.
+		between, state string
 	}{
 		"no high availability":  {spec: spec(""), facts: good, served: modern, stops: "last-state"},
 		"high availability":     {spec: spec(ha), facts: good, served: modern, objects: []runtime.Object{haData}, stops: "last-state"},
@@ -124,12 +127,22 @@ func TestDeleteOnlyWhatLeavesItsState(t *testing.T) {
 			served: modern, refused: "is left",
 		},
 		"has finished": {spec: spec(""), status: `"state":"FINISHED",`, served: modern},
+		"stopped to be started again": {
+			spec: spec(""), status: `"state":"FINISHED","upgradeSavepointPath":"s3://b/s/2",`, served: modern, between: "savepoint", state: "s3://b/s/2",
+		},
+		"stopped to be started again, where isn't known": {
+			spec: spec(""), status: `"state":"FINISHED",`, served: modern, between: "savepoint", refused: "where its state is isn't known",
+		},
 	} {
 		status := c.status
 		if status == "" {
 			status = running
 		}
 		job := flinktest.JobOf(t, api.Deployment, manifest(c.spec, status))
+		if c.between != "" {
+			api.Section(job.Object.Object, "status")["lifecycleState"] = "UPGRADING"
+			api.Section(job.Object.Object, "status", "reconciliationStatus")["lastReconciledSpec"] = `{"spec":{"job":{"state":"suspended","upgradeMode":"` + c.between + `"}}}`
+		}
 		client := clusterOfFakes(c.facts, c.served, c.objects...)
 		plan, err := planDelete(t.Context(), client, job, c.states, c.request, operator.Reporter{})
 		switch {
@@ -137,6 +150,8 @@ func TestDeleteOnlyWhatLeavesItsState(t *testing.T) {
 			t.Errorf("%s: %v, want %q", name, err, c.refused)
 		case err != nil && !strings.Contains(err.Error(), "--lose-state") && !strings.Contains(err.Error(), "was not deleted"):
 			t.Errorf("%s: %v doesn't say what to do", name, err)
+		case c.between != "" && plan.state.Path != c.state:
+			t.Errorf("%s: its state is %q, want %q", name, plan.state.Path, c.state)
 		case plan.stops != c.stops:
 			t.Errorf("%s: it is stopped by %q, want %q", name, plan.stops, c.stops)
 		}
