@@ -414,7 +414,7 @@ func TestDelete(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
 				f := newFakeOperator(t, nil, ordersWith(t, c.job...))
-				f.tells(ordersRef, stateFrom(""))
+				f.tells(ordersRef, &api.FlinkState{State: "RUNNING", Latest: chk, Checkpoint: chk})
 				f.ask(flinktest.Flink{OnCheckpoints: func(context.Context, api.Ref) (api.CheckpointFacts, error) { return *facts, nil }})
 				report, err := Delete(patience(t), f.client, ordersRef, c.request, f.reporter())
 				f.check(err, c.code, c.fails, c.patches...)

@@ -105,6 +105,9 @@ func planRestart(ctx context.Context, c *operator.Client, ref api.Ref, verb stri
 	if verb == "restart" && mode != api.UpgradeStateless && flink == nil && job.Kind.Name != api.BlueGreen.Name && job.NeverRan() {
 		return ch, checkNeverRan(ctx, c, job)
 	}
+	if err := checkCancel(ctx, c, job, mode, plan); err != nil {
+		return ch, err
+	}
 	ch.Flink = flink
 	ch.Goal = change.Goal{NewRun: true, State: plan.Kind != api.RetainedNone}
 	if mode == api.UpgradeSavepoint {

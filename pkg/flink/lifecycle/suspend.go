@@ -86,6 +86,13 @@ func Suspend(ctx context.Context, c *operator.Client, ref api.Ref, request Suspe
 	if err := checkSuspendable(ctx, c, job, request.Mode); err != nil {
 		return report, err
 	}
+	plan, flink := planState(ctx, c, job, job, request.Mode)
+	if ctx.Err() != nil {
+		return report, fmt.Errorf("%w: nothing was changed; %s was still being looked at: %s", context.Cause(ctx), ref, job.Describe(time.Now()))
+	}
+	if err := checkCancel(ctx, c, job, request.Mode, plan); err != nil {
+		return report, err
+	}
 	ch.Spec = map[string]any{"job": map[string]any{"state": api.WantSuspended, "upgradeMode": request.Mode}}
 	if request.Mode == api.UpgradeSavepoint {
 		fields, why, err := change.SavepointFormat(ctx, c, job)
@@ -109,10 +116,6 @@ func Suspend(ctx context.Context, c *operator.Client, ref api.Ref, request Suspe
 	if _, stale := job.Object.GetAnnotations()[modeBeforeKey]; stale && ch.Annotations == nil {
 		// Of a suspension that ended in another way than by Resume.
 		ch.Annotations = map[string]any{modeBeforeKey: nil}
-	}
-	plan, flink := planState(ctx, c, job, job, request.Mode)
-	if ctx.Err() != nil {
-		return report, fmt.Errorf("%w: nothing was changed; %s was still being looked at: %s", context.Cause(ctx), ref, job.Describe(time.Now()))
 	}
 	ch.Flink = flink
 	reporter.Notef("%s: %s", ref, plan.Text("resumes", time.Now()))
@@ -186,9 +189,6 @@ func checkSuspendable(ctx context.Context, c *operator.Client, job api.Job, mode
 	if err := change.CheckDirectories(ctx, c, job, mode); err != nil {
 		return err
 	}
-	if mode == api.UpgradeLastState {
-		return checkCancel(ctx, c, job)
-	}
 	if mode != api.UpgradeSavepoint {
 		return nil
 	}
@@ -210,24 +210,27 @@ func checkSuspendable(ctx context.Context, c *operator.Client, job api.Job, mode
 	return errors.New(message + "\nWait until it runs, or suspend it with its last checkpoint: --mode last-state")
 }
 
-// lastStateCancels has the operator cancel a job also where it could take the
-// JobManager away instead.
-const lastStateCancels = "kubernetes.operator.job.upgrade.last-state.job-cancel.enabled"
-
-// checkCancel refuses to suspend a job by its last checkpoint where that goes:
-// the operator cancels jobs that have no high-availability data.
-func checkCancel(ctx context.Context, c *operator.Client, job api.Job) error {
+// checkCancel refuses to stop a job by its last checkpoint where that goes, or there
+// is none: the operator cancels jobs that have no high-availability data.
+func checkCancel(ctx context.Context, c *operator.Client, job api.Job, mode string, plan StatePlan) error {
+	if mode != api.UpgradeLastState || plan.Kind == PlanNew || HasEnded(job.State()) {
+		return nil
+	}
 	cluster, err := c.RunsIn(ctx, job)
 	if err != nil {
 		return err
 	}
 	config := change.ConfigFor(ctx, c, job, cluster)
-	if job.Kind.Name != api.SessionJob.Name && haKind(config) != noHA && !strings.EqualFold(config[lastStateCancels], "true") {
+	if job.Kind.Name != api.SessionJob.Name && haKind(config) != noHA && !strings.EqualFold(config[byCancelKey], "true") {
 		return nil
 	}
-	facts, known := checkpointFacts(ctx, c, job)
-	if why := deletesCheckpoints(config, facts, known && !facts.Off && !facts.Ended); why != "" {
-		return fmt.Errorf("%s would lose its state: the operator would cancel it, and %s\nNothing was changed. Stop it with a savepoint (--mode savepoint)", job.Ref(), why)
+	why := plan.Why
+	if plan.Kind != api.RetainedNone || plan.By == "" || !job.IsRunning() {
+		facts, known := checkpointFacts(ctx, c, job)
+		why = deletesCheckpoints(config, facts, known && !facts.Off && !facts.Ended)
+	}
+	if why != "" {
+		return fmt.Errorf("%s would lose its state: the operator would cancel it, and %s\nNothing was changed. Have a savepoint taken: --mode savepoint to suspend it, else --upgrade-mode savepoint", job.Ref(), why)
 	}
 	return nil
 }

@@ -195,6 +195,9 @@ func planUpgrade(ctx context.Context, c *operator.Client, job api.Job, request U
 		if ctx.Err() != nil {
 			return ch, plan, fmt.Errorf("%w: nothing was changed; %s was still being looked at: %s", context.Cause(ctx), job.Ref(), job.Describe(time.Now()))
 		}
+		if err := checkCancel(ctx, c, job, plan.Mode, plan.State); err != nil {
+			return ch, plan, err
+		}
 		ch.Goal.State = job.Wanted() == api.WantRunning && job.JobID() != "" && plan.State.Kind != api.RetainedNone
 	}
 	if plan.Effect == Redeploy && plan.Suspended && request.Look != nil {

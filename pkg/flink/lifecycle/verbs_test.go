@@ -3,6 +3,7 @@ package lifecycle
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/change"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/flinktest"
 )
 
 // errDeclined is a user's no.
@@ -114,6 +116,75 @@ func TestSuspend(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// A job that the operator would cancel is stopped by its last checkpoint only where
+// that stays, whatever it is stopped for.
+func TestNoChangeCancelsAJobWithItsCheckpoints(t *testing.T) {
+	const noHA, lastState = `{"spec":{"flinkConfiguration":{"high-availability.type":"NONE"}}}`, `{"spec":{"job":{"upgradeMode":"last-state"}}}`
+	const deletes = `{"spec":{"flinkConfiguration":{"execution.checkpointing.externalized-checkpoint-retention":"DELETE_ON_CANCELLATION"}}}`
+	chk := &api.FlinkSnapshot{ID: 6, Path: "s3://b/c/aaa/chk-6"}
+	has := &api.FlinkState{State: "RUNNING", Tasks: 4, Latest: chk, Checkpoint: chk}
+	verbs := map[string]func(context.Context, *fakeOperator) error{
+		"suspend": func(ctx context.Context, f *fakeOperator) error {
+			_, err := Suspend(ctx, f.client, ordersRef, SuspendRequest{Mode: "last-state", Did: "suspended"}, f.reporter())
+			return err
+		},
+		"restart": func(ctx context.Context, f *fakeOperator) error {
+			_, err := Restart(ctx, f.client, ordersRef, RestartRequest{}, f.reporter())
+			return err
+		},
+		"scale": func(ctx context.Context, f *fakeOperator) error {
+			_, err := Scale(ctx, f.client, ordersRef, ScaleRequest{Parallelism: 4}, f.reporter())
+			return err
+		},
+		"upgrade": func(ctx context.Context, f *fakeOperator) error {
+			_, err := Upgrade(ctx, f.client, ordersRef, UpgradeRequest{UpgradeFields: UpgradeFields{Image: "flink:1.20.1"}}, f.reporter())
+			return err
+		},
+	}
+	for name, c := range map[string]struct {
+		job   []string
+		facts api.CheckpointFacts
+		state *api.FlinkState
+		fails []string
+	}{
+		"its checkpoints go": {
+			job: []string{noHA, deletes}, facts: api.CheckpointFacts{State: "RUNNING", Kept: true, Deletes: true, Checkpoint: chk, Latest: chk}, state: has,
+			fails: []string{"would lose its state: the operator would cancel it", "DELETE_ON_CANCELLATION", "Nothing was changed", "--upgrade-mode savepoint"},
+		},
+		"none was completed": {
+			job: []string{noHA}, facts: api.CheckpointFacts{State: "RUNNING", Kept: true}, state: stateFrom(""),
+			fails: []string{"would lose its state", "no checkpoint of it has completed"},
+		},
+		"they stay":         {job: []string{noHA}, facts: api.CheckpointFacts{State: "RUNNING", Kept: true, Checkpoint: chk, Latest: chk}, state: has},
+		"it isn't canceled": {job: []string{deletes}, facts: api.CheckpointFacts{State: "RUNNING", Kept: true, Deletes: true, Checkpoint: chk, Latest: chk}, state: has},
+		"none, but that which it started from": {
+			job: []string{noHA}, facts: api.CheckpointFacts{State: "RUNNING", Kept: true}, state: stateFrom("s3://b/s/0"),
+		},
+		"it has failed, and they stayed": {
+			job:   []string{noHA, deletes, `{"status":{"jobStatus":{"state":"FAILED"}}}`},
+			facts: api.CheckpointFacts{State: "FAILED", Ended: true, Kept: true, Deletes: true, Checkpoint: chk, Latest: chk},
+			state: &api.FlinkState{State: "FAILED", Latest: chk, Checkpoint: chk},
+		},
+	} {
+		for verb, do := range verbs {
+			t.Run(name+", "+verb, func(t *testing.T) {
+				inBubble(t, func(t *testing.T) {
+					f := newFakeOperator(t, nil, ordersWith(t, append([]string{lastState}, c.job...)...))
+					f.tells(ordersRef, c.state)
+					f.ask(flinktest.Flink{OnCheckpoints: func(context.Context, api.Ref) (api.CheckpointFacts, error) { return c.facts, nil }})
+					err := do(patience(t), f)
+					if len(c.fails) > 0 {
+						f.check(err, exit.Failed, c.fails)
+					} else if err != nil && strings.Contains(err.Error(), "would lose its state") {
+						t.Error(err)
+					}
+					f.group.Wait()
+				})
+			})
+		}
 	}
 }
 
