@@ -85,7 +85,7 @@ func rollBack(ctx context.Context, c *operator.Client, now api.Job, ch change.Ch
 		Job: now, Did: "rolled back", Spec: undo.Spec, Annotations: undo.Annotations,
 		Goal: change.Goal{State: ch.Goal.State, NewRun: true},
 	}
-	if path := left.Path; path != "" && now.Kind.Name != api.BlueGreen.Name && now.ObservedGeneration() > 0 {
+	if path := left.Path; path != "" && now.Kind.Name != api.BlueGreen.Name && now.HasObservedGeneration() {
 		// The one way that needs nothing of the failed run: neither its
 		// JobManager nor a savepoint of it.
 		nonce, _ := api.Number(now.Spec(), "job", "savepointRedeployNonce")
