@@ -299,6 +299,25 @@ func (f *fakeOperator) status(ref api.Ref, fields map[string]any) {
 	}
 }
 
+// edits merges a patch into a job, as another user does.
+func (f *fakeOperator) edits(ref api.Ref, patch string) {
+	f.t.Helper()
+	object := f.get(ref).Object
+	var merge map[string]any
+	if err := json.Unmarshal([]byte(patch), &merge); err != nil {
+		f.t.Fatal(err)
+	}
+	object.Object = withoutNil(integers(api.Merge(object.Object, merge)).(map[string]any))
+	object.SetGeneration(object.GetGeneration() + 1)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.version++
+	object.SetResourceVersion(strconv.Itoa(f.version))
+	if err := f.dynamic.Tracker().Update(ref.Kind.GVR(), object, ref.Namespace); err != nil {
+		f.t.Error(err)
+	}
+}
+
 // tells sets what a job's JobManager answers.
 func (f *fakeOperator) tells(ref api.Ref, state *api.FlinkState) {
 	f.mu.Lock()

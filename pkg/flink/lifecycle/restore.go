@@ -106,8 +106,9 @@ func Restore(ctx context.Context, c *operator.Client, ref api.Ref, request Resto
 	if err != nil {
 		return report, err
 	}
-	if report.Guard != nil {
-		// An older operator's savepoint has changed the spec.
+	if report.Guard != nil && report.Guard.Nonce != 0 {
+		// An older operator's savepoint has changed the spec. Of a newer one a change
+		// since is somebody else's, which isn't overwritten.
 		if job, err = change.Target(ctx, c, ref); err != nil {
 			return report, err
 		}
