@@ -3,6 +3,7 @@ package lifecycle
 import (
 	"context"
 	"errors"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -68,6 +69,16 @@ func TestUpgrade(t *testing.T) {
 			request: rollBack, react: failsWithImage, back: true,
 			patches: []string{bad, `{"spec":{"image":"flink:1.20","job":{"initialSavepointPath":"s3://b/s/savepoint-1","savepointRedeployNonce":1,"state":"running"}}}`},
 			fails:   []string{"can't pull the image", "Rolled back: flinkdeployment/orders runs again as before, from savepoint s3://b/s/savepoint-1"},
+		},
+		"it fails and is rolled back by operator 1.7": {
+			job: []string{`{"status":{"observedGeneration":null}}`}, request: rollBack, back: true,
+			react: func(f *fakeOperator, job api.Job) {
+				failsWithImage(f, job)
+				spec := strings.TrimSuffix(reconciled(job, ""), "}") + `,"resource_metadata":{"metadata":{"generation":` + strconv.FormatInt(job.Object.GetGeneration(), 10) + `}}}`
+				f.status(job.Ref(), map[string]any{"observedGeneration": nil, "reconciliationStatus": map[string]any{"lastReconciledSpec": spec}})
+			},
+			patches: []string{bad, `{"spec":{"image":"flink:1.20"}}`}, // its CRD has no savepointRedeployNonce
+			fails:   []string{"can't pull the image", "Rolled back: flinkdeployment/orders runs again as before"},
 		},
 		"the way back fails, too": {
 			request: rollBack, back: true, react: func(f *fakeOperator, job api.Job) {
@@ -190,6 +201,19 @@ func TestRestore(t *testing.T) {
 		"an older checkpoint of the run": {
 			request: plain("s3://b/c/aaa/chk-3"), fails: []string{"is an older checkpoint of the run that goes on"}, code: exit.Failed,
 		},
+		"a checkpoint that goes when it is canceled": {
+			job:     []string{`{"spec":{"flinkConfiguration":{"execution.checkpointing.externalized-checkpoint-retention":"DELETE_ON_CANCELLATION"}},"status":{"jobStatus":{"state":"RESTARTING"}}}`},
+			request: plain("s3://b/c/aaa/chk-7"), fails: []string{"would go when the job is canceled", "DELETE_ON_CANCELLATION", "Nothing was changed"}, code: exit.Failed,
+		},
+		"changed by somebody else while it is saved": {
+			request: RestoreRequest{From: "old"}, react: func(f *fakeOperator, job api.Job) {
+				if job.Kind.Name == api.StateSnap.Name {
+					f.edits(ordersRef, `{"spec":{"job":{"state":"suspended"}}}`)
+					f.status(job.Ref(), map[string]any{"state": "COMPLETED", "path": "s3://b/s/guard"})
+				}
+			},
+			fails: []string{"was not changed: it was changed at the same time", "Go back to the job as it was before"}, code: exit.Failed,
+		},
 		"declined":  {request: RestoreRequest{From: "old", NoSavepoint: true, Options: change.Options{Confirm: declines}}, fails: []string{"not done"}, code: exit.Failed},
 		"a dry run": {request: RestoreRequest{From: "old", Options: change.Options{DryRun: "server"}}},
 		"it doesn't run": {
@@ -236,7 +260,11 @@ func TestRestore(t *testing.T) {
 				if err == nil && c.request.DryRun == "" && (!report.Done || report.From.Path != "s3://b/s/old" || !report.From.Proven) {
 					t.Errorf("%+v", report)
 				}
-				if got := strings.Join(append(f.deleted, f.created...), " "); c.recreated != (got == "orders orders") || !c.recreated && got != "" {
+				guard := ""
+				if report.Guard != nil {
+					guard = report.Guard.Snapshot.Name()
+				}
+				if got := strings.TrimPrefix(strings.Join(append(f.deleted, f.created...), " "), guard); c.recreated != (got == "orders orders") || !c.recreated && got != "" {
 					t.Errorf("deleted and created: %q", got)
 				}
 			})

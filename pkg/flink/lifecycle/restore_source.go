@@ -10,6 +10,7 @@ import (
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/change"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/savepoint"
 )
@@ -108,7 +109,14 @@ func findSource(ctx context.Context, c *operator.Client, job api.Job, request Re
 	if place := c.StatePlace(ctx, cluster, source.Path); !place.Lasts() && !request.Force {
 		return Source{}, fmt.Errorf("%s %s\nNothing was changed. Choose another with --from (kubectl flink snapshot list --job %s -n %s), or use --force if every pod of the job does have these files, as in its image", source, place.Why, ref, ref.Namespace)
 	}
-	if source.Kind == "checkpoint" && known && job.JobID() != "" && strings.Contains(source.Path, job.JobID()) && job.IsRunning() {
+	ofRun := source.Kind == "checkpoint" && job.JobID() != "" && strings.Contains(source.Path, job.JobID())
+	if ofRun && cluster.JobManager() == api.JobManagerReady && !job.IsStopped() && !HasEnded(job.State()) && !request.Force && job.Kind.Name != api.BlueGreen.Name {
+		facts, asked := checkpointFacts(ctx, c, job)
+		if why := deletesCheckpoints(change.ConfigFor(ctx, c, job, cluster), facts, asked && !facts.Off && !facts.Ended); why != "" {
+			return Source{}, fmt.Errorf("%s would go when the job is canceled, which comes first: %s\nNothing was changed. Choose a savepoint, or use --force if its files are kept in another way", source, why)
+		}
+	}
+	if ofRun && known && job.IsRunning() {
 		if flink.Latest == nil || !api.SamePath(flink.Latest.Path, source.Path) {
 			return Source{}, fmt.Errorf("%s is an older checkpoint of the run that goes on: Flink deletes those when it has a newer one\nRestore from a savepoint (kubectl flink snapshot list --job %s -n %s), or take one", source.Path, ref, ref.Namespace)
 		}
@@ -201,6 +209,8 @@ func latest(job api.Job, inventory savepoint.Inventory, flink api.FlinkState, re
 		switch {
 		case s.Passing != "":
 			reporter.Notef("%s: %s %s is passed over: it %s", ref, s.Noun(), cmp.Or(s.Name(), s.Path), s.Passing)
+		case api.SamePath(s.Path, job.RetainedState().Path):
+			return sourceOf(s), nil // it has stopped with that: nothing came after
 		case s.Savepoint || api.SamePath(s.Path, job.UpgradePath()):
 			consider(sourceOf(s))
 		}

@@ -48,6 +48,13 @@ func TestLatestIsTheNewestStateThatExists(t *testing.T) {
 			t.Errorf("%s: %s %v, want %s", test.name, source.Path, err, test.want)
 		}
 	}
+	// The operator doesn't say when a suspended job stopped.
+	stopped := flinktest.JobWith(map[string]any{"jobStatus": map[string]any{"state": "FINISHED", "upgradeSavepointPath": "/s/left"}, "lifecycleState": "SUSPENDED",
+		"reconciliationStatus": map[string]any{"lastReconciledSpec": `{"spec":{"job":{"state":"suspended","upgradeMode":"savepoint"}}}`}})
+	left := savepoint.Inventory{Saved: api.MergeSaved(inventory.Saved, api.SavedIn(stopped), false)}
+	if source, err := latest(stopped, left, api.FlinkState{}, operator.Reporter{}); err != nil || source.Path != "/s/left" {
+		t.Errorf("suspended: %s %v", source.Path, err)
+	}
 	inventory.Saved = inventory.Saved[:1]
 	if source, err := latest(failing, inventory, api.FlinkState{}, operator.Reporter{}); err != nil || source.Snapshot != "adopted" || !source.At.IsZero() {
 		t.Errorf("%+v %v", source, err)
