@@ -51,11 +51,6 @@ func (s Saved) Registered() bool {
 	return s.Snapshot.Object != nil && s.Snapshot.Adopted() && s.Trigger != "UPGRADE"
 }
 
-// Going reports whether its object is being deleted.
-func (s Saved) Going() bool {
-	return s.Snapshot.Object != nil && s.Snapshot.Object.GetDeletionTimestamp() != nil
-}
-
 // At is when its state was taken, as well as that is known.
 func (s Saved) At() time.Time {
 	if !s.Completed.IsZero() && s.Snapshot.Object != nil && !s.Snapshot.Adopted() {

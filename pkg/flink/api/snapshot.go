@@ -73,6 +73,9 @@ func (s Snapshot) Adopted() bool {
 	return exists
 }
 
+// Going reports whether it is being deleted; false where there is no object.
+func (s Snapshot) Going() bool { return s.Object != nil && s.Object.GetDeletionTimestamp() != nil }
+
 // HasData reports whether there is something to lose: a completed savepoint,
 // or one that is being taken.
 func (s Snapshot) HasData() bool {

@@ -27,57 +27,60 @@ func Restart(ctx context.Context, c *operator.Client, ref api.Ref, request Resta
 	ch.Did = "restarted"
 	ch.Spec = api.Merge(ch.Spec, map[string]any{"restartNonce": ch.Job.NextRestartNonce()})
 	report, err = changeWatched(ctx, c, ch, request.Options, reporter)
-	statelessOnce(ctx, c, ch, request.StateChoice, request.Options, report, err, reporter)
+	statelessOnce(ctx, c, ch.Job, request.StateChoice, request.Options, err == nil && report.Done, reporter)
 	return report, err
 }
 
 // statelessOnce gives a job that was started without its state the upgradeMode
 // that it had before: the state was to be lost once, not at each change to come.
 // Where that can't be done, it says how.
-func statelessOnce(ctx context.Context, c *operator.Client, ch change.Change, choice api.StateChoice, options change.Options, report change.Report, err error, reporter operator.Reporter) {
-	before := ch.Job
-	if !choice.LoseState || before.UpgradeMode() == api.UpgradeStateless || api.Text(ch.Spec, "job", "upgradeMode") != api.UpgradeStateless || options.DryRun != "" {
-		return
+func statelessOnce(ctx context.Context, c *operator.Client, before api.Job, choice api.StateChoice, options change.Options, ended bool, reporter operator.Reporter) {
+	if mode := before.UpgradeMode(); choice.LoseState && mode != api.UpgradeStateless && options.DryRun == "" {
+		once(ctx, c, before, "upgradeMode", api.UpgradeStateless, ", and was "+mode, "change would lose the state", ended, reporter)
 	}
+}
+
+// once gives a field of spec.job the value that it had before a change: what it is
+// now was meant for that one, and each says what every later one would do. ended
+// says that the job runs; otherwise, and where it can't be done, how is said.
+func once(ctx context.Context, c *operator.Client, before api.Job, field string, now any, was, each string, ended bool, reporter operator.Reporter) {
 	ref := before.Ref()
-	var value any
-	if mode := api.Text(before.Spec(), "job", "upgradeMode"); mode != "" {
-		value = mode
-	}
-	back := change.Change{Job: before, Spec: map[string]any{"job": map[string]any{"upgradeMode": value}}}
+	back := change.Change{Job: before, Spec: map[string]any{"job": map[string]any{field: api.Section(before.Spec(), "job")[field]}}}
 	by := fmt.Sprintf("kubectl patch %s %s -n %s --type merge -p '%s'", ref.Kind.Singular, ref.Name, ref.Namespace, patchText(back))
 	// Ctrl-C doesn't keep this from being said.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), change.AnswerLimit)
 	defer cancel()
-	object, getErr := c.Get(ctx, ref)
-	if getErr == nil && (api.Job{Kind: ref.Kind, Object: object}).UpgradeMode() != api.UpgradeStateless {
-		return // the whole change was put back
+	object, err := c.Get(ctx, ref)
+	if err == nil {
+		back.Job.Object = object
+		if api.Section(back.Job.Spec(), "job")[field] != now {
+			return // the whole change was put back
+		}
 	}
-	if err != nil || !report.Done {
-		reporter.Notef("%s: spec.job.upgradeMode is stateless now, and was %s: each later change would lose the state, too. Once the job runs: %s", ref, before.UpgradeMode(), by)
+	if !ended {
+		reporter.Notef("%s: spec.job.%s is %v now%s: each later %s, too. Once the job runs: %s", ref, field, now, was, each, by)
 		return
 	}
-	if err = getErr; err == nil {
-		back.Job = api.Job{Kind: ref.Kind, Object: object}
+	if err == nil {
 		_, err = change.Apply(ctx, c, back, "")
 	}
 	if err != nil {
-		reporter.Notef("%s: spec.job.upgradeMode stays stateless, so that each later change would lose the state, too (%v). To put it back: %s", ref, err, by)
+		reporter.Notef("%s: spec.job.%s stays %v, so that each later %s, too (%v). To put it back: %s", ref, field, now, each, err, by)
 		return
 	}
-	reporter.Notef("%s: spec.job.upgradeMode is %s again", ref, before.UpgradeMode())
+	reporter.Notef("%s: spec.job.%s is as it was before", ref, field)
 }
 
 // planRestart is what all changes that restart a running job have in
 // common: what is refused, what is said before, and the part of the spec that
 // keeps the state. verb is for messages.
-func planRestart(ctx context.Context, c *operator.Client, ref api.Ref, verb string, choice api.StateChoice, options change.Options, reporter operator.Reporter) (change.Change, error) {
+func planRestart(ctx context.Context, c *operator.Client, ref api.Ref, verb string, choice api.StateChoice, options change.Options, reporter operator.Reporter) (ch change.Change, err error) {
 	reporter.Waitingf("%s: checking the job", ref)
 	job, err := change.Target(ctx, c, ref)
 	if err != nil {
-		return change.Change{}, err
+		return ch, err
 	}
-	ch := change.Change{Job: job}
+	ch.Job = job
 	if job.Wanted() == api.WantSuspended {
 		return ch, fmt.Errorf("%s is suspended; start it with: kubectl flink resume %s -n %s", ref, ref, ref.Namespace)
 	}
@@ -99,14 +102,11 @@ func planRestart(ctx context.Context, c *operator.Client, ref api.Ref, verb stri
 		return ch, err
 	}
 	plan, flink := planState(ctx, c, job, job, mode)
-	if ctx.Err() != nil {
-		return ch, fmt.Errorf("%w: nothing was changed; %s was still being looked at: %s", context.Cause(ctx), ref, job.Describe(time.Now()))
+	if err := checkPlan(ctx, c, job, mode, &plan); err != nil {
+		return ch, err
 	}
 	if verb == "restart" && mode != api.UpgradeStateless && flink == nil && job.Kind.Name != api.BlueGreen.Name && job.NeverRan() {
 		return ch, checkNeverRan(ctx, c, job)
-	}
-	if err := checkCancel(ctx, c, job, mode, plan); err != nil {
-		return ch, err
 	}
 	ch.Flink = flink
 	ch.Goal = change.Goal{NewRun: true, State: plan.Kind != api.RetainedNone}

@@ -109,14 +109,13 @@ func findSource(ctx context.Context, c *operator.Client, job api.Job, request Re
 	if place := c.StatePlace(ctx, cluster, source.Path); !place.Lasts() && !request.Force {
 		return Source{}, fmt.Errorf("%s %s\nNothing was changed. Choose another with --from (kubectl flink snapshot list --job %s -n %s), or use --force if every pod of the job does have these files, as in its image", source, place.Why, ref, ref.Namespace)
 	}
-	ofRun := source.Kind == "checkpoint" && job.JobID() != "" && strings.Contains(source.Path, job.JobID())
-	if ofRun && cluster.JobManager() == api.JobManagerReady && !job.IsStopped() && !HasEnded(job.State()) && !request.Force && job.Kind.Name != api.BlueGreen.Name {
-		facts, asked := checkpointFacts(ctx, c, job)
-		if why := deletesCheckpoints(change.ConfigFor(ctx, c, job, cluster), facts, asked && !facts.Off && !facts.Ended); why != "" {
-			return Source{}, fmt.Errorf("%s would go when the job is canceled, which comes first: %s\nNothing was changed. Choose a savepoint, or use --force if its files are kept in another way", source, why)
+	ofRun := known && source.Kind == "checkpoint" && job.JobID() != "" && strings.Contains(source.Path, job.JobID())
+	if ofRun && !HasEnded(flink.State) && !request.Force && job.Kind.Name != api.BlueGreen.Name {
+		if why := goesWhenCanceled(ctx, c, job, change.ConfigFor(ctx, c, job, cluster)); why != "" {
+			return Source{}, fmt.Errorf("%s would go when the job is canceled, which comes first: %s\nNothing was changed. Choose a savepoint, or use --force if its files are kept in another way", source.Path, why)
 		}
 	}
-	if ofRun && known && job.IsRunning() {
+	if ofRun && job.IsRunning() {
 		if flink.Latest == nil || !api.SamePath(flink.Latest.Path, source.Path) {
 			return Source{}, fmt.Errorf("%s is an older checkpoint of the run that goes on: Flink deletes those when it has a newer one\nRestore from a savepoint (kubectl flink snapshot list --job %s -n %s), or take one", source.Path, ref, ref.Namespace)
 		}
@@ -183,7 +182,7 @@ func checkOwner(job api.Job, source Source, allowed bool) error {
 func fit(job api.Job, inventory savepoint.Inventory) (out, registered []api.Saved) {
 	for _, s := range inventory.Saved {
 		switch {
-		case s.State != api.SnapshotCompleted, api.NormalPath(s.Path) == "", s.Going() && s.Snapshot.Disposes(), !isOwn(job, s.Job):
+		case s.State != api.SnapshotCompleted, api.NormalPath(s.Path) == "", s.Snapshot.Going() && s.Snapshot.Disposes(), !isOwn(job, s.Job):
 		case s.Registered():
 			registered = append(registered, s)
 		default:

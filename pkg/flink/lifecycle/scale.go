@@ -67,7 +67,7 @@ func Scale(ctx context.Context, c *operator.Client, ref api.Ref, request ScaleRe
 	// The operator may rescale in place, without a new run.
 	ch.Goal = change.Goal{}
 	report, err = changeWatched(ctx, c, ch, request.Options, reporter)
-	statelessOnce(ctx, c, ch, request.StateChoice, request.Options, report, err, reporter)
+	statelessOnce(ctx, c, ch.Job, request.StateChoice, request.Options, err == nil && report.Done, reporter)
 	if err == nil && report.Done && parallelism > 0 {
 		sayParallelism(ctx, c, ch.Job, parallelism, reporter)
 	}

@@ -87,10 +87,7 @@ func Suspend(ctx context.Context, c *operator.Client, ref api.Ref, request Suspe
 		return report, err
 	}
 	plan, flink := planState(ctx, c, job, job, request.Mode)
-	if ctx.Err() != nil {
-		return report, fmt.Errorf("%w: nothing was changed; %s was still being looked at: %s", context.Cause(ctx), ref, job.Describe(time.Now()))
-	}
-	if err := checkCancel(ctx, c, job, request.Mode, plan); err != nil {
+	if err := checkPlan(ctx, c, job, request.Mode, &plan); err != nil {
 		return report, err
 	}
 	ch.Spec = map[string]any{"job": map[string]any{"state": api.WantSuspended, "upgradeMode": request.Mode}}
@@ -210,9 +207,20 @@ func checkSuspendable(ctx context.Context, c *operator.Client, job api.Job, mode
 	return errors.New(message + "\nWait until it runs, or suspend it with its last checkpoint: --mode last-state")
 }
 
-// checkCancel refuses to stop a job by its last checkpoint where that goes, or there
-// is none: the operator cancels jobs that have no high-availability data.
-func checkCancel(ctx context.Context, c *operator.Client, job api.Job, mode string, plan StatePlan) error {
+// goesWhenCanceled says why a job's checkpoints go when the operator cancels it; ""
+// where they stay.
+func goesWhenCanceled(ctx context.Context, c *operator.Client, job api.Job, config api.Config) string {
+	facts, known := checkpointFacts(ctx, c, job)
+	return deletesCheckpoints(config, facts, known && !facts.Off && !facts.Ended)
+}
+
+// checkPlan refuses to stop a job by its last checkpoint where that goes, or there is
+// none: the operator cancels jobs that have no high-availability data. So it does
+// where the plan was cut short.
+func checkPlan(ctx context.Context, c *operator.Client, job api.Job, mode string, plan *StatePlan) error {
+	if ctx.Err() != nil {
+		return fmt.Errorf("%w: nothing was changed; %s was still being looked at: %s", context.Cause(ctx), job.Ref(), job.Describe(time.Now()))
+	}
 	if mode != api.UpgradeLastState || plan.Kind == PlanNew || HasEnded(job.State()) {
 		return nil
 	}
@@ -225,9 +233,11 @@ func checkCancel(ctx context.Context, c *operator.Client, job api.Job, mode stri
 		return nil
 	}
 	why := plan.Why
-	if plan.Kind != api.RetainedNone || plan.By == "" || !job.IsRunning() {
-		facts, known := checkpointFacts(ctx, c, job)
-		why = deletesCheckpoints(config, facts, known && !facts.Off && !facts.Ended)
+	switch {
+	case plan.Kind == api.RetainedNone && plan.By == "":
+		return nil // it has never run
+	case plan.Kind != api.RetainedNone || !job.IsRunning():
+		why = goesWhenCanceled(ctx, c, job, config)
 	}
 	if why != "" {
 		return fmt.Errorf("%s would lose its state: the operator would cancel it, and %s\nNothing was changed. Have a savepoint taken: --mode savepoint to suspend it, else --upgrade-mode savepoint", job.Ref(), why)

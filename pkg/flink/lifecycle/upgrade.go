@@ -94,8 +94,14 @@ func Upgrade(ctx context.Context, c *operator.Client, ref api.Ref, request Upgra
 	}
 	report.Report, err = changeWatched(ctx, c, ch, request.Options, reporter)
 	if !request.RollBack || err == nil {
-		statelessOnce(ctx, c, ch, request.StateChoice, request.Options, report.Report, err, reporter)
-		droppedOnce(ctx, c, ch, request, report.Report, err, reporter)
+		ended := err == nil && report.Done
+		statelessOnce(ctx, c, job, request.StateChoice, request.Options, ended, reporter)
+		// What has no operator was to be dropped by this upgrade, not by each start to
+		// come. The operator takes note of that without a restart, but would start the
+		// other color of a blue/green deployment.
+		if request.AllowNonRestored && api.Section(job.Spec(), "job")["allowNonRestoredState"] != true && request.DryRun == "" {
+			once(ctx, c, job, "allowNonRestoredState", true, "", "start would drop state that has no operator", ended && ref.Kind.Name != api.BlueGreen.Name, reporter)
+		}
 	}
 	if plan.Effect < Redeploy {
 		report.From = api.RetainedState{} // of an earlier start
@@ -136,9 +142,9 @@ func checkUpgradable(ctx context.Context, c *operator.Client, cluster api.Job) e
 	return fmt.Errorf("%s was not changed: it would be restarted, and nothing keeps the state of the jobs in it: %s\nSuspend them first (kubectl flink suspend flinksessionjob/NAME -n %s); one that no object manages ends with kubectl flink cancel %s -n %s", ref, strings.Join(jobs, ", "), ref.Namespace, ref.Name, ref.Namespace)
 }
 
-func planUpgrade(ctx context.Context, c *operator.Client, job api.Job, request UpgradeRequest, reporter operator.Reporter) (change.Change, UpgradePlan, error) {
-	ch := change.Change{Job: job, Did: "upgraded"}
-	plan := UpgradePlan{Job: job.Ref(), Mode: job.UpgradeMode(), BlueGreen: job.Kind.Name == api.BlueGreen.Name}
+func planUpgrade(ctx context.Context, c *operator.Client, job api.Job, request UpgradeRequest, reporter operator.Reporter) (ch change.Change, plan UpgradePlan, err error) {
+	ch = change.Change{Job: job, Did: "upgraded"}
+	plan = UpgradePlan{Job: job.Ref(), Mode: job.UpgradeMode(), BlueGreen: job.Kind.Name == api.BlueGreen.Name}
 	spec, annotations, err := request.patch(job)
 	if err != nil {
 		return ch, plan, err
@@ -192,10 +198,7 @@ func planUpgrade(ctx context.Context, c *operator.Client, job api.Job, request U
 			ch.Spec = api.Merge(ch.Spec, fields)
 		}
 		plan.State, ch.Flink = planState(ctx, c, job, job.Patched(ch.Spec), plan.Mode)
-		if ctx.Err() != nil {
-			return ch, plan, fmt.Errorf("%w: nothing was changed; %s was still being looked at: %s", context.Cause(ctx), job.Ref(), job.Describe(time.Now()))
-		}
-		if err := checkCancel(ctx, c, job, plan.Mode, plan.State); err != nil {
+		if err := checkPlan(ctx, c, job, plan.Mode, &plan.State); err != nil {
 			return ch, plan, err
 		}
 		ch.Goal.State = job.Wanted() == api.WantRunning && job.JobID() != "" && plan.State.Kind != api.RetainedNone

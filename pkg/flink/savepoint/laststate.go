@@ -49,14 +49,15 @@ func LastStates(ctx context.Context, c *operator.Client, job api.Job, reporter o
 			return nil, err
 		}
 		for i := range snapshots {
-			s := api.SavedFrom(api.Snapshot{Object: &snapshots[i]})
-			if s.State != api.SnapshotCompleted || s.Path == "" || !refersTo(s.Snapshot, job) || s.Going() && s.Snapshot.Disposes() {
+			s := api.Snapshot{Object: &snapshots[i]}
+			if s.State() != api.SnapshotCompleted || s.Path() == "" || !refersTo(s, job) || s.Going() && s.Disposes() {
 				continue
 			}
-			if s.Registered() {
-				s.Completed = time.Time{} // that is when somebody did so
+			at := s.CompletedAt()
+			if s.Adopted() && s.Trigger() != "UPGRADE" {
+				at = time.Time{} // that is when somebody registered it
 			}
-			out = append(out, LastState{Savepoint: s.Savepoint, Path: s.Path, At: s.Completed})
+			out = append(out, LastState{Savepoint: s.IsSavepoint(), Path: s.Path(), At: at})
 		}
 	}
 	if state, known, _ := c.State(ctx, job); known && state.Latest != nil {

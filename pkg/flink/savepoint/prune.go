@@ -37,7 +37,7 @@ func Prune(saved []api.Saved, rule PruneRule) []Pruned {
 		savepoint bool
 	}
 	counts := func(s api.Saved) bool {
-		return s.State == api.SnapshotCompleted && api.NormalPath(s.Path) != "" && !s.Registered() && !s.Going()
+		return s.State == api.SnapshotCompleted && api.NormalPath(s.Path) != "" && !s.Registered() && !s.Snapshot.Going()
 	}
 	lasting := map[group]bool{}
 	for _, s := range saved {
@@ -54,7 +54,7 @@ func Prune(saved []api.Saved, rule PruneRule) []Pruned {
 		if counts(s) && !passing {
 			completed[of]++
 		}
-		if s.Snapshot.Object == nil || s.Going() {
+		if s.Snapshot.Object == nil || s.Snapshot.Going() {
 			continue
 		}
 		young := !rule.Before.IsZero() && s.At().After(rule.Before)
