@@ -57,6 +57,15 @@ func TestUpgrade(t *testing.T) {
 			request: UpgradeRequest{UpgradeFields: UpgradeFields{Image: "flink:bad", AllowNonRestored: true}}, react: failsWithImage,
 			patches: []string{`{"spec":{"image":"flink:bad","job":{"allowNonRestoredState":true}}}`}, fails: []string{"the change failed: can't pull the image"},
 		},
+		"a manifest with another nonce": {
+			job:     []string{`{"spec":{"job":{"savepointRedeployNonce":2,"initialSavepointPath":"s3://b/s/new"}}}`},
+			request: UpgradeRequest{UpgradeFields: UpgradeFields{Manifest: ordersWith(t, `{"spec":{"image":"flink:1.20.1","job":{"savepointRedeployNonce":1,"initialSavepointPath":"s3://b/s/old"}}}`)}},
+			fails:   []string{"was not changed: by another spec.job.savepointRedeployNonce the operator cancels it without a savepoint", "(s3://b/s/old)", "it is 2 now"},
+		},
+		"a manifest with the same nonce": {
+			job:     []string{`{"spec":{"job":{"savepointRedeployNonce":2,"initialSavepointPath":"s3://b/s/new"}}}`},
+			request: UpgradeRequest{UpgradeFields: UpgradeFields{Manifest: ordersWith(t, `{"spec":{"job":{"savepointRedeployNonce":2,"initialSavepointPath":"s3://b/s/new"}}}`)}},
+		},
 		"nothing new":  {request: UpgradeRequest{UpgradeFields: UpgradeFields{Image: "flink:1.20"}}},
 		"declined":     {request: UpgradeRequest{UpgradeFields: UpgradeFields{Image: "flink:1.20.1"}, Ask: true, Options: change.Options{Confirm: declines}}, fails: []string{"not done"}},
 		"stateless":    {job: []string{`{"spec":{"job":{"upgradeMode":"stateless"}}}`}, request: UpgradeRequest{UpgradeFields: UpgradeFields{Image: "flink:1.20.1"}}, fails: []string{"to upgrade it would throw its state away"}},

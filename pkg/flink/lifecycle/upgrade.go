@@ -153,6 +153,11 @@ func planUpgrade(ctx context.Context, c *operator.Client, job api.Job, request U
 	plan.Changes = api.DiffSpecs(job.Spec(), after.Spec())
 	plan.Effect = effectOf(plan.Changes, after.Spec())
 	ch.Spec, ch.Annotations = spec, annotations
+	if nonce, ok := api.Number(after.Spec(), "job", "savepointRedeployNonce"); ok {
+		if before, was := api.Number(job.Spec(), "job", "savepointRedeployNonce"); !was || before != nonce {
+			return ch, plan, fmt.Errorf("%s was not changed: by another spec.job.savepointRedeployNonce the operator cancels it without a savepoint and starts it from spec.job.initialSavepointPath (%s)\nLeave the nonce out (it is %d now); to start it from there: kubectl flink restore", job.Ref(), after.InitialPath(), before)
+		}
+	}
 	if plan.Effect == NoEffect {
 		ch.Spec = nil
 		if request.UpgradeMode == "" {
