@@ -15,7 +15,7 @@ type Flink struct {
 	OnState       func(ctx context.Context, job api.Ref) (api.FlinkState, error)
 	OnCheckpoints func(ctx context.Context, job api.Ref) (api.CheckpointFacts, error)
 	OnFailures    func(ctx context.Context, job api.Ref, since time.Time) []string
-	OnRunningJobs func(ctx context.Context, cluster api.Ref) map[string]string
+	OnRunningJobs func(ctx context.Context, cluster api.Ref) (map[string]string, error)
 	OnCause       func(ctx context.Context, cluster api.Ref, jobID, triggerID string) string
 }
 
@@ -59,9 +59,9 @@ func (f Flink) Failures(ctx context.Context, job api.Ref, since time.Time) []str
 }
 
 // RunningJobs answers with OnRunningJobs.
-func (f Flink) RunningJobs(ctx context.Context, cluster api.Ref) map[string]string {
+func (f Flink) RunningJobs(ctx context.Context, cluster api.Ref) (map[string]string, error) {
 	if f.OnRunningJobs == nil {
-		return nil
+		return nil, ErrNoAnswer
 	}
 	return f.OnRunningJobs(ctx, cluster)
 }

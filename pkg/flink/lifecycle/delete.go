@@ -1,6 +1,7 @@
 package lifecycle
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -314,7 +315,7 @@ func checkEmpty(ctx context.Context, c *operator.Client, job api.Job) error {
 	if !job.IsSessionCluster() {
 		return nil
 	}
-	blockers := jobsIn(ctx, c, job, anyJob)
+	blockers, _ := jobsIn(ctx, c, job, anyJob)
 	if len(blockers) == 0 {
 		return nil
 	}
@@ -324,29 +325,29 @@ func checkEmpty(ctx context.Context, c *operator.Client, job api.Job) error {
 func anyJob(api.Job) bool { return true }
 
 // jobsIn are the jobs in a session cluster: those session jobs that count, and
-// the ones that run there without an object.
-func jobsIn(ctx context.Context, c *operator.Client, cluster api.Job, counts func(api.Job) bool) []string {
-	var out []string
+// the ones that run there without an object. An error is about jobs that there may
+// be beside them.
+func jobsIn(ctx context.Context, c *operator.Client, cluster api.Job, counts func(api.Job) bool) (out []string, err error) {
 	ids := map[string]bool{}
-	if jobs, err := c.List(ctx, api.SessionJob, cluster.Object.GetNamespace(), metav1.ListOptions{}); err == nil {
-		for i := range jobs {
-			if job := (api.Job{Kind: api.SessionJob, Object: &jobs[i]}); job.SessionCluster() == cluster.Object.GetName() {
-				ids[job.JobID()] = true
-				if counts(job) {
-					out = append(out, job.Ref().String())
-				}
+	jobs, err := c.List(ctx, api.SessionJob, cluster.Object.GetNamespace(), metav1.ListOptions{})
+	for i := range jobs {
+		if job := (api.Job{Kind: api.SessionJob, Object: &jobs[i]}); job.SessionCluster() == cluster.Object.GetName() {
+			ids[job.JobID()] = true
+			if counts(job) {
+				out = append(out, job.Ref().String())
 			}
 		}
 	}
 	if c.Flink() == nil || cluster.JobManager() != api.JobManagerReady {
-		return out
+		return out, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, operator.AskLimit)
 	defer cancel()
-	for id, name := range c.Flink().RunningJobs(ctx, cluster.Ref()) {
+	running, askErr := c.Flink().RunningJobs(ctx, cluster.Ref())
+	for id, name := range running {
 		if !ids[id] {
 			out = append(out, fmt.Sprintf("job %s (%s), which the operator doesn't manage", id, name))
 		}
 	}
-	return out
+	return out, cmp.Or(err, askErr)
 }

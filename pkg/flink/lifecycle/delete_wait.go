@@ -172,7 +172,7 @@ func deletionBlockers(ctx context.Context, c *operator.Client, job api.Job, sinc
 		out = append(out, health.String())
 	}
 	if job.IsSessionCluster() {
-		if jobs := jobsIn(ctx, c, job, anyJob); len(jobs) > 0 {
+		if jobs, _ := jobsIn(ctx, c, job, anyJob); len(jobs) > 0 {
 			out = append(out, fmt.Sprintf("its jobs hold it up: %s; end them with kubectl flink delete, and one that the operator doesn't manage with kubectl flink cancel %s -n %s", strings.Join(jobs, ", "), ref.Name, ref.Namespace))
 		}
 	}

@@ -9,7 +9,9 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime"
+	clienttesting "k8s.io/client-go/testing"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
@@ -154,11 +156,30 @@ func TestUpgradeOfASessionCluster(t *testing.T) {
 	t.Run("empty", func(t *testing.T) {
 		inBubble(t, func(t *testing.T) {
 			f := newFakeOperator(t, nil, cluster(t))
+			f.ask(flinktest.Flink{OnRunningJobs: func(context.Context, api.Ref) (map[string]string, error) { return nil, nil }})
 			report, err := Upgrade(patience(t), f.client, ordersRef, request, f.reporter())
 			f.check(err, 0, nil, `{"spec":{"image":"flink:1.20.1"}}`)
 			if !report.Done || !report.Plan.Session {
 				t.Errorf("%+v", report)
 			}
+		})
+	})
+	t.Run("whether it is empty isn't known", func(t *testing.T) {
+		inBubble(t, func(t *testing.T) {
+			f := newFakeOperator(t, nil, cluster(t))
+			_, err := Upgrade(patience(t), f.client, ordersRef, request, f.reporter())
+			f.check(err, exit.Failed, []string{"was not changed", "isn't known: no such JobManager", "--lose-state"})
+		})
+	})
+	t.Run("its session jobs can't be listed", func(t *testing.T) {
+		inBubble(t, func(t *testing.T) {
+			f := newFakeOperator(t, nil, cluster(t))
+			f.ask(flinktest.Flink{OnRunningJobs: func(context.Context, api.Ref) (map[string]string, error) { return nil, nil }})
+			f.dynamic.PrependReactor("list", api.SessionJob.Plural, func(clienttesting.Action) (bool, runtime.Object, error) {
+				return true, nil, apierrors.NewForbidden(api.SessionJob.GVR().GroupResource(), "", nil)
+			})
+			_, err := Upgrade(patience(t), f.client, ordersRef, request, f.reporter())
+			f.check(err, exit.Failed, []string{"was not changed", "forbidden"})
 		})
 	})
 	t.Run("a job in it", func(t *testing.T) {

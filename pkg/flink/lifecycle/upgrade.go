@@ -133,12 +133,15 @@ func upgradeTarget(ctx context.Context, c *operator.Client, ref api.Ref) (api.Jo
 
 // checkUpgradable refuses to restart a session cluster while jobs run in it:
 // the operator stops them all, and nothing sees to their state.
-func checkUpgradable(ctx context.Context, c *operator.Client, cluster api.Job) error {
-	jobs := jobsIn(ctx, c, cluster, func(job api.Job) bool { return job.Wanted() != api.WantSuspended || job.IsRunning() })
-	if len(jobs) == 0 {
+func checkUpgradable(ctx context.Context, c *operator.Client, cluster api.Job, loseState bool) error {
+	jobs, err := jobsIn(ctx, c, cluster, func(job api.Job) bool { return job.Wanted() != api.WantSuspended || job.IsRunning() })
+	ref := cluster.Ref()
+	switch {
+	case len(jobs) == 0 && err != nil && !loseState:
+		return fmt.Errorf("%s was not changed: it would be restarted, and whether jobs run in it that would lose their state isn't known: %w\nIf none does, say --lose-state", ref, err)
+	case len(jobs) == 0:
 		return nil
 	}
-	ref := cluster.Ref()
 	return fmt.Errorf("%s was not changed: it would be restarted, and nothing keeps the state of the jobs in it: %s\nSuspend them first (kubectl flink suspend flinksessionjob/NAME -n %s); one that no object manages ends with kubectl flink cancel %s -n %s", ref, strings.Join(jobs, ", "), ref.Namespace, ref.Name, ref.Namespace)
 }
 
@@ -168,7 +171,7 @@ func planUpgrade(ctx context.Context, c *operator.Client, job api.Job, request U
 		ch.Goal = change.Goal{StableFor: request.StableFor}
 		plan.Session = true
 		if plan.Effect == Redeploy {
-			err = checkUpgradable(ctx, c, job)
+			err = checkUpgradable(ctx, c, job, request.LoseState)
 		}
 		return ch, plan, err
 	}

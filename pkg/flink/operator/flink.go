@@ -20,8 +20,8 @@ type Flink interface {
 	// first; none where its JobManager can't be asked.
 	Failures(ctx context.Context, job api.Ref, since time.Time) []string
 	// RunningJobs are the names of a session cluster's jobs that haven't ended,
-	// by their ids; none where its JobManager can't be asked.
-	RunningJobs(ctx context.Context, cluster api.Ref) map[string]string
+	// by their ids.
+	RunningJobs(ctx context.Context, cluster api.Ref) (map[string]string, error)
 	// SavepointCause is Flink's own exception for a savepoint that failed in the
 	// FlinkDeployment cluster; "" where it isn't known. The operator passes on
 	// only its outermost layers.

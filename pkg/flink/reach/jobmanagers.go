@@ -155,9 +155,9 @@ func (m *JobManagers) Failures(ctx context.Context, job api.Ref, since time.Time
 }
 
 // RunningJobs are the names of a session cluster's jobs that haven't ended.
-func (m *JobManagers) RunningJobs(ctx context.Context, cluster api.Ref) map[string]string {
+func (m *JobManagers) RunningJobs(ctx context.Context, cluster api.Ref) (map[string]string, error) {
 	out := map[string]string{}
-	_ = m.ask(ctx, cluster, func(jobManager *rest.Client, _ Place) error {
+	err := m.ask(ctx, cluster, func(jobManager *rest.Client, _ Place) error {
 		jobs, err := jobManager.Jobs(ctx)
 		for _, job := range jobs {
 			if !rest.Ended(job.State) {
@@ -166,7 +166,7 @@ func (m *JobManagers) RunningJobs(ctx context.Context, cluster api.Ref) map[stri
 		}
 		return err
 	})
-	return out
+	return out, err
 }
 
 // SavepointCause is Flink's own reason for a savepoint that failed.
