@@ -111,6 +111,10 @@ func Delete(ctx context.Context, c *operator.Client, ref api.Ref, request Delete
 		if err := request.Confirm(ctx, plan.question(job)); err != nil {
 			return report, err
 		}
+		// The answer may have taken long. One that is stopped first is looked at then.
+		if now, err := c.Get(ctx, ref); err == nil && now.GetGeneration() != object.GetGeneration() && plan.stops == "" {
+			return report, fmt.Errorf("%s was not deleted: %w%s\nLook at it and try again", ref, change.ErrOvertaken, change.LastWriter(api.Job{Object: now}))
+		}
 	}
 	if request.DryRun == "" && plan.stops != "" {
 		final, err := stopForDeletion(ctx, c, job, plan, reporter)

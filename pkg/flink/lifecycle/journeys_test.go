@@ -456,24 +456,39 @@ func TestDelete(t *testing.T) {
 		state   string
 		deleted bool
 		waited  bool
+		// asked is what somebody else changes while the question stands.
+		asked string
 	}{
 		"with its last checkpoint": {job: []string{noHA}, patches: []string{`{"spec":{"job":{"state":"suspended","upgradeMode":"last-state"}}}`}, state: "s3://b/c/aaa/chk-7", deleted: true, waited: true},
 		"with a savepoint":         {job: []string{noHA}, request: DeleteRequest{WithSavepoint: true}, patches: []string{`{"spec":{"job":{"state":"suspended","upgradeMode":"savepoint"}}}`}, state: "s3://b/s/savepoint-1", deleted: true, waited: true},
 		"its state lost":           {request: DeleteRequest{LoseState: true}, deleted: true, waited: true},
 		"not waited for":           {request: DeleteRequest{LoseState: true, NoWait: true}, deleted: true},
 		"suspended before":         {job: []string{suspendedBy("savepoint", "s3://b/s/0")}, state: "s3://b/s/0", deleted: true, waited: true},
-		"declined":                 {job: []string{noHA}, request: DeleteRequest{Confirm: declines}, fails: []string{"not done"}, code: exit.Failed},
-		"a dry run":                {job: []string{noHA}, request: DeleteRequest{DryRun: "server"}, state: "s3://b/c/aaa/chk-6"},
-		"a local dry run":          {job: []string{noHA}, request: DeleteRequest{DryRun: "client"}, state: "s3://b/c/aaa/chk-6"},
-		"managed by others":        {job: []string{`{"metadata":{"labels":{"argocd.argoproj.io/instance":"x"}}}`}, fails: []string{"is managed by"}, code: exit.Failed},
-		"a blue/green child":       {job: []string{`{"metadata":{"ownerReferences":[{"kind":"FlinkBlueGreenDeployment","name":"shop"}]}}`}, fails: []string{"flinkbluegreendeployment/shop, which would make it again"}, code: exit.Failed},
-		"its data isn't there":     {fails: []string{"was not deleted", "configmap/orders-aaa-config-map", "--lose-state"}, code: exit.Failed},
+		"changed by somebody else before the answer": {
+			job: []string{suspendedBy("savepoint", "s3://b/s/0")}, asked: `{"spec":{"job":{"state":"running"}}}`, fails: []string{"was not deleted: it was changed at the same time"}, code: exit.Failed,
+		},
+		"answered":             {job: []string{suspendedBy("savepoint", "s3://b/s/0")}, asked: "{}", state: "s3://b/s/0", deleted: true, waited: true},
+		"declined":             {job: []string{noHA}, request: DeleteRequest{Confirm: declines}, fails: []string{"not done"}, code: exit.Failed},
+		"a dry run":            {job: []string{noHA}, request: DeleteRequest{DryRun: "server"}, state: "s3://b/c/aaa/chk-6"},
+		"a local dry run":      {job: []string{noHA}, request: DeleteRequest{DryRun: "client"}, state: "s3://b/c/aaa/chk-6"},
+		"managed by others":    {job: []string{`{"metadata":{"labels":{"argocd.argoproj.io/instance":"x"}}}`}, fails: []string{"is managed by"}, code: exit.Failed},
+		"a blue/green child":   {job: []string{`{"metadata":{"ownerReferences":[{"kind":"FlinkBlueGreenDeployment","name":"shop"}]}}`}, fails: []string{"flinkbluegreendeployment/shop, which would make it again"}, code: exit.Failed},
+		"its data isn't there": {fails: []string{"was not deleted", "configmap/orders-aaa-config-map", "--lose-state"}, code: exit.Failed},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
 				f := newFakeOperator(t, nil, ordersWith(t, c.job...))
 				f.tells(ordersRef, &api.FlinkState{State: "RUNNING", Latest: chk, Checkpoint: chk})
 				f.ask(flinktest.Flink{OnCheckpoints: func(context.Context, api.Ref) (api.CheckpointFacts, error) { return *facts, nil }})
+				if c.asked != "" {
+					f.react = func(api.Job) {}
+					c.request.Confirm = func(context.Context, string) error {
+						if c.asked != "{}" {
+							f.edits(ordersRef, c.asked)
+						}
+						return nil
+					}
+				}
 				report, err := Delete(patience(t), f.client, ordersRef, c.request, f.reporter())
 				f.check(err, c.code, c.fails, c.patches...)
 				if err == nil && report.State.Path != c.state || report.Gone != c.waited || report.Asked != c.deleted || (len(f.deleted) == 1) != c.deleted {
