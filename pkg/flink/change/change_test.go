@@ -247,6 +247,8 @@ func TestProof(t *testing.T) {
 		"nothing, and none was wanted":     {Goal{}, api.RetainedState{}, nil, true},
 		"its own checkpoint since":         {Goal{State: true}, left, from("file:/c/b/chk-3"), true},
 		"the checkpoint of the run before": {Goal{State: true}, left, from("file:/c/a/chk-3"), false},
+		"the same run, scaled in place":    {Goal{State: true}, api.RetainedState{}, nil, true},
+		"a new run, without state":         {Goal{State: true, NewRun: true}, api.RetainedState{}, nil, false},
 		"by last-state, any":               {Goal{State: true}, api.RetainedState{Kind: api.RetainedCheckpoint, Path: "file:/c/a/chk-3"}, from("file:/c/a/chk-4"), true},
 		"the one named":                    {Goal{State: true, Path: "file:/s/1"}, left, from("file:/s/1"), true},
 	} {

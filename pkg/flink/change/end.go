@@ -48,7 +48,7 @@ func (f *Follower) prove(ctx context.Context) error {
 		goal.Path = f.left.Path
 	}
 	switch {
-	case !goal.State:
+	case !goal.State, !goal.NewRun && !goal.NewJobID && f.left.IsZero() && !f.Change.hasNewRun(f.job): // scaled in place
 	case restored == nil:
 		return &FailedError{
 			Job: ref, How: ChangeUnproven, Cause: "it runs, but the JobManager says that it was not restored from anything",

@@ -150,14 +150,18 @@ const rolledBack = "the operator rolled it back"
 // isNewRun reports whether the job runs again since the change was planned, as
 // far as the goal wants it.
 func (ch Change) isNewRun(job api.Job) bool {
-	newID := job.JobID() != ch.Job.JobID()
 	switch {
 	case ch.Goal.NewJobID:
-		return newID
+		return job.JobID() != ch.Job.JobID()
 	case ch.Goal.NewRun:
-		return newID || job.StartTime() != ch.Job.StartTime()
+		return ch.hasNewRun(job)
 	}
 	return true
+}
+
+// hasNewRun reports whether a job runs again since the change was planned.
+func (ch Change) hasNewRun(job api.Job) bool {
+	return job.JobID() != ch.Job.JobID() || job.StartTime() != ch.Job.StartTime()
 }
 
 func (ch Change) judgeBlueGreen(job api.Job) judgement {

@@ -65,7 +65,7 @@ func Scale(ctx context.Context, c *operator.Client, ref api.Ref, request ScaleRe
 	ch.Did = "scaled"
 	ch.Spec = api.Merge(ch.Spec, fields)
 	// The operator may rescale in place, without a new run.
-	ch.Goal = change.Goal{}
+	ch.Goal.NewRun = false
 	report, err = changeWatched(ctx, c, ch, request.Options, reporter)
 	statelessOnce(ctx, c, ch.Job, request.StateChoice, request.Options, err == nil && report.Done, reporter)
 	if err == nil && report.Done && parallelism > 0 {

@@ -388,10 +388,12 @@ func TestScale(t *testing.T) {
 		patches     []string
 		notes       []string
 		unchanged   bool
+		loses       bool
 	}{
 		"parallelism":              {request: ScaleRequest{Parallelism: 4}, patches: []string{`{"spec":{"job":{"parallelism":4}}}`}},
 		"as it is":                 {request: ScaleRequest{Parallelism: 2}, unchanged: true},
 		"its code decides":         {request: ScaleRequest{Parallelism: 4}, runs: 1, patches: []string{`{"spec":{"job":{"parallelism":4}}}`}, notes: []string{"runs with a parallelism of 1: its own code or its sources decide"}},
+		"its state is lost":        {request: ScaleRequest{Parallelism: 4}, loses: true, patches: []string{`{"spec":{"job":{"parallelism":4}}}`}, fails: []string{"started without its state"}, code: exit.Failed},
 		"beyond what its state is": {request: ScaleRequest{Parallelism: 200}, limit: 128, fails: []string{"has a maximum parallelism of 128", "Use --parallelism 128 or less"}, code: exit.Failed},
 		"beyond its configuration": {job: []string{`{"spec":{"flinkConfiguration":{"pipeline.max-parallelism":"8"}}}`}, request: ScaleRequest{Parallelism: 9}, fails: []string{"has pipeline.max-parallelism: 8", "9 is more than that"}, code: exit.Failed},
 		"an autoscaler":            {job: []string{`{"spec":{"flinkConfiguration":{"job.autoscaler.enabled":"true"}}}`}, request: ScaleRequest{Parallelism: 4}, fails: []string{"is scaled by the autoscaler", "job.autoscaler.enabled: false first"}, code: exit.Failed},
@@ -411,6 +413,9 @@ func TestScale(t *testing.T) {
 				f.react = func(job api.Job) {
 					f.carryOut(job)
 					run := stateFrom(f.savepoint)
+					if c.loses {
+						run = stateFrom("")
+					}
 					run.Parallelism = c.runs
 					f.tells(ordersRef, run)
 				}
