@@ -25,7 +25,10 @@ func (f *Follower) prove(ctx context.Context) error {
 	f.Report.Left = f.left
 	ref := f.Change.Job.Ref()
 	if f.Change.Goal.Suspended {
-		f.Report.Left = leftBehind(ctx, f.client, f.Change, f.job)
+		why := ""
+		if f.Report.Left, why = leftBehind(ctx, f.client, f.Change, f.job); why != "" {
+			f.reporter.Notef("%s: where the state is that it left isn't known: %s", ref, why)
+		}
 		return nil
 	}
 	if f.job.State() == api.JobFinished || f.job.IsSessionCluster() {
@@ -83,25 +86,26 @@ func (f *Follower) answer(ctx context.Context) answer {
 	return answer{f.job.JobID(), state, known, why}
 }
 
-// leftBehind is the state that a job keeps which was suspended.
-func leftBehind(ctx context.Context, c *operator.Client, change Change, job api.Job) api.RetainedState {
+// leftBehind is the state that a job keeps which was suspended, and why it isn't
+// known where.
+func leftBehind(ctx context.Context, c *operator.Client, change Change, job api.Job) (kept api.RetainedState, why string) {
 	if job.Kind.Name == api.BlueGreen.Name {
 		child, err := c.ActiveChild(ctx, job)
 		if err != nil {
-			return api.RetainedState{}
+			return kept, err.Error()
 		}
 		job = child
 	}
-	kept := job.RetainedState()
+	kept = job.RetainedState()
 	if kept.Kind == api.RetainedCheckpoint && kept.Path == "" {
 		// The one that the JobManager named before may have been replaced since.
 		var known *api.FlinkSnapshot
 		if change.Flink != nil {
 			known = change.Flink.Latest
 		}
-		kept.Path, _ = CheckpointLeft(ctx, c, job, job, known)
+		kept.Path, why = CheckpointLeft(ctx, c, job, job, known)
 	}
-	return kept
+	return kept, why
 }
 
 // failed gathers what is known of a failure.

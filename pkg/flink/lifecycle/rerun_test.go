@@ -2,6 +2,7 @@ package lifecycle
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -89,6 +90,20 @@ func TestASuspendedJobsJobManagerIsTakenAway(t *testing.T) {
 		}
 		if err != nil && (!strings.Contains(err.Error(), c.fails) || !strings.Contains(err.Error(), "file:/s/1") || !strings.Contains(err.Error(), "kubectl delete deployment a -n ns")) {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// A job that somebody resumed as soon as it was suspended runs in that JobManager.
+func TestAJobThatWasResumedKeepsItsJobManager(t *testing.T) {
+	f := newFakeOperator(t, jobManagerOf("orders"), ordersWith(t, `{"spec":{"flinkConfiguration":{"high-availability.type":"NONE"}}}`))
+	err := endStopped(t.Context(), f.client, ordersRef, api.RetainedState{Kind: api.RetainedSavepoint, Path: "s3://b/s/1"}, operator.Reporter{})
+	if !errors.Is(err, change.ErrOvertaken) || !strings.Contains(err.Error(), "after it was suspended with savepoint s3://b/s/1") {
+		t.Error(err)
+	}
+	for _, action := range f.core.Actions() {
+		if action.GetVerb() == "delete" {
+			t.Errorf("%v", action)
 		}
 	}
 }

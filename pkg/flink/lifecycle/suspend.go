@@ -150,7 +150,12 @@ func endStopped(ctx context.Context, c *operator.Client, ref api.Ref, kept api.R
 	if err != nil {
 		return fmt.Errorf("%s is suspended%s, but whether its JobManager is gone isn't known: %w", ref, with(kept), err)
 	}
-	return endJobManager(ctx, c, api.Job{Kind: ref.Kind, Object: object}, kept, reporter)
+	job := api.Job{Kind: ref.Kind, Object: object}
+	if job.Wanted() != api.WantSuspended {
+		// What was resumed meanwhile needs its JobManager.
+		return fmt.Errorf("%s: %w after it was suspended%s%s", ref, change.ErrOvertaken, with(kept), change.LastWriter(job))
+	}
+	return endJobManager(ctx, c, job, kept, reporter)
 }
 
 // warnOfRerun says what is not waited for with --wait=false.

@@ -55,6 +55,17 @@ func TestSuspend(t *testing.T) {
 		"its state thrown away, declined": {
 			request: SuspendRequest{Mode: "stateless", LoseState: true, Did: "suspended", Options: change.Options{Confirm: declines}}, fails: []string{"not done"}, code: exit.Failed,
 		},
+		"by its last checkpoint, and where isn't known": {
+			request: SuspendRequest{Mode: "last-state", Did: "suspended"}, left: api.RetainedState{Kind: "checkpoint"},
+			react: func(f *fakeOperator, job api.Job) {
+				f.status(job.Ref(), map[string]any{
+					"observedGeneration": job.Object.GetGeneration(), "lifecycleState": "SUSPENDED",
+					"reconciliationStatus": map[string]any{"state": "DEPLOYED", "lastReconciledSpec": reconciled(job, "suspended")},
+				})
+			},
+			patches: []string{`{"metadata":{"annotations":{"kubectl-flink/upgrade-mode-before":"savepoint"}},"spec":{"job":{"state":"suspended","upgradeMode":"last-state"}}}`},
+			notes:   []string{"where the state is that it left isn't known: its high-availability data is not there (configmap/orders-aaa-config-map)"},
+		},
 		"it doesn't run": {
 			job: []string{`{"status":{"error":"boom","jobStatus":{"state":"RESTARTING"}}}`}, request: savepoint,
 			fails: []string{"is not RUNNING, so no savepoint can be taken: RESTARTING", "The operator says: boom", "--mode last-state"}, code: exit.Failed,
