@@ -3,8 +3,11 @@ package change
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -116,7 +119,18 @@ func Apply(ctx context.Context, c *operator.Client, change Change, dryRun string
 func send(ctx context.Context, client dynamic.ResourceInterface, name string, body []byte, options metav1.PatchOptions) (*unstructured.Unstructured, error) {
 	ctx, done := context.WithTimeout(context.WithoutCancel(ctx), AnswerLimit)
 	defer done()
-	return client.Patch(ctx, name, types.MergePatchType, body, options)
+	patched, err := client.Patch(ctx, name, types.MergePatchType, body, options)
+	if Unanswered(err) && len(options.DryRun) == 0 {
+		err = fmt.Errorf("whether %s was changed isn't known; look at it before you try again: %s", name, err)
+	}
+	return patched, err
+}
+
+// Unanswered reports whether a request may have been carried out although it failed:
+// the connection, or the API server's time, ended before its answer.
+func Unanswered(err error) bool {
+	var link *url.Error
+	return errors.As(err, &link) && !strings.Contains(link.Err.Error(), "connection refused") || apierrors.IsTimeout(err)
 }
 
 // AnswerLimit is how long the API server may take to answer a patch.

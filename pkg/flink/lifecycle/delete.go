@@ -132,7 +132,9 @@ func Delete(ctx context.Context, c *operator.Client, ref api.Ref, request Delete
 	// Whether the object is gone must be known also after Ctrl-C.
 	sending, done := context.WithTimeout(context.WithoutCancel(ctx), change.AnswerLimit)
 	defer done()
-	if err := c.Resource(ref.Kind, ref.Namespace).Delete(sending, ref.Name, options); err != nil && !apierrors.IsNotFound(err) {
+	if err := c.Resource(ref.Kind, ref.Namespace).Delete(sending, ref.Name, options); change.Unanswered(err) {
+		return report, report.explain(fmt.Errorf("whether %s is being deleted isn't known: %s", ref, err))
+	} else if err != nil && !apierrors.IsNotFound(err) {
 		return report, report.explain(fmt.Errorf("%s was not deleted: %w", ref, err))
 	}
 	report.Asked = request.DryRun == ""

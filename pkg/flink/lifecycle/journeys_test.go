@@ -3,6 +3,8 @@ package lifecycle
 import (
 	"context"
 	"errors"
+	"io"
+	"net/url"
 	"strconv"
 	"strings"
 	"testing"
@@ -497,6 +499,50 @@ func TestDelete(t *testing.T) {
 				if err == nil && c.state != "" && report.Again.InitialPath() != c.state {
 					t.Errorf("made again it would start from %q", report.Again.InitialPath())
 				}
+			})
+		})
+	}
+}
+
+// A request whose answer doesn't come may have been carried out.
+func TestAnswersThatDontCome(t *testing.T) {
+	lost := &url.Error{Op: "Patch", URL: "https://api", Err: io.ErrUnexpectedEOF}
+	for name, c := range map[string]struct {
+		verb  string
+		made  bool
+		err   error
+		fails []string
+	}{
+		"a change that was made":     {verb: "patch", made: true, err: lost, fails: []string{"whether orders was changed isn't known"}},
+		"one that wasn't":            {verb: "patch", err: lost, fails: []string{"whether orders was changed isn't known", "unexpected EOF"}},
+		"the API server's own limit": {verb: "patch", err: apierrors.NewTimeoutError("too slow", 1), fails: []string{"isn't known", "too slow"}},
+		"one that was refused":       {verb: "patch", err: apierrors.NewInternalError(errors.New("a webhook")), fails: []string{"a webhook"}},
+		"a deletion":                 {verb: "delete", err: lost, fails: []string{"whether flinkdeployment/orders is being deleted isn't known", "its state is savepoint s3://b/s/0"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				job, patches := ordersWith(t), []string(nil)
+				if c.verb == "delete" {
+					job = ordersWith(t, suspendedBy("savepoint", "s3://b/s/0"))
+				}
+				f := newFakeOperator(t, nil, job)
+				f.tells(ordersRef, stateFrom(""))
+				if c.made {
+					patches = append(patches, `{"spec":{"restartNonce":1}}`)
+				}
+				f.dynamic.PrependReactor(c.verb, "*", func(action clienttesting.Action) (bool, runtime.Object, error) {
+					if c.made {
+						_, _, _ = f.patched(action)
+					}
+					return true, nil, c.err
+				})
+				var err error
+				if c.verb == "delete" {
+					_, err = Delete(patience(t), f.client, ordersRef, DeleteRequest{}, f.reporter())
+				} else {
+					_, err = Restart(patience(t), f.client, ordersRef, RestartRequest{}, f.reporter())
+				}
+				f.check(err, exit.Failed, c.fails, patches...)
 			})
 		})
 	}
