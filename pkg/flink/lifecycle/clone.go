@@ -85,8 +85,8 @@ func (r CloneRequest) Validate(source api.Ref) error {
 
 // Clone copies a job of c to the cluster of target, which may be the same, and
 // starts the copy from the job's state. The job itself is never deleted.
-func Clone(ctx context.Context, c *operator.Client, ref api.Ref, target *operator.Client, request CloneRequest, reporter operator.Reporter) (CloneReport, error) {
-	report := CloneReport{Source: ref}
+func Clone(ctx context.Context, c *operator.Client, ref api.Ref, target *operator.Client, request CloneRequest, reporter operator.Reporter) (report CloneReport, err error) {
+	report = CloneReport{Source: ref}
 	reporter.Waitingf("%s: checking the job", ref)
 	object, err := c.Get(ctx, ref)
 	if err != nil {

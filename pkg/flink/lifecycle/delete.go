@@ -62,8 +62,8 @@ type DeleteReport struct {
 // checkpoints is only known once it has stopped. So a job that runs is
 // suspended first, and where its state is then is reported before its object is
 // touched.
-func Delete(ctx context.Context, c *operator.Client, ref api.Ref, request DeleteRequest, reporter operator.Reporter) (DeleteReport, error) {
-	report := DeleteReport{Job: ref}
+func Delete(ctx context.Context, c *operator.Client, ref api.Ref, request DeleteRequest, reporter operator.Reporter) (report DeleteReport, err error) {
+	report = DeleteReport{Job: ref}
 	reporter.Waitingf("%s: checking the job", ref)
 	object, err := c.Get(ctx, ref)
 	if err != nil {

@@ -74,8 +74,8 @@ type RestoreReport struct {
 // The operator redeploys by initialSavepointPath and savepointRedeployNonce: it
 // cancels the job without a savepoint and forgets its high-availability data,
 // so one is taken here first.
-func Restore(ctx context.Context, c *operator.Client, ref api.Ref, request RestoreRequest, reporter operator.Reporter) (RestoreReport, error) {
-	report := RestoreReport{Report: change.Report{Job: ref, Did: "restored", DryRun: request.DryRun}}
+func Restore(ctx context.Context, c *operator.Client, ref api.Ref, request RestoreRequest, reporter operator.Reporter) (report RestoreReport, err error) {
+	report = RestoreReport{Report: change.Report{Job: ref, Did: "restored", DryRun: request.DryRun}}
 	reporter.Waitingf("%s: checking the job", ref)
 	job, err := change.Target(ctx, c, ref)
 	if err != nil {

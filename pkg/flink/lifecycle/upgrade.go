@@ -45,8 +45,8 @@ const rollbackKey = "kubernetes.operator.deployment.rollback.enabled"
 
 // Upgrade changes a job's spec, follows it to the job running with it, from
 // its state, and goes back where that fails and is wanted.
-func Upgrade(ctx context.Context, c *operator.Client, ref api.Ref, request UpgradeRequest, reporter operator.Reporter) (UpgradeReport, error) {
-	report := UpgradeReport{Report: change.Report{Job: ref, Did: "upgraded", DryRun: request.DryRun}}
+func Upgrade(ctx context.Context, c *operator.Client, ref api.Ref, request UpgradeRequest, reporter operator.Reporter) (report UpgradeReport, err error) {
+	report = UpgradeReport{Report: change.Report{Job: ref, Did: "upgraded", DryRun: request.DryRun}}
 	reporter.Waitingf("%s: checking the job", ref)
 	job, err := upgradeTarget(ctx, c, ref)
 	if err != nil {
