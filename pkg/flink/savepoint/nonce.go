@@ -83,6 +83,8 @@ type nonceFollower struct {
 	ended bool
 
 	patched bool
+	// generation is the spec's with the nonce.
+	generation int64
 }
 
 // patch sets the nonce, with the resourceVersion that was read, so that two
@@ -107,7 +109,7 @@ func (f *nonceFollower) patch(ctx context.Context) error {
 		}
 		patched, err := client.Patch(ctx, object.GetName(), types.MergePatchType, body, options)
 		if err == nil {
-			f.asked = operator.ChangedAt(patched, f.asked)
+			f.asked, f.generation = operator.ChangedAt(patched, f.asked), patched.GetGeneration()
 			if _, kept := api.Number(patched.Object, "spec", "job", f.plan.request.nonceField()); !kept {
 				return fmt.Errorf("the operator installed here is too old: its %s has no spec.job.%s (it came with operator 1.7)\nNothing was changed", job.Kind.Name, f.plan.request.nonceField())
 			}
@@ -279,6 +281,11 @@ func (f *nonceFollower) handle(ctx context.Context, event watch.EventType, objec
 		return true, f.failed(ctx, job)
 	case f.plan.request.Follow && trigger == "":
 		return true, f.failed(ctx, job)
+	case f.nonce != 0 && !f.triggerSeen && object.GetGeneration() > f.generation && !f.asksStill(job):
+		if made, found, _ := f.findSnapshot(ctx); found {
+			return true, snapshotMade{made}
+		}
+		return true, &FailedError{What: f.what(), State: "not carried out", Cause: "somebody else changed the nonce in the spec before the operator took it up"}
 	case f.triggerSeen && trigger == "":
 		// The operator tries again for a minute before it gives up.
 		f.noteRetry(ctx, job)
@@ -293,6 +300,12 @@ func (f *nonceFollower) handle(ctx context.Context, event watch.EventType, objec
 		f.reporter.Waitingf("%s: waiting; the job is %s", job.Ref(), job.Describe(f.plan.now()))
 	}
 	return false, nil
+}
+
+// asksStill reports whether our nonce is in the spec.
+func (f *nonceFollower) asksStill(job api.Job) bool {
+	nonce, _ := api.Number(job.Spec(), "job", f.plan.request.nonceField())
+	return nonce == f.nonce
 }
 
 // completed fills in the report when the last one is the one asked for. Of a

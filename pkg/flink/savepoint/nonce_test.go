@@ -125,6 +125,16 @@ func TestASavepointByNonce(t *testing.T) {
 				job(3*time.Second, `{"jobStatus":{"state":"FINISHED"},"reconciliationStatus":{"lastReconciledSpec":"{\"spec\":{\"job\":{\"state\":\"suspended\"}}}"}}`)(c)
 			}, code: exit.Failed, says: []string{"not carried out: the job was suspended meanwhile\nThe nonce stays in the spec: it is carried out when the job runs again"},
 		},
+		"its nonce is taken back meanwhile": {
+			served: old, operate: func(c *flinktest.Cluster) {
+				flinktest.After(2*time.Second, func() { c.SetSpec(api.Deployment, "orders", `{"job":{"savepointTriggerNonce":7}}`) })
+			}, code: exit.Failed, within: 3 * time.Second, says: []string{"not carried out: somebody else changed the nonce in the spec before the operator took it up"},
+		},
+		"something else is changed meanwhile": {
+			served: old, operate: steps(func(c *flinktest.Cluster) {
+				flinktest.After(2*time.Second, func() { c.SetSpec(api.Deployment, "orders", `{"job":{"parallelism":9}}`) })
+			}, job(5*time.Second, saved)),
+		},
 		"the job restarts meanwhile": {
 			served: old, operate: steps(job(2*time.Second, `{"jobStatus":{"state":"RESTARTING"}}`), job(4*time.Second, `{"jobStatus":{"state":"RUNNING"}}`), job(6*time.Second, saved)),
 			waits: []string{"flinkdeployment/orders: waiting; the job is RESTARTING"},
