@@ -162,6 +162,12 @@ func stateFor(ctx context.Context, c *operator.Client, source api.Job, request C
 	case from == "" && source.Wanted() == api.WantRunning && runs:
 		return "", nil
 	case from == "" || from == fromLatest:
+		if source.IsStopped() {
+			// By its last checkpoint, too, which the status doesn't name.
+			if left, why := leftState(ctx, c, source, nil); why == "" && left.Path != "" {
+				return left.Path, nil
+			}
+		}
 		states, err := savepoint.LastStates(ctx, c, source, reporter)
 		if err != nil {
 			return "", err

@@ -564,7 +564,8 @@ func TestClone(t *testing.T) {
 		"empty":                   {request: from("none"), created: true},
 		"from a path":             {request: from("s3://b/s/0"), from: "s3://b/s/0", created: true},
 		"of a suspended job":      {job: []string{suspendedBy("savepoint", "s3://b/s/0")}, request: from(""), from: "s3://b/s/0", created: true},
-		"planned only":            {request: CloneRequest{Name: "copy", Namespace: "ns", From: "s3://b/s/0", DryRun: "server"}, from: "s3://b/s/0"},
+		"its source was stopped by its last checkpoint": {job: []string{suspendedBy("last-state", "s3://b/s/0")}, request: from(""), from: "s3://b/c/aaa/chk-12", created: true},
+		"planned only": {request: CloneRequest{Name: "copy", Namespace: "ns", From: "s3://b/s/0", DryRun: "server"}, from: "s3://b/s/0"},
 		"it doesn't run": {
 			job: []string{`{"status":{"jobStatus":{"state":"RESTARTING"}}}`}, request: from(""), fails: []string{"is not RUNNING, so no savepoint can be taken for the clone", "--from none"}, code: exit.Failed,
 		},
@@ -573,7 +574,7 @@ func TestClone(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
-				f := newFakeOperator(t, nil, ordersWith(t, c.job...))
+				f := newFakeOperator(t, []runtime.Object{configMap("orders-aaa-config-map", "checkpointID-0000000000000000012", "…")}, ordersWith(t, c.job...))
 				f.tells(ordersRef, stateFrom(""))
 				if err := c.request.Validate(ordersRef); err != nil {
 					t.Fatal(err)
