@@ -166,6 +166,14 @@ func TestUpgradeOfASessionCluster(t *testing.T) {
 			}
 		})
 	})
+	t.Run("a job in it that isn't stopped yet", func(t *testing.T) {
+		inBubble(t, func(t *testing.T) {
+			job := flinktest.JobOf(t, api.SessionJob, `{"metadata":{"name":"j","namespace":"ns"},"spec":{"deploymentName":"orders","job":{"state":"suspended"}},"status":{"lifecycleState":"STABLE","jobStatus":{"state":"RESTARTING","jobId":"x"}}}`)
+			f := newFakeOperator(t, nil, cluster(t), job)
+			_, err := Upgrade(patience(t), f.client, ordersRef, request, f.reporter())
+			f.check(err, exit.Failed, []string{"nothing keeps the state of the jobs in it: flinksessionjob/j"})
+		})
+	})
 	t.Run("whether it is empty isn't known", func(t *testing.T) {
 		inBubble(t, func(t *testing.T) {
 			f := newFakeOperator(t, nil, cluster(t))

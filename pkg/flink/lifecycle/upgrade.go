@@ -134,7 +134,9 @@ func upgradeTarget(ctx context.Context, c *operator.Client, ref api.Ref) (api.Jo
 // checkUpgradable refuses to restart a session cluster while jobs run in it:
 // the operator stops them all, and nothing sees to their state.
 func checkUpgradable(ctx context.Context, c *operator.Client, cluster api.Job, loseState bool) error {
-	jobs, err := jobsIn(ctx, c, cluster, func(job api.Job) bool { return job.Wanted() != api.WantSuspended || job.IsRunning() })
+	jobs, err := jobsIn(ctx, c, cluster, func(job api.Job) bool {
+		return job.Wanted() != api.WantSuspended || !job.IsStopped() && job.JobID() != ""
+	})
 	ref := cluster.Ref()
 	switch {
 	case len(jobs) == 0 && err != nil && !loseState:
