@@ -84,6 +84,10 @@ func planRestart(ctx context.Context, c *operator.Client, ref api.Ref, verb stri
 	if job.Wanted() == api.WantSuspended {
 		return ch, fmt.Errorf("%s is suspended; start it with: kubectl flink resume %s -n %s", ref, ref, ref.Namespace)
 	}
+	if job.RolledBack() {
+		// The operator compares with what runs, not with what it gave up.
+		return ch, fmt.Errorf("%s was not changed: the operator rolled its last change back, and would carry that out again with this one\nSee why it failed (kubectl flink doctor %s -n %s), then correct it: kubectl flink upgrade %s -n %s", ref, ref, ref.Namespace, ref, ref.Namespace)
+	}
 	if err := change.CheckRejected(job); err != nil {
 		return ch, err
 	}

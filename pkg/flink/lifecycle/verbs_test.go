@@ -325,12 +325,13 @@ func TestRestart(t *testing.T) {
 		notes   []string
 		from    api.RetainedState
 	}{
-		"from a savepoint":  {patches: []string{patch}, from: api.RetainedState{Kind: "savepoint", Path: "s3://b/s/savepoint-1", Proven: true}},
-		"from a checkpoint": {request: RestartRequest{StateChoice: api.StateChoice{UpgradeMode: "last-state"}}, patches: []string{`{"spec":{"job":{"upgradeMode":"last-state"},"restartNonce":1}}`}, from: api.RetainedState{Kind: "checkpoint", Path: "s3://b/c/aaa/chk-7", Proven: true}},
-		"once more":         {job: []string{`{"spec":{"restartNonce":4}}`}, patches: []string{`{"spec":{"restartNonce":5}}`}, from: api.RetainedState{Kind: "savepoint", Path: "s3://b/s/savepoint-1", Proven: true}},
-		"it is suspended":   {job: []string{suspendedBy("savepoint", "s3://b/s/0")}, fails: []string{"is suspended; start it with: kubectl flink resume flinkdeployment/orders -n ns"}},
-		"it is stateless":   {job: []string{`{"spec":{"job":{"upgradeMode":"stateless"}}}`}, fails: []string{"to restart it would throw its state away"}},
-		"its state is lost": {request: RestartRequest{StateChoice: api.StateChoice{LoseState: true}}, patches: []string{`{"spec":{"job":{"upgradeMode":"stateless"},"restartNonce":1}}`, `{"spec":{"job":{"upgradeMode":"savepoint"}}}`}, from: api.RetainedState{Kind: "none", Proven: true}},
+		"from a savepoint":   {patches: []string{patch}, from: api.RetainedState{Kind: "savepoint", Path: "s3://b/s/savepoint-1", Proven: true}},
+		"from a checkpoint":  {request: RestartRequest{StateChoice: api.StateChoice{UpgradeMode: "last-state"}}, patches: []string{`{"spec":{"job":{"upgradeMode":"last-state"},"restartNonce":1}}`}, from: api.RetainedState{Kind: "checkpoint", Path: "s3://b/c/aaa/chk-7", Proven: true}},
+		"once more":          {job: []string{`{"spec":{"restartNonce":4}}`}, patches: []string{`{"spec":{"restartNonce":5}}`}, from: api.RetainedState{Kind: "savepoint", Path: "s3://b/s/savepoint-1", Proven: true}},
+		"it is suspended":    {job: []string{suspendedBy("savepoint", "s3://b/s/0")}, fails: []string{"is suspended; start it with: kubectl flink resume flinkdeployment/orders -n ns"}},
+		"it was rolled back": {job: []string{`{"status":{"lifecycleState":"ROLLED_BACK"}}`}, fails: []string{"was not changed: the operator rolled its last change back", "kubectl flink upgrade flinkdeployment/orders -n ns"}},
+		"it is stateless":    {job: []string{`{"spec":{"job":{"upgradeMode":"stateless"}}}`}, fails: []string{"to restart it would throw its state away"}},
+		"its state is lost":  {request: RestartRequest{StateChoice: api.StateChoice{LoseState: true}}, patches: []string{`{"spec":{"job":{"upgradeMode":"stateless"},"restartNonce":1}}`, `{"spec":{"job":{"upgradeMode":"savepoint"}}}`}, from: api.RetainedState{Kind: "none", Proven: true}},
 		"its state is lost, and it crashes": {
 			request: RestartRequest{StateChoice: api.StateChoice{LoseState: true}},
 			react: func(f *fakeOperator, job api.Job) {
@@ -414,6 +415,7 @@ func TestScale(t *testing.T) {
 		"both, and they differ":    {job: []string{`{"spec":{"mode":"standalone","taskManager":{"replicas":1}}}`}, request: ScaleRequest{TaskManagers: 3, Parallelism: 4}, fails: []string{"--parallelism 4 is void beside --task-managers 3", "the parallelism is 3"}, code: exit.Usage},
 		"replicas decide":          {job: []string{`{"spec":{"taskManager":{"replicas":1}}}`}, request: ScaleRequest{Parallelism: 4}, fails: []string{"spec.taskManager.replicas: 1", "Use --task-managers N instead"}, code: exit.Failed},
 		"it is suspended":          {job: []string{suspendedBy("savepoint", "s3://b/s/0")}, request: ScaleRequest{Parallelism: 4}, fails: []string{"is suspended; start it with"}, code: exit.Failed},
+		"it was rolled back":       {job: []string{`{"status":{"lifecycleState":"ROLLED_BACK"}}`}, request: ScaleRequest{Parallelism: 4}, fails: []string{"rolled its last change back"}, code: exit.Failed},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
