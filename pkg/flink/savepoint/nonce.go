@@ -1,6 +1,7 @@
 package savepoint
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -136,7 +137,28 @@ func (f *nonceFollower) follow(ctx context.Context) (Report, error) {
 		// From here on it is as if the snapshot had been created by us.
 		return f.followSnapshot(ctx, made)
 	}
+	if err == nil && f.report.Done && f.plan.request.Checkpoint == "" {
+		f.noteHistory()
+	}
 	return f.report, f.explain(ctx, err)
+}
+
+// noteHistory says how long the operator keeps a savepoint that has no object of
+// its own: it deletes the data of those in status.jobStatus.savepointInfo, all but
+// the newest (SavepointObserver, since 1.10 SnapshotObserver), whoever took them.
+func (f *nonceFollower) noteHistory() {
+	const history, enabled = "kubernetes.operator.savepoint.history.max.", "kubernetes.operator.savepoint.cleanup.enabled"
+	own, _ := f.plan.target.Spec()["flinkConfiguration"].(map[string]any)
+	config := api.Flatten(own)
+	set := func(key, otherwise string) string {
+		value, _ := config.Get(key)
+		return cmp.Or(value, otherwise)
+	}
+	if strings.EqualFold(set(enabled, "true"), "false") {
+		return
+	}
+	f.reporter.Notef("%s: the operator deletes this savepoint when there is a newer one and it is older than %s, or when there are %s newer ones (%sage and count, unless its own configuration has others). To keep it, set %s: \"false\" in spec.flinkConfiguration",
+		f.plan.target.Ref(), set(history+"age", "1 d"), set(history+"count", "10"), history, enabled)
 }
 
 // run sets the nonce as soon as its end can be seen, and follows it.

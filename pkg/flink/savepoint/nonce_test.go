@@ -59,12 +59,24 @@ func TestASavepointByNonce(t *testing.T) {
 	playAll(t, map[string]scene{
 		"completed": {
 			served: old, status: earlier, operate: steps(job(time.Second, triggered), job(5*time.Second, saved)), within: 6 * time.Second,
-			notes: []string{"flinkdeployment.flink.apache.org/orders savepointTriggerNonce set to 9466848"}, waits: []string{"flinkdeployment/orders: waiting for the operator", "flinkdeployment/orders: savepoint in progress"},
+			notes: []string{
+				"flinkdeployment.flink.apache.org/orders savepointTriggerNonce set to 9466848",
+				"flinkdeployment/orders: the operator deletes this savepoint when there is a newer one and it is older than 1 d, or when there are 10 newer ones",
+				"To keep it, set kubernetes.operator.savepoint.cleanup.enabled: \"false\" in spec.flinkConfiguration",
+			}, waits: []string{"flinkdeployment/orders: waiting for the operator", "flinkdeployment/orders: savepoint in progress"},
 			check: func(t *testing.T, c *flinktest.Cluster, r Report, _ error) {
 				if !r.Done || r.Method != Nonce || r.Path != "s3://b/s/savepoint-a-2" || r.Format != "CANONICAL" || r.TriggerID != "t1" || r.Nonce == 0 || r.Nonce != nonceOf(c) || r.Snapshot.Object != nil || !r.CompletedAt.Equal(time.UnixMilli(946684805000)) {
 					t.Errorf("%+v", r)
 				}
 			},
+		},
+		"completed, and kept for a week": {
+			served: old, operate: job(5*time.Second, saved), spec: strings.Replace(ordersSpec, `ion":{`, `ion":{"kubernetes.operator.savepoint.history.max.age":"7 d","kubernetes.operator.savepoint.history.max.count":"99",`, 1),
+			notes: []string{"it is older than 7 d, or when there are 99 newer ones"},
+		},
+		"completed, and kept": {
+			served: old, operate: job(5*time.Second, saved), spec: strings.Replace(ordersSpec, `ion":{`, `ion":{"kubernetes.operator.savepoint.cleanup.enabled":"false",`, 1),
+			mute: []string{"the operator deletes"},
 		},
 		"an earlier nonce was dealt with": {
 			served: old, status: strings.Replace(earlier, "{", `{"reconciliationStatus":{"lastReconciledSpec":"{\"spec\":{\"job\":{\"state\":\"running\",\"savepointTriggerNonce\":7}}}"},`, 1),
