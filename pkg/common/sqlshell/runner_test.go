@@ -102,18 +102,22 @@ func TestErrorsOfStatementsHaveNoSecrets(t *testing.T) {
 }
 
 func TestTimeoutCancelsTheQuery(t *testing.T) {
-	backend := &fake{answers: map[string]answer{
-		"SELECT": {schema: Schema{Query: true, Columns: []Column{column("n", "BIGINT")}}, batches: rows(plus("1")), wait: true},
-	}}
-	out, _, err := script(t, backend, "SELECT n FROM forever", Options{Timeout: 50 * time.Millisecond, Format: CSV})
-	if exit.Code(err) != exit.TimedOut || !strings.Contains(err.Error(), "--timeout") {
-		t.Errorf("got %v", err)
-	}
-	if len(backend.canceled) != 1 {
-		t.Errorf("canceled %q", backend.canceled)
-	}
-	if out != "n\n1\n" {
-		t.Errorf("printed %q", out)
+	for statement, canceled := range map[string]int{
+		"SELECT n FROM forever": 1, "EXECUTE SELECT n FROM forever": 1, "EXECUTE (SELECT n FROM forever)": 1,
+		"EXECUTE INSERT INTO t SELECT n FROM forever": 0,
+	} {
+		forever := answer{schema: Schema{Query: true, Columns: []Column{column("n", "BIGINT")}}, batches: rows(plus("1")), wait: true, job: "abc"}
+		backend := &fake{answers: map[string]answer{"SELECT": forever, "EXECUTE": forever}}
+		out, _, err := script(t, backend, statement, Options{Timeout: 50 * time.Millisecond, Format: CSV})
+		if exit.Code(err) != exit.TimedOut || !strings.Contains(err.Error(), "--timeout") {
+			t.Errorf("%s: got %v", statement, err)
+		}
+		if len(backend.canceled) != canceled {
+			t.Errorf("%s: canceled %q", statement, backend.canceled)
+		}
+		if out != "n\n1\n" {
+			t.Errorf("%s: printed %q", statement, out)
+		}
 	}
 }
 

@@ -39,7 +39,7 @@ const (
 	// KindOther is a command with an answer: SHOW, DESCRIBE, EXPLAIN, CREATE, SET, …
 	KindOther Kind = iota
 	// KindQuery asks for rows: SELECT, WITH, VALUES, TABLE, or one of these in
-	// brackets.
+	// brackets or behind EXECUTE.
 	KindQuery
 	// KindJob starts a job: INSERT, UPDATE, DELETE, statement sets, compiled
 	// plans. That CREATE TABLE … AS SELECT does too is known by its Schema only.
@@ -71,7 +71,12 @@ func classify(words []string) Kind {
 	switch words[0] {
 	case "SELECT", "WITH", "VALUES", "TABLE", "(":
 		return KindQuery
-	case "INSERT", "UPDATE", "DELETE", "EXECUTE", "BEGIN":
+	case "EXECUTE":
+		if len(words) > 1 && classify(words[1:]) == KindQuery {
+			return KindQuery // EXECUTE SELECT … is SELECT …
+		}
+		return KindJob
+	case "INSERT", "UPDATE", "DELETE", "BEGIN":
 		return KindJob
 	case "COMPILE":
 		if len(words) > 1 && words[1] == "AND" {

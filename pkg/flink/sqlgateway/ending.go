@@ -4,9 +4,9 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/sqlshell"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/untrusted"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/rest"
 )
@@ -58,11 +58,7 @@ func (e *execution) Cancel(ctx context.Context) error {
 // mayQuery reports whether the statement may be a query, whose job has to end
 // with it.
 func (e *execution) mayQuery() bool {
-	switch strings.ToUpper(firstWord(e.statement)) {
-	case "SELECT", "WITH", "VALUES", "TABLE", "":
-		return true
-	}
-	return false
+	return sqlshell.IsQuery(e.statement)
 }
 
 // assureEnd waits until a query's job has ended, and cancels it at the

@@ -314,10 +314,7 @@ func (e *execution) shape(p page) *sqlshell.Schema {
 		one = s.Columns[0].Name
 	}
 	if p.Query == nil {
-		switch strings.ToUpper(firstWord(e.statement)) {
-		case "SELECT", "WITH", "VALUES", "TABLE":
-			s.Query = true
-		}
+		s.Query = e.mayQuery()
 	}
 	s.Job = !s.Query && one == "job id"
 	s.Command = p.Kind == "SUCCESS"

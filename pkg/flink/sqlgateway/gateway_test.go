@@ -325,6 +325,19 @@ func TestCancelEndsTheJob(t *testing.T) {
 	}
 }
 
+// What may be a query is waited for before it is canceled, so that its job is known.
+func TestWhatMayBeAQuery(t *testing.T) {
+	for statement, want := range map[string]bool{
+		"/* a */ select 1": true, "WITH q AS (SELECT 1) TABLE q": true, "((SELECT 1))": true, "EXECUTE SELECT 1": true, "execute\n(TABLE t)": true,
+		"EXECUTE INSERT INTO t SELECT 1": false, "EXECUTE STATEMENT SET BEGIN INSERT INTO t SELECT 1; END": false, "EXECUTE PLAN '/p'": false, "SHOW TABLES": false,
+	} {
+		e := execution{statement: statement}
+		if got := e.mayQuery(); got != want || e.shape(page{}).Query != want {
+			t.Errorf("%q: %v", statement, got)
+		}
+	}
+}
+
 func TestCommandsAndJobs(t *testing.T) {
 	text := func(name string) string {
 		return `{"name":"` + name + `","logicalType":{"type":"VARCHAR","nullable":true,"length":2147483647},"comment":null}`

@@ -22,7 +22,11 @@ func (e *execution) AppendOnly(ctx context.Context) bool {
 	if s.call(ctx, http.MethodGet, httpapi.Path("sessions", e.handle), nil, &answer) == nil && strings.EqualFold(answer.Properties["execution.runtime-mode"], "batch") {
 		return true
 	}
-	plan, err := s.first(ctx, "EXPLAIN CHANGELOG_MODE "+e.statement)
+	query := e.statement
+	if word := "EXECUTE"; strings.HasPrefix(strings.ToUpper(query), word) {
+		query = strings.TrimSpace(query[len(word):]) // EXPLAIN takes no EXECUTE SELECT …
+	}
+	plan, err := s.first(ctx, "EXPLAIN CHANGELOG_MODE "+query)
 	return err == nil && onlyInserts(strings.Join(plan, "\n"))
 }
 

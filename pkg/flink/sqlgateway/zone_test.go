@@ -236,9 +236,16 @@ func TestQueriesThatOnlyAddRows(t *testing.T) {
 			t.Errorf("%v for\n%s", got, text)
 		}
 	}
+	// EXPLAIN takes the query alone.
 	f := newFake(t)
+	f.plan = plan("Calc(changelogMode=[I])")
+	e, err := f.session(Options{}).run(t.Context(), "execute\nSELECT 1")
+	if err != nil || !e.AppendOnly(t.Context()) || !slices.Contains(f.statements, "EXPLAIN CHANGELOG_MODE SELECT 1") {
+		t.Error(f.statements, err)
+	}
+	f = newFake(t)
 	s := f.session(Options{Properties: map[string]string{"execution.runtime-mode": "BATCH"}})
-	e, err := s.run(t.Context(), "SELECT 1")
+	e, err = s.run(t.Context(), "SELECT 1")
 	if err != nil || !e.AppendOnly(t.Context()) {
 		t.Error("a query in batch mode", err)
 	}
