@@ -184,6 +184,32 @@ func TestChangesAreGatheredWhereAFormatCantShowThem(t *testing.T) {
 	}
 }
 
+// What files set for Flink's own client counts here, and -o more.
+func TestOptionsOfFlinksClient(t *testing.T) {
+	const boxed, plain = "│ op │", "n\n1\n"
+	for _, c := range []struct{ set, format, want string }{
+		{"SET 'sql-client.execution.result-mode' = 'tableau';", "", boxed},
+		{"SET sql-client.execution.result-mode=TABLEAU;", "", boxed},
+		{"set sql-client.execution.result-mode = 'tableau' ;", "", boxed},
+		{"SET 'sql-client.execution.result-mode' = 'table';", "", plain},
+		{"SET 'sql-client.execution.result-mode' = 'nothing';", "", plain},
+		{"SET sql-client.execution.result-mode=;", "", plain},
+		{"SET 'sql-client.execution.max-table-result.rows' = 'tableau';", "", plain},
+		{"SET 'sql-client.execution.result-mode' = 'tableau';", CSV, plain},
+		{"SET sql-client.execution.result-mode=tableau;", Table, plain},
+	} {
+		backend := &fake{answers: map[string]answer{"SELECT": {schema: Schema{Query: true, Columns: []Column{column("n", "INT")}}, batches: rows(plus("1"))}}}
+		out, _, err := script(t, backend, c.set+"SELECT n FROM t", Options{Format: c.format})
+		if err != nil || !strings.Contains(out, c.want) {
+			t.Errorf("%s -o %s: %v\n%s", c.set, c.format, err, out)
+		}
+	}
+	backend := &fake{answers: map[string]answer{"SELECT": {refuse: &Error{Root: "no", Full: "all of it"}}}}
+	if _, _, err := script(t, backend, "SET sql-client.verbose = true; SELECT 1", Options{}); err == nil || !strings.Contains(err.Error(), "all of it") {
+		t.Error(err)
+	}
+}
+
 func TestWrongOptionsAreNamed(t *testing.T) {
 	for _, options := range []Options{{Format: "xml"}, {Limit: -1}, {Timeout: -1}} {
 		if _, _, err := script(t, &fake{}, "SELECT 1", options); exit.Code(err) != exit.Usage {

@@ -306,15 +306,18 @@ func (s *shell) edit(ctx context.Context, file string) error {
 // answer is no.
 func (s *shell) ask(question string) bool { return s.editor != nil && s.editor.agreed(question) }
 
-// clientOption honors what SQL files set for Flink's own client.
+// clientOption honors what SQL files set for Flink's own client, with quotes or
+// without, unless the command line says otherwise.
 func (s *shell) clientOption(statement Statement) {
-	if len(statement.words) != 4 || statement.words[0] != "SET" || statement.words[2] != "=" {
+	equals := slices.Index(statement.words, "=")
+	if equals < 1 || statement.words[0] != "SET" {
 		return
 	}
-	value := strings.ToLower(strings.Trim(statement.words[3], "'"))
-	switch strings.ToLower(strings.Trim(statement.words[1], "'")) {
+	plain := func(words []string) string { return strings.ToLower(strings.Trim(strings.Join(words, ""), "'")) }
+	value := plain(statement.words[equals+1:])
+	switch plain(statement.words[1:equals]) {
 	case "sql-client.execution.result-mode":
-		if CheckFormat(value) == nil && s.exported == nil {
+		if value != "" && CheckFormat(value) == nil && s.exported == nil && (s.prompt || s.options.Format == "") {
 			s.format = value
 		}
 	case "sql-client.verbose":
