@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 type tokenKind int
@@ -65,6 +66,9 @@ type lexer struct {
 	at     position
 	text   strings.Builder
 	inHint bool
+	// foreign is where the first byte is that isn't text in UTF-8, or a NUL, of
+	// which UTF-16 is full; its line is 0 where there is none.
+	foreign position
 }
 
 func newLexer(in io.Reader) *lexer {
@@ -73,9 +77,12 @@ func newLexer(in io.Reader) *lexer {
 
 // read takes one rune into the token; what isn't UTF-8 becomes U+FFFD.
 func (l *lexer) read() (rune, error) {
-	r, _, err := l.in.ReadRune()
+	r, size, err := l.in.ReadRune()
 	if err != nil {
 		return 0, err
+	}
+	if l.foreign.line == 0 && (r == 0 || r == utf8.RuneError && size == 1) {
+		l.foreign = l.at
 	}
 	l.text.WriteRune(r)
 	l.at.pass(r)

@@ -225,6 +225,10 @@ func TestOpenTextIsRefusedWithItsPlace(t *testing.T) {
 		"SELECT `a":                              "jobs.sql:1:8: this name is not closed by `",
 		"BEGIN STATEMENT SET;\nINSERT 1;\n":      "jobs.sql:1:1: this statement set is not closed by END;",
 		"EXECUTE STATEMENT SET\nBEGIN INSERT 1;": "jobs.sql:2:1: this statement set is not closed by END;",
+		"INSERT INTO t\n VALUES ('M\xfcller');":  "jobs.sql:2:12: this is no text in UTF-8: save it in that encoding",
+		"-- gr\xfc\xdfe\nSELECT 1;":              "jobs.sql:1:6: this is no text in UTF-8: save it in that encoding",
+		"\xff\xfeS\x00E\x00L\x00;\x00":           "jobs.sql:1:1: this is no text in UTF-8: save it in that encoding",
+		"S\x00E\x00;\x00":                        "jobs.sql:1:2: this is no text in UTF-8: save it in that encoding",
 	} {
 		backend := &fake{}
 		_, _, err := script(t, backend, sql, Options{})

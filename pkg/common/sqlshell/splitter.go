@@ -29,7 +29,7 @@ func NewSplitter(name string, text io.Reader) *Splitter {
 	return &Splitter{name: name, lex: newLexer(text)}
 }
 
-// openError says that a text ended within something.
+// openError says that a text ended within something, or is none.
 type openError struct {
 	source       string
 	line, column int
@@ -41,8 +41,9 @@ func (e *openError) Error() string {
 }
 
 // Next is the next statement, or io.EOF after the last one. The last one needs
-// no semicolon. Other errors are those of reading, and of text that ends
-// within a string, a comment or a statement set: they name the place.
+// no semicolon. Other errors are those of reading, of what is no UTF-8, and of
+// text that ends within a string, a comment or a statement set: they name the
+// place.
 func (s *Splitter) Next() (Statement, error) {
 	for {
 		statement, closed, err := s.next()
@@ -77,7 +78,13 @@ func (s *Splitter) next() (statement Statement, closed bool, err error) {
 		}
 		if !b.begun() && t.kind == tokenSymbol && t.text == `\` {
 			line := s.line()
+			s.lex.foreign = position{} // it may name a file
 			return Statement{Text: line, raw: line, Source: s.name, Line: t.at.line, Column: t.at.column, Meta: true}, true, nil
+		}
+		if at := s.lex.foreign; at.line > 0 {
+			// Sent all the same, it would be other data than was written.
+			s.err = &openError{source: s.name, line: at.line, column: at.column, what: "this is no text in UTF-8: save it in that encoding"}
+			return Statement{}, false, s.err
 		}
 		if t.kind == tokenSemicolon && s.lex.inHint {
 			t.kind = tokenSymbol
@@ -115,7 +122,7 @@ func complete(text string) bool {
 	for {
 		_, closed, err := s.next()
 		if err != nil {
-			return errors.Is(err, io.EOF)
+			return errors.Is(err, io.EOF) || s.lex.foreign.line > 0
 		}
 		if !closed {
 			return false

@@ -58,6 +58,7 @@ func TestSplit(t *testing.T) {
 			"COMPILE PLAN '/p.json' FOR STATEMENT SET BEGIN INSERT INTO a SELECT 1; END", "EXECUTE PLAN '/p.json'",
 		},
 		"\uFEFFSELECT 1;":             {"SELECT 1"},
+		"SELECT '\uFFFD', 'Müller';":  {"SELECT '\uFFFD', 'Müller'"},
 		"\\timing on\nSELECT 1;\\x":   {"\\timing on", "SELECT 1", "\\x"},
 		"CREATE TABLE `end` (a INT);": {"CREATE TABLE `end` (a INT)"},
 	} {
@@ -162,7 +163,7 @@ func TestSplitterReadsNoFurtherThanTheSemicolon(t *testing.T) {
 func TestEnterRunsCompleteText(t *testing.T) {
 	for text, want := range map[string]bool{
 		"": true, "SELECT 1": false, "SELECT 1;": true, "SELECT ';": false, "SELECT 1; SELECT": false, "SELECT 1; -- done": true,
-		"BEGIN STATEMENT SET;": false, "BEGIN STATEMENT SET; INSERT 1; END;": true, "/* ;": false, `\d orders`: true, "quit": true, "help": true,
+		"BEGIN STATEMENT SET;": false, "BEGIN STATEMENT SET; INSERT 1; END;": true, "/* ;": false, `\d orders`: true, "quit": true, "help": true, "SELECT '\xfc": true,
 	} {
 		if got := accepts(text); got != want {
 			t.Errorf("%q: %v", text, got)
