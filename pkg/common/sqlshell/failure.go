@@ -41,7 +41,12 @@ func (r *runner) failure(ctx context.Context, statement Statement, err error) er
 	r.last = refused
 	var out strings.Builder
 	line, column := statement.Line, 0
-	if refused.Line > 0 {
+	root, inside := refused.Root, refused.Line > 0
+	switch {
+	case inside && refused.Line > 1+strings.Count(statement.raw, "\n"):
+		// It is in another text, such as the query of a view.
+		root, inside = refused.Error(), false
+	case inside:
 		line, column = statement.place(refused.Line, refused.Column)
 	}
 	if statement.Source != "" {
@@ -50,11 +55,11 @@ func (r *runner) failure(ctx context.Context, statement Statement, err error) er
 			fmt.Fprintf(&out, "%d:", column)
 		}
 		out.WriteByte(' ')
-	} else if refused.Line > 0 && strings.Contains(statement.raw, "\n") {
+	} else if inside && strings.Contains(statement.raw, "\n") {
 		fmt.Fprintf(&out, "line %d, column %d: ", line, column)
 	}
-	out.WriteString(strings.TrimSpace(term.Safe(refused.Root)))
-	if refused.Line > 0 {
+	out.WriteString(strings.TrimSpace(term.Safe(root)))
+	if inside {
 		if text, before, ok := statement.excerpt(refused.Line, refused.Column); ok {
 			out.WriteString(caret(text, before))
 		}

@@ -50,6 +50,20 @@ func TestScriptStopsAtTheFirstErrorAndShowsItsPlace(t *testing.T) {
 	}
 }
 
+// A place that the statement doesn't have is one of another text, such as the
+// query of a view.
+func TestPlacesInOtherTexts(t *testing.T) {
+	for line, want := range map[int]string{
+		2: "jobs.sql:3:6: Column 'x' not found\n  FROM v\n       ^",
+		3: "jobs.sql:2: line 3, column 6: Column 'x' not found",
+	} {
+		backend := &fake{answers: map[string]answer{"SELECT": {refuse: &Error{Root: "Column 'x' not found", Line: line, Column: 6}}}}
+		if _, _, err := script(t, backend, "\nSELECT *\nFROM v  ;\nSELECT 1;\n", Options{}); err == nil || err.Error() != want {
+			t.Errorf("got:\n%v\nwant:\n%s", err, want)
+		}
+	}
+}
+
 // A script that goes on runs what is behind an error, tells each, and fails.
 func TestScriptGoesOnAfterAnError(t *testing.T) {
 	backend := &fake{answers: map[string]answer{

@@ -14,7 +14,8 @@ const expected = 6
 
 var (
 	// Calcite tells a place in three ways; the first number pair is its start.
-	place = regexp.MustCompile(`(?i)\b(?:from|at)?\s*line (\d+), column (\d+)(?: to line \d+, column \d+)?`)
+	// "Line 5, Column 10" is in the Java that Flink makes of SQL.
+	place = regexp.MustCompile(`\b(?:[Ff]rom|[Aa]t)?\s*line (\d+), column (\d+)(?: to line \d+, column \d+)?`)
 	// class is the name of a Java exception before its message.
 	class = regexp.MustCompile(`^(?:[a-z_][\w]*\.)+[A-Z][\w$]*(?:Exception|Error|Throwable)?(?:: |$)`)
 	// prefixes say again what the exception's kind says.
@@ -72,7 +73,7 @@ func reduce(messages []string) *sqlshell.Error {
 
 // vague reports whether a reason means little without what was being done.
 func vague(reason string) bool {
-	for _, start := range []string{"Argument bytes must", "null", "Index ", "No value present"} {
+	for _, start := range []string{"Argument bytes must", "null", "Index ", "No value present", "Line "} {
 		if strings.HasPrefix(reason, start) {
 			return true
 		}

@@ -75,6 +75,17 @@ func TestReduce(t *testing.T) {
 			},
 			reduced{"the SQL gateway can't reach the JobManager to submit the job: Connection refused: session-example-rest.ns/10.0.0.1:8081", 0, 0},
 		},
+		{
+			[]string{
+				"org.apache.flink.util.FlinkRuntimeException: org.apache.flink.api.common.InvalidProgramException: Table program cannot be compiled. This is a bug. Please file an issue.",
+				"org.codehaus.commons.compiler.CompileException: Line 5, Column 10: Cannot determine simple type name \"com\"",
+			},
+			reduced{"Table program cannot be compiled. This is a bug. Please file an issue: Line 5, Column 10: Cannot determine simple type name \"com\"", 0, 0},
+		},
+		{
+			[]string{"org.apache.calcite.runtime.CalciteContextException: from line 3, column 1 to line 3, column 4: Line 5, Column 10"},
+			reduced{"Line 5, Column 10", 3, 1},
+		},
 		{[]string{"java.lang.ArithmeticException: Division by zero"}, reduced{"Division by zero", 0, 0}},
 		{[]string{"java.lang.NullPointerException"}, reduced{"NullPointerException", 0, 0}},
 	} {

@@ -42,7 +42,8 @@ type execution struct {
 }
 
 var (
-	place = regexp.MustCompile(`(?i)\b(?:from |at )?line (\d+), column (\d+)(?: to line \d+, column \d+)?(?:: )?`)
+	// "Line 5, Column 10" is in the Java that Flink makes of SQL.
+	place = regexp.MustCompile(`\s*\b(?:[Ff]rom |[Aa]t )?line (\d+), column (\d+)(?: to line \d+, column \d+)?(?:: |\.)?`)
 	// prefixes only say that something failed.
 	prefixes = regexp.MustCompile(`^(?:SQL validation failed\.|SQL parse failed\.)\s*`)
 )

@@ -291,8 +291,9 @@ func TestRunEnds(t *testing.T) {
 
 func TestFailure(t *testing.T) {
 	for detail, want := range map[string]sqlshell.Error{
+		"Line 5, Column 10: Cannot determine simple type name \"com\"":                           {Root: "Line 5, Column 10: Cannot determine simple type name \"com\""},
 		"SQL validation failed. From line 2, column 8 to line 3, column 9: Object 'x' not found": {Root: "Object 'x' not found", Line: 2, Column: 8},
-		"SQL parse failed. Encountered \"FORM\" at line 1, column 10.":                           {Root: "Encountered \"FORM\" .", Line: 1, Column: 10},
+		"SQL parse failed. Encountered \"FORM\" at line 1, column 10.":                           {Root: "Encountered \"FORM\"", Line: 1, Column: 10},
 		"the pool is full": {Root: "the pool is full"},
 		"":                 {Root: "HTTP 400"},
 	} {
