@@ -66,6 +66,9 @@ type lexer struct {
 	at     position
 	text   strings.Builder
 	inHint bool
+	// begun says that a statement has begun, set that it is SET, and inAddress
+	// that it has come to the colon of a value without quotes, as in s3://b.
+	begun, set, inAddress bool
 	// foreign is where the first byte is that isn't text in UTF-8, or a NUL, of
 	// which UTF-16 is full; its line is 0 where there is none.
 	foreign position
@@ -124,9 +127,9 @@ func (l *lexer) next() (token, error) {
 				break
 			}
 		}
-	case first == '-' && l.peek() == '-', first == '/' && l.peek() == '/':
+	case first == '-' && l.peek() == '-', first == '/' && l.peek() == '/' && !l.inAddress:
 		t.kind = tokenComment
-		for l.peek() != '\n' {
+		for l.peek() != '\n' && l.peek() != '\r' {
 			if _, err = l.read(); err != nil {
 				break
 			}
@@ -182,6 +185,13 @@ func (l *lexer) next() (token, error) {
 		t.kind = tokenSymbol
 	}
 	t.text = l.text.String()
+	switch {
+	case t.kind == tokenSemicolon:
+		l.begun, l.set = false, false
+	case !l.begun && !t.blank():
+		l.begun, l.set = true, t.is("SET")
+	}
+	l.inAddress = l.set && (t.text == ":" || l.inAddress && !t.blank())
 	if errors.Is(err, io.EOF) {
 		err = nil
 	}

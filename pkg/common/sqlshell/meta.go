@@ -72,11 +72,15 @@ func init() {
 		{names: []string{"format"}, argument: "[FORMAT]", does: "how results are printed, such as csv or tableau", run: setFormat},
 		{names: []string{"export", "o"}, argument: "[FILE]", does: "write results to FILE.csv (or .tsv .json .ndjson .md .txt)", run: func(_ context.Context, s *shell, file string) error { return s.export(file) }},
 		{names: []string{"set"}, argument: "[KEY VALUE]", does: "set an option of the session, or list them", run: func(ctx context.Context, s *shell, a string) error {
-			key, value, _ := strings.Cut(strings.Replace(a, "=", " ", 1), " ")
+			key, value := a, ""
+			if end := strings.IndexAny(a, " \t="); end >= 0 {
+				// Another = is the value's.
+				key, value = a[:end], strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(a[end:]), "="))
+			}
 			if key == "" {
 				return s.execute(ctx, "SET")
 			}
-			return s.execute(ctx, fmt.Sprintf("SET %s = %s", literal(key), literal(strings.TrimSpace(value))))
+			return s.execute(ctx, fmt.Sprintf("SET %s = %s", literal(key), literal(value)))
 		}},
 		{names: []string{"unset"}, argument: "KEY", does: "reset an option of the session", run: func(ctx context.Context, s *shell, key string) error {
 			if key == "" {

@@ -224,6 +224,18 @@ func TestOptionsOfFlinksClient(t *testing.T) {
 	}
 }
 
+func TestSetCommand(t *testing.T) {
+	for command, want := range map[string]string{
+		`\set a b`: "SET 'a' = 'b'", `\set a=b`: "SET 'a' = 'b'", `\set a  =  b c`: "SET 'a' = 'b c'", `\set 'a' = 'b'`: "SET 'a' = 'b'",
+		`\set a -Db=c`: "SET 'a' = '-Db=c'", `\set a=b=c`: "SET 'a' = 'b=c'", `\set a`: "SET 'a' = ''", `\set`: "SET",
+	} {
+		backend := &fake{}
+		if _, _, err := script(t, backend, command, Options{}); err != nil || len(backend.ran) != 1 || backend.ran[0] != want {
+			t.Errorf("%s: %q, %v", command, backend.ran, err)
+		}
+	}
+}
+
 func TestWrongOptionsAreNamed(t *testing.T) {
 	for _, options := range []Options{{Format: "xml"}, {Limit: -1}, {Timeout: -1}} {
 		if _, _, err := script(t, &fake{}, "SELECT 1", options); exit.Code(err) != exit.Usage {
