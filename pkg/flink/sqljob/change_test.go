@@ -90,7 +90,7 @@ func TestApplicationOfASession(t *testing.T) {
 			out = append(out, statement)
 		}
 	}
-	got, left, err := FromSession(ran("SHOW TABLES; SET; SET 'sql-client.execution.result-mode'='tableau'; SET 'pipeline.name'='o'; CREATE TABLE s (a INT); SELECT * FROM s; INSERT INTO t SELECT 0; USE CATALOG c; BEGIN STATEMENT SET; INSERT INTO t SELECT 1; END; DROP TABLE s; DESCRIBE t"))
+	got, left, err := FromSession(ran("SHOW TABLES; SET; SET 'sql-client.execution.result-mode'='tableau'; SET 'pipeline.name'='o'; CREATE TABLE s (a INT); TRUNCATE TABLE s; CALL sys.compact('s'); SELECT * FROM s; INSERT INTO t SELECT 0; USE CATALOG c; BEGIN STATEMENT SET; INSERT INTO t SELECT 1; END; DROP TABLE s; DESCRIBE t"))
 	want := "SET 'pipeline.name'='o'\n;\nCREATE TABLE s (a INT)\n;\nUSE CATALOG c\n;\nBEGIN STATEMENT SET; INSERT INTO t SELECT 1; END\n;\n"
 	if err != nil || left != 1 || got.Text != want {
 		t.Errorf("%v %d\n%s", err, left, got.Text)

@@ -153,9 +153,12 @@ func (s Script) Check() (notes []string, err error) {
 		case "query":
 			return nil, exit.Usagef("%s: the rows of this query would be lost: an application has no reader\nWrite them somewhere with INSERT INTO a table, or run it with: kubectl flink sql", at(statement))
 		case "materialized":
-			return nil, exit.Usagef("%s: CREATE MATERIALIZED TABLE starts jobs of its own, which need a SQL gateway that refreshes them\nRun it with: kubectl flink sql", at(statement))
+			return nil, exit.Usagef("%s: a MATERIALIZED TABLE has jobs of its own, which need a SQL gateway that refreshes them\nRun it with: kubectl flink sql", at(statement))
 		default:
 			jobs = append(jobs, statement)
+		}
+		if once(words) {
+			notes = append(notes, fmt.Sprintf("%s: %s runs again whenever the JobManager starts: at each restart and upgrade", at(statement), firstLine(statement.Text)))
 		}
 		key, value, ok := setting(statement.Text)
 		if !ok {
@@ -261,16 +264,26 @@ func startsJob(words []string) string {
 		}
 	case "ANALYZE":
 		return "insert"
-	case "CREATE", "REPLACE":
-		if slices.Contains(words[:min(len(words), 5)], "MATERIALIZED") {
-			return "materialized"
+	case "CREATE", "REPLACE", "ALTER":
+		// TABLE may also be what a view selects, and MATERIALIZED a name.
+		i := 1
+		for i < len(words) && slices.Contains([]string{"OR", "REPLACE", "ALTER", "TEMPORARY"}, words[i]) {
+			i++
 		}
-		if slices.Contains(words[:min(len(words), 5)], "TABLE") && asQuery(words) {
+		switch {
+		case i == len(words):
+		case words[i] == "MATERIALIZED":
+			return "materialized"
+		case words[i] == "TABLE" && words[0] != "ALTER" && asQuery(words):
 			return "insert"
 		}
 	}
 	return ""
 }
+
+// once reports whether a statement changes data each time it runs, so that a
+// script, which runs whenever its application starts, may do harm with it.
+func once(words []string) bool { return words[0] == "TRUNCATE" || words[0] == "CALL" }
 
 // asQuery reports whether a CREATE TABLE has its rows from a query.
 func asQuery(words []string) bool {

@@ -30,7 +30,7 @@ func FromSession(ran []sqlshell.Statement) (script Script, left int, err error) 
 		key, _, _ := setting(statement.Text)
 		switch {
 		case i == job:
-		case starts == "query", asksOnly(words), strings.HasPrefix(key, "sql-client."), key == "table.dml-sync":
+		case starts == "query", asksOnly(words), once(words), strings.HasPrefix(key, "sql-client."), key == "table.dml-sync":
 			continue
 		case starts == "insert" && words[0] != "CREATE":
 			left++
