@@ -52,7 +52,9 @@ type answer struct {
 	// canceled.
 	fail error
 	wait bool
-	job  string
+	// starting has no schema until the statement is canceled.
+	starting bool
+	job      string
 	// more makes rows up instead of batches.
 	more func(n int) ([]Row, error)
 	// appendOnly says that rows are only added.
@@ -123,7 +125,13 @@ type fakeExecution struct {
 	given     int
 }
 
-func (e *fakeExecution) Schema(context.Context) (Schema, error) { return e.answer.schema, nil }
+func (e *fakeExecution) Schema(ctx context.Context) (Schema, error) {
+	if e.answer.starting {
+		<-ctx.Done()
+		return Schema{}, ctx.Err()
+	}
+	return e.answer.schema, nil
+}
 
 func (e *fakeExecution) Next(ctx context.Context) ([]Row, error) {
 	if err := ctx.Err(); err != nil {

@@ -68,6 +68,15 @@ func (r *runner) goesOn(id string) {
 	fmt.Fprintln(r.options.ErrOut)
 }
 
+// givenUp says what becomes of a job of which the start wasn't waited for.
+func (r *runner) givenUp(execution Execution) {
+	if id := execution.JobID(); id != "" {
+		r.goesOn(id)
+	} else if !r.options.Quiet {
+		fmt.Fprintln(r.options.ErrOut, "whether its job had started isn't known; see with SHOW JOBS")
+	}
+}
+
 func (r *runner) printJob(id string) error {
 	if r.prompt {
 		_, err := fmt.Fprintf(r.options.Out, "Job %s started\n", term.SafeLine(id))

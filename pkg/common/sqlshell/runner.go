@@ -128,6 +128,9 @@ func (r *runner) runOne(ctx context.Context, statement Statement) error {
 	schema, err := execution.Schema(ctx)
 	if err != nil {
 		r.stop(ctx, statement, execution)
+		if ctx.Err() != nil && statement.Kind() == KindJob {
+			r.givenUp(execution)
+		}
 		return r.failure(ctx, statement, err)
 	}
 	rows := 0

@@ -135,6 +135,26 @@ func TestTimeoutCancelsTheQuery(t *testing.T) {
 	}
 }
 
+// Of a job whose start isn't waited for it is said whether it goes on.
+func TestTimeoutWhileAJobStarts(t *testing.T) {
+	for _, c := range []struct {
+		statement, job string
+		canceled       int
+		said           string
+	}{
+		{"INSERT INTO t SELECT 1", "", 1, "whether its job had started isn't known; see with SHOW JOBS\n"},
+		{"INSERT INTO t SELECT 1", "sql-1", 0, "job sql-1 goes on; stop it with: stop sql-1\n"},
+		{"SELECT 1", "", 1, ""},
+	} {
+		starting := answer{starting: true, job: c.job}
+		backend := &fake{answers: map[string]answer{"INSERT": starting, "SELECT": starting}}
+		_, said, err := script(t, backend, c.statement, Options{Timeout: 20 * time.Millisecond})
+		if exit.Code(err) != exit.TimedOut || len(backend.canceled) != c.canceled || said != c.said {
+			t.Errorf("%s, job %q: %v, canceled %q, said %q", c.statement, c.job, err, backend.canceled, said)
+		}
+	}
+}
+
 func TestLimitEndsTheQuery(t *testing.T) {
 	for _, format := range Formats() {
 		backend := &fake{answers: map[string]answer{
