@@ -43,7 +43,7 @@ func (s *Session) local(text string) (sqlshell.Execution, error) {
 	case first == "SET" && len(rest) == 0:
 		return s.list(), nil
 	case first == "SET":
-		key, value, ok := assignment(rest)
+		key, value, ok := assignment(text, rest)
 		if !ok {
 			return nil, &sqlshell.Error{Root: "want SET 'key' = 'value'"}
 		}
@@ -52,7 +52,7 @@ func (s *Session) local(text string) (sqlshell.Execution, error) {
 	case first == "RESET":
 		s.reset(unquoted(strings.Join(rest, "")))
 		return done, nil
-	case first == "USE" && len(rest) >= 2 && strings.EqualFold(rest[0], "CATALOG"):
+	case first == "USE" && len(rest) == 2 && strings.EqualFold(rest[0], "CATALOG"):
 		s.use(unquoted(rest[1]), "")
 		return done, nil
 	case first == "USE" && len(rest) == 3 && rest[1] == ".":
@@ -66,13 +66,18 @@ func (s *Session) local(text string) (sqlshell.Execution, error) {
 }
 
 // assignment reads key = value, of which either may be several words without
+// quotes, as Flink does: with quotes in it, or white space, a value is wholly in
 // quotes.
-func assignment(words []string) (key, value string, ok bool) {
+func assignment(text string, words []string) (key, value string, ok bool) {
 	at := slices.Index(words, "=")
 	if at < 1 || at == len(words)-1 {
 		return "", "", false
 	}
-	return unquoted(strings.Join(words[:at], "")), unquoted(strings.Join(words[at+1:], "")), true
+	value = strings.Join(words[at+1:], "")
+	if len(words)-at > 2 && (strings.Contains(value, "'") || !strings.Contains(text, value)) {
+		return "", "", false
+	}
+	return unquoted(strings.Join(words[:at], "")), unquoted(value), true
 }
 
 func unquoted(word string) string {
