@@ -33,7 +33,7 @@ func (s Script) Compilable() (before []string, job string, err error) {
 			return nil, "", fmt.Errorf("%s: a batch job keeps no state", at(statement))
 		case first == "CREATE" && len(words) > 1 && words[1] == "CATALOG":
 			foreign = true
-		case first == "USE" && len(words) > 1 && words[1] == "CATALOG":
+		case first == "USE" && elsewhere(words):
 			foreign = true
 		case first == "SET", first == "RESET", first == "USE", first == "LOAD", first == "UNLOAD", first == "ADD", first == "REMOVE":
 		case first == "CREATE" && len(words) > 1 && words[1] == "TEMPORARY":
@@ -50,11 +50,25 @@ func (s Script) Compilable() (before []string, job string, err error) {
 	return nil, "", errors.New("no statement of the script starts a job")
 }
 
+// elsewhere reports whether USE leads to a catalog that isn't Flink's own: USE
+// CATALOG catalog, or USE catalog.database.
+func elsewhere(words []string) bool {
+	if len(words) < 3 || words[1] != "CATALOG" && words[2] != "." {
+		return false
+	}
+	catalog := words[1]
+	if catalog == "CATALOG" {
+		catalog = words[2]
+	}
+	return strings.Trim(catalog, "`") != "DEFAULT_CATALOG"
+}
+
 // farNamed reports whether a statement names something of another catalog:
-// catalog.database.name.
+// catalog.database.name, or DATABASE catalog.database.
 func farNamed(words []string) bool {
-	for i := 0; i+3 < len(words) && words[i] != "("; i++ {
-		if words[i] == "." && words[i+2] == "." {
+	database := len(words) > 1 && words[1] == "DATABASE"
+	for i := 0; i+1 < len(words) && words[i] != "("; i++ {
+		if words[i] == "." && (database || i+2 < len(words) && words[i+2] == ".") {
 			return true
 		}
 	}
