@@ -33,7 +33,7 @@ func again(ctx context.Context, s *shell, argument string) error {
 	if k == nil {
 		return errors.New("there was no result yet")
 	}
-	label := term.Cut(term.SafeLine(redact(k.statement.Text)), 60)
+	label := brief(k.statement.Text)
 	switch {
 	case !k.over && !k.ended:
 		s.note("%s: the rows that came until it was ended", label)
@@ -151,7 +151,7 @@ func watchAgain(ctx context.Context, s *shell, argument string) error {
 		pause = time.Duration(seconds * float64(time.Second))
 	}
 	statement := s.latest
-	switch label := term.Cut(term.SafeLine(redact(statement.Text)), 60); {
+	switch label := brief(statement.Text); {
 	case statement.Text == "":
 		return errors.New("there was no query yet")
 	case !asks(statement):

@@ -102,11 +102,20 @@ func caret(line, before string) string {
 
 // label names the statement in progress and time-outs.
 func (s Statement) label() string {
-	text := term.Cut(term.SafeLine(redact(s.Text)), 60)
+	text := brief(s.Text)
 	if s.Source == "" {
 		return text
 	}
 	return fmt.Sprintf("%s:%d: %s", s.Source, s.Line, text)
+}
+
+// brief is the beginning of a statement, on one line and without secrets.
+func brief(sql string) string {
+	const enough = 4 << 10 // of a statement of megabytes
+	if len(sql) > enough {
+		sql = strings.ToValidUTF8(sql[:enough], "")
+	}
+	return term.Cut(term.SafeLine(redact(sql)), 60)
 }
 
 // isLong reports whether an answer is a text of its own rather than a cell.

@@ -69,6 +69,21 @@ func TestNestedTextsAreToldApart(t *testing.T) {
 	}
 }
 
+func TestManyColumnsOfOneName(t *testing.T) {
+	columns := make([]Column, 20_000)
+	for i := range columns {
+		columns[i].Name = []string{"a", "a_2"}[i%2]
+	}
+	seen := map[string]bool{}
+	started := time.Now()
+	for _, c := range distinct(columns) {
+		seen[c.Name] = true
+	}
+	if took := time.Since(started); len(seen) != len(columns) || took > 5*time.Second {
+		t.Errorf("%d names in %s", len(seen), took)
+	}
+}
+
 // keysOf are the keys of a JSON object, each as often as it stands there.
 func keysOf(t *testing.T, object string) []string {
 	t.Helper()

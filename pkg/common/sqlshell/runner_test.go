@@ -12,6 +12,7 @@ import (
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/secret"
 )
 
 func TestScriptRunsStatementsInOrder(t *testing.T) {
@@ -101,6 +102,21 @@ func TestDefinitionsAndOptionsHaveNoSecrets(t *testing.T) {
 			if out, _, _ := script(t, &fake{answers: answers()}, statement, Options{Format: format, ShowSecrets: true}); !strings.Contains(out, "hunter2") {
 				t.Errorf("%s -o %s --show-secrets:\n%s", statement, format, out)
 			}
+		}
+	}
+}
+
+// What a statement is called is read from its beginning only, and a value that
+// this cuts has no quote at its end.
+func TestNamesOfLongStatements(t *testing.T) {
+	long := strings.Repeat("hunter2", 1000)
+	for sql, want := range map[string]string{
+		"SET 'my.password' = '" + long + "'": "SET 'my.password' = '" + secret.Hidden + "'",
+		"SELECT\n1":                          "SELECT 1",
+		"SELECT 'ü" + long + "ü'":            "SELECT 'ü" + long[:50] + "…",
+	} {
+		if got := brief(sql); got != want {
+			t.Errorf("%s, want %s", got, want)
 		}
 	}
 }
@@ -266,15 +282,16 @@ func TestWrongOptionsAreNamed(t *testing.T) {
 
 func TestOpenTextIsRefusedWithItsPlace(t *testing.T) {
 	for sql, want := range map[string]string{
-		"SELECT\n  'abc":                         "jobs.sql:2:3: this string is not closed by '",
-		"SELECT 1 /* what":                       "jobs.sql:1:10: this comment is not closed by */",
-		"SELECT `a":                              "jobs.sql:1:8: this name is not closed by `",
-		"BEGIN STATEMENT SET;\nINSERT 1;\n":      "jobs.sql:1:1: this statement set is not closed by END;",
-		"EXECUTE STATEMENT SET\nBEGIN INSERT 1;": "jobs.sql:2:1: this statement set is not closed by END;",
-		"INSERT INTO t\n VALUES ('M\xfcller');":  "jobs.sql:2:12: this is no text in UTF-8: save it in that encoding",
-		"-- gr\xfc\xdfe\nSELECT 1;":              "jobs.sql:1:6: this is no text in UTF-8: save it in that encoding",
-		"\xff\xfeS\x00E\x00L\x00;\x00":           "jobs.sql:1:1: this is no text in UTF-8: save it in that encoding",
-		"S\x00E\x00;\x00":                        "jobs.sql:1:2: this is no text in UTF-8: save it in that encoding",
+		"SELECT\n  'abc":                             "jobs.sql:2:3: this string is not closed by '",
+		"SELECT 1 /* what":                           "jobs.sql:1:10: this comment is not closed by */",
+		"SELECT `a":                                  "jobs.sql:1:8: this name is not closed by `",
+		"BEGIN STATEMENT SET;\nINSERT 1;\n":          "jobs.sql:1:1: this statement set is not closed by END;",
+		"EXECUTE STATEMENT SET\nBEGIN INSERT 1;":     "jobs.sql:2:1: this statement set is not closed by END;",
+		"EXECUTE STATEMENT SET\nBEGIN INSERT 1 END;": "jobs.sql:2:1: this statement set is not closed by END; behind a semicolon",
+		"INSERT INTO t\n VALUES ('M\xfcller');":      "jobs.sql:2:12: this is no text in UTF-8: save it in that encoding",
+		"-- gr\xfc\xdfe\nSELECT 1;":                  "jobs.sql:1:6: this is no text in UTF-8: save it in that encoding",
+		"\xff\xfeS\x00E\x00L\x00;\x00":               "jobs.sql:1:1: this is no text in UTF-8: save it in that encoding",
+		"S\x00E\x00;\x00":                            "jobs.sql:1:2: this is no text in UTF-8: save it in that encoding",
 	} {
 		backend := &fake{}
 		_, _, err := script(t, backend, sql, Options{})

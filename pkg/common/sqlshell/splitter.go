@@ -215,7 +215,11 @@ func (b *builder) open() string {
 	}
 	if b.block && !b.ends() {
 		b.openAt = b.blockAt
-		return "this statement set is not closed by END;"
+		what := "this statement set is not closed by END;"
+		if b.last[1] == "END" && b.last[2] == ";" || b.last[2] == "END" {
+			what += " behind a semicolon"
+		}
+		return what
 	}
 	return ""
 }

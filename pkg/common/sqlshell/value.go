@@ -146,12 +146,14 @@ func distinct(columns []Column) []Column {
 		taken[column.Name] = true
 	}
 	out, used := make([]Column, len(columns)), map[string]bool{}
+	tried := map[string]int{} // so that ten thousand of one name take no time
 	for i, column := range columns {
 		name := column.Name
-		for n := 2; used[name]; n++ {
+		for n := max(2, tried[column.Name]); used[name]; n++ {
 			if next := column.Name + "_" + strconv.Itoa(n); !taken[next] {
 				name = next
 			}
+			tried[column.Name] = n + 1
 		}
 		used[name] = true
 		out[i] = Column{Name: name, Type: column.Type}
