@@ -110,6 +110,23 @@ func Words(statement string) []string {
 	return words
 }
 
+// Comment is one comment of a text, and where it begins.
+type Comment struct {
+	Text         string
+	Line, Column int
+}
+
+// Comments are those of SQL text; hints are none.
+func Comments(sql string) []Comment {
+	var out []Comment
+	for _, t := range tokens(sql) {
+		if t.kind == tokenComment {
+			out = append(out, Comment{t.text, t.at.line, t.at.column})
+		}
+	}
+	return out
+}
+
 // significant are the first words and symbols of text in upper case.
 func significant(text string, most int) []string {
 	l := newLexer(strings.NewReader(text))

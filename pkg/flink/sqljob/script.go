@@ -188,10 +188,43 @@ func (s Script) Check() (notes []string, err error) {
 	if last := s.Statements[len(s.Statements)-1]; last.Text != jobs[0].Text {
 		notes = append(notes, fmt.Sprintf("%s: statements after the INSERT run only once it was started: a table that it needs comes before it", at(last)))
 	}
+	if err := s.misread(); err != nil {
+		return nil, err
+	}
 	if secret.Text(s.Text) != s.Text {
 		notes = append(notes, "the script has passwords or keys in it, and everybody who may read ConfigMaps there can read it")
 	}
 	return notes, nil
+}
+
+// misread finds what Flink's SqlDriver (ScriptExecutor) reads in another way than
+// Flink's parser, and the gateway, do: its statements have the comments behind
+// them, and with one a SET without quotes is none; of // it doesn't know that it
+// begins a comment.
+func (s Script) misread() error {
+	joined, err := New(Part{"", s.Text})
+	if err != nil || len(joined.Statements) != len(s.Statements) {
+		return err
+	}
+	i := 0 // the statement that has the comment
+	for _, c := range sqlshell.Comments(s.Text) {
+		for i+1 < len(joined.Statements) {
+			next := joined.Statements[i+1]
+			if next.Line > c.Line || next.Line == c.Line && next.Column > c.Column {
+				break
+			}
+			i++
+		}
+		statement := s.Statements[i]
+		words := sqlshell.Words(statement.Text)
+		switch {
+		case strings.HasPrefix(c.Text, "//") && strings.ContainsAny(c.Text, ";'\"`"):
+			return exit.Usagef("%s: Flink's SqlDriver takes the comment %s for SQL: begin it with --", at(statement), firstLine(c.Text))
+		case len(words) > 1 && words[1][0] != '\'' && (strings.EqualFold(words[0], "SET") || strings.EqualFold(words[0], "RESET")):
+			return exit.Usagef("%s: beside a comment, Flink's SqlDriver takes %s only with quotes, as in SET 'key' = 'value'", at(statement), firstLine(statement.Text))
+		}
+	}
+	return nil
 }
 
 // CheckSession finds what a script can't have that runs in a session cluster
