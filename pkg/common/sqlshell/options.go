@@ -14,6 +14,8 @@ type Options struct {
 	// Format is table, json, ndjson, csv, tsv or vertical; the prompt also
 	// knows changelog and tableau.
 	Format string
+	// Mode is the format where Format is "", as long as no statement sets another.
+	Mode string
 	// Limit ends a query after so many rows; 0 is no limit.
 	Limit int
 	// Timeout bounds each statement; 0 is no bound.

@@ -1,6 +1,7 @@
 package sqlshell
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -62,10 +63,7 @@ func newRunner(backend Backend, options Options) (*runner, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &runner{backend: backend, options: options, palette: palette, out: options.Out, format: options.Format}
-	if r.format == "" {
-		r.format = Table
-	}
+	r := &runner{backend: backend, options: options, palette: palette, out: options.Out, format: cmp.Or(options.Format, options.Mode, Table)}
 	return r, nil
 }
 

@@ -254,6 +254,17 @@ func TestOptionsOfFlinksClient(t *testing.T) {
 			t.Errorf("%s -o %s: %v\n%s", c.set, c.format, err, out)
 		}
 	}
+	// What a file before set counts until another is set.
+	var options Options
+	for _, statement := range split(t, "SET sql-client.execution.result-mode=changelog; SET 'a'='b'; SET sql-client.verbose=true; SHOW TABLES") {
+		options.Honor(statement)
+	}
+	for sql, want := range map[string]string{"SELECT n": "op   n", "SET 'sql-client.execution.result-mode'='table';SELECT n": plain} {
+		backend := &fake{answers: map[string]answer{"SELECT": {schema: Schema{Query: true, Columns: []Column{column("n", "INT")}}, batches: rows(plus("1"))}}}
+		if out, _, err := script(t, backend, sql, options); err != nil || !options.Full || !strings.HasPrefix(out, want) {
+			t.Errorf("%s: %v\n%s", sql, err, out)
+		}
+	}
 	backend := &fake{answers: map[string]answer{"SELECT": {refuse: &Error{Root: "no", Full: "all of it"}}}}
 	if _, _, err := script(t, backend, "SET sql-client.verbose = true; SELECT 1", Options{}); err == nil || !strings.Contains(err.Error(), "all of it") {
 		t.Error(err)

@@ -306,9 +306,20 @@ func (s *shell) edit(ctx context.Context, file string) error {
 // answer is no.
 func (s *shell) ask(question string) bool { return s.editor != nil && s.editor.agreed(question) }
 
-// clientOption honors what SQL files set for Flink's own client, with quotes or
-// without, unless the command line says otherwise.
+// clientOption honors what SQL files set for Flink's own client, unless the
+// command line says otherwise.
 func (s *shell) clientOption(statement Statement) {
+	set := Options{Full: s.options.Full}
+	set.Honor(statement)
+	s.options.Full = set.Full
+	if set.Mode != "" && s.exported == nil && (s.prompt || s.options.Format == "") {
+		s.format = set.Mode
+	}
+}
+
+// Honor takes over what a statement sets for Flink's own client, with quotes or
+// without.
+func (o *Options) Honor(statement Statement) {
 	equals := slices.Index(statement.words, "=")
 	if equals < 1 || statement.words[0] != "SET" {
 		return
@@ -317,11 +328,11 @@ func (s *shell) clientOption(statement Statement) {
 	value := plain(statement.words[equals+1:])
 	switch plain(statement.words[1:equals]) {
 	case "sql-client.execution.result-mode":
-		if value != "" && CheckFormat(value) == nil && s.exported == nil && (s.prompt || s.options.Format == "") {
-			s.format = value
+		if CheckFormat(value) == nil {
+			o.Mode = value
 		}
 	case "sql-client.verbose":
-		s.options.Full = value == "true"
+		o.Full = value == "true"
 	}
 }
 
