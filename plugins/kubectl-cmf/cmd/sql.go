@@ -149,8 +149,13 @@ func (o *sqlOptions) sources(ctx context.Context) (sources []sqlshell.Source, do
 	for _, text := range o.execute {
 		sources = append(sources, sqlshell.Source{Name: "--execute", Text: strings.NewReader(text)})
 	}
+	stdin := false
 	for _, name := range o.files {
 		if name == "-" {
+			if stdin {
+				return nil, done, exit.Usagef("-f - can be given once")
+			}
+			stdin = true
 			sources = append(sources, sqlshell.Source{Name: name, Text: o.In})
 			continue
 		}

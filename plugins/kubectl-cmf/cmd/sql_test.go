@@ -132,6 +132,8 @@ func TestSQLNeedsAPool(t *testing.T) {
 	r.fails(2, "has no compute pool", "sql", "--execute", "SHOW TABLES")
 	r.fails(2, "want KEY=VALUE", "sql", "--set", "x")
 	r.fails(2, "unknown format", "sql", "-o", "xml")
+	r.fails(2, "can be given once", "sql", "-f", "-", "-f", "-")
+	r.fails(2, "latin1.sql:1:9: this is no text in UTF-8", "sql", "-f", r.file("latin1.sql", "SELECT '\xfc';"))
 	if slices.Contains(r.left(), "x") {
 		t.Error("made a statement")
 	}
