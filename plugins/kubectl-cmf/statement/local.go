@@ -31,8 +31,8 @@ func (a *answered) JobID() string                { return "" }
 func (a *answered) Cancel(context.Context) error { return nil }
 func (a *answered) Close(context.Context) error  { return nil }
 
-// local answers what CMF, without sessions, can't: SET, RESET and USE. It is
-// nil for other statements.
+// local answers what CMF, without sessions, can't: SET, RESET and USE, and a
+// statement set in pieces, which it refuses. It is nil for other statements.
 func (s *Session) local(text string) (sqlshell.Execution, error) {
 	words := sqlshell.Words(text)
 	if len(words) == 0 {
@@ -52,6 +52,9 @@ func (s *Session) local(text string) (sqlshell.Execution, error) {
 	case first == "RESET":
 		s.reset(unquoted(strings.Join(rest, "")))
 		return done, nil
+	case first == "BEGIN" && len(rest) == 2:
+		// Its statements would run each for itself.
+		return nil, &sqlshell.Error{Root: "CMF has no sessions that gather a statement set: it takes INSERTs alone, with nothing else between BEGIN and END"}
 	case first == "USE" && len(rest) == 2 && strings.EqualFold(rest[0], "CATALOG"):
 		s.use(unquoted(rest[1]), "")
 		return done, nil

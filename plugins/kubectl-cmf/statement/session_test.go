@@ -322,6 +322,7 @@ func TestSessionGoesWithEachStatement(t *testing.T) {
 		"USE of both":          {said: []string{"USE `c 2`.d2"}, want: []string{`"sql.current-catalog":"c 2"`, `"sql.current-database":"d2"`}},
 		"SET without quotes":   {said: []string{"SET a.b = s3://b/c-d", "SET c.d=-1"}, want: []string{`"flinkConfiguration":{"a.b":"s3://b/c-d","c.d":"-1"}`}},
 		"SET of two words":     {said: []string{"!SET a.b = my job", "!SET 'a.b' = 'x' 'y'", "SET 'a.b' = 'x y'"}, want: []string{`"flinkConfiguration":{"a.b":"x y"}`}},
+		"a set in pieces":      {said: []string{"!BEGIN STATEMENT SET"}, want: []string{`"statement":"SELECT 1"`}},
 		"SET without a value":  {said: []string{"!SET a.b"}, want: []string{`"statement":"SELECT 1"`}},
 		"SET of nothing there": {said: []string{"!SET 'a.b' ="}, want: []string{`"statement":"SELECT 1"`}},
 	} {
