@@ -27,8 +27,10 @@ type jarBackend struct {
 	sqlshell.Backend
 	gateway uploader
 	line    *progress.Line
-	// there are the paths at the gateway of files of this computer.
-	there map[string]string
+	// there are the paths at the gateway of files of this computer, copied is how
+	// many were copied so far.
+	there  map[string]string
+	copied int
 }
 
 var (
@@ -75,7 +77,8 @@ func (b *jarBackend) path(ctx context.Context, what, file string) (string, error
 	}
 	defer in.Close()
 	b.line.Set("copying %s to the SQL gateway", file)
-	path, err := b.gateway.Upload(ctx, fmt.Sprintf("%d-%s", len(b.there), safeName(filepath.Base(file))), in)
+	path, err := b.gateway.Upload(ctx, fmt.Sprintf("%d-%s", b.copied, safeName(filepath.Base(file))), in)
+	b.copied++ // none is written over a jar that Flink has open
 	b.line.Done()
 	if err != nil {
 		return "", fmt.Errorf("copy %s to the SQL gateway: %w", file, err)

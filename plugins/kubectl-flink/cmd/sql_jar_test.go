@@ -67,6 +67,10 @@ func TestJarsOfThisComputer(t *testing.T) {
 	if got := strings.Join(h.uploads, "; "); got != "0-it_s_one.jar jar" {
 		t.Error(got)
 	}
+	// A jar that was built again is another file there.
+	if _, err := b.Run(t.Context(), "ADD JAR '"+quoted+"'"); !errors.Is(err, errRecorded) || h.statements[3] != "ADD JAR '/tmp/there/1-it_s_one.jar'" {
+		t.Error(h.statements, err)
+	}
 	for what, c := range map[string]struct {
 		jar     string
 		uploads bool
