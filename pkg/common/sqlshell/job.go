@@ -116,7 +116,7 @@ func (r *runner) follow(ctx context.Context, id string) error {
 			if cause = strings.TrimSpace(term.Safe(cause)); cause != "" {
 				cause = ": " + cause
 			}
-			return fmt.Errorf("job %s ended in state %s%s", id, term.SafeLine(job.State), cause)
+			return &Error{Root: fmt.Sprintf("job %s ended in state %s%s", id, term.SafeLine(job.State), cause), Full: job.Cause}
 		default:
 			misses = 0
 			line.Set("waiting for job %s: %s", id, job.State)

@@ -192,7 +192,7 @@ func TestLimitEndsTheQuery(t *testing.T) {
 func TestWaitFollowsTheJob(t *testing.T) {
 	jobPoll = time.Millisecond
 	insert := answer{schema: Schema{Job: true}, job: "abc"}
-	for state, wrong := range map[string]string{"FINISHED": "", "FAILED": "job abc ended in state FAILED: no space left", "CANCELED": "job abc ended in state CANCELED"} {
+	for state, wrong := range map[string]string{"FINISHED": "", "FAILED": "job abc ended in state FAILED: no space left\nthe disk is full", "CANCELED": "job abc ended in state CANCELED"} {
 		backend := &fake{answers: map[string]answer{"INSERT": insert}, jobs: []Job{{ID: "abc", State: "RUNNING"}}}
 		go func() {
 			time.Sleep(20 * time.Millisecond)
@@ -203,13 +203,26 @@ func TestWaitFollowsTheJob(t *testing.T) {
 				backend.jobs[0].Cause = "no space left"
 			}
 		}()
-		out, _, err := script(t, backend, "INSERT INTO a SELECT 1", Options{Wait: true, Format: TSV})
+		explain := func(_ context.Context, failed *Error) string {
+			return map[string]string{"no space left": "the disk is full"}[failed.Full]
+		}
+		out, _, err := script(t, backend, "INSERT INTO a SELECT 1", Options{Wait: true, Format: TSV, Explain: explain})
 		if out != "job id\nabc\n" {
 			t.Errorf("printed %q", out)
 		}
 		if wrong == "" && err != nil || wrong != "" && (err == nil || err.Error() != "jobs.sql:1: "+wrong) {
 			t.Errorf("%s: %v", state, err)
 		}
+	}
+}
+
+// A job that was waited for and failed is a statement that failed.
+func TestScriptGoesOnAfterAFailedJob(t *testing.T) {
+	jobPoll = time.Millisecond
+	backend := &fake{answers: map[string]answer{"INSERT": {schema: Schema{Job: true}, job: "abc"}}, jobs: []Job{{ID: "abc", State: "FAILED"}}}
+	_, said, err := script(t, backend, "INSERT INTO a SELECT 1; SHOW TABLES", Options{Wait: true, GoOn: true})
+	if err == nil || err.Error() != "1 statement failed" || len(backend.ran) != 2 || !strings.Contains(said, "error: jobs.sql:1: job abc ended in state FAILED\n") {
+		t.Errorf("%v, ran %q, said %q", err, backend.ran, said)
 	}
 }
 
