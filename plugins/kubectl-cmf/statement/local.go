@@ -69,7 +69,7 @@ func (s *Session) local(text string) (sqlshell.Execution, error) {
 }
 
 // assignment reads key = value, of which either may be several words without
-// quotes, as Flink does: with quotes in it, or white space, a value is wholly in
+// quotes, as Flink does: with quotes in it, or white space, all of a value is in
 // quotes.
 func assignment(text string, words []string) (key, value string, ok bool) {
 	at := slices.Index(words, "=")
