@@ -160,6 +160,13 @@ func (s Script) Check() (notes []string, err error) {
 		if once(words) {
 			notes = append(notes, fmt.Sprintf("%s: %s runs again whenever the JobManager starts: at each restart and upgrade", at(statement), firstLine(statement.Text)))
 		}
+		for i := range words {
+			// ADD JAR, and CREATE FUNCTION … USING JAR.
+			if path := words[i]; i > 0 && words[i-1] == "JAR" && path[0] == '\'' && (!strings.Contains(path, "://") || strings.HasPrefix(path, "'FILE:")) {
+				notes = append(notes, fmt.Sprintf("%s: a jar without a host or a bucket has to be in the image: none of this computer is copied", at(statement)))
+				break
+			}
+		}
 		key, value, ok := setting(statement.Text)
 		if !ok {
 			continue
