@@ -16,6 +16,8 @@ type Options struct {
 	Format string
 	// Mode is the format where Format is "", as long as no statement sets another.
 	Mode string
+	// Heir honors what statements set for Flink's own client, too; nil is none.
+	Heir *Options
 	// Limit ends a query after so many rows; 0 is no limit.
 	Limit int
 	// Timeout bounds each statement; 0 is no bound.

@@ -269,8 +269,8 @@ func TestOptionsOfFlinksClient(t *testing.T) {
 	}
 	// What a file before set counts until another is set.
 	var options Options
-	for _, statement := range split(t, "SET sql-client.execution.result-mode=changelog; SET 'a'='b'; SET sql-client.verbose=true; SHOW TABLES") {
-		options.Honor(statement)
+	if _, _, err := script(t, &fake{}, "SET sql-client.execution.result-mode=changelog; SET 'a'='b'; SET sql-client.verbose=true; SHOW TABLES", Options{Heir: &options}); err != nil {
+		t.Fatal(err)
 	}
 	for sql, want := range map[string]string{"SELECT n": "op   n", "SET 'sql-client.execution.result-mode'='table';SELECT n": plain} {
 		backend := &fake{answers: map[string]answer{"SELECT": {schema: Schema{Query: true, Columns: []Column{column("n", "INT")}}, batches: rows(plus("1"))}}}

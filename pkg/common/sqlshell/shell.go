@@ -309,30 +309,26 @@ func (s *shell) ask(question string) bool { return s.editor != nil && s.editor.a
 // clientOption honors what SQL files set for Flink's own client, unless the
 // command line says otherwise.
 func (s *shell) clientOption(statement Statement) {
-	set := Options{Full: s.options.Full}
-	set.Honor(statement)
-	s.options.Full = set.Full
-	if set.Mode != "" && s.exported == nil && (s.prompt || s.options.Format == "") {
-		s.format = set.Mode
-	}
-}
-
-// Honor takes over what a statement sets for Flink's own client, with quotes or
-// without.
-func (o *Options) Honor(statement Statement) {
-	equals := slices.Index(statement.words, "=")
-	if equals < 1 || statement.words[0] != "SET" {
+	if len(statement.words) == 0 || statement.words[0] != "SET" {
 		return
 	}
-	plain := func(words []string) string { return strings.ToLower(strings.Trim(strings.Join(words, ""), "'")) }
-	value := plain(statement.words[equals+1:])
-	switch plain(statement.words[1:equals]) {
+	set := strings.ToLower(strings.ReplaceAll(strings.Join(statement.words[1:], ""), "'", ""))
+	switch key, value, _ := strings.Cut(set, "="); key {
 	case "sql-client.execution.result-mode":
-		if CheckFormat(value) == nil {
-			o.Mode = value
+		if value == "" || !slices.Contains(Formats(), value) {
+			return
+		}
+		if s.exported == nil && (s.prompt || s.options.Format == "") {
+			s.format = value
+		}
+		if s.options.Heir != nil {
+			s.options.Heir.Mode = value
 		}
 	case "sql-client.verbose":
-		o.Full = value == "true"
+		s.options.Full = value == "true"
+		if s.options.Heir != nil {
+			s.options.Heir.Full = s.options.Full
+		}
 	}
 }
 

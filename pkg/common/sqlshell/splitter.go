@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf16"
@@ -145,10 +146,11 @@ type builder struct {
 	blockAt position
 	// oldForm is where BEGIN STATEMENT SET's own semicolon was, as an offset
 	// into text and as a place.
-	oldForm   int
-	oldFormAt position
-	openAt    position
-	openWhat  string
+	oldForm        int
+	oldFormAt      position
+	openAt         position
+	openWhat       string
+	before, within Comments
 	// empties says that a set has statements with nothing in them.
 	empties bool
 }
@@ -168,8 +170,14 @@ func (b *builder) add(t token) {
 		}
 	}
 	if t.blank() {
+		comments := &b.before
 		if b.begun() {
 			b.text.WriteString(t.text)
+			comments = &b.within
+		}
+		if t.kind == tokenComment {
+			comments.Any = true
+			comments.Slashes = comments.Slashes || t.text[1] == '/' && strings.ContainsAny(t.text, ";'\"`")
 		}
 		return
 	}
@@ -216,7 +224,7 @@ func (b *builder) open() string {
 	if b.block && !b.ends() {
 		b.openAt = b.blockAt
 		what := "this statement set is not closed by END;"
-		if b.last[1] == "END" && b.last[2] == ";" || b.last[2] == "END" {
+		if slices.Contains(b.last[1:], "END") {
 			what += " behind a semicolon"
 		}
 		return what
@@ -228,7 +236,7 @@ func (b *builder) open() string {
 // session would have to keep state, becomes EXECUTE STATEMENT SET BEGIN … END.
 func (b *builder) statement(source string) Statement {
 	raw := b.text.String()[:b.length]
-	s := Statement{Text: raw, raw: raw, Source: source, Line: b.start.line, Column: b.start.column, words: b.words}
+	s := Statement{Text: raw, raw: raw, Source: source, Line: b.start.line, Column: b.start.column, Before: b.before, Within: b.within, words: b.words}
 	if b.oldForm > 0 {
 		head, begin := raw[:b.oldForm], "EXECUTE STATEMENT SET BEGIN"
 		if breaks := strings.Count(head, "\n"); breaks > 0 {

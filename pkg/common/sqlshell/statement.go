@@ -15,6 +15,9 @@ type Statement struct {
 	// 1, are where it begins there.
 	Source       string
 	Line, Column int
+	// Before tells of the comments between the statement before and this one,
+	// Within of those in it.
+	Before, Within Comments
 	// Meta says that it is a command to the shell, such as \timing.
 	Meta bool
 
@@ -30,6 +33,10 @@ type Statement struct {
 	// the old form is sent in the new one.
 	shifted, shiftedLine, shiftedFrom int
 }
+
+// Comments tells whether there are any, and whether one that begins with // has
+// quotes or a semicolon in it.
+type Comments struct{ Any, Slashes bool }
 
 // Kind is what a statement does, as far as its first words show.
 type Kind int
@@ -108,23 +115,6 @@ func Words(statement string) []string {
 		}
 	}
 	return words
-}
-
-// Comment is one comment of a text, and where it begins.
-type Comment struct {
-	Text         string
-	Line, Column int
-}
-
-// Comments are those of SQL text; hints are none.
-func Comments(sql string) []Comment {
-	var out []Comment
-	for _, t := range tokens(sql) {
-		if t.kind == tokenComment {
-			out = append(out, Comment{t.text, t.at.line, t.at.column})
-		}
-	}
-	return out
 }
 
 // significant are the first words and symbols of text in upper case.

@@ -10,6 +10,7 @@ import (
 	"io"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -105,7 +106,9 @@ func (s Script) Hash() string {
 }
 
 // at is where a statement is, for messages.
-func at(s sqlshell.Statement) string { return fmt.Sprintf("%s:%d:%d", s.Source, s.Line, s.Column) }
+func at(s sqlshell.Statement) string {
+	return s.Source + ":" + strconv.Itoa(s.Line) + ":" + strconv.Itoa(s.Column)
+}
 
 // Settings are what the script's SETs set, the last of each key.
 func (s Script) Settings() map[string]string {
@@ -157,15 +160,8 @@ func (s Script) Check() (notes []string, err error) {
 		default:
 			jobs = append(jobs, statement)
 		}
-		if once(words) {
-			notes = append(notes, fmt.Sprintf("%s: %s runs again whenever the JobManager starts: at each restart and upgrade", at(statement), firstLine(statement.Text)))
-		}
-		for i := range words {
-			// ADD JAR, and CREATE FUNCTION … USING JAR.
-			if path := words[i]; i > 0 && words[i-1] == "JAR" && path[0] == '\'' && (!strings.Contains(path, "://") || strings.HasPrefix(path, "'FILE:")) {
-				notes = append(notes, fmt.Sprintf("%s: a jar without a host or a bucket has to be in the image: none of this computer is copied", at(statement)))
-				break
-			}
+		if why := caveat(words); why != "" {
+			notes = append(notes, at(statement)+": "+why)
 		}
 		key, value, ok := setting(statement.Text)
 		if !ok {
@@ -209,26 +205,27 @@ func (s Script) Check() (notes []string, err error) {
 // them, and with one a SET without quotes is none; of // it doesn't know that it
 // begins a comment.
 func (s Script) misread() error {
-	joined, err := New(Part{"", s.Text})
-	if err != nil || len(joined.Statements) != len(s.Statements) {
-		return err
-	}
-	i := 0 // the statement that has the comment
-	for _, c := range sqlshell.Comments(s.Text) {
-		for i+1 < len(joined.Statements) {
-			next := joined.Statements[i+1]
-			if next.Line > c.Line || next.Line == c.Line && next.Column > c.Column {
-				break
-			}
-			i++
+	for i, statement := range s.Statements {
+		all := []sqlshell.Comments{statement.Within}
+		if i == 0 {
+			all = append(all, statement.Before)
 		}
-		statement := s.Statements[i]
+		if i+1 < len(s.Statements) {
+			all = append(all, s.Statements[i+1].Before)
+		}
 		words := sqlshell.Words(statement.Text)
-		switch {
-		case strings.HasPrefix(c.Text, "//") && strings.ContainsAny(c.Text, ";'\"`"):
-			return exit.Usagef("%s: Flink's SqlDriver takes the comment %s for SQL: begin it with --", at(statement), firstLine(c.Text))
-		case len(words) > 1 && words[1][0] != '\'' && (strings.EqualFold(words[0], "SET") || strings.EqualFold(words[0], "RESET")):
-			return exit.Usagef("%s: beside a comment, Flink's SqlDriver takes %s only with quotes, as in SET 'key' = 'value'", at(statement), firstLine(statement.Text))
+		bare := len(words) > 1 && words[1][0] != '\'' && (strings.EqualFold(words[0], "SET") || strings.EqualFold(words[0], "RESET"))
+		for _, comments := range all {
+			why := ""
+			switch {
+			case comments.Slashes:
+				why = "a comment with // is SQL: begin it with --"
+			case comments.Any && bare:
+				why = "beside a comment, SET and RESET need quotes, as in SET 'key' = 'value'"
+			default:
+				continue
+			}
+			return exit.Usagef("%s: for Flink's SqlDriver %s", at(statement), why)
 		}
 	}
 	return nil
@@ -324,6 +321,20 @@ func startsJob(words []string) string {
 // once reports whether a statement changes data each time it runs, so that a
 // script, which runs whenever its application starts, may do harm with it.
 func once(words []string) bool { return words[0] == "TRUNCATE" || words[0] == "CALL" }
+
+// caveat is what is worth a note of a statement; "" where nothing is.
+func caveat(words []string) string {
+	if once(words) {
+		return words[0] + " runs again whenever the JobManager starts: at each restart and upgrade"
+	}
+	for i, path := range words[1:] {
+		// ADD JAR, and CREATE FUNCTION … USING JAR.
+		if words[i] == "JAR" && path[0] == '\'' && (!strings.Contains(path, "://") || strings.HasPrefix(path, "'FILE:")) {
+			return "a jar without a host or a bucket has to be in the image: none of this computer is copied"
+		}
+	}
+	return ""
+}
 
 // asQuery reports whether a CREATE TABLE has its rows from a query.
 func asQuery(words []string) bool {

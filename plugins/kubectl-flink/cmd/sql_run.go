@@ -106,12 +106,7 @@ func (o *sqlOptions) statements(ctx context.Context, session *sqlLink, sources, 
 		silent := shell
 		silent.IOStreams = genericiooptions.IOStreams{In: o.In, Out: io.Discard, ErrOut: o.ErrOut}
 		silent.Format, silent.Limit, silent.Quiet, silent.GoOn = "", 0, true, false
-		silent.Succeeded = func(s sqlshell.Statement) {
-			if shell.Succeeded != nil {
-				shell.Succeeded(s)
-			}
-			shell.Honor(s)
-		}
+		silent.Heir = &shell
 		if err := sqlshell.Script(ctx, session, initial, silent); err != nil {
 			return err
 		}
