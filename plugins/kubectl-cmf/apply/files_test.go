@@ -1,13 +1,24 @@
 package apply
 
 import (
+	"encoding/binary"
 	"strings"
 	"testing"
+	"unicode/utf16"
 
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/cmf"
 )
 
 const aPool = "apiVersion: cmf.confluent.io/v1\nkind: ComputePool\nmetadata: {name: a}\n"
+
+// inUTF16 is text as a Windows shell writes it.
+func inUTF16(text string, order binary.AppendByteOrder) string {
+	out := order.AppendUint16(nil, 0xfeff)
+	for _, unit := range utf16.Encode([]rune(text)) {
+		out = order.AppendUint16(out, unit)
+	}
+	return string(out)
+}
 
 func TestFilesOfOthers(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -29,6 +40,12 @@ func TestFilesOfOthers(t *testing.T) {
 		"single quotes":                 {"f.json", `{'a':1}`, 0, "JSON's quotes are double"},
 		"a template":                    {"f.yaml", "{{ if .Values.x }}\n" + aPool, 0, "it is a template"},
 		"a template within":             {"f.yaml", aPool + "spec:\n  {{- toYaml .Values.x }}\n  a: {{ b }}\n", 0, "it is a template"},
+		"a key twice":                   {"f.json", "{\"a\":{\n\"b\":1,\n\"b\":2}}", 0, `f.json:3: not valid JSON: key "b" already set`},
+		"a key twice in the second":     {"f.json", "{\"a\":1}\n{\"a\":1,\n\"a\":2}", 0, `f.json:3: not valid JSON: key "a" already set`},
+		"a key in two objects":          {"f.json", `{"a":{"b":"a","c":"a"},"b":[{"b":1},{"b":[]}],"c":"b"}`, 1, ""},
+		"two documents in UTF-16":       {"f.yaml", inUTF16(aPool+"---\n"+strings.Replace(aPool, "a}", "b}", 1), binary.LittleEndian), 2, ""},
+		"JSON in UTF-16, big-endian":    {"f.json", inUTF16(`{"a":"é"}`, binary.BigEndian), 1, ""},
+		"an old Mac's lines":            {"f.yaml", strings.ReplaceAll(aPool+"---\n"+aPool, "\n", "\r"), 2, ""},
 		"cut off":                       {"f.json", `{"a":1`, 0, "f.json:1: not valid JSON: unexpected EOF"},
 	} {
 		got, err := Parse(c.file, []byte(c.text))

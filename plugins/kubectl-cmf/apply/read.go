@@ -118,7 +118,7 @@ func (in Input) file(ctx context.Context, name string) ([]Document, error) {
 // Parse reads the documents in data: YAML documents separated by ---, JSON
 // objects one after the other, lists of objects.
 func Parse(source string, data []byte) ([]Document, error) {
-	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
+	data = bytes.TrimPrefix(fromUTF16(data), []byte("\xef\xbb\xbf"))
 	var out []Document
 	var err error
 	if text := bytes.TrimSpace(data); len(text) > 0 && (text[0] == '{' || text[0] == '[') {
@@ -163,6 +163,11 @@ func parseJSON(source string, data []byte) ([]Document, error) {
 				line = 1 + bytes.Count(data[:min(int(syntax.Offset), len(data))], []byte("\n"))
 			}
 			return nil, fmt.Errorf("%s:%d: not valid JSON: %w%s", source, line, err, jsonHint(data, err))
+		}
+		// The decoder takes the last of two, which drops the first unsaid.
+		if key, at := doubleKey(data[offset:decoder.InputOffset()]); at >= 0 {
+			line += bytes.Count(data[offset:offset+at], []byte("\n"))
+			return nil, fmt.Errorf("%s:%d: not valid JSON: key %q already set", source, line, key)
 		}
 		if out, err = collect(out, source, line, value); err != nil {
 			return nil, err

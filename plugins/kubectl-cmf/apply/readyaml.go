@@ -2,10 +2,12 @@ package apply
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"slices"
 	"strings"
+	"unicode/utf16"
 )
 
 type part struct {
@@ -13,8 +15,12 @@ type part struct {
 	line int
 }
 
-// splitYAML cuts a stream at its --- lines.
+// splitYAML cuts a stream at its --- lines. The parser reads the first document
+// of a part only, so that every end of a line which it knows has to be known here.
 func splitYAML(data []byte) []part {
+	if !bytes.Contains(data, []byte("\n")) {
+		data = bytes.ReplaceAll(data, []byte("\r"), []byte("\n"))
+	}
 	var out []part
 	var current []byte
 	start, line := 1, 0
@@ -44,6 +50,64 @@ func splitYAML(data []byte) []part {
 	}
 	flush(line)
 	return out
+}
+
+// fromUTF16 is data in UTF-8, where its mark says that it is UTF-16: Windows' shells
+// write their output so.
+func fromUTF16(data []byte) []byte {
+	var order binary.ByteOrder
+	switch {
+	case bytes.HasPrefix(data, []byte("\xff\xfe")):
+		order = binary.LittleEndian
+	case bytes.HasPrefix(data, []byte("\xfe\xff")):
+		order = binary.BigEndian
+	default:
+		return data
+	}
+	var units []uint16
+	for i := 2; i+1 < len(data); i += 2 {
+		units = append(units, order.Uint16(data[i:]))
+	}
+	return []byte(string(utf16.Decode(units)))
+}
+
+// doubleKey is the first key that an object in valid JSON has twice, and where
+// it ends; -1 where there is none.
+func doubleKey(data []byte) (key string, at int) {
+	// An object's keys so far; nil for a list.
+	type level struct {
+		keys  map[string]bool
+		value bool
+	}
+	var open []level
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.UseNumber()
+	for {
+		token, err := decoder.Token()
+		if err != nil {
+			return "", -1
+		}
+		if end, ok := token.(json.Delim); ok && (end == '}' || end == ']') {
+			open = open[:len(open)-1]
+			continue
+		}
+		if top := len(open) - 1; top >= 0 && open[top].keys != nil {
+			if name, isText := token.(string); isText && !open[top].value {
+				if open[top].keys[name] {
+					return name, int(decoder.InputOffset())
+				}
+				open[top].keys[name], open[top].value = true, true
+				continue
+			}
+			open[top].value = false
+		}
+		switch token {
+		case json.Delim('{'):
+			open = append(open, level{keys: map[string]bool{}})
+		case json.Delim('['):
+			open = append(open, level{})
+		}
+	}
 }
 
 // noComments is why a file that looks fine isn't JSON.
