@@ -57,19 +57,22 @@ func TestFilesOfOthers(t *testing.T) {
 
 func TestKindsOfOthers(t *testing.T) {
 	for text, want := range map[string]string{
-		`{"apiVersion":"cmf.confluent.io/v1","kind":"ComputePool"}`:     "",
-		`{"apiVersion":"cmf.confluent.io/v1","kind":"computepool"}`:     "cmf.confluent.io has no kind computepool; it is ComputePool",
-		`{"apiVersion":"cmf.confluent.io/v1","kind":"ComputePools"}`:    "it is ComputePool",
-		`{"apiVersion":"cmf.confluent.io/v1","kind":"Catalog"}`:         "it is KafkaCatalog",
-		`{"apiVersion":"cmf.confluent.io/v1","kind":"app"}`:             "it is FlinkApplication",
-		`{"apiVersion":"cmf.confluent.io/v1","kind":"Ingress"}`:         "cmf.confluent.io has no kind Ingress",
-		`{"apiVersion":"cmf/v1","kind":"EnvironmentSecretMapping"}`:     "apiVersion of an EnvironmentSecretMapping must be cmf.confluent.io/v1, not cmf/v1",
-		`{"apiVersion":"v1","kind":"Secret","data":{"a":"b"}}`:          "v1 Secret; kubectl apply may take it",
-		`{"apiVersion":"v1","kind":"Secret","spec":{"data":{"a":"b"}}}`: "apiVersion of a Secret must be cmf.confluent.io/v1, not v1",
-		`{"Name":"e","kubernetesNamespace":"n"}`:                        "its field Name is written name",
-		`{"Kind":"ComputePool","APIVersion":"cmf.confluent.io/v1"}`:     "its field APIVersion is written apiVersion",
-		`{"name":"e","kubernetesNamespace":"n"}`:                        "",
-		`{"title":"x"}`:                                                 "it has neither a kind nor the fields of an environment",
+		`{"apiVersion":"cmf.confluent.io/v1","kind":"ComputePool"}`:                                "",
+		`{"apiVersion":"cmf.confluent.io/v1","kind":"computepool"}`:                                "cmf.confluent.io has no kind computepool; it is ComputePool",
+		`{"apiVersion":"cmf.confluent.io/v1","kind":"ComputePools"}`:                               "it is ComputePool",
+		`{"apiVersion":"cmf.confluent.io/v1","kind":"Catalog"}`:                                    "it is KafkaCatalog",
+		`{"apiVersion":"cmf.confluent.io/v1","kind":"app"}`:                                        "it is FlinkApplication",
+		`{"apiVersion":"cmf.confluent.io/v1","kind":"Ingress"}`:                                    "cmf.confluent.io has no kind Ingress",
+		`{"apiVersion":"cmf/v1","kind":"EnvironmentSecretMapping"}`:                                "apiVersion of an EnvironmentSecretMapping must be cmf.confluent.io/v1, not cmf/v1",
+		`{"apiVersion":"v1","kind":"Secret","data":{"a":"b"}}`:                                     "v1 Secret; kubectl apply may take it",
+		`{"apiVersion":"v1","kind":"Secret","spec":{"data":{"a":"b"}}}`:                            "apiVersion of a Secret must be cmf.confluent.io/v1, not v1",
+		`{"Name":"e","kubernetesNamespace":"n"}`:                                                   "its field Name is written name",
+		`{"Kind":"ComputePool","APIVersion":"cmf.confluent.io/v1"}`:                                "its field APIVersion is written apiVersion",
+		`{"name":"e","kubernetesNamespace":"n"}`:                                                   "",
+		`{"metadata":{"name":"a"},"spec":{"image":"x","job":{"jarURI":"local:///x"}}}`:             "it says neither apiVersion (cmf.confluent.io/v1) nor kind; kubectl cmf KIND create -f takes it without them",
+		`{"spec":{"image":"x","job":{"jarURI":"local:///x"}}}`:                                     "it has neither a kind nor the fields of an environment",
+		`{"metadata":{"labels":{"a":"b"}},"spec":{"image":"x","job":{"upgradeMode":"savepoint"}}}`: "",
+		`{"title":"x"}`: "it has neither a kind nor the fields of an environment",
 	} {
 		_, err := classify(Document{Object: decode(t, text), Source: "f"})
 		if want == "" && err != nil || want != "" && (err == nil || !strings.HasSuffix(err.Error(), want) && !strings.Contains(err.Error(), want+" (")) {

@@ -105,6 +105,9 @@ func bare(d Document) (*cmf.Kind, error) {
 	if field, want := misspelled(d.Object); field != "" {
 		return nil, &ForeignError{d.Location(), fmt.Sprintf("its field %s is written %s", field, want)}
 	}
+	if d.Object.Text("metadata.name") != "" {
+		return nil, &ForeignError{d.Location(), fmt.Sprintf("it says neither apiVersion (%s/v1) nor kind; kubectl cmf KIND create -f takes it without them", cmf.Group)}
+	}
 	return nil, &ForeignError{d.Location(), "it has neither a kind nor the fields of an environment (name, kubernetesNamespace)"}
 }
 
@@ -115,6 +118,11 @@ func isDefaults(o cmf.Object) bool {
 		if key != "spec" && key != "metadata" {
 			return false
 		}
+	}
+	// What is named, or is a job, is an application without its kind: taken for the
+	// defaults, it would replace them.
+	if o.Text("metadata.name|spec.job.jarURI|spec.job.entryClass") != "" {
+		return false
 	}
 	spec := o.Map("spec")
 	for _, field := range []string{"flinkConfiguration", "podTemplate", "jobManager", "taskManager", "image", "flinkVersion", "serviceAccount"} {
