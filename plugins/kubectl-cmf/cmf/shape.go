@@ -125,7 +125,9 @@ func (s *shaper) fields(at string, fields map[string]any) {
 		form, known := s.shape[path]
 		switch {
 		case !known:
-			if places := s.elsewhere(at, key); len(places) > 0 {
+			if right := s.inOtherCase(path); right != "" {
+				s.problems = append(s.problems, fmt.Errorf("%s: is written %s", path, right))
+			} else if places := s.elsewhere(at, key); len(places) > 0 {
 				s.problems = append(s.problems, fmt.Errorf("%s: is in the wrong place; it belongs to %s", path, strings.Join(places, " or ")))
 			} else {
 				s.unknown = append(s.unknown, path)
@@ -142,6 +144,17 @@ func (s *shaper) fields(at string, fields map[string]any) {
 			s.wrong(path, form, value)
 		}
 	}
+}
+
+// inOtherCase is the name of the known field that path means, but for upper and
+// lower case; "" for none. CMF tells them apart.
+func (s *shaper) inOtherCase(path string) string {
+	for known := range s.shape {
+		if strings.EqualFold(known, path) {
+			return known[strings.LastIndexByte(known, '.')+1:]
+		}
+	}
+	return ""
 }
 
 func (s *shaper) wrong(path, form string, value any) {

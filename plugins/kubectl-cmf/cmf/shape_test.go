@@ -43,6 +43,10 @@ func TestShape(t *testing.T) {
 			kind: "pool", file: "metadata: {name: a}\nspec: {type: SHARED, image: x, clusterSpec: {}}",
 			problems: "spec.image: is in the wrong place; it belongs to spec.clusterSpec",
 		},
+		"names in another case": {
+			kind: "app", file: "metadata: {name: a}\nspec: {flinkversion: v2_1, jobmanager: {Replicas: 1}, job: {jarUri: local:///x, ParallelismHint: 2}}",
+			problems: "spec.flinkversion: is written flinkVersion\nspec.job.jarUri: is written jarURI\nspec.jobmanager: is written jobManager", unknown: "spec.job.ParallelismHint",
+		},
 		"a configuration may have any key": {kind: "app", file: "metadata: {name: a, labels: {spec: x}}\nspec: {flinkConfiguration: {parallelism: '1', name: x}}"},
 		"nothing in a field":               {kind: "app", file: "metadata: {name: a, labels: null}\nspec: {job: null}"},
 	} {
