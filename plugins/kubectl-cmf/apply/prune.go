@@ -34,11 +34,47 @@ func (p Pruner) Find(ctx context.Context, items []Item, environments []string) (
 	if err != nil {
 		return nil, err
 	}
-	scopes := p.scopes(items, environments)
 	have := map[string]bool{}
 	for _, item := range items {
 		have[key(item.Ref)] = true
 	}
+	out, err := p.find(ctx, server, have, p.scopes(items, environments))
+	if err != nil {
+		return nil, err
+	}
+	// CMF deletes no catalog with databases in it, and no file leads to those of
+	// one that goes.
+	var catalogs []Item
+	for _, item := range out {
+		if item.Ref.Kind == cmf.Must("catalog") {
+			catalogs = append(catalogs, item)
+		}
+	}
+	of := p.scopes(catalogs, nil)
+	inside, err := p.find(ctx, server, have, func(kind *cmf.Kind) []cmf.Scope {
+		if !kind.NeedsCatalog() {
+			return nil
+		}
+		return of(kind)
+	})
+	if err != nil {
+		return nil, err
+	}
+	out = append(out, inside...)
+	sorting.By(out, func(a, b Item) int {
+		if a.Ref.Kind.Rank != b.Ref.Kind.Rank {
+			return b.Ref.Kind.Rank - a.Ref.Kind.Rank
+		}
+		if a.Ref.String() < b.Ref.String() {
+			return -1
+		}
+		return 1
+	})
+	return out, nil
+}
+
+// find lists what belongs to the selection in the scopes of each kind.
+func (p Pruner) find(ctx context.Context, server cmf.Server, have map[string]bool, scopes func(*cmf.Kind) []cmf.Scope) ([]Item, error) {
 	var mu sync.Mutex
 	var out []Item
 	var work []func() error
@@ -65,19 +101,7 @@ func (p Pruner) Find(ctx context.Context, items []Item, environments []string) (
 			})
 		}
 	}
-	if err := each(work, p.Parallel); err != nil {
-		return nil, err
-	}
-	sorting.By(out, func(a, b Item) int {
-		if a.Ref.Kind.Rank != b.Ref.Kind.Rank {
-			return b.Ref.Kind.Rank - a.Ref.Kind.Rank
-		}
-		if a.Ref.String() < b.Ref.String() {
-			return -1
-		}
-		return 1
-	})
-	return out, nil
+	return out, each(work, p.Parallel)
 }
 
 func key(ref cmf.Ref) string {

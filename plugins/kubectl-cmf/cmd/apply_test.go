@@ -254,6 +254,37 @@ func TestPruneByLabelAndInventory(t *testing.T) {
 	want(t, sortedLines(r.ok("apply", "-f", r.file("one.yaml", manyPools(1)), "--inventory", "set-a", "--prune", "--yes")), "computepool.cmf.confluent.io/pool-000 unchanged\ncomputepool.cmf.confluent.io/pool-001 pruned\n")
 }
 
+const catalogAndDatabase = `
+apiVersion: cmf.confluent.io/v1
+kind: KafkaCatalog
+metadata: {name: cat1}
+spec: {srInstance: {connectionConfig: {schema.registry.url: "http://s"}}}
+---
+apiVersion: cmf.confluent.io/v1
+kind: KafkaDatabase
+metadata: {name: db1}
+spec: {kafkaCluster: {connectionConfig: {bootstrap.servers: "k:9092"}}}
+`
+
+// CMF deletes no catalog with databases in it.
+func TestPruneOfACatalogWithItsDatabases(t *testing.T) {
+	r := newRig(t, cmftest.Options{})
+	r.env("dev-env")
+	r.ok("apply", "-f", r.file("all.yaml", catalogAndDatabase+"---"+pool1), "--inventory", "set-a")
+	r.ok("apply", "-f", r.file("other.yaml", strings.ReplaceAll(catalogAndDatabase, "1}", "2}")))
+	one := r.file("one.yaml", pool1)
+	want(t, r.ok("apply", "-f", one, "--inventory", "set-a", "--prune", "--yes"), `computepool.cmf.confluent.io/pool1 unchanged
+kafkadatabase.cmf.confluent.io/db1 pruned
+kafkacatalog.cmf.confluent.io/cat1 pruned
+`)
+	// What is somebody else's keeps its catalog.
+	want(t, r.ok("database", "list", "--catalog", "cat2", "-o", "name"), "kafkadatabase.cmf.confluent.io/db2\n")
+	r.ok("apply", "-f", r.file("cat2.yaml", strings.ReplaceAll(catalogAndDatabase, "1}", "2}")), "--inventory", "set-b")
+	r.ok("apply", "-f", r.file("db3.yaml", strings.Split(strings.ReplaceAll(catalogAndDatabase, "1}", "3}"), "---")[1]), "--catalog", "cat2")
+	r.fails(1, "contains 1 databases", "apply", "-f", one, "--inventory", "set-b", "--prune", "--yes")
+	want(t, r.ok("database", "list", "--catalog", "cat2", "-o", "name"), "kafkadatabase.cmf.confluent.io/db3\n")
+}
+
 func TestDiff(t *testing.T) {
 	r := newRig(t, cmftest.Options{})
 	r.env("dev-env")
