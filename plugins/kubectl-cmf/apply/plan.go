@@ -81,8 +81,8 @@ func (p Planner) Plan(ctx context.Context, items []Item) ([]Step, error) {
 		if err := Translate(item.Ref.Kind, item.Object, server.Version); err != nil {
 			return nil, fmt.Errorf("%s: %w", item.Location, err)
 		}
-		if p.Inventory != "" {
-			item.mark(p.Inventory)
+		if err := item.mark(p.Inventory, server.Version); err != nil {
+			return nil, fmt.Errorf("%s: %w", item.Location, err)
 		}
 		steps[i] = Step{Item: item}
 	}
@@ -130,14 +130,33 @@ func (p Planner) server(ctx context.Context, items []Item) (cmf.Server, error) {
 	return server, errors.Join(problems...)
 }
 
-func (i *Item) mark(inventory string) {
-	if i.Ref.Kind.Flat {
+// mark writes the name of an inventory, if any, to an object. A CMF of version v
+// that takes no annotations of its kind gets none: what doesn't matter to CMF is
+// left out, all else is an error.
+func (i *Item) mark(inventory string, v cmf.Version) error {
+	if since := i.Ref.Kind.MetadataSince; since != nil && v.Before(*since) {
+		for _, field := range []string{"labels", "annotations"} {
+			for key := range i.Object.Map("metadata." + field) {
+				if key != InventoryAnnotation && !slices.Contains(placeAnnotations, key) {
+					return &cmf.UnsupportedError{What: fmt.Sprintf("metadata.%s of %s", field, i.Ref.Where()), Since: *since, Server: v}
+				}
+			}
+		}
+		delete(i.Object, "metadata")
+		return nil
+	}
+	if i.Ref.Kind.Flat && (inventory != "" || len(i.Object.Map("metadata")) > 0) {
+		// Metadata must have the name, too.
 		i.Object.Set("metadata.name", i.Ref.Name)
+	}
+	if inventory == "" {
+		return nil
 	}
 	annotations := map[string]any{}
 	maps.Copy(annotations, i.Object.Map("metadata.annotations"))
 	annotations[InventoryAnnotation] = inventory
 	i.Object.Set("metadata.annotations", annotations)
+	return nil
 }
 
 // look fetches what is there.

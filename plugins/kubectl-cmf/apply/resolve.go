@@ -239,6 +239,9 @@ func Validate(kind *cmf.Kind, o cmf.Object) error {
 		if o.Text("name") == "" && o.Text("metadata.name") != "" {
 			return errors.New("name: is missing; an environment is flat, without metadata and spec: name, kubernetesNamespace, flinkApplicationDefaults, …")
 		}
+		if inner := o.Text("metadata.name"); inner != "" && inner != o.Text("name") {
+			return fmt.Errorf("metadata.name: says %q, but name %q; an environment has one name", inner, o.Text("name"))
+		}
 	}
 	name, ok := o.At(path)
 	if text, isText := name.(string); !ok || !isText || text == "" {

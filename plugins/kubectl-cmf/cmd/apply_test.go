@@ -105,6 +105,7 @@ func TestBadFilesAreRefusedBeforeAnythingIsChanged(t *testing.T) {
 		"double key":         {"a: 1\na: 2\n", 2, `bad.yaml:1: not valid YAML: line 2: key "a" already set`},
 		"broken yaml":        {"ok: 1\n---\na: [\n", 2, "bad.yaml:3: not valid YAML"},
 		"broken json":        {"{\n\"a\": ]", 2, "bad.yaml:"},
+		"two names":          {"name: dev-env\nkubernetesNamespace: flink\nmetadata: {name: other}\n", 2, `bad.yaml: metadata.name: says "other", but name "dev-env"`},
 		"empty":              {"# nothing\n", 1, "no objects there"},
 		"own output":         {strings.Replace(pool1, `"4"`, `"<redacted>"`, 1), 2, "output that hides secrets"},
 	} {
@@ -252,6 +253,25 @@ func TestPruneByLabelAndInventory(t *testing.T) {
 	r.ok("pool", "get", "other")
 	r.ok("apply", "-f", r.file("two.yaml", manyPools(2)), "--inventory", "set-a")
 	want(t, sortedLines(r.ok("apply", "-f", r.file("one.yaml", manyPools(1)), "--inventory", "set-a", "--prune", "--yes")), "computepool.cmf.confluent.io/pool-000 unchanged\ncomputepool.cmf.confluent.io/pool-001 pruned\n")
+}
+
+// CMF before 2.3 takes no metadata of an environment.
+func TestAnOldEnvironmentHasNoLabels(t *testing.T) {
+	for _, version := range all {
+		r := newRig(t, cmftest.Options{Version: version})
+		old := version < "2.3"
+		plain := "name: prod\nkubernetesNamespace: flink\n"
+		file := r.file("all.yaml", plain+"metadata: {name: prod, annotations: {kubectl-cmf/environment: prod}}\n---"+pool1)
+		r.ok("apply", "-f", file, "--inventory", "set-a")
+		contains(t, r.ok("apply", "-f", file, "--inventory", "set-a"), "prod unchanged", "pool1 unchanged")
+		labeled := r.file("labels.yaml", app("app1", "")+"---\n"+plain+"metadata: {labels: {team: a}}\n")
+		if !old {
+			contains(t, r.ok("apply", "-f", labeled), "prod configured")
+			continue
+		}
+		r.fails(1, `labels.yaml:11 (document 2): metadata.labels of env "prod" needs CMF 2.3 or newer`, "apply", "-f", labeled)
+		r.fails(1, `app "app1" in environment "prod" not found`, "app", "get", "app1")
+	}
 }
 
 const catalogAndDatabase = `

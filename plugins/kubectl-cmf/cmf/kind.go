@@ -49,6 +49,9 @@ type Kind struct {
 	// ?force=true removes CMF's record without the cluster behind it.
 	Delete     bool
 	ForceSince *Version
+	// MetadataSince is the first CMF that takes labels and annotations; nil where
+	// all do.
+	MetadataSince *Version
 	// KeepAbsent keeps the top-level fields that a file doesn't name.
 	KeepAbsent bool
 	// Immutable fields can't change while the resource exists.
