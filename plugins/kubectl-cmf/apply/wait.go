@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
@@ -188,6 +189,9 @@ func State(ref cmf.Ref, want string) Condition {
 		}
 		if verdict == cmf.Failed && !passes(state, verdict, why) {
 			return false, failure(ref, state, why)
+		}
+		if slices.Contains(ref.Kind.Ends, state) {
+			return false, fmt.Errorf("%s is %s for good, and doesn't become %s any more", ref.Where(), state, want)
 		}
 		return false, nil
 	}

@@ -73,6 +73,8 @@ func TestWaits(t *testing.T) {
 	r.fails(2, "--for", "app", "wait", "app1", "--for", "nonsense")
 	want(t, r.ok("app", "wait", "app1", "--for", "state=CREATED"), "flinkapplication.cmf.confluent.io/app1 condition met\n")
 	want(t, r.ok("app", "wait", "app1", "--for", "jsonpath={.spec.flinkVersion}=v2_1"), "flinkapplication.cmf.confluent.io/app1 condition met\n")
+	r.ok("apply", "-f", r.file("b.yaml", strings.Replace(app("app2", ""), "{name: app2}", "{name: app2, labels: {a.b/c: d}}", 1)))
+	want(t, r.ok("app", "wait", "app2", "--for", `jsonpath={.metadata.labels.a\.b/c}=d`), "flinkapplication.cmf.confluent.io/app2 condition met\n")
 	want(t, r.ok("app", "wait", "nope", "--for", "delete"), "flinkapplication.cmf.confluent.io/nope condition met\n")
 	r.fails(1, "not found", "app", "wait", "nope")
 }

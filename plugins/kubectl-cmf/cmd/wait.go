@@ -113,6 +113,8 @@ func parseCondition(text string) (func(cmf.Ref) apply.Condition, error) {
 	case "jsonpath":
 		path, want, _ := strings.Cut(value, "=")
 		path = strings.Trim(strings.TrimSuffix(strings.TrimPrefix(path, "{"), "}"), ".")
+		// As in kubectl, \. is a dot in a name.
+		path = strings.ReplaceAll(path, `\.`, "~1")
 		if path != "" && !strings.ContainsAny(path, "[]*?@'\"") {
 			return func(cmf.Ref) apply.Condition { return apply.Field(path, want) }, nil
 		}

@@ -4,6 +4,7 @@
 package cmf
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -82,6 +83,10 @@ type Kind struct {
 	// where it says why.
 	Phases []Phase
 	Cause  []string
+	// Means says what a state of failure is, where the resource says nothing.
+	Means map[string]string
+	// Ends are states, other than of failure, that nothing leads out of.
+	Ends []string
 	// Keeps says what deleting one loses, nil for nothing of worth.
 	Keeps *Keeps
 	// Remake says that one that has failed stays so until it is deleted and
@@ -345,7 +350,7 @@ func (k *Kind) State(o Object) (state string, verdict Verdict, cause string) {
 			continue
 		}
 		if slices.Contains(phase.Failed, value) {
-			return value, Failed, k.Why(o)
+			return value, Failed, cmp.Or(k.Why(o), k.Means[value])
 		}
 		if slices.Contains(phase.Busy, value) {
 			return value, Pending, ""

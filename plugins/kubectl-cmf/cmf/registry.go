@@ -157,7 +157,7 @@ var applicationKind = &Kind{
 		ageColumn, managedColumn, labelsColumn,
 	},
 	Phases: []Phase{
-		{Path: "status.lifecycleState", Failed: []string{api.LifecycleFailed}, Busy: []string{api.LifecycleUpgrading, api.LifecycleRollingBack}},
+		{Path: "status.lifecycleState", Failed: []string{api.LifecycleFailed, api.LifecycleRolledBack}, Busy: []string{api.LifecycleUpgrading, api.LifecycleRollingBack}},
 		{When: map[string]string{"spec.job.state": api.WantSuspended}, Path: "status.lifecycleState", Ready: []string{api.LifecycleSuspended}},
 		// The job of a suspended application may be FINISHED; that isn't what
 		// starting it again asks for.
@@ -168,9 +168,17 @@ var applicationKind = &Kind{
 			When: map[string]string{"spec.job.state": "!suspended"}, Path: "status.jobManagerDeploymentStatus",
 			Failed: []string{api.JobManagerError}, Passing: []string{api.JobManagerError}, Final: []string{"ImagePull", "InvalidImageName", "CrashLoopBackOff"},
 		},
-		{When: map[string]string{"spec.job.state": "!suspended"}, Path: "status.jobStatus.state", Ready: []string{api.JobRunning, api.JobFinished}, Failed: []string{api.JobFailed}},
+		// A job is canceled for a moment, too, when it is stopped for an upgrade.
+		{
+			When: map[string]string{"spec.job.state": "!suspended"}, Path: "status.jobStatus.state",
+			Ready: []string{api.JobRunning, api.JobFinished}, Failed: []string{api.JobFailed, api.JobCanceled}, Passing: []string{api.JobCanceled},
+		},
 	},
 	Cause: []string{"status.error", "status.warning"},
+	Means: map[string]string{
+		api.LifecycleRolledBack: "the operator gave up the last change, and the spec before it runs",
+		api.JobCanceled:         "its job was canceled, which nothing starts again by itself",
+	},
 }
 
 var statementKind = &Kind{
@@ -209,6 +217,7 @@ var statementKind = &Kind{
 		{When: map[string]string{"spec.stopped": "!true"}, Path: "status.phase", Ready: []string{PhaseRunning, PhaseCompleted}, Failed: []string{PhaseFailed, PhaseFailing}},
 	},
 	Cause: []string{"status.detail", "status.warning"},
+	Ends:  []string{PhaseCompleted},
 }
 
 var savepointColumns = []Column{
@@ -235,6 +244,7 @@ var savepointKind = &Kind{
 		{Path: "status.state", Ready: []string{api.SnapshotCompleted}, Failed: []string{api.SnapshotFailed, api.SnapshotAbandoned}},
 	},
 	Cause: []string{"status.error", "status.warning"},
+	Ends:  []string{api.SnapshotCompleted},
 }
 
 var detachedKind = &Kind{
