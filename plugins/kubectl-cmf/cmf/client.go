@@ -241,8 +241,19 @@ func (c *Client) refused(response *http.Response) *StatusError {
 		}
 	}
 	status := parseError(response, body, size)
-	status.Authenticated, status.Unused = c.authenticated, c.Unused
+	status.Authenticated, status.Unused, status.prefix = c.authenticated, c.Unused, c.base.Path
 	return status
+}
+
+// retryAfter is how long a server asks to wait: a number of seconds, or a date.
+func retryAfter(header string, now time.Time) time.Duration {
+	wait := time.Duration(0)
+	if seconds, err := strconv.Atoi(header); err == nil {
+		wait = time.Duration(min(seconds, 3600)) * time.Second
+	} else if at, err := http.ParseTime(header); err == nil {
+		wait = at.Sub(now)
+	}
+	return min(max(wait, 0), time.Hour)
 }
 
 func (c *Client) once(ctx context.Context, r request) (*answer, time.Duration, error) {
@@ -270,8 +281,7 @@ func (c *Client) once(ctx context.Context, r request) (*answer, time.Duration, e
 		klog.V(6).Infof("%s %s %d in %s", r.method, request.URL, response.StatusCode, time.Since(started).Round(time.Millisecond))
 	}()
 	if response.StatusCode/100 != 2 && response.StatusCode != http.StatusNotModified {
-		wait, _ := strconv.Atoi(response.Header.Get("Retry-After"))
-		return nil, time.Duration(min(max(wait, 0), 3600)) * time.Second, c.refused(response)
+		return nil, retryAfter(response.Header.Get("Retry-After"), time.Now()), c.refused(response)
 	}
 	body, err := untrusted.ReadAll(&budgeted{response.Body, r.budget}, maxBody)
 	var large *untrusted.TooLargeError

@@ -16,8 +16,10 @@ type StatusError struct {
 	Messages []string
 	// Foreign says that the answer isn't CMF's: a proxy or a login page.
 	Foreign bool
-	// unrouted says that the server has nothing at that path.
+	// unrouted says that the server has nothing at that path; prefix is the path of
+	// CMF's address as it was given.
 	unrouted bool
+	prefix   string
 	// Challenge is the WWW-Authenticate header.
 	Challenge string
 	// Authenticated says that the request carried a token or a certificate.
@@ -72,6 +74,9 @@ func (e *StatusError) Error() string {
 	if e.unrouted {
 		line += "; this server has no such path: is the address CMF's, and CMF new enough?"
 	}
+	if e.Status == http.StatusNotFound && (e.unrouted || e.Foreign) {
+		line += belowPath(e.prefix)
+	}
 	// Go's and Tomcat's words for it.
 	if strings.Contains(line, "request to an HTTPS server") || strings.Contains(line, "requires TLS") {
 		line += " Use https:// in the address."
@@ -90,6 +95,14 @@ func (e *StatusError) Error() string {
 		line += "; check who you are to CMF with: kubectl cmf version"
 	}
 	return line
+}
+
+// belowPath says what a path in CMF's address means; "" for none.
+func belowPath(prefix string) string {
+	if prefix == "" {
+		return ""
+	}
+	return fmt.Sprintf("; /cmf/api is looked for below the path %s of the address: leave it out unless a proxy has CMF there", prefix)
 }
 
 // meanings are the statuses in CMF's use of them.

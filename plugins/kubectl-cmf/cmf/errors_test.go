@@ -2,7 +2,9 @@ package cmf
 
 import (
 	"net/http"
+	"strings"
 	"testing"
+	"time"
 )
 
 func TestErrorsInEveryForm(t *testing.T) {
@@ -83,6 +85,45 @@ func TestWhoWroteAnError(t *testing.T) {
 		err := parseError(&http.Response{StatusCode: c.status, Header: http.Header{"Content-Type": {c.kind}}}, []byte(c.body), "")
 		if got := err.Error(); got != c.want || IsNotFound(err) != c.missing {
 			t.Errorf("%d %s:\n%s, missing %v\nwant %s, %v", c.status, c.body, got, IsNotFound(err), c.want, c.missing)
+		}
+	}
+}
+
+func TestRetryAfter(t *testing.T) {
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	for header, want := range map[string]time.Duration{
+		"":                              0,
+		"7":                             7 * time.Second,
+		"-7":                            0,
+		"99999999999":                   time.Hour,
+		"Fri, 02 Jan 2026 03:04:15 GMT": 10 * time.Second,
+		"Thu, 01 Jan 2026 03:04:15 GMT": 0,
+		"Sun, 02 Jan 2028 03:04:15 GMT": time.Hour,
+		"soon":                          0,
+	} {
+		if got := retryAfter(header, now); got != want {
+			t.Errorf("%q: %s, want %s", header, got, want)
+		}
+	}
+}
+
+// The address of CMF is often copied with a part of the API's path.
+func TestAPathInTheAddressIsNamedWhereNothingIsThere(t *testing.T) {
+	for address, want := range map[string]string{
+		"http://cmf/cmf":    "below the path /cmf of the address",
+		"http://cmf/api/v1": "below the path /api/v1 of the address",
+		"http://cmf":        "",
+	} {
+		c, err := NewClient(address, &canned{status: http.StatusNotFound, bodies: []string{`{"errors":[{"message":"No static resource x."}]}`}}, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = c.Get(t.Context(), Ref{Kind: Must("env"), Name: "e"})
+		if err == nil || strings.Contains(err.Error(), "of the address") != (want != "") || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", address, err)
+		}
+		if _, err := c.Server(t.Context()); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", address, err)
 		}
 	}
 }

@@ -110,7 +110,7 @@ func (c *Client) askVersion(ctx context.Context) (Server, error) {
 	one := map[string][]string{"page": {"0"}, "size": {"1"}}
 	if _, err := c.get(ctx, []string{"v1", "environments"}, one); err != nil {
 		if StatusOf(err) == http.StatusNotFound {
-			return Server{}, fmt.Errorf("%s does not answer like CMF: neither system-information nor environments are there; check the address", c.base)
+			return Server{}, fmt.Errorf("%s does not answer like CMF: neither system-information nor environments are there; check the address%s", c.base, belowPath(c.base.Path))
 		}
 		return Server{}, err
 	}
