@@ -57,6 +57,12 @@ func TestChanges(t *testing.T) {
 		"a text is not a number": {
 			"app", `{"metadata":{"name":"a"},"spec":{"cpu":"1"}}`, `{"metadata":{"name":"a"},"spec":{"cpu":1}}`, cmf.V24, []string{"spec.cpu"},
 		},
+		"numbers in a configuration are texts to CMF": {
+			"statement", `{"metadata":{"name":"s"},"spec":{"properties":{"a":1,"b":true,"c":"x"},"flinkConfiguration":{"d":0.5}}}`, `{"metadata":{"name":"s"},"spec":{"properties":{"a":"1","b":"true","c":"x"},"flinkConfiguration":{"d":"0.5"}}}`, cmf.V24, nil,
+		},
+		"another number in a configuration": {
+			"app", `{"metadata":{"name":"a"},"spec":{"flinkConfiguration":{"a":10,"b":{"c":1}}}}`, `{"metadata":{"name":"a"},"spec":{"flinkConfiguration":{"a":"1","b":{"c":"1"}}}}`, cmf.V24, []string{"spec.flinkConfiguration.a", "spec.flinkConfiguration.b.c"},
+		},
 		"only what can change counts": {
 			"savepoint", `{"metadata":{"name":"s"},"spec":{"path":"x","pinned":true}}`, `{"metadata":{"name":"s"},"spec":{"path":"y","formatType":"CANONICAL"}}`, cmf.V24, []string{"spec.pinned"},
 		},

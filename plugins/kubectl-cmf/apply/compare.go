@@ -107,6 +107,7 @@ func comparable(kind *cmf.Kind, object cmf.Object, v cmf.Version) cmf.Object {
 	out := Clean(kind, object)
 	// A difference between both names of a field is found before.
 	_ = Translate(kind, out, v)
+	kind.TextsOnly(out)
 	delete(out, "apiVersion")
 	delete(out, "kind")
 	for _, path := range kind.WriteOnly {

@@ -78,6 +78,7 @@ func (p Planner) Plan(ctx context.Context, items []Item) ([]Step, error) {
 	steps := make([]Step, len(items))
 	for i, item := range items {
 		item.Object = item.Object.Copy()
+		item.Ref.Kind.TextsOnly(item.Object)
 		if err := Translate(item.Ref.Kind, item.Object, server.Version); err != nil {
 			return nil, fmt.Errorf("%s: %w", item.Location, err)
 		}

@@ -1,6 +1,7 @@
 package apply
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 
@@ -209,8 +210,19 @@ func (r *resolver) stated(d Document, annotation, flag string) (string, error) {
 
 func (r *resolver) environment(d Document, flag string) (string, error) {
 	name, err := r.stated(d, EnvironmentAnnotation, flag)
-	if err != nil || name != "" {
-		return name, err
+	if err != nil {
+		return "", err
+	}
+	// CMF itself goes by the address, but whoever wrote the file meant that one.
+	for _, field := range []string{"spec.flinkEnvironment", "spec.flinkEnvironmentName"} {
+		own := d.Object.Text(field)
+		if own != "" && name != "" && own != name {
+			return "", fmt.Errorf("%s: its field %s says %q, but it would go to environment %q", d.Location(), field, own, name)
+		}
+		name = cmp.Or(own, name)
+	}
+	if name != "" {
+		return name, nil
 	}
 	if len(r.environments) == 1 {
 		return r.environments[0], nil
@@ -257,7 +269,7 @@ func Validate(kind *cmf.Kind, o cmf.Object) error {
 			}
 		}
 	}
-	for _, field := range []string{"metadata.labels", "metadata.annotations"} {
+	for _, field := range append([]string{"metadata.labels", "metadata.annotations"}, kind.WriteOnly...) {
 		value, ok := o.At(field)
 		if !ok || value == nil {
 			continue

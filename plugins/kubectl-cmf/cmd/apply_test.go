@@ -95,19 +95,21 @@ func TestBadFilesAreRefusedBeforeAnythingIsChanged(t *testing.T) {
 		code  int
 		words string
 	}{
-		"no name":            {strings.Replace(pool1, "name: pool1", "nome: pool1", 1), 2, "bad.yaml: metadata.name: is missing"},
-		"number as a name":   {strings.Replace(pool1, "name: pool1", "name: 12", 1), 2, "metadata.name: must be a string, is a number; quote it"},
-		"number as a label":  {strings.Replace(pool1, "{team: a}", "{version: 1.20}", 1), 2, "metadata.labels.version: must be a string"},
-		"spec is a list":     {"apiVersion: cmf.confluent.io/v1\nkind: ComputePool\nmetadata: {name: p}\nspec: []\n", 2, "spec: must be an object, is a list"},
-		"kubernetes' secret": {"apiVersion: v1\nkind: Secret\nmetadata: {name: s}\n", 1, "not a CMF resource: v1 Secret"},
-		"unknown kind":       {"apiVersion: cmf.confluent.io/v1\nkind: Pool\nmetadata: {name: s}\n", 1, "has no kind Pool"},
-		"second document":    {pool1 + "---\n" + pool1, 2, "bad.yaml:13 (document 2): pool \"pool1\" in environment \"dev-env\" is there already, at bad.yaml:1 (document 1)"},
-		"double key":         {"a: 1\na: 2\n", 2, `bad.yaml:1: not valid YAML: line 2: key "a" already set`},
-		"broken yaml":        {"ok: 1\n---\na: [\n", 2, "bad.yaml:3: not valid YAML"},
-		"broken json":        {"{\n\"a\": ]", 2, "bad.yaml:"},
-		"two names":          {"name: dev-env\nkubernetesNamespace: flink\nmetadata: {name: other}\n", 2, `bad.yaml: metadata.name: says "other", but name "dev-env"`},
-		"empty":              {"# nothing\n", 1, "no objects there"},
-		"own output":         {strings.Replace(pool1, `"4"`, `"<redacted>"`, 1), 2, "output that hides secrets"},
+		"no name":              {strings.Replace(pool1, "name: pool1", "nome: pool1", 1), 2, "bad.yaml: metadata.name: is missing"},
+		"number as a name":     {strings.Replace(pool1, "name: pool1", "name: 12", 1), 2, "metadata.name: must be a string, is a number; quote it"},
+		"number as a label":    {strings.Replace(pool1, "{team: a}", "{version: 1.20}", 1), 2, "metadata.labels.version: must be a string"},
+		"spec is a list":       {"apiVersion: cmf.confluent.io/v1\nkind: ComputePool\nmetadata: {name: p}\nspec: []\n", 2, "spec: must be an object, is a list"},
+		"kubernetes' secret":   {"apiVersion: v1\nkind: Secret\nmetadata: {name: s}\n", 1, "not a CMF resource: v1 Secret"},
+		"unknown kind":         {"apiVersion: cmf.confluent.io/v1\nkind: Pool\nmetadata: {name: s}\n", 1, "has no kind Pool"},
+		"second document":      {pool1 + "---\n" + pool1, 2, "bad.yaml:13 (document 2): pool \"pool1\" in environment \"dev-env\" is there already, at bad.yaml:1 (document 1)"},
+		"double key":           {"a: 1\na: 2\n", 2, `bad.yaml:1: not valid YAML: line 2: key "a" already set`},
+		"broken yaml":          {"ok: 1\n---\na: [\n", 2, "bad.yaml:3: not valid YAML"},
+		"broken json":          {"{\n\"a\": ]", 2, "bad.yaml:"},
+		"a number as a secret": {"apiVersion: cmf.confluent.io/v1\nkind: Secret\nmetadata: {name: s}\nspec: {data: {sasl.password: 0123}}\n", 2, "bad.yaml: spec.data.sasl.password: must be a string, is a number; quote it"},
+		"another environment":  {strings.Replace(pool1, "type: DEDICATED", "type: DEDICATED\n  flinkEnvironment: prod", 1), 2, `bad.yaml: its field spec.flinkEnvironment says "prod", but it would go to environment "dev-env"`},
+		"two names":            {"name: dev-env\nkubernetesNamespace: flink\nmetadata: {name: other}\n", 2, `bad.yaml: metadata.name: says "other", but name "dev-env"`},
+		"empty":                {"# nothing\n", 1, "no objects there"},
+		"own output":           {strings.Replace(pool1, `"4"`, `"<redacted>"`, 1), 2, "output that hides secrets"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -129,6 +131,29 @@ func TestBadFilesAreRefusedBeforeAnythingIsChanged(t *testing.T) {
 	r.fails(2, "", "apply", "-f", "-", "-f", "x", "--dry-run=bad")
 	r.fails(1, "spec.type: is missing", "apply", "-e", "dev-env", "-f", r.file("x.yaml", app("fine", "")+"---\n"+strings.Replace(pool1, "type: DEDICATED", "", 1)))
 	r.fails(1, `app "fine" in environment "dev-env" not found`, "app", "get", "fine", "-e", "dev-env")
+}
+
+// The published documents have texts only in a statement's properties and
+// configuration, and a catalog's; YAML has numbers there.
+func TestNumbersInConfigurationsAreSentAsTexts(t *testing.T) {
+	r := newRig(t, cmftest.Options{})
+	r.env("dev-env")
+	r.env("prod")
+	file := r.file("all.yaml", catalogAndDatabase+"---"+pool1+`---
+apiVersion: cmf.confluent.io/v1
+kind: Statement
+metadata: {name: s1}
+spec:
+  flinkEnvironment: dev-env
+  statement: SELECT 1
+  computePoolName: pool1
+  properties: {sql.local-time-zone: UTC, a: 1}
+  flinkConfiguration: {parallelism.default: 2, pipeline.object-reuse: true}
+`)
+	r.ok("apply", "-f", file, "-e", "dev-env")
+	contains(t, r.ok("statement", "get", "s1", "-e", "dev-env", "-o", "yaml"), `parallelism.default: "2"`, `pipeline.object-reuse: "true"`, `a: "1"`)
+	contains(t, r.ok("apply", "-f", file, "-e", "dev-env"), "s1 unchanged")
+	r.fails(2, `says "dev-env", but it would go to environment "prod"`, "apply", "-f", file, "-e", "prod")
 }
 
 func TestUnknownFieldsPassThrough(t *testing.T) {

@@ -5,8 +5,10 @@ package cmf
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/untrusted"
@@ -70,6 +72,8 @@ type Kind struct {
 	SecretNames []string
 	// Defaults are what CMF fills in: absent is the same as this value.
 	Defaults map[string]any
+	// Texts are objects all of whose values are texts to CMF, as configurations.
+	Texts []string
 	// Renamed fields changed their name: both names mean the same.
 	Renamed []Rename
 	// Filter is the first CMF whose list takes ?filter=.
@@ -111,6 +115,22 @@ type Kind struct {
 	// stop the job after all.
 	NextMode string
 	Harmless []string
+}
+
+// TextsOnly makes texts of the numbers and booleans in o that CMF takes as such:
+// it answers with texts, which would be a change for ever.
+func (k *Kind) TextsOnly(o Object) {
+	for _, path := range k.Texts {
+		fields := o.Map(path)
+		for key, value := range fields {
+			switch v := value.(type) {
+			case json.Number:
+				fields[key] = v.String()
+			case bool:
+				fields[key] = strconv.FormatBool(v)
+			}
+		}
+	}
 }
 
 // Stops reports whether the change of a field stops the job of an object.

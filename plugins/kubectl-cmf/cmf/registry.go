@@ -26,9 +26,13 @@ var environmentKind = &Kind{
 	MetadataSince: since(V23),
 	Immutable:     []string{"kubernetesNamespace", "kubernetesClusterName"},
 	Required:      []string{"name", "kubernetesNamespace"},
-	Server:        []string{"created_time", "updated_time", "secrets"},
-	SecretNames:   []string{"secrets"},
-	Filter:        since(V23),
+	Texts: []string{
+		"flinkApplicationDefaults.spec.flinkConfiguration", "computePoolDefaults.clusterSpec.flinkConfiguration", "computePoolDefaults.spec.clusterSpec.flinkConfiguration",
+		"statementDefaults.detached.flinkConfiguration", "statementDefaults.interactive.flinkConfiguration",
+	},
+	Server:      []string{"created_time", "updated_time", "secrets"},
+	SecretNames: []string{"secrets"},
+	Filter:      since(V23),
 	Columns: []Column{
 		nameColumn,
 		{Header: "NAMESPACE", Path: "kubernetesNamespace"},
@@ -73,6 +77,7 @@ var catalogKind = &Kind{
 	Path: "catalogs/kafka", Since: V20, Rank: 4,
 	Create: true, UpdateSince: since(V21), Delete: true,
 	Required: []string{"spec.srInstance.connectionConfig"},
+	Texts:    []string{"spec.srInstance.connectionConfig"},
 	// KafkaCatalogSpec in the document of 2.0; databases are resources since 2.1.
 	RequiredBefore: map[string]Version{"spec.kafkaClusters": V21},
 	Filter:         since(V24),
@@ -92,6 +97,7 @@ var databaseKind = &Kind{
 	Path: "catalogs/kafka/{catalog}/databases", Since: V21, Rank: 5,
 	Create: true, UpdateSince: since(V21), Delete: true,
 	Required: []string{"spec.kafkaCluster.connectionConfig"},
+	Texts:    []string{"spec.kafkaCluster.connectionConfig"},
 	// CMF 2.1 and 2.2 call it alterEnvironments.
 	Renamed:  []Rename{{Old: "spec.alterEnvironments", New: "spec.ddlEnvironments", Since: V23}},
 	Defaults: map[string]any{"spec.ddlEnvironments": []any{}},
@@ -112,6 +118,7 @@ var poolKind = &Kind{
 	Create: true, UpdateSince: since(V23), Delete: true, ForceSince: since(V23),
 	Immutable: []string{"spec.type"},
 	Required:  []string{"spec.type", "spec.clusterSpec"},
+	Texts:     []string{"spec.clusterSpec.flinkConfiguration"},
 	Defaults:  map[string]any{"spec.state": PhaseRunning},
 	Filter:    since(V23),
 	Columns: []Column{
@@ -137,6 +144,7 @@ var applicationKind = &Kind{
 	Create: true, Upsert: true, Delete: true, ForceSince: since(V23),
 	Keeps:    &Keeps{What: "the state of its job and its attached savepoints go with it", NothingIn: []string{api.JobFinished}, Savepoint: true},
 	Required: []string{"spec"},
+	Texts:    []string{"spec.flinkConfiguration"},
 	// What Flink's operator, on which CMF builds, does with a changed spec.
 	NextMode: "spec.job.upgradeMode", Restarts: []string{"spec"},
 	Harmless: []string{
@@ -194,6 +202,7 @@ var statementKind = &Kind{
 	// stops, resumes, rescales and starts it from a savepoint.
 	Immutable: []string{"spec.statement", "spec.computePoolName", "spec.properties"},
 	Required:  []string{"spec.statement", "spec.computePoolName"},
+	Texts:     []string{"spec.properties", "spec.flinkConfiguration"},
 	Server:    []string{"result"},
 	Defaults:  map[string]any{"spec.stopped": false, "spec.parallelism": 1},
 	Remake:    true, Defines: definesTable, Makes: madeTable, NeedsMade: namesTable, Host: "pool", HostPath: "spec.computePoolName",
