@@ -39,6 +39,9 @@ type Step struct {
 
 	// needed says that a later step needs what this one makes.
 	needed bool
+	// leaving says that one of that name is being deleted, and gone before this one
+	// is created.
+	leaving bool
 }
 
 // Options change how files are applied.
@@ -240,6 +243,13 @@ func (p Planner) decide(ctx context.Context, s *Step, v cmf.Version) error {
 	kind := s.Ref.Kind
 	if err := fill(kind, s.Object, s.Live); err != nil {
 		return fmt.Errorf("%s: %w", s.Ref.Where(), err)
+	}
+	if s.Live.Text("status.phase|status.lifecycleState") == cmf.PhaseDeleting {
+		if p.MustExist {
+			return fmt.Errorf("%s is being deleted", s.Ref.Where())
+		}
+		s.Live, s.leaving = nil, true
+		s.Warning = fmt.Sprintf("%s is being deleted; it is created again once it is gone", s.Ref.Where())
 	}
 	if s.Live == nil {
 		s.Action, s.Merged = Create, Clean(kind, s.Object)

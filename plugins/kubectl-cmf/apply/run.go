@@ -230,6 +230,13 @@ func (r Runner) take(ctx, work context.Context, s Step) (cmf.Object, error) {
 // create creates an object, after what it runs on is ready, and waits for what
 // it defines.
 func (r Runner) create(ctx, work context.Context, s Step) (cmf.Object, error) {
+	if s.leaving {
+		bounded, cancel := r.limited(ctx)
+		defer cancel()
+		if err := Gone(bounded, r.Client, s.Ref, r.Poll); err != nil {
+			return nil, err
+		}
+	}
 	made, err := r.Client.Create(work, s.Ref, s.Merged)
 	if cmf.IsConflict(err) {
 		if waited, waitErr := r.host(ctx, s); waitErr != nil {
@@ -293,12 +300,17 @@ func (r Runner) defined(ctx context.Context, s Step, object cmf.Object) (cmf.Obj
 }
 
 func (r Runner) wait(ctx context.Context, ref cmf.Ref, condition Condition) (cmf.Object, error) {
-	if r.Limit > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, r.Limit, exit.Timeoutf("timed out after %s", r.Limit))
-		defer cancel()
-	}
+	ctx, cancel := r.limited(ctx)
+	defer cancel()
 	return Waiter{Client: r.Client, Poll: r.Poll, Show: r.Show}.For(ctx, ref, condition)
+}
+
+// limited is ctx with the bound of one wait.
+func (r Runner) limited(ctx context.Context) (context.Context, context.CancelFunc) {
+	if r.Limit <= 0 {
+		return ctx, func() {}
+	}
+	return context.WithTimeoutCause(ctx, r.Limit, exit.Timeoutf("timed out after %s", r.Limit))
 }
 
 func (r Runner) delete(ctx, work context.Context, ref cmf.Ref, wait bool) error {

@@ -41,6 +41,23 @@ func TestFailedStatementIsNotUnchanged(t *testing.T) {
 	r.fails(1, "not found", "statement", "get", "after", "-e", "test")
 }
 
+// What is on its way out isn't what files ask for.
+func TestApplyOfAStatementThatIsBeingDeleted(t *testing.T) {
+	r := newRig(t, cmftest.Options{Version: "2.4.0", Step: 500 * time.Millisecond})
+	r.ok("apply", "-f", r.file("e.yaml", "name: test\nkubernetesNamespace: flink\n"+pool("pool1", "type: DEDICATED")))
+	file := r.file("s.yaml", stmt("s", "pool1", "INSERT INTO a SELECT 1", ""))
+	r.ok("apply", "-f", file, "-e", "test")
+	before := r.ok("statement", "get", "s", "-e", "test", "-o", "jsonpath={.metadata.uid}")
+	r.ok("statement", "delete", "s", "-e", "test", "--lose-state", "--wait=false")
+	r.fails(1, `statement "s" in environment "test" is being deleted`, "statement", "update", "-f", file, "-e", "test")
+	got := r.run("apply", "-f", file, "-e", "test", "--timeout", "60s")
+	want(t, got.out, "statement.cmf.confluent.io/s created\n")
+	contains(t, got.err, "is being deleted; it is created again once it is gone")
+	if after := r.ok("statement", "get", "s", "-e", "test", "-o", "jsonpath={.metadata.uid}"); got.code != 0 || after == before {
+		t.Errorf("%d: %s was %s", got.code, after, before)
+	}
+}
+
 func TestStatementWaitsForItsSharedPool(t *testing.T) {
 	r := newRig(t, cmftest.Options{Version: "2.4.0", Step: 700 * time.Millisecond})
 	r.ok("apply", "-f", r.file("all.yaml", "name: test\nkubernetesNamespace: flink\n"+pool("shared", "type: SHARED")+stmt("s", "shared", "SELECT 1", "")), "--timeout", "60s")
