@@ -39,6 +39,9 @@ func TestChanges(t *testing.T) {
 		"labels stay, where not stated": {
 			"app", `{"metadata":{"name":"a"},"spec":{}}`, `{"metadata":{"name":"a","labels":{"x":"1"}},"spec":{}}`, cmf.V24, nil,
 		},
+		"labels stay, where the file has nothing there": {
+			"app", `{"metadata":{"name":"a","labels":null},"spec":{}}`, `{"metadata":{"name":"a","labels":{"x":"1"}},"spec":{}}`, cmf.V24, nil,
+		},
 		"annotations of others stay": {
 			"app", `{"metadata":{"name":"a","annotations":{"mine":"1"}},"spec":{}}`, `{"metadata":{"name":"a","annotations":{"mine":"1","theirs":"2"}},"spec":{}}`, cmf.V24, nil,
 		},

@@ -69,8 +69,14 @@ func Merge(kind *cmf.Kind, desired, live cmf.Object) cmf.Object {
 		return out
 	}
 	if labels, ok := was.At("metadata.labels"); ok {
-		if _, stated := desired.At("metadata.labels"); !stated {
+		switch stated, _ := desired.At("metadata.labels"); fields := stated.(type) {
+		case nil:
 			out.Set("metadata.labels", labels)
+		case map[string]any:
+			if len(fields) == 0 {
+				// To leave them out would leave them there.
+				out.Set("metadata.labels", fields)
+			}
 		}
 	}
 	if annotations := was.Map("metadata.annotations"); len(annotations) > 0 {

@@ -156,6 +156,17 @@ spec:
 	r.fails(2, `says "dev-env", but it would go to environment "prod"`, "apply", "-f", file, "-e", "prod")
 }
 
+// Of labels that aren't sent CMF keeps what it has.
+func TestNoLabelsTakesThemAway(t *testing.T) {
+	r := newRig(t, cmftest.Options{})
+	r.env("dev-env")
+	r.ok("apply", "-f", r.file("p.yaml", pool1))
+	none := r.file("none.yaml", strings.Replace(pool1, "labels: {team: a}", "labels: {}", 1))
+	contains(t, r.ok("apply", "-f", none), "pool1 configured")
+	want(t, r.ok("pool", "list", "-l", "team", "-o", "name"), "")
+	contains(t, r.ok("apply", "-f", none), "pool1 unchanged")
+}
+
 func TestUnknownFieldsPassThrough(t *testing.T) {
 	r := newRig(t, cmftest.Options{})
 	r.env("dev-env")
