@@ -55,6 +55,9 @@ type Options struct {
 	// LoseState allows changes that lose the state of a running job, Clear those
 	// with which a file empties what is there.
 	LoseState, Clear bool
+	// Exact says that what the object doesn't have goes, which else stays: labels,
+	// annotations, and fields of an environment.
+	Exact bool
 	// Inventory is written to each object.
 	Inventory string
 	// Parallel bounds requests at a time.
@@ -267,6 +270,9 @@ func (p Planner) decide(ctx context.Context, s *Step, v cmf.Version) error {
 		return fmt.Errorf("%s already exists", s.Ref.Where())
 	}
 	s.Merged = Merge(kind, s.Object, s.Live)
+	if p.Exact && len(kind.Only) == 0 {
+		s.Merged = exactly(kind, s.Object, s.Live)
+	}
 	s.Changes = Changes(kind, s.Merged, s.Live, v)
 	writes := slices.ContainsFunc(kind.WriteOnly, func(path string) bool { _, ok := s.Object.At(path); return ok })
 	if len(s.Changes) == 0 && !writes {
@@ -308,6 +314,24 @@ func (p Planner) decide(ctx context.Context, s *Step, v cmf.Version) error {
 	s.Merged = Clean(kind, s.Object)
 	s.Warning = fmt.Sprintf("%s: %s; it is deleted and created again, and what runs in it stops", s.Ref.Where(), reason)
 	return Complete(kind, s.Merged)
+}
+
+// exactly is Merge for an object that is all that there is to be.
+func exactly(kind *cmf.Kind, desired, live cmf.Object) cmf.Object {
+	whole := *kind
+	whole.KeepAbsent = false
+	out := Merge(&whole, desired, live)
+	for _, field := range []string{"metadata.labels", "metadata.annotations"} {
+		if _, has := out.At(field); has {
+			kept := map[string]any{}
+			maps.Copy(kept, desired.Map(field))
+			out.Set(field, kept)
+			if kind.Flat {
+				out.Set("metadata.name", desired.Name())
+			}
+		}
+	}
+	return out
 }
 
 // clears are the top-level fields of a flat resource that a file states as

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -143,6 +144,14 @@ func (o *editOptions) saveEdit(ctx context.Context, ref cmf.Ref, edited []byte, 
 	if err := apply.Validate(ref.Kind, object); err != nil {
 		return err
 	}
+	before, _ := ref.Kind.Shape(clean)
+	problems, _ := ref.Kind.Shape(apply.Clean(ref.Kind, object))
+	problems = slices.DeleteFunc(problems, func(problem error) bool {
+		return slices.ContainsFunc(before, func(old error) bool { return old.Error() == problem.Error() })
+	})
+	if len(problems) > 0 {
+		return errors.Join(problems...)
+	}
 	if object.Name() != ref.Name {
 		return fmt.Errorf("the name can't be changed: it was %s and is %s", ref.Name, object.Name())
 	}
@@ -150,7 +159,7 @@ func (o *editOptions) saveEdit(ctx context.Context, ref cmf.Ref, edited []byte, 
 	if err != nil {
 		return err
 	}
-	planner := apply.Planner{Client: client.Client, Options: apply.Options{Force: o.force, LoseState: o.loseState, MustExist: true}}
+	planner := apply.Planner{Client: client.Client, Options: apply.Options{Force: o.force, LoseState: o.loseState, MustExist: true, Exact: true}}
 	steps, err := planner.Plan(ctx, []apply.Item{{Ref: ref, Object: object, Location: "edited text"}})
 	if err != nil {
 		return err

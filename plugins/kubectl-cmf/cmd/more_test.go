@@ -87,6 +87,24 @@ spec: {srInstance: {connectionConfig: {schema.registry.url: "http://old", basic.
 	if got := r.run("catalog", "edit", "cat1"); got.code != 0 || !strings.Contains(got.err, "no changes made") {
 		t.Errorf("%+v", got)
 	}
+	script(`echo 'kafkaClusters: []' >> "$1"`)
+	r.fails(1, "kafkaClusters: is in the wrong place; it belongs to spec", "catalog", "edit", "cat1")
+	// What is taken out of the text goes.
+	r.ok("catalog", "update", "-f", r.file("c2.yaml", `
+apiVersion: cmf.confluent.io/v1
+kind: KafkaCatalog
+metadata: {name: cat1, labels: {team: a}, annotations: {note: x, other: z}}
+spec: {srInstance: {connectionConfig: {schema.registry.url: "http://new", basic.auth.user.info: "me:`+hidden+`"}}}
+`))
+	script(`sed -i -e '/labels:/d' -e '/team:/d' -e '/note:/d' "$1"`)
+	want(t, r.ok("catalog", "edit", "cat1"), "kafkacatalog.cmf.confluent.io/cat1 configured\n")
+	want(t, r.ok("catalog", "get", "cat1", "-o", "jsonpath={.metadata.labels}{.metadata.annotations}"), `{}{"other":"z"}`)
+	r.ok("apply", "-f", r.file("e.yaml", "name: dev-env\nmetadata: {labels: {a: b}}\nstatementDefaults: {detached: {flinkConfiguration: {k: v}}}\n"))
+	script(`sed -i -e '/labels:/d' -e '/ a: b/d' -e '/statementDefaults:/,$d' "$1"`)
+	want(t, r.ok("env", "edit", "dev-env"), "environment.cmf.confluent.io/dev-env configured\n")
+	if got := r.ok("env", "get", "dev-env", "-o", "yaml"); strings.Contains(got, "k: v") || strings.Contains(got, "a: b") || !strings.Contains(got, "kubernetesNamespace: flink") {
+		t.Errorf("the environment after it was edited:\n%s", got)
+	}
 	script(`sed -i 's#name: cat1#name: cat2#' "$1"`)
 	r.fails(1, "your changes are kept in", "catalog", "edit", "cat1")
 	script(`echo 'a: [' > "$1"`)
