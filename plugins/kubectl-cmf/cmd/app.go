@@ -22,6 +22,7 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/apply"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/cmf"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/connect"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/view"
 )
 
 // appChange is a verb that changes what applications do.
@@ -373,7 +374,7 @@ func (c *common) withEvents(ctx context.Context, client *connect.Connection, ref
 	}
 	text := ""
 	for _, e := range list[:min(len(list), 5)] {
-		text += "\n  " + e.Text("status.type") + " " + e.Text("status.message|status.data.exceptionString")
+		text += "\n  " + e.Text("status.type") + " " + cmf.Bounded(view.EventMessage(e))
 	}
 	if text == "" {
 		return err

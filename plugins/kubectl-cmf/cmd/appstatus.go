@@ -94,7 +94,7 @@ func (c *common) newest(ctx context.Context, client *connect.Connection, ref cmf
 	for _, e := range list[:min(len(list), 5)] {
 		out = append(out, view.Event{
 			Time: e.Text("metadata.updateTimestamp|metadata.creationTimestamp"),
-			Type: e.Text("status.type"), Message: e.Text("status.message"),
+			Type: e.Text("status.type"), Message: view.EventMessage(e),
 		})
 	}
 	return out, ""

@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -178,6 +179,6 @@ func (o *detachOptions) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(o.Out, "detachedsavepoint.%s/%s detached\n", cmf.Group, object.Name())
+	_, err = fmt.Fprintf(o.Out, "detachedsavepoint.%s/%s detached\n", cmf.Group, cmp.Or(object.Name(), ref.Name))
 	return err
 }

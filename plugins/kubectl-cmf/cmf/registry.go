@@ -277,7 +277,7 @@ var eventKind = &Kind{
 		{Header: "TYPE", Path: "status.type"},
 		{Header: "COUNT", Path: "status.count", Wide: true},
 		{Header: "INSTANCE", Path: "metadata.flinkApplicationInstance", Wide: true},
-		{Header: "MESSAGE", Path: "status.message"},
+		{Header: "MESSAGE", Path: "status.message|status.data.message"},
 	},
 }
 

@@ -202,7 +202,7 @@ func events(out *strings.Builder, d Description) {
 				break
 			}
 			fmt.Fprintf(out, "  %-6s %-16s %s\n", Age(e.Text("metadata.updateTimestamp|metadata.creationTimestamp"), d.Now),
-				term.SafeLine(e.Text("status.type")), term.SafeLine(e.Text("status.message")))
+				term.SafeLine(e.Text("status.type")), term.SafeLine(cmf.Bounded(EventMessage(e))))
 		}
 	}
 }

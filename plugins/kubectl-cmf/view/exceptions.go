@@ -1,6 +1,7 @@
 package view
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -80,4 +81,21 @@ func (e Exception) write(out *strings.Builder, trace bool, now time.Time, palett
 			out.WriteString("      " + strings.TrimRight(line, "\n") + "\n")
 		}
 	}
+}
+
+// EventMessage is what an event says: its message, and what its data tells beside,
+// the root cause of an exception or the message of the operator's own event.
+func EventMessage(e cmf.Object) string {
+	message := e.Text("status.message")
+	cause := e.Text("status.data.message")
+	if trace := e.Text("status.data.exceptionString"); trace != "" {
+		cause = secret.Text(api.Telling(api.CauseChain(trace)))
+	}
+	switch {
+	case message == "" || strings.Contains(cause, message):
+		return cmp.Or(cause, message)
+	case cause == "" || strings.Contains(message, cause):
+		return message
+	}
+	return message + ": " + cause
 }

@@ -405,3 +405,19 @@ flink   HELM     60m`},
 		})
 	}
 }
+
+func TestEventMessage(t *testing.T) {
+	for text, want := range map[string]string{
+		`{"status":{"message":"Flink job status changed to RUNNING","type":"JOB_STATUS","data":{"newStatus":"RUNNING"}}}`:                                                                            "Flink job status changed to RUNNING",
+		`{"status":{"message":"Job failed","data":{"exceptionString":"a.JobException: Recovery is suppressed\n\tat a.B(C.java:1)\nCaused by: java.io.IOException: no disk\n\tat d.E(F.java:2)\n"}}}`: "Job failed: IOException: no disk",
+		`{"status":{"type":"EXCEPTION","data":{"exceptionString":"java.io.IOException: no disk"}}}`:                                                                                                  "IOException: no disk",
+		`{"status":{"message":null,"data":{"reason":"ValidationError","message":"Job parallelism must be positive"}}}`:                                                                               "Job parallelism must be positive",
+		`{"status":{"message":"Back-off pulling image","data":{"reason":"X","message":"Back-off pulling image"}}}`:                                                                                   "Back-off pulling image",
+		`{"status":{"message":"FlinkApplication created","data":null}}`:                                                                                                                              "FlinkApplication created",
+		`{"status":null}`: "",
+	} {
+		if got := EventMessage(object(t, text)); got != want {
+			t.Errorf("%s: %q, want %q", text, got, want)
+		}
+	}
+}
