@@ -96,6 +96,11 @@ func (p Planner) Plan(ctx context.Context, items []Item) ([]Step, error) {
 	if err := p.look(ctx, steps); err != nil {
 		return nil, err
 	}
+	if !p.MustExist {
+		if err := p.places(ctx, steps); err != nil {
+			return nil, err
+		}
+	}
 	var problems []error
 	for i := range steps {
 		if err := p.decide(ctx, &steps[i], server.Version); err != nil {
@@ -202,6 +207,36 @@ func (p Planner) look(ctx context.Context, steps []Step) error {
 			}
 			return nil
 		})
+	}
+	return each(work, p.Parallel)
+}
+
+// places finds out that what new objects are to live in is neither there nor among
+// the objects: CMF says so when some are created already.
+func (p Planner) places(ctx context.Context, steps []Step) error {
+	env, catalog := cmf.Must("env"), cmf.Must("catalog")
+	sure := map[string]bool{}
+	for _, s := range steps {
+		if s.Live != nil {
+			sure[env.Name+" "+s.Ref.Scope.Environment], sure[catalog.Name+" "+s.Ref.Scope.Catalog] = true, true
+		}
+		sure[s.Ref.Kind.Name+" "+s.Ref.Name] = true
+	}
+	var work []func() error
+	for _, s := range steps {
+		for kind, name := range map[*cmf.Kind]string{env: s.Ref.Scope.Environment, catalog: s.Ref.Scope.Catalog} {
+			if name == "" || sure[kind.Name+" "+name] {
+				continue
+			}
+			sure[kind.Name+" "+name] = true
+			work = append(work, func() error {
+				// Who may not look at it may be allowed to use it.
+				if _, err := p.Client.Get(ctx, cmf.Ref{Kind: kind, Name: name}); cmf.IsNotFound(err) {
+					return fmt.Errorf("%s: %s can't be created: %w", s.Location, s.Ref.Where(), err)
+				}
+				return nil
+			})
+		}
 	}
 	return each(work, p.Parallel)
 }

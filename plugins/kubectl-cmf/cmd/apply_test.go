@@ -156,6 +156,25 @@ spec:
 	r.fails(2, `says "dev-env", but it would go to environment "prod"`, "apply", "-f", file, "-e", "prod")
 }
 
+// CMF would say so of the second object, when the first is made.
+func TestAPlaceThatIsNotThereIsFoundBeforeAnythingIsChanged(t *testing.T) {
+	r := newRig(t, cmftest.Options{})
+	r.env("dev-env")
+	secret := "apiVersion: cmf.confluent.io/v1\nkind: Secret\nmetadata: {name: s1}\nspec: {data: {a: b}}\n---"
+	r.fails(1, `pool "pool1" in environment "typo" can't be created: env "typo" not found`, "apply", "-f", r.file("a.yaml", secret+pool1), "-e", "typo")
+	r.fails(1, `can't be created: env "typo" not found`, "apply", "-f", r.file("a.yaml", pool1), "-e", "typo", "--dry-run=client")
+	r.fails(1, `database "db1" in catalog "nope" can't be created: catalog "nope" not found`, "apply", "-f", r.file("d.yaml", secret+strings.Split(catalogAndDatabase, "---")[1]), "--catalog", "nope")
+	r.fails(1, `pool "pool1" in environment "typo" does not exist`, "pool", "update", "-f", r.file("p.yaml", pool1), "-e", "typo")
+	want(t, r.ok("secret", "list", "-o", "name"), "")
+	// What comes along with the objects is there in time.
+	contains(t, r.ok("apply", "-f", r.file("b.yaml", "name: typo\nkubernetesNamespace: flink\n---"+pool1+"---"+catalogAndDatabase)), "pool1 created", "db1 created")
+	// What one may not look at may be there.
+	f := newFaultyRig(t, cmftest.Options{})
+	f.env("dev-env")
+	f.server.Inject(cmftest.Fault{Method: http.MethodGet, Path: "/environments/dev-env", Times: 2, Skip: 1, Status: http.StatusForbidden})
+	contains(t, f.ok("apply", "-f", f.file("p.yaml", pool1), "-e", "dev-env"), "pool1 created")
+}
+
 // Of labels that aren't sent CMF keeps what it has.
 func TestNoLabelsTakesThemAway(t *testing.T) {
 	r := newRig(t, cmftest.Options{})
