@@ -72,9 +72,10 @@ func TestKindsOfOthers(t *testing.T) {
 		`{"metadata":{"name":"a"},"spec":{"image":"x","job":{"jarURI":"local:///x"}}}`:             "it says neither apiVersion (cmf.confluent.io/v1) nor kind; kubectl cmf KIND create -f takes it without them",
 		`{"spec":{"image":"x","job":{"jarURI":"local:///x"}}}`:                                     "it has neither a kind nor the fields of an environment",
 		`{"metadata":{"labels":{"a":"b"}},"spec":{"image":"x","job":{"upgradeMode":"savepoint"}}}`: "",
+		`{"apiVersion":"kustomize.config.k8s.io/v1beta1","kind":"Kustomization"}`:                  "a kustomization, which has to be built first: kubectl kustomize deploy | kubectl cmf apply -f -",
 		`{"title":"x"}`: "it has neither a kind nor the fields of an environment",
 	} {
-		_, err := classify(Document{Object: decode(t, text), Source: "f"})
+		_, err := classify(Document{Object: decode(t, text), Source: "deploy/f"})
 		if want == "" && err != nil || want != "" && (err == nil || !strings.HasSuffix(err.Error(), want) && !strings.Contains(err.Error(), want+" (")) {
 			t.Errorf("%s: %v; want %q", text, err, want)
 		}
@@ -119,6 +120,16 @@ func TestStepsThatNeedEachOtherAreApart(t *testing.T) {
 		markNeeded(steps)
 		if got := batches(steps); len(got) != c.want {
 			t.Errorf("%s: %d batches, want %d", name, len(got), c.want)
+		}
+	}
+}
+
+// Most kustomizations say neither apiVersion nor kind.
+func TestKustomizationsAreKnownByTheirName(t *testing.T) {
+	resources := decode(t, `{"resources":["app.yaml"]}`)
+	for name, want := range map[string]bool{"a/kustomization.yaml": true, "kustomization.yml": true, "a/my-kustomization.yaml": false} {
+		if _, err := classify(Document{Object: resources, Source: name}); err == nil || strings.Contains(err.Error(), "kubectl kustomize") != want {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package apply
 import (
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -24,7 +25,9 @@ func classify(d Document) (*cmf.Kind, error) {
 	}
 	name, version := d.Object.Text("kind"), d.Object.Text("apiVersion")
 	group, _, _ := strings.Cut(version, "/")
-	switch {
+	switch base := filepath.Base(d.Source); {
+	case base == "kustomization.yaml" || base == "kustomization.yml" || group == "kustomize.config.k8s.io":
+		return nil, foreign("a kustomization, which has to be built first: kubectl kustomize %s | kubectl cmf apply -f -", filepath.Dir(d.Source))
 	case name == "" && version == "":
 		return bare(d)
 	case name == "":
