@@ -256,7 +256,21 @@ func (a *appChange) restart(ctx context.Context, client *connect.Connection, ref
 	if err := waiting.suspend(ctx, client, ref); err != nil {
 		return err
 	}
-	return waiting.start(ctx, client, ref)
+	return stillSuspended(ctx, client, ref, waiting.start(ctx, client, ref))
+}
+
+// stillSuspended adds to the error of a start that the application is left
+// suspended, where it is.
+func stillSuspended(ctx context.Context, client *connect.Connection, ref cmf.Ref, err error) error {
+	if err == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	if now, getErr := client.Get(ctx, ref); getErr != nil || now.Text("spec.job.state") != api.WantSuspended {
+		return err
+	}
+	return fmt.Errorf("%w\n%s is suspended now; to start it: kubectl cmf app start %s -e %s", err, ref.Where(), ref.Name, ref.Scope.Environment)
 }
 
 // allowed refuses to change what Confluent for Kubernetes would change back.

@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -107,4 +108,30 @@ func TestDeletingAnEnvironmentLooksInside(t *testing.T) {
 	r.ok("env", "delete", "dev-env", "--lose-state")
 	r.fails(1, `env "dev-env" not found`, "env", "delete", "dev-env")
 	r.ok("env", "delete", "dev-env", "--ignore-not-found")
+}
+
+// CMF takes the wish for a savepoint of what doesn't run, and waits for ever.
+func TestSavepointOfWhatDoesNotRun(t *testing.T) {
+	r := newRig(t, cmftest.Options{Version: "2.4.0"})
+	r.env("dev-env")
+	r.ok("apply", "-f", r.file("a.yaml", app("app1", "")+pool("pool1", "type: DEDICATED")+stmt("s", "pool1", "SHOW TABLES", "")), "--wait")
+	r.ok("app", "suspend", "app1")
+	r.fails(1, `app "app1" in environment "dev-env" is SUSPENDED; a savepoint is taken of what runs`, "app", "savepoint", "app1")
+	r.fails(1, `statement "s" in environment "dev-env" is COMPLETED; a savepoint is taken of what runs`, "statement", "savepoint", "s")
+	r.fails(1, `app "nope" in environment "dev-env" not found`, "app", "savepoint", "nope")
+	want(t, r.ok("savepoint", "list", "--application", "app1", "-o", "name"), "")
+	r.ok("app", "start", "app1")
+	contains(t, r.ok("app", "savepoint", "app1", "--name", "sp"), "savepoint.cmf.confluent.io/sp created")
+}
+
+func TestRestartThatLeavesTheApplicationSuspendedSaysSo(t *testing.T) {
+	r := newFaultyRig(t, cmftest.Options{})
+	r.env("dev-env")
+	r.ok("apply", "-f", r.file("a.yaml", app("app1", "")), "--wait")
+	r.server.Inject(cmftest.Fault{Method: http.MethodPost, Path: "/start", Times: 1, Status: 500, Body: `{"errors":[{"message":"database is locked"}]}`})
+	contains(t, r.fails(1, "database is locked", "app", "restart", "app1").err, "is suspended now; to start it: kubectl cmf app start app1 -e dev-env")
+	r.server.Inject(cmftest.Fault{Method: http.MethodPost, Path: "/start", Times: 1, Status: 500})
+	if got := r.fails(1, "CMF failed", "app", "start", "app1"); strings.Contains(got.err, "is suspended now") {
+		t.Error(got.err)
+	}
 }

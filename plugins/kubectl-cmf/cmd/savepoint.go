@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/apply"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/cmf"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/connect"
@@ -130,6 +132,10 @@ func (o *appSavepointOptions) Validate() error {
 	return o.CheckRun()
 }
 
+// ended are the states of jobs and phases of statements in which nothing runs, nor
+// will by itself.
+var ended = []string{api.JobFinished, api.JobFailed, api.JobCanceled, api.JobSuspended, cmf.PhaseStopped, cmf.PhaseCompleted, cmf.PhaseFailed}
+
 // Run takes the savepoint.
 func (o *appSavepointOptions) Run(ctx context.Context) error {
 	ctx, cancel := o.Bounded(ctx)
@@ -137,6 +143,14 @@ func (o *appSavepointOptions) Run(ctx context.Context) error {
 	client, app, err := o.named(ctx, o.kind, o.Args[0])
 	if err != nil {
 		return err
+	}
+	object, err := client.Get(ctx, app)
+	if err != nil {
+		return err
+	}
+	// CMF would wait for the job to run.
+	if state := object.Text("status.jobStatus.state|status.phase"); slices.Contains(ended, state) {
+		return fmt.Errorf("%s is %s; a savepoint is taken of what runs", app.Where(), state)
 	}
 	taken, err := o.takeSavepoint(ctx, client, app, o.savepointOptions)
 	if err != nil {
