@@ -327,10 +327,19 @@ func (c *Client) object(r request, a *answer) (Object, error) {
 	if err == nil {
 		return object, nil
 	}
-	if kind, _, _ := mime.ParseMediaType(a.header.Get("Content-Type")); kind == "text/html" {
-		return nil, c.unreadable(r, fmt.Errorf("it is a web page (%q), not CMF's; check the address and what stands before CMF", shorten(htmlText(string(a.body)))))
+	if err := c.noPage(r, a); err != nil {
+		return nil, err
 	}
 	return nil, c.unreadable(r, err)
+}
+
+// noPage is the error of an answer that is a web page: a login's, mostly, which
+// comes with 200 for any request.
+func (c *Client) noPage(r request, a *answer) error {
+	if kind, _, _ := mime.ParseMediaType(a.header.Get("Content-Type")); kind != "text/html" || len(bytes.TrimSpace(a.body)) == 0 {
+		return nil
+	}
+	return c.unreadable(r, fmt.Errorf("it is a web page (%q), not CMF's; check the address and what stands before CMF", shorten(htmlText(string(a.body)))))
 }
 
 // get is a GET of one object.

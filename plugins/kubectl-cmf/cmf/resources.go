@@ -105,7 +105,7 @@ func (c *Client) Delete(ctx context.Context, ref Ref, options DeleteOptions) (go
 	if err != nil {
 		return false, c.named(ctx, ref, err)
 	}
-	return got.status != http.StatusAccepted, nil
+	return got.status != http.StatusAccepted, c.noPage(r, got)
 }
 
 // Act posts a verb on a resource, as in applications/x/suspend.
@@ -222,8 +222,12 @@ func (c *Client) DeleteVersion(ctx context.Context, ref Ref, version int) error 
 	if err != nil {
 		return err
 	}
-	_, err = c.do(ctx, request{method: http.MethodDelete, path: path, query: url.Values{"version": {strconv.Itoa(version)}}, repeat: true})
-	return c.named(ctx, ref, err)
+	r := request{method: http.MethodDelete, path: path, query: url.Values{"version": {strconv.Itoa(version)}}, repeat: true}
+	got, err := c.do(ctx, r)
+	if err != nil {
+		return c.named(ctx, ref, err)
+	}
+	return c.noPage(r, got)
 }
 
 // Pruned is the outcome for savepoints that were deleted together.
