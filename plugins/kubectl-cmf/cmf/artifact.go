@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime"
 	"mime/multipart"
 	"net/http"
 	"net/textproto"
@@ -104,6 +105,9 @@ func (c *Client) Download(ctx context.Context, ref Ref, number string, w io.Writ
 	defer response.Body.Close()
 	if coding := response.Header.Get("Content-Encoding"); coding != "" && coding != "identity" {
 		return 0, fmt.Errorf("download %s: the file comes in the encoding %q, which was not asked for", ref.Where(), shorten(coding))
+	}
+	if kind, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type")); kind == "text/html" {
+		return 0, fmt.Errorf("download %s: a web page came, not the file; check the address and what stands before CMF", ref.Where())
 	}
 	n, err := io.Copy(w, response.Body)
 	if err != nil {
