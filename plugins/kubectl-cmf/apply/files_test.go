@@ -41,6 +41,9 @@ func TestFilesOfOthers(t *testing.T) {
 		"a template":                    {"f.yaml", "{{ if .Values.x }}\n" + aPool, 0, "it is a template"},
 		"a template within":             {"f.yaml", aPool + "spec:\n  {{- toYaml .Values.x }}\n  a: {{ b }}\n", 0, "it is a template"},
 		"a key twice":                   {"f.json", "{\"a\":{\n\"b\":1,\n\"b\":2}}", 0, `f.json:3: not valid JSON: key "b" already set`},
+		"a key that is merged and said": {"f.yaml", "x: &b {image: i, cpu: 1}\n" + aPool + "spec:\n  image: mine\n  <<: *b\n", 1, ""},
+		"a key twice beside a merge":    {"f.yaml", "x: &b {image: i}\n" + aPool + "spec:\n  <<: *b\n  image: a\n  image: b\n", 0, `key "image" already set`},
+		"files put together":            {"f.yaml", "\ufeff" + aPool + "\ufeff---\n" + aPool, 2, ""},
 		"a key twice in the second":     {"f.json", "{\"a\":1}\n{\"a\":1,\n\"a\":2}", 0, `f.json:3: not valid JSON: key "a" already set`},
 		"a key in two objects":          {"f.json", `{"a":{"b":"a","c":"a"},"b":[{"b":1},{"b":[]}],"c":"b"}`, 1, ""},
 		"two documents in UTF-16":       {"f.yaml", inUTF16(aPool+"---\n"+strings.Replace(aPool, "a}", "b}", 1), binary.LittleEndian), 2, ""},
@@ -130,6 +133,18 @@ func TestKustomizationsAreKnownByTheirName(t *testing.T) {
 	for name, want := range map[string]bool{"a/kustomization.yaml": true, "kustomization.yml": true, "a/my-kustomization.yaml": false} {
 		if _, err := classify(Document{Object: resources, Source: name}); err == nil || strings.Contains(err.Error(), "kubectl kustomize") != want {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestWhatIsSaidCountsMoreThanWhatIsMerged(t *testing.T) {
+	got, err := Parse("f.yaml", []byte("x: &b {image: base, cpu: 1.5, n: 12345678901234567}\nspec:\n  image: mine\n  <<: *b\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{"spec.image": "mine", "spec.cpu": "1.5", "spec.n": "12345678901234567"} {
+		if text := got[0].Object.Text(path); text != want {
+			t.Errorf("%s: %q, want %q", path, text, want)
 		}
 	}
 }

@@ -179,6 +179,11 @@ func parseYAML(source string, data []byte) ([]Document, error) {
 	var out []Document
 	for _, part := range splitYAML(data) {
 		text, err := yaml.YAMLToJSONStrict(part.data)
+		if err != nil && strings.Contains(err.Error(), "already set in map") {
+			if merged, mergeErr := mergedYAML(part.data); mergeErr == nil {
+				text, err = merged, nil
+			}
+		}
 		if err != nil {
 			return nil, fmt.Errorf("%s:%d: not valid YAML: %s%s", source, part.line, yamlError(err, part.line), yamlHint(part.data))
 		}

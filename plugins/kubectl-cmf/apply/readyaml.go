@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf16"
+
+	yamlv3 "go.yaml.in/yaml/v3"
 )
 
 type part struct {
@@ -34,6 +36,9 @@ func splitYAML(data []byte) []part {
 		line++
 		if len(bytes.TrimSpace(current)) == 0 && bytes.HasPrefix(text, []byte("%YAML ")) {
 			continue // for parsers of several versions
+		}
+		if rest, ok := bytes.CutPrefix(text, []byte("\xef\xbb\xbf---")); ok {
+			text = append([]byte("---"), rest...) // files that were put together
 		}
 		if rest, ok := bytes.CutPrefix(text, []byte("---")); ok && (len(bytes.TrimSpace(rest)) == 0 || rest[0] == ' ' || rest[0] == '\t') {
 			flush(line + 1)
@@ -108,6 +113,17 @@ func doubleKey(data []byte) (key string, at int) {
 			open = append(open, level{})
 		}
 	}
+}
+
+// mergedYAML is a document as JSON whose maps say again what <<: brings along: the
+// strict parser takes that for a key twice. One that is there twice is an error here,
+// too.
+func mergedYAML(data []byte) ([]byte, error) {
+	var value any
+	if err := yamlv3.Unmarshal(data, &value); err != nil {
+		return nil, err
+	}
+	return json.Marshal(value)
 }
 
 // noComments is why a file that looks fine isn't JSON.

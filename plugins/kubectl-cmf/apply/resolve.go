@@ -262,6 +262,9 @@ func Validate(kind *cmf.Kind, o cmf.Object) error {
 		}
 		return fmt.Errorf("%s: is missing", path)
 	}
+	if err := cmf.CheckName(kind.Name, o.Name()); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
 	for _, field := range []string{"metadata", "spec"} {
 		if value, ok := o[field]; ok && value != nil {
 			if _, isMap := value.(map[string]any); !isMap {

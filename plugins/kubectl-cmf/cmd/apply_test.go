@@ -107,6 +107,7 @@ func TestBadFilesAreRefusedBeforeAnythingIsChanged(t *testing.T) {
 		"broken json":          {"{\n\"a\": ]", 2, "bad.yaml:"},
 		"a number as a secret": {"apiVersion: cmf.confluent.io/v1\nkind: Secret\nmetadata: {name: s}\nspec: {data: {sasl.password: 0123}}\n", 2, "bad.yaml: spec.data.sasl.password: must be a string, is a number; quote it"},
 		"another environment":  {strings.Replace(pool1, "type: DEDICATED", "type: DEDICATED\n  flinkEnvironment: prod", 1), 2, `bad.yaml: its field spec.flinkEnvironment says "prod", but it would go to environment "dev-env"`},
+		"a path as a name":     {strings.Replace(pool1, "pool1", "a/b", 1), 2, "bad.yaml: metadata.name: that can't be the name of the pool"},
 		"two names":            {"name: dev-env\nkubernetesNamespace: flink\nmetadata: {name: other}\n", 2, `bad.yaml: metadata.name: says "other", but name "dev-env"`},
 		"empty":                {"# nothing\n", 1, "no objects there"},
 		"own output":           {strings.Replace(pool1, `"4"`, `"<redacted>"`, 1), 2, "output that hides secrets"},
