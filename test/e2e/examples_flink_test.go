@@ -199,8 +199,8 @@ func (x *examples) prepare(t *testing.T, e sample) {
 			x.job(t)
 			x.topSpeed(t)
 		}
-		if uses("submit -f") {
-			x.must(t, "kubectl flink delete basic-example --lose-state --yes")
+		if uses("submit -f") { // the example before it may have deleted it
+			x.must(t, "! kubectl get flinkdep basic-example || kubectl flink delete basic-example --lose-state --yes")
 		}
 	case "cancel":
 		x.unmanaged(t)

@@ -36,31 +36,40 @@ func TestJudge(t *testing.T) {
 			"jobStatus": map[string]any{"state": state, "jobId": id, "startTime": startTime},
 		}
 	}
+	overlooked := func(lifecycle, jm, state string) map[string]any {
+		s := status(2, lifecycle, jm, state, "b", "2", `{"type":"x.UpgradeFailureException","message":"HA metadata is not available to restore from last state."}`)
+		s["reconciliationStatus"] = map[string]any{"state": "DEPLOYED"}
+		return s
+	}
 	for name, tc := range map[string]struct {
 		change Change
 		status map[string]any
 		want   stage
 	}{
-		"not seen yet":           {suspend, status(1, "STABLE", "READY", "RUNNING", "a", "1", ""), notTaken},
-		"suspended":              {suspend, status(2, "SUSPENDED", "READY", "FINISHED", "a", "1", ""), reached},
-		"by last-state":          {suspend, status(2, "SUSPENDED", "MISSING", "RECONCILING", "a", "1", ""), reached},
-		"rejected":               {suspend, status(1, "STABLE", "READY", "RUNNING", "a", "1", `{"type":"org.apache.flink.kubernetes.operator.exception.ValidationException","message":"no"}`), refused},
-		"savepoint fails":        {suspend, status(1, "STABLE", "READY", "RUNNING", "a", "1", `{"type":"x.UpgradeFailureException","message":"Savepoint Error"}`), failing},
-		"old run still stable":   {start, status(2, "STABLE", "READY", "RUNNING", "a", "1", ""), moving},
-		"deploying":              {start, status(2, "DEPLOYED", "DEPLOYING", "RECONCILING", "b", "1", ""), moving},
-		"mounts are being made":  {start, status(2, "DEPLOYED", "ERROR", "RECONCILING", "b", "1", `MountVolume.SetUp failed for volume "pod-template-volume"`), troubled},
-		"mounts are made by now": {start, status(2, "DEPLOYED", "DEPLOYING", "RECONCILING", "b", "1", `MountVolume.SetUp failed for volume "pod-template-volume"`), moving},
-		"not submitted yet":      {start, status(2, "DEPLOYED", "READY", "RECONCILING", "b", "1", "Job Not Found"), troubled},
-		"crashes":                {start, status(2, "DEPLOYED", "DEPLOYING", "RECONCILING", "b", "1", `CrashLoopBackOff`), troubled},
-		"runs with a new id":     {start, status(2, "STABLE", "READY", "RUNNING", "b", "2", ""), reached},
-		"same id by HA":          {start, status(2, "STABLE", "READY", "RUNNING", "a", "2", ""), reached},
-		"still as suspended":     {resume, status(2, "UPGRADING", "MISSING", "FINISHED", "a", "1", ""), moving},
-		"resumed":                {resume, status(2, "STABLE", "READY", "RUNNING", "b", "2", ""), reached},
-		"resumed and finished":   {resume, status(2, "STABLE", "READY", "FINISHED", "b", "2", ""), reached},
-		"failed":                 {start, status(2, "FAILED", "READY", "FAILED", "b", "2", ""), lost},
-		"rolled back before":     {note, status(2, "ROLLED_BACK", "READY", "RUNNING", "a", "1", ""), reached},
-		"rolled back again":      {note, status(2, "ROLLED_BACK", "READY", "RUNNING", "a", "2", ""), lost},
-		"rolled back":            {start, status(2, "ROLLED_BACK", "READY", "RUNNING", "b", "2", ""), lost},
+		"its new Deployment isn't seen": {start, overlooked("FAILED", "MISSING", "RECONCILING"), troubled},
+		"and seen then":                 {start, overlooked("DEPLOYED", "DEPLOYING", "RECONCILING"), moving},
+		"and its JobManager is up":      {start, overlooked("DEPLOYED", "READY", "CREATED"), moving},
+		"and it runs":                   {start, overlooked("STABLE", "READY", "RUNNING"), reached},
+		"not seen yet":                  {suspend, status(1, "STABLE", "READY", "RUNNING", "a", "1", ""), notTaken},
+		"suspended":                     {suspend, status(2, "SUSPENDED", "READY", "FINISHED", "a", "1", ""), reached},
+		"by last-state":                 {suspend, status(2, "SUSPENDED", "MISSING", "RECONCILING", "a", "1", ""), reached},
+		"rejected":                      {suspend, status(1, "STABLE", "READY", "RUNNING", "a", "1", `{"type":"org.apache.flink.kubernetes.operator.exception.ValidationException","message":"no"}`), refused},
+		"savepoint fails":               {suspend, status(1, "STABLE", "READY", "RUNNING", "a", "1", `{"type":"x.UpgradeFailureException","message":"Savepoint Error"}`), failing},
+		"old run still stable":          {start, status(2, "STABLE", "READY", "RUNNING", "a", "1", ""), moving},
+		"deploying":                     {start, status(2, "DEPLOYED", "DEPLOYING", "RECONCILING", "b", "1", ""), moving},
+		"mounts are being made":         {start, status(2, "DEPLOYED", "ERROR", "RECONCILING", "b", "1", `MountVolume.SetUp failed for volume "pod-template-volume"`), troubled},
+		"mounts are made by now":        {start, status(2, "DEPLOYED", "DEPLOYING", "RECONCILING", "b", "1", `MountVolume.SetUp failed for volume "pod-template-volume"`), moving},
+		"not submitted yet":             {start, status(2, "DEPLOYED", "READY", "RECONCILING", "b", "1", "Job Not Found"), troubled},
+		"crashes":                       {start, status(2, "DEPLOYED", "DEPLOYING", "RECONCILING", "b", "1", `CrashLoopBackOff`), troubled},
+		"runs with a new id":            {start, status(2, "STABLE", "READY", "RUNNING", "b", "2", ""), reached},
+		"same id by HA":                 {start, status(2, "STABLE", "READY", "RUNNING", "a", "2", ""), reached},
+		"still as suspended":            {resume, status(2, "UPGRADING", "MISSING", "FINISHED", "a", "1", ""), moving},
+		"resumed":                       {resume, status(2, "STABLE", "READY", "RUNNING", "b", "2", ""), reached},
+		"resumed and finished":          {resume, status(2, "STABLE", "READY", "FINISHED", "b", "2", ""), reached},
+		"failed":                        {start, status(2, "FAILED", "READY", "FAILED", "b", "2", ""), lost},
+		"rolled back before":            {note, status(2, "ROLLED_BACK", "READY", "RUNNING", "a", "1", ""), reached},
+		"rolled back again":             {note, status(2, "ROLLED_BACK", "READY", "RUNNING", "a", "2", ""), lost},
+		"rolled back":                   {start, status(2, "ROLLED_BACK", "READY", "RUNNING", "b", "2", ""), lost},
 	} {
 		if got := tc.change.judge(changedJob(2, tc.status), 2); got.stage != tc.want {
 			t.Errorf("%s: stage %d (%s), want %d", name, got.stage, got.what, tc.want)

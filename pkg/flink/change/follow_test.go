@@ -37,8 +37,9 @@ const (
 	// The status of a job that the operator takes for finished.
 	forgotten = `{"observedGeneration":2,"lifecycleState":"STABLE","jobStatus":{"state":"FINISHED"}}`
 
-	invalid   = `{"error":"{\"type\":\"org.apache.flink.kubernetes.operator.exception.ValidationException\",\"message\":\"Parallelism must be set\"}"}`
-	noUpgrade = `{"error":"{\"type\":\"org.apache.flink.kubernetes.operator.exception.UpgradeFailureException\",\"message\":\"Savepoint failed: no room\"}"}`
+	invalid     = `{"error":"{\"type\":\"org.apache.flink.kubernetes.operator.exception.ValidationException\",\"message\":\"Parallelism must be set\"}"}`
+	haGoneError = `"error":"{\"type\":\"org.apache.flink.kubernetes.operator.exception.UpgradeFailureException\",\"message\":\"HA metadata is not available to restore from last state.\"}"`
+	noUpgrade   = `{"error":"{\"type\":\"org.apache.flink.kubernetes.operator.exception.UpgradeFailureException\",\"message\":\"Savepoint failed: no room\"}"}`
 )
 
 func restartOf(job api.Job) Change {
@@ -297,6 +298,15 @@ func TestAChangeThatIsCarriedOut(t *testing.T) {
 					t.Error(got)
 				}
 			},
+		},
+		"the operator doesn't see what it has just made": {
+			change: restartOf, within: 31 * time.Second, restored: "file:/s/2",
+			operate: steps(step(time.Second, stopping), step(2*time.Second, starting), step(3*time.Second, `{"lifecycleState":"FAILED","jobManagerDeploymentStatus":"MISSING",`+haGoneError+`}`),
+				step(4*time.Second, starting), step(30*time.Second, runsAgain)),
+		},
+		"it is gone indeed": {
+			change: restartOf, within: 24 * time.Second, code: exit.Failed, says: []string{"HA metadata is not available to restore from last state"},
+			operate: steps(step(time.Second, stopping), step(2*time.Second, starting), step(3*time.Second, `{"lifecycleState":"FAILED","jobManagerDeploymentStatus":"MISSING",`+haGoneError+`}`)),
 		},
 		"an error that passes": {
 			operate: steps(step(time.Second, stopping), step(2*time.Second, `{"error":"ErrImagePull"}`), step(10*time.Second, starting), step(12*time.Second, runsAgain)), restored: "file:/s/2",

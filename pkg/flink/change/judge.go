@@ -97,9 +97,12 @@ func (ch Change) judge(job api.Job, generation int64) judgement {
 		return judgement{reached, ""}
 	case ch.Goal.Suspended && lifecycle == "" && job.ReconciledState() == api.WantSuspended && reconciliation == api.ReconciliationDeployed:
 		return judgement{reached, ""}
+	case lifecycle == api.LifecycleFailed && job.JobManager() == api.JobManagerMissing && strings.Contains(failure.Root(), haGone):
+		// That stands, or the operator has overlooked what it has just made.
+		return judgement{troubled, failure.Root()}
 	case lifecycle == api.LifecycleFailed || job.State() == api.JobFailed && reconciliation == api.ReconciliationDeployed && ch.isNewRun(job):
 		return judgement{lost, cmp.Or(failure.Root(), "the job FAILED")}
-	case failure.Mentions("UpgradeFailureException"):
+	case failure.Mentions("UpgradeFailureException") && !Overlooked(job):
 		return judgement{failing, failure.Root()}
 	case ch.Goal.Suspended:
 		return judgement{moving, "stopping; the job is " + api.OrUnknown(job.State())}
@@ -112,11 +115,26 @@ func (ch Change) judge(job api.Job, generation int64) judgement {
 	switch {
 	case reconciliation == api.ReconciliationDeployed && ch.isSkipped(job):
 		return judgement{skipped, takenForFinished}
+	case Overlooked(job):
 	case !failure.IsZero() && (job.JobManager() == api.JobManagerError || !IsTransient(failure.Root()) || failure.Root() == JobNotFound):
 		return judgement{troubled, failure.Root()}
 	}
 	// An error that has passed stands in the status until the job is stable.
 	return judgement{moving, progressOf(job)}
+}
+
+// haGone is the operator's error about a job of which it finds neither the
+// JobManager's Deployment nor high-availability data.
+const haGone = "HA metadata is not available"
+
+// Overlooked reports whether that error is left over. The operator may not see a
+// Deployment that it has just made (1.16: its cache was 100 ms behind), takes it for
+// lost and fails to recover it. At its next look, half a second later, it finds it;
+// the error stays until the job is stable.
+func Overlooked(job api.Job) bool {
+	state := job.JobManager()
+	return strings.Contains(job.Failure().Root(), haGone) && api.Text(job.Object.Object, "status", "reconciliationStatus", "state") == api.ReconciliationDeployed &&
+		(state == api.JobManagerDeploying || state == api.JobManagerNotReady || state == api.JobManagerReady)
 }
 
 // takenForFinished is what can become of a job that is to run again just after

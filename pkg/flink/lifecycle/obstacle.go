@@ -134,7 +134,7 @@ func (s situation) ofOperator() []Obstacle {
 		o.Weight, o.Text = operator.Final, "rejects the spec: "+failure.Root()
 	case api.FetchFails(s.job.Kind, api.HostOf(api.Text(s.job.Object.Object, "spec", "job", "jarURI")), failure):
 		o.Text = "can't fetch spec.job.jarURI: " + failure.Root()
-	case change.IsTransient(failure.Root()):
+	case change.IsTransient(failure.Root()), change.Overlooked(s.job):
 		o.Weight = operator.Soft
 	case failure.Mentions("ProgramInvocationException") && strings.Contains(failure.Chain(), "The main method caused an error"):
 		o.About = "the job's main method"
