@@ -133,7 +133,7 @@ const haGone = "HA metadata is not available"
 // the error stays until the job is stable.
 func Overlooked(job api.Job) bool {
 	state := job.JobManager()
-	return strings.Contains(job.Failure().Root(), haGone) && api.Text(job.Object.Object, "status", "reconciliationStatus", "state") == api.ReconciliationDeployed &&
+	return strings.Contains(job.Failure().Root(), haGone) && job.Lifecycle() != api.LifecycleFailed && job.State() != api.JobFailed && api.Text(job.Object.Object, "status", "reconciliationStatus", "state") == api.ReconciliationDeployed &&
 		(state == api.JobManagerDeploying || state == api.JobManagerNotReady || state == api.JobManagerReady)
 }
 

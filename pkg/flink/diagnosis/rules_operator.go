@@ -204,8 +204,9 @@ var operatorRules = []Rule{
 			if !j.failed {
 				return nil
 			}
-			if found := j.failure.match(lostHA); found == nil || slices.Contains([]string{api.JobManagerDeploying, api.JobManagerNotReady, api.JobManagerReady}, j.jobManager) {
-				return nil // it has been found since; the error stays until the job is stable
+			seen := slices.Contains([]string{api.JobManagerDeploying, api.JobManagerNotReady, api.JobManagerReady}, j.jobManager)
+			if found := j.failure.match(lostHA); found == nil || seen && j.lifecycle != api.LifecycleFailed && j.state != api.JobFailed {
+				return nil // its Deployment has been seen since; the error stays until the job is stable
 			}
 			f := Finding{Subject: j.ref(), Means: "the operator can't find the job's last state any more: " + j.failure.Telling(), Evidence: []Evidence{j.failure.evidence(), j.statusField("jobManagerDeploymentStatus %s", j.jobManager)}, Cures: []Cure{{Text: "see which state there is", Command: j.flink("storage ls %s", j.target()), Safe: true}, j.startAgain()}}
 			if (api.Job{Kind: api.Deployment, Object: j.object}).NeverRan() {
