@@ -121,7 +121,8 @@ func send(ctx context.Context, client dynamic.ResourceInterface, name string, bo
 	defer done()
 	patched, err := client.Patch(ctx, name, types.MergePatchType, body, options)
 	if Unanswered(err) && len(options.DryRun) == 0 {
-		err = fmt.Errorf("whether %s was changed isn't known; look at it before you try again: %s", name, err)
+		// Its text alone: the server's error itself would be taken for a refusal.
+		err = fmt.Errorf("whether %s was changed isn't known; look at it before you try again: %s", name, err.Error())
 	}
 	return patched, err
 }

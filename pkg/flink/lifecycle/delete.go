@@ -133,7 +133,7 @@ func Delete(ctx context.Context, c *operator.Client, ref api.Ref, request Delete
 	sending, done := context.WithTimeout(context.WithoutCancel(ctx), change.AnswerLimit)
 	defer done()
 	if err := c.Resource(ref.Kind, ref.Namespace).Delete(sending, ref.Name, options); change.Unanswered(err) {
-		return report, report.explain(fmt.Errorf("whether %s is being deleted isn't known: %s", ref, err))
+		return report, report.explain(fmt.Errorf("whether %s is being deleted isn't known: %s", ref, err.Error()))
 	} else if err != nil && !apierrors.IsNotFound(err) {
 		return report, report.explain(fmt.Errorf("%s was not deleted: %w", ref, err))
 	}

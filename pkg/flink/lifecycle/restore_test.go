@@ -49,8 +49,10 @@ func TestLatestIsTheNewestStateThatExists(t *testing.T) {
 		}
 	}
 	// The operator doesn't say when a suspended job stopped.
-	stopped := flinktest.JobWith(map[string]any{"jobStatus": map[string]any{"state": "FINISHED", "upgradeSavepointPath": "/s/left"}, "lifecycleState": "SUSPENDED",
-		"reconciliationStatus": map[string]any{"lastReconciledSpec": `{"spec":{"job":{"state":"suspended","upgradeMode":"savepoint"}}}`}})
+	stopped := flinktest.JobWith(map[string]any{
+		"jobStatus": map[string]any{"state": "FINISHED", "upgradeSavepointPath": "/s/left"}, "lifecycleState": "SUSPENDED",
+		"reconciliationStatus": map[string]any{"lastReconciledSpec": `{"spec":{"job":{"state":"suspended","upgradeMode":"savepoint"}}}`},
+	})
 	left := savepoint.Inventory{Saved: api.MergeSaved(inventory.Saved, api.SavedIn(stopped), false)}
 	if source, err := latest(stopped, left, api.FlinkState{}, operator.Reporter{}); err != nil || source.Path != "/s/left" {
 		t.Errorf("suspended: %s %v", source.Path, err)

@@ -234,8 +234,10 @@ func TestCheckpointDetailPage(t *testing.T) {
 		{"index":2,"status":"pending_or_failed"},{"index":3,"status":"pending_or_failed"},{"index":4,"status":"pending_or_failed"},{"index":5,"status":"pending_or_failed"},
 		{"index":6,"status":"pending_or_failed"},{"index":7,"status":"pending_or_failed"},{"index":8,"status":"pending_or_failed"},{"index":9,"status":"pending_or_failed"},
 		{"index":10,"status":"pending_or_failed"},{"index":11,"status":"pending_or_failed"},{"index":12,"status":"pending_or_failed"},{"index":13,"status":"pending_or_failed"}]}`)
-	d := CheckpointDetail{Job: "flinkdeployment/orders", Checkpoint: answer[rest.Checkpoint](t, `{"id":3,"status":"FAILED","trigger_timestamp":1795607940000,"failure_timestamp":1795607941000,"checkpoint_type":"SAVEPOINT","savepointFormat":"NATIVE","end_to_end_duration":1500,"checkpointed_size":1024,"state_size":4096,"num_subtasks":14,"num_acknowledged_subtasks":2,"external_path":"s3://b/sp","discarded":true,"failure_message":"x.E: expired"}`),
-		Vertices: []VertexCheckpoint{{Name: "Source", TaskCheckpoint: rest.TaskCheckpoint{}}, {Name: "Window", TaskCheckpoint: vertex}}}
+	d := CheckpointDetail{
+		Job: "flinkdeployment/orders", Checkpoint: answer[rest.Checkpoint](t, `{"id":3,"status":"FAILED","trigger_timestamp":1795607940000,"failure_timestamp":1795607941000,"checkpoint_type":"SAVEPOINT","savepointFormat":"NATIVE","end_to_end_duration":1500,"checkpointed_size":1024,"state_size":4096,"num_subtasks":14,"num_acknowledged_subtasks":2,"external_path":"s3://b/sp","discarded":true,"failure_message":"x.E: expired"}`),
+		Vertices: []VertexCheckpoint{{Name: "Source", TaskCheckpoint: rest.TaskCheckpoint{}}, {Name: "Window", TaskCheckpoint: vertex}},
+	}
 	page := CheckpointDetailPage{Now: doctorNow}
 	contains(t, shownAs(t, page.Result(d), printer.Human), []string{
 		"checkpoint #3  FAILED\n", "Type        savepoint, native\n", "took 1.5s, 2 of 14 subtasks acknowledged\n", "Size        1.0 KiB written, 4.0 KiB of state;", "Path        s3://b/sp (deleted: newer ones took its place)\n", "ago: E: expired\n",
@@ -253,7 +255,11 @@ func TestCheckpointDetailPage(t *testing.T) {
 func TestCheckpointLines(t *testing.T) {
 	ended := answer[rest.Checkpoints](t, checkpointsAnswer).History
 	events := []rest.CheckpointEvent{
-		{Ended: &ended[1]}, {Ended: &ended[2]}, {Ended: &ended[3]}, {Missed: 7}, {NewJob: "aa"},
+		{Ended: &ended[1]},
+		{Ended: &ended[2]},
+		{Ended: &ended[3]},
+		{Missed: 7},
+		{NewJob: "aa"},
 		{Restored: &rest.Restored{ID: 9, IsSavepoint: true, Path: "s3://b/sp", Time: ended[0].Triggered}},
 	}
 	show := func(l *CheckpointLines) string {
