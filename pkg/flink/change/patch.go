@@ -5,9 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"slices"
-	"strings"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/dynamic"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/neterr"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
 )
@@ -128,10 +129,18 @@ func send(ctx context.Context, client dynamic.ResourceInterface, name string, bo
 }
 
 // Unanswered reports whether a request may have been carried out although it failed:
-// the connection, or the API server's time, ended before its answer.
+// the connection, or the API server's time, ended before its answer. What never got
+// a connection was not sent.
 func Unanswered(err error) bool {
 	var link *url.Error
-	return errors.As(err, &link) && !strings.Contains(link.Err.Error(), "connection refused") || apierrors.IsTimeout(err)
+	var dial *net.OpError
+	switch {
+	case apierrors.IsTimeout(err):
+		return true
+	case !errors.As(err, &link), neterr.Refused(err), errors.As(err, &dial) && dial.Op == "dial":
+		return false
+	}
+	return true
 }
 
 // AnswerLimit is how long the API server may take to answer a patch.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/url"
 	"strconv"
 	"strings"
@@ -64,7 +65,7 @@ func TestUpgrade(t *testing.T) {
 		"a manifest with another nonce": {
 			job:     []string{`{"spec":{"job":{"savepointRedeployNonce":2,"initialSavepointPath":"s3://b/s/new"}}}`},
 			request: UpgradeRequest{UpgradeFields: UpgradeFields{Manifest: ordersWith(t, `{"spec":{"image":"flink:1.20.1","job":{"savepointRedeployNonce":1,"initialSavepointPath":"s3://b/s/old"}}}`)}},
-			fails:   []string{"was not changed: by another spec.job.savepointRedeployNonce the operator cancels it without a savepoint", "(s3://b/s/old)", "it is 2 now"},
+			fails:   []string{"was not changed: by another spec.job.savepointRedeployNonce the operator cancels it without a savepoint", "(s3://b/s/old)", "it is 2 now", "kubectl flink restore flinkdeployment/orders --from s3://b/s/old -n ns"},
 		},
 		"a manifest with the same nonce": {
 			job:     []string{`{"spec":{"job":{"savepointRedeployNonce":2,"initialSavepointPath":"s3://b/s/new"}}}`},
@@ -524,6 +525,7 @@ func TestAnswersThatDontCome(t *testing.T) {
 		"a change that was made":     {verb: "patch", made: true, err: lost, fails: []string{"whether orders was changed isn't known"}},
 		"one that wasn't":            {verb: "patch", err: lost, fails: []string{"whether orders was changed isn't known", "unexpected EOF"}},
 		"the API server's own limit": {verb: "patch", err: apierrors.NewTimeoutError("too slow", 1), fails: []string{"isn't known", "too slow"}},
+		"one that was never sent":    {verb: "delete", err: &url.Error{Op: "Delete", URL: "https://api", Err: &net.OpError{Op: "dial", Err: errors.New("no such host")}}, fails: []string{"flinkdeployment/orders was not deleted", "no such host"}},
 		"one that was refused":       {verb: "patch", err: apierrors.NewInternalError(errors.New("a webhook")), fails: []string{"a webhook"}},
 		"a deletion":                 {verb: "delete", err: lost, fails: []string{"whether flinkdeployment/orders is being deleted isn't known", "its state is savepoint s3://b/s/0"}},
 	} {

@@ -1,6 +1,7 @@
 package lifecycle
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -160,7 +161,12 @@ func planUpgrade(ctx context.Context, c *operator.Client, job api.Job, request U
 	ch.Spec, ch.Annotations = spec, annotations
 	if nonce, ok := api.Number(after.Spec(), "job", "savepointRedeployNonce"); ok {
 		if before, was := api.Number(job.Spec(), "job", "savepointRedeployNonce"); !was || before != nonce {
-			return ch, plan, fmt.Errorf("%s was not changed: by another spec.job.savepointRedeployNonce the operator cancels it without a savepoint and starts it from spec.job.initialSavepointPath (%s)\nLeave the nonce out (it is %d now); to start it from there: kubectl flink restore", job.Ref(), after.InitialPath(), before)
+			now := "it has none now"
+			if was {
+				now = fmt.Sprintf("it is %d now", before)
+			}
+			ref, path := job.Ref(), cmp.Or(after.InitialPath(), "PATH")
+			return ch, plan, fmt.Errorf("%s was not changed: by another spec.job.savepointRedeployNonce the operator cancels it without a savepoint and starts it from spec.job.initialSavepointPath (%s)\nLeave the nonce out (%s); to start it from there: kubectl flink restore %s --from %s -n %s", ref, path, now, ref, path, ref.Namespace)
 		}
 	}
 	if plan.Effect == NoEffect {

@@ -182,7 +182,11 @@ func UpgradeMode(ctx context.Context, client *cmf.Client, ref cmf.Ref, app cmf.O
 	if mode := app.Text(ref.Kind.NextMode); mode != "" {
 		return mode, ref.Kind.NextMode + ": " + mode
 	}
-	return api.UpgradeStateless, "no " + ref.Kind.NextMode + ", which means stateless"
+	source = "no " + ref.Kind.NextMode + ", which means stateless"
+	if err != nil {
+		source += "; the environment's defaults, which may have one, can't be read: " + err.Error()
+	}
+	return api.UpgradeStateless, source
 }
 
 // Stateless reports whether an upgrade mode keeps no state.

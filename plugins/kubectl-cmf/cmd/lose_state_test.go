@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"net/http"
 	"strings"
 	"testing"
 
@@ -40,6 +41,15 @@ func TestApplyLosesNoStateUnasked(t *testing.T) {
 	r.ok("app", "start", "app1")
 	running()
 	r.fails(1, `is stateless (flinkApplicationDefaults.spec.job.upgradeMode of environment "dev-env": stateless)`, "app", "suspend", "app1")
+}
+
+// Where the environment's defaults can't be read, that is said and not passed over.
+func TestUnreadDefaultsAreSaid(t *testing.T) {
+	r := newFaultyRig(t, cmftest.Options{})
+	r.env("dev-env")
+	r.ok("apply", "-f", r.file("a.yaml", strings.Replace(app("app1", ""), ", upgradeMode: savepoint", "", 1)), "-e", "dev-env", "--wait")
+	r.server.Inject(cmftest.Fault{Method: http.MethodGet, Path: "environments/dev-env", Times: 1, Skip: 1, Status: http.StatusForbidden, Body: `{"errors":[{"message":"not yours"}]}`})
+	contains(t, r.fails(1, "upgradeMode is stateless (no spec.job.upgradeMode", "app", "suspend", "app1", "-e", "dev-env").err, "the environment's defaults, which may have one, can't be read", "not yours")
 }
 
 // A job that was suspended with its state isn't started without it.
