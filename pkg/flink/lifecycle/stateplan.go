@@ -64,6 +64,9 @@ func (p StatePlan) Text(verb string, now time.Time) string {
 	if p.Newer {
 		text += ", or a newer checkpoint if one completes before"
 	}
+	if p.Why != "" {
+		text += "; but " + p.Why
+	}
 	return text
 }
 
@@ -239,6 +242,11 @@ func (f PlanFacts) running() StatePlan {
 		return f.fresh("")
 	}
 	plan := f.checkpoint()
+	if plan.Kind == api.RetainedCheckpoint && plan.Path != "" && !f.byMetadata() {
+		if why := deletesCheckpoints(f.Config, api.CheckpointFacts{}, false); why != "" {
+			plan.Why = "it goes when the operator cancels the job, which comes first: " + why
+		}
+	}
 	limit, limited := api.FlinkDuration(f.Config[maxAgeKey])
 	if started := api.Millis(f.Job.Object.Object, "status", "jobStatus", "startTime"); !limited || limit <= 0 || !started.IsZero() && f.Now.Sub(started) < limit {
 		return plan

@@ -59,6 +59,14 @@ func TestStatePlans(t *testing.T) {
 			PlanFacts{Job: job(api.Deployment, "", running), Mode: "last-state", Config: noHA, Flink: both},
 			"it starts from savepoint s3://b/sp/manual (41s old, says the JobManager), or a newer checkpoint if one completes before",
 		},
+		"a checkpoint that goes with it": {
+			PlanFacts{Job: job(api.Deployment, "", running), Mode: "last-state", Config: api.Config{retentionKey: "DELETE_ON_CANCELLATION"}, Flink: &api.FlinkState{State: "RUNNING", Latest: checkpoint, Checkpoint: checkpoint}},
+			"it starts from checkpoint s3://b/c/x/chk-7 (11s old, says the JobManager), or a newer checkpoint if one completes before; but it goes when the operator cancels the job, which comes first: Flink deletes its checkpoints when it ends (" + retentionKey + ": DELETE_ON_CANCELLATION)",
+		},
+		"one that stays by HA": {
+			PlanFacts{Job: job(api.Deployment, "", running), Mode: "last-state", Config: api.Config{retentionKey: "DELETE_ON_CANCELLATION", "high-availability.type": "kubernetes"}, Flink: &api.FlinkState{State: "RUNNING", Latest: checkpoint, Checkpoint: checkpoint}},
+			"it starts from checkpoint s3://b/c/x/chk-7 (11s old, says the JobManager), or a newer checkpoint if one completes before",
+		},
 		"none completed: what it was restored from": {
 			PlanFacts{Job: job(api.Deployment, "", running), Mode: "last-state", Config: ha, Flink: &api.FlinkState{State: "RUNNING", Restored: restored}},
 			"it starts from savepoint s3://b/sp/before (age unknown, says the JobManager), or a newer checkpoint if one completes before",
