@@ -23,38 +23,84 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/cmd"
 )
 
-// Commands whose examples come in this order, after all others, which only
-// look: each finds the job running, and those at the end take it away.
-var changing = []string{
-	"savepoint", "backup", "recover", "checkpoint", "snapshot", "sql", "sql-client", "scale", "restart", "suspend", "resume", "stop", "restore",
-	"jar", "upgrade", "clone", "submit", "cancel", "delete",
-}
-
 // snapshots are the verbs of snapshot in order: the example of wait takes the
 // savepoint that the others speak of, and delete takes it away.
 var snapshots = []string{"wait", "list", "describe", "inspect", "", "adopt", "prune", "delete"}
 
-// Every example of kubectl flink's help, and of the recipes, in a namespace with the jobs of
+// places are the namespaces in which examples run at the same time, each with
+// the verbs whose examples come in this order, after those that only look: each
+// finds the job running, and those at the end take it away. The examples of
+// recover and clone name their namespace.
+var places = []struct {
+	namespace string
+	verbs     []string
+}{
+	{"examples-look", []string{"", "checkpoint", "snapshot"}}, // "" stands for those of no other place
+	{"examples", []string{"savepoint", "backup", "recover", "sql", "sql-client", "scale", "restart", "suspend", "resume", "clone"}},
+	{"examples-change", []string{"stop", "restore", "jar", "upgrade", "submit", "cancel", "delete"}},
+}
+
+// placeOf is where the examples of a verb run, and when.
+func placeOf(verb string) (place, position int) {
+	for i, p := range places {
+		if n := slices.Index(p.verbs, verb); n >= 0 {
+			return i, n
+		}
+	}
+	return 0, 0
+}
+
+// Every example of kubectl flink's help, and of the recipes, in namespaces with the jobs of
 // examples/, through the real kubectl.
 func TestExamplesOfFlink(t *testing.T) {
-	x := newExamples(t)
 	all := append(samples(cmd.NewRoot(nowhere())), recipes(t, "kubectl flink")...)
 	order := func(e sample) int {
-		words := append(strings.Fields(e.command), "", "", "")
-		n := 100 * (1 + slices.Index(changing, words[2]))
-		if words[2] == "snapshot" {
-			n += slices.Index(snapshots, words[3])
+		_, position := placeOf(e.word(2))
+		position *= 100
+		if e.word(2) == "snapshot" {
+			position += slices.Index(snapshots, e.word(3))
 		}
-		return n
+		return position
 	}
 	slices.SortStableFunc(all, func(a, b sample) int { return order(a) - order(b) })
-	for _, e := range all {
-		t.Run(e.name(), func(t *testing.T) {
-			x.prepare(t, e)
-			x.example(t, e)
-			x.clear(t, e)
-		})
+	if _, err := tool("load-jdk", "--name", main.name); err != nil {
+		t.Fatal(err)
 	}
+	for _, namespace := range []string{"staging", "examples-other", "prod"} {
+		fresh(t, namespace)
+	}
+	t.Run("in", func(t *testing.T) {
+		for i, place := range places {
+			t.Run(place.namespace, func(t *testing.T) {
+				t.Parallel()
+				x := newExamples(t, place.namespace)
+				for _, e := range all {
+					if at, _ := placeOf(e.word(2)); at == i {
+						t.Run(e.name(), func(t *testing.T) {
+							x.prepare(t, e)
+							x.example(t, e)
+							x.clear(t, e)
+						})
+					}
+				}
+			})
+		}
+	})
+}
+
+// fresh makes a namespace in which Flink's pods may run, and takes it away at
+// the test's end with all that is in it.
+func fresh(t *testing.T, namespace string) {
+	t.Helper()
+	main.run(t, "create", "namespace", namespace) // one may be left of a run that was ended
+	t.Cleanup(func() {
+		main.run(t, "delete", "flinkstatesnapshots,flinksessionjobs", "--all", "-n", namespace, "--timeout=2m")
+		main.run(t, "delete", "flinkdeployments", "--all", "-n", namespace, "--timeout=3m").wants(t, 0)
+		main.kubectl(t, "delete", "namespace", namespace, "--wait=false")
+	})
+	rbac, err := tool("manifests", "flink-rbac", "--namespace", namespace)
+	must(t, err)
+	main.apply(t, namespace, rbac)
 }
 
 // examples is where kubectl flink's examples run.
@@ -63,8 +109,9 @@ type examples struct {
 	namespace string
 }
 
-func newExamples(t *testing.T) *examples {
-	x := &examples{namespace: "examples", shell: &shell{dir: t.TempDir()}}
+func newExamples(t *testing.T, namespace string) *examples {
+	t.Helper()
+	x := &examples{namespace: namespace, shell: &shell{dir: t.TempDir()}}
 	x.endless = []endless{
 		{regexp.MustCompile(` list -w`), "basic-example", "\x03", 130},
 		{regexp.MustCompile(` status basic-example -w`), "q quit", "q", 0},
@@ -82,17 +129,7 @@ func newExamples(t *testing.T) *examples {
 		{regexp.MustCompile(` sql session-example --start-gateway$`), "session-example>", "QUIT;\r", 0},
 		{regexp.MustCompile(` sql-client session-example( -- .*)?$`), "Flink SQL>", "QUIT;\r", 0},
 	}
-	for _, namespace := range []string{x.namespace, "staging", "examples-other", "prod"} {
-		main.run(t, "create", "namespace", namespace) // one may be left of a run that was ended
-		t.Cleanup(func() {
-			main.run(t, "delete", "flinkstatesnapshots,flinksessionjobs", "--all", "-n", namespace, "--timeout=2m")
-			main.run(t, "delete", "flinkdeployments", "--all", "-n", namespace, "--timeout=3m").wants(t, 0)
-			main.kubectl(t, "delete", "namespace", namespace, "--wait=false")
-		})
-		rbac, err := tool("manifests", "flink-rbac", "--namespace", namespace)
-		must(t, err)
-		main.apply(t, namespace, rbac)
-	}
+	fresh(t, x.namespace)
 	// The namespace is the context's, as it would be a user's; the context
 	// "other" is another namespace, and "staging" and "production" stand for other
 	// clusters.
@@ -114,7 +151,7 @@ func newExamples(t *testing.T) *examples {
 
 	x.write(t, "job.yaml", example(t, "basic-example.yaml", "parallelism: 2", "parallelism: 1"))
 	x.write(t, "basic.yaml", example(t, "basic-example.yaml", "  flinkConfiguration:\n", "  flinkConfiguration:\n    rest.profiling.enabled: \"true\"\n"))
-	x.write(t, "basic-on-s3.yaml", strings.ReplaceAll(onS3(t, "basic-example"), "s3://flink/basic-example/", "s3://flink/examples/"))
+	x.write(t, "basic-on-s3.yaml", strings.ReplaceAll(onS3(t, "basic-example"), "s3://flink/basic-example/", "s3://flink/"+x.namespace+"/"))
 	x.write(t, "job-on-s3.yaml", strings.ReplaceAll(onS3(t, "basic-example"), "local:///opt/flink/examples/streaming/StateMachineExample.jar", "top-speed.jar"))
 	x.write(t, "deploy/job.yaml", example(t, "basic-example.yaml"))
 	x.write(t, "deploy/session/session.yaml", example(t, "session-example.yaml"))
@@ -128,9 +165,6 @@ func newExamples(t *testing.T) *examples {
 	must(t, zip.NewWriter(&jar).Close())
 	x.write(t, "flink-sql-connector-kafka.jar", jar.String())
 	x.write(t, "udf.jar", jar.String())
-	if _, err := tool("load-jdk", "--name", main.name); err != nil {
-		t.Fatal(err)
-	}
 	x.must(t, "kubectl apply -f session.yaml")
 	x.job(t)
 	return x
@@ -184,7 +218,7 @@ func (x *examples) sessionJob(t *testing.T) {
 // prepare makes what an example speaks of.
 func (x *examples) prepare(t *testing.T, e sample) {
 	t.Helper()
-	verb := append(strings.Fields(e.command), "", "")[2]
+	verb := e.word(2)
 	uses := func(text string) bool { return strings.Contains(e.script, text) }
 	switch verb {
 	case "completion", "help", "options", "version":
@@ -291,7 +325,7 @@ func (x *examples) topSpeed(t *testing.T) {
 func (x *examples) clear(t *testing.T, e sample) {
 	t.Helper()
 	uses := func(text string) bool { return strings.Contains(e.script, text) }
-	switch verb := append(strings.Fields(e.command), "", "")[2]; {
+	switch verb := e.word(2); {
 	case verb == "jar" && uses("--deploy"), uses("job-on-s3.yaml"), uses("storage rm s3:"):
 		x.must(t, "kubectl flink delete basic-example --lose-state --yes")
 	case verb == "clone", verb == "recover":
