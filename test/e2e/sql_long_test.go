@@ -208,6 +208,8 @@ func TestLongSQLOnFlink1(t *testing.T) {
 		pod, _, _ := heldGateway(t, namespace)
 		typesRoundTrip(t, forwarded(t, namespace, pod), "V1", "V2", "V3")
 	})
+	t.Run("values and limits", func(t *testing.T) { exactSQL(t, namespace) })
+	t.Run("an output without reader", func(t *testing.T) { brokenPipeSQL(t, namespace) })
 	t.Run("memory is constant", func(t *testing.T) { memoryOfMillions(t, namespace) })
 	t.Run("a JobManager that fails", func(t *testing.T) { queryThroughFailover(t, namespace) })
 	t.Run("a gateway that dies", func(t *testing.T) { deadGateway(t, namespace) })
