@@ -209,7 +209,9 @@ func (v *surveying) readAll(ctx context.Context) (again bool) {
 			v.read[key] = true
 			v.note(dir)
 		case errors.Is(err, fs.ErrNotExist):
-			v.gone = append(v.gone, dir)
+			if !v.readNewer(ctx, store, dir) {
+				v.gone = append(v.gone, dir)
+			}
 		case ctx.Err() == nil && v.Spare != nil && v.Spare(dir):
 			v.read[key] = true
 		case ctx.Err() == nil:
@@ -218,6 +220,38 @@ func (v *surveying) readAll(ctx context.Context) (again bool) {
 		}
 	}
 	return len(v.gone) > 0
+}
+
+// readNewer reads a newer checkpoint of the run of one that went: what went needs
+// nothing any more, and the newer one needs what is still needed. Only the run's
+// directory is listed, and its newest checkpoint read at once, so that a job that
+// takes a checkpoint every second is caught in a store that takes longer to list.
+func (v *surveying) readNewer(ctx context.Context, store storage.Store, gone string) bool {
+	n, ok := storage.CheckpointNumber(gone)
+	if !ok || storage.RunOf(gone) == "" {
+		return false
+	}
+	for range looks {
+		newest, newestDir := n, ""
+		err := store.List(ctx, storage.Dir(gone), func(entry storage.Entry) error {
+			dir := storage.Dir(entry.Path)
+			if storage.Base(entry.Path) != storage.MetadataFile || storage.RunOf(dir) != storage.RunOf(gone) {
+				return nil
+			}
+			if number, ok := storage.CheckpointNumber(dir); ok && number > newest {
+				newest, newestDir = number, dir
+			}
+			return nil
+		})
+		if err != nil || newestDir == "" {
+			return false
+		}
+		if v.out.Named.AddMetadata(ctx, store, newestDir) == nil {
+			v.note(newestDir)
+			return true
+		}
+	}
+	return false
 }
 
 func (v *surveying) note(dir string) {

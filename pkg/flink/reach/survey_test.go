@@ -39,6 +39,8 @@ type shelves struct {
 	broken error
 	// listed is called after each listing.
 	listed func(*shelves)
+	// wholeListed is called after each listing of all checkpoints.
+	wholeListed func(*shelves)
 }
 
 func (s *shelves) Open(_ context.Context, file string) (io.ReadCloser, error) {
@@ -70,6 +72,9 @@ func (s *shelves) List(_ context.Context, dir string, each func(storage.Entry) e
 	}
 	if s.listed != nil {
 		s.listed(s)
+	}
+	if s.wholeListed != nil && dir == "s3://b/c" {
+		s.wholeListed(s)
 	}
 	return nil
 }
@@ -208,6 +213,15 @@ func TestSurveyProblems(t *testing.T) {
 				store.files[fmt.Sprintf("s3://b/c/%s/chk-%d/_metadata", foreignRun, n)] = store.files["s3://b/c/"+surveyRun+"/chk-7/_metadata"]
 			}
 		}, "went while it was read"},
+		"checkpoints are taken while all directories are listed, of a run that nobody knows": {func(s *surveyTrial) {
+			n := 0
+			s.store.files["s3://b/c/"+foreignRun+"/chk-0/_metadata"] = s.store.files["s3://b/c/"+surveyRun+"/chk-7/_metadata"]
+			s.store.wholeListed = func(store *shelves) {
+				n++
+				delete(store.files, fmt.Sprintf("s3://b/c/%s/chk-%d/_metadata", foreignRun, n-1))
+				store.files[fmt.Sprintf("s3://b/c/%s/chk-%d/_metadata", foreignRun, n)] = store.files["s3://b/c/"+surveyRun+"/chk-7/_metadata"]
+			}
+		}, ""},
 	} {
 		s := newTrial(t)
 		if c.change != nil {
