@@ -71,3 +71,50 @@ func TestASessionIsRenewed(t *testing.T) {
 		t.Errorf("%v, lost %v, %d sessions", err, s.Lost(), f.sessions)
 	}
 }
+
+// A heartbeat finds out first that the session has ended: the next statement
+// would run without what was set and created, so that it must fail.
+func TestAnEndThatAHeartbeatFindsIsTold(t *testing.T) {
+	f := newFake(t)
+	s := f.session(Options{})
+	s.untell(s.Handle())
+	if !s.Lost() {
+		t.Error("it isn't lost")
+	}
+	if _, err := s.Run(t.Context(), "SHOW TABLES"); err == nil || !strings.Contains(err.Error(), "is lost; the next statement begins a new one") {
+		t.Error(err)
+	}
+	if f.sessions != 1 {
+		t.Errorf("%d sessions before somebody asked for another", f.sessions)
+	}
+	if _, err := s.Run(t.Context(), "SHOW TABLES"); err != nil || f.sessions != 2 {
+		t.Errorf("%v, %d sessions", err, f.sessions)
+	}
+	s.untell(s.Handle())
+	if err := s.Renew(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if _, err := s.Run(t.Context(), "SHOW TABLES"); err != nil || f.sessions != 3 {
+		t.Errorf("told after it was renewed: %v, %d sessions", err, f.sessions)
+	}
+}
+
+// Completion asks for names beside what the user does, and shows no error.
+func TestAnEndThatCompletionFindsIsTold(t *testing.T) {
+	f := newFake(t)
+	s := f.session(Options{})
+	f.mu.Lock()
+	f.gone = true
+	f.mu.Unlock()
+	for range 2 {
+		if names, err := s.Names(t.Context()); err == nil || f.sessions != 1 {
+			t.Errorf("%q, %v, %d sessions", names, err, f.sessions)
+		}
+	}
+	if _, err := s.Run(t.Context(), "SHOW TABLES"); err == nil || !strings.Contains(err.Error(), "is lost; the next statement begins a new one") {
+		t.Error(err)
+	}
+	if _, err := s.Run(t.Context(), "SHOW TABLES"); err != nil || f.sessions != 2 {
+		t.Errorf("%v, %d sessions", err, f.sessions)
+	}
+}

@@ -13,8 +13,22 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/rest"
 )
 
-// ask runs a statement and gives its rows as text, NULL as "".
+// ask runs a statement and gives its rows as text, NULL as "". What asks may not
+// show errors, so that the end of the session is told to the next statement of the
+// user, too.
 func (s *Session) ask(ctx context.Context, statement string) ([][]string, error) {
+	before, untold := s.standing()
+	if untold {
+		return nil, ErrGone
+	}
+	out, err := s.askNow(ctx, statement)
+	if err != nil {
+		s.untellEnd(before)
+	}
+	return out, err
+}
+
+func (s *Session) askNow(ctx context.Context, statement string) ([][]string, error) {
 	e, err := s.run(ctx, statement)
 	if err != nil {
 		return nil, err

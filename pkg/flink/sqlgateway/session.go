@@ -61,6 +61,8 @@ type Session struct {
 
 	mu     sync.Mutex
 	handle string
+	// untold says that the session has ended, and no statement has failed by that.
+	untold bool
 	jobs   []string // in the order they were started
 	zone   *zone    // nil as long as it isn't known
 
@@ -124,7 +126,7 @@ func (s *Session) begin(ctx context.Context) (string, error) {
 	if err := checkHandle("session", answer.Handle); err != nil {
 		return "", err
 	}
-	s.handle, s.zone = answer.Handle, nil
+	s.handle, s.zone, s.untold = answer.Handle, nil, false
 	return s.handle, nil
 }
 
@@ -138,7 +140,7 @@ func (s *Session) keepAlive(ctx context.Context) {
 		}
 		limited, cancel := context.WithTimeout(ctx, heartbeatLimit)
 		if err := s.call(limited, http.MethodPost, httpapi.Path("sessions", handle, "heartbeat"), nil, nil); gone(err) {
-			s.lost(handle)
+			s.untell(handle)
 		}
 		cancel()
 	}
@@ -153,6 +155,39 @@ func (s *Session) lost(handle string) {
 	}
 }
 
+// untell forgets the session, and has the next statement fail by that: it would
+// run without what was set and created.
+func (s *Session) untell(handle string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.handle == handle {
+		s.handle, s.untold = "", true
+	}
+}
+
+// untellEnd is untell where the session before has been lost meanwhile.
+func (s *Session) untellEnd(before string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.untold = s.untold || before != "" && s.handle == ""
+}
+
+// standing is the session's handle, or "" and whether its end is untold.
+func (s *Session) standing() (handle string, untold bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.handle, s.untold
+}
+
+// tell reports whether the end of a session was untold, which it isn't after this.
+func (s *Session) tell() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	untold := s.untold
+	s.untold = false
+	return untold
+}
+
 // explain turns the gateway's answer into an error for people.
 func (s *Session) explain(err error) error {
 	var answer *Error
@@ -160,11 +195,7 @@ func (s *Session) explain(err error) error {
 	case err == nil:
 		return nil
 	case gone(err):
-		return &sqlshell.Error{
-			Root: "the SQL gateway doesn't know this session any more: it restarted, or the session was idle for too long. " +
-				"What the session had set and created for itself is lost; the next statement begins a new one",
-			Full: err.Error(),
-		}
+		return goneError(err)
 	case errors.As(err, &answer):
 		e := reduce(answer.Messages)
 		if e.Root == "" {
@@ -175,8 +206,19 @@ func (s *Session) explain(err error) error {
 	return err
 }
 
+// goneError says that the session of a statement has ended.
+func goneError(err error) error {
+	return &sqlshell.Error{
+		Root: ErrGone.Error() + ". What the session had set and created for itself is lost; the next statement begins a new one",
+		Full: err.Error(),
+	}
+}
+
 // Run sends one statement.
 func (s *Session) Run(ctx context.Context, statement string) (sqlshell.Execution, error) {
+	if s.tell() {
+		return nil, goneError(ErrGone)
+	}
 	return s.run(ctx, statement)
 }
 
