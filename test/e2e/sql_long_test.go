@@ -40,6 +40,12 @@ func (o oneVersion) RoundTrip(r *http.Request) (*http.Response, error) {
 // heldGateway is a gateway that runs until the test ends, and its pod.
 func heldGateway(t *testing.T, namespace string, args ...string) (pod string, statements io.WriteCloser, done func() result) {
 	t.Helper()
+	return heldGatewayAfter(t, namespace, "", args...)
+}
+
+// heldGatewayAfter is heldGateway with statements that its session runs at once.
+func heldGatewayAfter(t *testing.T, namespace, first string, args ...string) (pod string, statements io.WriteCloser, done func() result) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	command := main.command(ctx, append([]string{"flink", "sql", "session-example", "-n", namespace, "--start-gateway", "-o", "csv", "-f", "-"}, args...)...)
 	var out, errOut bytes.Buffer
@@ -47,6 +53,8 @@ func heldGateway(t *testing.T, namespace string, args ...string) (pod string, st
 	statements, err := command.StdinPipe()
 	must(t, err)
 	must(t, command.Start())
+	_, err = io.WriteString(statements, first)
+	must(t, err)
 	ended := false
 	done = func() result {
 		if !ended {
@@ -281,12 +289,23 @@ func memoryOfMillions(t *testing.T, namespace string) {
 // What wait tells is also that of the program before.
 func highWater(t *testing.T, pid int) int64 {
 	t.Helper()
+	kib := highWaterNow(pid)
+	if kib == 0 {
+		t.Fatalf("no peak in the status of process %d", pid)
+	}
+	return kib
+}
+
+// highWaterNow is highWater, or 0 of a process that has ended.
+func highWaterNow(pid int) int64 {
 	status, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "status"))
-	must(t, err)
+	if err != nil {
+		return 0
+	}
 	_, rest, _ := strings.Cut(string(status), "VmHWM:")
 	kib, err := strconv.ParseInt(strings.Fields(rest + " 0")[0], 10, 64)
-	if err != nil || kib == 0 {
-		t.Fatalf("no peak in the status of process %d: %v", pid, err)
+	if err != nil {
+		return 0
 	}
 	return kib
 }
@@ -345,15 +364,14 @@ func deadGateway(t *testing.T, namespace string) {
 	noSQLJobs(t, namespace)
 }
 
-// expiredSession lets a session be idle for longer than its gateway allows.
+// expiredSession lets a session be idle for longer than its gateway allows, which is
+// less than the time between two heartbeats.
 func expiredSession(t *testing.T, namespace string) {
-	pod, statements, done := heldGateway(t, namespace, "-D", "sql-gateway.session.idle-timeout=5s", "-D", "sql-gateway.session.check-interval=1s")
-	_, err := io.WriteString(statements, "SHOW CATALOGS;\n")
-	must(t, err)
+	pod, statements, done := heldGatewayAfter(t, namespace, "SHOW CATALOGS;\n", "-D", "sql-gateway.session.idle-timeout=3s", "-D", "sql-gateway.session.check-interval=1s")
 	eventually(t, "the end of the session", "true", func() string {
 		return strconv.FormatBool(regexp.MustCompile(`Session:? .*is closed`).MatchString(main.run(t, "logs", pod, "-n", namespace).out))
 	})
-	_, err = io.WriteString(statements, "SHOW TABLES;\n")
+	_, err := io.WriteString(statements, "SHOW TABLES;\n")
 	must(t, err)
 	r := done().wants(t, 1, "-:2:", "doesn't know this session any more", "idle for too long")
 	if !strings.Contains(r.out, "default_catalog") {
