@@ -3,7 +3,9 @@ package cmd
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -14,6 +16,7 @@ import (
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/completion"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/kube"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/sorting"
@@ -107,23 +110,39 @@ func (l *lister) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	rows, err := l.rows(ctx, client, options)
+	rows, failed, err := l.rows(ctx, client, options)
 	if err != nil {
 		return err
 	}
-	if err := l.print(ctx, client, rows); err != nil || !l.watch {
+	if err := l.print(ctx, client, rows, len(failed) > 0); err != nil {
 		return err
 	}
-	return l.follow(ctx, client, options, rows)
+	if l.watch {
+		return l.follow(ctx, client, options, rows, failed)
+	}
+	return failed.err()
 }
 
-// rows are the resources in all places that are asked for, sorted.
-func (l *lister) rows(ctx context.Context, client *connect.Connection, options cmf.ListOptions) ([]view.Row, error) {
+// unlisted are the environments that couldn't be listed, each with its error.
+type unlisted map[string]error
+
+// err is the errors of all of them, in the order of their names.
+func (u unlisted) err() error {
+	var errs []error
+	for _, name := range slices.Sorted(maps.Keys(u)) {
+		errs = append(errs, u[name])
+	}
+	return errors.Join(errs...)
+}
+
+// rows are the resources in all places that are asked for, sorted, and the
+// environments among these that can't be listed.
+func (l *lister) rows(ctx context.Context, client *connect.Connection, options cmf.ListOptions) ([]view.Row, unlisted, error) {
 	scopes := []cmf.Scope{{}}
 	if l.all {
 		names, err := environmentNames(ctx, client)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		scopes = nil
 		for _, name := range names {
@@ -132,16 +151,23 @@ func (l *lister) rows(ctx context.Context, client *connect.Connection, options c
 	} else {
 		scope, err := l.place(ctx, l.kind)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		scopes[0] = scope
 	}
-	lists, err := gather(ctx, client, l.kind, scopes, options)
-	if err != nil {
-		return nil, err
+	lists, errs, err := gatherEach(ctx, client, l.kind, scopes, options)
+	if err == nil && !l.all {
+		err = errs[0]
 	}
+	if err != nil {
+		return nil, nil, err
+	}
+	failed := unlisted{}
 	rows := []view.Row{}
 	for i, list := range lists {
+		if errs[i] != nil {
+			failed[scopes[i].Environment] = errs[i]
+		}
 		for _, o := range list {
 			if !l.selects(o) {
 				continue
@@ -153,7 +179,7 @@ func (l *lister) rows(ctx context.Context, client *connect.Connection, options c
 		}
 	}
 	l.sort(rows)
-	return rows, nil
+	return rows, failed, nil
 }
 
 func (l *lister) sort(rows []view.Row) {
@@ -190,7 +216,9 @@ func compare(a, b cmf.Object, path string) int {
 	return strings.Compare(x, y)
 }
 
-func (l *lister) print(ctx context.Context, client *connect.Connection, rows []view.Row) error {
+// print prints rows; incomplete says that there may be others, whose errors are told
+// elsewhere.
+func (l *lister) print(ctx context.Context, client *connect.Connection, rows []view.Row, incomplete bool) error {
 	palette, err := l.palette()
 	if err != nil {
 		return err
@@ -200,6 +228,9 @@ func (l *lister) print(ctx context.Context, client *connect.Connection, rows []v
 	for i, row := range rows {
 		objects[i] = row.Object
 		names[i] = cmf.Ref{Kind: l.kind, Name: row.Object.Name()}.String()
+	}
+	if len(rows) == 0 && incomplete && l.output.IsHuman() {
+		return nil
 	}
 	if len(rows) == 0 && l.output.IsHuman() {
 		where := ""
@@ -236,9 +267,11 @@ func whereNone(kind *cmf.Kind, c *common) string {
 // watchEvery is how often a watch looks: CMF has none of its own.
 const watchEvery = 2 * time.Second
 
-// follow prints each resource whose row changes, and that some are gone.
-func (l *lister) follow(ctx context.Context, client *connect.Connection, options cmf.ListOptions, rows []view.Row) error {
+// follow prints each resource whose row changes, and that some are gone. What is in an
+// environment that can't be listed counts as it was.
+func (l *lister) follow(ctx context.Context, client *connect.Connection, options cmf.ListOptions, rows []view.Row, failed unlisted) error {
 	l.output.NoHeaders = true
+	l.tell(failed, nil)
 	known := fingerprints(rows)
 	every := l.poll
 	if every <= 0 {
@@ -252,14 +285,21 @@ func (l *lister) follow(ctx context.Context, client *connect.Connection, options
 			return context.Cause(ctx)
 		case <-tick.C:
 		}
-		rows, err := l.rows(ctx, client, options)
+		rows, now, err := l.rows(ctx, client, options)
 		if err != nil {
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
 			}
 			return err
 		}
+		l.tell(now, failed)
+		failed = now
 		next := fingerprints(rows)
+		for id, was := range known {
+			if environment, _, _ := strings.Cut(id, "/"); l.all && now[environment] != nil {
+				next[id] = was
+			}
+		}
 		var changed []view.Row
 		for _, row := range rows {
 			if known[identity(row)] != next[identity(row)] {
@@ -273,9 +313,18 @@ func (l *lister) follow(ctx context.Context, client *connect.Connection, options
 		}
 		known = next
 		if len(changed) > 0 {
-			if err := l.print(ctx, client, changed); err != nil {
+			if err := l.print(ctx, client, changed, true); err != nil {
 				return err
 			}
+		}
+	}
+}
+
+// tell says which environments can't be listed, those that couldn't before aside.
+func (l *lister) tell(failed, before unlisted) {
+	for _, name := range slices.Sorted(maps.Keys(failed)) {
+		if old := before[name]; old == nil || old.Error() != failed[name].Error() {
+			fmt.Fprintln(l.ErrOut, kube.Message(failed[name]))
 		}
 	}
 }
@@ -303,9 +352,12 @@ func nameField(kind *cmf.Kind) string {
 	return "metadata.name"
 }
 
+// unknown stands for what can't be found out, in kubectl's word.
+const unknown = "<unknown>"
+
 // withDatabases adds to rows of catalogs the names of their databases: those
 // that stand in them, and those that are resources of their own (CMF 2.1 and
-// newer). What can't be listed stays away.
+// newer). Where these can't be listed, the row says so.
 func withDatabases(ctx context.Context, client *connect.Connection, rows []view.Row) []view.Row {
 	kind := cmf.Must("database")
 	scopes := make([]cmf.Scope, len(rows))
@@ -313,8 +365,10 @@ func withDatabases(ctx context.Context, client *connect.Connection, rows []view.
 		scopes[i] = cmf.Scope{Catalog: row.Object.Name()}
 	}
 	var lists [][]cmf.Object
+	var errs []error
+	var failed error
 	if client.Needs(ctx, kind.Since, "databases") == nil {
-		lists, _ = gather(ctx, client, kind, scopes, cmf.ListOptions{})
+		lists, errs, failed = gatherEach(ctx, client, kind, scopes, cmf.ListOptions{})
 	}
 	out := make([]view.Row, len(rows))
 	for i, row := range rows {
@@ -332,6 +386,10 @@ func withDatabases(ctx context.Context, client *connect.Connection, rows []view.
 					names = append(names, o.Name())
 				}
 			}
+		}
+		if i < len(errs) && (errs[i] != nil || failed != nil) {
+			// None would say that there is none.
+			names = append(names, unknown)
 		}
 		object := row.Object.Copy()
 		object[strings.ReplaceAll(cmf.DatabasesField, "~1", ".")] = names

@@ -3,6 +3,7 @@ package cmd
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -117,6 +118,38 @@ func gather(ctx context.Context, client *connect.Connection, kind *cmf.Kind, sco
 		})
 	}
 	return out, group.Wait()
+}
+
+// gatherEach is gather where one scope may fail without the others: errs are those of
+// each scope. err is of what no scope is to blame for.
+func gatherEach(ctx context.Context, client *connect.Connection, kind *cmf.Kind, scopes []cmf.Scope, options cmf.ListOptions) (lists [][]cmf.Object, errs []error, err error) {
+	lists, errs = make([][]cmf.Object, len(scopes)), make([]error, len(scopes))
+	options.Budget = cmf.NewBudget()
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(8)
+	for i, scope := range scopes {
+		group.Go(func() error {
+			list, err := client.List(ctx, kind, scope, options)
+			if ofOneScope(err) {
+				errs[i] = err
+				return nil
+			}
+			lists[i] = list
+			return err
+		})
+	}
+	return lists, errs, group.Wait()
+}
+
+// ofOneScope reports whether err may be that of one scope alone: it is forbidden, gone,
+// or CMF can't look into it now.
+func ofOneScope(err error) bool {
+	switch status := cmf.StatusOf(err); status {
+	case http.StatusForbidden, http.StatusNotFound, http.StatusConflict, http.StatusGone:
+		return true
+	default:
+		return status >= http.StatusInternalServerError
+	}
 }
 
 // completeNames completes names of a kind.
