@@ -37,11 +37,22 @@ type Step struct {
 	// Warning is said before the step is taken.
 	Warning string
 
+	// Asked says that a deletion was asked for, which may still go on.
+	Asked bool
+
 	// needed says that a later step needs what this one makes.
 	needed bool
 	// leaving says that one of that name is being deleted, and gone before this one
 	// is created.
 	leaving bool
+}
+
+// Outcome is what was done, in kubectl's word for it, or only asked for.
+func (s Step) Outcome() string {
+	if s.Asked {
+		return "deletion requested"
+	}
+	return string(s.Action)
 }
 
 // Options change how files are applied.

@@ -194,35 +194,37 @@ func (r Runner) step(ctx context.Context, s Step) (Step, cmf.Object, error) {
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(finish, cancel) })()
-	result, err := r.take(ctx, work, s)
+	result, err := r.take(ctx, work, &s)
 	if s.Action == Create && cmf.IsConflict(err) && r.Replan != nil {
 		// Another user may have created it meanwhile.
 		if now, planErr := r.Replan(work, s); planErr == nil && now.Live != nil && now.Action != Replace {
 			if now.Warning != "" && r.Warn != nil {
 				r.Warn(now.Warning)
 			}
-			result, err = r.take(ctx, work, now)
+			result, err = r.take(ctx, work, &now)
 			return now, result, err
 		}
 	}
 	return s, result, err
 }
 
-func (r Runner) take(ctx, work context.Context, s Step) (cmf.Object, error) {
+func (r Runner) take(ctx, work context.Context, s *Step) (cmf.Object, error) {
 	switch s.Action {
 	case Create:
-		return r.create(ctx, work, s)
+		return r.create(ctx, work, *s)
 	case Configure:
 		return r.Client.Update(work, s.Ref, s.Merged)
 	case Replace:
-		if err := r.delete(ctx, work, s.Ref, true); err != nil {
+		if _, err := r.delete(ctx, work, s.Ref, s.Live, true); err != nil {
 			return nil, err
 		}
-		return r.create(ctx, work, s)
+		return r.create(ctx, work, *s)
 	case Delete, Prune:
-		return nil, r.delete(ctx, work, s.Ref, r.WaitGone)
+		gone, err := r.delete(ctx, work, s.Ref, s.Object, r.WaitGone)
+		s.Asked = !gone
+		return nil, err
 	case Unchanged:
-		return r.defined(ctx, s, s.Live)
+		return r.defined(ctx, *s, s.Live)
 	}
 	return nil, fmt.Errorf("%s: nothing is known about %q", s.Ref, s.Action)
 }
@@ -233,7 +235,7 @@ func (r Runner) create(ctx, work context.Context, s Step) (cmf.Object, error) {
 	if s.leaving {
 		bounded, cancel := r.limited(ctx)
 		defer cancel()
-		if err := Gone(bounded, r.Client, s.Ref, r.Poll); err != nil {
+		if err := Gone(bounded, r.Client, s.Ref, nil, r.Poll); err != nil {
 			return nil, err
 		}
 	}
@@ -313,15 +315,17 @@ func (r Runner) limited(ctx context.Context) (context.Context, context.CancelFun
 	return context.WithTimeoutCause(ctx, r.Limit, exit.Timeoutf("timed out after %s", r.Limit))
 }
 
-func (r Runner) delete(ctx, work context.Context, ref cmf.Ref, wait bool) error {
-	_, err := r.Client.Delete(work, ref, cmf.DeleteOptions{MetadataOnly: r.MetadataOnly})
+// delete deletes a resource, which was as given; gone is false where CMF still works
+// on it and nobody waited.
+func (r Runner) delete(ctx, work context.Context, ref cmf.Ref, was cmf.Object, wait bool) (gone bool, err error) {
+	gone, err = r.Client.Delete(work, ref, cmf.DeleteOptions{MetadataOnly: r.MetadataOnly})
 	if cmf.IsNotFound(err) {
-		return nil // gone already is what was asked for
+		return true, nil // gone already is what was asked for
 	}
 	if err != nil || !wait {
-		return err
+		return gone, err
 	}
-	return Gone(ctx, r.Client, ref, r.Poll)
+	return true, Requested(Gone(ctx, r.Client, ref, was, r.Poll), "the deletion")
 }
 
 // DeletePlan are the steps that delete items, dependents first.

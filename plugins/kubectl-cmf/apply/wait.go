@@ -104,6 +104,18 @@ func ended(ctx context.Context, ref cmf.Ref, last string) error {
 	return cause
 }
 
+// Requested adds to the error of a wait that CMF has taken what is waited for, where
+// the error doesn't say how it ended: it may still come true.
+func Requested(err error, what string) error {
+	var unreachable *cmf.UnreachableError
+	var login *cmf.LoginError
+	code := exit.Code(err)
+	if code != exit.TimedOut && code != exit.Interrupted && cmf.StatusOf(err) == 0 && !errors.As(err, &unreachable) && !errors.As(err, &login) || cmf.IsNotFound(err) {
+		return err
+	}
+	return fmt.Errorf("%w; %s was requested, and CMF goes on with it", err, what)
+}
+
 // mark is what tells one deployment of a resource from the next: when Flink's
 // operator last took up a spec, and which job runs since when. The instance
 // that CMF names doesn't count: it can be the next one while the status is
@@ -226,9 +238,15 @@ func Field(path, want string) Condition {
 	}
 }
 
-// Gone waits until the resource isn't there any more.
-func Gone(ctx context.Context, client *cmf.Client, ref cmf.Ref, every time.Duration) error {
-	last := ""
+// identity tells a resource from another one of its name, where CMF has that.
+func identity(o cmf.Object) string {
+	return o.Text("metadata.uid|metadata.creationTimestamp|created_time")
+}
+
+// Gone waits until the resource isn't there any more. Another one of its name, made
+// since, isn't it: what is given as was, else what is there at first, tells them apart.
+func Gone(ctx context.Context, client *cmf.Client, ref cmf.Ref, was cmf.Object, every time.Duration) error {
+	last, own := "", identity(was)
 	tick := time.NewTicker(poll(every))
 	defer tick.Stop()
 	for {
@@ -237,6 +255,11 @@ func Gone(ctx context.Context, client *cmf.Client, ref cmf.Ref, every time.Durat
 			// A resource that CMF deletes may say so, or keep its state meanwhile.
 			state, _, _ := ref.Kind.State(object)
 			last = cmp.Or(state, "there")
+			now := identity(object)
+			if own != "" && now != "" && now != own {
+				return nil
+			}
+			own = cmp.Or(own, now)
 		}
 		switch {
 		case cmf.IsNotFound(err):

@@ -308,6 +308,7 @@ func (a *appChange) suspend(ctx context.Context, client *connect.Connection, ref
 	if _, err := client.Act(ctx, ref, "suspend", nil); err != nil {
 		return err
 	}
+	did := "suspension requested"
 	if a.Wait {
 		line := a.progress()
 		defer line.Done()
@@ -319,10 +320,11 @@ func (a *appChange) suspend(ctx context.Context, client *connect.Connection, ref
 			return apply.Ready(ref, nil)(o)
 		}
 		if _, err := a.waiter(client.Client, line).For(ctx, ref, condition); err != nil {
-			return err
+			return apply.Requested(err, "the suspension")
 		}
+		did = "suspended"
 	}
-	_, err = fmt.Fprintf(a.Out, "%s suspended\n", ref)
+	_, err = fmt.Fprintf(a.Out, "%s %s\n", ref, did)
 	return err
 }
 
@@ -353,14 +355,16 @@ func (a *appChange) start(ctx context.Context, client *connect.Connection, ref c
 	if _, err := client.Act(ctx, ref, "start", query); err != nil {
 		return err
 	}
+	did := "start requested"
 	if a.Wait {
 		line := a.progress()
 		defer line.Done()
 		if _, err := a.waiter(client.Client, line).For(ctx, ref, started(ref, before)); err != nil {
-			return a.withEvents(ctx, client, ref, err)
+			return a.withEvents(ctx, client, ref, apply.Requested(err, "the start"))
 		}
+		did = "started"
 	}
-	_, err = fmt.Fprintf(a.Out, "%s started\n", ref)
+	_, err = fmt.Fprintf(a.Out, "%s %s\n", ref, did)
 	return err
 }
 

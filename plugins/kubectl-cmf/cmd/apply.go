@@ -325,7 +325,7 @@ func (a *applier) execute(ctx context.Context, client *connect.Connection, steps
 			done = append(done, s)
 			line.Clear()
 			if a.output.IsHuman() {
-				fmt.Fprintf(a.Out, "%s %s\n", s.Ref, s.Action)
+				fmt.Fprintf(a.Out, "%s %s\n", s.Ref, s.Outcome())
 			} else if result != nil {
 				objects = append(objects, cmf.Redact(s.Ref.Kind, result))
 			}

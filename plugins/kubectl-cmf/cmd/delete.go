@@ -166,7 +166,7 @@ func (d *deleter) Run(ctx context.Context) error {
 		Again: "to finish, when nothing stands against it, run the command again with --ignore-not-found",
 		Done: func(s apply.Step, _ cmf.Object, err error) {
 			if err == nil {
-				fmt.Fprintf(d.Out, "%s deleted\n", s.Ref)
+				fmt.Fprintf(d.Out, "%s %s\n", s.Ref, s.Outcome())
 			}
 		},
 	}

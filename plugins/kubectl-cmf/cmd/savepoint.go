@@ -71,7 +71,7 @@ func (c *common) takeSavepoint(ctx context.Context, client *connect.Connection, 
 	defer line.Done()
 	done, err := c.waiter(client.Client, line).For(ctx, ref, apply.Ready(ref, nil))
 	if err != nil {
-		return savepoint{}, err
+		return savepoint{}, apply.Requested(err, "savepoint "+name)
 	}
 	return savepoint{ref: ref, uid: done.Text("metadata.uid"), path: done.Text("status.path")}, nil
 }

@@ -235,7 +235,7 @@ func (o *rescaleOptions) Run(ctx context.Context) error {
 			}
 			return ready(object)
 		}); err != nil {
-			return err
+			return apply.Requested(err, "the rescaling")
 		}
 	}
 	did := "rescaling requested"

@@ -83,7 +83,7 @@ func (o *waitOptions) Run(ctx context.Context) error {
 	for i, ref := range refs {
 		group.Go(func() {
 			if check == nil {
-				errs[i] = apply.Gone(ctx, client.Client, ref, o.poll)
+				errs[i] = apply.Gone(ctx, client.Client, ref, nil, o.poll)
 			} else {
 				_, errs[i] = o.waiter(client.Client, line).For(ctx, ref, check(ref))
 			}

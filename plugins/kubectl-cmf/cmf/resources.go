@@ -105,7 +105,8 @@ func (c *Client) Delete(ctx context.Context, ref Ref, options DeleteOptions) (go
 	if err != nil {
 		return false, c.named(ctx, ref, err)
 	}
-	return got.status != http.StatusAccepted, c.noPage(r, got)
+	// 304 is in CMF's documents for a deletion; whatever it means, nothing was deleted.
+	return got.status != http.StatusAccepted && got.status != http.StatusNotModified, c.noPage(r, got)
 }
 
 // Act posts a verb on a resource, as in applications/x/suspend.

@@ -99,7 +99,7 @@ func (w *importing) remove(ctx context.Context) error {
 	if _, err := w.CMF.Delete(ctx, w.App, cmf.DeleteOptions{}); err != nil && !cmf.IsNotFound(err) {
 		return err
 	}
-	if err := apply.Gone(ctx, w.CMF, w.App, w.Poll); err != nil {
+	if err := apply.Gone(ctx, w.CMF, w.App, nil, w.Poll); err != nil {
 		return err
 	}
 	return w.removed(ctx)
