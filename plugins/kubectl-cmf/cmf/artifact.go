@@ -47,9 +47,10 @@ func (c *Client) Upload(ctx context.Context, ref Ref, name string, file io.ReadS
 	}
 	request.ContentLength = int64(len(head)) + length + int64(len(tail))
 	request.Header.Set("Content-Type", contentType)
-	response, err := c.raw(request)
+	var left sent
+	response, err := c.raw(request.WithContext(left.watch(ctx)))
 	if err != nil {
-		return nil, c.named(ctx, ref, err)
+		return nil, c.named(ctx, ref, left.unknown(r.method, err))
 	}
 	defer response.Body.Close()
 	body, err := untrusted.ReadAll(response.Body, maxBody)

@@ -11,6 +11,7 @@ import (
 	"mime"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"strconv"
 	"strings"
@@ -169,17 +170,53 @@ func (c *Client) unreadable(r request, err error) error {
 	return &AnswerError{Method: r.method, URL: address, Err: err}
 }
 
+// UnknownError says of a change that it was sent, and that no answer says whether it
+// was made.
+type UnknownError struct{ Err error }
+
+func (e *UnknownError) Error() string {
+	return e.Err.Error() + "; it was sent, and whether CMF did it isn't known: look before you do it again"
+}
+
+// Unwrap gives the reason.
+func (e *UnknownError) Unwrap() error { return e.Err }
+
+// sent notes whether a request left, at least in part.
+type sent struct{ atomic.Bool }
+
+// watch is ctx for a request that is noted.
+func (s *sent) watch(ctx context.Context) context.Context {
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteHeaders: func() { s.Store(true) }})
+}
+
+// unknown is err for a request of method that got no answer of CMF's, or only a
+// gateway's that gave up on it.
+func (s *sent) unknown(method string, err error) error {
+	status := StatusOf(err)
+	var redirect *redirectError // an answer, too
+	if err == nil || method == http.MethodGet || !s.Load() || errors.As(err, &redirect) || status != 0 && status != http.StatusBadGateway && status != http.StatusGatewayTimeout {
+		return err
+	}
+	return &UnknownError{err}
+}
+
 // do sends r until it is answered for good.
 func (c *Client) do(ctx context.Context, r request) (*answer, error) {
+	var before *UnknownError
 	for n := 1; ; n++ {
-		got, wait, err := c.once(ctx, r)
+		var left sent
+		got, wait, err := c.once(left.watch(ctx), r)
 		if err == nil {
 			return got, nil
 		}
+		tried := err
 		if ctx.Err() != nil {
-			return nil, context.Cause(ctx)
+			err = context.Cause(ctx)
 		}
-		if n >= attempts || !repeatable(r, err) {
+		if err = left.unknown(r.method, err); !errors.As(err, &before) && before != nil && StatusOf(err) == 0 {
+			err = &UnknownError{err} // an attempt before this one may have done it
+		}
+		if ctx.Err() != nil || n >= attempts || !repeatable(r, tried) {
 			return nil, err
 		}
 		// The server's own wish counts, within reason.
