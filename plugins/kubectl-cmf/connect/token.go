@@ -24,6 +24,8 @@ import (
 // tokens give the bearer token of each request.
 type tokens interface {
 	token(ctx context.Context) (string, error)
+	// refused says that the server takes a token no more.
+	refused(token string)
 }
 
 // tokenFile is --cmf-token-file: read again when it changes, because tokens
@@ -57,11 +59,23 @@ func (f *tokenFile) token(ctx context.Context) (string, error) {
 		return "", fmt.Errorf("--cmf-token-file: %w", err)
 	}
 	value := strings.TrimSpace(string(data))
+	if value == "" && f.value != "" {
+		return f.value, nil // whoever renews it has emptied it, and is about to write
+	}
 	if !isToken(value) {
 		return "", fmt.Errorf("--cmf-token-file: %s must hold one token and nothing else", f.path)
 	}
 	f.value, f.changed = value, info.ModTime()
 	return value, nil
+}
+
+// refused has the file read again, whatever its time says.
+func (f *tokenFile) refused(token string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.value == token {
+		f.changed = time.Time{}
+	}
 }
 
 // mdsLogin fetches a token from a Metadata Service with a name and a password,
@@ -71,20 +85,45 @@ type mdsLogin struct {
 	user, password string
 	client         *http.Client
 
-	mu      sync.Mutex
-	value   string
-	expires time.Time
+	mu    sync.Mutex
+	value string
+	// renew is when another token is fetched, expires when this one is of no use.
+	renew, expires time.Time
+}
+
+// refused has another token fetched.
+func (l *mdsLogin) refused(token string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.value == token {
+		l.value = ""
+	}
 }
 
 func (l *mdsLogin) token(ctx context.Context) (string, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.value != "" && time.Now().Before(l.expires) {
+	if l.value != "" && time.Now().Before(l.renew) {
 		return l.value, nil
 	}
+	token, lifetime, err := l.fetch(ctx)
+	if err != nil {
+		if l.value != "" && time.Now().Before(l.expires) {
+			return l.value, nil // there is time for another attempt
+		}
+		return "", err
+	}
+	// Without the monotonic clock, which stands still while a computer sleeps.
+	now := time.Now().Round(0)
+	l.value, l.renew, l.expires = token, now.Add(lifetime*4/5), now.Add(lifetime)
+	return l.value, nil
+}
+
+// fetch logs in; lifetime is how long the token is used at most.
+func (l *mdsLogin) fetch(ctx context.Context) (token string, lifetime time.Duration, err error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, l.url+"/security/1.0/authenticate", nil)
 	if err != nil {
-		return "", errors.New("the address of the Metadata Service (CONFLUENT_PLATFORM_MDS_URL) can't be read")
+		return "", 0, errors.New("the address of the Metadata Service (CONFLUENT_PLATFORM_MDS_URL) can't be read")
 	}
 	request.SetBasicAuth(l.user, l.password)
 	response, err := l.client.Do(request)
@@ -93,11 +132,11 @@ func (l *mdsLogin) token(ctx context.Context) (string, error) {
 		if errors.As(err, &link) {
 			err = link.Err // its address may be that of a redirect
 		}
-		return "", fmt.Errorf("log in to the Metadata Service at %s: %w", request.URL.Host, err)
+		return "", 0, fmt.Errorf("log in to the Metadata Service at %s: %w", request.URL.Host, err)
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		return "", fmt.Errorf("log in to the Metadata Service at %s: HTTP %d %s; check CONFLUENT_PLATFORM_USERNAME and CONFLUENT_PLATFORM_PASSWORD",
+		return "", 0, fmt.Errorf("log in to the Metadata Service at %s: HTTP %d %s; check CONFLUENT_PLATFORM_USERNAME and CONFLUENT_PLATFORM_PASSWORD",
 			request.URL.Host, response.StatusCode, http.StatusText(response.StatusCode))
 	}
 	var answer struct {
@@ -113,13 +152,12 @@ func (l *mdsLogin) token(ctx context.Context) (string, error) {
 	case errors.As(err, &large):
 		// As text: whoever asks CMF for a list would take it for a list that is too
 		// large.
-		return "", fmt.Errorf("log in to the Metadata Service at %s: %s", request.URL.Host, large.Error())
+		return "", 0, fmt.Errorf("log in to the Metadata Service at %s: %s", request.URL.Host, large.Error())
 	case err != nil || !isToken(answer.Token):
-		return "", fmt.Errorf("log in to the Metadata Service at %s: its answer has no token", request.URL.Host)
+		return "", 0, fmt.Errorf("log in to the Metadata Service at %s: its answer has no token", request.URL.Host)
 	}
-	lifetime := min(max(answer.Expires*0.8, 0), maxLifetime.Seconds())
-	l.value, l.expires = answer.Token, time.Now().Add(time.Duration(lifetime*float64(time.Second)))
-	return l.value, nil
+	seconds := min(max(answer.Expires, 0), maxLifetime.Seconds())
+	return answer.Token, time.Duration(seconds * float64(time.Second)), nil
 }
 
 // maxToken bounds a token and the answer that has it, in bytes; maxLifetime is
@@ -144,6 +182,8 @@ func isToken(text string) bool {
 type fixedToken string
 
 func (t fixedToken) token(context.Context) (string, error) { return string(t), nil }
+
+func (t fixedToken) refused(string) {}
 
 // cliToken is the token of the Confluent CLI's current login with the server
 // that the login is for; "" where there is none that can be used: an encrypted
@@ -218,6 +258,27 @@ func (a *authorize) RoundTrip(request *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, &cmf.LoginError{Err: err}
 	}
+	response, err := a.send(request, token)
+	if err != nil || response.StatusCode != http.StatusUnauthorized || request.Body != nil && request.GetBody == nil {
+		return response, err
+	}
+	// It may have expired earlier than it said, or been renewed meanwhile.
+	a.tokens.refused(token)
+	again, err := a.tokens.token(request.Context())
+	if err != nil || again == token {
+		return response, nil //nolint:nilerr // the server's answer says more
+	}
+	request = request.Clone(request.Context())
+	if request.GetBody != nil {
+		if request.Body, err = request.GetBody(); err != nil {
+			return response, nil //nolint:nilerr // as above
+		}
+	}
+	_ = response.Body.Close()
+	return a.send(request, again)
+}
+
+func (a *authorize) send(request *http.Request, token string) (*http.Response, error) {
 	request = request.Clone(request.Context())
 	request.Header.Set("Authorization", "Bearer "+token)
 	return a.next.RoundTrip(request)
