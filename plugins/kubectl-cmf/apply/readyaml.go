@@ -156,10 +156,11 @@ const template = "; it is a template, which has to be rendered first, as with he
 func yamlHint(data []byte) string {
 	for text := range bytes.Lines(data) {
 		line := strings.TrimLeft(string(text), " ")
-		switch {
-		case strings.HasPrefix(line, "\t") && strings.TrimSpace(line) != "":
+		if strings.HasPrefix(line, "\t") && strings.TrimSpace(line) != "" {
 			return "; YAML is indented with spaces, not with tabs"
-		case strings.HasPrefix(line, "{{"):
+		}
+		// In quotes, or in a comment, it is a text like any other.
+		if before, _, found := strings.Cut(line, "{{"); found && strings.Contains(line, "}}") && !strings.ContainsAny(before, "\"'#") {
 			return template
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"regexp"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/cmf"
@@ -38,6 +39,9 @@ type Place struct {
 	Environment func() (string, error)
 	// Only, where set, is the kind that all documents must have.
 	Only *cmf.Kind
+	// Identity says that only kind, name and place count, as for a deletion: what
+	// else stands in a file needn't be right.
+	Identity bool
 }
 
 // Resolve finds out what each document is and where it lives. It collects all
@@ -163,18 +167,14 @@ func (r *resolver) item(d Document) (Item, error) {
 		}
 		kind = r.place.Only
 	}
-	if err := Validate(kind, object); err != nil {
+	if err := validName(kind, object); err != nil {
 		return Item{}, fmt.Errorf("%s: %w", d.Location(), err)
 	}
-	// What CMF sets itself isn't looked at: files of its answers have it in every form.
-	problems, unknown := kind.Shape(Clean(kind, object))
-	if len(problems) > 0 {
-		for i, problem := range problems {
-			problems[i] = fmt.Errorf("%s: %w", d.Location(), problem)
+	if !r.place.Identity {
+		if item.Unknown, err = contents(d, kind, object); err != nil {
+			return Item{}, err
 		}
-		return Item{}, errors.Join(problems...)
 	}
-	item.Unknown = unknown
 	if kind.NeedsEnvironment() {
 		if scope.Environment, err = r.environment(d, scope.Environment); err != nil {
 			return Item{}, err
@@ -193,6 +193,20 @@ func (r *resolver) item(d Document) (Item, error) {
 	}
 	item.Ref = cmf.Ref{Kind: kind, Scope: kind.Trim(scope), Name: object.Name()}
 	return item, nil
+}
+
+// contents checks what stands in a document beside its name; unknown are fields that
+// nothing is known of.
+func contents(d Document, kind *cmf.Kind, object cmf.Object) (unknown []string, err error) {
+	if err := Validate(kind, object); err != nil {
+		return nil, fmt.Errorf("%s: %w", d.Location(), err)
+	}
+	// What CMF sets itself isn't looked at: files of its answers have it in every form.
+	problems, unknown := kind.Shape(Clean(kind, object))
+	for i, problem := range problems {
+		problems[i] = fmt.Errorf("%s: %w", d.Location(), problem)
+	}
+	return unknown, errors.Join(problems...)
 }
 
 // stated is what the file says in an annotation, else the flag. Both must
@@ -243,8 +257,8 @@ func (r *resolver) environment(d Document, flag string) (string, error) {
 	return r.fallback, nil
 }
 
-// Validate checks what every server would reject or misunderstand.
-func Validate(kind *cmf.Kind, o cmf.Object) error {
+// validName checks that an object has a name that can be one.
+func validName(kind *cmf.Kind, o cmf.Object) error {
 	path := "metadata.name"
 	if kind.Flat {
 		path = "name"
@@ -264,6 +278,44 @@ func Validate(kind *cmf.Kind, o cmf.Object) error {
 	}
 	if err := cmf.CheckName(kind.Name, o.Name()); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
+	}
+	if _, found := unfilled(o.Name()); found {
+		return fmt.Errorf("%s: is %q, %s", path, o.Name(), unrendered)
+	}
+	return nil
+}
+
+// unrendered is said of a text that a program was to fill in before.
+const unrendered = "which nothing has filled in; render the file first, as with envsubst or helm template"
+
+// variable is what is left in a file that wasn't rendered.
+var variable = regexp.MustCompile(`\$\{[^{}]*\}|\{\{.*?\}\}|\$[A-Za-z_][A-Za-z0-9_]*`)
+
+// unfilled is the first variable in text.
+func unfilled(text string) (found string, ok bool) {
+	found = variable.FindString(text)
+	return found, found != ""
+}
+
+// plainFields are fields whose value never has a $ or a brace.
+var plainFields = []string{
+	"kubernetesNamespace", "kubernetesClusterName", "spec.image", "spec.flinkVersion", "spec.serviceAccount", "spec.clusterSpec.image", "spec.clusterSpec.flinkVersion",
+	"spec.computePoolName", "spec.secretName", "spec.type",
+}
+
+// Validate checks what every server would reject or misunderstand.
+func Validate(kind *cmf.Kind, o cmf.Object) error {
+	if err := validName(kind, o); err != nil {
+		return err
+	}
+	for _, field := range plainFields {
+		if value, _ := o.At(field); value != nil {
+			if text, isText := value.(string); isText {
+				if _, found := unfilled(text); found {
+					return fmt.Errorf("%s: is %q, %s", field, text, unrendered)
+				}
+			}
+		}
 	}
 	for _, field := range []string{"metadata", "spec"} {
 		if value, ok := o[field]; ok && value != nil {

@@ -270,10 +270,15 @@ func (c *common) read(ctx context.Context, f filesFlags) ([]apply.Document, erro
 // resolve finds out what the documents are; the environment is asked for only
 // where one of them needs it.
 func (c *common) resolve(ctx context.Context, documents []apply.Document, only *cmf.Kind) ([]apply.Item, error) {
-	return apply.Resolve(documents, apply.Place{
+	return apply.Resolve(documents, c.placeOf(ctx, only))
+}
+
+// placeOf is where objects of files live whose files don't say it.
+func (c *common) placeOf(ctx context.Context, only *cmf.Kind) apply.Place {
+	return apply.Place{
 		Flags: c.scope, Only: only,
 		Environment: func() (string, error) { return c.environment(ctx) },
-	})
+	}
 }
 
 // report prints a plan without following it.

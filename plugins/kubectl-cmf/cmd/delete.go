@@ -180,7 +180,9 @@ func (d *deleter) items(ctx context.Context, names []string) (*connect.Connectio
 		if err != nil {
 			return nil, nil, err
 		}
-		items, err := d.resolve(ctx, documents, d.kind)
+		place := d.placeOf(ctx, d.kind)
+		place.Identity = true
+		items, err := apply.Resolve(documents, place)
 		if err != nil {
 			return nil, nil, err
 		}

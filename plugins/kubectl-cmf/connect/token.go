@@ -135,9 +135,12 @@ func (l *mdsLogin) fetch(ctx context.Context) (token string, lifetime time.Durat
 		return "", 0, fmt.Errorf("log in to the Metadata Service at %s: %w", request.URL.Host, err)
 	}
 	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		return "", 0, fmt.Errorf("log in to the Metadata Service at %s: HTTP %d %s; check CONFLUENT_PLATFORM_USERNAME and CONFLUENT_PLATFORM_PASSWORD",
-			request.URL.Host, response.StatusCode, http.StatusText(response.StatusCode))
+	if status := response.StatusCode; status != http.StatusOK {
+		hint := ""
+		if status == http.StatusUnauthorized || status == http.StatusForbidden {
+			hint = "; check CONFLUENT_PLATFORM_USERNAME and CONFLUENT_PLATFORM_PASSWORD"
+		}
+		return "", 0, fmt.Errorf("log in to the Metadata Service at %s: HTTP %d %s%s", request.URL.Host, status, http.StatusText(status), hint)
 	}
 	var answer struct {
 		Token   string  `json:"auth_token"`
