@@ -78,8 +78,8 @@ func riskOf(ref cmf.Ref, o cmf.Object) *Risk {
 		return nil
 	}
 	state, _, _ := ref.Kind.State(o)
-	if slices.Contains(keeps.NothingIn, state) {
-		return nil
+	if slices.Contains(keeps.NothingIn, state) || state == cmf.PhaseDeleting {
+		return nil // what is being deleted is lost already
 	}
 	if keeps.Path != "" {
 		// What can't be told apart keeps state.

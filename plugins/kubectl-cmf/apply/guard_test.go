@@ -74,3 +74,14 @@ func TestLoses(t *testing.T) {
 		}
 	}
 }
+
+// What is being deleted has nothing to lose any more.
+func TestNoRiskInWhatIsBeingDeleted(t *testing.T) {
+	item := func(phase string) Item {
+		o := decode(t, `{"metadata":{"name":"s"},"spec":{"statement":"INSERT INTO t SELECT 1"},"status":{"phase":"`+phase+`"}}`)
+		return Item{Ref: cmf.Ref{Kind: cmf.Must("statement"), Name: "s"}, Object: o}
+	}
+	if item(cmf.PhaseRunning).Loses() == "" || item(cmf.PhaseDeleting).Loses() != "" {
+		t.Error(item(cmf.PhaseRunning).Loses(), item(cmf.PhaseDeleting).Loses())
+	}
+}

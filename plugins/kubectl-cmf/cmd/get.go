@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/url"
 
@@ -59,28 +60,32 @@ func newDescribe(c *common, kind *cmf.Kind) *cobra.Command {
 	return cmd
 }
 
-func (g *getter) fetch(ctx context.Context, names []string) ([]view.Row, *connect.Connection, error) {
+// fetch fetches what is called names; failed is the errors of those that it can't
+// fetch, as kubectl does it: the others are printed all the same.
+func (g *getter) fetch(ctx context.Context, names []string) (rows []view.Row, client *connect.Connection, failed, err error) {
 	g.noteSecrets(g.showSecrets)
-	client, err := g.client(ctx)
-	if err != nil {
-		return nil, nil, err
+	if client, err = g.client(ctx); err != nil {
+		return nil, nil, nil, err
 	}
-	var rows []view.Row
 	for _, name := range names {
 		ref, err := g.ref(ctx, g.kind, name)
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, nil, err
 		}
 		object, err := g.one(ctx, client, ref)
+		if ofOneScope(err) {
+			failed = errors.Join(failed, err)
+			continue
+		}
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, nil, err
 		}
 		if !g.showSecrets {
 			object = cmf.Redact(g.kind, object)
 		}
 		rows = append(rows, view.Row{Object: object, Scope: ref.Scope})
 	}
-	return rows, client, nil
+	return rows, client, failed, nil
 }
 
 // one fetches a resource; an event can't be fetched by name.
@@ -110,9 +115,12 @@ func (g *getter) Run(ctx context.Context) error {
 		l := &lister{common: g.common, kind: g.kind, output: g.output, showSecrets: g.showSecrets}
 		return l.Run(ctx)
 	}
-	rows, client, err := g.fetch(ctx, names)
+	rows, client, failed, err := g.fetch(ctx, names)
 	if err != nil {
 		return err
+	}
+	if len(rows) == 0 {
+		return failed
 	}
 	palette, err := g.palette()
 	if err != nil {
@@ -131,14 +139,14 @@ func (g *getter) Run(ctx context.Context) error {
 		Object: objects[0], Names: printed, AsIs: true, ShowSecrets: g.showSecrets,
 		Table: view.Table(g.kind, rows, view.TableOptions{Now: g.now(), Palette: palette}),
 	}
-	if len(objects) > 1 {
+	if len(names) > 1 {
 		result.Object = printer.List(objects)
 	}
-	return g.output.Print(g.Out, result)
+	return errors.Join(g.output.Print(g.Out, result), failed)
 }
 
 func (g *getter) describe(ctx context.Context, names []string) error {
-	rows, client, err := g.fetch(ctx, names)
+	rows, client, failed, err := g.fetch(ctx, names)
 	if err != nil {
 		return err
 	}
@@ -153,7 +161,7 @@ func (g *getter) describe(ctx context.Context, names []string) error {
 			}
 		}
 		d := view.Description{
-			Ref:    cmf.Ref{Kind: g.kind, Scope: row.Scope, Name: names[i]},
+			Ref:    cmf.Ref{Kind: g.kind, Scope: row.Scope, Name: row.Object.Name()},
 			Object: row.Object, ManagedBy: apply.ManagedBy(row.Object), Now: g.now(), Palette: palette,
 		}
 		if g.kind == cmf.Must("app") {
@@ -175,7 +183,7 @@ func (g *getter) describe(ctx context.Context, names []string) error {
 			return err
 		}
 	}
-	return nil
+	return failed
 }
 
 // events are those of an application, the newest first.

@@ -17,7 +17,14 @@ func (c *Client) Get(ctx context.Context, ref Ref) (Object, error) {
 		return nil, err
 	}
 	object, err := c.get(ctx, path, nil)
-	return object, c.named(ctx, ref, err)
+	if err == nil && object.Name() == "" {
+		// Whatever answers 200 to all isn't CMF.
+		err = c.unreadable(request{method: http.MethodGet, path: path}, fmt.Errorf("it has no name, so that it is no %s; check the address and what stands before CMF", ref.Kind.Name))
+	}
+	if err != nil {
+		return nil, c.named(ctx, ref, err)
+	}
+	return object, nil
 }
 
 // Create creates one; where the kind's POST updates too, it may do that. The
