@@ -10,6 +10,7 @@ import (
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
+	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-cmf/cmftest"
 )
 
 // The link is beside the plugin or in the named directory; what else has the name
@@ -115,4 +116,19 @@ func TestPluginInstall(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Whoever calls it through Confluent's CLI may have no kubectl.
+func TestAdviceNamesTheCommandAsTyped(t *testing.T) {
+	r := newRig(t, cmftest.Options{})
+	r.env("dev-env")
+	r.env("prod-env")
+	before := os.Args
+	defer func() { os.Args = before }()
+	os.Args = []string{"/opt/bin/confluent-cmf"}
+	got := r.fails(2, "or once with: confluent cmf env use NAME", "app", "list")
+	if strings.Contains(got.err, "kubectl") {
+		t.Error(got.err)
+	}
+	r.fails(1, `no environment "nope"`, "env", "use", "nope")
 }

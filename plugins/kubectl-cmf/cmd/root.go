@@ -116,10 +116,32 @@ func rename(cmd *cobra.Command, name string) {
 	for _, flags := range []*pflag.FlagSet{cmd.Flags(), cmd.PersistentFlags()} {
 		flags.VisitAll(func(f *pflag.Flag) { f.Usage = strings.ReplaceAll(f.Usage, "kubectl cmf", name) })
 	}
+	if run := cmd.RunE; run != nil {
+		cmd.RunE = func(cmd *cobra.Command, args []string) error {
+			err := run(cmd, args)
+			if err == nil || !strings.Contains(err.Error(), "kubectl cmf") {
+				return err
+			}
+			return &renamedError{err, name}
+		}
+	}
 	for _, child := range cmd.Commands() {
 		rename(child, name)
 	}
 }
+
+// renamedError is an error whose advice names the commands as the user types them.
+type renamedError struct {
+	error
+	name string
+}
+
+func (e *renamedError) Error() string {
+	return strings.ReplaceAll(e.error.Error(), "kubectl cmf", e.name)
+}
+
+// Unwrap gives the error.
+func (e *renamedError) Unwrap() error { return e.error }
 
 // The groups of commands in the help.
 const (
@@ -205,7 +227,7 @@ func (c *common) client(ctx context.Context) (*connect.Connection, error) {
 }
 
 func (c *common) warn(format string, args ...any) {
-	fmt.Fprintln(c.ErrOut, secret.Text(term.Safe("warning: "+fmt.Sprintf(format, args...))))
+	fmt.Fprintln(c.ErrOut, secret.Text(term.Safe("warning: "+said(format, args...))))
 }
 
 // noteSecrets says that secrets are shown, where the user wants them.
@@ -217,8 +239,13 @@ func (c *common) noteSecrets(shown bool) {
 
 func (c *common) note(format string, args ...any) {
 	if !c.quiet {
-		fmt.Fprintln(c.ErrOut, term.Safe("note: "+fmt.Sprintf(format, args...)))
+		fmt.Fprintln(c.ErrOut, term.Safe("note: "+said(format, args...)))
 	}
+}
+
+// said is a message whose commands are named as the user types them.
+func said(format string, args ...any) string {
+	return strings.ReplaceAll(fmt.Sprintf(format, args...), "kubectl cmf", displayName(os.Args))
 }
 
 func (c *common) progress() *progress.Line { return progress.New(c.ErrOut, c.quiet) }
