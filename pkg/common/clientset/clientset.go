@@ -46,7 +46,7 @@ func New(config *rest.Config) (Interface, error) {
 	if err != nil {
 		return nil, err
 	}
-	return NewWith(config, BoundClient(connection))
+	return NewWith(config, BoundClient(Interruptible(config, connection)))
 }
 
 // NewWith makes the clients on a connection that exists.

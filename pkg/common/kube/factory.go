@@ -168,7 +168,7 @@ func (f *Factory) connection() (*rest.Config, *http.Client, error) {
 		if err != nil {
 			return nil, nil, err
 		}
-		f.client = clientset.BoundClient(client)
+		f.client = clientset.BoundClient(clientset.Interruptible(config, client))
 		interrupt.Busy()
 	}
 	return config, f.client, nil

@@ -14,6 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/clientset"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/untrusted"
 )
 
@@ -194,5 +195,9 @@ func (t *Tunnel) proxyTransport() (http.RoundTripper, error) {
 	// HTTP/2's 16 KiB frames and its one window for all streams make it
 	// slower here, and let an unread answer hold up the others.
 	config.NextProtos = []string{"http/1.1"}
-	return rest.TransportFor(config)
+	transport, err := rest.TransportFor(config)
+	if err != nil {
+		return nil, err
+	}
+	return clientset.InterruptibleTransport(config, transport), nil
 }
