@@ -48,7 +48,8 @@ func message(err error) string {
 			return fmt.Sprintf("Error from server: %s", err)
 		}
 	case errors.As(err, &link) && exit.Code(err) == exit.Failed:
-		if strings.Contains(link.Err.Error(), "connection refused") {
+		// What refuses may be a proxy on the way, or the one who gives credentials.
+		if why := link.Err.Error(); strings.HasPrefix(why, "dial ") && strings.Contains(why, "connection refused") {
 			host := link.URL
 			if server, parseErr := url.Parse(link.URL); parseErr == nil {
 				host = server.Host

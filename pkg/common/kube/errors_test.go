@@ -37,6 +37,18 @@ func TestMessageUsesKubectlsWords(t *testing.T) {
 			"Error from server (Forbidden): " + forbidden.Error() +
 				"\nAsk for the verb \"list\" on flinkdeployments.flink.apache.org; check with: kubectl auth can-i list flinkdeployments.flink.apache.org -n default",
 		},
+		"refused by a proxy": {
+			&url.Error{Op: "Get", URL: "https://api:6443/api", Err: errors.New("proxyconnect tcp: dial tcp 127.0.0.1:9: connect: connection refused")},
+			"Unable to connect to the server: proxyconnect tcp: dial tcp 127.0.0.1:9: connect: connection refused",
+		},
+		"refused by a SOCKS proxy": {
+			&url.Error{Op: "Get", URL: "https://api:6443/api", Err: errors.New("socks connect tcp 127.0.0.1:9->api:6443: dial tcp 127.0.0.1:9: connect: connection refused")},
+			"Unable to connect to the server: socks connect tcp 127.0.0.1:9->api:6443: dial tcp 127.0.0.1:9: connect: connection refused",
+		},
+		"refused by who gives tokens": {
+			&url.Error{Op: "Get", URL: "https://api:6443/api", Err: errors.New(`getting credentials: Post "https://login/token": dial tcp 127.0.0.1:9: connect: connection refused`)},
+			`Unable to connect to the server: getting credentials: Post "https://login/token": dial tcp 127.0.0.1:9: connect: connection refused`,
+		},
 		"refused": {
 			&url.Error{Op: "Get", URL: "https://127.0.0.1:1/api", Err: errors.New("dial tcp 127.0.0.1:1: connect: connection refused")},
 			"The connection to the server 127.0.0.1:1 was refused - did you specify the right host or port?",
