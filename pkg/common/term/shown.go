@@ -9,8 +9,12 @@ import (
 // has so many; hundreds of them cover the lines around.
 const mostMarks = 8
 
-// joiner joins emoji to one.
-const joiner = '\u200d'
+const (
+	// joiner joins emoji to one, and letters of some scripts.
+	joiner = '\u200d'
+	// nonJoiner keeps letters of some scripts apart: Persian words have it.
+	nonJoiner = '\u200c'
+)
 
 // shown is what a text has shown so far. Its zero value is the text's begin.
 type shown struct {
@@ -27,11 +31,23 @@ func (s *shown) hides(r rune, rest string) bool {
 		return s.marks > mostMarks || unsafe(r)
 	}
 	s.marks = 0
+	if (r == joiner || r == nonJoiner) && joins(before) {
+		// Between two letters of these it is part of how a word is written, and seen.
+		next, _ := utf8.DecodeRuneInString(rest)
+		return !joins(next)
+	}
 	if r == joiner && (isPicture(before) || isSelector(before)) {
 		next, _ := utf8.DecodeRuneInString(rest)
 		return rest == "" || !isPicture(next)
 	}
 	return unsafe(r)
+}
+
+// joins reports whether r is of a script whose letters take other forms beside
+// each other: Arabic and Syriac, those of India, Burmese, Khmer.
+func joins(r rune) bool {
+	return (r >= 0x0620 && r <= 0x07BF || r >= 0x0900 && r <= 0x0DFF || r >= 0x1000 && r <= 0x109F || r >= 0x1780 && r <= 0x17DD) &&
+		unicode.In(r, unicode.L, unicode.Mn, unicode.Mc)
 }
 
 // isPicture reports whether r is an emoji or the like.
