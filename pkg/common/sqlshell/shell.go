@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -264,17 +263,10 @@ func (s *shell) edit(ctx context.Context, file string) error {
 	if err != nil {
 		return err
 	}
-	command := "vi"
-	for _, name := range []string{"EDITOR", "VISUAL"} {
-		if value := os.Getenv(name); value != "" {
-			command = value
-		}
-	}
-	words := strings.Fields(command)
-	editor := exec.CommandContext(ctx, words[0], append(words[1:], file)...)
+	editor, name := scratch.Editor(ctx, file, "KUBE_EDITOR", "VISUAL", "EDITOR")
 	term.Attach(editor, s.options.In, s.options.Out, s.options.ErrOut)
 	if err := editor.Run(); err != nil {
-		return fmt.Errorf("%s: %w (set EDITOR to another one)", words[0], err)
+		return fmt.Errorf("%s: %w (set EDITOR to another one)", term.SafeLine(name), err)
 	}
 	after, err := os.Stat(file)
 	if err != nil {

@@ -2,14 +2,11 @@ package cmd
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 
@@ -105,9 +102,7 @@ func (c *common) editFile(ctx context.Context, path string, text []byte, head st
 	if err := os.WriteFile(path, append([]byte(head), text...), 0o600); err != nil {
 		return nil, err
 	}
-	editor := cmp.Or(os.Getenv("KUBE_EDITOR"), os.Getenv("EDITOR"), os.Getenv("VISUAL"))
-	words := editorCommand(runtime.GOOS, &editor, path)
-	command := exec.CommandContext(ctx, words[0], words[1:]...)
+	command, editor := scratch.Editor(ctx, path, "KUBE_EDITOR", "EDITOR", "VISUAL")
 	term.Attach(command, c.In, c.Out, c.ErrOut)
 	if err := command.Run(); err != nil {
 		return nil, fmt.Errorf("the editor %q failed: %w", term.SafeLine(editor), err)
@@ -123,25 +118,6 @@ func (c *common) editFile(ctx context.Context, path string, text []byte, head st
 		}
 	}
 	return []byte(strings.Join(kept, "")), nil
-}
-
-// editorCommand is what edits the file at path on an operating system; editor is what
-// the environment says, and becomes the default where that is nothing. As kubectl: it
-// may hold arguments, so a shell reads it; Windows has no sh.
-func editorCommand(system string, editor *string, path string) []string {
-	if system != "windows" {
-		*editor = cmp.Or(*editor, "vi")
-		return []string{"sh", "-c", *editor + ` "$1"`, "sh", path}
-	}
-	*editor = cmp.Or(*editor, "notepad")
-	if command, quoted := strings.CutPrefix(*editor, `"`); quoted {
-		command, rest, _ := strings.Cut(command, `"`)
-		return append(append([]string{command}, strings.Fields(rest)...), path)
-	}
-	if _, err := os.Stat(*editor); err == nil {
-		return []string{*editor, path} // a path with spaces
-	}
-	return append(strings.Fields(*editor), path)
 }
 
 // saveEdit applies what the user made of clean.
