@@ -29,10 +29,11 @@ type Line struct {
 	stopped sync.WaitGroup
 }
 
-// New starts showing work on w; quiet makes it show nothing. Call Done at the
+// New starts showing work on w: by a live line, or plain ones where there is no
+// terminal or its cursor can't be moved; quiet makes it show nothing. Call Done at the
 // end. Text given to it is made safe, without the secrets in it.
 func New(w io.Writer, quiet bool) *Line {
-	return start(w, quiet, term.IsTerminal(w), time.Now)
+	return start(w, quiet, term.Moves(w), time.Now)
 }
 
 func start(w io.Writer, quiet, live bool, now func() time.Time) *Line {

@@ -60,7 +60,7 @@ type Screen[M any] struct {
 
 // Possible reports whether a screen can be shown on out.
 func Possible(out io.Writer) bool {
-	return term.IsTerminal(out) && os.Getenv("TERM") != "dumb"
+	return term.Moves(out)
 }
 
 // environment is that of the process. A terminal without a name is taken for an

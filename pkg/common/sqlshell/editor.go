@@ -1,6 +1,7 @@
 package sqlshell
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"io"
@@ -14,9 +15,16 @@ import (
 
 // editor is the line editor with what it needs to know of SQL.
 type editor struct {
+	ctx     context.Context //nolint:containedctx // the editor takes none
 	line    *readline.Shell
 	history *history
 	out     io.Writer
+	// keep notes how the terminal is set, and returns what sets it so again.
+	keep func() (restore func())
+	// plain reads in place of line where the cursor can't be moved; primary is
+	// the prompt there.
+	plain   *lineReader
+	primary string
 	// room is how many rows are known to be below the prompt's first.
 	room int
 	// question stands in place of the prompt while something is asked.
@@ -27,8 +35,17 @@ type editor struct {
 var errCleared = errors.New("cleared")
 
 func newEditor(ctx context.Context, s *shell, history *history) (*editor, error) {
+	name := term.SafeLine(s.options.Prompt)
+	if name == "" {
+		name = "sql"
+	}
+	e := &editor{ctx: ctx, history: history, out: term.Raw(s.options.Out), keep: func() func() { return term.Keep(s.options.In) }}
+	if !term.Moves(s.options.Out) {
+		e.plain, e.primary = &lineReader{in: bufio.NewReader(s.options.In), out: s.options.Out}, name+"> "
+		return e, nil
+	}
 	line := readline.NewShell()
-	e := &editor{line: line, history: history, out: term.Raw(s.options.Out)}
+	e.line = line
 	// What a user's inputrc doesn't say.
 	for option, value := range map[string]any{
 		"enable-bracketed-paste": true, "multiline-column": false, "multiline-column-custom": "",
@@ -45,10 +62,6 @@ func newEditor(ctx context.Context, s *shell, history *history) (*editor, error)
 		if err := line.Config.Bind(keymap, "\t", "menu-complete", false); err != nil {
 			return nil, err
 		}
-	}
-	name := term.SafeLine(s.options.Prompt)
-	if name == "" {
-		name = "sql"
 	}
 	primary := s.palette.Paint(term.Bold, name) + "> "
 	line.Prompt.Primary(func() string {
@@ -96,11 +109,40 @@ const mostOffered = 40
 
 // read is the next text that the user ends with Enter: one or more statements.
 func (e *editor) read() (string, error) {
+	if e.plain != nil {
+		return e.readLines()
+	}
 	e.room = 0
 	e.makeRoom("", 0)
-	text, err := e.line.Readline()
-	if errors.Is(err, readline.ErrInterrupt) {
-		return "", errCleared
+	typed, restore := make(chan typedLine, 1), e.keep()
+	go func() {
+		text, err := e.line.Readline()
+		typed <- typedLine{text, err}
+	}()
+	select {
+	case <-e.ctx.Done():
+		// The command was told to end. Nothing ends a read of a terminal: it is
+		// left behind, and the terminal as it was.
+		_, _ = io.WriteString(e.out, "\x1b[?2004l\x1b[?25h\x1b[0 q\r\n")
+		restore()
+		return "", context.Cause(e.ctx)
+	case got := <-typed:
+		if errors.Is(got.err, readline.ErrInterrupt) {
+			return "", errCleared
+		}
+		return got.text, got.err
+	}
+}
+
+// readLines is read where the cursor can't be moved.
+func (e *editor) readLines() (string, error) {
+	if e.question != "" {
+		return e.plain.read(e.ctx, e.question, "", func(string) bool { return true })
+	}
+	indent := strings.Repeat(" ", max(term.DisplayWidth(e.primary)-3, 0)) + "-> "
+	text, err := e.plain.read(e.ctx, e.primary, indent, accepts)
+	if text = strings.TrimSpace(text); text != "" {
+		_, _ = e.history.Write(text) // the prompt works without it
 	}
 	return text, err
 }

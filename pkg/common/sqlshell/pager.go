@@ -9,7 +9,10 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"syscall"
+	"time"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/interrupt"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 )
@@ -53,8 +56,8 @@ func (p *pages) release() error {
 // beginPages has what is printed go through a pager where it is taller than the
 // terminal; end must be called after it.
 func (r *runner) beginPages() (end func(ctx context.Context, failed bool) error) {
-	if !r.prompt || !r.pager || r.again || r.out != r.options.Out || r.pages != nil || os.Getenv("TERM") == "dumb" ||
-		!term.IsTerminal(r.options.Out) || !term.IsTerminal(r.options.In) {
+	if !r.prompt || !r.pager || r.again || r.out != r.options.Out || r.pages != nil ||
+		!term.Moves(r.options.Out) || !term.IsTerminal(r.options.In) {
 		return func(context.Context, bool) error { return nil }
 	}
 	p := &pages{out: r.options.Out}
@@ -104,7 +107,18 @@ func (r *runner) page(ctx context.Context, p *pages) error {
 	if len(words) == 0 {
 		return p.release()
 	}
-	command := exec.CommandContext(context.WithoutCancel(ctx), words[0], words[1:]...) // it ends when the user leaves it
+	// It ends when the user leaves it, or the command is told to end; a statement's
+	// time-out is over.
+	ended, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	defer context.AfterFunc(ctx, func() {
+		if exit.Code(context.Cause(ctx)) == exit.Interrupted {
+			end()
+		}
+	})()
+	command := exec.CommandContext(ended, words[0], words[1:]...)
+	command.Cancel = func() error { return command.Process.Signal(syscall.SIGTERM) }
+	command.WaitDelay = 2 * time.Second
 	term.Attach(command, r.options.In, r.options.Out, r.options.ErrOut)
 	command.Stdin = strings.NewReader(term.Clean(p.text.String()))
 	if os.Getenv("LESS") == "" {
@@ -116,6 +130,8 @@ func (r *runner) page(ctx context.Context, p *pages) error {
 	err := command.Run()
 	var exited *exec.ExitError
 	switch {
+	case ended.Err() != nil:
+		return context.Cause(ctx)
 	case err == nil:
 		p.released = true
 		return nil

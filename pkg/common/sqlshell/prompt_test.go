@@ -3,6 +3,7 @@
 package sqlshell
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -11,6 +12,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -34,10 +36,10 @@ func TestMain(m *testing.M) {
 func promptMain() int {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, os.Interrupt)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	go func() {
-		for range signals {
-			if !interrupt.Deliver() {
+		for s := range signals {
+			if s != os.Interrupt || !interrupt.Deliver() {
 				cancel(errInterrupted)
 			}
 		}
@@ -109,7 +111,7 @@ func startPrompt(t *testing.T) (terminal *screentest.Terminal, command *exec.Cmd
 	history = filepath.Join(t.TempDir(), "state", "history")
 	terminal = screentest.Open(t, 80, 24)
 	command = exec.Command(self)
-	command.Env = append(os.Environ(), "SQLSHELL_PROMPT=1", "SQLSHELL_HISTORY="+history, "TERM=xterm-256color", "INPUTRC=/dev/null", "PAGER="+os.Getenv("SQLSHELL_PAGER"), "EDITOR="+os.Getenv("SQLSHELL_EDITOR"), "VISUAL=")
+	command.Env = append(os.Environ(), "SQLSHELL_PROMPT=1", "SQLSHELL_HISTORY="+history, "TERM="+cmp.Or(os.Getenv("SQLSHELL_TERM"), "xterm-256color"), "INPUTRC=/dev/null", "PAGER="+os.Getenv("SQLSHELL_PAGER"), "EDITOR="+os.Getenv("SQLSHELL_EDITOR"), "VISUAL=", "KUBE_EDITOR=")
 	terminal.Start(command)
 	t.Cleanup(func() {
 		_ = command.Process.Kill()

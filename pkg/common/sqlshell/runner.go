@@ -104,7 +104,7 @@ func (r *runner) runOne(ctx context.Context, statement Statement) error {
 		defer cancel()
 	}
 	started := time.Now()
-	line := progress.New(r.options.ErrOut, r.options.Quiet || !term.IsTerminal(r.options.ErrOut))
+	line := progress.New(r.options.ErrOut, r.options.Quiet || !term.Moves(r.options.ErrOut))
 	defer line.Done()
 	line.Set("%s", statement.label())
 	execution, err := r.backend.Run(ctx, statement.Text)
@@ -237,7 +237,7 @@ func (r *runner) tellTrouble(ctx context.Context, feed *feed, line *progress.Lin
 	}
 	switch {
 	case r.options.Quiet:
-	case term.IsTerminal(r.options.ErrOut):
+	case term.Moves(r.options.ErrOut):
 		line.Print("%s", text)
 	default:
 		fmt.Fprintln(r.options.ErrOut, text)

@@ -67,7 +67,11 @@ func Run(ctx context.Context, backend Backend, options Options) error {
 		return err
 	}
 	if !options.Quiet {
-		fmt.Fprintln(options.Out, s.palette.Paint(term.Dim, `Statements end with ; — \? for help, Tab completes, Ctrl-D leaves.`))
+		keys := "Tab completes, "
+		if s.editor.plain != nil {
+			keys = ""
+		}
+		fmt.Fprintln(options.Out, s.palette.Paint(term.Dim, `Statements end with ; — \? for help, `+keys+"Ctrl-D leaves."))
 	}
 	s.offer(ctx, options.Offer)
 	err = s.loop(ctx)
@@ -88,6 +92,8 @@ func (s *shell) loop(ctx context.Context) error {
 	for ctx.Err() == nil {
 		text, err := s.editor.read()
 		switch {
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
 		case errors.Is(err, io.EOF):
 			return nil
 		case errors.Is(err, errCleared):
@@ -146,6 +152,9 @@ func (s *shell) one(ctx context.Context, statement Statement) error {
 		case "HELP":
 			return s.help(ctx)
 		case "CLEAR":
+			if !term.Moves(s.options.Out) {
+				return nil
+			}
 			_, err := io.WriteString(term.Raw(s.options.Out), "\x1b[H\x1b[2J")
 			return err
 		}

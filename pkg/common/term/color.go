@@ -51,7 +51,7 @@ func NewPalette(mode string, w io.Writer) (Palette, error) {
 	if force := os.Getenv("CLICOLOR_FORCE"); force != "" && force != "0" {
 		return Palette{On: true}, nil
 	}
-	return Palette{On: IsTerminal(w) && os.Getenv("TERM") != "dumb"}, nil
+	return Palette{On: Moves(w)}, nil
 }
 
 // Paint gives text a color. The text must be safe already.

@@ -23,6 +23,24 @@ func IsTerminal(stream any) bool {
 	return file != nil && term.IsTerminal(int(file.Fd()))
 }
 
+// Moves reports whether stream is a terminal whose cursor can be moved. TERM is
+// dumb on those where it can't, such as a shell in Emacs.
+func Moves(stream any) bool { return IsTerminal(stream) && os.Getenv("TERM") != "dumb" }
+
+// Keep notes how the terminal behind stream is set; restore sets it so again.
+// Where there is no terminal it does nothing.
+func Keep(stream any) (restore func()) {
+	file := fileOf(stream)
+	if file == nil {
+		return func() {}
+	}
+	state, err := term.GetState(int(file.Fd()))
+	if err != nil {
+		return func() {}
+	}
+	return func() { _ = term.Restore(int(file.Fd()), state) } // it may be gone
+}
+
 // Width is the number of columns of the terminal behind w, or DefaultWidth
 // where there is none. COLUMNS, where set to a number, wins, as in most tools.
 func Width(w io.Writer) int {

@@ -206,7 +206,7 @@ func (o *doctorOptions) Run(ctx context.Context) error {
 	defer line.Done()
 	// A pipe has no use for the next number.
 	tell := func(format string, args ...any) {
-		if term.IsTerminal(o.ErrOut) {
+		if term.Moves(o.ErrOut) {
 			line.Set(format, args...)
 		}
 	}

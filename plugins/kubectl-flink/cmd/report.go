@@ -234,7 +234,7 @@ func (b *reportBuilder) fill(ctx context.Context, scope, namespace string, named
 	}
 	b.doctor = found.report()
 	collector := &bundle.Collector{Client: b.client, Archive: b.archive, Ask: gatherer.Ask, Since: b.since, Limit: b.timeout, Now: b.now}
-	if term.IsTerminal(b.ErrOut) { // in a pipe nobody waits for the next piece
+	if term.Moves(b.ErrOut) { // in a pipe nobody waits for the next piece
 		collector.Tell = b.line.Set
 	}
 	b.line.Set("looking for what has to be hidden")
