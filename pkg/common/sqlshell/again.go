@@ -22,7 +22,7 @@ import (
 // again is \g: the last result in another format, on the terminal or in a file.
 func again(ctx context.Context, s *shell, argument string) error {
 	format, file, _ := strings.Cut(argument, " ")
-	file = strings.TrimSpace(file)
+	file = fileName(strings.TrimSpace(file))
 	if format == "" {
 		format = s.format
 	}

@@ -54,8 +54,8 @@ func init() {
 			s.note("Job %s is being canceled", term.SafeLine(id))
 			return nil
 		}},
-		{names: []string{"e", "edit"}, argument: "[FILE]", does: "edit the last statement or FILE, and run it", prompt: true, run: func(ctx context.Context, s *shell, file string) error { return s.edit(ctx, file) }},
-		{names: []string{"i", "include"}, argument: "FILE", does: "run the statements of FILE", run: func(ctx context.Context, s *shell, file string) error { return s.include(ctx, file) }},
+		{names: []string{"e", "edit"}, argument: "[FILE]", does: "edit the last statement or FILE, and run it", prompt: true, run: func(ctx context.Context, s *shell, a string) error { return s.edit(ctx, fileName(a)) }},
+		{names: []string{"i", "include"}, argument: "FILE", does: "run the statements of FILE", run: func(ctx context.Context, s *shell, a string) error { return s.include(ctx, fileName(a)) }},
 		{names: []string{"g"}, argument: "[FORMAT [FILE]]", does: "the last result again, such as \\g json or \\g csv out.csv", run: again},
 		{names: []string{"watch"}, argument: "[SECONDS]", does: "the last query again and again, until Ctrl-C", prompt: true, run: watchAgain},
 		{names: []string{"x"}, argument: "[on|off|auto]", does: "a line for each field; auto: where rows are too wide", run: func(_ context.Context, s *shell, a string) error { return s.expandBy(a) }},
@@ -70,7 +70,7 @@ func init() {
 			return s.toggle("Timing", &s.timing, a)
 		}},
 		{names: []string{"format"}, argument: "[FORMAT]", does: "how results are printed, such as csv or tableau", run: setFormat},
-		{names: []string{"export", "o"}, argument: "[FILE]", does: "write results to FILE.csv (or .tsv .json .ndjson .md .txt)", run: func(_ context.Context, s *shell, file string) error { return s.export(file) }},
+		{names: []string{"export", "o"}, argument: "[FILE]", does: "write results to FILE.csv (or .tsv .json .ndjson .md .txt)", run: func(_ context.Context, s *shell, a string) error { return s.export(fileName(a)) }},
 		{names: []string{"set"}, argument: "[KEY VALUE]", does: "set an option of the session, or list them", run: func(ctx context.Context, s *shell, a string) error {
 			key, value := a, ""
 			if end := strings.IndexAny(a, " \t="); end >= 0 {
@@ -95,6 +95,21 @@ func init() {
 			return s.printText(ctx, strings.TrimSpace(term.Safe(s.last.all()))+"\n")
 		}},
 	}
+}
+
+// fileName is a file as a command's argument names it: in quotes or not, and from
+// the user's directory where it begins with ~/, as a shell would have it.
+func fileName(argument string) string {
+	name := argument
+	if n := len(name); n >= 2 && (name[0] == '\'' || name[0] == '"') && name[n-1] == name[0] {
+		name = name[1 : n-1]
+	}
+	if rest, ok := strings.CutPrefix(name, "~"); ok && rest != "" && os.IsPathSeparator(rest[0]) {
+		if home, err := os.UserHomeDir(); err == nil {
+			name = filepath.Join(home, rest)
+		}
+	}
+	return name
 }
 
 // literal is a SQL string.
