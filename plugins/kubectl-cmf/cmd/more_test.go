@@ -164,6 +164,23 @@ func TestCompletion(t *testing.T) {
 	}
 }
 
+// kubectl leaves the completion of its own flags to its plugins.
+func TestKubectlsOwnFlagsComplete(t *testing.T) {
+	r := newRig(t, cmftest.Options{})
+	bare := *r
+	bare.url = ""
+	kubeconfig := r.file("kubeconfig", `{"apiVersion": "v1", "kind": "Config", "current-context": "here",
+"clusters": [{"name": "west", "cluster": {"server": "https://127.0.0.1:1"}}], "users": [{"name": "me", "user": {"token": "t"}}],
+"contexts": [{"name": "here", "context": {"cluster": "west", "user": "me"}}, {"name": "arn:aws:eks:eu-west-1:1:cluster/there", "context": {"cluster": "west", "user": "me"}}]}`)
+	for flag, want := range map[string]string{
+		"--context": "arn:aws:eks:eu-west-1:1:cluster/there\nhere\n:4\n", "--cluster": "west\n:4\n", "--user": "me\n:4\n", "--namespace": ":4\n",
+	} {
+		if got := bare.run("__complete", "env", "list", "--kubeconfig", kubeconfig, flag, ""); got.out != want {
+			t.Errorf("%s: %+v, want %q", flag, got, want)
+		}
+	}
+}
+
 func TestShortForms(t *testing.T) {
 	for _, version := range all {
 		r := newRig(t, cmftest.Options{Version: version})

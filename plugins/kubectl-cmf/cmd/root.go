@@ -102,6 +102,7 @@ CMF is found in the cluster and reached through an in-process tunnel; --cmf-url 
 	root.AddCommand(servers, newSystem(c), versions)
 	plugin.AddUsage(root, other, "environment", "cmf-url", "quiet", "color")
 	plugin.AddCompletion(root, other)
+	plugin.CompleteConnection(root, factory)
 	if name := displayName(os.Args); name != "kubectl cmf" {
 		rename(root, name)
 	}

@@ -86,6 +86,6 @@ FlinkSessionJob, FlinkStateSnapshot and FlinkBlueGreenDeployment.`,
 	addTo(groupOther, newVersion(c))
 	plugin.AddUsage(root, groupOther)
 	plugin.AddCompletion(root, groupOther)
-	c.completeConnectionFlags(root)
+	plugin.CompleteConnection(root, c.factory)
 	return root
 }

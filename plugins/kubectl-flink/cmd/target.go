@@ -10,7 +10,6 @@ import (
 
 	"github.com/spf13/cobra"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/completion"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
@@ -135,48 +134,4 @@ func (c *common) completeSessionClusters() cobra.CompletionFunc {
 		}
 		return out, err
 	})
-}
-
-// completeConnectionFlags completes kubectl's own flags.
-func (c *common) completeConnectionFlags(root *cobra.Command) {
-	register := func(flag string, find completion.Func) {
-		_ = root.RegisterFlagCompletionFunc(flag, completion.Values(find))
-	}
-	register("namespace", func(ctx context.Context, _ []string, _ string) ([]completion.Choice, error) {
-		client, err := c.operator()
-		if err != nil {
-			return nil, err
-		}
-		list, err := client.Core().CoreV1().Namespaces().List(ctx, metav1.ListOptions{ResourceVersion: "0"})
-		if err != nil {
-			return nil, err
-		}
-		var out []completion.Choice
-		for i := range list.Items {
-			out = append(out, completion.Choice{Value: list.Items[i].Name})
-		}
-		return out, nil
-	})
-	raw := func(names func(clientcmd.ClientConfig) ([]string, error)) completion.Func {
-		return func(context.Context, []string, string) ([]completion.Choice, error) {
-			found, err := names(c.factory.Flags.ToRawKubeConfigLoader())
-			var out []completion.Choice
-			for _, name := range found {
-				out = append(out, completion.Choice{Value: name})
-			}
-			return out, err
-		}
-	}
-	register("context", raw(func(config clientcmd.ClientConfig) ([]string, error) {
-		all, err := config.RawConfig()
-		return keys(all.Contexts), err
-	}))
-	register("cluster", raw(func(config clientcmd.ClientConfig) ([]string, error) {
-		all, err := config.RawConfig()
-		return keys(all.Clusters), err
-	}))
-	register("user", raw(func(config clientcmd.ClientConfig) ([]string, error) {
-		all, err := config.RawConfig()
-		return keys(all.AuthInfos), err
-	}))
 }
