@@ -82,7 +82,12 @@ statement.`,
 }
 
 // Validate finds what is wrong with the flags.
-func (o *sqlOptions) Validate() error { return sqlshell.CheckFormat(o.output) }
+func (o *sqlOptions) Validate() error {
+	if strings.ContainsAny(o.scope.Environment, " \t\n;") {
+		return exit.Usagef("%q is no environment: -e names the environment here; a statement is given with --execute", o.scope.Environment)
+	}
+	return sqlshell.CheckFormat(o.output)
+}
 
 // Run runs the statements, or the prompt.
 func (o *sqlOptions) Run(ctx context.Context) error {

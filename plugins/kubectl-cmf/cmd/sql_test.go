@@ -31,6 +31,17 @@ func (r *rig) left() []string {
 	return strings.Fields(r.ok("statement", "list", "-o", "name"))
 }
 
+// Who knows kubectl flink sql gives the statement with -e, which is the environment
+// here.
+func TestAStatementIsNoEnvironment(t *testing.T) {
+	r := newRig(t, cmftest.Options{})
+	got := r.run("sql", "-e", "SELECT 1")
+	if got.code != exit.Usage {
+		t.Errorf("exit code %d", got.code)
+	}
+	contains(t, got.err, `"SELECT 1" is no environment`, "--execute")
+}
+
 func TestSQL(t *testing.T) {
 	for _, version := range all {
 		t.Run(version, func(t *testing.T) {
