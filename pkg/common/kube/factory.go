@@ -218,7 +218,7 @@ func (f *Factory) InContext(name string) *Factory {
 	from, to := f.Flags, other.Flags
 	to.KubeConfig, to.CacheDir, to.Namespace, to.Timeout = from.KubeConfig, from.CacheDir, from.Namespace, from.Timeout
 	to.Impersonate, to.ImpersonateUID, to.ImpersonateGroup = from.Impersonate, from.ImpersonateUID, from.ImpersonateGroup
-	to.DisableCompression = from.DisableCompression
+	to.ImpersonateUserExtra, to.DisableCompression, to.ProxyURL = from.ImpersonateUserExtra, from.DisableCompression, from.ProxyURL
 	to.Context = &name
 	return other
 }

@@ -28,10 +28,17 @@ func (o *doctorOptions) checkContexts() error {
 		return exit.Usagef("--fix is for one cluster: choose it with --context")
 	}
 	flags := o.factory.Flags
-	for name, value := range map[string]*string{"context": flags.Context, "cluster": flags.ClusterName, "user": flags.AuthInfoName, "server": flags.APIServer} {
+	for name, value := range map[string]*string{
+		"context": flags.Context, "cluster": flags.ClusterName, "user": flags.AuthInfoName, "server": flags.APIServer,
+		"token": flags.BearerToken, "client-certificate": flags.CertFile, "client-key": flags.KeyFile,
+		"certificate-authority": flags.CAFile, "tls-server-name": flags.TLSServerName,
+	} {
 		if value != nil && *value != "" {
 			return exit.Usagef("give --contexts or --%s, but not both", name)
 		}
+	}
+	if flags.Insecure != nil && *flags.Insecure {
+		return exit.Usagef("give --contexts or --insecure-skip-tls-verify, but not both")
 	}
 	known, err := o.factory.Contexts()
 	if err != nil {

@@ -84,10 +84,12 @@ func TestDoctorOfSeveralContexts(t *testing.T) {
 		t.Error(text)
 	}
 	for args, want := range map[string]string{
-		"--contexts nowhere":            `no context "nowhere"; it has: dead, other, sick`,
-		"--contexts sick --context x":   "but not both",
-		"--contexts sick --fix --yes":   "--fix is for one cluster",
-		"--contexts sick --server http": "but not both",
+		"--contexts nowhere":                         `no context "nowhere"; it has: dead, other, sick`,
+		"--contexts sick --context x":                "but not both",
+		"--contexts sick --fix --yes":                "--fix is for one cluster",
+		"--contexts sick --server http":              "but not both",
+		"--contexts sick --token t":                  "--contexts or --token, but not both",
+		"--contexts sick --insecure-skip-tls-verify": "but not both",
 	} {
 		if _, why, code := run(strings.Fields(args)...); code != exit.Usage || !strings.Contains(why, want) {
 			t.Errorf("%s: exit code %d: %s", args, code, why)

@@ -354,9 +354,8 @@ func (c *common) contextOf(name string) (*common, error) {
 	if name == "" {
 		return c, nil
 	}
-	factory := kube.NewFactory("kubectl-flink", c.IOStreams)
-	factory.Flags.KubeConfig = c.factory.Flags.KubeConfig
-	factory.Flags.Context = &name
+	factory := c.factory.InContext(name) // as whom --as says, there too
+	factory.Flags.Namespace = new(string)
 	to := &common{IOStreams: c.IOStreams, factory: factory, now: c.now, hurried: c.hurried}
 	if _, err := factory.Config(); err != nil {
 		return nil, exit.Usagef("--to-context: %v", err)

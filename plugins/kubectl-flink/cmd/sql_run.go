@@ -15,12 +15,14 @@ import (
 
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/batch"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/portforward"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/progress"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/secret"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/source"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/sqlshell"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/reach"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/sqlgateway"
@@ -189,14 +191,20 @@ func (o *sqlOptions) useJobManager(options *sqlgateway.Options, tunnel *portforw
 	if client, err := restClient(tunnel, place, o.tls); err == nil {
 		options.JobManager = client
 	}
-	cluster := place.Cluster.Ref()
-	context := ""
-	if o.factory.Flags.Context != nil && *o.factory.Flags.Context != "" {
-		context = " --context " + *o.factory.Flags.Context
+	options.StopHint = o.stopHint(place.Cluster.Ref())
+}
+
+// stopHint makes the command that stops a job of the cluster later, in the same
+// kubeconfig and context.
+func (c *common) stopHint(cluster api.Ref) func(job string) string {
+	where := " -n " + cluster.Namespace
+	flags := c.factory.Flags
+	for i, value := range []*string{flags.Context, flags.KubeConfig} {
+		if value != nil && *value != "" {
+			where += []string{" --context=", " --kubeconfig="}[i] + batch.Quote(*value)
+		}
 	}
-	options.StopHint = func(job string) string {
-		return fmt.Sprintf("kubectl flink cancel %s --job-id %s -n %s%s", cluster.Name, job, cluster.Namespace, context)
-	}
+	return func(job string) string { return "kubectl flink cancel " + cluster.Name + " --job-id " + job + where }
 }
 
 // warnOfVersion reports a gateway of another Flink: it sends the cluster
