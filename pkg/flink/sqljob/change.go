@@ -66,6 +66,8 @@ func Effect(before, after Script) (text string, known bool) {
 		}
 	}
 	switch {
+	case Untold(before, after) != "":
+		return "State: not known. " + Untold(before, after) + "\n" + ifItDoesNot, false
 	case slices.Equal(was, is) && len(planner) == 0:
 		return "State: the statements are the same, so Flink plans the same job, and each operator takes its state over", true
 	case slices.Equal(was, is):
@@ -74,6 +76,57 @@ func Effect(before, after Script) (text string, known bool) {
 		return "State: not known. The job's INSERT is the same, but what it reads or writes has changed, and with it perhaps the plan\n" + ifItDoesNot, false
 	}
 	return "State: not known. Flink plans the job again. It numbers operators by the shape of the job: one that keeps its place gets its old state, even where it now computes something else, and the start fails where a state has no operator any more\n" + ifItDoesNot, false
+}
+
+// Untold is what differs between two scripts, is in no plan, and decides about the
+// state all the same; "" where nothing does.
+func Untold(before, after Script) string {
+	keys := unlike(graph(before), graph(after))
+	if before.Plan != "" {
+		// Its operators have ids of their own.
+		keys = slices.DeleteFunc(keys, func(key string) bool { return key != maxParallelism })
+	}
+	if len(keys) == 0 {
+		return ""
+	}
+	return "No plan says which operators Flink chains, on which the ids depend by which it knows those of an INSERT, nor the maximum parallelism that their state has to have, and this changes: " +
+		strings.Join(keys, ", ") + "\nkubectl flink upgrade --check --compile makes the job's graph and tells"
+}
+
+const maxParallelism = "pipeline.max-parallelism"
+
+// graph is what of a script no plan has and its job's graph depends on: settings, and
+// the parallelism of single sources and sinks, beside which that of the others counts.
+func graph(s Script) map[string]string {
+	out := map[string]string{}
+	settings := s.Settings()
+	for key, value := range settings {
+		if strings.HasPrefix(key, "pipeline.operator-chaining") || key == maxParallelism {
+			out[key] = value
+		}
+	}
+	for _, statement := range s.Statements {
+		words := sqlshell.Words(statement.Text)
+		for i, word := range words {
+			name := strings.Trim(word, "'")
+			if (name == "sink.parallelism" || name == "scan.parallelism") && word != name && i+2 < len(words) && words[i+1] == "=" {
+				out[name] += strings.Trim(words[i+2], "'") + " "
+				out["parallelism.default"] = settings["parallelism.default"]
+			}
+		}
+	}
+	return out
+}
+
+// unlike are the keys whose values differ.
+func unlike(a, b map[string]string) []string {
+	var out []string
+	for _, key := range slices.Sorted(maps.Keys(merged(a, b))) {
+		if a[key] != b[key] {
+			out = append(out, key)
+		}
+	}
+	return out
 }
 
 const ifItDoesNot = "If it doesn't start, the state is safe in the savepoint: --rollback-on-failure goes back to it"

@@ -58,6 +58,13 @@ func TestEffectOfAChange(t *testing.T) {
 		{"a comment", "-- new\n" + before, "the statements are the same"},
 		{"a name", "SET 'pipeline.name'='x';" + before, "the statements are the same"},
 		{"a setting of the planner", "SET 'table.exec.mini-batch.enabled'='true';" + before, "table.exec.mini-batch.enabled"},
+		{"chaining", "SET 'pipeline.operator-chaining.enabled'='false';" + before, "and this changes: pipeline.operator-chaining.enabled\n"},
+		{"the maximum parallelism", "SET pipeline.max-parallelism = 256;" + before, ": pipeline.max-parallelism\n"},
+		{"the parallelism of a sink", "CREATE TABLE t (a INT) WITH ('connector'='x', 'sink.parallelism' = '2');" + before, ": sink.parallelism\n"},
+		{"the parallelism of all", "SET 'parallelism.default'='4';" + before, "the statements are the same"},
+		{"a setting that is reset", "SET 'table.exec.mini-batch.enabled'='true'; RESET 'table.exec.mini-batch.enabled';" + before, "the statements are the same"},
+		{"a setting and all reset", "SET 'table.exec.mini-batch.enabled'='true'; RESET;" + before, "the statements are the same"},
+		{"a setting after a reset", "RESET; SET table.exec.mini-batch.enabled = true;" + before, "table.exec.mini-batch.enabled"},
 		{"a table", strings.Replace(before, "a INT", "a INT, b INT", 1), "INSERT is the same"},
 		{"the query", before[:len(before)-1] + " WHERE a > 1;", "plans the job again"},
 	} {
@@ -68,6 +75,23 @@ func TestEffectOfAChange(t *testing.T) {
 		if same := strings.Contains(got, "the statements are the same, so"); same == strings.Contains(got, "not known") || same != known {
 			t.Errorf("%s: %s", c.name, got)
 		}
+	}
+	// Beside a sink with a parallelism of its own, that of the others counts.
+	const own = "CREATE TABLE t (a INT) WITH ('sink.parallelism'='2');" + before
+	if got, known := Effect(script(t, own), script(t, "SET 'parallelism.default'='4';"+own)); known || !strings.Contains(got, ": parallelism.default\n") {
+		t.Error(got)
+	}
+	if got, known := Effect(script(t, own), script(t, "-- new\n"+own)); !known || Untold(script(t, own), script(t, own)) != "" {
+		t.Error(got)
+	}
+	// The operators of a compiled plan have ids of their own.
+	planned := script(t, own)
+	planned.Plan = "{}"
+	if got := Untold(planned, script(t, "SET 'pipeline.operator-chaining.enabled'='false';"+own)); got != "" {
+		t.Error(got)
+	}
+	if got := Untold(planned, script(t, "SET 'pipeline.max-parallelism'='256';"+own)); !strings.Contains(got, "pipeline.max-parallelism\n") {
+		t.Error(got)
 	}
 	if diff := Diff("A;\nB;\n", "A;\nC 'password'='hunter2hunter2';\n"); !strings.Contains(diff, "-B;\n+C ") || strings.Contains(diff, "hunter2") {
 		t.Error(diff)

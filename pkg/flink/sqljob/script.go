@@ -110,12 +110,18 @@ func at(s sqlshell.Statement) string {
 	return s.Source + ":" + strconv.Itoa(s.Line) + ":" + strconv.Itoa(s.Column)
 }
 
-// Settings are what the script's SETs set, the last of each key.
+// Settings are what the script's SETs set, the last of each key, without what is
+// reset after it.
 func (s Script) Settings() map[string]string {
 	out := map[string]string{}
 	for _, statement := range s.Statements {
 		if key, value, ok := setting(statement.Text); ok {
 			out[key] = value
+		} else if words := sqlshell.Words(statement.Text); strings.EqualFold(words[0], "RESET") {
+			if len(words) == 1 {
+				clear(out)
+			}
+			delete(out, strings.Trim(strings.Join(words[1:], ""), "'"))
 		}
 	}
 	return out

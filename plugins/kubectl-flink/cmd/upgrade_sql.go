@@ -112,11 +112,12 @@ func (o *upgradeOptions) difference(ctx context.Context, client *operator.Client
 	}
 	before.Plan = old.Plan
 	effect, known := sqljob.Effect(before, o.script)
+	untold := sqljob.Untold(before, o.script)
 	if planned || !known && o.comparesPlans() {
 		compared, err := o.comparePlans(ctx, client, job.Ref(), before, reporter)
 		switch {
 		case err == nil:
-			o.compared, effect = compared, term.Safe(compared.Text())
+			o.compared, effect = compared, strings.TrimRight(term.Safe(compared.Text()), "\n")+"\n"+untold
 		case planned:
 			return "", fmt.Errorf("the new script's plan can't be had: %w", err)
 		default:
