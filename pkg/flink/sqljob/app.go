@@ -80,6 +80,10 @@ func version(text string) (major, minor int, ok bool) {
 
 var tagForm = regexp.MustCompile(`^v?(\d+)\.(\d+)(?:[.-].*)?$`)
 
+// ofFlink is an image that Flink's or Confluent's projects publish, from whatever
+// registry: their tags are Flink's versions.
+var ofFlink = regexp.MustCompile(`(?:^|/)(?:flink|cp-flink(?:-sql)?)(?:[:@]|$)`)
+
 // VersionOfImage is the Flink version that an image's tag names, as in 2.3; ""
 // where it names none.
 func VersionOfImage(image string) string {
@@ -135,6 +139,8 @@ func (a App) Job() (api.Job, error) {
 		return api.Job{}, exit.Usagef("--image is missing: an image of Flink with the script's connectors in it, such as flink:2.3")
 	case !ok:
 		return api.Job{}, exit.Usagef("--flink-version is missing: the tag of image %s doesn't name it", api.Text(spec, "image"))
+	case major < 2 && a.FlinkVersion == "" && api.Text(spec, "flinkVersion") == "" && !ofFlink.MatchString(api.Text(spec, "image")):
+		return api.Job{}, exit.Usagef("--flink-version is missing: %d.%d in the tag of image %s may be a version of its own", major, minor, api.Text(spec, "image"))
 	case major < 2:
 		return api.Job{}, tooOld(major, minor)
 	}

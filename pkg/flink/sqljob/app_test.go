@@ -49,6 +49,9 @@ func TestWhatAnApplicationIsMadeOf(t *testing.T) {
 		{"no version", App{Name: "a", Image: "orders:2.3"}, "--flink-version is missing"},
 		{"no version, but a digest", App{Name: "a", Image: "flink@sha256:00"}, "--flink-version is missing"},
 		{"too old", App{Name: "a", Image: "flink:1.20.5"}, "--deployment SESSION"},
+		{"an image with versions of its own", App{Name: "a", Image: "reg:5000/team/flink-orders:1.0.7"}, "--flink-version is missing: 1.0 in the tag"},
+		{"Flink's image of 1", App{Name: "a", Image: "mirror.example/library/flink:1.20.1-java17"}, "Flink 1.20 can't run a script"},
+		{"an image with a version that is given", App{Name: "a", Image: "flink-orders:1.0.7", FlinkVersion: "1.20"}, "Flink 1.20 can't run a script"},
 		{"no number", App{Name: "a", Image: "x", FlinkVersion: "new"}, "no version"},
 		{"no name", App{Image: "flink:2.3"}, "NAME is missing"},
 	} {
