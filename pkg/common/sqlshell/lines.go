@@ -40,7 +40,6 @@ func (r *lineReader) line(ctx context.Context) (string, error) {
 	case <-ctx.Done():
 		return "", context.Cause(ctx)
 	case <-pressed:
-		fmt.Fprintln(r.out)
 		return "", errCleared
 	case got := <-r.typed:
 		r.typed = nil
@@ -56,6 +55,7 @@ func (r *lineReader) read(ctx context.Context, prompt, more string, whole func(s
 		fmt.Fprint(r.out, prompt)
 		line, err := r.line(ctx)
 		if err != nil && line == "" {
+			fmt.Fprintln(r.out) // behind the prompt
 			return "", err
 		}
 		if text += line; err != nil || whole(text) {

@@ -52,7 +52,7 @@ func TestThePromptEndsWhenItIsTold(t *testing.T) {
 			if code := ends(t, command); code != exit.Interrupted {
 				t.Errorf("exit code %d", code)
 			}
-			terminal.Sees("Jobs of this session that go on:", "interrupted")
+			terminal.Sees("session-example>\nJobs of this session that go on:", "interrupted")
 			after, err := term.GetState(int(terminal.File.Fd()))
 			if err != nil || name == "xterm-256color" && *after == *before {
 				t.Errorf("the terminal is still as the prompt had set it: %v", err)
