@@ -39,9 +39,18 @@ func Script(ctx context.Context, backend Backend, sources []Source, options Opti
 
 func (s *shell) sources(ctx context.Context, sources []Source) error {
 	for _, source := range sources {
+		before := s.read
 		err := s.script(ctx, source.Name, source.Text)
 		if err != nil && !errors.Is(err, errLeave) { // QUIT ends its own file
 			return err
+		}
+		if s.read == before && !s.options.Quiet {
+			// Such as a template that was filled with nothing.
+			name := source.Name
+			if name == "-" {
+				name = "standard input"
+			}
+			fmt.Fprintf(s.options.ErrOut, "note: there is no statement in %s: nothing ran\n", term.SafeLine(name))
 		}
 	}
 	return nil
@@ -66,6 +75,7 @@ func (s *shell) script(ctx context.Context, name string, text io.Reader) error {
 			}
 			return err
 		}
+		s.read++
 		switch statement.clientWord() {
 		case "QUIT", "EXIT":
 			return errLeave

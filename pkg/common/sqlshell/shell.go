@@ -30,8 +30,8 @@ type shell struct {
 	formatBefore string
 	// depth is how many files include each other.
 	depth int
-	// refused statements failed in a script that goes on.
-	refused int
+	// read statements were found in scripts, refused ones failed in one that goes on.
+	read, refused int
 }
 
 var (

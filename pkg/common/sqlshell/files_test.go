@@ -37,3 +37,20 @@ func TestFilesOfCommands(t *testing.T) {
 		t.Errorf("%v, ran %q", err, backend.ran)
 	}
 }
+
+// A file without statements, such as a template that was filled with nothing, isn't
+// passed over in silence.
+func TestATextWithoutStatements(t *testing.T) {
+	const note = "note: there is no statement in jobs.sql: nothing ran\n"
+	for sql, want := range map[string]string{
+		"": note, "-- nothing yet\n/* ; */;;\n": note, "\ufeff": note,
+		"SELECT 1": "", "HELP;": "", "\\timing\n": "", "QUIT; SELECT 1;": "",
+	} {
+		if _, errOut, err := script(t, &fake{}, sql, Options{}); err != nil || strings.Contains(errOut, "no statement") != (want != "") || want != "" && errOut != want {
+			t.Errorf("%q: %v %q", sql, err, errOut)
+		}
+		if _, errOut, err := script(t, &fake{}, sql, Options{Quiet: true}); err != nil || errOut != "" {
+			t.Errorf("%q, quiet: %v %q", sql, err, errOut)
+		}
+	}
+}
