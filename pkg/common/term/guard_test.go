@@ -90,7 +90,7 @@ func TestEscapedJSONMeansTheSame(t *testing.T) {
 }
 
 func FuzzClean(f *testing.F) {
-	for _, bad := range hostile {
+	for _, bad := range append(hostile, "می\u200cخ", "ක්\u200dර") {
 		f.Add(bad)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
@@ -102,7 +102,7 @@ func FuzzClean(f *testing.F) {
 			got = strings.ReplaceAll(got, color, "")
 		}
 		for _, r := range got {
-			if r != utf8.RuneError && r != '\n' && r != '\t' && unsafe(r) {
+			if r != utf8.RuneError && r != '\n' && r != '\t' && r != joiner && r != nonJoiner && unsafe(r) {
 				t.Errorf("%q lets %U through: %q", text, r, got)
 			}
 		}

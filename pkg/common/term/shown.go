@@ -30,12 +30,13 @@ func (s *shown) hides(r rune, rest string) bool {
 		s.marks++
 		return s.marks > mostMarks || unsafe(r)
 	}
-	s.marks = 0
-	if (r == joiner || r == nonJoiner) && joins(before) {
-		// Between two letters of these it is part of how a word is written, and seen.
-		next, _ := utf8.DecodeRuneInString(rest)
-		return !joins(next)
+	if (r == joiner || r == nonJoiner) && joins(before) && s.marks <= mostMarks {
+		// Before a letter of these it is part of how a word is written, and seen.
+		if next, _ := utf8.DecodeRuneInString(rest); unicode.IsLetter(next) && joins(next) {
+			return false
+		}
 	}
+	s.marks = 0
 	if r == joiner && (isPicture(before) || isSelector(before)) {
 		next, _ := utf8.DecodeRuneInString(rest)
 		return rest == "" || !isPicture(next)
@@ -47,7 +48,7 @@ func (s *shown) hides(r rune, rest string) bool {
 // each other: Arabic and Syriac, those of India, Burmese, Khmer.
 func joins(r rune) bool {
 	return (r >= 0x0620 && r <= 0x07BF || r >= 0x0900 && r <= 0x0DFF || r >= 0x1000 && r <= 0x109F || r >= 0x1780 && r <= 0x17DD) &&
-		unicode.In(r, unicode.L, unicode.Mn, unicode.Mc)
+		unicode.In(r, unicode.L, unicode.Mn, unicode.Mc) && !unsafe(r)
 }
 
 // isPicture reports whether r is an emoji or the like.
