@@ -46,8 +46,8 @@ func TestMessageUsesKubectlsWords(t *testing.T) {
 			"Unable to connect to the server: socks connect tcp 127.0.0.1:9->api:6443: dial tcp 127.0.0.1:9: connect: connection refused",
 		},
 		"refused by who gives tokens": {
-			&url.Error{Op: "Get", URL: "https://api:6443/api", Err: errors.New(`getting credentials: Post "https://login/token": dial tcp 127.0.0.1:9: connect: connection refused`)},
-			`Unable to connect to the server: getting credentials: Post "https://login/token": dial tcp 127.0.0.1:9: connect: connection refused`,
+			&url.Error{Op: "Get", URL: "https://api:6443/api", Err: errors.New(`getting credentials: Post "https://login/oauth": dial tcp 127.0.0.1:9: connect: connection refused`)},
+			`Unable to connect to the server: getting credentials: Post "https://login/oauth": dial tcp 127.0.0.1:9: connect: connection refused`,
 		},
 		"refused": {
 			&url.Error{Op: "Get", URL: "https://127.0.0.1:1/api", Err: errors.New("dial tcp 127.0.0.1:1: connect: connection refused")},
