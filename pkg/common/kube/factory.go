@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"log"
 	"maps"
 	"net/http"
 	"slices"
@@ -67,6 +68,7 @@ func (f *Factory) AddFlags(flags *pflag.FlagSet) {
 	// Else errors go to standard error beside the output that is set here.
 	_ = klogFlags.Set("stderrthreshold", "FATAL")
 	klog.SetOutput(logWriter{f.Streams.ErrOut})
+	log.SetOutput(logWriter{f.Streams.ErrOut}) // net/http's
 }
 
 // logging guards klog's settings, which are the whole process's, where several
