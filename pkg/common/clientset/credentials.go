@@ -3,9 +3,14 @@ package clientset
 import (
 	"context"
 	"net/http"
+	"net/http/httptrace"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"k8s.io/client-go/rest"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/progress"
 )
 
 // breakOff is how long a request whose context has ended may take to say so
@@ -30,10 +35,14 @@ func InterruptibleTransport(config *rest.Config, next http.RoundTripper) http.Ro
 	if config.ExecProvider == nil {
 		return next
 	}
-	return &interruptible{next}
+	return &interruptible{next: next}
 }
 
-type interruptible struct{ next http.RoundTripper }
+type interruptible struct {
+	next http.RoundTripper
+	// known says that the credentials are there.
+	known atomic.Bool
+}
 
 // WrappedRoundTripper lets client-go reach the transport below.
 func (i *interruptible) WrappedRoundTripper() http.RoundTripper { return i.next }
@@ -44,6 +53,16 @@ func (i *interruptible) RoundTrip(request *http.Request) (*http.Response, error)
 		err      error
 	}
 	ctx := request.Context()
+	if !i.known.Load() {
+		// The program may ask something on the terminal, until there is a request to
+		// make a connection for.
+		release := sync.OnceFunc(progress.Hold())
+		defer release()
+		request = request.WithContext(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GetConn: func(string) {
+			i.known.Store(true)
+			release()
+		}}))
+	}
 	answered := make(chan answer, 1)
 	go func() {
 		response, err := i.next.RoundTrip(request)

@@ -7,12 +7,17 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/progress"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/screen/screentest"
 )
 
 // loggedInBy is a config whose credentials a shell script gets.
@@ -57,4 +62,45 @@ func TestCredentialsOfAProgram(t *testing.T) {
 	if err != nil || pod.Name != "Bearer t0" {
 		t.Errorf("%v %v", pod, err)
 	}
+}
+
+// A program for credentials may ask for a code on the terminal: no live line erases
+// that, and there is one again as soon as it has ended.
+func TestCredentialsMayBeAskedFor(t *testing.T) {
+	t.Setenv("TERM", "xterm")
+	terminal := screentest.Open(t, 80, 24)
+	connected, answer := make(chan struct{}), make(chan struct{})
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		close(connected)
+		<-answer
+		w.WriteHeader(http.StatusNotFound)
+	}))
+	defer server.Close()
+	asked := filepath.Join(t.TempDir(), "asked")
+	config := loggedInBy(server.URL, "touch "+asked+`; sleep 1; echo '{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential","status":{"token":"t1"}}'`)
+	config.Insecure = true
+	core, err := New(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	line := progress.New(terminal.File, false)
+	defer line.Done()
+	line.Set("checking the job")
+	terminal.Sees("checking the job")
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_, _ = core.CoreV1().Pods("n").Get(t.Context(), "p", metav1.GetOptions{})
+	}()
+	terminal.Until("the program", func(string) bool { _, err := os.Stat(asked); return err == nil })
+	time.Sleep(100 * time.Millisecond)
+	before := terminal.Raw()
+	time.Sleep(300 * time.Millisecond)
+	if after := terminal.Raw(); after != before {
+		t.Errorf("drawn over what was asked: %q", after[len(before):])
+	}
+	<-connected
+	terminal.Sees("checking the job")
+	close(answer)
+	<-done
 }

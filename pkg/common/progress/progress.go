@@ -36,12 +36,42 @@ func New(w io.Writer, quiet bool) *Line {
 	return start(w, quiet, term.Moves(w), time.Now)
 }
 
+var (
+	// all are the live lines, held says how often Hold was called.
+	all  = map[*Line]bool{}
+	held int
+	// holding guards both; a line's mu is taken while it is held, and not the other
+	// way round.
+	holding sync.RWMutex
+)
+
+// Hold removes all live lines until release is called: another program has the
+// terminal, such as one that asks for a password, whose question would be erased.
+func Hold() (release func()) {
+	holding.Lock()
+	defer holding.Unlock()
+	held++
+	for l := range all {
+		l.mu.Lock()
+		l.erase()
+		l.mu.Unlock()
+	}
+	return func() {
+		holding.Lock()
+		defer holding.Unlock()
+		held--
+	}
+}
+
 func start(w io.Writer, quiet, live bool, now func() time.Time) *Line {
 	if quiet || w == nil {
 		return nil
 	}
 	l := &Line{out: term.Raw(w), live: live, started: now(), now: now, stop: make(chan struct{})}
 	if live {
+		holding.Lock()
+		all[l] = true
+		holding.Unlock()
 		l.stopped.Add(1)
 		go l.spin()
 	}
@@ -57,17 +87,19 @@ func (l *Line) spin() {
 		case <-l.stop:
 			return
 		case <-tick.C:
+			holding.RLock()
 			l.mu.Lock()
 			l.frame++
 			l.draw()
 			l.mu.Unlock()
+			holding.RUnlock()
 		}
 	}
 }
 
-// draw repaints the live line; mu is held.
+// draw repaints the live line; holding and mu are held.
 func (l *Line) draw() {
-	if l.text == "" {
+	if l.text == "" || held > 0 {
 		return
 	}
 	clock := fmt.Sprintf(" %s", l.now().Sub(l.started).Round(time.Second))
@@ -85,6 +117,8 @@ func (l *Line) Set(format string, args ...any) {
 		return
 	}
 	text := secret.Text(term.SafeLine(term.Short(fmt.Sprintf(format, args...), term.MaxShown)))
+	holding.RLock()
+	defer holding.RUnlock()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.out == nil || text == l.text {
@@ -103,6 +137,8 @@ func (l *Line) Print(format string, args ...any) {
 	if l == nil {
 		return
 	}
+	holding.RLock()
+	defer holding.RUnlock()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.out == nil {
@@ -150,6 +186,9 @@ func (l *Line) Done() {
 	close(l.stop)
 	l.mu.Unlock()
 	l.stopped.Wait()
+	holding.Lock()
+	delete(all, l)
+	holding.Unlock()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.erase()

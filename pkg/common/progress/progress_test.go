@@ -61,3 +61,26 @@ func TestLiveLineIsRemoved(t *testing.T) {
 		t.Errorf("the live line stays: %q", got)
 	}
 }
+
+// While another program asks something on the terminal, its question isn't erased.
+func TestAHeldLineIsNotDrawn(t *testing.T) {
+	var out bytes.Buffer
+	l := start(&out, false, true, time.Now)
+	l.Set("waiting")
+	release := Hold()
+	before := out.String()
+	if !strings.Contains(before, "waiting 0s") || !strings.HasSuffix(before, "\r\x1b[2K") {
+		t.Errorf("the line stays: %q", before)
+	}
+	l.Set("waiting for more")
+	time.Sleep(300 * time.Millisecond)
+	if got := out.String(); got != before {
+		t.Errorf("drawn all the same: %q", got)
+	}
+	release()
+	l.Set("waiting again")
+	l.Done()
+	if got := out.String(); !strings.Contains(got, "waiting again") {
+		t.Errorf("not drawn any more: %q", got)
+	}
+}
