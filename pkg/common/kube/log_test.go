@@ -2,8 +2,10 @@ package kube
 
 import (
 	"bytes"
+	"log"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 
@@ -57,5 +59,25 @@ func TestTheLogHasNoSecrets(t *testing.T) {
 		if strings.Contains(text, secret) {
 			t.Errorf("%q is in the log:\n%s", secret, text)
 		}
+	}
+}
+
+// net/http writes of some answers itself, and quotes what the server sent.
+func TestTheLogOfConnectionsIsForThoseWhoAsk(t *testing.T) {
+	t.Cleanup(func() { log.SetOutput(os.Stderr) })
+	var out bytes.Buffer
+	f := NewFactory("kubectl-x", genericiooptions.IOStreams{ErrOut: &out})
+	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
+	f.AddFlags(flags)
+	defer func() { _ = flags.Set("v", "0") }()
+	log.Print("Unsolicited response received on idle HTTP channel")
+	if out.Len() > 0 {
+		t.Errorf("printed unasked: %s", out.String())
+	}
+	if err := flags.Parse([]string{"-v=1"}); err != nil {
+		t.Fatal(err)
+	}
+	if log.Print("Unsolicited response"); !strings.Contains(out.String(), "Unsolicited response") {
+		t.Errorf("not in the log: %q", out.String())
 	}
 }
