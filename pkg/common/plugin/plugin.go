@@ -145,7 +145,11 @@ func flagError(cmd *cobra.Command, err error) error {
 
 // Report prints err for the user of command.
 func Report(w io.Writer, command *cobra.Command, code int, err error) {
-	fmt.Fprintln(w, kube.Message(err))
+	text := kube.Message(err)
+	if command != nil {
+		text = kube.Aim(text, command.Flags())
+	}
+	fmt.Fprintln(w, text)
 	if code == exit.Usage && command != nil {
 		fmt.Fprintf(w, "See '%s --help' for help and examples.\n", term.SafeLine(command.CommandPath()))
 	}

@@ -22,6 +22,7 @@ type Line struct {
 	live    bool
 	started time.Time
 	now     func() time.Time
+	rewrite func(string) string
 	text    string
 	shown   bool
 	frame   int
@@ -74,6 +75,14 @@ func start(w io.Writer, quiet, live bool, now func() time.Time) *Line {
 		holding.Unlock()
 		l.stopped.Add(1)
 		go l.spin()
+	}
+	return l
+}
+
+// Through has rewrite complete the lines that stay, and gives the line.
+func (l *Line) Through(rewrite func(string) string) *Line {
+	if l != nil {
+		l.rewrite = rewrite
 	}
 	return l
 }
@@ -145,7 +154,11 @@ func (l *Line) Print(format string, args ...any) {
 		return
 	}
 	l.erase()
-	fmt.Fprintln(l.out, secret.Text(term.Safe(term.Short(fmt.Sprintf(format, args...), term.MaxShown))))
+	text := secret.Text(term.Safe(term.Short(fmt.Sprintf(format, args...), term.MaxShown)))
+	if l.rewrite != nil {
+		text = l.rewrite(text)
+	}
+	fmt.Fprintln(l.out, text)
 	if l.live {
 		l.draw()
 	}

@@ -84,3 +84,17 @@ func TestAHeldLineIsNotDrawn(t *testing.T) {
 		t.Errorf("not drawn any more: %q", got)
 	}
 }
+
+// What stays may be copied, so that it is completed first.
+func TestLinesThatStayGoThroughARewrite(t *testing.T) {
+	for _, live := range []bool{false, true} {
+		var out bytes.Buffer
+		l := start(&out, false, live, time.Now).Through(func(s string) string { return s + " --context prod" })
+		l.Print("go on: kubectl flink status a -n ns")
+		l.Done()
+		if got := out.String(); !strings.Contains(got, "kubectl flink status a -n ns --context prod\n") {
+			t.Errorf("live %v: %q", live, got)
+		}
+	}
+	New(nil, true).Through(nil).Print("x")
+}

@@ -156,7 +156,7 @@ func (o *backupOptions) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	line := progress.New(o.ErrOut, o.Quiet)
+	line := o.progress(o.Quiet)
 	defer line.Done()
 	collector := &backup.Collector{Client: client, Savepoint: o.savepoint, Now: o.now, Stores: func(reporter operator.Reporter) (backup.Stores, func(), error) {
 		finder, done, err := o.stateFinder(client, o.tunnelFlags, reporter)

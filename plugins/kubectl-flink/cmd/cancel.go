@@ -11,7 +11,6 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/completion"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
-	"github.com/kubectl-flink/kubectl-flink/pkg/common/progress"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/change"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
@@ -94,7 +93,7 @@ func (o *cancelOptions) cancel(ctx context.Context, place reach.Place, jobManage
 	if err != nil {
 		return err
 	}
-	line := progress.New(o.ErrOut, o.flow.Quiet)
+	line := o.progress(o.flow.Quiet)
 	defer line.Done()
 	o.request.Confirm = func(ctx context.Context, question string) error {
 		line.Clear()

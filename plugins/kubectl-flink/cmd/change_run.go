@@ -92,7 +92,7 @@ func changeJobs[R any](ctx context.Context, f *changeFlags, v changing[R]) error
 	if err != nil {
 		return ended(lookup, err)
 	}
-	line := progress.New(f.ErrOut, f.Quiet)
+	line := f.progress(f.Quiet)
 	defer line.Done()
 	ahead := f.foreseer(client)
 	defer ahead.Close()

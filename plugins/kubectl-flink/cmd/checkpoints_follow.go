@@ -62,7 +62,7 @@ func (o *checkpointsOptions) followAll(ctx context.Context) error {
 		ctx, cancel = context.WithTimeoutCause(ctx, o.timeout, exit.Timeoutf("followed %s for %s", place.Job.Ref(), o.timeout))
 		defer cancel()
 	}
-	f := &checkpointFollower{o: o, client: client, tunnel: tunnel, line: progress.New(o.ErrOut, o.quiet), lines: view.CheckpointLines{Palette: o.palette, JSON: o.output.Output == printer.JSON}}
+	f := &checkpointFollower{o: o, client: client, tunnel: tunnel, line: o.progress(o.quiet), lines: view.CheckpointLines{Palette: o.palette, JSON: o.output.Output == printer.JSON}}
 	defer f.line.Done()
 	clock := time.NewTicker(o.pause(followEvery))
 	defer clock.Stop()

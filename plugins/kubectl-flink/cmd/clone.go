@@ -10,7 +10,6 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
-	"github.com/kubectl-flink/kubectl-flink/pkg/common/progress"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/lifecycle"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
@@ -179,7 +178,7 @@ func (o *cloneOptions) clone(ctx context.Context, ref api.Ref, to *common) error
 	}
 	bounded, cancel := o.Bounded(ctx)
 	defer cancel()
-	line := progress.New(o.ErrOut, o.Quiet)
+	line := o.progress(o.Quiet)
 	defer line.Done()
 	ahead := o.checkFlags.foreseer(o.common, client, o.tunnelFlags, o.tls, &o.output, "cloned")
 	defer ahead.Close()
@@ -196,7 +195,7 @@ func (o *cloneOptions) clone(ctx context.Context, ref api.Ref, to *common) error
 		defer explain.Close()
 		var stuck *lifecycle.StuckError
 		if errors.As(err, &stuck) {
-			return explain.explain(ctx, target, stuck.Job, ended(bounded, err))
+			return aimedError{explain.explain(ctx, target, stuck.Job, ended(bounded, err)), to}
 		}
 		explain.common = o.common
 		return explain.explain(ctx, client, ref, ended(bounded, err))

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -35,6 +36,39 @@ func (c *common) gathererOf(client *operator.Client, tunnel *portforward.Tunnel,
 	}
 	return g
 }
+
+// aim completes the commands of findings for the cluster that this command was
+// told to look at.
+func (c *common) aim(findings []diagnosis.Finding) {
+	for i := range findings {
+		f := &findings[i]
+		f.Cures = slices.Clone(f.Cures)
+		for j := range f.Cures {
+			f.Cures[j].Text, f.Cures[j].Command = c.factory.Aim(f.Cures[j].Text), c.factory.Aim(f.Cures[j].Command)
+		}
+		c.aim(f.Consequences)
+	}
+}
+
+// aimed is aim for a report.
+func (c *common) aimed(report *view.DoctorReport) *view.DoctorReport {
+	for i := range report.Findings {
+		one := []diagnosis.Finding{report.Findings[i].Finding}
+		c.aim(one)
+		report.Findings[i].Finding = one[0]
+	}
+	return report
+}
+
+// aimedError is an error about what is in the cluster of at.
+type aimedError struct {
+	error
+	at *common
+}
+
+func (e aimedError) Error() string { return e.at.factory.Aim(e.error.Error()) }
+
+func (e aimedError) Unwrap() error { return e.error }
 
 // explainer adds to the errors of a command why it failed and what to do, as
 // diagnosis knows it.

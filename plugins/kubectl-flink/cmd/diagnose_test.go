@@ -1,9 +1,17 @@
 package cmd
 
 import (
+	"bytes"
+	"errors"
+	"fmt"
 	"testing"
 	"time"
 
+	"github.com/spf13/cobra"
+	"k8s.io/cli-runtime/pkg/genericiooptions"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/kube"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/change"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/diagnosis"
@@ -48,5 +56,39 @@ func TestAttemptsAreReadFromErrors(t *testing.T) {
 	texts, _ := attemptsOf(&change.FailedError{Cause: "a", Events: nil, How: change.ChangeStuck})
 	if len(texts) != 1 || texts[0] != "a" {
 		t.Errorf("%q", texts)
+	}
+}
+
+// A command that is copied from an error, a note or a finding leads to the cluster
+// that this one was told, and not to the kubeconfig's own.
+func TestCommandsLeadToTheClusterThatIsMeant(t *testing.T) {
+	var out bytes.Buffer
+	streams := genericiooptions.IOStreams{Out: &out, ErrOut: &out}
+	c := &common{IOStreams: streams, factory: kube.NewFactory("test", streams), now: time.Now}
+	root := c.root()
+	root.AddCommand(&cobra.Command{Use: "hint", RunE: func(*cobra.Command, []string) error {
+		line := c.progress(false)
+		defer line.Done()
+		line.Print("Note: kubectl flink status a -n ns")
+		c.complain(nil, "Quiet: kubectl flink status a -n ns")
+		found := []diagnosis.Finding{{
+			Cures:        []diagnosis.Cure{{Text: "look", Command: "kubectl get pod a -n ns"}},
+			Consequences: []diagnosis.Finding{{Cures: []diagnosis.Cure{{Text: "or kubectl flink logs a -n ns"}}}},
+		}}
+		c.aim(found)
+		fmt.Fprintln(&out, found[0].Advice(), found[0].Consequences[0].Advice())
+		return errors.New("no\nGo on: kubectl delete deployment a -n ns")
+	}})
+	if code := plugin.Execute(t.Context(), root, streams, []string{"hint", "--context", "prod"}); code != 1 {
+		t.Errorf("exit code %d", code)
+	}
+	want := `Note: kubectl flink status a -n ns --context prod
+Quiet: kubectl flink status a -n ns --context prod
+[look: kubectl get pod a -n ns --context prod] [or kubectl flink logs a -n ns --context prod]
+error: no
+Go on: kubectl delete deployment a -n ns --context prod
+`
+	if out.String() != want {
+		t.Errorf("got\n%swant\n%s", out.String(), want)
 	}
 }

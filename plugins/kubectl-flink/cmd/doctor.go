@@ -17,7 +17,6 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/portforward"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
-	"github.com/kubectl-flink/kubectl-flink/pkg/common/progress"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/diagnosis"
@@ -202,7 +201,7 @@ func (o *doctorOptions) site(c *common, tell func(string, ...any)) (*site, error
 
 // Run looks, and prints what it found.
 func (o *doctorOptions) Run(ctx context.Context) error {
-	line := progress.New(o.ErrOut, false)
+	line := o.progress(false)
 	defer line.Done()
 	// A pipe has no use for the next number.
 	tell := func(format string, args ...any) {
@@ -223,7 +222,7 @@ func (o *doctorOptions) Run(ctx context.Context) error {
 		return err
 	}
 	line.Clear()
-	report := found.report()
+	report := o.aimed(found.report())
 	page := view.DoctorPage{Palette: o.palette, Width: terminalWidth(o.Out), Now: o.now()}
 	if !o.fix.fix {
 		if err := o.output.Print(o.Out, page.Result(report)); err != nil {
@@ -247,7 +246,7 @@ func (o *doctorOptions) Run(ctx context.Context) error {
 			return err
 		}
 		line.Clear()
-		report = found.report()
+		report = o.aimed(found.report())
 		for _, text := range errorsLeft(report) {
 			line.Print("%s", text)
 		}

@@ -117,7 +117,7 @@ func (o *doctorOptions) lookAt(ctx context.Context, name string) (*view.DoctorRe
 	if err != nil {
 		return nil, err
 	}
-	return found.report(), nil
+	return c.aimed(found.report()), nil
 }
 
 // verdictOf is the exit code of several clusters: that of the worst, where one

@@ -83,8 +83,13 @@ func (o *askOptions) advice(ctx context.Context, place reach.Place, jobManager *
 	if err != nil {
 		return nil
 	}
+	advice := func(f diagnosis.Finding) []string {
+		one := []diagnosis.Finding{f}
+		o.aim(one)
+		return one[0].Advice()
+	}
 	if root, ok := diagnosis.Root(diagnosis.Job(facts)); ok && len(root.Cures) > 0 {
-		return root.Advice()
+		return advice(root)
 	}
 	if len(history) == 0 {
 		return nil
@@ -94,7 +99,7 @@ func (o *askOptions) advice(ctx context.Context, place reach.Place, jobManager *
 		where = diagnosis.InTask
 	}
 	for _, f := range diagnosis.Attempt(facts, diagnosis.ReadException(history[0].Stacktrace, history[0].Time.Time(), where)) {
-		return f.Advice()
+		return advice(f)
 	}
 	return nil
 }

@@ -151,7 +151,7 @@ func (o *flameOptions) Validate() error {
 
 // Run prints the flame graph.
 func (o *flameOptions) Run(ctx context.Context) error {
-	o.line = progress.New(o.ErrOut, false)
+	o.line = o.progress(false)
 	defer o.line.Done()
 	return o.ask(ctx, func(ctx context.Context, place reach.Place, jobManager *rest.Client) error {
 		id, err := o.job(ctx, place, jobManager)

@@ -15,7 +15,6 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/podexec"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
-	"github.com/kubectl-flink/kubectl-flink/pkg/common/progress"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/reach"
 	"github.com/kubectl-flink/kubectl-flink/plugins/kubectl-flink/view"
@@ -152,7 +151,7 @@ func (o *heapOptions) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	line := progress.New(o.ErrOut, o.Quiet)
+	line := o.progress(o.Quiet)
 	defer line.Done()
 	run := &heapRun{heapOptions: o, core: client.Core(), config: config, job: place.Job.Ref(), line: line}
 	line.Set("looking at the pods of %s", place.Cluster.Ref())

@@ -157,7 +157,7 @@ func (o *jarUploadOptions) Run(whole context.Context) error {
 	defer o.file.Close()
 	ctx, cancel := o.Bounded(whole)
 	defer cancel()
-	line := progress.New(o.ErrOut, o.Quiet)
+	line := o.progress(o.Quiet)
 	defer line.Done()
 	if o.uri == "" {
 		return ended(ctx, o.toSession(ctx, line))

@@ -231,7 +231,7 @@ func split(refs []api.Ref, first func(api.Ref) bool) [][]api.Ref {
 // no progress.
 func (c *common) complain(line *progress.Line, text string) {
 	if line == nil {
-		fmt.Fprintln(c.ErrOut, term.Safe(text))
+		fmt.Fprintln(c.ErrOut, c.factory.Aim(term.Safe(text)))
 		return
 	}
 	line.Print("%s", text)

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
-	"github.com/kubectl-flink/kubectl-flink/pkg/common/progress"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/screen"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/reach"
@@ -16,7 +15,7 @@ import (
 
 // collect asks once, or for --duration.
 func (o *metricsOptions) collect(ctx context.Context, take func(context.Context) error) error {
-	line := progress.New(o.ErrOut, false)
+	line := o.progress(false)
 	defer line.Done()
 	if o.overTime {
 		line.Set("asking for metrics every %s, for %s", o.interval, o.duration)

@@ -95,7 +95,7 @@ func (o *forwardOptions) Validate() error {
 
 // Run forwards the ports until it is interrupted.
 func (o *forwardOptions) Run(ctx context.Context) error {
-	line := progress.New(o.ErrOut, false)
+	line := o.progress(false)
 	defer line.Done()
 	tunnel, err := o.tunnel(o.tunnelFlags, func(e portforward.Event) {
 		switch e.Type {

@@ -105,7 +105,7 @@ func (o *profileOptions) Validate() error {
 
 // Run profiles one JVM.
 func (o *profileOptions) Run(ctx context.Context) error {
-	line := progress.New(o.ErrOut, false)
+	line := o.progress(false)
 	defer line.Done()
 	return o.ask(ctx, func(ctx context.Context, place reach.Place, jobManager *rest.Client) error {
 		processes, err := o.choose(ctx, jobManager)

@@ -180,7 +180,7 @@ func (o *recoverOptions) Run(ctx context.Context) error {
 	jobManagers := to.jobManagers(client, o.tunnelFlags, o.tls)
 	defer jobManagers.Close()
 	client = client.Asking(jobManagers)
-	line := progress.New(o.ErrOut, o.Quiet)
+	line := to.progress(o.Quiet)
 	defer line.Done()
 	recovery := &backup.Recovery{Client: client, Dir: dir, Index: index, Namespaces: o.namespaces, NoWait: !o.Wait, Check: o.checker(to, client)}
 	ahead := (&checkFlags{looks: true, noCheck: o.noCheck}).foreseer(to, client, o.tunnelFlags, o.tls, &o.output, "recovered")
@@ -193,6 +193,13 @@ func (o *recoverOptions) Run(ctx context.Context) error {
 	steps, err := o.plan(ctx, to, client, recovery, namespace, line)
 	if err != nil {
 		return err
+	}
+	for i := range steps {
+		for _, said := range [][]string{steps[i].Stops, steps[i].Notes, steps[i].Unchecked} {
+			for n := range said {
+				said[n] = to.factory.Aim(said[n])
+			}
+		}
 	}
 	page := view.Recovery{Index: index, Steps: steps, Now: o.now(), Dir: o.dir}
 	line.Done()
@@ -229,7 +236,7 @@ func (o *recoverOptions) fetch(ctx context.Context, to *common) (dir string, don
 	if dir, err = os.MkdirTemp("", "flink-backup-"); err != nil {
 		return "", func() {}, err
 	}
-	line := progress.New(o.ErrOut, o.Quiet)
+	line := to.progress(o.Quiet)
 	defer line.Done()
 	err = o.place.at(ctx, to, client, o.tunnelFlags, o.dir, func(s3 *storage.S3) error { return fetchBackup(ctx, s3, o.dir, dir, line) })
 	return dir, func() { _ = os.RemoveAll(dir) }, err
@@ -297,7 +304,7 @@ type recovered = batch.Result[backup.Step, lifecycle.SubmitReport]
 // carry starts the jobs: session clusters first, and no job whose cluster
 // doesn't run.
 func (o *recoverOptions) carry(ctx context.Context, to *common, client *operator.Client, recovery *backup.Recovery, page view.Recovery) error {
-	line := progress.New(o.ErrOut, o.Quiet)
+	line := to.progress(o.Quiet)
 	defer line.Done()
 	explain := explainer{common: to, way: o.tunnelFlags, files: o.tls, looking: func() { line.Set("looking for the cause") }}
 	defer explain.Close()
@@ -335,7 +342,7 @@ func (o *recoverOptions) carry(ctx context.Context, to *common, client *operator
 			mu.Lock()
 			failed[r.Item.Ref()] = true
 			mu.Unlock()
-			o.complain(line, named(r.Item.Ref(), true)+": "+kube.Message(r.Err))
+			to.complain(line, named(r.Item.Ref(), true)+": "+kube.Message(r.Err))
 		})...)
 	}
 	line.Done()

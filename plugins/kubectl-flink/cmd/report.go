@@ -154,7 +154,7 @@ func (o *reportOptions) Run(ctx context.Context) error {
 			return err
 		}
 	}
-	line := progress.New(o.ErrOut, o.quiet)
+	line := o.progress(o.quiet)
 	defer line.Done()
 	name := cmp.Or(o.file, bundle.Clean("flink-report-"+scope+"-"+o.now().UTC().Format("20060102-150405"))+".zip")
 	out, err := createFile(name, o.overwrite)

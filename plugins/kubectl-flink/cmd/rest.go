@@ -126,7 +126,7 @@ func (o *restOptions) Run(ctx context.Context) error {
 		// Its JobManager may stand for a while yet, but isn't waited for.
 		flags.reconnect = 0
 	}
-	line := progress.New(o.ErrOut, false)
+	line := o.progress(false)
 	defer line.Done()
 	tunnel, err := o.tunnel(flags, func(e portforward.Event) {
 		switch e.Type {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/kube"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
+	"github.com/kubectl-flink/kubectl-flink/pkg/common/progress"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
 )
 
@@ -42,6 +43,12 @@ func (c *common) pause(d time.Duration) time.Duration {
 		return min(d, time.Millisecond)
 	}
 	return d
+}
+
+// progress shows long work on standard error, unless quiet. The commands that it
+// tells lead to the cluster that this one was told.
+func (c *common) progress(quiet bool) *progress.Line {
+	return progress.New(c.ErrOut, quiet).Through(c.factory.Aim)
 }
 
 func (c *common) operator() (*operator.Client, error) { return operator.NewClient(c.factory) }

@@ -7,7 +7,6 @@ import (
 	"net/url"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
-	"github.com/kubectl-flink/kubectl-flink/pkg/common/progress"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/reach"
@@ -32,7 +31,7 @@ func (o *savepointOptions) Run(ctx context.Context) error {
 	if err != nil {
 		return ended(lookup, err)
 	}
-	line := progress.New(o.ErrOut, o.Quiet)
+	line := o.progress(o.Quiet)
 	defer line.Done()
 	explain := explainer{common: o.common, way: o.tunnelFlags, files: o.tls, looking: func() { line.Set("looking for the cause") }}
 	defer explain.Close()

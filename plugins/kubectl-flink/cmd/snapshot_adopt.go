@@ -10,7 +10,6 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/completion"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
-	"github.com/kubectl-flink/kubectl-flink/pkg/common/progress"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/savepoint"
 )
 
@@ -93,7 +92,7 @@ func (o *adoptOptions) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	line := progress.New(o.ErrOut, o.Quiet)
+	line := o.progress(o.Quiet)
 	defer line.Done()
 	report, err := savepoint.Adopt(ctx, client, ref, o.adoption, reporterOf(line))
 	line.Done()

@@ -14,7 +14,6 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/kube"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
-	"github.com/kubectl-flink/kubectl-flink/pkg/common/progress"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
@@ -194,7 +193,7 @@ func (c *common) carryOut(ctx context.Context, client *operator.Client, plan []s
 			lost = append(lost, "  "+d.Snapshot.Name()+"  "+d.Snapshot.Path())
 		}
 	}
-	line := progress.New(c.ErrOut, f.Quiet)
+	line := c.progress(f.Quiet)
 	defer line.Done()
 	data := doomedData{client: client, line: line, stores: map[types.UID]doomedStore{}}
 	if len(lost) > 0 && (!f.force || f.DryRun == "" && f.Wait) {

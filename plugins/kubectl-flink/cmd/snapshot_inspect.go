@@ -117,7 +117,7 @@ func (o *inspectOptions) Validate() (err error) {
 
 // Run reads what was named, and what it is compared with, and prints the page.
 func (o *inspectOptions) Run(ctx context.Context) error {
-	line := progress.New(o.ErrOut, false)
+	line := o.progress(false)
 	defer line.Done()
 	page := view.InspectPage{Files: o.files, Palette: o.palette, Now: o.now()}
 	if term.IsTerminal(o.Out) {

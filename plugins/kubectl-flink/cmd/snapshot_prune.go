@@ -11,7 +11,6 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/batch"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
-	"github.com/kubectl-flink/kubectl-flink/pkg/common/progress"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
@@ -111,7 +110,7 @@ func (o *pruneOptions) Run(ctx context.Context) error {
 
 // plan is what goes. What can't be deleted is left out and said.
 func (o *pruneOptions) plan(ctx context.Context, client *operator.Client) ([]savepoint.Deletion, error) {
-	line := progress.New(o.ErrOut, o.Quiet)
+	line := o.progress(o.Quiet)
 	defer line.Done()
 	line.Set("looking for snapshots and what jobs start from")
 	inventory, err := savepoint.InventoryForDisposal(ctx, client, o.namespace)

@@ -12,7 +12,6 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/kube"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
-	"github.com/kubectl-flink/kubectl-flink/pkg/common/progress"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/savepoint"
 )
 
@@ -66,7 +65,7 @@ func (o *snapshotWaitOptions) Run(ctx context.Context) error {
 	client = client.Asking(jobManagers)
 	bounded, cancel := o.Bounded(ctx)
 	defer cancel()
-	line := progress.New(o.ErrOut, o.Quiet)
+	line := o.progress(o.Quiet)
 	defer line.Done()
 	explain := explainer{common: o.common, way: o.tunnelFlags, files: o.tls, looking: func() { line.Set("looking for the cause") }}
 	defer explain.Close()

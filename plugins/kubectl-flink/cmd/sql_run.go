@@ -54,7 +54,7 @@ func (o *sqlOptions) Run(ctx context.Context) (err error) {
 		return err
 	}
 
-	line := progress.New(o.ErrOut, o.quiet)
+	line := o.progress(o.quiet)
 	defer line.Done()
 	tunnel, err := o.tunnel(o.tunnelFlags, func(e portforward.Event) {
 		if e.Type == portforward.Waiting {

@@ -18,7 +18,6 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/podexec"
-	"github.com/kubectl-flink/kubectl-flink/pkg/common/progress"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/secret"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/reach"
@@ -257,7 +256,7 @@ func (o *sqlClientOptions) runInPod(ctx context.Context, place reach.Place, more
 	if err != nil {
 		return err
 	}
-	line := progress.New(o.ErrOut, o.quiet)
+	line := o.progress(o.quiet)
 	defer line.Done()
 	command := func(in io.Reader, out io.Writer, args ...string) podexec.Command {
 		return podexec.Command{Namespace: pod.Namespace, Pod: pod.Name, Container: container, Args: args, Transport: o.transport, In: in, Out: out, ErrOut: o.ErrOut}

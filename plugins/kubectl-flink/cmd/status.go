@@ -207,6 +207,10 @@ func (o *statusOptions) look(ctx context.Context, client *operator.Client, ref a
 	}
 	judge(&status, summary, place, around, <-found, fromFlink, o.now())
 	o.lookAtSuspended(ctx, place, around.Pods, &status)
+	o.aim(status.Findings)
+	for i := range status.Next {
+		status.Next[i] = o.factory.Aim(status.Next[i])
+	}
 	return status, place, context.Cause(ctx)
 }
 

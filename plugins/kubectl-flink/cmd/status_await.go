@@ -11,7 +11,6 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
-	"github.com/kubectl-flink/kubectl-flink/pkg/common/progress"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/wait"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/change"
@@ -24,7 +23,7 @@ import (
 func (o *statusOptions) await(ctx context.Context, client *operator.Client, ref api.Ref) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, o.timeout, errWaited)
 	defer cancel()
-	line := progress.New(o.ErrOut, o.quiet)
+	line := o.progress(o.quiet)
 	defer line.Done()
 	// A name that doesn't exist is reported at once.
 	if _, err := client.Get(ctx, ref); err != nil {

@@ -12,7 +12,6 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
-	"github.com/kubectl-flink/kubectl-flink/pkg/common/progress"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/reach"
@@ -127,7 +126,7 @@ func (o *storageOptions) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	line := progress.New(o.ErrOut, false)
+	line := o.progress(false)
 	defer line.Done()
 	stores, closed, err := o.stateFinder(client, o.tunnelFlags, reporterOf(line))
 	if err != nil {

@@ -98,7 +98,7 @@ func (o *storageCheckOptions) Run(ctx context.Context) (err error) {
 	if len(dirs) == 0 {
 		return fmt.Errorf("%s names no directory for checkpoints, savepoints or high availability", ref)
 	}
-	line := progress.New(o.ErrOut, false)
+	line := o.progress(false)
 	defer line.Done()
 	sides, differ, err := storageSides(ctx, client, cluster, config, dirs, line)
 	if err != nil {

@@ -63,7 +63,7 @@ func (f *surveyFlags) withSurvey(ctx context.Context, find func(context.Context,
 	if !slices.ContainsFunc(dirs, func(d reach.StateDir) bool { return !d.HA }) {
 		return fmt.Errorf("%s names no directory for checkpoints or savepoints", ref)
 	}
-	line := progress.New(f.ErrOut, false)
+	line := f.progress(false)
 	defer line.Done()
 	stores, closed, err := f.stateFinder(client, f.tunnelFlags, reporterOf(line))
 	if err != nil {

@@ -241,7 +241,7 @@ func (o *submitOptions) Run(ctx context.Context) error {
 	whole := ctx
 	ctx, cancel := o.Bounded(ctx)
 	defer cancel()
-	line := progress.New(o.ErrOut, o.Quiet)
+	line := o.progress(o.Quiet)
 	defer line.Done()
 	reporter := reporterOf(line)
 	if script != nil && o.sql.compiledPlan {

@@ -12,7 +12,6 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/plugin"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/printer"
-	"github.com/kubectl-flink/kubectl-flink/pkg/common/progress"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/jvm"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/reach"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/rest"
@@ -105,7 +104,7 @@ func (o *threadsOptions) Validate() (err error) {
 
 // Run prints the threads.
 func (o *threadsOptions) Run(ctx context.Context) error {
-	line := progress.New(o.ErrOut, false)
+	line := o.progress(false)
 	defer line.Done()
 	return o.ask(ctx, func(ctx context.Context, place reach.Place, jobManager *rest.Client) error {
 		processes, err := o.choose(ctx, jobManager)

@@ -121,7 +121,7 @@ func (o *timelineOptions) Run(ctx context.Context) error {
 		return err
 	}
 	defer tunnel.Close()
-	line := progress.New(o.ErrOut, !term.Moves(o.ErrOut))
+	line := o.progress(!term.Moves(o.ErrOut))
 	defer line.Done()
 	line.Set("looking at %s", ref)
 	facts, why, err := o.look(ctx, client, tunnel, ref)

@@ -220,7 +220,7 @@ func (o *uiOptions) Validate() error {
 
 // Run forwards the dashboard until it is interrupted.
 func (o *uiOptions) Run(ctx context.Context) error {
-	status := &uiStatus{line: progress.New(o.ErrOut, false), live: term.Moves(o.ErrOut)}
+	status := &uiStatus{line: o.progress(false), live: term.Moves(o.ErrOut)}
 	defer status.line.Done()
 	tunnel, err := o.tunnel(o.tunnelFlags, status.event)
 	if err != nil {
