@@ -19,6 +19,14 @@ func Because(why string) string {
 	return ": " + why
 }
 
+// ShellWord is a word as a POSIX shell takes it.
+func ShellWord(word string) string {
+	if word != "" && strings.Trim(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:/._-+=@%,") == "" {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}
+
 // Bytes is a size as people say it.
 func Bytes(n int64) string {
 	size, unit := float64(n), 0

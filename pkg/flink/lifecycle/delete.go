@@ -186,7 +186,7 @@ func (r *DeleteReport) whereItIs() []string {
 	}
 	return []string{
 		first,
-		fmt.Sprintf("Start it again from there: kubectl flink submit -f MANIFEST -n %s --from %s", r.Job.Namespace, shellWord(r.State.Path)),
+		fmt.Sprintf("Start it again from there: kubectl flink submit -f MANIFEST -n %s --from %s", r.Job.Namespace, api.ShellWord(r.State.Path)),
 	}
 }
 
@@ -197,14 +197,6 @@ func (r *DeleteReport) explain(err error) error {
 		return err
 	}
 	return exit.With(exit.Code(err), fmt.Errorf("%w\n%s", err, strings.Join(lines, "\n")))
-}
-
-// shellWord is a word as a shell takes it.
-func shellWord(word string) string {
-	if strings.Trim(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:/._-+=@%") == "" {
-		return word
-	}
-	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }
 
 // deletion is how a job is going to be deleted.

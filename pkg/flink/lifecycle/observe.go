@@ -50,7 +50,12 @@ func (r newRun) obstacles(s situation) []Obstacle {
 		// for good the operator tells.
 		return nil
 	}
-	began := r.since.Add(-time.Second)
+	began := r.since
+	if !r.standing {
+		// Pods have the times of the cluster's clock.
+		began = operator.ChangedAt(s.job.Object, r.since)
+	}
+	began = began.Add(-time.Second)
 	s.ends = slices.DeleteFunc(slices.Clone(s.ends), func(e operator.Ended) bool { return e.At.Before(began) })
 	s.pods = slices.DeleteFunc(slices.Clone(s.pods), func(p operator.Pod) bool { return !r.standing && p.Started.Before(began) })
 	return s.ranked(append(s.ofCluster(), s.ofRun()...))

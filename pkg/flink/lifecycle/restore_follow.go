@@ -21,9 +21,9 @@ func changeAndLook(parent context.Context, c *operator.Client, ch change.Change,
 	var crash string
 	cluster := ch.Job.Object.GetName()
 	if ch.Job.Kind.Name == api.Deployment.Name && options.DryRun == "" && !options.NoWait {
-		since := time.Now()
+		before := podsOf(ctx, c, ch.Job.Object.GetNamespace(), cluster)
 		group.Go(func() {
-			if crash = awaitCrash(ctx, c, ch.Job.Object.GetNamespace(), cluster, since); crash != "" {
+			if crash = awaitCrash(ctx, c, ch.Job.Object.GetNamespace(), cluster, before); crash != "" {
 				cancel()
 			}
 		})
@@ -49,9 +49,20 @@ func changeAndLook(parent context.Context, c *operator.Client, ch change.Change,
 	return report, err
 }
 
-// awaitCrash waits until a JobManager of a cluster has ended since a moment,
-// and gives the reason in its log; "" if ctx ends first.
-func awaitCrash(ctx context.Context, c *operator.Client, namespace, cluster string, since time.Time) string {
+// podsOf are the UIDs of a cluster's pods.
+func podsOf(ctx context.Context, c *operator.Client, namespace, cluster string) map[string]bool {
+	pods, _ := c.Pods(ctx, namespace, cluster)
+	uids := make(map[string]bool, len(pods))
+	for _, pod := range pods {
+		uids[pod.UID] = true
+	}
+	return uids
+}
+
+// awaitCrash waits until a JobManager of a cluster has ended whose pod isn't one
+// of those before, and gives the reason in its log; "" if ctx ends first. Which
+// pods are new no clock tells: this computer's and the cluster's may differ.
+func awaitCrash(ctx context.Context, c *operator.Client, namespace, cluster string, before map[string]bool) string {
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
 	for {
@@ -65,8 +76,8 @@ func awaitCrash(ctx context.Context, c *operator.Client, namespace, cluster stri
 			continue // Without that permission the operator's word is awaited.
 		}
 		for _, pod := range pods {
-			// Clocks differ; a pod of before the change is about to go anyway.
-			if pod.Role != "jobmanager" || pod.LastEnd == "" || pod.Status == "Terminating" || pod.Started.Before(since.Add(-5*time.Second)) {
+			// A pod of before the change is about to go anyway.
+			if pod.Role != "jobmanager" || pod.LastEnd == "" || pod.Status == "Terminating" || before[pod.UID] {
 				continue
 			}
 			if cause := c.CrashCause(ctx, namespace, pod); cause != "" {

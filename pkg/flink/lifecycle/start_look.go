@@ -78,7 +78,11 @@ func (s *runWaiter) look(ctx context.Context, cluster string) {
 		}
 		var failures []string
 		if flink := s.client.Flink(); flink != nil && now.job.JobID() != "" && now.job.State() != api.JobRunning {
-			failures = flink.Failures(ctx, s.start.Ref, s.start.Since)
+			since := s.start.Since
+			if s.observeOnly {
+				since = operator.ChangedAt(now.job.Object, since)
+			}
+			failures = flink.Failures(ctx, s.start.Ref, since)
 		}
 		crash := map[string]string{}
 		for _, pod := range now.pods {

@@ -166,7 +166,7 @@ func planUpgrade(ctx context.Context, c *operator.Client, job api.Job, request U
 				now = fmt.Sprintf("it is %d now", before)
 			}
 			ref, path := job.Ref(), cmp.Or(after.InitialPath(), "PATH")
-			return ch, plan, fmt.Errorf("%s was not changed: by another spec.job.savepointRedeployNonce the operator cancels it without a savepoint and starts it from spec.job.initialSavepointPath (%s)\nLeave the nonce out (%s); to start it from there: kubectl flink restore %s --from %s -n %s", ref, path, now, ref, path, ref.Namespace)
+			return ch, plan, fmt.Errorf("%s was not changed: by another spec.job.savepointRedeployNonce the operator cancels it without a savepoint and starts it from spec.job.initialSavepointPath (%s)\nLeave the nonce out (%s); to start it from there: kubectl flink restore %s --from %s -n %s", ref, path, now, ref, api.ShellWord(path), ref.Namespace)
 		}
 	}
 	if plan.Effect == NoEffect {
@@ -256,8 +256,9 @@ func changeWatched(ctx context.Context, c *operator.Client, ch change.Change, op
 		}
 	})
 	if ch.Job.Kind.Name == api.Deployment.Name && !run.standing {
+		before := podsOf(ctx, c, ch.Job.Object.GetNamespace(), ch.Job.Object.GetName())
 		group.Go(func() {
-			cause := awaitCrash(watched, c, ch.Job.Object.GetNamespace(), ch.Job.Object.GetName(), now)
+			cause := awaitCrash(watched, c, ch.Job.Object.GetNamespace(), ch.Job.Object.GetName(), before)
 			if cause == "" {
 				return
 			}
