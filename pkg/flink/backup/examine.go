@@ -170,11 +170,8 @@ func from(path string) string {
 	if path == "" {
 		return ""
 	}
-	return " --from " + quoted(path)
+	return " --from " + api.ShellWord(path)
 }
-
-// quoted is a word as a POSIX shell takes it.
-func quoted(word string) string { return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'" }
 
 func firstDifference(there, wanted api.Job) string {
 	for _, d := range api.DiffSpecs(there.Spec(), wanted.Spec()) {

@@ -196,7 +196,7 @@ func lostJob(job api.Job, cause string) error {
 	case api.FromNothing:
 		todo += fmt.Sprintf("start it without state, as it has never run and has none: kubectl flink restart %s --lose-state -n %s", ref, ref.Namespace)
 	case api.FromInitialPath:
-		todo += fmt.Sprintf("start it from the state that it names: kubectl flink restore %s --from %s --no-savepoint -n %s", ref, path, ref.Namespace)
+		todo += fmt.Sprintf("start it from the state that it names: kubectl flink restore %s --from %s --no-savepoint -n %s", ref, api.ShellWord(path), ref.Namespace)
 	default:
 		todo += fmt.Sprintf("start it from what is saved: kubectl flink restore %s --from latest --no-savepoint -n %s", ref, ref.Namespace)
 	}

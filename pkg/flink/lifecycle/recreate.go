@@ -45,7 +45,7 @@ func recreate(ctx context.Context, c *operator.Client, job api.Job, source Sourc
 		return report, err
 	}
 	reporter.Notef("%s: the manifest that it is created from is kept in %s", ref, manifest)
-	again := fmt.Sprintf("\nCreate it with: kubectl create -f %s", manifest)
+	again := fmt.Sprintf("\nCreate it with: kubectl create -f %s -n %s", api.ShellWord(manifest), ref.Namespace)
 	started := time.Now()
 	uid := job.Object.GetUID()
 	if err := client.Delete(ctx, ref.Name, metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &uid}}); err != nil {

@@ -127,7 +127,7 @@ func Restore(ctx context.Context, c *operator.Client, ref api.Ref, request Resto
 	if err == nil && report.Done {
 		sayOwner(ctx, c, job, request.ClaimMode, report.Source.Path, reporter)
 	}
-	return report, wayBack(err, ref, report)
+	return report, wayBack(err, ref, report, request.Recreate)
 }
 
 // checkRedeploy refuses what this operator can't redeploy.
@@ -199,14 +199,17 @@ func guard(ctx context.Context, c *operator.Client, job api.Job, source Source, 
 }
 
 // wayBack adds to an error how to get to the state before.
-func wayBack(err error, ref api.Ref, report RestoreReport) error {
+func wayBack(err error, ref api.Ref, report RestoreReport, recreate bool) error {
 	var failed *change.FailedError
 	if err == nil || report.Guard == nil || errors.As(err, &failed) && failed.PutBack {
 		return err
 	}
-	from := report.Guard.Path
+	from, again := report.Guard.Path, ""
+	if recreate {
+		again = " --recreate" // this operator knows no other way
+	}
 	if report.Guard.Snapshot.Object != nil {
 		from = report.Guard.Snapshot.Name()
 	}
-	return exit.With(exit.Code(err), fmt.Errorf("%w\nGo back to the job as it was before: kubectl flink restore %s --from %s --no-savepoint -n %s", err, ref, from, ref.Namespace))
+	return exit.With(exit.Code(err), fmt.Errorf("%w\nGo back to the job as it was before: kubectl flink restore %s --from %s --no-savepoint%s -n %s", err, ref, api.ShellWord(from), again, ref.Namespace))
 }

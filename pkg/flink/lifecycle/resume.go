@@ -81,7 +81,7 @@ func Resume(ctx context.Context, c *operator.Client, ref api.Ref, request Resume
 	}
 	var failed *change.FailedError
 	if errors.As(err, &failed) && failed.After == "" && kept.Path != "" && !operator.NeverPasses(failed.Cause) {
-		failed.After = fmt.Sprintf("The state that it left is %s %s. Start it from there again with: kubectl flink restore %s --from %s --no-savepoint -n %s", kept.Kind, kept.Path, ref, kept.Path, ref.Namespace)
+		failed.After = fmt.Sprintf("The state that it left is %s %s. Start it from there again with: kubectl flink restore %s --from %s --no-savepoint -n %s", kept.Kind, kept.Path, ref, api.ShellWord(kept.Path), ref.Namespace)
 		if !job.HasObservedGeneration() {
 			failed.After += " --recreate"
 		}
@@ -175,7 +175,7 @@ func seesKept(ctx context.Context, c *operator.Client, job api.Job, kept api.Ret
 			if api.SamePath(noted, kept.Path) {
 				return job, nil // nobody can ask the JobManager
 			}
-			return job, fmt.Errorf("%s left savepoint %s, but the operator would start it from %s\nStart it from the savepoint with: kubectl flink restore %s --from %s --recreate -n %s", ref, kept.Path, noted, ref, kept.Path, ref.Namespace)
+			return job, fmt.Errorf("%s left savepoint %s, but the operator would start it from %s\nStart it from the savepoint with: kubectl flink restore %s --from %s --recreate -n %s", ref, kept.Path, noted, ref, api.ShellWord(kept.Path), ref.Namespace)
 		case <-timer.C:
 		}
 		object, err := c.Get(ctx, ref)

@@ -2,6 +2,7 @@ package lifecycle
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 
@@ -16,6 +17,7 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/change"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/flinktest"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/savepoint"
 )
 
 // What keeps a job from its first run is said at once; a restart would only meet
@@ -63,4 +65,19 @@ func fakeDynamic(objects ...runtime.Object) *dynamicfake.FakeDynamicClient {
 		lists[kind.GVR()] = kind.Name + "List"
 	}
 	return dynamicfake.NewSimpleDynamicClientWithCustomListKinds(runtime.NewScheme(), lists, objects...)
+}
+
+// What is copied from an error goes through a shell: a path may have a space or a
+// quote in it. Operators that know only --recreate are told so.
+func TestTheWayBackCanBePasted(t *testing.T) {
+	ref := api.Ref{Kind: api.Deployment, Namespace: "ns", Name: "a"}
+	report := RestoreReport{Guard: &savepoint.Report{Path: "s3://b/it's one/savepoint-1"}}
+	for recreate, want := range map[bool]string{
+		false: "no\nGo back to the job as it was before: kubectl flink restore flinkdeployment/a --from 's3://b/it'\\''s one/savepoint-1' --no-savepoint -n ns",
+		true:  "no\nGo back to the job as it was before: kubectl flink restore flinkdeployment/a --from 's3://b/it'\\''s one/savepoint-1' --no-savepoint --recreate -n ns",
+	} {
+		if err := wayBack(errors.New("no"), ref, report, recreate); err.Error() != want {
+			t.Errorf("%q, want %q", err, want)
+		}
+	}
 }

@@ -155,7 +155,7 @@ func JobManagerPod(ctx context.Context, core clientset.Interface, p Place) (*cor
 		}
 		return pod, pod.Spec.Containers[0].Name, nil
 	}
-	return nil, "", fmt.Errorf("no JobManager of %s runs: %s", cluster, notEmpty(p.WhyNot(), "see kubectl flink status "+cluster.Name))
+	return nil, "", fmt.Errorf("no JobManager of %s runs: %s", cluster, notEmpty(p.WhyNot(), "see kubectl flink status "+cluster.Name+" -n "+cluster.Namespace))
 }
 
 // tail keeps the last part of what is written to it.

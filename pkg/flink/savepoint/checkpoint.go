@@ -72,7 +72,7 @@ func CheckCheckpoint(job api.Ref, cluster api.Job, kind CheckpointType) error {
 	case version == "":
 		return nil // the JobManager will say
 	case before:
-		return fmt.Errorf("%s runs Flink %s, which takes checkpoints by its own clock only: asking for one came with Flink 1.17\nTake a savepoint instead: kubectl flink savepoint %s", job, api.Dotted(version), job)
+		return fmt.Errorf("%s runs Flink %s, which takes checkpoints by its own clock only: asking for one came with Flink 1.17\nTake a savepoint instead: kubectl flink savepoint %s -n %s", job, api.Dotted(version), job, job.Namespace)
 	case after && kind == Incremental:
 		// FLINK-33723: what it made could not be relied upon.
 		return fmt.Errorf("%s runs Flink %s, which doesn't take an incremental checkpoint by that name: from Flink 1.19 on it is only full or configured\nUse --type configured, which is incremental where execution.checkpointing.incremental is true (state.backend.incremental before Flink 1.20)", job, api.Dotted(version))

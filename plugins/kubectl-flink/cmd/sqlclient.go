@@ -119,8 +119,8 @@ func (o *sqlClientOptions) Run(ctx context.Context) error {
 		return err
 	}
 	if version := place.Cluster.FlinkVersion(); version == "v1_15" || version == "v1_16" || version == "v1_17" {
-		return fmt.Errorf("the sql-client of Flink %s has no -D to be told where its cluster is (Flink 1.18 and newer have): use kubectl flink sql %s --start-gateway",
-			strings.ReplaceAll(strings.TrimPrefix(version, "v"), "_", "."), place.Cluster.Ref().Name)
+		return fmt.Errorf("the sql-client of Flink %s has no -D to be told where its cluster is (Flink 1.18 and newer have): use kubectl flink sql %s -n %s --start-gateway",
+			strings.ReplaceAll(strings.TrimPrefix(version, "v"), "_", "."), place.Cluster.Ref().Name, place.Cluster.Ref().Namespace)
 	}
 	if o.local {
 		return o.runLocal(ctx, place, o.more)
@@ -271,7 +271,7 @@ func (o *sqlClientOptions) runInPod(ctx context.Context, place reach.Place, more
 	var exited *podexec.ExitError
 	if errors.As(err, &exited) && exited.Code == noClient {
 		return fmt.Errorf("the image of %s has no SQL client: no bin/sql-client.sh, or no flink-sql-client jar in lib or opt\n"+
-			"kubectl flink sql %s works with a SQL gateway of any image (--gateway svc/NAME:PORT)", place.Cluster.Ref(), place.Cluster.Ref().Name)
+			"kubectl flink sql %s -n %s works with a SQL gateway of any image (--gateway svc/NAME:PORT)", place.Cluster.Ref(), place.Cluster.Ref().Name, place.Cluster.Ref().Namespace)
 	}
 	if err != nil {
 		return fmt.Errorf("make a directory for sql-client's files in pod %s: %w", pod.Name, err)
