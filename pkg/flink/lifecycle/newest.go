@@ -11,18 +11,23 @@ import (
 
 // NewestState is the newest savepoint or checkpoint of a job that its
 // JobManager, its status or a FlinkStateSnapshot reports. A JobManager that
-// should run and can't be asked is noted: it may know a newer one.
+// should run and can't be asked is noted: it may know a newer one. So are
+// savepoints that somebody registered: when they were taken nobody knows, and one
+// of them is only given where there is nothing else.
 func NewestState(ctx context.Context, c *operator.Client, job api.Job, reporter operator.Reporter) (Source, error) {
 	inventory, err := savepoint.InventoryOf(ctx, c, job.Ref().Namespace, "")
 	if err != nil {
 		return Source{}, fmt.Errorf("look for what is saved of %s: %w", job.Ref(), err)
 	}
 	var best Source
-	for _, s := range inventory.Saved {
-		if s.State != api.SnapshotCompleted || api.NormalPath(s.Path) == "" || !isOwn(job, s.Job) {
-			continue
+	own, registered := fit(job, inventory)
+	left := job.RetainedState().Path
+	for _, s := range own {
+		source := sourceOf(s)
+		if api.SamePath(source.Path, left) {
+			return source, nil // it has stopped with that: nothing came after
 		}
-		if source := sourceOf(s); best.Path == "" || source.At.After(best.At) {
+		if best.Path == "" || source.At.After(best.At) {
 			best = source
 		}
 	}
@@ -35,6 +40,14 @@ func NewestState(ctx context.Context, c *operator.Client, job api.Job, reporter 
 		if l.Savepoint {
 			best.Kind = "savepoint"
 		}
+	}
+	switch {
+	case len(registered) == 0:
+	case best.Path == "":
+		best = sourceOf(registered[0])
+		reporter.Notef("%s was registered by hand, so that its age isn't known; nothing else of %s is", best, job.Ref())
+	default:
+		reporter.Notef("%s was registered by hand, so that its age isn't known: it may be newer than %s", sourceOf(registered[0]), best)
 	}
 	if best.Path == "" {
 		return best, fmt.Errorf("no savepoint or checkpoint of %s is known", job.Ref())

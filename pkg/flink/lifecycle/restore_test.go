@@ -140,3 +140,42 @@ func TestChoices(t *testing.T) {
 		}
 	}
 }
+
+// When a savepoint was taken that somebody registered nobody knows: the object's own
+// age says nothing of it, so that it isn't the newest state of its job.
+func TestWhatWasRegisteredIsNotTheNewestState(t *testing.T) {
+	snapshot := func(name string, hours int, path string, more map[string]any) api.Job {
+		s := flinktest.Taken(name, hours, api.SnapshotCompleted, path, flinktest.OfSavepoint(more), nil)
+		api.Section(s.Object.Object, "spec")["jobReference"] = map[string]any{"kind": api.Deployment.Name, "name": "orders"}
+		return api.Job{Kind: api.StateSnap, Object: s.Object}
+	}
+	adopted := snapshot("adopted", 0, "s3://b/s/adopted", map[string]any{"alreadyExists": true, "path": "s3://b/s/adopted"})
+	taken := snapshot("taken", 5, "s3://b/s/taken", nil)
+	for name, c := range map[string]struct {
+		job   []string
+		saved []api.Job
+		flink *api.FlinkState
+		want  string
+		note  string
+	}{
+		"beside a savepoint":             {saved: []api.Job{adopted, taken}, want: "s3://b/s/taken", note: "savepoint s3://b/s/adopted (flinkstatesnapshot/adopted) was registered by hand, so that its age isn't known: it may be newer than savepoint s3://b/s/taken"},
+		"beside an old checkpoint":       {saved: []api.Job{adopted}, flink: &api.FlinkState{State: "RUNNING", Latest: &api.FlinkSnapshot{Path: "s3://b/c/aaa/chk-7", At: flinktest.Noon.Add(-9 * time.Hour)}}, want: "s3://b/c/aaa/chk-7", note: "it may be newer than checkpoint s3://b/c/aaa/chk-7"},
+		"alone":                          {saved: []api.Job{adopted}, want: "s3://b/s/adopted", note: "was registered by hand, so that its age isn't known; nothing else of flinkdeployment/orders is"},
+		"beside what a job stopped with": {job: []string{suspendedBy("savepoint", "s3://b/s/left")}, saved: []api.Job{adopted, taken}, want: "s3://b/s/left"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFakeOperator(t, nil, append(c.saved, ordersWith(t, c.job...))...)
+			if c.flink != nil {
+				f.flink[ordersRef] = c.flink
+			}
+			source, err := NewestState(t.Context(), f.client, ordersWith(t, c.job...), f.reporter())
+			if err != nil || source.Path != c.want {
+				t.Errorf("%s %v, want %s", source, err, c.want)
+			}
+			f.noted(c.note)
+			if strings.Contains(strings.Join(f.notes, "\n"), "registered") != (c.note != "") {
+				t.Errorf("notes: %q", f.notes)
+			}
+		})
+	}
+}
