@@ -151,7 +151,7 @@ func (s Script) Check() (notes []string, err error) {
 	if len(s.Statements) == 0 {
 		return nil, exit.Usagef("--sql: there is no statement in the script")
 	}
-	var jobs []sqlshell.Statement
+	var jobs, calls []sqlshell.Statement
 	for _, statement := range s.Statements {
 		words := upper(sqlshell.Words(statement.Text))
 		if statement.Meta || isClient(words) {
@@ -159,6 +159,9 @@ func (s Script) Check() (notes []string, err error) {
 		}
 		switch what := startsJob(words); what {
 		case "":
+			if words[0] == "CALL" {
+				calls = append(calls, statement)
+			}
 		case "query":
 			return nil, exit.Usagef("%s: the rows of this query would be lost: an application has no reader\nWrite them somewhere with INSERT INTO a table, or run it with: kubectl flink sql", at(statement))
 		case "materialized":
@@ -183,18 +186,20 @@ func (s Script) Check() (notes []string, err error) {
 			notes = append(notes, fmt.Sprintf("%s: a batch job has no checkpoints: one that is upgraded or restarted begins again", at(statement)))
 		}
 	}
-	switch len(jobs) {
-	case 0:
+	switch {
+	case len(jobs) == 0 && len(calls) > 0:
+		// As one that compacts a table.
+		notes = append(notes, fmt.Sprintf("%s: the script has no INSERT: its job is the one that this procedure starts, if it starts one", at(calls[len(calls)-1])))
+	case len(jobs) == 0:
 		return nil, exit.Usagef("--sql: no INSERT in the script: an application of it would have no job")
-	case 1:
-	default:
+	case len(jobs) > 1:
 		var places []string
 		for _, job := range jobs {
 			places = append(places, fmt.Sprintf("  %s: %s", at(job), firstLine(job.Text)))
 		}
 		return nil, exit.Usagef("--sql: the script starts %d jobs, and an application has one\n%s\nMake one job of them with EXECUTE STATEMENT SET BEGIN …; …; END; or one application of each", len(jobs), strings.Join(places, "\n"))
 	}
-	if last := s.Statements[len(s.Statements)-1]; last.Text != jobs[0].Text {
+	if last := s.Statements[len(s.Statements)-1]; len(jobs) > 0 && last.Text != jobs[0].Text {
 		notes = append(notes, fmt.Sprintf("%s: statements after the INSERT run only once it was started: a table that it needs comes before it", at(last)))
 	}
 	if err := s.misread(); err != nil {
@@ -248,6 +253,9 @@ func (s Script) CheckSession() error {
 		}
 		switch startsJob(words) {
 		case "":
+			if words[0] == "CALL" {
+				jobs++ // its procedure may start one, as to compact a table
+			}
 		case "query":
 			return exit.Usagef("%s: the rows of this query would be lost: the job runs detached\nWrite them somewhere with INSERT INTO a table, or run it with: kubectl flink sql", at(statement))
 		default:

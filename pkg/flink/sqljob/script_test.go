@@ -61,6 +61,7 @@ func TestCheckTakes(t *testing.T) {
 		{"a function's jar", "CREATE FUNCTION f AS 'x.F' USING JAR 's3://b/f.jar', JAR 'file:///opt/f.jar'; INSERT INTO t SELECT f(1)", "a.sql:1:1: a jar without a host"},
 		{"a jar of a bucket", "ADD JAR 's3://b/udf.jar'; INSERT INTO t SELECT 'a.jar' AS jar", ""},
 		{"a procedure", "INSERT INTO t SELECT 1;\nCALL sys.rollback_to('t', 1)", "a.sql:2:1: CALL runs again"},
+		{"a procedure alone", "CREATE CATALOG lake WITH ('type'='paimon'); CALL lake.sys.compact('db.t')", "a.sql:1:45: the script has no INSERT: its job is the one that this procedure starts, if it starts one"},
 		{"a heading", "-- it's; /* orders */\nSET 'a.b' = 'c'; -- why\nRESET; -- all\nSET c.d = s3://x;\nINSERT INTO t SELECT a /* it's */ // plain\nFROM s", ""},
 		{"SET without quotes and comments elsewhere", "SET 'x' = 'y'; -- why\nSET a.b = c;\nINSERT INTO t SELECT 1 -- so", ""},
 		{"a computed column", "CREATE TABLE t (a INT, b AS a + 1, PRIMARY KEY (a) NOT ENFORCED) WITH ('connector'='print'); INSERT INTO t SELECT 1", ""},
