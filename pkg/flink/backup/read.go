@@ -1,8 +1,11 @@
 package backup
 
 import (
+	"encoding/json"
 	"fmt"
+	"strings"
 
+	yamlv3 "go.yaml.in/yaml/v3"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -19,7 +22,7 @@ func (d *Dir) object(file, apiVersion, kind, namespace, name string) (*unstructu
 	if err != nil {
 		return nil, err
 	}
-	text, err := yaml.YAMLToJSONStrict(data)
+	text, err := toJSON(data)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
@@ -39,6 +42,25 @@ func (d *Dir) object(file, apiVersion, kind, namespace, name string) (*unstructu
 		}
 	}
 	return api.Applied(object), nil
+}
+
+// toJSON is a document in which no key is there twice. A map that says again what
+// <<: brings along isn't that, though the strict parser takes it for it; such a
+// document has somebody edited.
+func toJSON(data []byte) ([]byte, error) {
+	text, err := yaml.YAMLToJSONStrict(data)
+	if err == nil || !strings.Contains(err.Error(), "already set in map") {
+		return text, err
+	}
+	var value any
+	if yamlv3.Unmarshal(data, &value) != nil {
+		return nil, err
+	}
+	merged, mergeErr := json.Marshal(value)
+	if mergeErr != nil {
+		return nil, err
+	}
+	return merged, nil
 }
 
 // Job reads the manifest of a job.

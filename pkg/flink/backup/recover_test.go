@@ -316,6 +316,17 @@ func TestAHostileBackup(t *testing.T) {
 			}
 		})
 	}
+	t.Run("what a map says again beside <<:", func(t *testing.T) {
+		dir := kept(t)
+		edited := "{apiVersion: flink.apache.org/v1beta1, kind: FlinkDeployment, metadata: {name: orders, namespace: ns}, spec: {jobManager: &jm {replicas: 1, resource: {cpu: 1}}, taskManager: {replicas: 2, <<: *jm}, job: {state: suspended}}}"
+		if err := os.WriteFile(filepath.Join(dir, manifest), []byte(edited), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		step := planned(t, recovering(t, dir, flinktest.New()))["orders"]
+		if replicas, _ := api.Number(step.Job.Spec(), "taskManager", "replicas"); replicas != 2 || api.Section(step.Job.Spec(), "taskManager", "resource") == nil {
+			t.Errorf("%q %v", step.Stops, step.Job)
+		}
+	})
 	t.Run("what belongs to the API server", func(t *testing.T) {
 		dir := kept(t)
 		path := filepath.Join(dir, manifest)

@@ -13,8 +13,8 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	utiljson "k8s.io/apimachinery/pkg/util/json"
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
-	"sigs.k8s.io/yaml"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
@@ -42,7 +42,10 @@ func (d *Dir) Snapshots(e Entry) ([]api.Snapshot, error) {
 		}
 		s := api.Snapshot{Object: &unstructured.Unstructured{}}
 		if err == nil {
-			err = yaml.UnmarshalStrict(document, &s.Object.Object)
+			var text []byte
+			if text, err = toJSON(document); err == nil {
+				err = utiljson.Unmarshal(text, &s.Object.Object)
+			}
 		}
 		if err == nil {
 			err = checkSnapshot(e, s)
