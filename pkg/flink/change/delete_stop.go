@@ -27,26 +27,20 @@ func ConfigFor(ctx context.Context, c *operator.Client, job, cluster api.Job) ap
 
 // LastCheckpoint is the newest checkpoint by the high-availability data of a
 // FlinkDeployment's job, in Kubernetes; why says why it can't be known. known
-// is an earlier checkpoint of the same run, or nil.
-func LastCheckpoint(ctx context.Context, c *operator.Client, cluster api.Job, known *api.FlinkSnapshot) (path, why string) {
-	name := cluster.Object.GetName() + "-" + cluster.JobID() + "-config-map"
-	data, err := c.Core().CoreV1().ConfigMaps(cluster.Object.GetNamespace()).Get(ctx, name, metav1.GetOptions{})
-	switch {
-	case apierrors.IsNotFound(err):
-		return "", "its high-availability data is not there (configmap/" + name + ")"
-	case err != nil:
-		return "", "its high-availability data can't be read: " + err.Error()
+// is an earlier checkpoint of the same run, and restored what that run was restored
+// from; either may be nil. The data names checkpoints by their numbers alone, and
+// until the run has completed one of its own, the newest is the one restored.
+func LastCheckpoint(ctx context.Context, c *operator.Client, cluster api.Job, known, restored *api.FlinkSnapshot) (path, why string) {
+	newest, why := newestByHA(ctx, c, cluster)
+	if why != "" {
+		return "", why
 	}
-	newest := int64(-1)
-	for key := range data.Data {
-		if digits, ok := strings.CutPrefix(key, "checkpointID-"); ok {
-			if n, err := strconv.ParseInt(digits, 10, 64); err == nil {
-				newest = max(newest, n)
-			}
-		}
+	if restored != nil && restored.ID == newest && api.NormalPath(restored.Path) != "" {
+		return restored.Path, ""
 	}
-	if newest < 0 {
-		return "", "it has completed no checkpoint yet (configmap/" + name + " names none)"
+	number := "chk-" + strconv.FormatInt(newest, 10)
+	if from := strings.TrimRight(cluster.UpgradePath(), "/"); known == nil && strings.HasSuffix(from, "/"+number) && !strings.Contains(from, cluster.JobID()) {
+		return from, "" // another run's, which this one was started from
 	}
 	dir := ""
 	if known != nil && api.IsCheckpointPath(known.Path) {
@@ -61,16 +55,41 @@ func LastCheckpoint(ctx context.Context, c *operator.Client, cluster api.Job, kn
 			dir += "/" + cluster.JobID()
 		}
 	}
-	return dir + "/chk-" + strconv.FormatInt(newest, 10), ""
+	return dir + "/" + number, ""
+}
+
+// newestByHA is the number of the newest checkpoint in the high-availability data
+// of a FlinkDeployment's job, in Kubernetes; why says why there is none.
+func newestByHA(ctx context.Context, c *operator.Client, cluster api.Job) (newest int64, why string) {
+	name := cluster.Object.GetName() + "-" + cluster.JobID() + "-config-map"
+	data, err := c.Core().CoreV1().ConfigMaps(cluster.Object.GetNamespace()).Get(ctx, name, metav1.GetOptions{})
+	switch {
+	case apierrors.IsNotFound(err):
+		return 0, "its high-availability data is not there (configmap/" + name + ")"
+	case err != nil:
+		return 0, "its high-availability data can't be read: " + err.Error()
+	}
+	newest = -1
+	for key := range data.Data {
+		if digits, ok := strings.CutPrefix(key, "checkpointID-"); ok {
+			if n, err := strconv.ParseInt(digits, 10, 64); err == nil {
+				newest = max(newest, n)
+			}
+		}
+	}
+	if newest < 0 {
+		return 0, "it has completed no checkpoint yet (configmap/" + name + " names none)"
+	}
+	return newest, ""
 }
 
 // CheckpointLeft is the checkpoint of a job that was suspended by its last one:
 // by the high-availability data where the operator took the JobManager away,
 // else the one that it noted when it canceled the job.
-func CheckpointLeft(ctx context.Context, c *operator.Client, job, cluster api.Job, known *api.FlinkSnapshot) (path, why string) {
+func CheckpointLeft(ctx context.Context, c *operator.Client, job, cluster api.Job, known, restored *api.FlinkSnapshot) (path, why string) {
 	why = "the operator doesn't say where it is"
 	if job.Kind.Name != api.SessionJob.Name {
-		if path, why = LastCheckpoint(ctx, c, cluster, known); why == "" {
+		if path, why = LastCheckpoint(ctx, c, cluster, known, restored); why == "" {
 			return path, ""
 		}
 	}

@@ -99,11 +99,11 @@ func leftBehind(ctx context.Context, c *operator.Client, change Change, job api.
 	kept = job.RetainedState()
 	if kept.Kind == api.RetainedCheckpoint && kept.Path == "" {
 		// The one that the JobManager named before may have been replaced since.
-		var known *api.FlinkSnapshot
+		var known, restored *api.FlinkSnapshot
 		if change.Flink != nil {
-			known = change.Flink.Latest
+			known, restored = change.Flink.Latest, change.Flink.Restored
 		}
-		kept.Path, why = CheckpointLeft(ctx, c, job, job, known)
+		kept.Path, why = CheckpointLeft(ctx, c, job, job, known, restored)
 	}
 	return kept, why
 }

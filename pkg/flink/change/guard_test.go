@@ -317,7 +317,7 @@ func TestProofOfARestore(t *testing.T) {
 }
 
 func TestTheCheckpointThatAJobLeft(t *testing.T) {
-	const name = "orders-a-config-map"
+	const name = "orders-f00d-config-map"
 	ha := func(keys ...string) *corev1.ConfigMap {
 		data := map[string]string{"counter": "1"}
 		for _, key := range keys {
@@ -326,27 +326,41 @@ func TestTheCheckpointThatAJobLeft(t *testing.T) {
 		return &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: flinktest.Namespace}, Data: data}
 	}
 	nine, ten := "checkpointID-0000000000000000009", "checkpointID-0000000000000000010"
+	restored := &api.FlinkSnapshot{ID: 9, Path: "s3://b/s/savepoint-9", Savepoint: true}
 	for name, c := range map[string]struct {
 		config     string
 		objects    []runtime.Object
 		known      *api.FlinkSnapshot
 		path, want string
+		restored   *api.FlinkSnapshot
+		from       string
 	}{
-		"the newest":           {`"state.checkpoints.dir":"s3://b/c/"`, []runtime.Object{ha(nine, ten)}, nil, "s3://b/c/a/chk-10", ""},
-		"all in one directory": {`"state.checkpoints.dir":"s3://b/c","state.checkpoints.create-subdir":"false"`, []runtime.Object{ha(nine)}, nil, "s3://b/c/chk-9", ""},
-		"beside a known one":   {``, []runtime.Object{ha(ten)}, &api.FlinkSnapshot{Path: "s3://d/a/chk-8"}, "s3://d/a/chk-10", ""},
-		"no directory":         {``, []runtime.Object{ha(ten)}, nil, "", "its last checkpoint is number 10, but in which directory isn't known"},
-		"none yet":             {``, []runtime.Object{ha()}, nil, "", "it has completed no checkpoint yet"},
-		"no data":              {``, nil, nil, "", "is not there (configmap/orders-a-config-map)"},
+		// Flink keeps what it restored as the newest until one of its own is completed.
+		"none but the one restored":               {`"state.checkpoints.dir":"s3://b/c"`, []runtime.Object{ha(nine)}, nil, "s3://b/s/savepoint-9", "", restored, ""},
+		"so, and a savepoint since":               {`"state.checkpoints.dir":"s3://b/c"`, []runtime.Object{ha(nine)}, &api.FlinkSnapshot{ID: 10, Path: "s3://b/s/savepoint-10", Savepoint: true}, "s3://b/s/savepoint-9", "", restored, ""},
+		"one of its own since":                    {`"state.checkpoints.dir":"s3://b/c"`, []runtime.Object{ha(nine, ten)}, nil, "s3://b/c/f00d/chk-10", "", restored, ""},
+		"another run's, as the operator noted":    {`"state.checkpoints.dir":"s3://b/c"`, []runtime.Object{ha(nine)}, nil, "s3://b/c/before/chk-9", "", nil, "s3://b/c/before/chk-9"},
+		"another run's, and one of its own since": {`"state.checkpoints.dir":"s3://b/c"`, []runtime.Object{ha(ten)}, nil, "s3://b/c/f00d/chk-10", "", nil, "s3://b/c/before/chk-9"},
+		"the newest":           {`"state.checkpoints.dir":"s3://b/c/"`, []runtime.Object{ha(nine, ten)}, nil, "s3://b/c/f00d/chk-10", "", nil, ""},
+		"all in one directory": {`"state.checkpoints.dir":"s3://b/c","state.checkpoints.create-subdir":"false"`, []runtime.Object{ha(nine)}, nil, "s3://b/c/chk-9", "", nil, ""},
+		"beside a known one":   {``, []runtime.Object{ha(ten)}, &api.FlinkSnapshot{Path: "s3://d/a/chk-8"}, "s3://d/a/chk-10", "", nil, ""},
+		"no directory":         {``, []runtime.Object{ha(ten)}, nil, "", "its last checkpoint is number 10, but in which directory isn't known", nil, ""},
+		"none yet":             {``, []runtime.Object{ha()}, nil, "", "it has completed no checkpoint yet", nil, ""},
+		"no data":              {``, nil, nil, "", "is not there (configmap/orders-f00d-config-map)", nil, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cluster := flinktest.New(append(c.objects, flinktest.Object(api.Deployment, "orders", `{"flinkConfiguration":{`+c.config+`},"job":{}}`, ordersStatus))...)
 			job := cluster.Job(api.Deployment, "orders")
-			path, why := LastCheckpoint(t.Context(), cluster.Client, job, c.known)
+			for field, value := range map[string]string{"jobId": "f00d", "upgradeSavepointPath": c.from} {
+				if err := unstructured.SetNestedField(job.Object.Object, value, "status", "jobStatus", field); err != nil {
+					t.Fatal(err)
+				}
+			}
+			path, why := LastCheckpoint(t.Context(), cluster.Client, job, c.known, c.restored)
 			if path != c.path || !strings.Contains(why, c.want) || (why == "") != (c.want == "") {
 				t.Errorf("%q %q", path, why)
 			}
-			if left, _ := CheckpointLeft(t.Context(), cluster.Client, job, job, c.known); left != c.path {
+			if left, _ := CheckpointLeft(t.Context(), cluster.Client, job, job, c.known, c.restored); left != c.path {
 				t.Errorf("left %q", left)
 			}
 		})

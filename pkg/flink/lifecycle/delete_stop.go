@@ -110,7 +110,7 @@ func losesCheckpoint(ctx context.Context, c *operator.Client, job api.Job, facts
 	if haKind(config) == otherHA {
 		return "which checkpoint is its last is only known to its high-availability service, which can't be read here"
 	}
-	if _, why := change.LastCheckpoint(ctx, c, cluster, facts.Checkpoint); why != "" {
+	if _, why := change.LastCheckpoint(ctx, c, cluster, facts.Checkpoint, nil); why != "" {
 		return why
 	}
 	return ""
@@ -128,7 +128,7 @@ func leftState(ctx context.Context, c *operator.Client, job api.Job, known *api.
 	}
 	kept := job.RetainedState()
 	if kept.Kind == api.RetainedCheckpoint && kept.Path == "" {
-		if kept.Path, why = change.CheckpointLeft(ctx, c, job, cluster, known); why != "" {
+		if kept.Path, why = change.CheckpointLeft(ctx, c, job, cluster, known, nil); why != "" {
 			return state, why
 		}
 	}
