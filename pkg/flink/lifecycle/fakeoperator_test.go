@@ -403,6 +403,14 @@ func stateFrom(path string) *api.FlinkState {
 	return state
 }
 
+// withCheckpoint is of a run that started empty and has completed a checkpoint.
+func withCheckpoint() *api.FlinkState {
+	state := stateFrom("")
+	state.Checkpoint = &api.FlinkSnapshot{ID: 7, Path: "s3://b/c/aaa/chk-7", At: time.Now()}
+	state.Latest = state.Checkpoint
+	return state
+}
+
 func reconciled(job api.Job, state string) string {
 	spec := (&unstructured.Unstructured{Object: job.Spec()}).DeepCopy().Object
 	if state != "" {

@@ -274,7 +274,12 @@ func (f PlanFacts) checkpoint() StatePlan {
 	if newest == nil {
 		newest = f.Flink.Restored
 	}
-	if newest == nil || api.NormalPath(newest.Path) == "" {
+	switch {
+	case newest != nil && newest.Path == api.NotAddressable && f.byMetadata():
+		return StatePlan{Why: "its checkpoints are in the JobManager's memory and have no path"}
+	case newest != nil && newest.Path == api.NotAddressable:
+		return StatePlan{Kind: api.RetainedNone, By: byJobManager, Why: "its checkpoints are in the JobManager's memory and go with it, says the JobManager"}
+	case newest == nil || api.NormalPath(newest.Path) == "":
 		return StatePlan{Kind: api.RetainedNone, By: byJobManager, Why: "no checkpoint of it has completed, says the JobManager"}
 	}
 	plan := f.reportedPlan(newest)

@@ -43,6 +43,14 @@ func TestStatePlans(t *testing.T) {
 			PlanFacts{Job: job(api.Deployment, "", running), Mode: "savepoint", Config: ha},
 			"a savepoint is taken first (to s3://b/sp), and it starts from that",
 		},
+		"checkpoints in the JobManager's memory": {
+			PlanFacts{Job: job(api.Deployment, "", running), Mode: "last-state", Config: noHA, Flink: &api.FlinkState{State: "RUNNING", Latest: &api.FlinkSnapshot{Path: api.NotAddressable}}},
+			"it starts empty: its checkpoints are in the JobManager's memory and go with it, says the JobManager",
+		},
+		"so, and HA keeps them": {
+			PlanFacts{Job: job(api.Deployment, "", running), Mode: "last-state", Config: ha, Flink: &api.FlinkState{State: "RUNNING", Checkpoint: &api.FlinkSnapshot{Path: api.NotAddressable}}},
+			"what it starts from isn't known: its checkpoints are in the JobManager's memory and have no path",
+		},
 		"the newest checkpoint, by HA": {
 			PlanFacts{Job: job(api.Deployment, "", running), Mode: "last-state", Config: ha, Flink: &api.FlinkState{State: "RUNNING", Latest: checkpoint, Checkpoint: checkpoint}},
 			"it starts from checkpoint s3://b/c/x/chk-7 (11s old, says the JobManager), or a newer checkpoint if one completes before",

@@ -219,6 +219,21 @@ func goesWhenCanceled(ctx context.Context, c *operator.Client, job api.Job, conf
 	return deletesCheckpoints(config, facts, known && !facts.Off && !facts.Ended)
 }
 
+// checkFirstCheckpoint refuses to restart a job by high-availability data that name
+// no checkpoint yet: the operator takes the JobManager away and, from 1.7 to 1.16,
+// starts the job empty. With ZooKeeper it (since 1.10) can't look into the data, and
+// starts the job from a path that is none.
+func checkFirstCheckpoint(job api.Job, config api.Config, plan *StatePlan) error {
+	if plan.Kind != api.RetainedNone || plan.By != byJobManager || !job.IsRunning() {
+		return nil
+	}
+	ref, then := job.Ref(), "the operator would take its JobManager away and start it empty"
+	if haKind(config) == otherHA {
+		then = "the operator would take its JobManager away and start it empty or, where it can't look into the high-availability data, not at all, from " + api.LastState
+	}
+	return fmt.Errorf("%s would lose what it has done: %s\n%s\nNothing was changed. Have a checkpoint taken first (kubectl flink checkpoint %s -n %s) or a savepoint (--mode savepoint to suspend it, else --upgrade-mode savepoint), or lose it with --lose-state", ref, plan.Why, then, ref, ref.Namespace)
+}
+
 // checkPlan refuses to stop a job by its last checkpoint where that goes, or there is
 // none: the operator cancels jobs that have no high-availability data. So it does
 // where the plan was cut short.
@@ -235,7 +250,7 @@ func checkPlan(ctx context.Context, c *operator.Client, job api.Job, mode string
 	}
 	config := change.ConfigFor(ctx, c, job, cluster)
 	if job.Kind.Name != api.SessionJob.Name && haKind(config) != noHA && !strings.EqualFold(config[byCancelKey], "true") {
-		return nil
+		return checkFirstCheckpoint(job, config, plan)
 	}
 	why := plan.Why
 	switch {
