@@ -78,9 +78,21 @@ func newestByHA(ctx context.Context, c *operator.Client, cluster api.Job) (newes
 		}
 	}
 	if newest < 0 {
-		return 0, "it has completed no checkpoint yet (configmap/" + name + " names none)"
+		return 0, noneYet + " (configmap/" + name + " names none)"
 	}
 	return newest, ""
+}
+
+const noneYet = "it has completed no checkpoint yet"
+
+// NoCheckpointByHA says, of a FlinkDeployment whose high-availability data is in
+// Kubernetes, that it names no checkpoint, so that a start by it is one from
+// nothing; "" where it names one, or can't be read.
+func NoCheckpointByHA(ctx context.Context, c *operator.Client, cluster api.Job) string {
+	if _, why := newestByHA(ctx, c, cluster); strings.HasPrefix(why, noneYet) {
+		return why
+	}
+	return ""
 }
 
 // CheckpointLeft is the checkpoint of a job that was suspended by its last one:

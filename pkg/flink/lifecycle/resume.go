@@ -76,6 +76,14 @@ func Resume(ctx context.Context, c *operator.Client, ref api.Ref, request Resume
 	ch.Goal = change.Goal{NewRun: true, State: kept.Kind != api.RetainedNone, Path: kept.Path}
 	report, err = changeWatched(ctx, c, ch, request.Options, reporter)
 	report.Left = kept
+	if from := report.From; err == nil && report.Done && kept.Kind == api.RetainedNone && from.Proven && from.Path != "" {
+		// The operator starts a job that it suspended by high-availability data by
+		// that, though the spec says stateless now.
+		err = fmt.Errorf("%s runs, but it isn't empty: the JobManager says that it was restored from %s %s\nStart it empty with: kubectl flink restart %s --lose-state -n %s", ref, from.Kind, from.Path, ref, ref.Namespace)
+	}
+	if _, noted := job.Object.GetAnnotations()[modeBeforeKey]; !noted {
+		statelessOnce(ctx, c, job, request.StateChoice, request.Options, report.Done, reporter)
+	}
 	if err == nil && request.DryRun == "" {
 		putModeBack(ctx, c, job, report, request, reporter)
 	}
@@ -110,12 +118,13 @@ func putModeBack(ctx context.Context, c *operator.Client, before api.Job, report
 	}
 	now := api.Job{Kind: ref.Kind, Object: object}
 	back := change.Change{Job: now, Annotations: map[string]any{modeBeforeKey: nil}}
-	chosen := request.UpgradeMode != "" || request.LoseState
 	switch {
 	case !report.Done || !report.From.Proven || report.From.Kind == api.RetainedNone && !request.LoseState:
 		reporter.Notef("%s: spec.job.upgradeMode stays %s, because it isn't proven that the job runs from its state; it was %s before it was suspended. Once it runs: %s", ref, now.UpgradeMode(), mode, by)
 		return
-	case chosen || now.UpgradeMode() != before.UpgradeMode():
+	case request.LoseState && now.UpgradeMode() == api.UpgradeStateless:
+		back.Spec = map[string]any{"job": map[string]any{"upgradeMode": value}} // it was lost once
+	case request.UpgradeMode != "" || now.UpgradeMode() != before.UpgradeMode():
 		reporter.Notef("%s: spec.job.upgradeMode is %s, as asked for; it was %s before the job was suspended", ref, now.UpgradeMode(), mode)
 	default:
 		back.Spec = map[string]any{"job": map[string]any{"upgradeMode": value}}
@@ -213,7 +222,13 @@ func resumesFrom(ctx context.Context, c *operator.Client, job api.Job, request R
 		reporter.Notef("%s starts empty%s", ref, instead(kept))
 		return fields, api.RetainedState{Kind: api.RetainedNone}, err
 	}
+	empty := ""
+	if kept.Kind == api.RetainedCheckpoint && kept.Path == "" && state.Kind.Name == api.Deployment.Name && haKind(change.ConfigFor(ctx, c, state, state)) == kubernetesHA {
+		empty = change.NoCheckpointByHA(ctx, c, state)
+	}
 	switch {
+	case empty != "":
+		return nil, kept, fmt.Errorf("%s was suspended by its last checkpoint, and %s: it would start empty\nStart it empty with --lose-state, or from a savepoint that exists: kubectl flink restore %s --from PATH -n %s", ref, empty, ref, ref.Namespace)
 	case kept.Kind == api.RetainedNone && !request.LoseState:
 		return nil, kept, fmt.Errorf("%s was suspended as stateless: no state was kept, so that it would start empty, whatever its upgradeMode is now\nStart it empty with --lose-state, or from a savepoint that exists: set spec.job.initialSavepointPath to it, change spec.job.savepointRedeployNonce and set spec.job.state: running", ref)
 	case job.Drained() && !request.Force:

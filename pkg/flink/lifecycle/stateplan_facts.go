@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/change"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/operator"
 )
 
@@ -38,6 +39,11 @@ func planState(ctx context.Context, c *operator.Client, before, job api.Job, mod
 		facts.Flink, facts.NoAnswer, facts.Away = askFront(ctx, c, before, cluster)
 	}
 	plan := facts.Plan()
+	if plan.Kind == api.RetainedCheckpoint && plan.Path == "" && state.Kind.Name == api.Deployment.Name && haKind(facts.Config) == kubernetesHA {
+		if why := change.NoCheckpointByHA(ctx, c, state); why != "" {
+			plan = StatePlan{Kind: api.RetainedNone, By: byOperator, Why: why}
+		}
+	}
 	if plan.Path != "" && plan.Kind != PlanNew && plan.At.IsZero() {
 		// A FlinkStateSnapshot knows how old it is.
 		if facts.Snapshots = snapshotsOf(ctx, c, before); len(facts.Snapshots) > 0 {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
@@ -242,6 +243,7 @@ func TestResume(t *testing.T) {
 	noted := `{"metadata":{"annotations":{"kubectl-flink/upgrade-mode-before":"last-state"}}}`
 	for name, c := range map[string]struct {
 		job     []string
+		core    []runtime.Object
 		request ResumeRequest
 		react   func(*fakeOperator, api.Job)
 		fails   []string
@@ -288,7 +290,28 @@ func TestResume(t *testing.T) {
 		"empty": {
 			job: []string{savepoint}, request: ResumeRequest{StateChoice: api.StateChoice{LoseState: true}}, from: api.RetainedState{Kind: "none", Proven: true},
 			react:   func(f *fakeOperator, job api.Job) { f.stop(job); f.start(job, "") },
-			patches: []string{`{"spec":{"job":{"state":"running","upgradeMode":"stateless"}}}`}, notes: []string{"starts empty; the state that it left stays at s3://b/s/0"},
+			patches: []string{`{"spec":{"job":{"state":"running","upgradeMode":"stateless"}}}`, `{"spec":{"job":{"upgradeMode":"savepoint"}}}`}, notes: []string{"starts empty; the state that it left stays at s3://b/s/0", "spec.job.upgradeMode is as it was before"},
+		},
+		"empty, and its mode is put back": {
+			job: []string{savepoint, noted}, request: ResumeRequest{StateChoice: api.StateChoice{LoseState: true}}, from: api.RetainedState{Kind: "none", Proven: true},
+			react:   func(f *fakeOperator, job api.Job) { f.stop(job); f.start(job, "") },
+			patches: []string{`{"spec":{"job":{"state":"running","upgradeMode":"stateless"}}}`, `{"metadata":{"annotations":{"kubectl-flink/upgrade-mode-before":null}},"spec":{"job":{"upgradeMode":"last-state"}}}`},
+			notes:   []string{"spec.job.upgradeMode is last-state again, as before it was suspended"},
+		},
+		"to be empty, and it isn't": {
+			job: []string{suspendedBy("last-state", "")}, request: ResumeRequest{StateChoice: api.StateChoice{LoseState: true}},
+			react:   func(f *fakeOperator, job api.Job) { f.stop(job); f.start(job, "s3://b/c/aaa/chk-7") },
+			patches: []string{`{"spec":{"job":{"state":"running","upgradeMode":"stateless"}}}`, `{"spec":{"job":{"upgradeMode":"savepoint"}}}`},
+			fails:   []string{"runs, but it isn't empty: the JobManager says that it was restored from checkpoint s3://b/c/aaa/chk-7", "kubectl flink restart flinkdeployment/orders --lose-state -n ns"},
+		},
+		"its high-availability data names no checkpoint": {
+			job: []string{suspendedBy("last-state", "")}, core: []runtime.Object{configMap("orders-aaa-config-map", "counter", "1")},
+			fails: []string{"was suspended by its last checkpoint, and it has completed no checkpoint yet (configmap/orders-aaa-config-map names none): it would start empty", "--lose-state"},
+		},
+		"its high-availability data names one": {
+			job: []string{suspendedBy("last-state", "")}, core: []runtime.Object{configMap("orders-aaa-config-map", "checkpointID-0000000000000000007", "x")},
+			react:   func(f *fakeOperator, job api.Job) { f.stop(job); f.start(job, "s3://b/c/aaa/chk-7") },
+			patches: []string{patch}, from: api.RetainedState{Kind: "checkpoint", Path: "s3://b/c/aaa/chk-7", Proven: true},
 		},
 		"empty, declined":        {job: []string{savepoint}, request: ResumeRequest{StateChoice: api.StateChoice{LoseState: true}, Options: change.Options{Confirm: declines}}, fails: []string{"not done"}},
 		"not known what it left": {job: []string{suspendedBy("savepoint", "")}, fails: []string{"the operator doesn't say what state flinkdeployment/orders would start from", "kubectl flink restore"}},
@@ -307,7 +330,7 @@ func TestResume(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
-				f := newFakeOperator(t, nil, ordersWith(t, c.job...))
+				f := newFakeOperator(t, c.core, ordersWith(t, c.job...))
 				if len(c.job) == 0 {
 					f.tells(ordersRef, stateFrom(""))
 				}
