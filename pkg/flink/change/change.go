@@ -212,9 +212,17 @@ func CarryOut(ctx context.Context, c *operator.Client, change Change, options Op
 		if !f.Report.Changed {
 			return f.Report, nil
 		}
+		if options.DryRun == "" {
+			if err := rehearse(ctx, c, change); err != nil {
+				return f.Report, err
+			}
+		}
 		changed, err := Apply(ctx, c, change, options.DryRun)
 		if err == nil {
 			f.Report.Generation = changed.Object.GetGeneration()
+		}
+		if err == nil && options.DryRun != "" {
+			err = checkKept(change, changed)
 		}
 		return f.Report, err
 	}

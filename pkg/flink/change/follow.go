@@ -142,6 +142,9 @@ func (f *Follower) apply(ctx context.Context) error {
 	f.before = api.Text(f.job.Object.Object, "status", "error")
 	f.earlierPending = !f.job.IsReconciled()
 	if f.Report.Changed {
+		if err := rehearse(ctx, f.client, f.Change); err != nil {
+			return err
+		}
 		changed, err := Apply(ctx, f.client, f.Change, "")
 		if err != nil {
 			return err

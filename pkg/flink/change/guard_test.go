@@ -2,6 +2,7 @@ package change
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	clienttesting "k8s.io/client-go/testing"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
@@ -386,6 +388,53 @@ func TestTheCommandThatTakesAChangeBack(t *testing.T) {
 			f.Report.Changed = c.changed
 			if got := f.UndoCommand(); !strings.Contains(got, c.want) {
 				t.Errorf("%s\nwant %s", got, c.want)
+			}
+		})
+	}
+}
+
+// A webhook that writes another upgradeMode would have the operator stop the job
+// without the state that was to be kept: it is found out before anything is changed.
+func TestAWebhookThatChangesWhatDecides(t *testing.T) {
+	for name, c := range map[string]struct {
+		writes  string
+		options Options
+		says    string
+	}{
+		"another mode":          {`{"spec":{"job":{"upgradeMode":"stateless"}}}`, Options{NoWait: true}, "flinkdeployment/orders was not changed: the API server would write stateless into spec.job.upgradeMode instead of savepoint: an admission webhook changes it"},
+		"a dry run":             {`{"spec":{"job":{"upgradeMode":"stateless"}}}`, Options{DryRun: "server"}, "would write stateless into spec.job.upgradeMode"},
+		"a field that it drops": {`{"spec":{"job":{"state":null}}}`, Options{NoWait: true}, "would write nothing into spec.job.state instead of suspended"},
+		"something else":        {`{"metadata":{"labels":{"team":"a"}}}`, Options{NoWait: true}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cluster := flinktest.New(flinktest.Object(api.Deployment, "orders", ordersSpec, ordersStatus))
+			cluster.Objects.PrependReactor("patch", "*", func(action clienttesting.Action) (bool, runtime.Object, error) {
+				patch := action.(clienttesting.PatchActionImpl)
+				var sent, own map[string]any
+				if err := errors.Join(json.Unmarshal(patch.Patch, &sent), json.Unmarshal([]byte(c.writes), &own)); err != nil {
+					return true, nil, err
+				}
+				body, err := json.Marshal(api.Merge(sent, own))
+				if err != nil || string(body) == string(patch.Patch) {
+					return err != nil, nil, err
+				}
+				patch.Patch = body
+				for _, next := range cluster.Objects.ReactionChain[1:] {
+					if next.Handles(patch) {
+						if handled, object, err := next.React(patch); handled {
+							return true, object, err
+						}
+					}
+				}
+				return false, nil, nil
+			})
+			job := cluster.Job(api.Deployment, "orders")
+			_, err := CarryOut(t.Context(), cluster.Client, Change{Job: job, Did: "suspended", Spec: map[string]any{"job": map[string]any{"state": "suspended", "upgradeMode": "savepoint"}}, Goal: Goal{Suspended: true}}, c.options, cluster.Reporter())
+			if (err == nil) != (c.says == "") || err != nil && !strings.Contains(err.Error(), c.says) {
+				t.Errorf("%v, want %q", err, c.says)
+			}
+			if after := cluster.Job(api.Deployment, "orders"); c.says != "" && after.Object.GetGeneration() != job.Object.GetGeneration() {
+				t.Error("it was changed")
 			}
 		})
 	}

@@ -114,6 +114,47 @@ func Apply(ctx context.Context, c *operator.Client, change Change, dryRun string
 	return job, fmt.Errorf("%s was not changed: it is being written to all the time; try again", job.Ref())
 }
 
+// decisive are the fields of spec.job that decide what becomes of a job's state.
+var decisive = []string{"state", "upgradeMode", "initialSavepointPath", "savepointRedeployNonce", "allowNonRestoredState"}
+
+// rehearse has the API server say, before a change is made, what it would make of
+// it: an admission webhook may write another value into a field that decides what
+// becomes of the state, and the operator reacts at once. Where it can't say, the
+// change itself will tell.
+func rehearse(ctx context.Context, c *operator.Client, change Change) error {
+	fields, _ := change.Spec["job"].(map[string]any)
+	if !slices.ContainsFunc(decisive, func(field string) bool { _, set := fields[field]; return set }) {
+		return nil
+	}
+	would, err := Apply(ctx, c, change, Rehearsal)
+	if err != nil {
+		return nil //nolint:nilerr // the change itself will tell
+	}
+	return checkKept(change, would)
+}
+
+// checkKept refuses a change of which the API server wouldn't keep what decides.
+func checkKept(change Change, would api.Job) error {
+	fields, _ := change.Spec["job"].(map[string]any)
+	kept := api.Section(would.Spec(), "job")
+	for _, field := range decisive {
+		want, set := fields[field]
+		if !set || api.SameJSON(want, kept[field]) {
+			continue
+		}
+		return fmt.Errorf("%s was not changed: the API server would write %s into spec.job.%s instead of %s: an admission webhook changes it, or its CRD doesn't have the field", change.Job.Ref(), shown(kept[field]), field, shown(want))
+	}
+	return nil
+}
+
+// shown is a value as it is told.
+func shown(value any) string {
+	if value == nil {
+		return "nothing"
+	}
+	return fmt.Sprint(value)
+}
+
 // send patches. A patch on its way can't be called back, so its answer is
 // awaited also after Ctrl-C: whoever is told that the command ended must know
 // whether the change was made.
