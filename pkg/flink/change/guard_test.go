@@ -274,7 +274,7 @@ func TestTheOptionsOfAChange(t *testing.T) {
 }
 
 func TestProofOfARestore(t *testing.T) {
-	ref := api.Ref{Kind: api.Deployment, Namespace: flinktest.Namespace, Name: "orders"}
+	job := api.Job{Kind: api.Deployment, Object: flinktest.Object(api.Deployment, "orders", ordersSpec, strings.Replace(ordersStatus, `"jobId":"a"`, `"jobId":"f00d"`, 1))}
 	away := errors.New("connection refused")
 	for name, c := range map[string]struct {
 		nobody  bool
@@ -285,6 +285,8 @@ func TestProofOfARestore(t *testing.T) {
 		"the same":            {answers: []string{"file:///s/1"}},
 		"after a while":       {answers: []string{"away", "away", "file:/s/1"}, took: 2 * time.Second},
 		"another":             {answers: []string{"file:/s/2"}, want: "flinkdeployment/orders runs, but it was restored from file:/s/2, not from file:/s/1"},
+		"its own, since":      {answers: []string{"s3://b/c/f00d/chk-3"}},
+		"another run's":       {answers: []string{"s3://b/c/beef/chk-3"}, want: "it was restored from s3://b/c/beef/chk-3, not from file:/s/1"},
 		"none":                {answers: []string{""}, want: "it was not restored from file:/s/1: it started without state"},
 		"nobody answers":      {answers: []string{"away"}, want: "whether it was restored from file:/s/1 isn't known: connection refused\nSee with: kubectl flink checkpoints flinkdeployment/orders -n ns", took: proofLimit},
 		"nobody can be asked": {nobody: true, want: "no way to the JobManager"},
@@ -308,7 +310,7 @@ func TestProofOfARestore(t *testing.T) {
 					}})
 				}
 				began := time.Now()
-				_, err := ProveRestored(t.Context(), client, ref, "file:/s/1", operator.Reporter{})
+				_, err := ProveRestored(t.Context(), client, job, "file:/s/1", operator.Reporter{})
 				says(t, err, c.want)
 				if took := time.Since(began); took != c.took {
 					t.Errorf("it took %s", took)

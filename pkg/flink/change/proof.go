@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
@@ -18,8 +19,9 @@ const proofLimit = 30 * time.Second
 var ErrNoJobManager = errors.New("no way to the JobManager")
 
 // ProveRestored asks the JobManager where the job's state came from, which has
-// to be path.
-func ProveRestored(ctx context.Context, c *operator.Client, ref api.Ref, path string, reporter operator.Reporter) (string, error) {
+// to be path, or a checkpoint that its run has taken since.
+func ProveRestored(ctx context.Context, c *operator.Client, job api.Job, path string, reporter operator.Reporter) (string, error) {
+	ref := job.Ref()
 	reporter.Waitingf("%s: asking the JobManager where its state came from", ref)
 	ctx, cancel := context.WithTimeout(ctx, proofLimit)
 	defer cancel()
@@ -44,7 +46,10 @@ func ProveRestored(ctx context.Context, c *operator.Client, ref api.Ref, path st
 		return "", fmt.Errorf("%s runs, but whether it was restored from %s isn't known: %w\nSee with: kubectl flink checkpoints %s -n %s", ref, path, err, ref, ref.Namespace)
 	case restored == "":
 		return "", fmt.Errorf("%s runs, but it was not restored from %s: it started without state", ref, path)
-	case !api.SamePath(restored, path):
+	case api.SamePath(restored, path):
+	case job.JobID() != "" && api.IsCheckpointPath(restored) && strings.Contains(restored, job.JobID()):
+		reporter.Notef("%s has restarted since, from its own checkpoint %s", ref, restored)
+	default:
 		return restored, fmt.Errorf("%s runs, but it was restored from %s, not from %s", ref, restored, path)
 	}
 	return restored, nil

@@ -75,7 +75,7 @@ func recreate(ctx context.Context, c *operator.Client, job api.Job, source Sourc
 	if err != nil {
 		return report, err
 	}
-	restored, err := change.ProveRestored(ctx, c, ref, source.Path, reporter)
+	restored, err := change.ProveRestored(ctx, c, running, source.Path, reporter)
 	report.Observe(running)
 	report.Took = time.Since(started)
 	if err != nil {

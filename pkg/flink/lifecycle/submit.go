@@ -255,6 +255,6 @@ func followSubmitted(ctx context.Context, c *operator.Client, report SubmitRepor
 	if wanted == "" || report.Finished {
 		return report, nil
 	}
-	report.Restored, err = change.ProveRestored(ctx, c, ref, wanted, reporter)
+	report.Restored, err = change.ProveRestored(ctx, c, job, wanted, reporter)
 	return report, err
 }
