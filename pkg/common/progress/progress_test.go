@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -64,6 +65,11 @@ func TestLiveLineIsRemoved(t *testing.T) {
 
 // While another program asks something on the terminal, its question isn't erased.
 func TestAHeldLineIsNotDrawn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { tryHeldLine(t) })
+}
+
+func tryHeldLine(t *testing.T) {
+	t.Helper()
 	var out bytes.Buffer
 	l := start(&out, false, true, time.Now)
 	l.Set("waiting")
@@ -73,7 +79,7 @@ func TestAHeldLineIsNotDrawn(t *testing.T) {
 		t.Errorf("the line stays: %q", before)
 	}
 	l.Set("waiting for more")
-	time.Sleep(300 * time.Millisecond)
+	time.Sleep(time.Minute) // of the test's clock
 	if got := out.String(); got != before {
 		t.Errorf("drawn all the same: %q", got)
 	}
