@@ -148,6 +148,11 @@ func Report(w io.Writer, command *cobra.Command, code int, err error) {
 	text := kube.Message(err)
 	if command != nil {
 		text = kube.Aim(text, command.Flags())
+		// Advice names commands as kubectl has them; another program may have started this one.
+		root := command.Root()
+		if typed := root.Annotations[cobra.CommandDisplayNameAnnotation]; typed != "" {
+			text = strings.ReplaceAll(text, strings.Replace(root.Name(), "-", " ", 1), typed)
+		}
 	}
 	fmt.Fprintln(w, text)
 	if code == exit.Usage && command != nil {

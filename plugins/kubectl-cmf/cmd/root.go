@@ -117,32 +117,10 @@ func rename(cmd *cobra.Command, name string) {
 	for _, flags := range []*pflag.FlagSet{cmd.Flags(), cmd.PersistentFlags()} {
 		flags.VisitAll(func(f *pflag.Flag) { f.Usage = strings.ReplaceAll(f.Usage, "kubectl cmf", name) })
 	}
-	if run := cmd.RunE; run != nil {
-		cmd.RunE = func(cmd *cobra.Command, args []string) error {
-			err := run(cmd, args)
-			if err == nil || !strings.Contains(err.Error(), "kubectl cmf") {
-				return err
-			}
-			return &renamedError{err, name}
-		}
-	}
 	for _, child := range cmd.Commands() {
 		rename(child, name)
 	}
 }
-
-// renamedError is an error whose advice names the commands as the user types them.
-type renamedError struct {
-	error
-	name string
-}
-
-func (e *renamedError) Error() string {
-	return strings.ReplaceAll(e.error.Error(), "kubectl cmf", e.name)
-}
-
-// Unwrap gives the error.
-func (e *renamedError) Unwrap() error { return e.error }
 
 // The groups of commands in the help.
 const (
