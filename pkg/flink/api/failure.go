@@ -21,18 +21,23 @@ type Cause struct {
 	Message string
 }
 
-// DecodeFailure reads status.error; what isn't JSON is the message itself.
+// DecodeFailure reads status.error, also where its end was cut off; what isn't
+// JSON is the message itself.
 func DecodeFailure(raw string) Failure {
 	raw = strings.TrimSpace(raw)
 	if raw == "" {
 		return Failure{}
 	}
 	var decoded throwable
-	if json.Unmarshal([]byte(raw), &decoded) != nil || decoded.Type == "" && decoded.Message == "" && len(decoded.ThrowableList) == 0 {
+	if json.Unmarshal([]byte(raw), &decoded) != nil {
+		decoded = readCut(raw)
+	}
+	if decoded.Type == "" && decoded.Message == "" && len(decoded.ThrowableList) == 0 {
 		return Failure{Message: WithoutStatuses(raw)}
 	}
-	f := Failure{Type: decoded.Type, Message: WithoutStatuses(decoded.Message)}
+	f := Failure{Type: decoded.Type, Message: wholeCauses(WithoutStatuses(decoded.Message))}
 	f.add(decoded.ThrowableList)
+	f.addTrace(decoded.StackTrace)
 	return f
 }
 
@@ -41,12 +46,144 @@ type throwable struct {
 	Type          string      `json:"type"`
 	Message       string      `json:"message"`
 	ThrowableList []throwable `json:"throwableList"`
+	// StackTrace is written with kubernetes.operator.exception.stacktrace.enabled.
+	// It has all causes, of which ThrowableList has the first two.
+	StackTrace string `json:"stackTrace"`
+}
+
+// cutMark stands where a text was cut off.
+const cutMark = "…"
+
+// mostCuts bounds how many places are tried at which a cut text may be closed.
+const mostCuts = 8
+
+// readCut reads the operator's JSON of which the end is missing, as far as it
+// goes; it is empty where the text isn't that.
+func readCut(raw string) throwable {
+	if !strings.HasPrefix(raw, "{") || !strings.Contains(raw, `"type"`) && !strings.Contains(raw, `"message"`) {
+		return throwable{}
+	}
+	type place struct {
+		at    int
+		close string
+	}
+	var open []byte
+	var commas []place
+	inText, escaped := false, -1
+	closers := func() string {
+		out := make([]byte, 0, len(open))
+		for _, c := range slices.Backward(open) {
+			out = append(out, c)
+		}
+		return string(out)
+	}
+	for i := 0; i < len(raw); i++ {
+		switch c := raw[i]; {
+		case inText && c == '\\':
+			escaped = i
+			i++
+			if i < len(raw) && raw[i] == 'u' {
+				i += 4
+			}
+			if i < len(raw) {
+				escaped = -1
+			}
+		case c == '"':
+			inText = !inText
+		case inText:
+		case c == '{':
+			open = append(open, '}')
+		case c == '[':
+			open = append(open, ']')
+		case (c == '}' || c == ']') && len(open) > 0:
+			open = open[:len(open)-1]
+		case c == ',':
+			commas = append(commas, place{i, closers()})
+		}
+	}
+	text := raw
+	if escaped >= 0 {
+		text = raw[:escaped]
+	}
+	if inText {
+		text += cutMark + `"`
+	}
+	tries := []string{text + closers()}
+	for _, comma := range slices.Backward(commas) {
+		if len(tries) == mostCuts {
+			break
+		}
+		tries = append(tries, raw[:comma.at]+comma.close)
+	}
+	for _, try := range tries {
+		var out throwable
+		if json.Unmarshal([]byte(try), &out) == nil {
+			out.dropCutTypes()
+			return out
+		}
+	}
+	return throwable{}
+}
+
+// dropCutTypes takes away the names of exceptions that were cut off.
+func (t *throwable) dropCutTypes() {
+	if strings.HasSuffix(t.Type, cutMark) {
+		t.Type = ""
+	}
+	for i := range t.ThrowableList {
+		t.ThrowableList[i].dropCutTypes()
+	}
+}
+
+// wholeCauses is a message without a last line that begins a cause and was cut
+// off within the exception's name: the operator cuts long messages.
+func wholeCauses(message string) string {
+	at := strings.LastIndex(message, "\nCaused by: ")
+	if at < 0 {
+		return message
+	}
+	if last := strings.TrimSuffix(message[at+len("\nCaused by: "):], cutMark); !strings.ContainsAny(last, "\n ") && !thrownName.MatchString(last) {
+		return message[:at]
+	}
+	return message
+}
+
+var thrownName = regexp.MustCompile(`\.[A-Z]\w*(?:Exception|Error|Throwable|Failure):?$`)
+
+// addTrace takes up the causes of a stack trace that are not known yet.
+func (f *Failure) addTrace(trace string) {
+	var found []Cause
+	open := false // the message may go on in the next line
+	for line := range strings.Lines(wholeCauses(WithoutStatuses(strings.TrimRight(trace, "\n")))) {
+		line = strings.TrimRight(line, "\r\n")
+		switch name, begins := strings.CutPrefix(line, "Caused by: "); {
+		case begins:
+			class, message, _ := strings.Cut(name, ": ")
+			found, open = append(found, Cause{class, message}), true
+		case strings.HasPrefix(line, "\t"):
+			open = false
+		case open:
+			found[len(found)-1].Message += "\n" + line
+		}
+	}
+	for _, c := range found {
+		known := slices.ContainsFunc(f.Causes, func(k Cause) bool { return k.Type == c.Type && sameStart(k.Message, c.Message) })
+		if !known && !(f.Type == c.Type && sameStart(f.Message, c.Message)) {
+			f.Causes = append(f.Causes, c)
+		}
+	}
+}
+
+// sameStart reports whether one of two texts is the beginning of the other.
+func sameStart(a, b string) bool {
+	a, b = strings.TrimSuffix(a, cutMark), strings.TrimSuffix(b, cutMark)
+	return strings.HasPrefix(a, b) || strings.HasPrefix(b, a)
 }
 
 // add takes causes up, with those below them.
 func (f *Failure) add(causes []throwable) {
 	for _, t := range causes {
-		f.Causes = append(f.Causes, Cause{Type: t.Type, Message: WithoutStatuses(t.Message)})
+		f.Causes = append(f.Causes, Cause{Type: t.Type, Message: wholeCauses(WithoutStatuses(t.Message))})
 		f.add(t.ThrowableList)
 	}
 }

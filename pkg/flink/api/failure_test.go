@@ -22,7 +22,27 @@ func TestRootOfAnOperatorsError(t *testing.T) {
 		},
 		"type alone":         {`{"type":"org.apache.flink.util.FlinkException","message":""}`, "FlinkException"},
 		"JSON of other sort": {`{"a":1}`, `{"a":1}`},
-		"truncated JSON":     {`{"type":"a.B","mess`, `{"type":"a.B","mess`},
+		"cut in a key":       {`{"type":"a.B","mess`, "B"},
+		"cut in a message":   {`{"type":"a.B","message":"no right for \"x\" in names`, `no right for "x" in names…`},
+		"cut in an escape":   {`{"type":"a.B","message":"line\u00`, "line…"},
+		"cut in a type": {
+			`{"type":"a.B","message":"outer","additionalMetadata":{"reason":"R"},"throwableList":[{"type":"java.io.IOException","message":"inner"},{"type":"java.net.Unk`,
+			"IOException: inner",
+		},
+		"cut after a comma":                  {`{"type":"a.B","message":"outer",`, "outer"},
+		"JSON that is cut and of other sort": {`{"a":"type`, `{"a":"type`},
+		"a trace cut in a name": {
+			`{"type":"a.B","message":"x.MainException: no table\n\tat c.D(E.java:1)\nCaused by: org.apa","throwableList":[]}`,
+			"MainException: no table",
+		},
+		"a trace cut after a name": {
+			`{"type":"a.B","message":"x.MainException: no table\n\tat c.D(E.java:1)\nCaused by: java.io.EOFException","throwableList":[]}`,
+			"EOFException",
+		},
+		"a trace with more causes than the list": {
+			`{"type":"a.B","message":"outer","stackTrace":"a.B: outer\n\tat c.D(E.java:1)\nCaused by: x.MidException: mid\n\tat c.D(E.java:1)\nCaused by: x.LastException: two\nlines\n\tat c.D(E.java:1)\nCaused by: java.io.IO","throwableList":[{"type":"x.MidException","message":"mid"}]}`,
+			"LastException: two lines",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := DecodeFailure(tc.raw).Root(); got != tc.want {
