@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -44,7 +45,7 @@ func Plain(line string) []string {
 		return out
 	}
 	if trimmed := strings.TrimSpace(line); !strings.HasPrefix(trimmed, "{") || !strings.HasSuffix(trimmed, "}") {
-		return []string{line}
+		return unfolded(line)
 	}
 	var fields map[string]any
 	if json.Unmarshal([]byte(line), &fields) != nil {
@@ -67,10 +68,63 @@ func Plain(line string) []string {
 	if trace != "" && !strings.Contains(message, "\n\tat ") {
 		out = append(out, strings.Split(strings.TrimRight(trace, "\n"), "\n")...)
 	}
-	for i := range out {
-		out[i] = strings.TrimRight(out[i], "\r")
+	var lines []string
+	for _, l := range out[:min(len(out), mostTraceLines)] {
+		lines = append(lines, unfolded(strings.TrimRight(l, "\r"))...)
 	}
-	return out[:min(len(out), mostTraceLines)]
+	return lines
+}
+
+var (
+	// inlineFrame is a stack frame within a line, inlineThrown the exception before
+	// it, hashed the mark that logstash's encoder puts before an exception's name.
+	inlineFrame  = regexp.MustCompile(`(?:\b|\\t)at [\w$.<>/@-]+\([\w$. -]*(?::\d+)?\)`)
+	inlineThrown = regexp.MustCompile(`\b(?:[a-z_][\w$]*\.)+[A-Z][\w$]*(?:Exception|Error|Throwable|Failure)\b`)
+	hashed       = regexp.MustCompile(`<#[0-9a-f]{6,10}> `)
+	// joints are what layouts put in place of line breaks: log4j's separator(|),
+	// escapes, rsyslog's.
+	joints = []string{`\r\n`, `\n`, "#012", "|", "\u2028", "\u2424", "\u23ce", "\u00b6", ";"}
+)
+
+// unfolded are the lines of a record whose stack trace stands in one line. Any
+// other line stays as it is.
+func unfolded(line string) []string {
+	if strings.Contains(line, "<#") {
+		line = hashed.ReplaceAllString(line, "")
+	}
+	frame := inlineFrame.FindStringIndex(line)
+	if frame == nil || frame[0] > 0 && strings.TrimSpace(line[:frame[0]]) == "" {
+		return []string{line}
+	}
+	before := strings.TrimRight(strings.TrimSuffix(strings.TrimRight(line[:frame[0]], " \t"), `\t`), " \t")
+	at := slices.IndexFunc(joints, func(joint string) bool { return strings.HasSuffix(before, joint) })
+	if at < 0 {
+		return []string{line}
+	}
+	var out []string
+	if joint := joints[at]; joint == "|" || joint == ";" { // it may stand between a layout's fields, too
+		thrown := inlineThrown.FindStringIndex(before)
+		if thrown == nil {
+			return []string{line}
+		}
+		if head := strings.TrimRight(strings.TrimSuffix(strings.TrimRight(line[:thrown[0]], " \t"), joint), " \t"); head != "" {
+			out = append(out, head)
+		}
+		line = line[thrown[0]:]
+	}
+	for part := range strings.SplitSeq(line, joints[at]) {
+		if len(out) > 0 {
+			part = strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(part), `\t`))
+		}
+		switch {
+		case part == "" || len(out) == mostTraceLines:
+			continue
+		case strings.HasPrefix(part, "at ") || strings.HasPrefix(part, "... "):
+			part = "\t" + part
+		}
+		out = append(out, part)
+	}
+	return out
 }
 
 // mostLine bounds a line, in bytes; one may be as long as a job's whole

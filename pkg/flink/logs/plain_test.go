@@ -113,3 +113,33 @@ func TestPlainReader(t *testing.T) {
 		t.Error("a line without end is read")
 	}
 }
+
+// A trace that a layout put into one line is read as the lines that it was.
+func TestPlainUnfoldsTraces(t *testing.T) {
+	const head, after = "2026-06-01 12:00:00,000 ERROR a.B - Could not start", "a.b.CException: Failed\n\tat a.b(C.java:1)\nCaused by: java.io.IOException: no file\n\tat d.E$F.<init>(E.java:2)\n\t... 3 more"
+	for name, line := range map[string]string{
+		"bars":             head + " | a.b.CException: Failed |     at a.b(C.java:1) | Caused by: java.io.IOException: no file |   at d.E$F.<init>(E.java:2) |  ... 3 more",
+		"bars and bars":    head + "|a.b.CException: Failed|\tat a.b(C.java:1)|Caused by: java.io.IOException: no file|\tat d.E$F.<init>(E.java:2)|\t... 3 more",
+		"escapes":          head + `\na.b.CException: Failed\n\tat a.b(C.java:1)\nCaused by: java.io.IOException: no file\n\tat d.E$F.<init>(E.java:2)\n\t... 3 more`,
+		"escapes, Windows": head + `\r\na.b.CException: Failed\r\n\tat a.b(C.java:1)\r\nCaused by: java.io.IOException: no file\r\n\tat d.E$F.<init>(E.java:2)\r\n\t... 3 more`,
+		"rsyslog":          head + "#012a.b.CException: Failed#012\tat a.b(C.java:1)#012Caused by: java.io.IOException: no file#012\tat d.E$F.<init>(E.java:2)#012\t... 3 more",
+	} {
+		if got, want := strings.Join(Plain(line), "\n"), head+"\n"+after; got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+	for name, line := range map[string]string{
+		"a frame":                     "\tat a.b(C.java:1)",
+		"a frame without white space": "at a.b(C.java:1)",
+		"a frame of logback":          "\tat a.b(C.java:1) ~[flink-dist-1.20.jar:1.20]",
+		"words":                       head + ": look at flink.conf (it is there)",
+		"an exception and a place":    head + " a.b.CException at a.b(C.java:1)",
+	} {
+		if got := Plain(line); len(got) != 1 || got[0] != line {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+	if got, want := strings.Join(Plain("Caused by: <#2b3c4d5e> java.io.IOException: no file"), "\n"), "Caused by: java.io.IOException: no file"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}

@@ -115,17 +115,43 @@ var (
 	frameLine    = regexp.MustCompile(`^(at |\.\.\. \d+ )`)
 )
 
+var (
+	// headLine is the beginning of a record, in more layouts than recordLine has.
+	headLine = regexp.MustCompile(recordLine.String() + `|^\[?(?:INFO|WARN|DEBUG|TRACE|ERROR|FATAL)\s*\]?[\s:|]|^(?:SEVERE|WARNING): `)
+	// errorRecord is a record that is an error, quietRecord one that isn't,
+	// fatalWords what Flink logs at the end of a process.
+	errorRecord = regexp.MustCompile(`\b(?:ERROR|FATAL|SEVERE)\b`)
+	quietRecord = regexp.MustCompile(`\b(?:INFO|WARN|WARNING|DEBUG|TRACE)\b`)
+	fatalWords  = regexp.MustCompile(`Fatal error occurred|Could not start cluster entrypoint|Terminating TaskManagerRunner|Could not create application program|Application failed unexpectedly|Failed to start the TaskManagerRunner`)
+	// thrownInText is an exception in a line of text.
+	thrownInText = regexp.MustCompile(`(?:^|[\s:(])((?:[a-z]\w*\.)+[A-Z]\w*(?:Exception|Error)(?:: .*)?)$`)
+)
+
+// rankOf is how likely the exception below a record ended the process: one that
+// Flink calls fatal most, a warning least. What follows a fatal one are its
+// consequences.
+func rankOf(head string) int {
+	switch found := errorRecord.FindStringIndex(head); {
+	case fatalWords.MatchString(head):
+		return 3
+	case head == "" || found != nil && !quietRecord.MatchString(head[:found[0]]):
+		return 2
+	}
+	return 1
+}
+
 // mostWords is how many lines of a complaint are reported.
 const mostWords = 4
 
 // lastWords is why a container ended by its log: the innermost cause of the
-// last stack trace, else the complaint that it ends with, else, if
-// anything will do, its last line.
+// last stack trace that counts, else the complaint that it ends with, else what
+// Flink calls fatal, or, if anything will do, its last line.
 func lastWords(log io.Reader, anything bool) string {
 	lines := bufio.NewScanner(log)
 	lines.Buffer(nil, logLimit)
-	var root, last string
+	var root, last, head, failed string
 	var complaint []string
+	rank, failedRank, beside := 0, 0, false // beside: the trace at hand is of something that counts less
 	suppressed := -1 // how far a suppressed exception is indented, with its own causes
 	for lines.Scan() {
 		raw := lines.Text()
@@ -144,9 +170,24 @@ func lastWords(log io.Reader, anything bool) string {
 			continue
 		}
 		last = line
+		if headLine.MatchString(line) {
+			head = line
+			if r := rankOf(line); r > 1 && r >= failedRank && !strings.Contains(line, "StatusLogger") {
+				failed, failedRank = line, r
+			}
+		}
 		switch found := exceptionLine.FindStringSubmatch(line); {
 		case found != nil:
-			root, complaint = api.ShortenTypes(found[2]), nil
+			if found[1] != "Caused by: " {
+				r := rankOf(head)
+				if beside = r < rank; !beside {
+					rank = r
+				}
+			}
+			if !beside {
+				root = api.ShortenTypes(found[2])
+			}
+			complaint = nil
 		case recordLine.MatchString(line):
 			complaint = nil
 		case len(complaint) > 0 && len(complaint) < mostWords, len(complaint) == 0 && complaintLine.MatchString(line):
@@ -158,6 +199,10 @@ func lastWords(log io.Reader, anything bool) string {
 		return strings.Join(complaint, "; ")
 	case root != "":
 		return root
+	case thrownInText.MatchString(failed):
+		return api.ShortenTypes(thrownInText.FindStringSubmatch(failed)[1])
+	case failedRank == 3:
+		return failed
 	case anything:
 		return last
 	}

@@ -42,3 +42,11 @@ func TestLinesOfAnOperatorAboutAnObject(t *testing.T) {
 		}
 	}
 }
+
+// A line without a time, as of a trace that stood in one line, keeps its place.
+func TestLinesWithoutATime(t *testing.T) {
+	log := stamped([]string{"2026-06-01T12:00:00.5Z a", "\tat b.c(D.java:1)", "2026-06-01T12:00:01Z d"})
+	if len(log) != 3 || log[1].Text != "\tat b.c(D.java:1)" || !log[1].At.Equal(log[0].At) || log[0].At.IsZero() || !log[2].At.After(log[1].At) {
+		t.Errorf("read is %+v", log)
+	}
+}

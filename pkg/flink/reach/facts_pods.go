@@ -154,15 +154,18 @@ func (g *Gatherer) readLogs(ctx context.Context, namespace string, pods []corev1
 	return ends, log, err
 }
 
-// stamped splits the kubelet's timestamps off.
+// stamped splits the kubelet's timestamps off. A line without one is a further
+// line of the record before it.
 func stamped(lines []string) []diagnosis.LogLine {
 	out := make([]diagnosis.LogLine, 0, len(lines))
+	var last time.Time
 	for _, line := range lines {
 		stamp, text, _ := strings.Cut(line, " ")
 		at, err := time.Parse(time.RFC3339Nano, stamp)
 		if err != nil {
-			text = line
+			at, text = last, line
 		}
+		last = at
 		out = append(out, diagnosis.LogLine{At: at, Text: text})
 	}
 	return out
