@@ -12,11 +12,15 @@ import (
 // event is one that Kubernetes or the operator wrote.
 type event struct {
 	about, reason, message string
-	kind, name             string
-	at                     time.Time
-	count                  int32
-	warning                bool
+	// container is the one of a pod that it is about; "" where it names none.
+	container  string
+	kind, name string
+	at         time.Time
+	count      int32
+	warning    bool
 }
+
+var fieldContainer = pattern(`^spec\.(?:initContainers|containers|ephemeralContainers)\{([\w.-]+)\}$`)
 
 func readEvent(e *corev1.Event) event {
 	at := e.LastTimestamp.Time
@@ -29,8 +33,13 @@ func readEvent(e *corev1.Event) event {
 	if at.IsZero() {
 		at = e.CreationTimestamp.Time
 	}
+	container := ""
+	if found := fieldContainer.FindStringSubmatch(e.InvolvedObject.FieldPath); found != nil {
+		container = found[1]
+	}
 	return event{
-		about: strings.ToLower(e.InvolvedObject.Kind) + "/" + e.InvolvedObject.Name, kind: e.InvolvedObject.Kind, name: e.InvolvedObject.Name,
+		container: container,
+		about:     strings.ToLower(e.InvolvedObject.Kind) + "/" + e.InvolvedObject.Name, kind: e.InvolvedObject.Kind, name: e.InvolvedObject.Name,
 		reason: e.Reason, message: e.Message, at: at, count: max(e.Count, 1), warning: e.Type == corev1.EventTypeWarning,
 	}
 }

@@ -16,6 +16,9 @@ var (
 	tooTight = pattern(`OOM-killed|memory limit too low`)
 	nodeBusy = pattern(`context deadline exceeded|is reserved for|failed to sync (?:secret|configmap) cache|timed out waiting for the condition|DeadlineExceeded`)
 
+	// noNetwork is what programs say that reach nothing.
+	noNetwork = pattern(`(?i)connection refused|could not resolve|couldn't resolve|timed out|network is unreachable|failed to connect`)
+
 	mountAttached = pattern(`Multi-Attach`)
 	mountDriver   = pattern(`not found in the list of registered CSI drivers|no volume plugin matched`)
 	mountSecrets  = pattern(`(?i)secretproviderclass|secrets store`)

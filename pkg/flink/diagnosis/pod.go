@@ -45,6 +45,10 @@ type container struct {
 	known     bool
 	running   bool
 	ready     bool
+	// since is when it began to run; started that its startup probe, if it has one,
+	// succeeded: of an init container only one that stays beside the others can.
+	since          time.Time
+	started, stays bool
 }
 
 // called is the container as people name it.
@@ -98,6 +102,7 @@ func readPod(facts *PodFacts, now time.Time) (pod, bool) {
 		for i := range group.specs {
 			c := container{name: group.specs[i].Name, image: group.specs[i].Image, init: group.init}
 			c.main = !c.init && (c.name == mainContainer || len(group.specs) == 1)
+			c.stays = c.init && group.specs[i].RestartPolicy != nil && *group.specs[i].RestartPolicy == corev1.ContainerRestartPolicyAlways
 			for k := range group.statuses {
 				if s := &group.statuses[k]; s.Name == c.name {
 					c.read(s)
@@ -114,6 +119,9 @@ func readPod(facts *PodFacts, now time.Time) (pod, bool) {
 
 func (c *container) read(s *corev1.ContainerStatus) {
 	c.known, c.restarts, c.ready, c.running = true, s.RestartCount, s.Ready, s.State.Running != nil
+	if c.running {
+		c.since, c.started = s.State.Running.StartedAt.Time, c.stays && (s.Started == nil || *s.Started)
+	}
 	c.end = s.LastTerminationState.Terminated
 	if w := s.State.Waiting; w != nil {
 		c.reason, c.message, c.down = w.Reason, w.Message, c.end != nil
@@ -131,6 +139,21 @@ func (p *pod) main() *container {
 		}
 	}
 	return nil
+}
+
+// meshes are the containers by which service meshes take a pod's connections.
+var meshes = []string{"istio-proxy", "linkerd-proxy", "kuma-sidecar", "consul-dataplane", "envoy-sidecar"}
+
+// meshed is the sidecar of a service mesh in the job's pods; "" where none is.
+func (j *job) meshed() string {
+	for i := range j.pods {
+		for k := range j.pods[i].containers {
+			if c := &j.pods[i].containers[k]; slices.Contains(meshes, c.name) {
+				return c.name
+			}
+		}
+	}
+	return ""
 }
 
 // source is the container as evidence names it.
@@ -175,9 +198,83 @@ var (
 	complaintLine = pattern(`(?i)^(\[?error\b|\[?fatal\b|a fatal error has been detected|please specify |exec |invalid |unrecognized |could not |cannot |failed |there is insufficient memory|native memory allocation|agent library |terminating due to )|(: (no such file or directory|not found|command not found|permission denied|exec format error|cannot execute.*|read-only file system)$)`)
 )
 
-// exceptionIn reads the last stack trace of a log, but not one of a thread that
-// was only stopped where another trace comes before it.
+// exceptionIn reads the stack trace of a log that says why its process ended: the
+// last of those that Flink calls fatal, else the last of those that are errors by
+// their level, else the last; but not one of a thread that was only stopped where
+// another trace comes before it. What follows a fatal one (hooks, connections that
+// are closed) are its consequences. Without any trace an exception in the text of
+// an error counts.
 func exceptionIn(lines []string) (Exception, bool) {
+	start, rank := -1, 0
+	for _, at := range tracesIn(lines) {
+		if r := rankOf(headAbove(lines, at)); r >= rank {
+			start, rank = at, r
+		}
+	}
+	if start < 0 {
+		if found := thrownInText.FindStringSubmatch(lastError(lines)); found != nil {
+			return ReadException(found[1], time.Time{}, Somewhere), true
+		}
+		return Exception{}, false
+	}
+	end := start + 1
+	for end < len(lines) && !recordLine.MatchString(lines[end]) && !stopsOnly.MatchString(lines[end]) {
+		end++
+	}
+	return ReadException(strings.Join(lines[start:end], "\n"), time.Time{}, Somewhere), true
+}
+
+var (
+	// errorRecord is a record that is an error, quietRecord one that isn't,
+	// fatalWords what Flink logs at the end of a process.
+	errorRecord = pattern(`\b(?:ERROR|FATAL|SEVERE)\b`)
+	quietRecord = pattern(`\b(?:INFO|WARN|WARNING|DEBUG|TRACE)\b`)
+	fatalWords  = pattern(`Fatal error occurred|Could not start cluster entrypoint|Terminating TaskManagerRunner|Could not create application program|Application failed unexpectedly|Failed to start the TaskManagerRunner`)
+	// frameInText is a stack frame in a line of text, thrownInText an exception.
+	// ofLogger is log4j's own word about itself.
+	ofLogger     = pattern(`\bStatusLogger\b`)
+	frameInText  = pattern(`\sat [\w$.<>/@-]+\(`)
+	thrownInText = pattern(`(?:^|[\s:(])((?:[a-z]\w*\.)+[A-Z]\w*(?:Exception|Error)(?:: .*)?)$`)
+	// ofRecord is the beginning of a record, in more layouts than recordLine has.
+	ofRecord = pattern(recordLine.text + `|^\[?(?:INFO|WARN|DEBUG|TRACE|ERROR|FATAL)\s*\]?[\s:|]|^(?:SEVERE|WARNING): `)
+)
+
+// headAbove is the record that a trace stands below; "" where there is none.
+func headAbove(lines []string, at int) string {
+	for i := at - 1; i >= 0 && i >= at-20; i-- {
+		if line := strings.TrimSpace(lines[i]); ofRecord.MatchString(line) {
+			return line
+		}
+	}
+	return ""
+}
+
+// rankOf is how likely the exception below a record ended the process.
+func rankOf(head string) int {
+	switch found := errorRecord.get().FindStringIndex(head); {
+	case fatalWords.MatchString(head):
+		return 3
+	case head == "" || found != nil && !quietRecord.MatchString(head[:found[0]]):
+		return 2
+	}
+	return 1
+}
+
+// lastError is the last record of a log that is an error by its level, of those
+// that Flink calls fatal where there are any; "" where there is none.
+func lastError(lines []string) string {
+	best, rank := "", 0
+	for _, line := range lines {
+		line = strings.TrimSpace(line)
+		if r := rankOf(line); r > 1 && r >= rank && ofRecord.MatchString(line) && !frameInText.MatchString(line) && !ofLogger.MatchString(line) {
+			best, rank = line, r
+		}
+	}
+	return best
+}
+
+// tracesIn are where the stack traces of a log begin.
+func tracesIn(lines []string) (out []int) {
 	start, over := -1, false // over: the message of the exception at start has ended
 	for i, raw := range lines {
 		line := strings.TrimSpace(raw)
@@ -190,16 +287,10 @@ func exceptionIn(lines []string) (Exception, bool) {
 		case exceptionLine.MatchString(line),
 			(start < 0 || over) && throwableLine.MatchString(strings.TrimRight(raw, " \r")) && i+1 < len(lines) && strings.HasPrefix(strings.TrimSpace(lines[i+1]), "at "):
 			start, over = i, false
+			out = append(out, i)
 		}
 	}
-	if start < 0 {
-		return Exception{}, false
-	}
-	end := start + 1
-	for end < len(lines) && !recordLine.MatchString(lines[end]) && !stopsOnly.MatchString(lines[end]) {
-		end++
-	}
-	return ReadException(strings.Join(lines[start:end], "\n"), time.Time{}, Somewhere), true
+	return out
 }
 
 // mostWords is how many lines of a complaint are reported.

@@ -18,6 +18,9 @@ var (
 	pullFull     = pattern(`(?i)no space left on device|disk quota exceeded`)
 	pullOld      = pattern(`(?i)no longer supported since containerd|schema ?1\b|manifest\.v1`)
 	pullShort    = pattern(`short-name .* did not resolve`)
+	pullOften    = pattern(`pull QPS exceeded`)
+	pullLayer    = pattern(`content at \S+ not found|blob unknown|unknown blob`)
+	pullToken    = pattern(`failed to fetch (?:anonymous|oauth) token`)
 	pullUnsigned = pattern(`(?i)signature validation failed|signatures? .*(?:invalid|required|not verified)|Source image rejected`)
 )
 
@@ -52,6 +55,10 @@ func pullCure(message string, c *container, specImage string) Cure {
 		return Cure{Text: "the node knows no registry for a short name: write it with its registry (docker.io/library/flink:VERSION); " + image}
 	case pullPlain.MatchString(message):
 		return Cure{Text: "the registry speaks HTTP without TLS, which the node's container runtime has to be told (an insecure registry or mirror); " + image}
+	case pullOften.MatchString(message):
+		return Cure{Text: "nothing, it is pulled later: the node's kubelet limits how often it pulls images (registryPullQPS)"}
+	case pullLayer.MatchString(message):
+		return Cure{Text: "the registry has the image's name and lacks a part of it: push it again; " + image}
 	case pullLimited.MatchString(message):
 		return Cure{Text: "the registry limits how often images are pulled: log in (imagePullSecrets), or use a mirror; " + image}
 	case pullPlatform.MatchString(message):
@@ -60,7 +67,7 @@ func pullCure(message string, c *container, specImage string) Cure {
 		return Cure{Text: "the node doesn't trust the registry's certificate: give the node's container runtime its CA; " + image}
 	case pullNetwork.MatchString(message):
 		return Cure{Text: "the node doesn't reach the registry: check the host in " + image + ", and the node's DNS, proxy and firewall"}
-	case pullDenied.MatchString(message):
+	case pullDenied.MatchString(message), pullToken.MatchString(message):
 		return Cure{Text: "check " + image + " and imagePullSecrets: the registry wants a login, and some say so of a name that isn't there, too"}
 	case pullMissing.MatchString(message):
 		return Cure{Text: "check " + image + ": the registry has no such name or tag"}

@@ -11,11 +11,12 @@ import (
 
 var (
 	sqlInvalid    = pattern(`^(?:ValidationException|SqlParserException|SqlParserEOFException|SqlValidateException|SqlParseException|CalciteContextException|ParseException|TableException): ?(.*)`)
-	sqlNotFault   = pattern(`Multiple factories for identifier|planner module|Could not instantiate the executor|Could not find any factor`)
+	sqlNotFault   = pattern(databaseUnset.text + `|Multiple factories for identifier|planner module|Could not instantiate the executor|Could not find any factor`)
 	manyFactories = pattern(`Multiple factories for identifier '([^']*)' that implements? '([^']*)'`)
 	noFactory     = pattern(`Could not find any (?:format )?factory for identifier '([^']+)'`)
-	noClass       = pattern(`^(ClassNotFoundException|NoClassDefFoundError): ((?:[\w$-]+[./])+[\w$-]+|[\w$]+$)`)
-	ofFlink       = pattern(`^org[./]apache[./]flink[./]`)
+	// noClass has the class in its second group. A Kafka client names one for its login.
+	noClass = pattern(`^(ClassNotFoundException: |NoClassDefFoundError: |IOException: Could not find class '|LoginException: (?:unable to find LoginModule class: |No LoginModule found for ))((?:[\w$-]+[./])+[\w$-]+|[\w$]+$)`)
+	ofFlink = pattern(`^org[./]apache[./]flink[./]`)
 	// ofModule are parts of Flink that its distribution doesn't have.
 	ofModule      = pattern(`^org[./]apache[./]flink[./](?:dropwizard|state[./]api|ml|statefun|hadoopcompatibility)[./]`)
 	ofConnector   = pattern(`^org[./]apache[./]flink[./](?:streaming[./]connectors|connector|formats|cdc)[./]`)
@@ -25,7 +26,8 @@ var (
 	javaModules   = pattern(`InaccessibleObjectException|Can not register process function transformation translator|module java\.base does not "?opens|does not "?opens [\w.]+"? to unnamed module|IllegalAccessError: class .* cannot access class`)
 	notOpen       = pattern(`module ([\w.]+) does not "?opens ([\w.]+)"? to`)
 	stateMap      = pattern(`Cannot map (?:checkpoint/)?savepoint state|setting the --allowNonRestoredState option`)
-	stateSchema   = pattern(`StateMigrationException|new (?:state|key|namespace) serializer.* (?:must not be incompatible|incompatible)|InvalidClassException|The new key serializer`)
+	stateBackend  = pattern(`Unexpected state handle type`)
+	stateSchema   = pattern(`Encountered unregistered class ID|restored TimerService with incompatible serializers|StateMigrationException|new (?:state|key|namespace) serializer.* (?:must not be incompatible|incompatible)|InvalidClassException|The new key serializer`)
 	stateBroken   = pattern(`RocksDBException: Corruption|Unrecognized checkpoint version number|Cannot deserialize checkpoint|EOFException.*(?:_metadata|savepoint)|unsupported savepoint version`)
 	newerState    = pattern(`checkpoint version number|savepoint version`)
 	severalJobs   = pattern(`Cannot have more than one execute\(\) or executeAsync\(\) call`)
@@ -40,6 +42,10 @@ var (
 	attemptsUp    = pattern(`Recovery is suppressed by (\w+)(\(.*\))?`)
 	watermarkNone = pattern(`Rowtime timestamp is (?:not defined|null)|Record has (?:Java )?Long\.MIN_VALUE timestamp|no timestamp marker`)
 	notSerial     = pattern(`NotSerializableException: (\S+)|is not serializable\. The (?:object|implementation)`)
+	ofScala       = pattern(`^NoSuch(?:Method|Field)Error: .*\bscala[./]`)
+	jarBroken     = pattern(`^ZipException: (?:zip END header|error in opening zip file|zip file is empty|invalid \w+ header)|Invalid signature file digest|Error while opening jar file`)
+	jarSigned     = pattern(`Invalid signature file digest`)
+	aJar          = pattern(`\.jar\b|Invalid signature file digest`)
 	noOperators   = pattern(`No operators defined in streaming topology|No execution jobs? (?:was|were)? ?found|ProgramMissingJobException|did not contain a Flink job|No jobs included in application`)
 	servicesNot   = pattern(`services "([^"]+)" is forbidden`)
 	jobDuplicate  = pattern(`DuplicateJobSubmissionException|Job has already been submitted|already been globally-terminated`)
@@ -114,12 +120,23 @@ var exceptionRules = []Rule{
 		}, classCure),
 	thrownRule("FLINK-JOB-LINKAGE", "the jar doesn't fit this Flink", docClasses,
 		"A method or field that a class was compiled against isn't there: the job or a connector is built for another version of Flink or of a library than the one that is loaded first.",
-		noMethod, oldestCause, says("the job's jar doesn't fit the libraries that it meets"), func(j *job, _ Exception, _ []string) []Cure {
+		noMethod, oldestCause, says("the job's jar doesn't fit the libraries that it meets"), func(j *job, e Exception, _ []string) []Cure {
+			if e.match(ofScala) != nil {
+				return []Cure{{Text: "have Scala in the jar in the one version that everything in it is built for: the end of a library's name (_2.12, _2.13) says which"}}
+			}
 			return []Cure{{Text: fmt.Sprintf("build the job and its connectors for Flink %s (Flink itself with scope provided), and have no second copy of the library in lib", cmp.Or(j.Flink.Version, versionText(j.version())))}}
 		}).unless(ofState),
 	thrownRule("FLINK-JOB-CAST", "a class is loaded twice", docClasses,
 		"One class was loaded by two class loaders, Flink's and the job's, and isn't the same to Java. It is in lib and in the job's jar; or a cache kept it from the run before.",
 		classCast, oldestCause, says("one class was loaded twice"), advice("have the library in one place only, or list its packages in classloader.parent-first-patterns.additional")).unless(otherCast),
+	thrownRule("FLINK-JOB-JAR-BROKEN", "the jar can't be read", docClasses,
+		"Java can't read the job's jar: it was cut off on its way (a download that broke off, an error page that was stored under its name), or it is a fat jar that has the signature of a library in it, which isn't right for the whole.",
+		jarBroken, []Where{InMain, InJobManager, InOperator, InFetch, Somewhere}, says("the job's jar can't be read"), func(j *job, e Exception, _ []string) []Cure {
+			if e.match(jarSigned) != nil {
+				return []Cure{{Text: "leave META-INF/*.SF, *.DSA and *.RSA of the libraries out of the fat jar (a filter of the shade plugin)"}}
+			}
+			return []Cure{{Text: "bring it again, and compare its size with the one that was built: " + oneLine(text(j.spec, "job", "jarURI"))}}
+		}).unless(func(e Exception) bool { return !aJar.MatchString(e.text()) }),
 	thrownRule("FLINK-JOB-FACTORIES", "two jars bring the same", docClasses,
 		"Flink found a connector, a format or its own planner twice on the class path, and doesn't choose one: a jar is both in /opt/flink/lib and in the job's jar, or in lib in two versions.",
 		manyFactories, oldestCause, func(_ *job, e Exception, found []string) string {
@@ -150,9 +167,12 @@ var exceptionRules = []Rule{
 			}
 			return out
 		}),
+	thrownRule("FLINK-STATE-BACKEND", "the state was written by another state backend", docBackends,
+		"Checkpoints, and savepoints in native format, can be read only by the state backend that wrote them: that of RocksDB not by hashmap, and the other way round. Savepoints in canonical format are read by all of them.",
+		stateBackend, oldestCause, says("the state was written by another state backend"), advice("start it with the state backend of before (state.backend.type; before Flink 1.19 state.backend), take a savepoint in canonical format, and change the backend with that")),
 	thrownRule("FLINK-STATE-SCHEMA", "the state's types don't fit", docSchema,
 		"The state was written with other types than the job now has, and its serializer can't read the old form. POJOs and Avro types may change in bounds; Kryo's and Java's own may not.",
-		stateSchema, oldestCause, says("the state was written with other types than the job has now"), advice("go back to the old types, or give the state a new name or the operator a new uid and leave the old state out")).unless(ofGraph),
+		stateSchema, oldestCause, says("the state was written with other types than the job has now"), advice("go back to the old types, or give the state a new name or the operator a new uid and leave the old state out")).unless(notOfState),
 	thrownRule("FLINK-JOB-MAX-PARALLELISM", "the parallelism is more than the state can be divided into", docParallelism,
 		"Keyed state is divided into as many key groups as the maximum parallelism says (128 or 1.5 times the first parallelism, unless it is set). The parallelism can't be more, and the maximum can't be changed with a savepoint.",
 		maxParallel, oldestCause, says("the parallelism doesn't fit the maximum parallelism"), func(_ *job, e Exception, _ []string) []Cure {

@@ -5,8 +5,9 @@ import "fmt"
 // What Flink's own processes say of a port, a file of configuration, a jar's size,
 // and of a job that ended between a savepoint and its end.
 var (
-	portTaken     = pattern(`BindException|Could not (?:start|bind) .* on any port in port range|Address already in use`)
-	confUnread    = pattern(`Failed to parse YAML configuration|Error parsing YAML configuration|snakeyaml\.\S*Exception`)
+	portTaken     = pattern(`Could not start \w+ HTTP server on any configured port|BindException|Could not (?:start|bind) .* on any port in port range|Address already in use`)
+	confUnread    = pattern(`Failed to parse YAML configuration|Error parsing YAML configuration|snakeyaml\.\S*Exception|^(?:DuplicateKey|Scanner|Parser|Composer|ReaderException|MarkedYamlEngine|YamlEngine)\w*`)
+	ofYAML        = pattern(`YAML configuration|snakeyaml`)
 	jarTooLarge   = pattern(`HTTP entity too large|413 Request Entity Too Large|Payload Too Large|rest\.server\.max-content-length`)
 	closedClasses = pattern(`Trying to access closed classloader`)
 	endedStopping = pattern(`A savepoint has been created at: (\S+), but the corresponding job \S+ failed during stopping`)
@@ -33,7 +34,7 @@ var flinkRules = []Rule{
 		confUnread, []Where{InJobManager, InTaskManager, Somewhere}, says("Flink can't read its configuration file"),
 		func(j *job, _ Exception, _ []string) []Cure {
 			return []Cure{{Text: "find the line that it names; a value with a colon, a brace or a leading * needs quotes", Command: j.flink("config %s", j.target()), Safe: true}}
-		}),
+		}).unless(func(e Exception) bool { return !ofYAML.MatchString(e.whole()) }),
 	thrownRule("FLINK-JOB-CLASSLOADER", "something of the job goes on after its end", docClasses,
 		"A thread, a hook or a static field of a library still used the job's classes after the job had ended or restarted. Mostly it follows from another failure, which is the one to look at.",
 		closedClasses, []Where{InTask, InMain, InTaskManager, InJobManager, Somewhere}, says("classes of the job were used after its end"),

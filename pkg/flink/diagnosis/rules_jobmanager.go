@@ -27,10 +27,16 @@ var (
 	watchRefused = pattern(`required storage feature RequestWatchProgress is disabled`)
 	haRefused    = pattern(`(?i)configmaps? .*is forbidden|cannot (?:get|create|update|watch|list|patch) resource "configmaps"`)
 	haFile       = pattern(`Could not retrieve (?:the )?(?:submitted )?(?:JobGraph|ExecutionPlan|StreamGraph|checkpoint \d+)\b.* from state handle|FileNotFoundException: .*/(?:submittedJobGraph|submittedExecutionPlan|completedCheckpoint)\w+`)
-	noFile       = pattern(`FileNotFoundException|NoSuchFileException|NoSuchKey`)
-	noMainClass  = pattern(`entry point class '[^']*' (?:was not found|could not be loaded|has no main)|Could not find (?:a suitable|the|any) .*(?:main|entry) class|Neither a 'Main-Class'|provided as a parameter is not found|JobClassNotFound|No jar file (?:was )?found|Unable to (?:find|load) .*entry ?class`)
-	jarNamed     = pattern(`(?:NoSuchFileException|FileNotFoundException): (\S+\.jar)\b`)
-	noJar        = pattern(`(?:JAR file does not exist|JAR file .* does not exist|FileNotFoundException: .*\.jar|NoSuchFileException: .*\.jar|The given jar .* does not exist|Could not find the jar|does not exist: ?'?[^']*\.jar)`)
+	// apiAway is a connection that wasn't made; with a KubernetesClientException
+	// it is the one to the API server.
+	apiAway     = pattern(`Failed to connect to|[Cc]onnect(?:ion)? timed out|Connection refused|[Tt]imeout\b|No route to host|Network is unreachable|UnknownHostException: kubernetes\.default`)
+	zooKeeper   = pattern(`^(?:KeeperException|CuratorConnectionLossException)\b|KeeperErrorCode = (\w+)`)
+	zooDenied   = pattern(`KeeperErrorCode = (?:NoAuth|AuthFailed|InvalidACL)`)
+	notTaken    = pattern(`^RegistrationTimeoutException|Could not register at the ResourceManager within`)
+	noFile      = pattern(`FileNotFoundException|NoSuchFileException|NoSuchKey`)
+	noMainClass = pattern(`entry point class '[^']*' (?:was not found|could not be loaded|has no main)|Could not find (?:a suitable|the|any) .*(?:main|entry) class|Neither a 'Main-Class'|provided as a parameter is not found|JobClassNotFound|No jar file (?:was )?found|Unable to (?:find|load) .*entry ?class`)
+	jarNamed    = pattern(`(?:NoSuchFileException|FileNotFoundException): (\S+\.jar)\b`)
+	noJar       = pattern(`(?:JAR file does not exist|JAR file .* does not exist|FileNotFoundException: .*\.jar|NoSuchFileException: .*\.jar|The given jar .* does not exist|Could not find the jar|does not exist: ?'?[^']*\.jar)`)
 )
 
 var jobManagerRules = []Rule{
@@ -60,6 +66,56 @@ var jobManagerRules = []Rule{
 			return j.thrown(haRefused, places, func(e Exception, _ []string) string {
 				return "the service account may not use ConfigMaps, in which high availability keeps its state: " + oneLine(e.Root().Message)
 			}, roleFix(j.ns, j.refusedAccount(refused.text())).cure("bind it a role with the rights that the operator's chart gives the account flink"))
+		},
+	},
+	Rule{
+		ID: "FLINK-JM-API", Severity: Error, Title: "Flink doesn't reach the API server", Link: docNative,
+		Explain:  "In native mode, and with high availability by Kubernetes, Flink's processes ask the API server from the job's pods. Their connection to it isn't made: a NetworkPolicy lets nothing through, the cluster's DNS doesn't answer, or a service mesh's sidecar takes the pod's connections and isn't up when Flink starts.",
+		Source:   "fabric8io/kubernetes-client, what Flink prints of it",
+		Explains: []string{"FLINK-POD-CRASH", "FLINK-JOB-UNKNOWN-HOST", theRest},
+		job: func(j *job) []Finding {
+			out := j.thrown(apiAway, []Where{InJobManager, InTaskManager, InMain, Somewhere}, func(e Exception, _ []string) string {
+				return "Flink doesn't reach the API server from the job's pods: " + e.Telling()
+			}, Cure{Text: "see that no NetworkPolicy keeps the job's pods from it (and from the cluster's DNS), and that it answers", Command: j.kubectl("get networkpolicies"), Safe: true})
+			if len(out) > 0 && j.meshed() != "" {
+				out[0].Cures = append([]Cure{{Text: "have Flink wait for the mesh's sidecar " + j.meshed() + " (Istio: holdApplicationUntilProxyStarts: true; Linkerd: config.linkerd.io/proxy-await: enabled), or leave the API server out of what it takes (traffic.sidecar.istio.io/excludeOutboundIPRanges, config.linkerd.io/skip-outbound-ports)"}}, out[0].Cures...)
+			}
+			return out
+		},
+	}.unless(func(e Exception) bool {
+		return !slices.ContainsFunc(e.Chain, func(c Cause) bool { return c.Name() == "KubernetesClientException" })
+	}),
+	Rule{
+		ID: "FLINK-JM-ZOOKEEPER", Severity: Error, Title: "ZooKeeper doesn't serve high availability", Link: flinkDocs + "deployment/ha/zookeeper_ha/",
+		Explain:  "With high-availability.type zookeeper the JobManager and the TaskManagers keep leadership and pointers to checkpoints in ZooKeeper. They don't reach it at high-availability.zookeeper.quorum, lose their session, or may not use the path below high-availability.zookeeper.path.root.",
+		Source:   "apache/zookeeper and apache/curator, as Flink prints them",
+		Explains: []string{"FLINK-POD-CRASH", theRest},
+		job: func(j *job) []Finding {
+			cure := Cure{Text: "see that ZooKeeper runs, and that the job's pods reach each host and port of high-availability.zookeeper.quorum"}
+			out := j.thrown(zooKeeper, []Where{InJobManager, InTaskManager, InTask, Somewhere}, func(e Exception, _ []string) string {
+				if e.match(zooDenied) != nil {
+					cure.Text = "see who may use that path in ZooKeeper (its ACL), and as whom Flink comes (high-availability.zookeeper.client.acl, zookeeper.sasl.*)"
+				}
+				return "ZooKeeper doesn't serve Flink's high availability: " + e.Telling()
+			}, Cure{})
+			for i := range out {
+				out[i].Cures = []Cure{cure}
+				if quorum, key := j.conf.find("high-availability.zookeeper.quorum"); quorum != "" {
+					out[i].Evidence = append(out[i].Evidence, j.key(key))
+				}
+			}
+			return out
+		},
+	}.unless(func(e Exception) bool { return !strings.Contains(e.whole(), "org.apache.flink.shaded.") }),
+	{
+		ID: "FLINK-JM-UNREACHED", Severity: Error, Title: "TaskManagers don't reach the JobManager", Link: docNative,
+		Explain:  "A TaskManager has tried for taskmanager.registration.timeout (5 min) to register with the JobManager, and ends. It reaches the JobManager by its Service (with high availability by its pod's address) at jobmanager.rpc.port, 6123, and blob.server.port, 6124: a NetworkPolicy or a service mesh lets that not through, or the JobManager that it looks for is gone.",
+		Source:   "apache/flink, TaskExecutor",
+		Explains: []string{"FLINK-POD-CRASH", "FLINK-POD-ENDS", theRest},
+		job: func(j *job) []Finding {
+			return j.thrown(notTaken, []Where{InTaskManager, InTask, Somewhere}, func(e Exception, _ []string) string {
+				return "a TaskManager doesn't reach the JobManager: " + e.Telling()
+			}, Cure{Text: "see that the JobManager runs, that its Service leads to it, and that no NetworkPolicy or mesh (mutual TLS) stands between the job's pods (ports 6123 and 6124)", Command: j.kubectl("get pods,services,networkpolicies"), Safe: true})
 		},
 	},
 	{
@@ -194,12 +250,15 @@ var jobManagerRules = []Rule{
 		Explains: []string{"FLINK-JOB-TASKMANAGER-LOST", "FLINK-POD-PROBE", theRest},
 		job: func(j *job) []Finding {
 			return j.troubled(func(p *pod, c *container) (string, []Evidence, bool) {
-				if !c.main || !c.failing() || c.end.Reason == "OOMKilled" || c.end.ExitCode == 143 && c.ready {
+				over := c.end != nil && c.end.ExitCode == 0 && c.reason == "CrashLoopBackOff" && j.starting()
+				if !c.main || !c.failing() && !over || c.end.Reason == "OOMKilled" || c.end.ExitCode == 143 && c.ready {
 					return "", nil, false
 				}
 				why := c.said(false)
 				if c.exception != nil {
 					why = c.exception.Telling()
+				} else if why == "" && c.end.ExitCode != 137 && c.end.ExitCode != 143 { // else it was told to end
+					why = oneLine(lastError(c.log))
 				}
 				what := "ended with " + ending(c.end)
 				if c.restarts > 1 {
@@ -214,7 +273,11 @@ var jobManagerRules = []Rule{
 				if c.restarts > 0 {
 					flags += " --previous"
 				}
-				return []Cure{{Text: "see what it wrote", Command: j.flink("logs %s%s", j.target(), flags), Safe: true}}
+				cures := []Cure{{Text: "see what it wrote", Command: j.flink("logs %s%s", j.target(), flags), Safe: true}}
+				if c.end.ExitCode == 0 {
+					cures = append(cures, Cure{Text: "what runs there ends without an error: see whether the image's entry point starts Flink (kubernetes.entry.path), or the pod template has a command or args of its own"})
+				}
+				return cures
 			})
 		},
 	},

@@ -8,7 +8,7 @@ import (
 var (
 	heapFull      = pattern(`OutOfMemoryError: (?:Java heap space|GC overhead limit exceeded)`)
 	metaspaceFull = pattern(`OutOfMemoryError: (?:Metaspace|Compressed class space)`)
-	directFull    = pattern(`OutOfMemoryError: (?:Direct buffer memory|Cannot reserve)`)
+	directFull    = pattern(`OutOfMemoryError: (?:Direct buffer memory|Cannot reserve|Could not allocate enough memory segments)`)
 	noThread      = pattern(`unable to create (?:new )?native thread`)
 	buffersFew    = pattern(`Insufficient number of network buffers`)
 )

@@ -8,7 +8,9 @@ import (
 // What the world outside of Flink says: stores of other clouds, the operating
 // system, databases, and the data itself.
 var (
-	storeDenied = pattern(`does not have (?:storage|serviceusage)\.[\w.]+ access|AuthorizationPermissionMismatch|\bAuthorizationFailure\b|InvalidAuthenticationInfo|Server failed to authenticate the request|This request is not authorized to perform this operation|NoAuthenticationInformation|Error getting access token from metadata server|failed for getting token from AzureAD|Invalid configuration value detected for fs\.azure\.account\.key|Configuration property \S+\.core\.windows\.net not found|(?:401 Unauthorized|403 Forbidden)[\s\S]*(?:storage\.googleapis\.com|(?:blob|dfs)\.core\.windows\.net)|Public access is not permitted on this storage account`)
+	storeDenied = pattern(`does not have (?:storage|serviceusage)\.[\w.]+ access|AuthorizationPermissionMismatch|\bAuthorizationFailure\b|InvalidAuthenticationInfo|Server failed to authenticate the request|This request is not authorized to perform this operation|NoAuthenticationInformation|Error getting access token from metadata server|failed for getting token from AzureAD|Invalid configuration value detected for fs\.azure\.account\.key|Configuration property \S+\.core\.windows\.net not found|(?:401 Unauthorized|403 Forbidden)[\s\S]*(?:storage\.googleapis\.com|(?:blob|dfs)\.core\.windows\.net)|Public access is not permitted on this storage account|` + otherStore.text)
+	// otherStore are refusals of Alibaba's, Tencent's and Huawei's stores.
+	otherStore  = pattern(`\[ErrorCode\]: (?:AccessDenied|InvalidAccessKeyId|SignatureDoesNotMatch|SecurityTokenExpired)|^(?:CosServiceException|ObsException): [\s\S]*(?:\b403\b|AccessDenied|InvalidAccessKeyId|SignatureDoesNotMatch)`)
 	googleStore = pattern(`google|storage\.\w+\.\w+ access|\bgs://`)
 	storeSlow   = pattern(`[Tt]imed out|TimeoutException|Too Many Requests|429|503|Service Unavailable|rate limit|backend error|ServerBusy|OperationTimedOut|TooManyRequests`)
 	storeNames  = pattern(`Could not (?:flush|open output stream|close)|file system output stream|[Cc]heckpoint(?:Storage|StateOutput|StreamFactory|MetadataOutput)|\b(?:s3[anp]?|gs|abfss?|wasbs?|hdfs|viewfs|oss|cosn?|obs)://|storage\.googleapis|core\.windows\.net|[Gg]oogle(?:Json|Cloud)`)
@@ -19,11 +21,16 @@ var (
 	noExec      = pattern(`failed to map segment|Operation not permitted|cannot execute`)
 	noLibrary   = pattern(`ld-linux|ld-musl|libc\.musl|GLIBC_|GLIBCXX_|Error (?:loading shared library|relocating)|cannot open shared object file`)
 	otherCPU    = pattern(`wrong ELF class|wrong architecture|Can't load .* \.so on a|Exec format error`)
-	badRecord   = pattern(`Error deserializing (?:key/value|VALUE|KEY|key|value) for partition|[Ff]ailed to deserialize (?:consumer record|(JSON|CSV|Avro|Protobuf|Debezium|Canal|Maxwell|Ogg)\b)|Corrupt (Debezium|Canal|Maxwell|Ogg|CSV|JSON)\b`)
+	badRecord   = pattern(`Error deserializing Avro message for id|Error deserializing (?:key/value|VALUE|KEY|key|value) for partition|[Ff]ailed to deserialize (?:consumer record|(JSON|CSV|Avro|Protobuf|Debezium|Canal|Maxwell|Ogg)\b)|Corrupt (Debezium|Canal|Maxwell|Ogg|CSV|JSON)\b`)
 	logGone     = pattern(`purged required binary log|could not find next log|do not contain the offset scn|binlog .*(?:is no longer available|no longer available on the server)|Could not find first log file name in binary log index file|requested WAL segment \S+ has already been removed|replication slot "?[\w-]+"? (?:does not exist|is active|has been invalidated)|can no longer get changes from replication slot|ORA-01291|resume token was not found|ChangeStreamHistoryLost`)
 	noDriver    = pattern(`No suitable driver found for (jdbc:\w+)`)
-	loginFails  = pattern(`password authentication failed|Access denied(?: for user|; you need)|permission denied for (?:table|relation|schema|sequence|database)|no pg_hba\.conf entry|ACCESS_REFUSED|ORA-01017|Login failed for user|401 Unauthorized|Unauthorized; error code: 401|security_exception.*(?:authenticat|credentials)|WRONGPASS|NOAUTH Authentication required|MongoSecurityException`)
-	slotActive  = pattern(`replication slot "?([\w-]+)"? is active`)
+	loginFails  = pattern(`password authentication failed|Access denied(?: for user|; you need)|permission denied for (?:table|relation|schema|sequence|database)|no pg_hba\.conf entry|ACCESS_REFUSED|ORA-01017|Login failed for user|401 Unauthorized|Unauthorized; error code: 401|security_exception.*(?:authenticat|credentials)|WRONGPASS|NOAUTH Authentication required|MongoSecurityException|must be superuser or|permission denied to start WAL sender|^(?:NotAuthorizedException: Not authorized|ForbiddenException: Forbidden): |PERMISSION_DENIED|UNAUTHENTICATED: |` + awsDenied.text)
+	awsDenied   = pattern(`is not authorized to perform:? [a-z]`)
+	// databaseUnset is what change data capture says of a database that isn't set up for it.
+	databaseUnset = pattern(`same server_uuid/server_id as this|configured with binlog_\w+ \S+ rather than|requires wal_level|all replication slots are in use|exceeds max_wal_senders|SQL Server Agent is running|archive log mode must be enabled|ORA-01325|not enabled for (?:CDC|Change Data Capture)|[Ss]upplemental logging (?:is )?not`)
+	sameServer    = pattern(`same server_uuid/server_id`)
+	slotsFull     = pattern(`replication slots are in use|exceeds max_wal_senders`)
+	slotActive    = pattern(`replication slot "?([\w-]+)"? is active`)
 )
 
 // notOfRecord reports whether a record wasn't read for another reason than what
@@ -47,12 +54,14 @@ var outsideRules = []Rule{
 		Explain:  "Google's or Azure's object store answers that the pods may not do this, or doesn't know who they are. They come as the service account that workload identity binds to the Kubernetes one, or with a key in Flink's configuration.",
 		Explains: []string{"FLINK-POD-CRASH", "FLINK-STATE-WRITE", "FLINK-SNAP-*", theRest},
 		job: func(j *job) []Finding {
-			google := false
+			google, other := false, false
 			out := j.thrown(storeDenied, nil, func(e Exception, _ []string) string {
-				google = googleStore.MatchString(e.whole())
+				google, other = googleStore.MatchString(e.whole()), e.match(otherStore) != nil
 				return "the object store refuses the credentials of the job's pods: " + e.Telling()
 			}, Cure{Text: "check the account's key (fs.azure.account.key.…) or the identity of the pods, and its role for the container: Storage Blob Data Contributor"})
-			if len(out) > 0 && google {
+			if len(out) > 0 && other {
+				out[0].Cures[0].Text = "check the key of the store in Flink's configuration (for Alibaba's fs.oss.accessKeyId and fs.oss.accessKeySecret), or the role that the pods have, and what it may do with the bucket"
+			} else if len(out) > 0 && google {
 				out[0].Cures[0].Text = "check which Google service account the pods have (workload identity, or the key file of the configuration), and its role for the bucket: storage.objectAdmin has all that Flink needs"
 			}
 			return out
@@ -137,6 +146,28 @@ var outsideRules = []Rule{
 		},
 	},
 	{
+		ID: "FLINK-JOB-CDC", Severity: Error, Title: "the database isn't set up for change data capture", Link: docRecovery,
+		Explain:  "A change data capture source reads a database's log as a replica does. The database has to write that log in full, to have room for one more reader, and every reader needs an id of its own.",
+		Source:   "debezium/debezium, the connectors' checks",
+		Explains: []string{"FLINK-JOB-SQL", "FLINK-JOB-MAIN", theRest},
+		job: func(j *job) []Finding {
+			text := "set it up as the connector asks (MySQL: binlog_format=ROW, binlog_row_image=FULL; Postgres: wal_level=logical; SQL Server: its Agent runs, and the table is enabled; Oracle: ARCHIVELOG and supplemental logging)"
+			out := j.thrown(databaseUnset, nil, func(e Exception, _ []string) string {
+				switch {
+				case e.match(sameServer) != nil:
+					text = "give each parallel source a server id of its own that no other job, tool or replica has ('server-id' = '5400-5408' for eight)"
+				case e.match(slotsFull) != nil:
+					text = "raise the database's max_replication_slots or max_wal_senders, or drop the replication slots that nothing will read from again (pg_replication_slots says which are active)"
+				}
+				return "the database isn't set up for what the source asks: " + e.Telling()
+			}, Cure{})
+			for i := range out {
+				out[i].Cures = []Cure{{Text: text}}
+			}
+			return out
+		},
+	},
+	{
 		ID: "FLINK-JOB-RECORD", Severity: Error, Title: "a record can't be read", Link: docTable,
 		Explain:  "A source got a record that isn't in the format that the job expects. Where it comes again after each restart, the job can't get past it.",
 		Explains: whatFollows,
@@ -180,14 +211,20 @@ var outsideRules = []Rule{
 			}, Cure{Text: "put the database's JDBC driver into the job's jar or into /opt/flink/lib of the image (with lib, where DriverManager is asked: it sees no classes of the job's own loader)"})
 		},
 	},
-	{
+	Rule{
 		ID: "FLINK-JOB-LOGIN", Severity: Error, Title: "a service refuses the job's user", Link: docRecovery,
 		Explain:  "A database or service that the job uses answers that user and password, or the token, aren't right, or that this user may not do it. It was reached, and nothing is wrong with the job's state.",
 		Explains: []string{"FLINK-JOB-MAIN", theRest},
 		job: func(j *job) []Finding {
-			return j.thrown(loginFails, []Where{InTask, InMain, InJobManager, InCheckpoint, InRestore, Somewhere}, func(e Exception, _ []string) string {
+			cloud := false
+			out := j.thrown(loginFails, []Where{InTask, InMain, InJobManager, InCheckpoint, InRestore, Somewhere}, func(e Exception, _ []string) string {
+				cloud = e.match(awsDenied) != nil
 				return "a service that the job uses refuses its user: " + e.Telling()
 			}, Cure{Text: "check user and password as the pods have them (a Secret that changed reaches a pod's environment only when the pod is made again), and what that user may do"})
+			if len(out) > 0 && cloud {
+				out[0].Cures[0].Text = "let the user or role that it names do this (its policy), or give the pods another one: by the service account in the pod template, or by keys"
+			}
+			return out
 		},
-	},
+	}.unless(inS3),
 }

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 )
 
 var (
@@ -191,7 +193,12 @@ var podRules = []Rule{
 				if p.deleting || p.ready || !failing || p.age < slowStart || unhealthy.count < 20 || !strings.Contains(unhealthy.message, "probe failed") {
 					continue
 				}
-				out = append(out, Finding{Subject: "pod/" + p.name, Means: "a probe of " + p.name + " fails: " + oneLine(unhealthy.message), Evidence: []Evidence{unhealthy.evidence()}, Cures: []Cure{{Text: "give it more CPU, or a larger failureThreshold of the probe in the pod template"}}, Confidence: Likely})
+				f := Finding{Subject: "pod/" + p.name, Means: "a probe of " + p.name + " fails: " + oneLine(unhealthy.message), Evidence: []Evidence{unhealthy.evidence()}, Cures: []Cure{{Text: "give it more CPU, or a larger failureThreshold of the probe in the pod template"}}, Confidence: Likely}
+				if main := p.main(); unhealthy.container != "" && main != nil && unhealthy.container != main.name {
+					f.Means = fmt.Sprintf("a probe of container %s of %s, beside Flink's, fails: %s", unhealthy.container, p.name, oneLine(unhealthy.message))
+					f.Cures = []Cure{{Text: "see what it writes: Flink itself may be well", Command: j.flink("logs %s -c %s", clusterTarget(j), word(unhealthy.container)), Safe: true}}
+				}
+				out = append(out, f)
 			}
 			return out
 		},
@@ -199,7 +206,7 @@ var podRules = []Rule{
 	{
 		ID: "FLINK-POD-NODE", Severity: Error, Title: "the pod's node doesn't answer", Link: kubernetesDocs + "concepts/architecture/nodes/",
 		Explain:  "The node on which the pod runs isn't Ready: the kubelet there doesn't report. Kubernetes waits some minutes (tolerations, 5 min) before it gives the pods up; Flink's heartbeats end after 50 s.",
-		Explains: []string{"FLINK-JOB-TASKMANAGER-LOST", theRest},
+		Explains: []string{"FLINK-JOB-TASKMANAGER-LOST", "FLINK-POD-GOES", theRest},
 		job: func(j *job) []Finding {
 			for i := range j.pods {
 				p := &j.pods[i]
@@ -211,6 +218,25 @@ var podRules = []Rule{
 				if p.Status.Phase == corev1.PodUnknown {
 					return []Finding{{Subject: "pod/" + p.name, Means: "the node of " + p.name + " doesn't answer", Evidence: []Evidence{{Source: "pod/" + p.name, Text: "phase Unknown"}}, Cures: []Cure{{Text: "see the nodes", Command: "kubectl get nodes", Safe: true}}}}
 				}
+			}
+			return nil
+		},
+	},
+	{
+		ID: "FLINK-POD-GOES", Severity: Warning, Title: "a pod doesn't go", Link: kubernetesDocs + "concepts/workloads/pods/pod-lifecycle/#pod-termination",
+		Explain:  "A pod was deleted, its time to end is over for minutes, and it is still there: its node doesn't answer, a volume can't be unmounted, or a finalizer holds it. The operator deploys nothing new before the pods of before are gone.",
+		Explains: append([]string{"FLINK-JOB-FINALIZER"}, whatFollows...),
+		job: func(j *job) []Finding {
+			for i := range j.pods {
+				p := &j.pods[i]
+				if !p.deleting || j.age(p.DeletionTimestamp.Time) < 2*time.Minute || !j.starting() && !j.deleting() && j.lifecycle != api.LifecycleUpgrading {
+					continue
+				}
+				f := Finding{Subject: "pod/" + p.name, Means: fmt.Sprintf("%s was deleted, and is still there %s after its time to end", p.name, ago(j.age(p.DeletionTimestamp.Time))), Evidence: []Evidence{{Source: "pod/" + p.name, At: p.DeletionTimestamp.Time, Text: "metadata.deletionTimestamp, on node " + p.Spec.NodeName}}, Cures: []Cure{{Text: "see its node, and what its events say", Command: j.kubectl("describe pod %s", p.name), Safe: true}}, Confidence: Likely}
+				if len(p.Finalizers) > 0 {
+					f.Means += ": finalizers hold it (" + strings.Join(p.Finalizers, ", ") + ")"
+				}
+				return []Finding{f}
 			}
 			return nil
 		},

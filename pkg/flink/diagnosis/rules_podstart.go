@@ -101,7 +101,11 @@ var podStartRules = []Rule{
 				}
 				return fmt.Sprintf("init container %s of %s ended with %s", c.name, p.name, ending(c.end)) + withText(c.said(true)), []Evidence{{Source: p.source(c), At: c.end.FinishedAt.Time, Text: ending(c.end) + withText(c.said(true))}}, true
 			}, func(_ *pod, c *container) []Cure {
-				return []Cure{{Text: "see what it writes, pod after pod", Command: j.flink("logs %s -c %s -f", clusterTarget(j), word(c.name)), Safe: true}, {Text: "correct the init container in the pod template"}}
+				cures := []Cure{{Text: "see what it writes, pod after pod", Command: j.flink("logs %s -c %s -f", clusterTarget(j), word(c.name)), Safe: true}, {Text: "correct the init container in the pod template"}}
+				if mesh := j.meshed(); mesh != "" && noNetwork.MatchString(c.said(true)) {
+					cures = append(cures, Cure{Text: "or let it do without the mesh, whose sidecar " + mesh + " takes the pod's connections and runs only after init containers: have it run as user 1337 (Istio), leave its ports out (traffic.sidecar.istio.io/excludeOutboundPorts), or use sidecars that are init containers themselves"})
+				}
+				return cures
 			})
 			if len(out) > 0 || !j.starting() {
 				return out
@@ -118,6 +122,30 @@ var podStartRules = []Rule{
 				return []Finding{{Subject: "pod/" + p.name, Means: fmt.Sprintf("%d TaskManagers ended before their containers ran; init container %s comes first", len(ended), name), Evidence: []Evidence{{Source: "the JobManager's log", At: ended[0].at, Text: oneLine(ended[0].line)}}, Cures: []Cure{{Text: "see what it writes, pod after pod", Command: j.flink("logs %s -c %s -f", clusterTarget(j), word(name)), Safe: true}}, Confidence: Likely}}
 			}
 			return nil
+		},
+	},
+	{
+		ID: "FLINK-POD-INIT-WAITS", Severity: Warning, Title: "an init container doesn't come to its end", Link: docTemplate,
+		Explain:  "Flink's container is started only after all init containers have ended, and one of them runs for minutes: it waits for something that doesn't come (a service, a secret of Vault's), or fetches something large. A sidecar that is an init container itself (restartPolicy Always) keeps the others back until its startup probe succeeds.",
+		Explains: whatFollows,
+		job: func(j *job) []Finding {
+			return j.troubled(func(p *pod, c *container) (string, []Evidence, bool) {
+				if !c.init || !c.running || c.started || c.since.IsZero() || j.age(c.since) < slowStart {
+					return "", nil, false
+				}
+				what := fmt.Sprintf("init container %s of %s runs for %s and hasn't come to its end", c.name, p.name, ago(j.age(c.since)))
+				if c.stays {
+					what = fmt.Sprintf("sidecar %s of %s, which starts before Flink, isn't ready for %s", c.name, p.name, ago(j.age(c.since)))
+				}
+				evidence := []Evidence{{Source: p.source(c), At: c.since, Text: "running, and Flink's container waits (PodInitializing)"}}
+				if e, ok := j.podEvent(p, nil, "Unhealthy"); ok && e.container == c.name {
+					what += ": " + oneLine(e.message)
+					evidence = append(evidence, e.evidence())
+				}
+				return what, evidence, true
+			}, func(_ *pod, c *container) []Cure {
+				return []Cure{{Text: "see what it waits for", Command: j.flink("logs %s -c %s", clusterTarget(j), word(c.name)), Safe: true}}
+			})
 		},
 	},
 	{

@@ -8,11 +8,16 @@ import (
 )
 
 var (
-	claimMissing   = pattern(`persistentvolumeclaim "([a-z0-9.-]+)" not found`)
-	claimUnbound   = pattern(`unbound immediate PersistentVolumeClaims|didn't find available persistent volumes|volume node affinity conflict`)
-	claimElsewhere = pattern(`volume node affinity conflict`)
+	claimMissing = pattern(`persistentvolumeclaim "([a-z0-9.-]+)" not found`)
+	// Kubernetes 1.34 words a volume of another node anew.
+	claimUnbound   = pattern(`unbound immediate PersistentVolumeClaims|didn't find available persistent volumes|not have enough free storage|bound to non-existent pv|binding volumes: |` + claimElsewhere.text)
+	claimElsewhere = pattern(`volume node affinity conflict|PersistentVolume's node affinity|no available volume zone`)
+	claimLost      = pattern(`bound to non-existent pv`)
+	claimTaken     = pattern(`ReadWriteOncePod access mode already in-use`)
 	spreadWords    = pattern(`topology spread`)
 	antiAffinity   = pattern(`anti-affinity`)
+	antiOfOthers   = pattern(`existing pods anti-affinity`)
+	besidePods     = pattern(`pod affinity rules`)
 	quotaWords     = pattern(`exceeded quota: ([^,]+), requested: (.*?), used: (.*?), limited: (.*)$`)
 	quotaMust      = pattern(`failed quota: ([^:]+): must specify (.*)$`)
 	cannotCreate   = pattern(`cannot create resource "?([a-z./]+)"?|cannot set blockOwnerDeletion`)
@@ -110,7 +115,7 @@ var schedulingRules = []Rule{
 				f.Cures = []Cure{{Text: "this cluster wants a ResourceQuota for that priority class in the namespace: make one, or correct priorityClassName in the pod template"}}
 			}
 			f.Cures = append(f.Cures, Cure{Text: "see what uses it", Command: j.kubectl("describe resourcequota"), Safe: true})
-			return []Finding{f}
+			return j.beside([]Finding{f})
 		},
 	},
 	{
@@ -128,7 +133,7 @@ var schedulingRules = []Rule{
 				return nil
 			}
 			account := j.refusedAccount(why)
-			return []Finding{{Subject: j.ref(), Means: fmt.Sprintf("service account %s may not do what the JobManager needs: %s", account, oneLine(why)), Evidence: []Evidence{evidence}, Cures: []Cure{roleFix(j.ns, account).cure("bind it a role with the rights that the operator's chart gives the account flink")}}}
+			return j.beside([]Finding{{Subject: j.ref(), Means: fmt.Sprintf("service account %s may not do what the JobManager needs: %s", account, oneLine(why)), Evidence: []Evidence{evidence}, Cures: []Cure{roleFix(j.ns, account).cure("bind it a role with the rights that the operator's chart gives the account flink")}}})
 		},
 	},
 	{
@@ -151,7 +156,7 @@ var schedulingRules = []Rule{
 		Explains: whatFollows,
 		job: func(j *job) []Finding {
 			if r, ok := j.stillRefused(); ok && !anyQuota.MatchString(r.why) && !cannotCreate.MatchString(r.why) {
-				return []Finding{{Subject: j.ref(), Means: notMadeWord(r.why) + " the TaskManagers' pods: " + oneLine(r.why), Evidence: []Evidence{{Source: "the JobManager's log", At: r.at, Text: oneLine(r.why)}}, Cures: []Cure{j.refusedCure(r.why, "spec.taskManager and the pod template")}}}
+				return j.beside([]Finding{{Subject: j.ref(), Means: notMadeWord(r.why) + " the TaskManagers' pods: " + oneLine(r.why), Evidence: []Evidence{{Source: "the JobManager's log", At: r.at, Text: oneLine(r.why)}}, Cures: []Cure{j.refusedCure(r.why, "spec.taskManager and the pod template")}}})
 			}
 			why, from, ok := j.podsRefused(nil)
 			if !ok || anyQuota.MatchString(why) || noAccount.MatchString(why) {
@@ -184,7 +189,13 @@ var schedulingRules = []Rule{
 					return "", nil, false
 				}
 				if claimElsewhere.MatchString(reasons(p.unscheduled)) {
+					if insufficient.MatchString(reasons(p.unscheduled)) {
+						return "", nil, false // the nodes that its volume allows are full
+					}
 					return "the volume of " + p.name + " is where the pod can't run: it belongs to another node or zone", []Cure{{Text: "let the pod run where its volume is (nodeSelector, affinity), or use a class that binds with the first pod (volumeBindingMode WaitForFirstConsumer), or storage that all zones reach", Command: "kubectl get pv -o wide", Safe: true}}, true
+				}
+				if claimLost.MatchString(reasons(p.unscheduled)) {
+					return "a persistentvolumeclaim of " + p.name + " is bound to a volume that isn't there any more", []Cure{{Text: "bring the volume back if it holds state, else delete the claim and make it again", Command: j.kubectl("get pvc"), Safe: true}}, true
 				}
 				what, cures := "a persistentvolumeclaim of "+p.name+" has no volume", []Cure{{Text: "see what the claims wait for", Command: j.kubectl("describe pvc"), Safe: true}}
 				for _, c := range j.Claims {
@@ -215,8 +226,12 @@ var schedulingRules = []Rule{
 					asks = " (" + strings.Join(pairs, ",") + ")"
 				}
 				switch why := reasons(p.unscheduled); {
+				case besidePods.MatchString(why) && !antiAffinity.MatchString(why) && !strings.Contains(why, "Pod's node affinity"):
+					return p.name + " finds no node with the pods beside which its podAffinity wants it", []Cure{{Text: "see that such pods run (labels, namespaces and topologyKey of podAffinity in the pod template), or prefer it instead of requiring it", Command: j.kubectl("get pods --show-labels -o wide"), Safe: true}}, true
 				case spreadWords.MatchString(why):
 					return p.name + " finds no node that its topologySpreadConstraints allow", []Cure{{Text: "relax them in the pod template (maxSkew, whenUnsatisfiable: ScheduleAnyway), or add nodes in the other zones", Command: "kubectl get nodes -L topology.kubernetes.io/zone", Safe: true}}, true
+				case antiOfOthers.MatchString(why):
+					return p.name + " finds no node: anti-affinity of pods that run there keeps it off", []Cure{{Text: "see which pods' anti-affinity takes in the labels of this one, and change either; or add nodes", Command: "kubectl get pods -A -o wide", Safe: true}}, true
 				case antiAffinity.MatchString(why):
 					return p.name + " finds no node: anti-affinity keeps it off those on which others of its kind run", []Cure{{Text: "prefer the anti-affinity instead of requiring it (preferredDuringScheduling…), or add nodes", Command: "kubectl get nodes", Safe: true}}, true
 				}
@@ -306,6 +321,9 @@ var schedulingRules = []Rule{
 					}
 					return p.name + " isn't scheduled before its gates are taken away: " + strings.Join(names, ", "), []Cure{{Text: "see the queue or controller that set them (as Kueue's workloads), which takes them away when the pod's turn comes", Command: j.kubectl("describe pod %s", p.name), Safe: true}}, true
 				}
+				if claimTaken.MatchString(why) {
+					return p.name + " waits for a persistentvolumeclaim that another pod has: its access mode (ReadWriteOncePod) allows one pod", []Cure{{Text: "let that pod end, or use an access mode that several pods may have", Command: j.kubectl("get pvc"), Safe: true}}, true
+				}
 				if noPort.MatchString(why) {
 					return p.name + " finds no node: a port of the node that it wants is in use on each", []Cure{{Text: "leave hostPort and hostNetwork out of the pod template: each node can have one such pod", Command: j.kubectl("describe pod %s", p.name), Safe: true}}, true
 				}
@@ -313,6 +331,17 @@ var schedulingRules = []Rule{
 			})
 		},
 	},
+}
+
+// beside makes findings about pods that can't be made warnings where the job runs
+// without them.
+func (j *job) beside(findings []Finding) []Finding {
+	if j.running() {
+		for i := range findings {
+			findings[i].Severity = Warning
+		}
+	}
+	return findings
 }
 
 // refusedAccount is the service account that a refusal names, else the spec's.

@@ -27,14 +27,16 @@ var (
 	tlsVersion    = pattern(`protocol_version|handshake_failure|no cipher suites in common|No appropriate protocol`)
 	tlsPlain      = pattern(`Unsupported or unrecognized SSL message|not an SSL/TLS record|plaintext connection\?`)
 	registrySays  = pattern(`^RestClientException: (.*?)\s*; error code: (\d{3,5})`)
-	kerberosFails = pattern(`^(?:LoginException|GSSException|KrbException|KerberosAuthException)|Login failure for|Cannot locate KDC|Clock skew too great|Server not found in Kerberos database|Unable to obtain (?:password|Principal Name)|Client not found in Kerberos database|Can't get Kerberos realm`)
+	kerberosFails = pattern(`^(?:LoginException|GSSException|KrbException|KerberosAuthException)|Login failure for|Cannot locate KDC|Clock skew too great|Server not found in Kerberos database|Unable to obtain (?:password|Principal Name)|Client not found in Kerberos database|Can't get Kerberos realm|Client cannot authenticate via|_DELEGATION_TOKEN token .*(?:can't be found|is expired)`)
+	kerberosNone  = pattern(`Client cannot authenticate via|_DELEGATION_TOKEN token`)
+	noLoginClass  = pattern(`^LoginException: (?:unable to find LoginModule class: |No LoginModule found for )`)
 	kerberosKey   = pattern(`Unable to obtain|Checksum failed|keytab`)
 	kerberosClock = pattern(`Clock skew`)
 	kerberosConf  = pattern(`Cannot locate (?:KDC|default realm)|Can't get Kerberos realm`)
-	tableWriters  = pattern(`^CommitFailedException|Conflicts? (?:detected )?during commits?|^Concurrent(?:Append|DeleteRead|DeleteDelete|Transaction|Write)Exception|^(?:HoodieWriteConflict\w*|CommitStateUnknown)Exception`)
+	tableWriters  = pattern(`^HoodieLockException|File deletion conflicts detected|^CommitFailedException|Conflicts? (?:detected )?during commits?|^Concurrent(?:Append|DeleteRead|DeleteDelete|Transaction|Write)Exception|^(?:HoodieWriteConflict\w*|CommitStateUnknown)Exception`)
 	commitUnknown = pattern(`^CommitStateUnknownException`)
 	tableExpired  = pattern(`[Ss]napshot with id \d+ has expired|Cannot find snapshot with id|[Ss]tarting snapshot .* (?:is not an ancestor|has expired)|The changelog with id \d+ has expired`)
-	noTable       = pattern(`(?:relation|table|view) ["']?[\w.$-]+["']? (?:does not|doesn't) exist|Table '[\w.]+' doesn't exist|ORA-0*942|Invalid object name|no such index|index_not_found_exception|Unknown (?:table|database)`)
+	noTable       = pattern(`ORA-12505|ORA-12514|(?:relation|table|view|database|schema) ["']?[\w.$-]+["']? (?:does not|doesn't) exist|Table '[\w.]+' doesn't exist|ORA-0*942|Invalid object name|no such index|index_not_found_exception|Unknown (?:table|database)`)
 	noColumn      = pattern(`column ["']?[\w.$-]+["']? (?:of relation \S+ )?does not exist|Unknown column|ORA-0*904|Invalid column name|mapper_parsing_exception|strict_dynamic_mapping_exception`)
 	notUnique     = pattern(`duplicate key value violates|Duplicate entry|ORA-00001|Violation of (?:PRIMARY|UNIQUE) KEY|E11000 duplicate key`)
 	badValue      = pattern(`violates (?:not-null|foreign key|check) constraint|value too long for type|Data too long for column|Data truncation|cannot be null|ORA-0(?:1400|2291|12899)|numeric field overflow|Out of range value|invalid byte sequence for encoding`)
@@ -54,10 +56,11 @@ func notOfService(e Exception) bool {
 	return e.match(kafkaWords) != nil || (e.Where == InCheckpoint || e.Where == InRestore) && ofStateStore(e) || e.match(ofFlinkItself) != nil || e.passes("org.apache.flink.shaded.netty")
 }
 
-// otherLogin reports whether a LoginException isn't Java's.
+// otherLogin reports whether a LoginException isn't Java's, or is about the class
+// of a login or Kafka's own way to log in.
 func otherLogin(e Exception) bool {
 	c, _ := e.fitting(kerberosFails)
-	return c.Name() == "LoginException" && strings.Contains(c.Type, ".") && !strings.HasPrefix(c.Type, "javax.security.")
+	return e.match(kafkaWords) != nil || e.match(noLoginClass) != nil || c.Name() == "LoginException" && strings.Contains(c.Type, ".") && !strings.HasPrefix(c.Type, "javax.security.")
 }
 
 // notOfDatabase is notOfService, and what no database's client has thrown.
@@ -145,6 +148,8 @@ func registryCure(_ *job, _ Exception, found []string) []Cure {
 func kerberosCure(_ *job, e Exception, _ []string) []Cure {
 	text := "check principal and keytab (security.kerberos.login.principal, .keytab, .contexts), and that pods reach the KDC"
 	switch {
+	case e.match(kerberosNone) != nil:
+		text = "let the job log in: the service wants Kerberos, and the process has no ticket or only a token that is no longer valid (security.kerberos.login.principal and .keytab, security.delegation.tokens.enabled, and Hadoop's own configuration in the pods)"
 	case e.match(kerberosClock) != nil:
 		text = "set the nodes' clocks right: Kerberos allows five minutes"
 	case e.match(kerberosConf) != nil:
@@ -193,8 +198,8 @@ var serviceRules = []Rule{
 	thrownRule("FLINK-JOB-NULL", "a null is written into a column that has none", docTable,
 		"A sink's table declares the column NOT NULL, and a row has a null there. By default such a row fails the job (table.exec.sink.not-null-enforcer).",
 		nullWritten, []Where{InTask, Somewhere}, says("a row has a null where the sink's table has none"), advice("filter or fill such rows before the INSERT, or declare the column without NOT NULL; 'table.exec.sink.not-null-enforcer' = 'DROP' leaves such rows out, without a word")),
-	serviceRule("FLINK-JOB-KERBEROS", "Kerberos refuses the job", "The job logs in with Kerberos (HDFS, Hive, Kafka), and that failed: the keytab, the KDC, its configuration, or the clocks.",
-		kerberosFails, says("the job's login by Kerberos failed"), kerberosCure).unless(otherLogin),
+	thrownRule("FLINK-JOB-KERBEROS", "Kerberos refuses the job", docRecovery, "The job logs in with Kerberos (HDFS, Hive, Kafka), and that failed: the keytab, the KDC, its configuration, or the clocks.",
+		kerberosFails, servicePlaces, says("the job's login by Kerberos failed"), kerberosCure).unless(otherLogin),
 	serviceRule("FLINK-JOB-REGISTRY", "the schema registry refuses", "A format of the schema registry (avro-confluent, …) got an answer from it that isn't a schema; its error code says why.",
 		registrySays, says("the schema registry refuses what the job asks"), registryCure),
 	serviceRule("FLINK-JOB-TLS", "a service's TLS connection fails", "The job reaches a service that it uses, and one of the two doesn't trust the other, or they don't agree on how to encrypt.",

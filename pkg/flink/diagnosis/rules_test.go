@@ -373,7 +373,7 @@ func crashedOperator(name string) []PodFacts {
 
 // all the jobs' trials.
 func trials() []trial {
-	return slices.Concat(podTrials, memoryTrials, storageTrials, outsideTrials, serviceTrials, podSecurityTrials, processTrials, exceptionTrials, operatorTrials, snapshotTrials, lifecycleTrials, specTrials, checkpointTrials, flowTrials)
+	return slices.Concat(podTrials, memoryTrials, storageTrials, outsideTrials, serviceTrials, podSecurityTrials, processTrials, exceptionTrials, operatorTrials, snapshotTrials, lifecycleTrials, specTrials, checkpointTrials, flowTrials, stuckTrials)
 }
 
 // with is a healthy job, changed.

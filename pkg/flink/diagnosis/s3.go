@@ -82,11 +82,12 @@ func (j *job) s3Unanswered() (out Exception, inHost, ok bool) {
 }
 
 var (
-	s3Slow   = pattern(`Error Code: SlowDown|reduce your request rate|SlowDownException|Error Code: (?:503 SlowDown|RequestLimitExceeded)`)
-	s3Region = pattern(`PermanentRedirect|must be addressed using the specified endpoint|AuthorizationHeaderMalformed|the region '[\w-]+' is wrong`)
-	s3Role   = pattern(`[Nn]ot authorized to perform:? sts:|WebIdentityErr|AccessDenied.*AssumeRole`)
-	s3NoKey  = pattern(`KMS\.(?:NotFound|Disabled|KMSInvalidState|InvalidKeyUsage)Exception`)
-	s3Key    = pattern(`kms:(?:GenerateDataKey|Decrypt)|KMS\.|KMSAccessDenied`)
+	s3Slow     = pattern(`Error Code: SlowDown|reduce your request rate|SlowDownException|Error Code: (?:503 SlowDown|RequestLimitExceeded)`)
+	s3Region   = pattern(`PermanentRedirect|must be addressed using the specified endpoint|AuthorizationHeaderMalformed|the region '[\w-]+' is wrong`)
+	s3NoRegion = pattern(`Unable to (?:find a|load) region`)
+	s3Role     = pattern(`[Nn]ot authorized to perform:? sts:|WebIdentityErr|AccessDenied.*AssumeRole`)
+	s3NoKey    = pattern(`KMS\.(?:NotFound|Disabled|KMSInvalidState|InvalidKeyUsage)Exception`)
+	s3Key      = pattern(`kms:(?:GenerateDataKey|Decrypt)|KMS\.|KMSAccessDenied`)
 )
 
 // deniedCure says what to do about a refusal of S3's, by what it names.
@@ -120,6 +121,9 @@ var s3Rules = []Rule{
 		Source:   "Amazon S3, list of error codes",
 		Explains: []string{"FLINK-POD-CRASH", "FLINK-STATE-WRITE", "FLINK-SNAP-*", theRest},
 		job: func(j *job) []Finding {
+			if e, _, ok := j.find(s3NoRegion); ok && j.matters(e) && inS3(e) {
+				return []Finding{{Subject: j.ref(), Means: "the S3 client knows no region: " + e.Telling(), Evidence: []Evidence{e.evidence()}, Cures: []Cure{{Text: "name it (s3.region, fs.s3a.endpoint.region, or the environment variable AWS_REGION of the pod template; with a store that isn't Amazon's any name does)"}}}}
+			}
 			return j.thrown(s3Region, nil, func(e Exception, _ []string) string {
 				return "the bucket is in another region than the S3 client asks: " + e.Telling()
 			}, Cure{Text: "set s3.endpoint to that of the bucket's region (s3.REGION.amazonaws.com), or the region (s3.region, fs.s3a.endpoint.region)"})
