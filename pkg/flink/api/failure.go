@@ -59,70 +59,52 @@ const mostCuts = 8
 
 // readCut reads the operator's JSON of which the end is missing, as far as it
 // goes; it is empty where the text isn't that.
-func readCut(raw string) throwable {
+func readCut(raw string) (out throwable) {
 	if !strings.HasPrefix(raw, "{") || !strings.Contains(raw, `"type"`) && !strings.Contains(raw, `"message"`) {
-		return throwable{}
+		return out
 	}
-	type place struct {
-		at    int
-		close string
-	}
-	var open []byte
-	var commas []place
-	inText, escaped := false, -1
-	closers := func() string {
-		out := make([]byte, 0, len(open))
-		for _, c := range slices.Backward(open) {
-			out = append(out, c)
-		}
-		return string(out)
-	}
-	for i := 0; i < len(raw); i++ {
-		switch c := raw[i]; {
-		case inText && c == '\\':
-			escaped = i
-			i++
-			if i < len(raw) && raw[i] == 'u' {
-				i += 4
-			}
-			if i < len(raw) {
-				escaped = -1
-			}
-		case c == '"':
-			inText = !inText
-		case inText:
-		case c == '{':
-			open = append(open, '}')
-		case c == '[':
-			open = append(open, ']')
-		case (c == '}' || c == ']') && len(open) > 0:
-			open = open[:len(open)-1]
-		case c == ',':
-			commas = append(commas, place{i, closers()})
-		}
-	}
-	text := raw
-	if escaped >= 0 {
-		text = raw[:escaped]
-	}
-	if inText {
-		text += cutMark + `"`
-	}
-	tries := []string{text + closers()}
-	for _, comma := range slices.Backward(commas) {
-		if len(tries) == mostCuts {
-			break
-		}
-		tries = append(tries, raw[:comma.at]+comma.close)
-	}
-	for _, try := range tries {
-		var out throwable
-		if json.Unmarshal([]byte(try), &out) == nil {
+	// Where it was cut within a key the one before is the last.
+	for tries := 0; tries < mostCuts && raw != ""; tries++ {
+		out = throwable{}
+		if json.Unmarshal([]byte(closed(raw)), &out) == nil {
 			out.dropCutTypes()
 			return out
 		}
+		raw = raw[:max(strings.LastIndexByte(raw, ','), 0)]
 	}
 	return throwable{}
+}
+
+// closed is the beginning of a JSON text with what it opened closed.
+func closed(text string) string {
+	var open []byte
+	inText, whole := false, len(text)
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case inText && c == '\\':
+			after := i + 2
+			if i+1 < len(text) && text[i+1] == 'u' {
+				after += 4
+			}
+			if after > len(text) { // the cut is in an escape
+				whole = i
+			}
+			i = after - 1
+		case c == '"':
+			inText = !inText
+		case inText:
+		case c == '{' || c == '[':
+			open = append(open, c+2) // their counterparts
+		case (c == '}' || c == ']') && len(open) > 0:
+			open = open[:len(open)-1]
+		}
+	}
+	text = text[:whole]
+	if inText {
+		text += cutMark + `"`
+	}
+	slices.Reverse(open)
+	return text + string(open)
 }
 
 // dropCutTypes takes away the names of exceptions that were cut off.
@@ -138,11 +120,11 @@ func (t *throwable) dropCutTypes() {
 // wholeCauses is a message without a last line that begins a cause and was cut
 // off within the exception's name: the operator cuts long messages.
 func wholeCauses(message string) string {
-	at := strings.LastIndex(message, "\nCaused by: ")
+	at := strings.LastIndex(message, causedBy)
 	if at < 0 {
 		return message
 	}
-	if last := strings.TrimSuffix(message[at+len("\nCaused by: "):], cutMark); !strings.ContainsAny(last, "\n ") && !thrownName.MatchString(last) {
+	if last := strings.TrimSuffix(message[at+len(causedBy):], cutMark); !strings.ContainsAny(last, "\n ") && !thrownName.MatchString(last) {
 		return message[:at]
 	}
 	return message
@@ -152,27 +134,21 @@ var thrownName = regexp.MustCompile(`\.[A-Z]\w*(?:Exception|Error|Throwable|Fail
 
 // addTrace takes up the causes of a stack trace that are not known yet.
 func (f *Failure) addTrace(trace string) {
-	var found []Cause
-	open := false // the message may go on in the next line
-	for line := range strings.Lines(wholeCauses(WithoutStatuses(strings.TrimRight(trace, "\n")))) {
-		line = strings.TrimRight(line, "\r\n")
-		switch name, begins := strings.CutPrefix(line, "Caused by: "); {
-		case begins:
-			class, message, _ := strings.Cut(name, ": ")
-			found, open = append(found, Cause{class, message}), true
-		case strings.HasPrefix(line, "\t"):
-			open = false
-		case open:
-			found[len(found)-1].Message += "\n" + line
+	_, causes, _ := strings.Cut(wholeCauses(WithoutStatuses(strings.TrimSpace(trace))), causedBy)
+	for text := range strings.SplitSeq(causes, causedBy) {
+		text, _, _ = strings.Cut(text, "\n\t")
+		class, message, _ := strings.Cut(text, ": ")
+		known := class == "" || f.Type == class && sameStart(f.Message, message)
+		for _, k := range f.Causes {
+			known = known || k.Type == class && sameStart(k.Message, message)
 		}
-	}
-	for _, c := range found {
-		known := slices.ContainsFunc(f.Causes, func(k Cause) bool { return k.Type == c.Type && sameStart(k.Message, c.Message) })
-		if !known && !(f.Type == c.Type && sameStart(f.Message, c.Message)) {
-			f.Causes = append(f.Causes, c)
+		if !known {
+			f.Causes = append(f.Causes, Cause{class, message})
 		}
 	}
 }
+
+const causedBy = "\nCaused by: "
 
 // sameStart reports whether one of two texts is the beginning of the other.
 func sameStart(a, b string) bool {
@@ -183,6 +159,9 @@ func sameStart(a, b string) bool {
 // add takes causes up, with those below them.
 func (f *Failure) add(causes []throwable) {
 	for _, t := range causes {
+		if begun, cut := strings.CutSuffix(t.Message, cutMark); cut && strings.Contains(f.Chain(), begun) {
+			continue // what is left of it is said above
+		}
 		f.Causes = append(f.Causes, Cause{Type: t.Type, Message: wholeCauses(WithoutStatuses(t.Message))})
 		f.add(t.ThrowableList)
 	}
@@ -337,4 +316,61 @@ func simple(name string) string {
 		return name[i+1:]
 	}
 	return name
+}
+
+// fatalWords are what Flink logs at the end of a process.
+var fatalWords = []string{"Fatal error occurred", "Could not start cluster entrypoint", "Terminating TaskManagerRunner", "Could not create application program", "Application failed unexpectedly", "Failed to start the TaskManagerRunner"}
+
+// The ranks of records.
+const (
+	// RankQuiet is no error, RankError one by its level.
+	RankQuiet = iota + 1
+	RankError
+	// RankFatal is what Flink calls fatal: what follows are its consequences.
+	RankFatal
+)
+
+// RecordRank is how likely what a log's record tells of ended the process; "" is
+// a trace without one.
+func RecordRank(record string) int {
+	for _, words := range fatalWords {
+		if strings.Contains(record, words) {
+			return RankFatal
+		}
+	}
+	for word := range strings.FieldsFuncSeq(record, func(r rune) bool { return r < 'A' || r > 'z' || r > 'Z' && r < 'a' }) {
+		switch word {
+		case "ERROR", "FATAL", "SEVERE":
+			return RankError
+		case "INFO", "WARN", "WARNING", "DEBUG", "TRACE":
+			return RankQuiet
+		}
+	}
+	if record == "" {
+		return RankError
+	}
+	return RankQuiet
+}
+
+// BeginsWithLevel reports whether a line of a log has its level first.
+func BeginsWithLevel(line string) bool {
+	word, _, _ := strings.Cut(strings.TrimLeft(line, "[ "), " ")
+	switch strings.TrimRight(word, "]:|") {
+	case "INFO", "WARN", "WARNING", "DEBUG", "TRACE", "ERROR", "FATAL", "SEVERE":
+		return !strings.Contains(line, "StatusLogger") // log4j's word about itself
+	}
+	return false
+}
+
+// ThrownIn is the exception in the text of a log's record, up to its end; "" where
+// there is none.
+func ThrownIn(record string) string {
+	for at := 0; at < len(record); {
+		word, _, more := strings.Cut(record[at:], " ")
+		if name := strings.TrimSuffix(word, ":"); (name != word || !more) && (strings.HasSuffix(name, "Exception") || strings.HasSuffix(name, "Error")) && isTypeName(name) {
+			return record[at:]
+		}
+		at += len(word) + 1
+	}
+	return ""
 }

@@ -29,6 +29,10 @@ func TestRootOfAnOperatorsError(t *testing.T) {
 			`{"type":"a.B","message":"outer","additionalMetadata":{"reason":"R"},"throwableList":[{"type":"java.io.IOException","message":"inner"},{"type":"java.net.Unk`,
 			"IOException: inner",
 		},
+		"cut in what is said above": {
+			`{"type":"a.B","message":"c.DException: it is suspending.","throwableList":[{"type":"c.DException","message":"it is susp`,
+			"DException: it is suspending.",
+		},
 		"cut after a comma":                  {`{"type":"a.B","message":"outer",`, "outer"},
 		"JSON that is cut and of other sort": {`{"a":"type`, `{"a":"type`},
 		"a trace cut in a name": {

@@ -270,13 +270,13 @@ func (e Exception) Telling() string {
 }
 
 // match finds the innermost cause whose line fits.
-func (e Exception) match(pattern *lazy) []string {
+func (e *Exception) match(pattern *lazy) []string {
 	_, found := e.fitting(pattern)
 	return found
 }
 
 // fitting is match with the cause itself.
-func (e Exception) fitting(pattern *lazy) (Cause, []string) {
+func (e *Exception) fitting(pattern *lazy) (Cause, []string) {
 	for _, c := range slices.Backward(e.Chain) {
 		if found := pattern.FindStringSubmatch(c.String()); found != nil {
 			return c, found
@@ -286,7 +286,7 @@ func (e Exception) fitting(pattern *lazy) (Cause, []string) {
 }
 
 // passes reports whether a frame has the text.
-func (e Exception) passes(texts ...string) bool {
+func (e *Exception) passes(texts ...string) bool {
 	for _, c := range e.Chain {
 		for _, frame := range c.Frames {
 			for _, text := range texts {
@@ -300,7 +300,7 @@ func (e Exception) passes(texts ...string) bool {
 }
 
 // text is the whole chain.
-func (e Exception) text() string {
+func (e *Exception) text() string {
 	lines := make([]string, len(e.Chain))
 	for i, c := range e.Chain {
 		lines[i] = c.String()

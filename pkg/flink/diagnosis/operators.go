@@ -116,11 +116,11 @@ func operatorCrashes(operators []OperatorFacts, now time.Time) []Finding {
 				out = append(out, Finding{
 					Subject: "pod/" + p.name, Means: fmt.Sprintf("container %s of operator %s/%s: %s", c.name, o.Namespace, o.Name, why),
 					Evidence: []Evidence{{Source: p.source(c), At: at, Text: why + ", restarted " + strconv.Itoa(int(c.restarts)) + " times"}},
-					Cures:    []Cure{{Text: "see what it wrote", Command: fmt.Sprintf("kubectl logs %s -n %s -c %s --previous", word(p.name), word(o.Namespace), word(c.name)), Safe: true}},
+					Cures:    look("see what it wrote", fmt.Sprintf("kubectl logs %s -n %s -c %s --previous", word(p.name), word(o.Namespace), word(c.name))),
 				})
 			}
 			if p.unscheduled != "" && p.age > slowSight {
-				out = append(out, Finding{Subject: "pod/" + p.name, Means: "the operator's pod finds no node: " + oneLine(p.unscheduled), Evidence: []Evidence{{Source: "pod/" + p.name, Text: oneLine(p.unscheduled)}}, Cures: []Cure{{Text: "see the scheduler's reasons", Command: fmt.Sprintf("kubectl describe pod %s -n %s", word(p.name), word(o.Namespace)), Safe: true}}})
+				out = append(out, Finding{Subject: "pod/" + p.name, Means: "the operator's pod finds no node: " + oneLine(p.unscheduled), Evidence: []Evidence{{Source: "pod/" + p.name, Text: oneLine(p.unscheduled)}}, Cures: look("see the scheduler's reasons", fmt.Sprintf("kubectl describe pod %s -n %s", word(p.name), word(o.Namespace)))})
 			}
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/term"
+	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 )
 
 // pod is one of a Flink cluster's.
@@ -207,13 +208,13 @@ var (
 func exceptionIn(lines []string) (Exception, bool) {
 	start, rank := -1, 0
 	for _, at := range tracesIn(lines) {
-		if r := rankOf(headAbove(lines, at)); r >= rank {
+		if r := api.RecordRank(headAbove(lines, at)); r >= rank {
 			start, rank = at, r
 		}
 	}
 	if start < 0 {
-		if found := thrownInText.FindStringSubmatch(lastError(lines)); found != nil {
-			return ReadException(found[1], time.Time{}, Somewhere), true
+		if thrown := api.ThrownIn(lastError(lines)); thrown != "" {
+			return ReadException(thrown, time.Time{}, Somewhere), true
 		}
 		return Exception{}, false
 	}
@@ -224,40 +225,19 @@ func exceptionIn(lines []string) (Exception, bool) {
 	return ReadException(strings.Join(lines[start:end], "\n"), time.Time{}, Somewhere), true
 }
 
-var (
-	// errorRecord is a record that is an error, quietRecord one that isn't,
-	// fatalWords what Flink logs at the end of a process.
-	errorRecord = pattern(`\b(?:ERROR|FATAL|SEVERE)\b`)
-	quietRecord = pattern(`\b(?:INFO|WARN|WARNING|DEBUG|TRACE)\b`)
-	fatalWords  = pattern(`Fatal error occurred|Could not start cluster entrypoint|Terminating TaskManagerRunner|Could not create application program|Application failed unexpectedly|Failed to start the TaskManagerRunner`)
-	// frameInText is a stack frame in a line of text, thrownInText an exception.
-	// ofLogger is log4j's own word about itself.
-	ofLogger     = pattern(`\bStatusLogger\b`)
-	frameInText  = pattern(`\sat [\w$.<>/@-]+\(`)
-	thrownInText = pattern(`(?:^|[\s:(])((?:[a-z]\w*\.)+[A-Z]\w*(?:Exception|Error)(?:: .*)?)$`)
-	// ofRecord is the beginning of a record, in more layouts than recordLine has.
-	ofRecord = pattern(recordLine.text + `|^\[?(?:INFO|WARN|DEBUG|TRACE|ERROR|FATAL)\s*\]?[\s:|]|^(?:SEVERE|WARNING): `)
-)
+// frameInText is a stack frame in a line of text.
+var frameInText = pattern(`\sat [\w$.<>/@-]+\(`)
+
+func beginsRecord(line string) bool { return recordLine.MatchString(line) || api.BeginsWithLevel(line) }
 
 // headAbove is the record that a trace stands below; "" where there is none.
 func headAbove(lines []string, at int) string {
 	for i := at - 1; i >= 0 && i >= at-20; i-- {
-		if line := strings.TrimSpace(lines[i]); ofRecord.MatchString(line) {
+		if line := strings.TrimSpace(lines[i]); beginsRecord(line) {
 			return line
 		}
 	}
 	return ""
-}
-
-// rankOf is how likely the exception below a record ended the process.
-func rankOf(head string) int {
-	switch found := errorRecord.get().FindStringIndex(head); {
-	case fatalWords.MatchString(head):
-		return 3
-	case head == "" || found != nil && !quietRecord.MatchString(head[:found[0]]):
-		return 2
-	}
-	return 1
 }
 
 // lastError is the last record of a log that is an error by its level, of those
@@ -266,7 +246,7 @@ func lastError(lines []string) string {
 	best, rank := "", 0
 	for _, line := range lines {
 		line = strings.TrimSpace(line)
-		if r := rankOf(line); r > 1 && r >= rank && ofRecord.MatchString(line) && !frameInText.MatchString(line) && !ofLogger.MatchString(line) {
+		if r := api.RecordRank(line); r >= max(rank, api.RankError) && beginsRecord(line) && !frameInText.MatchString(line) {
 			best, rank = line, r
 		}
 	}

@@ -149,7 +149,7 @@ func pythonCure(j *job, e Exception, _ []string) []Cure {
 	case strings.Contains(root, "can't open file "):
 		return []Cure{{Text: "put the program into the image, or correct its path in spec.job.args (-py, -pym)"}}
 	case strings.Contains(root, "Python process exits"), e.match(pythonFails) != nil && strings.Contains(root, "SDK harness"):
-		return []Cure{{Text: "see what it printed", Command: j.flink("logs %s --jm", j.target()), Safe: true}}
+		return look("see what it printed", j.flink("logs %s --jm", j.target()))
 	}
 	return nil
 }

@@ -37,7 +37,7 @@ func restartsOften(j *job) []Finding {
 		}
 		n, window, counted = int(j.Flink.Restarts), j.Flink.Window, fmt.Sprintf("%d restarts since the job's start", j.Flink.Restarts)
 	}
-	f := Finding{Subject: j.ref(), Means: fmt.Sprintf("the job has restarted %d times in the last %s", n, ago(window)), Evidence: []Evidence{{Source: "the JobManager", Text: counted}}, Cures: []Cure{{Text: "see its failures", Command: j.flink("exceptions %s", j.target()), Safe: true}}}
+	f := Finding{Subject: j.ref(), Means: fmt.Sprintf("the job has restarted %d times in the last %s", n, ago(window)), Evidence: []Evidence{{Source: "the JobManager", Text: counted}}, Cures: look("see its failures", j.flink("exceptions %s", j.target()))}
 	if lost, slots := j.lostWork(failures), j.slots(); lost >= time.Minute && slots > 0 {
 		f.Means += fmt.Sprintf("; at least %s of work was lost with them (%s)", ago(lost), slotHours(lost, slots))
 		f.Evidence = append(f.Evidence, Evidence{Source: "the JobManager", Text: "each failure took the job back to its last completed checkpoint"})

@@ -23,7 +23,7 @@ var accessRules = []Rule{
 				if !ok || p.ready || p.age < slowSight || p.Status.Phase == "Succeeded" {
 					continue
 				}
-				f := Finding{Subject: "pod/" + p.name, Means: fmt.Sprintf("pod %s of cert-manager is not ready", p.name), Evidence: []Evidence{{Source: "pod " + p.Namespace + "/" + p.name, At: p.readySince, Text: fmt.Sprintf("phase %s, not Ready", p.Status.Phase)}}, Cures: []Cure{{Text: "see why", Command: fmt.Sprintf("kubectl describe pod %s -n %s", word(p.name), word(p.Namespace)), Safe: true}}}
+				f := Finding{Subject: "pod/" + p.name, Means: fmt.Sprintf("pod %s of cert-manager is not ready", p.name), Evidence: []Evidence{{Source: "pod " + p.Namespace + "/" + p.name, At: p.readySince, Text: fmt.Sprintf("phase %s, not Ready", p.Status.Phase)}}, Cures: look("see why", fmt.Sprintf("kubectl describe pod %s -n %s", word(p.name), word(p.Namespace)))}
 				if len(i.Webhooks) == 0 {
 					f.Severity = Warning
 				}
@@ -41,7 +41,7 @@ var accessRules = []Rule{
 			var out []Finding
 			for _, c := range i.Certificates {
 				if !c.Ready {
-					out = append(out, Finding{Subject: "certificate/" + c.Name, Means: fmt.Sprintf("certificate %s/%s is not Ready", c.Namespace, c.Name) + withText(c.Message), Evidence: []Evidence{{Source: "certificate " + c.Namespace + "/" + c.Name, Text: "Ready is not True: " + c.Message}}, Cures: []Cure{{Text: "see what it waits for", Command: fmt.Sprintf("kubectl describe certificate %s -n %s", word(c.Name), word(c.Namespace)), Safe: true}}})
+					out = append(out, Finding{Subject: "certificate/" + c.Name, Means: fmt.Sprintf("certificate %s/%s is not Ready", c.Namespace, c.Name) + withText(c.Message), Evidence: []Evidence{{Source: "certificate " + c.Namespace + "/" + c.Name, Text: "Ready is not True: " + c.Message}}, Cures: look("see what it waits for", fmt.Sprintf("kubectl describe certificate %s -n %s", word(c.Name), word(c.Namespace)))})
 				}
 			}
 			return out
@@ -86,7 +86,7 @@ var accessRules = []Rule{
 			var out []Finding
 			for _, h := range i.Webhooks {
 				if h.CABundle == 0 {
-					out = append(out, Finding{Subject: "webhook/" + h.Name, Means: "webhook " + h.Name + " has no CA bundle: the API server can't trust it", Evidence: []Evidence{{Source: "webhook " + h.Name, Text: "clientConfig.caBundle: empty"}}, Cures: []Cure{{Text: "see that cert-manager's cainjector runs", Command: "kubectl get pods -n cert-manager", Safe: true}}})
+					out = append(out, Finding{Subject: "webhook/" + h.Name, Means: "webhook " + h.Name + " has no CA bundle: the API server can't trust it", Evidence: []Evidence{{Source: "webhook " + h.Name, Text: "clientConfig.caBundle: empty"}}, Cures: look("see that cert-manager's cainjector runs", "kubectl get pods -n cert-manager")})
 				}
 			}
 			return out

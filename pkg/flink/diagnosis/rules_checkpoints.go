@@ -202,7 +202,7 @@ var checkpointRules = []Rule{
 				if len(often) == 0 {
 					return nil
 				}
-				return []Finding{{Severity: Warning, Subject: j.ref(), Means: fmt.Sprintf("%d of the last %d checkpoints failed, last: %s", len(often), ended, oneLine(often[0].Failure)), Evidence: []Evidence{often[0].evidence(), {Source: "the JobManager", Text: fmt.Sprintf("%d completed, %d failed", c.Completed, c.Failed)}}, Cures: []Cure{{Text: "see what failed", Command: j.flink("checkpoints %s", j.target()), Safe: true}}}}
+				return []Finding{{Severity: Warning, Subject: j.ref(), Means: fmt.Sprintf("%d of the last %d checkpoints failed, last: %s", len(often), ended, oneLine(often[0].Failure)), Evidence: []Evidence{often[0].evidence(), {Source: "the JobManager", Text: fmt.Sprintf("%d completed, %d failed", c.Completed, c.Failed)}}, Cures: look("see what failed", j.flink("checkpoints %s", j.target()))}}
 			}
 			quiet := true
 			for _, h := range failing {
@@ -213,7 +213,7 @@ var checkpointRules = []Rule{
 			if quiet && j.standing() < slowStart {
 				return nil
 			}
-			f := Finding{Subject: j.ref(), Means: fmt.Sprintf("the last %d checkpoints failed, last: %s", len(failing), oneLine(failing[0].Failure)), Evidence: []Evidence{failing[0].evidence(), {Source: "the JobManager", Text: fmt.Sprintf("%d completed, %d failed", c.Completed, c.Failed)}}, Cures: []Cure{{Text: "see what failed", Command: j.flink("checkpoints %s", j.target()), Safe: true}}}
+			f := Finding{Subject: j.ref(), Means: fmt.Sprintf("the last %d checkpoints failed, last: %s", len(failing), oneLine(failing[0].Failure)), Evidence: []Evidence{failing[0].evidence(), {Source: "the JobManager", Text: fmt.Sprintf("%d completed, %d failed", c.Completed, c.Failed)}}, Cures: look("see what failed", j.flink("checkpoints %s", j.target()))}
 			if c.Completed == 0 && c.Restored == 0 {
 				f.Means = fmt.Sprintf("no checkpoint was ever completed; %d failed, last: %s", c.Failed, oneLine(failing[0].Failure))
 			}
@@ -247,7 +247,7 @@ var checkpointRules = []Rule{
 				if endpoint, key := j.conf.find("s3.endpoint", "s3a.endpoint", "fs.s3a.endpoint", "presto.s3.endpoint"); endpoint != "" {
 					f.Evidence = append(f.Evidence, j.key(key))
 				}
-				f.Cures = []Cure{{Text: "try the directory from inside the cluster, as the job does", Command: j.flink("storage check %s", j.target()), Safe: true}}
+				f.Cures = look("try the directory from inside the cluster, as the job does", j.flink("storage check %s", j.target()))
 				return []Finding{f}
 			}
 			return nil
@@ -266,7 +266,7 @@ var checkpointRules = []Rule{
 			if len(done) == 0 || j.age(done[0].Triggered) < late+done[0].Duration || c.Config.Interval > 24*time.Hour {
 				return nil
 			}
-			return []Finding{{Subject: j.ref(), Means: fmt.Sprintf("the last completed checkpoint is %s old; the interval is %s", ago(j.age(done[0].Triggered)), c.Config.Interval), Evidence: []Evidence{done[0].evidence()}, Cures: []Cure{{Text: "see what is under way", Command: j.flink("checkpoints %s", j.target()), Safe: true}}, Confidence: Likely}}
+			return []Finding{{Subject: j.ref(), Means: fmt.Sprintf("the last completed checkpoint is %s old; the interval is %s", ago(j.age(done[0].Triggered)), c.Config.Interval), Evidence: []Evidence{done[0].evidence()}, Cures: look("see what is under way", j.flink("checkpoints %s", j.target())), Confidence: Likely}}
 		},
 	},
 	{

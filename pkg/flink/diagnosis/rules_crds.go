@@ -65,7 +65,7 @@ var crdRules = []Rule{
 			for _, c := range i.CRDs {
 				switch {
 				case !c.Established && len(c.Served) > 0:
-					out = append(out, Finding{Subject: "customresourcedefinition/" + c.Name, Means: c.Name + " is not Established: the API server doesn't accept its names or schema", Evidence: []Evidence{{Source: "customresourcedefinition/" + c.Name, Text: "Established is not True"}}, Cures: []Cure{{Text: "see why", Command: "kubectl describe crd " + word(c.Name), Safe: true}}})
+					out = append(out, Finding{Subject: "customresourcedefinition/" + c.Name, Means: c.Name + " is not Established: the API server doesn't accept its names or schema", Evidence: []Evidence{{Source: "customresourcedefinition/" + c.Name, Text: "Established is not True"}}, Cures: look("see why", "kubectl describe crd "+word(c.Name))})
 				case c.Conversion == "Webhook":
 					out = append(out, Finding{Severity: Warning, Subject: "customresourcedefinition/" + c.Name, Means: c.Name + " is converted by a webhook, which the operator's kinds don't need", Evidence: []Evidence{{Source: "customresourcedefinition/" + c.Name, Text: "spec.conversion.strategy: Webhook"}}, Cures: []Cure{{Text: "apply the CRD of the operator's release, which has no conversion", Command: "kubectl apply --server-side -f crds/"}}})
 				}

@@ -45,7 +45,6 @@ var (
 	ofScala       = pattern(`^NoSuch(?:Method|Field)Error: .*\bscala[./]`)
 	jarBroken     = pattern(`^ZipException: (?:zip END header|error in opening zip file|zip file is empty|invalid \w+ header)|Invalid signature file digest|Error while opening jar file`)
 	jarSigned     = pattern(`Invalid signature file digest`)
-	aJar          = pattern(`\.jar\b|Invalid signature file digest`)
 	noOperators   = pattern(`No operators defined in streaming topology|No execution jobs? (?:was|were)? ?found|ProgramMissingJobException|did not contain a Flink job|No jobs included in application`)
 	servicesNot   = pattern(`services "([^"]+)" is forbidden`)
 	jobDuplicate  = pattern(`DuplicateJobSubmissionException|Job has already been submitted|already been globally-terminated`)
@@ -72,18 +71,32 @@ func thrownRule(id, title, link, explain string, pattern *lazy, places []Where, 
 }
 
 // pythonRule is about facts written from what Flink's sources print.
-var pythonRule = func() Rule {
-	r := thrownRule("FLINK-JOB-PYTHON", "the Python program fails", docPython,
+var pythonRule = sourced("apache/flink, PythonDriver and BeamPythonFunctionRunner",
+	thrownRule("FLINK-JOB-PYTHON", "the Python program fails", docPython,
 		"The job is a Python program, and it, or a function of it in a TaskManager's worker, ended with an error. What Flink throws names an exit code or quotes a whole traceback; the error is the traceback's last line, in the JobManager's log.",
-		pythonFails, oldestCause, says("the Python program failed"), pythonCure)
-	r.Source = "apache/flink, PythonDriver and BeamPythonFunctionRunner"
-	return r
-}()
+		pythonFails, oldestCause, says("the Python program failed"), pythonCure))
 
+// sourced names what a rule's facts were written from.
+//
+//go:noinline
+func sourced(source string, r Rule) Rule {
+	r.Source = source
+	return r
+}
+
+// look is the cure of looking at what a command shows.
+//
+//go:noinline
+func look(text, command string) []Cure { return []Cure{{Text: text, Command: command, Safe: true}} }
+
+//go:noinline
 func advice(text string) func(*job, Exception, []string) []Cure {
 	return func(*job, Exception, []string) []Cure { return []Cure{{Text: text}} }
 }
 
+// says isn't inlined: each call would have a function of its own.
+//
+//go:noinline
 func says(what string) func(*job, Exception, []string) string {
 	return func(_ *job, e Exception, _ []string) string { return what + ": " + e.Telling() }
 }
@@ -136,7 +149,7 @@ var exceptionRules = []Rule{
 				return []Cure{{Text: "leave META-INF/*.SF, *.DSA and *.RSA of the libraries out of the fat jar (a filter of the shade plugin)"}}
 			}
 			return []Cure{{Text: "bring it again, and compare its size with the one that was built: " + oneLine(text(j.spec, "job", "jarURI"))}}
-		}).unless(func(e Exception) bool { return !aJar.MatchString(e.text()) }),
+		}).unless(func(e Exception) bool { return !strings.Contains(e.text(), ".jar") && e.match(jarSigned) == nil }),
 	thrownRule("FLINK-JOB-FACTORIES", "two jars bring the same", docClasses,
 		"Flink found a connector, a format or its own planner twice on the class path, and doesn't choose one: a jar is both in /opt/flink/lib and in the job's jar, or in lib in two versions.",
 		manyFactories, oldestCause, func(_ *job, e Exception, found []string) string {
@@ -233,7 +246,7 @@ var exceptionRules = []Rule{
 			case j.standalone():
 				f.Cures = []Cure{{Text: "have more TaskManagers (spec.taskManager.replicas), or a smaller parallelism"}}
 			default:
-				f.Cures = []Cure{{Text: "see why no TaskManager comes", Command: j.flink("logs %s --jm --level warn", j.target()), Safe: true}}
+				f.Cures = look("see why no TaskManager comes", j.flink("logs %s --jm --level warn", j.target()))
 			}
 			return []Finding{f}
 		},
@@ -286,7 +299,7 @@ var exceptionRules = []Rule{
 			if !ok || !j.matters(e) {
 				return nil
 			}
-			f := Finding{Subject: j.ref(), Means: "a TaskManager was lost: " + e.Telling(), Evidence: []Evidence{e.evidence()}, Cures: []Cure{{Text: "see how TaskManagers ended", Command: j.flink("logs %s --jm --grep 'is terminated'", j.target()), Safe: true}}, Confidence: Likely}
+			f := Finding{Subject: j.ref(), Means: "a TaskManager was lost: " + e.Telling(), Evidence: []Evidence{e.evidence()}, Cures: look("see how TaskManagers ended", j.flink("logs %s --jm --grep 'is terminated'", j.target())), Confidence: Likely}
 			if j.running() {
 				f.Severity = Warning
 			}

@@ -33,7 +33,7 @@ var flinkRules = []Rule{
 		"Since Flink 1.19 conf/config.yaml has to be valid YAML. What the operator writes there comes from spec.flinkConfiguration and the operator's defaults; an image or a mounted file may bring its own.",
 		confUnread, []Where{InJobManager, InTaskManager, Somewhere}, says("Flink can't read its configuration file"),
 		func(j *job, _ Exception, _ []string) []Cure {
-			return []Cure{{Text: "find the line that it names; a value with a colon, a brace or a leading * needs quotes", Command: j.flink("config %s", j.target()), Safe: true}}
+			return look("find the line that it names; a value with a colon, a brace or a leading * needs quotes", j.flink("config %s", j.target()))
 		}).unless(func(e Exception) bool { return !ofYAML.MatchString(e.whole()) }),
 	thrownRule("FLINK-JOB-CLASSLOADER", "something of the job goes on after its end", docClasses,
 		"A thread, a hook or a static field of a library still used the job's classes after the job had ended or restarted. Mostly it follows from another failure, which is the one to look at.",

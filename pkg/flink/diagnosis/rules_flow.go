@@ -58,10 +58,10 @@ var flowRules = []Rule{
 				if len(held) == 0 {
 					continue
 				}
-				f := Finding{Subject: "vertex " + v.Name, Means: fmt.Sprintf("%s is busy %d%% of the time and holds up what is before it", oneLine(v.Name), share100(m.Busy)), Evidence: append([]Evidence{{Source: "vertex " + v.Name, Text: fmt.Sprintf("busy %d%%, parallelism %d", share100(m.Busy), v.Parallelism)}}, held...), Cures: []Cure{{Text: fmt.Sprintf("give the job more parallelism (this vertex has %d), or see what it spends its time on", v.Parallelism), Command: j.flink("top %s", j.target()), Safe: true}}, Confidence: Likely}
+				f := Finding{Subject: "vertex " + v.Name, Means: fmt.Sprintf("%s is busy %d%% of the time and holds up what is before it", oneLine(v.Name), share100(m.Busy)), Evidence: append([]Evidence{{Source: "vertex " + v.Name, Text: fmt.Sprintf("busy %d%%, parallelism %d", share100(m.Busy), v.Parallelism)}}, held...), Cures: look(fmt.Sprintf("give the job more parallelism (this vertex has %d), or see what it spends its time on", v.Parallelism), j.flink("top %s", j.target())), Confidence: Likely}
 				if most, sum := skewed(v); sum > 0 {
 					f.Means += fmt.Sprintf("; one of its %d subtasks gets %d%% of the records", len(m.Records), int(100*most/sum))
-					f.Cures = []Cure{{Text: "spread the key over the subtasks: more parallelism doesn't help", Command: j.flink("top %s", j.target()), Safe: true}}
+					f.Cures = look("spread the key over the subtasks: more parallelism doesn't help", j.flink("top %s", j.target()))
 				} else if m.BusyMean > 0 && m.BusyMean < 0.5 && v.Parallelism > 1 {
 					f.Means += fmt.Sprintf("; on the average of its subtasks it is only %d%%: keys are skewed", share100(m.BusyMean))
 				}
@@ -78,7 +78,7 @@ var flowRules = []Rule{
 					if slices.ContainsFunc(next, func(b Vertex) bool { return b.Metrics.Backpressured >= 0.5 }) || len(next) == 0 {
 						continue
 					}
-					return []Finding{{Subject: "vertex " + v.Name, Means: fmt.Sprintf("%s is held up %d%% of the time by what comes after it (%s)", oneLine(v.Name), share100(v.Metrics.Backpressured), oneLine(next[0].Name)), Evidence: []Evidence{{Source: "vertex " + v.Name, Text: fmt.Sprintf("backpressured %d%%", share100(v.Metrics.Backpressured))}}, Cures: []Cure{{Text: "see what the next vertex waits for", Command: j.flink("top %s", j.target()), Safe: true}}, Confidence: Possible}}
+					return []Finding{{Subject: "vertex " + v.Name, Means: fmt.Sprintf("%s is held up %d%% of the time by what comes after it (%s)", oneLine(v.Name), share100(v.Metrics.Backpressured), oneLine(next[0].Name)), Evidence: []Evidence{{Source: "vertex " + v.Name, Text: fmt.Sprintf("backpressured %d%%", share100(v.Metrics.Backpressured))}}, Cures: look("see what the next vertex waits for", j.flink("top %s", j.target())), Confidence: Possible}}
 				}
 			}
 			return out
@@ -95,7 +95,7 @@ var flowRules = []Rule{
 				if sum == 0 || v.Metrics.Busy < 0.5 {
 					continue
 				}
-				out = append(out, Finding{Subject: "vertex " + v.Name, Means: fmt.Sprintf("one of the %d subtasks of %s has got %d%% of its records", len(r), oneLine(v.Name), int(100*most/sum)), Evidence: []Evidence{{Source: "vertex " + v.Name, Text: fmt.Sprintf("%d records of %d in one subtask, busy %d%%", most, sum, share100(v.Metrics.Busy))}}, Cures: []Cure{{Text: "spread the key; see the subtasks", Command: j.flink("top %s", j.target()), Safe: true}}, Confidence: Likely})
+				out = append(out, Finding{Subject: "vertex " + v.Name, Means: fmt.Sprintf("one of the %d subtasks of %s has got %d%% of its records", len(r), oneLine(v.Name), int(100*most/sum)), Evidence: []Evidence{{Source: "vertex " + v.Name, Text: fmt.Sprintf("%d records of %d in one subtask, busy %d%%", most, sum, share100(v.Metrics.Busy))}}, Cures: look("spread the key; see the subtasks", j.flink("top %s", j.target())), Confidence: Likely})
 			}
 			return out
 		},
@@ -151,7 +151,7 @@ var flowRules = []Rule{
 				if grown <= 0 || m.Lag < 1000 || float64(grown) < 0.05*float64(m.LagBefore) {
 					continue
 				}
-				out = append(out, Finding{Subject: "vertex " + v.Name, Means: fmt.Sprintf("%s falls behind: %d records wait, %d more than %s ago", oneLine(v.Name), m.Lag, grown, ago(m.Between)), Evidence: []Evidence{{Source: "vertex " + v.Name, Text: fmt.Sprintf("pendingRecords %d, before %d", m.Lag, m.LagBefore)}}, Cures: []Cure{{Text: "see where the job is busy, then give it more parallelism", Command: j.flink("top %s", j.target()), Safe: true}}})
+				out = append(out, Finding{Subject: "vertex " + v.Name, Means: fmt.Sprintf("%s falls behind: %d records wait, %d more than %s ago", oneLine(v.Name), m.Lag, grown, ago(m.Between)), Evidence: []Evidence{{Source: "vertex " + v.Name, Text: fmt.Sprintf("pendingRecords %d, before %d", m.Lag, m.LagBefore)}}, Cures: look("see where the job is busy, then give it more parallelism", j.flink("top %s", j.target()))})
 			}
 			return out
 		},

@@ -48,7 +48,7 @@ var installationRules = []Rule{
 				if c.Phase == "Bound" || c.Waits && len(c.UsedBy) == 0 || i.age(c.Created) < slowSight {
 					continue
 				}
-				out = append(out, Finding{Subject: "persistentvolumeclaim/" + c.Name, Means: fmt.Sprintf("claim %s/%s is %s", c.Namespace, c.Name, c.Phase) + withText(c.Reason), Evidence: []Evidence{{Source: "persistentvolumeclaim " + c.Namespace + "/" + c.Name, At: c.Created, Text: fmt.Sprintf("phase %s, class %q", c.Phase, c.Class)}}, Cures: []Cure{{Text: "see what it waits for", Command: fmt.Sprintf("kubectl describe pvc %s -n %s", word(c.Name), word(c.Namespace)), Safe: true}}})
+				out = append(out, Finding{Subject: "persistentvolumeclaim/" + c.Name, Means: fmt.Sprintf("claim %s/%s is %s", c.Namespace, c.Name, c.Phase) + withText(c.Reason), Evidence: []Evidence{{Source: "persistentvolumeclaim " + c.Namespace + "/" + c.Name, At: c.Created, Text: fmt.Sprintf("phase %s, class %q", c.Phase, c.Class)}}, Cures: look("see what it waits for", fmt.Sprintf("kubectl describe pvc %s -n %s", word(c.Name), word(c.Namespace)))})
 			}
 			return out
 		},

@@ -39,6 +39,10 @@ var (
 	noJar       = pattern(`(?:JAR file does not exist|JAR file .* does not exist|FileNotFoundException: .*\.jar|NoSuchFileException: .*\.jar|The given jar .* does not exist|Could not find the jar|does not exist: ?'?[^']*\.jar)`)
 )
 
+// jobManagerPlaces are where Flink's processes speak with each other, and with what
+// they are coordinated by.
+var jobManagerPlaces = []Where{InJobManager, InTaskManager, InMain, InTask, Somewhere}
+
 var jobManagerRules = []Rule{
 	{
 		ID: "FLINK-JM-WATCH", Severity: Error, Title: "the API server can't be watched", Link: docHA,
@@ -68,56 +72,28 @@ var jobManagerRules = []Rule{
 			}, roleFix(j.ns, j.refusedAccount(refused.text())).cure("bind it a role with the rights that the operator's chart gives the account flink"))
 		},
 	},
-	Rule{
-		ID: "FLINK-JM-API", Severity: Error, Title: "Flink doesn't reach the API server", Link: docNative,
-		Explain:  "In native mode, and with high availability by Kubernetes, Flink's processes ask the API server from the job's pods. Their connection to it isn't made: a NetworkPolicy lets nothing through, the cluster's DNS doesn't answer, or a service mesh's sidecar takes the pod's connections and isn't up when Flink starts.",
-		Source:   "fabric8io/kubernetes-client, what Flink prints of it",
-		Explains: []string{"FLINK-POD-CRASH", "FLINK-JOB-UNKNOWN-HOST", theRest},
-		job: func(j *job) []Finding {
-			out := j.thrown(apiAway, []Where{InJobManager, InTaskManager, InMain, Somewhere}, func(e Exception, _ []string) string {
-				return "Flink doesn't reach the API server from the job's pods: " + e.Telling()
-			}, Cure{Text: "see that no NetworkPolicy keeps the job's pods from it (and from the cluster's DNS), and that it answers", Command: j.kubectl("get networkpolicies"), Safe: true})
-			if len(out) > 0 && j.meshed() != "" {
-				out[0].Cures = append([]Cure{{Text: "have Flink wait for the mesh's sidecar " + j.meshed() + " (Istio: holdApplicationUntilProxyStarts: true; Linkerd: config.linkerd.io/proxy-await: enabled), or leave the API server out of what it takes (traffic.sidecar.istio.io/excludeOutboundIPRanges, config.linkerd.io/skip-outbound-ports)"}}, out[0].Cures...)
+	sourced("fabric8io/kubernetes-client, what Flink prints of it", thrownRule("FLINK-JM-API", "Flink doesn't reach the API server", docNative,
+		"In native mode, and with high availability by Kubernetes, Flink's processes ask the API server from the job's pods. Their connection to it isn't made: a NetworkPolicy lets nothing through, the cluster's DNS doesn't answer, or a service mesh's sidecar takes the pod's connections and isn't up when Flink starts.",
+		apiAway, []Where{InJobManager, InTaskManager, Somewhere}, says("Flink doesn't reach the API server from the job's pods"), func(j *job, _ Exception, _ []string) []Cure {
+			cures := look("see that no NetworkPolicy keeps the job's pods from it (and from the cluster's DNS), and that it answers", j.kubectl("get networkpolicies"))
+			if mesh := j.meshed(); mesh != "" {
+				cures = append([]Cure{{Text: "have Flink wait for the mesh's sidecar " + mesh + " (Istio: holdApplicationUntilProxyStarts: true; Linkerd: config.linkerd.io/proxy-await: enabled), or leave the API server out of what it takes (traffic.sidecar.istio.io/excludeOutboundIPRanges, config.linkerd.io/skip-outbound-ports)"}}, cures...)
 			}
-			return out
-		},
-	}.unless(func(e Exception) bool {
-		return !slices.ContainsFunc(e.Chain, func(c Cause) bool { return c.Name() == "KubernetesClientException" })
-	}),
-	Rule{
-		ID: "FLINK-JM-ZOOKEEPER", Severity: Error, Title: "ZooKeeper doesn't serve high availability", Link: flinkDocs + "deployment/ha/zookeeper_ha/",
-		Explain:  "With high-availability.type zookeeper the JobManager and the TaskManagers keep leadership and pointers to checkpoints in ZooKeeper. They don't reach it at high-availability.zookeeper.quorum, lose their session, or may not use the path below high-availability.zookeeper.path.root.",
-		Source:   "apache/zookeeper and apache/curator, as Flink prints them",
-		Explains: []string{"FLINK-POD-CRASH", theRest},
-		job: func(j *job) []Finding {
-			cure := Cure{Text: "see that ZooKeeper runs, and that the job's pods reach each host and port of high-availability.zookeeper.quorum"}
-			out := j.thrown(zooKeeper, []Where{InJobManager, InTaskManager, InTask, Somewhere}, func(e Exception, _ []string) string {
-				if e.match(zooDenied) != nil {
-					cure.Text = "see who may use that path in ZooKeeper (its ACL), and as whom Flink comes (high-availability.zookeeper.client.acl, zookeeper.sasl.*)"
-				}
-				return "ZooKeeper doesn't serve Flink's high availability: " + e.Telling()
-			}, Cure{})
-			for i := range out {
-				out[i].Cures = []Cure{cure}
-				if quorum, key := j.conf.find("high-availability.zookeeper.quorum"); quorum != "" {
-					out[i].Evidence = append(out[i].Evidence, j.key(key))
-				}
+			return cures
+		})).unless(func(e Exception) bool { return !strings.Contains(e.whole(), "KubernetesClientException: ") }),
+	sourced("apache/zookeeper and apache/curator, as Flink prints them", thrownRule("FLINK-JM-ZOOKEEPER", "ZooKeeper doesn't serve high availability", flinkDocs+"deployment/ha/zookeeper_ha/",
+		"With high-availability.type zookeeper the JobManager and the TaskManagers keep leadership and pointers to checkpoints in ZooKeeper. They don't reach it at high-availability.zookeeper.quorum, lose their session, or may not use the path below high-availability.zookeeper.path.root.",
+		zooKeeper, jobManagerPlaces, says("ZooKeeper doesn't serve Flink's high availability"), func(j *job, e Exception, _ []string) []Cure {
+			if e.match(zooDenied) != nil {
+				return []Cure{{Text: "see who may use that path in ZooKeeper (its ACL), and as whom Flink comes (high-availability.zookeeper.client.acl, zookeeper.sasl.*)"}}
 			}
-			return out
-		},
-	}.unless(func(e Exception) bool { return !strings.Contains(e.whole(), "org.apache.flink.shaded.") }),
-	{
-		ID: "FLINK-JM-UNREACHED", Severity: Error, Title: "TaskManagers don't reach the JobManager", Link: docNative,
-		Explain:  "A TaskManager has tried for taskmanager.registration.timeout (5 min) to register with the JobManager, and ends. It reaches the JobManager by its Service (with high availability by its pod's address) at jobmanager.rpc.port, 6123, and blob.server.port, 6124: a NetworkPolicy or a service mesh lets that not through, or the JobManager that it looks for is gone.",
-		Source:   "apache/flink, TaskExecutor",
-		Explains: []string{"FLINK-POD-CRASH", "FLINK-POD-ENDS", theRest},
-		job: func(j *job) []Finding {
-			return j.thrown(notTaken, []Where{InTaskManager, InTask, Somewhere}, func(e Exception, _ []string) string {
-				return "a TaskManager doesn't reach the JobManager: " + e.Telling()
-			}, Cure{Text: "see that the JobManager runs, that its Service leads to it, and that no NetworkPolicy or mesh (mutual TLS) stands between the job's pods (ports 6123 and 6124)", Command: j.kubectl("get pods,services,networkpolicies"), Safe: true})
-		},
-	},
+			return []Cure{{Text: "see that ZooKeeper runs, and that the job's pods reach each host and port of high-availability.zookeeper.quorum: " + j.conf["high-availability.zookeeper.quorum"]}}
+		})).unless(func(e Exception) bool { return !strings.Contains(e.whole(), "org.apache.flink.shaded.") }),
+	sourced("apache/flink, TaskExecutor", thrownRule("FLINK-JM-UNREACHED", "TaskManagers don't reach the JobManager", docNative,
+		"A TaskManager has tried for taskmanager.registration.timeout (5 min) to register with the JobManager, and ends. It reaches the JobManager by its Service (with high availability by its pod's address) at jobmanager.rpc.port, 6123, and blob.server.port, 6124: a NetworkPolicy or a service mesh lets that not through, or the JobManager that it looks for is gone.",
+		notTaken, jobManagerPlaces, says("a TaskManager doesn't reach the JobManager"), func(j *job, _ Exception, _ []string) []Cure {
+			return look("see that the JobManager runs, that its Service leads to it, and that no NetworkPolicy or mesh (mutual TLS) stands between the job's pods (ports 6123 and 6124)", j.kubectl("get pods,services,networkpolicies"))
+		})),
 	{
 		ID: "FLINK-JM-HA-GRAPH", Severity: Error, Title: "the JobManager can't read what high availability kept", Link: docHA,
 		Explain:  "The ConfigMaps of high availability point to files in high-availability.storageDir: the job's graph, and its checkpoints. One of them is gone, or was written by another version of Flink, which can't be read across. The checkpoints themselves, and savepoints, may be whole: the job is started from one of them instead.",
@@ -240,7 +216,7 @@ var jobManagerRules = []Rule{
 				}
 				return p.name + " was killed (exit code 137): not by its own memory limit, but perhaps for the node's memory, by a probe, or by hand", []Evidence{{Source: p.source(c), At: c.end.FinishedAt.Time, Text: ending(c.end)}}, true
 			}, func(p *pod, _ *container) []Cure {
-				return []Cure{{Text: "see the node's events", Command: "kubectl describe node " + word(p.Spec.NodeName), Safe: true}}
+				return look("see the node's events", "kubectl describe node "+word(p.Spec.NodeName))
 			})
 		},
 	},
@@ -273,7 +249,7 @@ var jobManagerRules = []Rule{
 				if c.restarts > 0 {
 					flags += " --previous"
 				}
-				cures := []Cure{{Text: "see what it wrote", Command: j.flink("logs %s%s", j.target(), flags), Safe: true}}
+				cures := look("see what it wrote", j.flink("logs %s%s", j.target(), flags))
 				if c.end.ExitCode == 0 {
 					cures = append(cures, Cure{Text: "what runs there ends without an error: see whether the image's entry point starts Flink (kubernetes.entry.path), or the pod template has a command or args of its own"})
 				}
@@ -302,7 +278,7 @@ var jobManagerRules = []Rule{
 			if e.reason == neverRan {
 				how = "ended before its containers ran"
 			}
-			return []Finding{{Subject: "pod/" + e.pod, Means: e.pod + " " + how + likeOthers(len(ended)-1), Evidence: []Evidence{{Source: "the JobManager's log", At: e.at, Text: oneLine(e.line)}}, Cures: []Cure{{Text: "see why", Command: j.flink("logs %s --jm --grep 'is terminated'", j.target()), Safe: true}}, Confidence: Likely}}
+			return []Finding{{Subject: "pod/" + e.pod, Means: e.pod + " " + how + likeOthers(len(ended)-1), Evidence: []Evidence{{Source: "the JobManager's log", At: e.at, Text: oneLine(e.line)}}, Cures: look("see why", j.flink("logs %s --jm --grep 'is terminated'", j.target())), Confidence: Likely}}
 		},
 	},
 	{
@@ -313,7 +289,7 @@ var jobManagerRules = []Rule{
 			if j.Mark(FromPods) != Read || j.session || j.state != api.JobCreated && j.state != api.JobRestarting || j.standing() < 2*time.Minute || slices.ContainsFunc(j.pods, func(p pod) bool { return p.role == taskManager }) || !slices.ContainsFunc(j.pods, func(p pod) bool { return p.role == jobManager && p.ready }) {
 				return nil
 			}
-			return []Finding{{Subject: j.ref(), Means: fmt.Sprintf("the job is %s, and has no TaskManager for %s", j.state, ago(j.standing())), Evidence: []Evidence{{Source: "pods", Text: "none of component taskmanager"}}, Cures: []Cure{{Text: "see what the JobManager says", Command: j.flink("logs %s --jm --level warn", j.target()), Safe: true}}, Confidence: Likely}}
+			return []Finding{{Subject: j.ref(), Means: fmt.Sprintf("the job is %s, and has no TaskManager for %s", j.state, ago(j.standing())), Evidence: []Evidence{{Source: "pods", Text: "none of component taskmanager"}}, Cures: look("see what the JobManager says", j.flink("logs %s --jm --level warn", j.target())), Confidence: Likely}}
 		},
 	},
 	{

@@ -59,7 +59,7 @@ var lastRules = []Rule{
 			if slices.ContainsFunc(j.seen, j.matters) {
 				return nil // that says more
 			}
-			return []Finding{{Subject: j.ref(), Means: fmt.Sprintf("the job is %s, and nothing says why", cmp.Or(j.state, j.lifecycle)), Evidence: []Evidence{j.statusField("jobStatus.state %s, lifecycleState %s, jobManagerDeploymentStatus %s", j.state, j.lifecycle, j.jobManager)}, Cures: []Cure{{Text: "see what it wrote", Command: j.flink("logs %s --jm", j.target()), Safe: true}}}}
+			return []Finding{{Subject: j.ref(), Means: fmt.Sprintf("the job is %s, and nothing says why", cmp.Or(j.state, j.lifecycle)), Evidence: []Evidence{j.statusField("jobStatus.state %s, lifecycleState %s, jobManagerDeploymentStatus %s", j.state, j.lifecycle, j.jobManager)}, Cures: look("see what it wrote", j.flink("logs %s --jm", j.target()))}}
 		},
 	},
 	{
@@ -69,7 +69,7 @@ var lastRules = []Rule{
 			if !j.statusKnown || !j.starting() || j.state == api.JobFailed || j.lifecycle == api.LifecycleFailed || j.state == api.JobCanceled || j.standing() < slowStart || j.kind == kindSnapshot || j.kind == kindBlueGreen && j.state == "" {
 				return nil
 			}
-			f := Finding{Subject: j.ref(), Means: fmt.Sprintf("it is %s for %s", cmp.Or(j.state, "not running yet")+jobManagerWord(j), ago(j.standing())), Evidence: []Evidence{j.statusField("jobStatus.state %s, lifecycleState %s, jobManagerDeploymentStatus %s", j.state, j.lifecycle, j.jobManager)}, Confidence: Possible, Cures: []Cure{{Text: "see what its pods write", Command: j.flink("logs %s --tail 50", j.target()), Safe: true}}}
+			f := Finding{Subject: j.ref(), Means: fmt.Sprintf("it is %s for %s", cmp.Or(j.state, "not running yet")+jobManagerWord(j), ago(j.standing())), Evidence: []Evidence{j.statusField("jobStatus.state %s, lifecycleState %s, jobManagerDeploymentStatus %s", j.state, j.lifecycle, j.jobManager)}, Confidence: Possible, Cures: look("see what its pods write", j.flink("logs %s --tail 50", j.target()))}
 			for _, source := range []Source{FromPods, FromEvents, FromJobManager} {
 				if m := j.Mark(source); m == NotAllowed || m == NoAnswer {
 					f.Evidence = append(f.Evidence, Evidence{Source: string(source), Text: string(m)})

@@ -71,7 +71,7 @@ var lifecycleRules = []Rule{
 			if !j.deleting() || j.age(j.deleted) < slowStart || len(j.object.GetFinalizers()) == 0 {
 				return nil
 			}
-			f := Finding{Subject: j.ref(), Means: fmt.Sprintf("it is being deleted for %s, and keeps the finalizer %s", ago(j.age(j.deleted)), strings.Join(j.object.GetFinalizers(), ", ")), Evidence: []Evidence{{Source: "metadata.deletionTimestamp", At: j.deleted, Text: "finalizers: " + strings.Join(j.object.GetFinalizers(), ", ")}}, Cures: []Cure{{Text: "see what the operator says", Command: j.flink("events %s", j.target()), Safe: true}}, Confidence: Likely}
+			f := Finding{Subject: j.ref(), Means: fmt.Sprintf("it is being deleted for %s, and keeps the finalizer %s", ago(j.age(j.deleted)), strings.Join(j.object.GetFinalizers(), ", ")), Evidence: []Evidence{{Source: "metadata.deletionTimestamp", At: j.deleted, Text: "finalizers: " + strings.Join(j.object.GetFinalizers(), ", ")}}, Cures: look("see what the operator says", j.flink("events %s", j.target())), Confidence: Likely}
 			if e, ok := j.event(nil, "CleanupFailed"); ok {
 				f.Means += ": " + oneLine(e.message)
 				f.Evidence = append(f.Evidence, e.evidence())
@@ -87,7 +87,7 @@ var lifecycleRules = []Rule{
 			if j.kind != kindSessionJob || j.Mark(FromCluster) != NotThere || j.deleting() {
 				return nil
 			}
-			return []Finding{{Subject: j.ref(), Means: fmt.Sprintf("its session cluster %s doesn't exist", j.clusterRef()), Evidence: []Evidence{field("deploymentName", text(j.spec, "deploymentName"))}, Cures: []Cure{{Text: "see which session clusters there are", Command: j.flink("list"), Safe: true}}}}
+			return []Finding{{Subject: j.ref(), Means: fmt.Sprintf("its session cluster %s doesn't exist", j.clusterRef()), Evidence: []Evidence{field("deploymentName", text(j.spec, "deploymentName"))}, Cures: look("see which session clusters there are", j.flink("list"))}}
 		},
 	},
 	{
@@ -108,7 +108,7 @@ var lifecycleRules = []Rule{
 			if j.kind != kindSessionJob || j.Cluster == nil || j.jobManager == api.JobManagerReady || j.over() || j.deleting() || j.standing() < 2*time.Minute {
 				return nil
 			}
-			f := Finding{Subject: j.ref(), Means: fmt.Sprintf("its session cluster %s has no JobManager that is READY: it is %s", j.clusterRef(), cmp.Or(j.jobManager, "not deployed yet")), Evidence: []Evidence{{Source: j.clusterRef(), Text: "jobManagerDeploymentStatus " + cmp.Or(j.jobManager, "empty")}}, Cures: []Cure{{Text: "see why", Command: j.flink("status %s", word(j.Cluster.GetName())), Safe: true}}}
+			f := Finding{Subject: j.ref(), Means: fmt.Sprintf("its session cluster %s has no JobManager that is READY: it is %s", j.clusterRef(), cmp.Or(j.jobManager, "not deployed yet")), Evidence: []Evidence{{Source: j.clusterRef(), Text: "jobManagerDeploymentStatus " + cmp.Or(j.jobManager, "empty")}}, Cures: look("see why", j.flink("status %s", word(j.Cluster.GetName())))}
 			if e, ok := ReadFailure(text(j.Cluster.Object, "status", "error"), time.Time{}); ok {
 				f.Means += ": " + e.Telling()
 			}
@@ -140,7 +140,7 @@ var lifecycleRules = []Rule{
 			if j.failed {
 				means += ": " + j.failure.Telling()
 			}
-			return []Finding{{Subject: j.ref(), Means: means, Evidence: []Evidence{{Source: "status.blueGreenState", At: since, Text: state}}, Cures: []Cure{{Text: "see what keeps the colors", Command: j.kubectl("get flinkdeployments %s-blue %s-green", j.name, j.name), Safe: true}}}}
+			return []Finding{{Subject: j.ref(), Means: means, Evidence: []Evidence{{Source: "status.blueGreenState", At: since, Text: state}}, Cures: look("see what keeps the colors", j.kubectl("get flinkdeployments %s-blue %s-green", j.name, j.name))}}
 		},
 	},
 	{
@@ -161,7 +161,7 @@ var lifecycleRules = []Rule{
 			if j.lifecycle != api.LifecycleRolledBack && j.lifecycle != api.LifecycleRollingBack && j.reconciliation != api.ReconciliationRolledBack {
 				return nil
 			}
-			f := Finding{Subject: j.ref(), Means: "the last change of the spec was given up; the spec before it runs", Evidence: []Evidence{j.statusField("lifecycleState %s", j.lifecycle)}, Cures: []Cure{{Text: "see why it failed, then correct the spec", Command: j.flink("events %s", j.target()), Safe: true}}}
+			f := Finding{Subject: j.ref(), Means: "the last change of the spec was given up; the spec before it runs", Evidence: []Evidence{j.statusField("lifecycleState %s", j.lifecycle)}, Cures: look("see why it failed, then correct the spec", j.flink("events %s", j.target()))}
 			if j.failed {
 				f.Means += ": " + j.failure.Telling()
 				f.Evidence = append(f.Evidence, j.failure.evidence())
@@ -191,7 +191,7 @@ var lifecycleRules = []Rule{
 			f := Finding{
 				Severity: Info, Subject: j.ref(), Means: "it runs without the state of the run before: Flink restored nothing, though " + oneLine(path) + " was known",
 				Evidence: []Evidence{{Source: "the JobManager, checkpoints", At: j.Now, Text: "0 restored"}, {Source: "status.jobStatus.upgradeSavepointPath", Text: path}, {Source: "status.reconciliationStatus.lastReconciledSpec", Text: "job.upgradeMode stateless; spec.job.upgradeMode is " + j.mode()}},
-				Cures:    []Cure{{Text: "see what is left of the state: a restore gives up what the job has done since", Command: j.flink("storage ls %s", j.target()), Safe: true}},
+				Cures:    look("see what is left of the state: a restore gives up what the job has done since", j.flink("storage ls %s", j.target())),
 			}
 			// Who asks for it by the spec knows.
 			if _, asked := j.event(toStateless, "SpecChanged"); asked {
@@ -222,7 +222,7 @@ var lifecycleRules = []Rule{
 			if j.deleting() || j.lifecycle != api.LifecycleUpgrading && j.reconciliation != api.ReconciliationUpgrading || j.age(j.reconciled) < slowUpgrade || j.wants() == api.WantSuspended && j.lifecycle == api.LifecycleSuspended {
 				return nil
 			}
-			f := Finding{Subject: j.ref(), Means: fmt.Sprintf("the operator has been upgrading it for %s", ago(j.age(j.reconciled))), Evidence: []Evidence{{Source: "status.reconciliationStatus", At: j.reconciled, Text: "state UPGRADING, job " + cmp.Or(j.state, "not known")}}, Cures: []Cure{{Text: "see what the operator says", Command: j.flink("events %s", j.target()), Safe: true}}}
+			f := Finding{Subject: j.ref(), Means: fmt.Sprintf("the operator has been upgrading it for %s", ago(j.age(j.reconciled))), Evidence: []Evidence{{Source: "status.reconciliationStatus", At: j.reconciled, Text: "state UPGRADING, job " + cmp.Or(j.state, "not known")}}, Cures: look("see what the operator says", j.flink("events %s", j.target()))}
 			if j.failed {
 				f.Means += ": " + j.failure.Telling()
 				f.Evidence = append(f.Evidence, j.failure.evidence())
@@ -239,7 +239,7 @@ var lifecycleRules = []Rule{
 			if s == nil || j.Mark(FromService) != Read || s.Ready > 0 || s.NotReady == 0 || j.age(s.Created) < slowStart || j.over() {
 				return nil
 			}
-			return []Finding{{Subject: "service/" + s.Name, Means: fmt.Sprintf("Service %s has no ready endpoint: the JobManager's pod isn't Ready", s.Name), Evidence: []Evidence{{Source: "service/" + s.Name, Text: fmt.Sprintf("%d endpoints, none ready", s.NotReady)}}, Cures: []Cure{{Text: "see which of its containers isn't ready", Command: j.kubectl("get pods -l %s", "app="+j.name+",component=jobmanager"), Safe: true}}}}
+			return []Finding{{Subject: "service/" + s.Name, Means: fmt.Sprintf("Service %s has no ready endpoint: the JobManager's pod isn't Ready", s.Name), Evidence: []Evidence{{Source: "service/" + s.Name, Text: fmt.Sprintf("%d endpoints, none ready", s.NotReady)}}, Cures: look("see which of its containers isn't ready", j.kubectl("get pods -l %s", "app="+j.name+",component=jobmanager"))}}
 		},
 	},
 	{
@@ -265,7 +265,7 @@ var lifecycleRules = []Rule{
 			if s.IngressClass != "" && !slices.Contains(s.Classes, s.IngressClass) {
 				means = fmt.Sprintf("the ingress is of class %s, which this cluster doesn't have", s.IngressClass)
 			}
-			return []Finding{{Subject: "ingress/" + j.name, Means: means, Evidence: []Evidence{{Source: "ingress/" + j.name, Text: fmt.Sprintf("class %q, no address", s.IngressClass)}, {Source: "ingress classes", Text: strings.Join(s.Classes, ", ")}}, Cures: []Cure{{Text: "set spec.ingress.className to one of the cluster's", Command: "kubectl get ingressclasses", Safe: true}}}}
+			return []Finding{{Subject: "ingress/" + j.name, Means: means, Evidence: []Evidence{{Source: "ingress/" + j.name, Text: fmt.Sprintf("class %q, no address", s.IngressClass)}, {Source: "ingress classes", Text: strings.Join(s.Classes, ", ")}}, Cures: look("set spec.ingress.className to one of the cluster's", "kubectl get ingressclasses")}}
 		},
 	},
 	{

@@ -31,7 +31,7 @@ var operatorRules = []Rule{
 			if j.statusKnown || j.deleting() || j.wants() == api.WantSuspended && j.runsJob() || j.object.GetLabels()["flink.apache.org/canary"] == "true" || j.age(j.created) < slowSight {
 				return nil
 			}
-			f := Finding{Subject: j.ref(), Means: "no operator has written a status for " + ago(j.age(j.created)), Evidence: []Evidence{{Source: "status", At: j.created, Text: "empty since it was created"}}, Confidence: Likely, Cures: []Cure{{Text: "see whether an operator runs, and watches this namespace", Command: "kubectl get deployments -A -l app.kubernetes.io/name=flink-kubernetes-operator", Safe: true}}}
+			f := Finding{Subject: j.ref(), Means: "no operator has written a status for " + ago(j.age(j.created)), Evidence: []Evidence{{Source: "status", At: j.created, Text: "empty since it was created"}}, Confidence: Likely, Cures: look("see whether an operator runs, and watches this namespace", "kubectl get deployments -A -l app.kubernetes.io/name=flink-kubernetes-operator")}
 			for _, o := range j.Operators {
 				if selector := o.Config["kubernetes.operator.label.selector"]; selector != "" {
 					f.Evidence = append(f.Evidence, Evidence{Source: "configuration of " + operatorSource(o), Text: "kubernetes.operator.label.selector: " + selector})
@@ -193,7 +193,7 @@ var operatorRules = []Rule{
 			if !ok || e.Source != "status.error" {
 				return nil
 			}
-			return []Finding{{Subject: j.ref(), Means: "an object changed while the operator wrote it; it tries again", Evidence: []Evidence{e.evidence()}, Cures: []Cure{{Text: "nothing, if it goes away; where it comes again and again, see whether a second operator runs", Command: "kubectl get deployments -A -l app.kubernetes.io/name=flink-kubernetes-operator", Safe: true}}}}
+			return []Finding{{Subject: j.ref(), Means: "an object changed while the operator wrote it; it tries again", Evidence: []Evidence{e.evidence()}, Cures: look("nothing, if it goes away; where it comes again and again, see whether a second operator runs", "kubectl get deployments -A -l app.kubernetes.io/name=flink-kubernetes-operator")}}
 		},
 	},
 	{
@@ -229,7 +229,7 @@ var operatorRules = []Rule{
 			if found := j.failure.match(alreadyExists); found == nil {
 				return nil
 			}
-			return []Finding{{Subject: j.ref(), Means: "the JobManager is " + j.jobManager + " and can't be made: " + j.failure.Telling(), Evidence: []Evidence{j.failure.evidence(), j.statusField("jobManagerDeploymentStatus %s", j.jobManager)}, Cures: []Cure{{Text: "see what is there of it, and whose it is", Command: j.kubectl("get deployment,service,configmap -l app=%s -o wide", j.name), Safe: true}}, Confidence: Likely}}
+			return []Finding{{Subject: j.ref(), Means: "the JobManager is " + j.jobManager + " and can't be made: " + j.failure.Telling(), Evidence: []Evidence{j.failure.evidence(), j.statusField("jobManagerDeploymentStatus %s", j.jobManager)}, Cures: look("see what is there of it, and whose it is", j.kubectl("get deployment,service,configmap -l app=%s -o wide", j.name)), Confidence: Likely}}
 		},
 	},
 	{
@@ -243,7 +243,7 @@ var operatorRules = []Rule{
 			if !j.running() && j.state != "" && j.mode() == api.UpgradeSavepoint {
 				means += "; it waits until the job, which is " + j.state + ", can be stopped with a savepoint"
 			}
-			return []Finding{{Subject: j.ref(), Means: means, Evidence: []Evidence{j.statusField("observedGeneration %d, generation %d", j.observed, j.generation)}, Cures: []Cure{{Text: "see what the operator says", Command: j.flink("events %s", j.target()), Safe: true}}, Confidence: Likely}}
+			return []Finding{{Subject: j.ref(), Means: means, Evidence: []Evidence{j.statusField("observedGeneration %d, generation %d", j.observed, j.generation)}, Cures: look("see what the operator says", j.flink("events %s", j.target())), Confidence: Likely}}
 		},
 	},
 }

@@ -55,7 +55,7 @@ var operatorStateRules = []Rule{
 					out = append(out, Finding{
 						Subject: operatorSubject(o), Means: fmt.Sprintf("none of the %d pods of operator %s/%s is ready", o.Wanted, o.Namespace, o.Name),
 						Evidence: []Evidence{{Source: operatorSource(o), Text: fmt.Sprintf("%d of %d replicas ready", o.Ready, o.Wanted)}},
-						Cures:    []Cure{{Text: "see why", Command: fmt.Sprintf("kubectl describe deployment %s -n %s", word(o.Name), word(o.Namespace)), Safe: true}},
+						Cures:    look("see why", fmt.Sprintf("kubectl describe deployment %s -n %s", word(o.Name), word(o.Namespace))),
 					})
 				}
 			}
@@ -163,7 +163,7 @@ var operatorStateRules = []Rule{
 				if l.Renewed.IsZero() || i.age(l.Renewed) < late {
 					continue
 				}
-				out = append(out, Finding{Subject: "lease/" + l.Name, Means: fmt.Sprintf("the lease of operator %s/%s was last renewed %s ago, by %s", o.Namespace, o.Name, ago(i.age(l.Renewed)), l.Holder), Evidence: []Evidence{{Source: "lease " + o.Namespace + "/" + l.Name, At: l.Renewed, Text: "holderIdentity: " + l.Holder}}, Cures: []Cure{{Text: "restart the operator; jobs go on running meanwhile", Command: fmt.Sprintf("kubectl rollout restart deployment %s -n %s", word(o.Name), word(o.Namespace)), Safe: true}}})
+				out = append(out, Finding{Subject: "lease/" + l.Name, Means: fmt.Sprintf("the lease of operator %s/%s was last renewed %s ago, by %s", o.Namespace, o.Name, ago(i.age(l.Renewed)), l.Holder), Evidence: []Evidence{{Source: "lease " + o.Namespace + "/" + l.Name, At: l.Renewed, Text: "holderIdentity: " + l.Holder}}, Cures: look("restart the operator; jobs go on running meanwhile", fmt.Sprintf("kubectl rollout restart deployment %s -n %s", word(o.Name), word(o.Namespace)))})
 			}
 			return out
 		},
@@ -220,7 +220,7 @@ var operatorStateRules = []Rule{
 					for n := range p.containers {
 						c := &p.containers[n]
 						if c.restarts >= 3 && c.end != nil && !c.down && i.age(c.end.FinishedAt.Time) < 24*time.Hour {
-							out = append(out, Finding{Subject: "pod/" + p.name, Means: fmt.Sprintf("%s of operator pod %s has restarted %d times, last %s ago", c.name, p.name, c.restarts, ago(i.age(c.end.FinishedAt.Time))), Evidence: []Evidence{{Source: p.source(c), At: c.end.FinishedAt.Time, Text: ending(c.end) + withText(c.said(true))}}, Cures: []Cure{{Text: "see what it wrote before", Command: fmt.Sprintf("kubectl logs %s -n %s -c %s --previous", word(p.name), word(o.Namespace), word(c.name)), Safe: true}}})
+							out = append(out, Finding{Subject: "pod/" + p.name, Means: fmt.Sprintf("%s of operator pod %s has restarted %d times, last %s ago", c.name, p.name, c.restarts, ago(i.age(c.end.FinishedAt.Time))), Evidence: []Evidence{{Source: p.source(c), At: c.end.FinishedAt.Time, Text: ending(c.end) + withText(c.said(true))}}, Cures: look("see what it wrote before", fmt.Sprintf("kubectl logs %s -n %s -c %s --previous", word(p.name), word(o.Namespace), word(c.name)))})
 						}
 					}
 				}
@@ -257,7 +257,7 @@ var operatorStateRules = []Rule{
 			var out []Finding
 			for _, job := range i.Jobs {
 				if job.Canary && job.RestartNonce == 0 && i.age(job.Created) > 2*slowSight {
-					out = append(out, Finding{Subject: strings.ToLower(job.Kind) + "/" + job.Name, Means: fmt.Sprintf("the operator has not touched canary %s/%s for %s", job.Namespace, job.Name, ago(i.age(job.Created))), Evidence: []Evidence{{Source: strings.ToLower(job.Kind) + " " + job.Namespace + "/" + job.Name, At: job.Created, Text: "spec.restartNonce: 0"}}, Cures: []Cure{{Text: "see whether the operator runs and watches that namespace", Command: "kubectl get deployments -A -l app.kubernetes.io/name=flink-kubernetes-operator", Safe: true}}, Confidence: Likely})
+					out = append(out, Finding{Subject: strings.ToLower(job.Kind) + "/" + job.Name, Means: fmt.Sprintf("the operator has not touched canary %s/%s for %s", job.Namespace, job.Name, ago(i.age(job.Created))), Evidence: []Evidence{{Source: strings.ToLower(job.Kind) + " " + job.Namespace + "/" + job.Name, At: job.Created, Text: "spec.restartNonce: 0"}}, Cures: look("see whether the operator runs and watches that namespace", "kubectl get deployments -A -l app.kubernetes.io/name=flink-kubernetes-operator"), Confidence: Likely})
 				}
 			}
 			return out
@@ -337,7 +337,7 @@ var operatorStateRules = []Rule{
 						if p == nil || p.Status.StartTime == nil || !p.Status.StartTime.Time.Before(c.Created) || !operatorUp(&o.Pods[k], i.Now, c.Created) {
 							continue
 						}
-						out = append(out, Finding{Subject: operatorSubject(o), Means: fmt.Sprintf("operator %s/%s started before the CRD of FlinkStateSnapshot was created, and doesn't serve it", o.Namespace, o.Name), Evidence: []Evidence{{Source: "pod/" + p.Name, At: p.Status.StartTime.Time, Text: "started"}, {Source: "customresourcedefinition/" + c.Name, At: c.Created, Text: "created"}}, Cures: []Cure{{Text: "restart the operator; jobs go on running meanwhile", Command: fmt.Sprintf("kubectl rollout restart deployment %s -n %s", word(o.Name), word(o.Namespace)), Safe: true}}})
+						out = append(out, Finding{Subject: operatorSubject(o), Means: fmt.Sprintf("operator %s/%s started before the CRD of FlinkStateSnapshot was created, and doesn't serve it", o.Namespace, o.Name), Evidence: []Evidence{{Source: "pod/" + p.Name, At: p.Status.StartTime.Time, Text: "started"}, {Source: "customresourcedefinition/" + c.Name, At: c.Created, Text: "created"}}, Cures: look("restart the operator; jobs go on running meanwhile", fmt.Sprintf("kubectl rollout restart deployment %s -n %s", word(o.Name), word(o.Namespace)))})
 					}
 				}
 			}

@@ -145,28 +145,18 @@ var outsideRules = []Rule{
 			return out
 		},
 	},
-	{
-		ID: "FLINK-JOB-CDC", Severity: Error, Title: "the database isn't set up for change data capture", Link: docRecovery,
-		Explain:  "A change data capture source reads a database's log as a replica does. The database has to write that log in full, to have room for one more reader, and every reader needs an id of its own.",
-		Source:   "debezium/debezium, the connectors' checks",
-		Explains: []string{"FLINK-JOB-SQL", "FLINK-JOB-MAIN", theRest},
-		job: func(j *job) []Finding {
+	sourced("debezium/debezium, the connectors' checks", thrownRule("FLINK-JOB-CDC", "the database isn't set up for change data capture", docRecovery,
+		"A change data capture source reads a database's log as a replica does. The database has to write that log in full, to have room for one more reader, and every reader needs an id of its own.",
+		databaseUnset, oldestCause, says("the database isn't set up for what the source asks"), func(_ *job, e Exception, _ []string) []Cure {
 			text := "set it up as the connector asks (MySQL: binlog_format=ROW, binlog_row_image=FULL; Postgres: wal_level=logical; SQL Server: its Agent runs, and the table is enabled; Oracle: ARCHIVELOG and supplemental logging)"
-			out := j.thrown(databaseUnset, nil, func(e Exception, _ []string) string {
-				switch {
-				case e.match(sameServer) != nil:
-					text = "give each parallel source a server id of its own that no other job, tool or replica has ('server-id' = '5400-5408' for eight)"
-				case e.match(slotsFull) != nil:
-					text = "raise the database's max_replication_slots or max_wal_senders, or drop the replication slots that nothing will read from again (pg_replication_slots says which are active)"
-				}
-				return "the database isn't set up for what the source asks: " + e.Telling()
-			}, Cure{})
-			for i := range out {
-				out[i].Cures = []Cure{{Text: text}}
+			switch {
+			case e.match(sameServer) != nil:
+				text = "give each parallel source a server id of its own that no other job, tool or replica has ('server-id' = '5400-5407' for eight)"
+			case e.match(slotsFull) != nil:
+				text = "raise the database's max_replication_slots or max_wal_senders, or drop the replication slots that nothing will read from again (pg_replication_slots says which are active)"
 			}
-			return out
-		},
-	},
+			return []Cure{{Text: text}}
+		})),
 	{
 		ID: "FLINK-JOB-RECORD", Severity: Error, Title: "a record can't be read", Link: docTable,
 		Explain:  "A source got a record that isn't in the format that the job expects. Where it comes again after each restart, the job can't get past it.",

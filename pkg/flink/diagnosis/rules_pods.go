@@ -144,7 +144,7 @@ var podRules = []Rule{
 				return nil
 			}
 			e := ended[0]
-			return []Finding{{Subject: "pod/" + e.pod, Means: fmt.Sprintf("%s ended with its container %s (%s, exit code %d)%s", e.pod, e.container, e.reason, e.code, likeOthers(len(ended)-1)), Evidence: []Evidence{{Source: "the JobManager's log", At: e.at, Text: oneLine(e.line)}}, Cures: []Cure{{Text: "see what it writes, pod after pod", Command: j.flink("logs %s -c %s -f", clusterTarget(j), word(e.container)), Safe: true}}}}
+			return []Finding{{Subject: "pod/" + e.pod, Means: fmt.Sprintf("%s ended with its container %s (%s, exit code %d)%s", e.pod, e.container, e.reason, e.code, likeOthers(len(ended)-1)), Evidence: []Evidence{{Source: "the JobManager's log", At: e.at, Text: oneLine(e.line)}}, Cures: look("see what it writes, pod after pod", j.flink("logs %s -c %s -f", clusterTarget(j), word(e.container)))}}
 		},
 	},
 	{
@@ -196,7 +196,7 @@ var podRules = []Rule{
 				f := Finding{Subject: "pod/" + p.name, Means: "a probe of " + p.name + " fails: " + oneLine(unhealthy.message), Evidence: []Evidence{unhealthy.evidence()}, Cures: []Cure{{Text: "give it more CPU, or a larger failureThreshold of the probe in the pod template"}}, Confidence: Likely}
 				if main := p.main(); unhealthy.container != "" && main != nil && unhealthy.container != main.name {
 					f.Means = fmt.Sprintf("a probe of container %s of %s, beside Flink's, fails: %s", unhealthy.container, p.name, oneLine(unhealthy.message))
-					f.Cures = []Cure{{Text: "see what it writes: Flink itself may be well", Command: j.flink("logs %s -c %s", clusterTarget(j), word(unhealthy.container)), Safe: true}}
+					f.Cures = look("see what it writes: Flink itself may be well", j.flink("logs %s -c %s", clusterTarget(j), word(unhealthy.container)))
 				}
 				out = append(out, f)
 			}
@@ -212,11 +212,11 @@ var podRules = []Rule{
 				p := &j.pods[i]
 				for _, n := range j.Nodes {
 					if n.Name == p.Spec.NodeName && !n.Ready && n.Name != "" {
-						return []Finding{{Subject: "node/" + n.Name, Means: fmt.Sprintf("node %s, on which %s runs, is not Ready", n.Name, p.name), Evidence: []Evidence{{Source: "node/" + n.Name, Text: "Ready is not True"}}, Cures: []Cure{{Text: "see what is wrong with it", Command: "kubectl describe node " + word(n.Name), Safe: true}}}}
+						return []Finding{{Subject: "node/" + n.Name, Means: fmt.Sprintf("node %s, on which %s runs, is not Ready", n.Name, p.name), Evidence: []Evidence{{Source: "node/" + n.Name, Text: "Ready is not True"}}, Cures: look("see what is wrong with it", "kubectl describe node "+word(n.Name))}}
 					}
 				}
 				if p.Status.Phase == corev1.PodUnknown {
-					return []Finding{{Subject: "pod/" + p.name, Means: "the node of " + p.name + " doesn't answer", Evidence: []Evidence{{Source: "pod/" + p.name, Text: "phase Unknown"}}, Cures: []Cure{{Text: "see the nodes", Command: "kubectl get nodes", Safe: true}}}}
+					return []Finding{{Subject: "pod/" + p.name, Means: "the node of " + p.name + " doesn't answer", Evidence: []Evidence{{Source: "pod/" + p.name, Text: "phase Unknown"}}, Cures: look("see the nodes", "kubectl get nodes")}}
 				}
 			}
 			return nil
@@ -232,11 +232,11 @@ var podRules = []Rule{
 				if !p.deleting || j.age(p.DeletionTimestamp.Time) < 2*time.Minute || !j.starting() && !j.deleting() && j.lifecycle != api.LifecycleUpgrading {
 					continue
 				}
-				f := Finding{Subject: "pod/" + p.name, Means: fmt.Sprintf("%s was deleted, and is still there %s after its time to end", p.name, ago(j.age(p.DeletionTimestamp.Time))), Evidence: []Evidence{{Source: "pod/" + p.name, At: p.DeletionTimestamp.Time, Text: "metadata.deletionTimestamp, on node " + p.Spec.NodeName}}, Cures: []Cure{{Text: "see its node, and what its events say", Command: j.kubectl("describe pod %s", p.name), Safe: true}}, Confidence: Likely}
+				means := fmt.Sprintf("%s was deleted, and is still there %s after its time to end", p.name, ago(j.age(p.DeletionTimestamp.Time)))
 				if len(p.Finalizers) > 0 {
-					f.Means += ": finalizers hold it (" + strings.Join(p.Finalizers, ", ") + ")"
+					means += ": finalizers hold it (" + strings.Join(p.Finalizers, ", ") + ")"
 				}
-				return []Finding{f}
+				return []Finding{{Subject: "pod/" + p.name, Means: means, Evidence: []Evidence{{Source: "pod/" + p.name, At: p.DeletionTimestamp.Time, Text: "metadata.deletionTimestamp, on node " + p.Spec.NodeName}}, Cures: look("see its node, and what its events say", j.kubectl("describe pod %s", p.name)), Confidence: Likely}}
 			}
 			return nil
 		},

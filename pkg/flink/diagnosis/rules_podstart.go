@@ -33,9 +33,9 @@ func (j *job) badConfig(pattern *lazy, object string, known []Existing) []Findin
 			what = object + " " + name
 		}
 		at[p.role] = true
-		f := Finding{Subject: "pod/" + p.name, Means: fmt.Sprintf("%s (%s) waits for %s, which isn't there in namespace %s", p.name, where, what, j.ns), Evidence: []Evidence{evidence}, Cures: []Cure{{Text: "create it, or correct its name in the spec", Command: j.kubectl("get %s", object+"s"), Safe: true}}}
+		f := Finding{Subject: "pod/" + p.name, Means: fmt.Sprintf("%s (%s) waits for %s, which isn't there in namespace %s", p.name, where, what, j.ns), Evidence: []Evidence{evidence}, Cures: look("create it, or correct its name in the spec", j.kubectl("get %s", object+"s"))}
 		if strings.HasPrefix(found[1], "flink-config-") || strings.HasPrefix(found[1], "pod-template-") {
-			f.Cures = []Cure{{Text: "the operator makes it together with the pod: where it stays away, see what it says", Command: j.flink("events %s", j.target()), Safe: true}}
+			f.Cures = look("the operator makes it together with the pod: where it stays away, see what it says", j.flink("events %s", j.target()))
 		}
 		out = append(out, f)
 	}
@@ -86,7 +86,7 @@ var podStartRules = []Rule{
 				}
 				return fmt.Sprintf("the image %s of %s is built for another processor than the node has", c.image, p.name), []Evidence{{Source: p.source(c), At: c.end.FinishedAt.Time, Text: cmp.Or(said, oneLine(c.message))}}, true
 			}, func(*pod, *container) []Cure {
-				return []Cure{{Text: "use an image for the node's architecture, or a nodeSelector for the image's", Command: "kubectl get nodes -L kubernetes.io/arch", Safe: true}}
+				return look("use an image for the node's architecture, or a nodeSelector for the image's", "kubectl get nodes -L kubernetes.io/arch")
 			})
 		},
 	},
@@ -101,7 +101,7 @@ var podStartRules = []Rule{
 				}
 				return fmt.Sprintf("init container %s of %s ended with %s", c.name, p.name, ending(c.end)) + withText(c.said(true)), []Evidence{{Source: p.source(c), At: c.end.FinishedAt.Time, Text: ending(c.end) + withText(c.said(true))}}, true
 			}, func(_ *pod, c *container) []Cure {
-				cures := []Cure{{Text: "see what it writes, pod after pod", Command: j.flink("logs %s -c %s -f", clusterTarget(j), word(c.name)), Safe: true}, {Text: "correct the init container in the pod template"}}
+				cures := append(look("see what it writes, pod after pod", j.flink("logs %s -c %s -f", clusterTarget(j), word(c.name))), Cure{Text: "correct the init container in the pod template"})
 				if mesh := j.meshed(); mesh != "" && noNetwork.MatchString(c.said(true)) {
 					cures = append(cures, Cure{Text: "or let it do without the mesh, whose sidecar " + mesh + " takes the pod's connections and runs only after init containers: have it run as user 1337 (Istio), leave its ports out (traffic.sidecar.istio.io/excludeOutboundPorts), or use sidecars that are init containers themselves"})
 				}
@@ -119,7 +119,7 @@ var podStartRules = []Rule{
 					continue
 				}
 				name := p.Spec.InitContainers[0].Name
-				return []Finding{{Subject: "pod/" + p.name, Means: fmt.Sprintf("%d TaskManagers ended before their containers ran; init container %s comes first", len(ended), name), Evidence: []Evidence{{Source: "the JobManager's log", At: ended[0].at, Text: oneLine(ended[0].line)}}, Cures: []Cure{{Text: "see what it writes, pod after pod", Command: j.flink("logs %s -c %s -f", clusterTarget(j), word(name)), Safe: true}}, Confidence: Likely}}
+				return []Finding{{Subject: "pod/" + p.name, Means: fmt.Sprintf("%d TaskManagers ended before their containers ran; init container %s comes first", len(ended), name), Evidence: []Evidence{{Source: "the JobManager's log", At: ended[0].at, Text: oneLine(ended[0].line)}}, Cures: look("see what it writes, pod after pod", j.flink("logs %s -c %s -f", clusterTarget(j), word(name))), Confidence: Likely}}
 			}
 			return nil
 		},
@@ -130,21 +130,16 @@ var podStartRules = []Rule{
 		Explains: whatFollows,
 		job: func(j *job) []Finding {
 			return j.troubled(func(p *pod, c *container) (string, []Evidence, bool) {
-				if !c.init || !c.running || c.started || c.since.IsZero() || j.age(c.since) < slowStart {
+				if !c.init || !c.running || c.started || j.age(c.since) < slowStart {
 					return "", nil, false
 				}
-				what := fmt.Sprintf("init container %s of %s runs for %s and hasn't come to its end", c.name, p.name, ago(j.age(c.since)))
+				what, how := c.called(), " and hasn't come to its end"
 				if c.stays {
-					what = fmt.Sprintf("sidecar %s of %s, which starts before Flink, isn't ready for %s", c.name, p.name, ago(j.age(c.since)))
+					what, how = "sidecar "+c.name, ", before Flink, and isn't ready"
 				}
-				evidence := []Evidence{{Source: p.source(c), At: c.since, Text: "running, and Flink's container waits (PodInitializing)"}}
-				if e, ok := j.podEvent(p, nil, "Unhealthy"); ok && e.container == c.name {
-					what += ": " + oneLine(e.message)
-					evidence = append(evidence, e.evidence())
-				}
-				return what, evidence, true
+				return fmt.Sprintf("%s of %s runs for %s%s", what, p.name, ago(j.age(c.since)), how), []Evidence{{Source: p.source(c), At: c.since, Text: "running; Flink's container waits for it"}}, true
 			}, func(_ *pod, c *container) []Cure {
-				return []Cure{{Text: "see what it waits for", Command: j.flink("logs %s -c %s", clusterTarget(j), word(c.name)), Safe: true}}
+				return look("see what it waits for", j.flink("logs %s -c %s", clusterTarget(j), word(c.name)))
 			})
 		},
 	},
@@ -200,7 +195,7 @@ var podStartRules = []Rule{
 				}
 				return fmt.Sprintf("%s of %s can't be made: %s", c.called(), p.name, oneLine(c.message)), []Evidence{{Source: p.source(c), Text: c.reason + ": " + oneLine(c.message)}}, true
 			}, func(p *pod, c *container) []Cure {
-				return []Cure{{Text: madeCure(c), Command: j.kubectl("describe pod %s", p.name), Safe: true}}
+				return look(madeCure(c), j.kubectl("describe pod %s", p.name))
 			})
 		},
 	},
@@ -224,7 +219,7 @@ var podStartRules = []Rule{
 				return fmt.Sprintf(what, p.name, oneLine(said)), []Evidence{{Source: "log of " + p.source(c), At: c.end.FinishedAt.Time, Text: oneLine(said)}}, true
 			}, func(p *pod, c *container) []Cure {
 				if jvmMemory.MatchString(j.jvmSaid(c)) {
-					return []Cure{{Text: fmt.Sprintf("ask for less in spec.%s.resource.memory, or see that the container's limit and the node leave so much: what Java asked for isn't there", podField(p.role)), Command: "kubectl describe node " + word(p.Spec.NodeName), Safe: true}}
+					return look(fmt.Sprintf("ask for less in spec.%s.resource.memory, or see that the container's limit and the node leave so much: what Java asked for isn't there", podField(p.role)), "kubectl describe node "+word(p.Spec.NodeName))
 				}
 				if noFlink.MatchString(j.jvmSaid(c)) {
 					return []Cure{{Text: "Flink's own jars aren't found: use an image that has them, and mount no volume over /opt/flink or its lib"}}

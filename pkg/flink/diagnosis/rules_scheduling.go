@@ -175,7 +175,7 @@ var schedulingRules = []Rule{
 				if found == nil || slices.ContainsFunc(j.Claims, func(c Existing) bool { return c.Name == found[1] && c.Exists == Read }) {
 					return "", nil, false
 				}
-				return fmt.Sprintf("%s waits for persistentvolumeclaim %s, which isn't there", p.name, found[1]), []Cure{{Text: "create the claim in namespace " + j.ns + ", or correct its name in the pod template", Command: j.kubectl("get pvc"), Safe: true}}, true
+				return fmt.Sprintf("%s waits for persistentvolumeclaim %s, which isn't there", p.name, found[1]), look("create the claim in namespace "+j.ns+", or correct its name in the pod template", j.kubectl("get pvc")), true
 			})
 		},
 	},
@@ -192,16 +192,16 @@ var schedulingRules = []Rule{
 					if insufficient.MatchString(reasons(p.unscheduled)) {
 						return "", nil, false // the nodes that its volume allows are full
 					}
-					return "the volume of " + p.name + " is where the pod can't run: it belongs to another node or zone", []Cure{{Text: "let the pod run where its volume is (nodeSelector, affinity), or use a class that binds with the first pod (volumeBindingMode WaitForFirstConsumer), or storage that all zones reach", Command: "kubectl get pv -o wide", Safe: true}}, true
+					return "the volume of " + p.name + " is where the pod can't run: it belongs to another node or zone", look("let the pod run where its volume is (nodeSelector, affinity), or use a class that binds with the first pod (volumeBindingMode WaitForFirstConsumer), or storage that all zones reach", "kubectl get pv -o wide"), true
 				}
 				if claimLost.MatchString(reasons(p.unscheduled)) {
-					return "a persistentvolumeclaim of " + p.name + " is bound to a volume that isn't there any more", []Cure{{Text: "bring the volume back if it holds state, else delete the claim and make it again", Command: j.kubectl("get pvc"), Safe: true}}, true
+					return "a persistentvolumeclaim of " + p.name + " is bound to a volume that isn't there any more", look("bring the volume back if it holds state, else delete the claim and make it again", j.kubectl("get pvc")), true
 				}
-				what, cures := "a persistentvolumeclaim of "+p.name+" has no volume", []Cure{{Text: "see what the claims wait for", Command: j.kubectl("describe pvc"), Safe: true}}
+				what, cures := "a persistentvolumeclaim of "+p.name+" has no volume", look("see what the claims wait for", j.kubectl("describe pvc"))
 				for _, c := range j.Claims {
 					if c.Exists == Read && c.Phase != "" && c.Phase != "Bound" {
 						what = fmt.Sprintf("persistentvolumeclaim %s of %s is %s (storage class %q)", c.Name, p.name, c.Phase, c.Class) + withText(c.Reason)
-						cures = []Cure{{Text: "see what it waits for", Command: j.kubectl("describe pvc %s", c.Name), Safe: true}}
+						cures = look("see what it waits for", j.kubectl("describe pvc %s", c.Name))
 					}
 				}
 				return what, cures, true
@@ -227,18 +227,18 @@ var schedulingRules = []Rule{
 				}
 				switch why := reasons(p.unscheduled); {
 				case besidePods.MatchString(why) && !antiAffinity.MatchString(why) && !strings.Contains(why, "Pod's node affinity"):
-					return p.name + " finds no node with the pods beside which its podAffinity wants it", []Cure{{Text: "see that such pods run (labels, namespaces and topologyKey of podAffinity in the pod template), or prefer it instead of requiring it", Command: j.kubectl("get pods --show-labels -o wide"), Safe: true}}, true
+					return p.name + " finds no node with the pods beside which its podAffinity wants it", look("see that such pods run (labels, namespaces and topologyKey of podAffinity in the pod template), or prefer it instead of requiring it", j.kubectl("get pods --show-labels -o wide")), true
 				case spreadWords.MatchString(why):
-					return p.name + " finds no node that its topologySpreadConstraints allow", []Cure{{Text: "relax them in the pod template (maxSkew, whenUnsatisfiable: ScheduleAnyway), or add nodes in the other zones", Command: "kubectl get nodes -L topology.kubernetes.io/zone", Safe: true}}, true
+					return p.name + " finds no node that its topologySpreadConstraints allow", look("relax them in the pod template (maxSkew, whenUnsatisfiable: ScheduleAnyway), or add nodes in the other zones", "kubectl get nodes -L topology.kubernetes.io/zone"), true
 				case antiOfOthers.MatchString(why):
-					return p.name + " finds no node: anti-affinity of pods that run there keeps it off", []Cure{{Text: "see which pods' anti-affinity takes in the labels of this one, and change either; or add nodes", Command: "kubectl get pods -A -o wide", Safe: true}}, true
+					return p.name + " finds no node: anti-affinity of pods that run there keeps it off", look("see which pods' anti-affinity takes in the labels of this one, and change either; or add nodes", "kubectl get pods -A -o wide"), true
 				case antiAffinity.MatchString(why):
-					return p.name + " finds no node: anti-affinity keeps it off those on which others of its kind run", []Cure{{Text: "prefer the anti-affinity instead of requiring it (preferredDuringScheduling…), or add nodes", Command: "kubectl get nodes", Safe: true}}, true
+					return p.name + " finds no node: anti-affinity keeps it off those on which others of its kind run", look("prefer the anti-affinity instead of requiring it (preferredDuringScheduling…), or add nodes", "kubectl get nodes"), true
 				}
 				if why := reasons(p.unscheduled); anyTaint.MatchString(workerTaint.ReplaceAllString(why, "")) {
-					return p.name + " finds no node: those that it asks for" + asks + " may be those that don't take it (" + oneLine(why) + ")", []Cure{{Text: "compare nodeSelector, affinity and tolerations of the pod template with the nodes' labels and taints, and see whether a node is cordoned", Command: "kubectl get nodes --show-labels", Safe: true}}, true
+					return p.name + " finds no node: those that it asks for" + asks + " may be those that don't take it (" + oneLine(why) + ")", look("compare nodeSelector, affinity and tolerations of the pod template with the nodes' labels and taints, and see whether a node is cordoned", "kubectl get nodes --show-labels"), true
 				}
-				return "no node has what " + p.name + " asks for" + asks, []Cure{{Text: "correct nodeSelector and affinity in the pod template, or label a node", Command: "kubectl get nodes --show-labels", Safe: true}}, true
+				return "no node has what " + p.name + " asks for" + asks, look("correct nodeSelector and affinity in the pod template, or label a node", "kubectl get nodes --show-labels"), true
 			})
 		},
 	},
@@ -253,9 +253,9 @@ var schedulingRules = []Rule{
 					return "", nil, false
 				}
 				if passingTaint.MatchString(why) {
-					return p.name + " finds no node: nodes have trouble of their own, come or go (" + oneLine(why) + ")", []Cure{{Text: "see what is wrong with the nodes", Command: "kubectl describe nodes", Safe: true}}, true
+					return p.name + " finds no node: nodes have trouble of their own, come or go (" + oneLine(why) + ")", look("see what is wrong with the nodes", "kubectl describe nodes"), true
 				}
-				return p.name + " tolerates no node's taints", []Cure{{Text: "add the toleration to the pod template, or take the taint from a node", Command: "kubectl describe nodes", Safe: true}}, true
+				return p.name + " tolerates no node's taints", look("add the toleration to the pod template, or take the taint from a node", "kubectl describe nodes"), true
 			})
 		},
 	},
@@ -298,7 +298,7 @@ var schedulingRules = []Rule{
 				case what != "cpu" && what != "memory" && what != "ephemeral-storage":
 					cure = "add nodes that have it, or ask for less of it in the pod template"
 				}
-				return means, []Cure{{Text: cure, Command: "kubectl describe nodes", Safe: true}}, true
+				return means, look(cure, "kubectl describe nodes"), true
 			})
 		},
 	},
@@ -319,15 +319,15 @@ var schedulingRules = []Rule{
 					for i := range gates {
 						names[i] = gates[i].Name
 					}
-					return p.name + " isn't scheduled before its gates are taken away: " + strings.Join(names, ", "), []Cure{{Text: "see the queue or controller that set them (as Kueue's workloads), which takes them away when the pod's turn comes", Command: j.kubectl("describe pod %s", p.name), Safe: true}}, true
+					return p.name + " isn't scheduled before its gates are taken away: " + strings.Join(names, ", "), look("see the queue or controller that set them (as Kueue's workloads), which takes them away when the pod's turn comes", j.kubectl("describe pod %s", p.name)), true
 				}
 				if claimTaken.MatchString(why) {
-					return p.name + " waits for a persistentvolumeclaim that another pod has: its access mode (ReadWriteOncePod) allows one pod", []Cure{{Text: "let that pod end, or use an access mode that several pods may have", Command: j.kubectl("get pvc"), Safe: true}}, true
+					return p.name + " waits for a persistentvolumeclaim that another pod has: its access mode (ReadWriteOncePod) allows one pod", look("let that pod end, or use an access mode that several pods may have", j.kubectl("get pvc")), true
 				}
 				if noPort.MatchString(why) {
-					return p.name + " finds no node: a port of the node that it wants is in use on each", []Cure{{Text: "leave hostPort and hostNetwork out of the pod template: each node can have one such pod", Command: j.kubectl("describe pod %s", p.name), Safe: true}}, true
+					return p.name + " finds no node: a port of the node that it wants is in use on each", look("leave hostPort and hostNetwork out of the pod template: each node can have one such pod", j.kubectl("describe pod %s", p.name)), true
 				}
-				return p.name + " finds no node: " + oneLine(why), []Cure{{Text: "see the scheduler's events", Command: j.kubectl("describe pod %s", p.name), Safe: true}}, true
+				return p.name + " finds no node: " + oneLine(why), look("see the scheduler's events", j.kubectl("describe pod %s", p.name)), true
 			})
 		},
 	},

@@ -135,7 +135,7 @@ var serverRules = []Rule{
 			if found == nil {
 				return nil
 			}
-			return []Finding{{Subject: "webhook/" + found[1], Means: "the API server can't ask webhook " + found[1] + ": " + found[2], Evidence: []Evidence{{Source: "the API server, dry run", Text: oneLine(s.Refused.Text)}}, Cures: []Cure{{Text: "see what is wrong with it", Command: "kubectl flink doctor", Safe: true}}}}
+			return []Finding{{Subject: "webhook/" + found[1], Means: "the API server can't ask webhook " + found[1] + ": " + found[2], Evidence: []Evidence{{Source: "the API server, dry run", Text: oneLine(s.Refused.Text)}}, Cures: look("see what is wrong with it", "kubectl flink doctor")}}
 		},
 	},
 	{

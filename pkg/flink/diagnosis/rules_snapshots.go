@@ -156,7 +156,7 @@ var snapshotRules = []Rule{
 		Explains: []string{"FLINK-SNAP-FAILED"},
 		job: func(j *job) []Finding {
 			return j.failedAs(notAllTasks, nil, "some tasks weren't running when the savepoint was asked for", func(snapshot) []Cure {
-				return []Cure{{Text: "try again once the job runs with all its tasks", Command: j.flink("savepoint %s", j.target()), Safe: true}}
+				return look("try again once the job runs with all its tasks", j.flink("savepoint %s", j.target()))
 			})
 		},
 	},
@@ -174,7 +174,7 @@ var snapshotRules = []Rule{
 		Explain: "The JobManager was restarted while a savepoint was being taken; what became of it was only in its memory. Its directory may exist all the same: a _metadata file there says that it is whole.",
 		job: func(j *job) []Finding {
 			return j.failedAs(lostOperation, ofOwnCode, "the JobManager no longer knows this savepoint: it was restarted in between", func(snapshot) []Cure {
-				return []Cure{{Text: "look for a _metadata file in the savepoint's directory, then take another", Command: j.flink("savepoint %s", j.target()), Safe: true}}
+				return look("look for a _metadata file in the savepoint's directory, then take another", j.flink("savepoint %s", j.target()))
 			})
 		},
 	},
@@ -200,7 +200,7 @@ var snapshotRules = []Rule{
 		Explain: "Checkpoints can be triggered from outside since Flink 1.17. Older ones only take savepoints on demand.",
 		job: func(j *job) []Finding {
 			return j.failedAs(oldFlinkManual, nil, "this Flink is older than 1.17 and takes no checkpoints on demand", func(snapshot) []Cure {
-				return []Cure{{Text: "take a savepoint instead", Command: j.flink("savepoint %s", j.target()), Safe: true}}
+				return look("take a savepoint instead", j.flink("savepoint %s", j.target()))
 			})
 		},
 	},
@@ -227,7 +227,7 @@ var snapshotRules = []Rule{
 						continue
 					}
 				}
-				f := Finding{Subject: s.subject(), Means: fmt.Sprintf("the snapshot is %s for %s", s.state, ago(old)), Evidence: []Evidence{{Source: s.subject(), At: s.created, Text: "status.state " + s.state}}, Cures: []Cure{{Text: "see its events", Command: j.kubectl("describe flinkstatesnapshot %s", s.name), Safe: true}}}
+				f := Finding{Subject: s.subject(), Means: fmt.Sprintf("the snapshot is %s for %s", s.state, ago(old)), Evidence: []Evidence{{Source: s.subject(), At: s.created, Text: "status.state " + s.state}}, Cures: look("see its events", j.kubectl("describe flinkstatesnapshot %s", s.name))}
 				for _, e := range j.events {
 					if e.kind == kindSnapshot && e.name == s.name && e.reason == "ValidationError" {
 						f.Means += ": " + oneLine(e.message)

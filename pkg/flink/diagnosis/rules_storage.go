@@ -274,7 +274,7 @@ var storageRules = []Rule{
 			if e.Where == InOperator {
 				by = "the operator or the job's pods"
 			}
-			return []Finding{{Subject: j.ref(), Means: fmt.Sprintf("%s can't resolve the name %s", by, found[1]), Evidence: []Evidence{e.evidence()}, Cures: []Cure{{Text: "check how it is spelled, that its Service or host exists, and the cluster's DNS", Command: j.kubectl("run dns-look --rm -it --restart Never --image %s --command -- getent hosts %s", text(j.cluster, "image"), found[1]), Safe: true}}}}
+			return []Finding{{Subject: j.ref(), Means: fmt.Sprintf("%s can't resolve the name %s", by, found[1]), Evidence: []Evidence{e.evidence()}, Cures: look("check how it is spelled, that its Service or host exists, and the cluster's DNS", j.kubectl("run dns-look --rm -it --restart Never --image %s --command -- getent hosts %s", text(j.cluster, "image"), found[1]))}}
 		},
 	},
 }

@@ -40,7 +40,7 @@ func writeCures(j *job, what, why string) []Cure {
 	case cannotCreate.MatchString(why): // blockOwnerDeletion
 		return []Cure{{Text: "let the operator's account update flinkdeployments/finalizers: upgrade the chart's roles together with the operator"}}
 	case alreadyExists.MatchString(why):
-		return []Cure{{Text: "see whose it is; one that is being deleted goes by itself", Command: j.kubectl("get deployment,service,configmap -l app=%s -o wide", j.name), Safe: true}}
+		return look("see whose it is; one that is being deleted goes by itself", j.kubectl("get deployment,service,configmap -l app=%s -o wide", j.name))
 	case terminating.MatchString(why), hookAway.MatchString(why):
 		return []Cure{j.refusedCure(why, "")}
 	case writeLarge.MatchString(why):
@@ -67,7 +67,7 @@ var writeRules = []Rule{
 			if why == "" || !j.matters(e) {
 				return nil
 			}
-			return []Finding{{Subject: j.ref(), Means: "the API server was too busy for the operator: " + why + "; it tries again", Evidence: []Evidence{e.evidence()}, Cures: []Cure{{Text: "nothing, if it goes away; else see whether the API server is well", Command: "kubectl get --raw '/readyz?verbose'", Safe: true}}}}
+			return []Finding{{Subject: j.ref(), Means: "the API server was too busy for the operator: " + why + "; it tries again", Evidence: []Evidence{e.evidence()}, Cures: look("nothing, if it goes away; else see whether the API server is well", "kubectl get --raw '/readyz?verbose'")}}
 		},
 	},
 	{

@@ -23,7 +23,7 @@ var (
 )
 
 // whole is the chain with the classes' packages.
-func (e Exception) whole() string {
+func (e *Exception) whole() string {
 	var out strings.Builder
 	for _, c := range e.Chain {
 		out.WriteString(c.Type + ": " + c.Message + "\n")

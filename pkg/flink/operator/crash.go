@@ -115,31 +115,6 @@ var (
 	frameLine    = regexp.MustCompile(`^(at |\.\.\. \d+ )`)
 )
 
-var (
-	// headLine is the beginning of a record, in more layouts than recordLine has.
-	headLine = regexp.MustCompile(recordLine.String() + `|^\[?(?:INFO|WARN|DEBUG|TRACE|ERROR|FATAL)\s*\]?[\s:|]|^(?:SEVERE|WARNING): `)
-	// errorRecord is a record that is an error, quietRecord one that isn't,
-	// fatalWords what Flink logs at the end of a process.
-	errorRecord = regexp.MustCompile(`\b(?:ERROR|FATAL|SEVERE)\b`)
-	quietRecord = regexp.MustCompile(`\b(?:INFO|WARN|WARNING|DEBUG|TRACE)\b`)
-	fatalWords  = regexp.MustCompile(`Fatal error occurred|Could not start cluster entrypoint|Terminating TaskManagerRunner|Could not create application program|Application failed unexpectedly|Failed to start the TaskManagerRunner`)
-	// thrownInText is an exception in a line of text.
-	thrownInText = regexp.MustCompile(`(?:^|[\s:(])((?:[a-z]\w*\.)+[A-Z]\w*(?:Exception|Error)(?:: .*)?)$`)
-)
-
-// rankOf is how likely the exception below a record ended the process: one that
-// Flink calls fatal most, a warning least. What follows a fatal one are its
-// consequences.
-func rankOf(head string) int {
-	switch found := errorRecord.FindStringIndex(head); {
-	case fatalWords.MatchString(head):
-		return 3
-	case head == "" || found != nil && !quietRecord.MatchString(head[:found[0]]):
-		return 2
-	}
-	return 1
-}
-
 // mostWords is how many lines of a complaint are reported.
 const mostWords = 4
 
@@ -152,7 +127,7 @@ func lastWords(log io.Reader, anything bool) string {
 	var root, last, head, failed string
 	var complaint []string
 	rank, failedRank, beside := 0, 0, false // beside: the trace at hand is of something that counts less
-	suppressed := -1 // how far a suppressed exception is indented, with its own causes
+	suppressed := -1                        // how far a suppressed exception is indented, with its own causes
 	for lines.Scan() {
 		raw := lines.Text()
 		line := strings.TrimSpace(term.SafeLine(strings.TrimSpace(raw)))
@@ -170,16 +145,16 @@ func lastWords(log io.Reader, anything bool) string {
 			continue
 		}
 		last = line
-		if headLine.MatchString(line) {
+		if recordLine.MatchString(line) || api.BeginsWithLevel(line) {
 			head = line
-			if r := rankOf(line); r > 1 && r >= failedRank && !strings.Contains(line, "StatusLogger") {
+			if r := api.RecordRank(line); r >= max(failedRank, api.RankError) {
 				failed, failedRank = line, r
 			}
 		}
 		switch found := exceptionLine.FindStringSubmatch(line); {
 		case found != nil:
 			if found[1] != "Caused by: " {
-				r := rankOf(head)
+				r := api.RecordRank(head)
 				if beside = r < rank; !beside {
 					rank = r
 				}
@@ -199,9 +174,9 @@ func lastWords(log io.Reader, anything bool) string {
 		return strings.Join(complaint, "; ")
 	case root != "":
 		return root
-	case thrownInText.MatchString(failed):
-		return api.ShortenTypes(thrownInText.FindStringSubmatch(failed)[1])
-	case failedRank == 3:
+	case api.ThrownIn(failed) != "":
+		return api.ShortenTypes(api.ThrownIn(failed))
+	case failedRank == api.RankFatal:
 		return failed
 	case anything:
 		return last
