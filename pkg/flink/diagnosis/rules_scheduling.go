@@ -9,7 +9,7 @@ import (
 
 var (
 	claimMissing = pattern(`persistentvolumeclaim "([a-z0-9.-]+)" not found`)
-	// Kubernetes 1.34 words a volume of another node anew.
+	// Kubernetes 1.34 has another sentence for a volume of another node.
 	claimUnbound   = pattern(`unbound immediate PersistentVolumeClaims|didn't find available persistent volumes|not have enough free storage|bound to non-existent pv|binding volumes: |` + claimElsewhere.text)
 	claimElsewhere = pattern(`volume node affinity conflict|PersistentVolume's node affinity|no available volume zone`)
 	claimLost      = pattern(`bound to non-existent pv`)
