@@ -21,6 +21,9 @@ type Verb interface {
 }
 
 // RunE wires a verb to its command. It is the only RunE that a verb has.
+// It isn't inlined: it has many callers, and each would have a copy of it.
+//
+//go:noinline
 func RunE(verb Verb) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
 		startup.Done()

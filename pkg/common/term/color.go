@@ -55,6 +55,9 @@ func NewPalette(mode string, w io.Writer) (Palette, error) {
 }
 
 // Paint gives text a color. The text must be safe already.
+// It isn't inlined: it has many callers, and each would have a copy of it.
+//
+//go:noinline
 func (p Palette) Paint(color Color, text string) string {
 	if !p.On || text == "" || color == "" {
 		return text

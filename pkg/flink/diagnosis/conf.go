@@ -157,6 +157,9 @@ func trim(f float64) string {
 func ago(d time.Duration) string { return api.Ago(max(d, 0)) }
 
 // section is the map at a path; nil where there is none.
+// It isn't inlined: it has many callers, and each would have a copy of it.
+//
+//go:noinline
 func section(object map[string]any, path ...string) map[string]any {
 	for _, key := range path {
 		object, _ = object[key].(map[string]any)

@@ -270,6 +270,9 @@ func (e Exception) Telling() string {
 }
 
 // match finds the innermost cause whose line fits.
+// It isn't inlined: it has many callers, and each would have a copy of it.
+//
+//go:noinline
 func (e *Exception) match(pattern *lazy) []string {
 	_, found := e.fitting(pattern)
 	return found

@@ -113,6 +113,9 @@ func hostOf(uri string) string {
 func (j *job) deleting() bool { return !j.deleted.IsZero() }
 
 // age is how long ago a moment was; 0 where it isn't known.
+// It isn't inlined: it has many callers, and each would have a copy of it.
+//
+//go:noinline
 func (j *job) age(at time.Time) time.Duration {
 	if at.IsZero() {
 		return 0

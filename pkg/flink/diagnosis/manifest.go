@@ -199,6 +199,9 @@ func (m *manifest) streaming() bool {
 }
 
 // ref is the object as people name it.
+// It isn't inlined: it has many callers, and each would have a copy of it.
+//
+//go:noinline
 func (m *manifest) ref() string { return strings.ToLower(m.kind) + "/" + m.name }
 
 // kubectl is a command about the object's namespace.
@@ -296,6 +299,9 @@ func (m *manifest) setConf(what string, values map[string]any) Cure {
 }
 
 // field is evidence of the spec.
+// It isn't inlined: it has many callers, and each would have a copy of it.
+//
+//go:noinline
 func field(path, value string) Evidence { return Evidence{Source: "spec." + path, Text: value} }
 
 // key is evidence of the configuration.

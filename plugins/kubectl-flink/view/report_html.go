@@ -58,6 +58,9 @@ type reportHTML struct {
 }
 
 // raw writes what is written here and nowhere else.
+// It isn't inlined: it has many callers, and each would have a copy of it.
+//
+//go:noinline
 func (h *reportHTML) raw(text string) { h.out.WriteString(text) }
 
 // text writes foreign text: without secrets, harmless, escaped.
