@@ -24,8 +24,8 @@ type typedLine struct {
 	err  error
 }
 
-// line is the next line, with its end. It is errCleared where Ctrl-C was pressed.
-func (r *lineReader) line(ctx context.Context) (string, error) {
+// line is the next line, with its end. It is errCleared where Ctrl-C is pressed.
+func (r *lineReader) line(ctx context.Context, pressed <-chan struct{}) (string, error) {
 	if r.typed == nil {
 		typed := make(chan typedLine, 1)
 		go func() {
@@ -34,8 +34,6 @@ func (r *lineReader) line(ctx context.Context) (string, error) {
 		}()
 		r.typed = typed
 	}
-	pressed, release := interrupt.Take()
-	defer release()
 	select {
 	case <-ctx.Done():
 		return "", context.Cause(ctx)
@@ -50,10 +48,14 @@ func (r *lineReader) line(ctx context.Context) (string, error) {
 // read is the next text that is whole: one line, or as many as its statements
 // have. The lines after the first have more in front of them.
 func (r *lineReader) read(ctx context.Context, prompt, more string, whole func(string) bool) (string, error) {
+	// Taken before the prompt is seen, and kept between lines: Ctrl-C would end the
+	// command there.
+	pressed, release := interrupt.Take()
+	defer release()
 	text := ""
 	for {
 		fmt.Fprint(r.out, prompt)
-		line, err := r.line(ctx)
+		line, err := r.line(ctx, pressed)
 		if err != nil && line == "" {
 			fmt.Fprintln(r.out) // behind the prompt
 			return "", err
