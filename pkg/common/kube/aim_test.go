@@ -17,7 +17,8 @@ func TestAim(t *testing.T) {
 	}{
 		{nil, "Go on: kubectl flink status a -n ns --for stable", "Go on: kubectl flink status a -n ns --for stable"},
 		{
-			[]string{"--context", "prod"}, "Go on: kubectl flink status a -n ns --for stable\nOr: kubectl delete deployment a -n ns",
+			[]string{"--context", "prod"},
+			"Go on: kubectl flink status a -n ns --for stable\nOr: kubectl delete deployment a -n ns",
 			"Go on: kubectl flink status a -n ns --context prod --for stable\nOr: kubectl delete deployment a -n ns --context prod",
 		},
 		{[]string{"--context", "prod"}, "see why (kubectl flink doctor a -n ns), then kubectl flink upgrade a -n ns", "see why (kubectl flink doctor a -n ns --context prod), then kubectl flink upgrade a -n ns --context prod"},

@@ -279,7 +279,7 @@ func validName(kind *cmf.Kind, o cmf.Object) error {
 	if err := cmf.CheckName(kind.Name, o.Name()); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
-	if _, found := unfilled(o.Name()); found {
+	if unfilled(o.Name()) {
 		return fmt.Errorf("%s: is %q, %s", path, o.Name(), unrendered)
 	}
 	return nil
@@ -291,11 +291,8 @@ const unrendered = "which nothing has filled in; render the file first, as with 
 // variable is what is left in a file that wasn't rendered.
 var variable = regexp.MustCompile(`\$\{[^{}]*\}|\{\{.*?\}\}|\$[A-Za-z_][A-Za-z0-9_]*`)
 
-// unfilled is the first variable in text.
-func unfilled(text string) (found string, ok bool) {
-	found = variable.FindString(text)
-	return found, found != ""
-}
+// unfilled reports whether a variable is left in text.
+func unfilled(text string) bool { return variable.MatchString(text) }
 
 // plainFields are fields whose value never has a $ or a brace.
 var plainFields = []string{
@@ -311,7 +308,7 @@ func Validate(kind *cmf.Kind, o cmf.Object) error {
 	for _, field := range plainFields {
 		if value, _ := o.At(field); value != nil {
 			if text, isText := value.(string); isText {
-				if _, found := unfilled(text); found {
+				if unfilled(text) {
 					return fmt.Errorf("%s: is %q, %s", field, text, unrendered)
 				}
 			}

@@ -224,6 +224,9 @@ func (c *Client) do(ctx context.Context, r request) (*answer, error) {
 		klog.V(4).Infof("%s %s: trying again in %s: %v", r.method, strings.Join(r.path, "/"), pause, err)
 		select {
 		case <-ctx.Done():
+			if before != nil {
+				return nil, &UnknownError{context.Cause(ctx)}
+			}
 			return nil, context.Cause(ctx)
 		case <-time.After(pause):
 		}

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -62,13 +63,15 @@ func TestAChangeWithoutAnAnswer(t *testing.T) {
 
 // What one attempt may have done, the next one's failure doesn't undo.
 func TestARepeatedChangeThatFailsOtherwise(t *testing.T) {
-	asked := 0
-	var web *httptest.Server
-	web = httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
-		asked++
-		_ = web.Listener.Close()
+	var asked atomic.Int32
+	web := httptest.NewUnstartedServer(nil)
+	listener := web.Listener
+	web.Config.Handler = http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		asked.Add(1)
+		_ = listener.Close()
 		panic(http.ErrAbortHandler)
-	}))
+	})
+	web.Start()
 	defer web.Close()
 	client, err := NewClient(web.URL, &http.Transport{DisableKeepAlives: true}, false)
 	if err != nil {
@@ -77,7 +80,7 @@ func TestARepeatedChangeThatFailsOtherwise(t *testing.T) {
 	client.Backoff = func(int) time.Duration { return time.Millisecond }
 	_, err = client.Delete(t.Context(), Ref{Kind: Must("app"), Scope: Scope{Environment: "e"}, Name: "a"}, DeleteOptions{})
 	var unknown *UnknownError
-	if asked != 1 || !errors.As(err, &unknown) || !strings.Contains(err.Error(), "refused") {
-		t.Errorf("%d requests: %v", asked, err)
+	if asked.Load() != 1 || !errors.As(err, &unknown) || !strings.Contains(err.Error(), "refused") {
+		t.Errorf("%d requests: %v", asked.Load(), err)
 	}
 }
