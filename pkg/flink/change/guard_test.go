@@ -345,6 +345,7 @@ func TestTheCheckpointThatAJobLeft(t *testing.T) {
 		"one of its own since":                    {`"state.checkpoints.dir":"s3://b/c"`, []runtime.Object{ha(nine, ten)}, nil, "s3://b/c/f00d/chk-10", "", restored, ""},
 		"another run's, as the operator noted":    {`"state.checkpoints.dir":"s3://b/c"`, []runtime.Object{ha(nine)}, nil, "s3://b/c/before/chk-9", "", nil, "s3://b/c/before/chk-9"},
 		"another run's, and one of its own since": {`"state.checkpoints.dir":"s3://b/c"`, []runtime.Object{ha(ten)}, nil, "s3://b/c/f00d/chk-10", "", nil, "s3://b/c/before/chk-9"},
+
 		"the newest":           {`"state.checkpoints.dir":"s3://b/c/"`, []runtime.Object{ha(nine, ten)}, nil, "s3://b/c/f00d/chk-10", "", nil, ""},
 		"all in one directory": {`"state.checkpoints.dir":"s3://b/c","state.checkpoints.create-subdir":"false"`, []runtime.Object{ha(nine)}, nil, "s3://b/c/chk-9", "", nil, ""},
 		"beside a known one":   {``, []runtime.Object{ha(ten)}, &api.FlinkSnapshot{Path: "s3://d/a/chk-8"}, "s3://d/a/chk-10", "", nil, ""},
