@@ -65,7 +65,7 @@ func (i *interruptible) RoundTrip(request *http.Request) (*http.Response, error)
 	}
 	answered := make(chan answer, 1)
 	go func() {
-		response, err := i.next.RoundTrip(request) //nolint:bodyclose // whoever gets it closes it
+		response, err := i.next.RoundTrip(request) //nolint:bodyclose // its reader closes it
 		answered <- answer{response, err}
 	}()
 	select {

@@ -46,7 +46,7 @@ func (d *Dir) object(file, apiVersion, kind, namespace, name string) (*unstructu
 
 // toJSON is a document in which no key is there twice. A map that says again what
 // <<: brings along isn't that, though the strict parser takes it for it; such a
-// document has somebody edited.
+// document was edited by hand.
 func toJSON(data []byte) ([]byte, error) {
 	text, err := yaml.YAMLToJSONStrict(data)
 	if err == nil || !strings.Contains(err.Error(), "already set in map") {

@@ -130,9 +130,9 @@ func Delete(ctx context.Context, c *operator.Client, ref api.Ref, request Delete
 		options.DryRun = []string{metav1.DryRunAll}
 	}
 	// Whether the object is gone must be known also after Ctrl-C.
-	sending, done := context.WithTimeout(context.WithoutCancel(ctx), change.AnswerLimit)
+	sending, done := context.WithTimeout(context.WithoutCancel(ctx), operator.AnswerLimit)
 	defer done()
-	if err := c.Resource(ref.Kind, ref.Namespace).Delete(sending, ref.Name, options); change.Unanswered(err) {
+	if err := c.Resource(ref.Kind, ref.Namespace).Delete(sending, ref.Name, options); operator.Unanswered(err) {
 		return report, report.explain(fmt.Errorf("whether %s is being deleted isn't known: %s", ref, err.Error()))
 	} else if err != nil && !apierrors.IsNotFound(err) {
 		return report, report.explain(fmt.Errorf("%s was not deleted: %w", ref, err))

@@ -61,7 +61,7 @@ func create(ctx context.Context, c *operator.Client, manifest map[string]any, dr
 	if !ok {
 		return fmt.Errorf("%s: not a kind that is made here", object.GetKind())
 	}
-	ctx, done := context.WithTimeout(ctx, change.AnswerLimit)
+	ctx, done := context.WithTimeout(ctx, operator.AnswerLimit)
 	defer done()
 	options := metav1.CreateOptions{FieldManager: operator.FieldManager}
 	if dryRun != "" {
@@ -82,7 +82,7 @@ func patchOwn(ctx context.Context, c *operator.Client, fix *diagnosis.Fix, dryRu
 		return fmt.Errorf("%s: not a kind that is changed here", fix.Kind)
 	}
 	// As with jobs: a patch on its way can't be called back.
-	bounded, done := context.WithTimeout(context.WithoutCancel(ctx), change.AnswerLimit)
+	bounded, done := context.WithTimeout(context.WithoutCancel(ctx), operator.AnswerLimit)
 	defer done()
 	client := c.Dynamic().Resource(resource).Namespace(fix.Namespace)
 	now, err := client.Get(bounded, fix.Name, metav1.GetOptions{})

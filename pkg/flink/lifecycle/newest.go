@@ -12,8 +12,8 @@ import (
 // NewestState is the newest savepoint or checkpoint of a job that its
 // JobManager, its status or a FlinkStateSnapshot reports. A JobManager that
 // should run and can't be asked is noted: it may know a newer one. So are
-// savepoints that somebody registered: when they were taken nobody knows, and one
-// of them is only given where there is nothing else.
+// savepoints that were registered by hand: their age isn't known, and one of them
+// is only given where there is nothing else.
 func NewestState(ctx context.Context, c *operator.Client, job api.Job, reporter operator.Reporter) (Source, error) {
 	inventory, err := savepoint.InventoryOf(ctx, c, job.Ref().Namespace, "")
 	if err != nil {

@@ -259,7 +259,7 @@ func endByOperator(ctx context.Context, c *operator.Client, job api.Job, deploym
 	cancel()
 	back := ch.Undo()
 	back.Job = changed
-	restore, done := context.WithTimeout(context.WithoutCancel(ctx), change.AnswerLimit)
+	restore, done := context.WithTimeout(context.WithoutCancel(ctx), operator.AnswerLimit)
 	defer done()
 	if _, err := change.Apply(restore, c, back, ""); err != nil {
 		reporter.Notef("%s: %s stays in spec.flinkConfiguration: %v", job.Ref(), ttlKey, err)

@@ -48,7 +48,7 @@ func once(ctx context.Context, c *operator.Client, before api.Job, field string,
 	back := change.Change{Job: before, Spec: map[string]any{"job": map[string]any{field: api.Section(before.Spec(), "job")[field]}}}
 	by := fmt.Sprintf("kubectl patch %s %s -n %s --type merge -p '%s'", ref.Kind.Singular, ref.Name, ref.Namespace, patchText(back))
 	// Ctrl-C doesn't keep this from being said.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), change.AnswerLimit)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), operator.AnswerLimit)
 	defer cancel()
 	object, err := c.Get(ctx, ref)
 	if err == nil {

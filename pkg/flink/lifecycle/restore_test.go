@@ -141,7 +141,7 @@ func TestChoices(t *testing.T) {
 	}
 }
 
-// When a savepoint was taken that somebody registered nobody knows: the object's own
+// When a registered savepoint was taken isn't known: the object's own
 // age says nothing of it, so that it isn't the newest state of its job.
 func TestWhatWasRegisteredIsNotTheNewestState(t *testing.T) {
 	snapshot := func(name string, hours int, path string, more map[string]any) api.Job {

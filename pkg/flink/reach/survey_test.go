@@ -213,7 +213,7 @@ func TestSurveyProblems(t *testing.T) {
 				store.files[fmt.Sprintf("s3://b/c/%s/chk-%d/_metadata", foreignRun, n)] = store.files["s3://b/c/"+surveyRun+"/chk-7/_metadata"]
 			}
 		}, "went while it was read"},
-		"checkpoints are taken while all directories are listed, of a run that nobody knows": {func(s *surveyTrial) {
+		"checkpoints are taken while all directories are listed, of an unknown run": {func(s *surveyTrial) {
 			n := 0
 			s.store.files["s3://b/c/"+foreignRun+"/chk-0/_metadata"] = s.store.files["s3://b/c/"+surveyRun+"/chk-7/_metadata"]
 			s.store.wholeListed = func(store *shelves) {

@@ -13,9 +13,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/watch"
-	"k8s.io/client-go/dynamic"
 
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/exit"
 	"github.com/kubectl-flink/kubectl-flink/pkg/common/wait"
@@ -112,7 +110,7 @@ func (f *nonceFollower) patch(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		patched, err := sendNonce(ctx, client, object.GetName(), body, options)
+		patched, err := operator.Patch(ctx, client, object.GetName(), body, options)
 		if err == nil {
 			f.asked, f.generation = operator.ChangedAt(patched, f.asked), patched.GetGeneration()
 			if _, kept := api.Number(patched.Object, "spec", "job", f.plan.request.nonceField()); !kept {
@@ -132,21 +130,6 @@ func (f *nonceFollower) patch(ctx context.Context) error {
 		object = latest
 	}
 	return fmt.Errorf("%s is being written to all the time; try again", job.Ref())
-}
-
-// answerLimit is how long the API server may take to answer a patch.
-const answerLimit = 15 * time.Second
-
-// sendNonce patches. A patch on its way can't be called back, so that its answer is
-// awaited also after Ctrl-C: a savepoint may have been asked for by then.
-func sendNonce(ctx context.Context, client dynamic.ResourceInterface, name string, body []byte, options metav1.PatchOptions) (*unstructured.Unstructured, error) {
-	ctx, done := context.WithTimeout(context.WithoutCancel(ctx), answerLimit)
-	defer done()
-	patched, err := client.Patch(ctx, name, types.MergePatchType, body, options)
-	if ctx.Err() != nil && err != nil {
-		err = fmt.Errorf("whether it was asked for isn't known; look at it before you try again: %w", err)
-	}
-	return patched, err
 }
 
 func (f *nonceFollower) follow(ctx context.Context) (Report, error) {

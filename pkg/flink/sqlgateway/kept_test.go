@@ -85,7 +85,7 @@ func TestAnEndThatAHeartbeatFindsIsTold(t *testing.T) {
 		t.Error(err)
 	}
 	if f.sessions != 1 {
-		t.Errorf("%d sessions before somebody asked for another", f.sessions)
+		t.Errorf("%d sessions before another was asked for", f.sessions)
 	}
 	if _, err := s.Run(t.Context(), "SHOW TABLES"); err != nil || f.sessions != 2 {
 		t.Errorf("%v, %d sessions", err, f.sessions)

@@ -117,7 +117,7 @@ func (s Script) Settings() map[string]string {
 	for _, statement := range s.Statements {
 		if key, value, ok := setting(statement.Text); ok {
 			out[key] = value
-		} else if words := sqlshell.Words(statement.Text); strings.EqualFold(words[0], "RESET") {
+		} else if words := sqlshell.Words(statement.Text); len(words) > 0 && strings.EqualFold(words[0], "RESET") {
 			if len(words) == 1 {
 				clear(out)
 			}

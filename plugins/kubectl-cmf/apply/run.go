@@ -316,7 +316,7 @@ func (r Runner) limited(ctx context.Context) (context.Context, context.CancelFun
 }
 
 // delete deletes a resource, which was as given; gone is false where CMF still works
-// on it and nobody waited.
+// on it and there was no wait.
 func (r Runner) delete(ctx, work context.Context, ref cmf.Ref, was cmf.Object, wait bool) (gone bool, err error) {
 	gone, err = r.Client.Delete(work, ref, cmf.DeleteOptions{MetadataOnly: r.MetadataOnly})
 	if cmf.IsNotFound(err) {

@@ -118,7 +118,7 @@ func TestPluginInstall(t *testing.T) {
 	}
 }
 
-// Whoever calls it through Confluent's CLI may have no kubectl.
+// A user of Confluent's CLI may have no kubectl.
 func TestAdviceNamesTheCommandAsTyped(t *testing.T) {
 	r := newRig(t, cmftest.Options{})
 	r.env("dev-env")

@@ -1,4 +1,4 @@
-package savepoint
+package operator
 
 import (
 	"context"
@@ -14,9 +14,9 @@ import (
 	"github.com/kubectl-flink/kubectl-flink/pkg/flink/api"
 )
 
-// After Ctrl-C in the middle of the request the nonce is set all the same, and that
+// After Ctrl-C in the middle of the request the change is made all the same, and that
 // is known.
-func TestANonceThatIsOnItsWayIsAwaited(t *testing.T) {
+func TestAPatchOnItsWayIsAwaited(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		cancel()
@@ -28,7 +28,7 @@ func TestANonceThatIsOnItsWayIsAwaited(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	patched, err := sendNonce(ctx, client.Resource(api.Deployment.GVR()).Namespace("ns"), "orders", []byte(`{}`), metav1.PatchOptions{})
+	patched, err := Patch(ctx, client.Resource(api.Deployment.GVR()).Namespace("ns"), "orders", []byte(`{}`), metav1.PatchOptions{})
 	if err != nil || patched.GetGeneration() != 2 || ctx.Err() == nil {
 		t.Errorf("%v %v", patched, err)
 	}
